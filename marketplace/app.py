@@ -1,0 +1,155 @@
+"""The WSGI application: every route on one page."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import falcon
+import orjson
+from falcon.routing import BaseConverter
+
+from marketplace import config as configuration
+from marketplace import errors, logs, requests
+from marketplace.auth import Authentication, Passwords, Tokens
+from marketplace.config import Config
+from marketplace.db import Database
+from marketplace.resources import (
+    activities,
+    auth,
+    brands,
+    categories,
+    health,
+    images,
+    imports,
+    products,
+    stores,
+    users,
+)
+from marketplace.storage import LocalStorage
+
+#: What stands in stored JSON for the place uploads are served from; no input can contain it.
+URL_MARKER = b"\x7f"
+
+
+def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
+    """Every path of the API and the resource that answers it; what it takes and who may call it stands there."""
+    passwords, tokens = Passwords(config.bcrypt_cost), Tokens(config)
+    uploads, private = LocalStorage(config.uploads_dir, "/uploads/"), LocalStorage(config.private_dir)
+    return [
+        ("/healthz", health.Alive()),
+        ("/readyz", health.Ready(db)),
+        ("/api/auth/register", auth.Register(db, passwords, tokens)),
+        ("/api/auth/login", auth.Login(db, passwords, tokens)),
+        ("/api/auth/refresh", auth.Refresh(db, tokens)),
+        ("/api/auth/logout", auth.Logout(db)),
+        ("/api/auth/sessions", auth.Sessions(db)),
+        ("/api/auth/sessions/{session_id:id}", auth.Session(db)),
+        ("/api/users/profile", users.Profile(db, passwords)),
+        ("/api/users/upload-avatar", users.UploadAvatar(db, uploads)),
+        ("/api/users/avatar", users.Avatar(db)),
+        ("/api/users/activities", activities.Activities(db)),
+        ("/api/users/export-activities", activities.Export(db)),
+        ("/api/users", users.Users(db)),
+        ("/api/users/{user_id:id}", users.User(db)),
+        ("/api/stores", stores.Stores(db)),
+        ("/api/stores/mine", stores.Mine(db)),
+        ("/api/stores/mine/products", products.Mine(db)),
+        ("/api/stores/{store_id:id}", stores.Store(db)),
+        ("/api/categories", categories.Categories(db)),
+        ("/api/categories/{category_id:id}", categories.Category(db)),
+        ("/api/brands", brands.Brands(db)),
+        ("/api/brands/{brand_id:id}", brands.Brand(db)),
+        ("/api/products", products.Products(db, uploads)),
+        ("/api/products/categories", categories.Categories(db)),
+        ("/api/products/categories/{category_id:id}", categories.Category(db)),
+        ("/api/products/brands", brands.Brands(db)),
+        ("/api/products/brands/{brand_id:id}", brands.Brand(db)),
+        ("/api/products/import-csv", imports.ImportCsv(db, private)),
+        ("/api/products/imports", imports.Imports(db)),
+        ("/api/products/imports/{import_id:id}", imports.Import(db)),
+        ("/api/products/imports/{import_id:id}/errors.csv", imports.Errors(db)),
+        ("/api/products/{product_id:id}", products.Product(db)),
+        ("/api/products/{product_id:id}/images", images.Images(db, uploads)),
+        ("/api/products/{product_id:id}/images/{image_id:id}", images.Image(db)),
+    ]
+
+
+def create_app(config: Config | None = None, db: Database | None = None) -> "falcon.App[Any, Any]":
+    """The application. It opens its pool at the first request, in the process that serves it."""
+    if config is None:
+        config = configuration.load()
+        logs.install(config.log_level)
+    db = db or Database(config)
+    tokens = Tokens(config)
+    # Independent middleware would answer in reverse order: the log line is written last, when all is known.
+    app: falcon.App[Any, Any] = falcon.App(
+        middleware=[logs.AccessLog(config), Rendering(), Authentication(db, tokens)],
+        independent_middleware=True,
+    )
+    app.req_options.strip_url_path_trailing_slash = True
+    app.req_options.keep_blank_qs_values = False
+    app.req_options.media_handlers["multipart/form-data"] = _multipart(config)
+    app.resp_options.media_handlers[errors.MEDIA_TYPE] = app.resp_options.media_handlers[falcon.MEDIA_JSON]
+    app.router_options.converters["id"] = IdConverter
+    errors.install(app)
+    for path, resource in routes(config, db):
+        if hasattr(resource, "on_get") and not hasattr(resource, "on_head"):
+            resource.on_head = resource.on_get
+        app.add_route(path, resource)
+    if not config.production:
+        config.uploads_dir.mkdir(parents=True, exist_ok=True)
+        app.add_static_route("/uploads", config.uploads_dir)
+    return app
+
+
+class IdConverter(BaseConverter):
+    """A path segment that is an id: ASCII digits, int64. Anything else is 404."""
+
+    _ID = re.compile(r"[1-9][0-9]{0,18}\Z")
+
+    def convert(self, value: str) -> int | None:
+        """The id, or None."""
+        if self._ID.match(value) and int(value) <= 2**63 - 1:
+            return int(value)
+        return None
+
+
+class Rendering:
+    """Middleware: turns `resp.media` into JSON, puts the address of uploads in, and leaves no body unread."""
+
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
+    ) -> None:
+        """Serialise, fill in PUBLIC_URL, set what every answer has."""
+        if resp.media is not None:
+            resp.data = orjson.dumps(
+                resp.media, default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+            )
+            resp.media = None
+            resp.content_type = falcon.MEDIA_JSON
+        if resp.data is not None and URL_MARKER in resp.data:
+            resp.data = resp.data.replace(URL_MARKER, uploads_url(req))
+        resp.set_header("X-Content-Type-Options", "nosniff")
+        if req.context.caller is not None and not resp.get_header("Cache-Control"):
+            resp.set_header("Cache-Control", "private, no-store")
+        if resp.status_code >= 400 and req.method not in ("GET", "HEAD", "OPTIONS") and not requests.drain(req):
+            resp.set_header("Connection", "close")
+
+
+def uploads_url(req: falcon.Request) -> bytes:
+    """Where uploads are served from, with the slash: PUBLIC_URL, or in development the host that was asked."""
+    base: str = req.context.config.public_url or f"{req.scheme}://{req.netloc}"
+    return f"{base}/uploads/".encode()
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    raise TypeError(type(value).__name__)
+
+
+def _multipart(config: Config) -> Any:
+    handler = falcon.media.MultipartFormHandler()
+    handler.parse_options.max_body_part_count = config.images_per_product + 64
+    handler.parse_options.max_body_part_buffer_size = 256 * 1024
+    return handler

@@ -1,0 +1,230 @@
+"""Passwords, tokens, the authentication middleware and the require_role hook.
+
+Access tokens are JWTs of minutes, signed with HS256. They carry the secret of a session; the database keeps only
+its hash, and asks for it at the begin of every private transaction, so that a session that was ended, a user
+who was suspended and a role that changed bite at the next request.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+import threading
+import time
+import unicodedata
+from typing import Any
+
+import bcrypt
+import falcon
+import jwt
+
+from marketplace import operations
+from marketplace.config import Config
+from marketplace.db import Caller, Database
+from marketplace.errors import Problem, invalid, unauthorized
+from marketplace.queries import sessions
+
+ALGORITHM = "HS256"
+#: At least this much of zxcvbn's 0 to 4: 2 is "somewhat guessable", safe against guessing through this API.
+STRENGTH = 2
+LEEWAY = 30  # seconds of clock skew taken for iat; none for exp
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
+_ID = re.compile(r"[1-9][0-9]{0,18}\Z")
+_PASSWORD_DOMAIN = b"marketplace password v1"
+
+
+class Passwords:
+    """bcrypt behind a gate: at most one hash at a time in this process, and a short queue before it.
+
+    bcrypt reads 72 bytes at most, so it is given base64(HMAC-SHA384(NFKC(password))): nothing is cut off, and
+    a passphrase of any script and length counts whole.
+    """
+
+    def __init__(self, cost: int) -> None:
+        self._cost = cost
+        self._gate = threading.Semaphore(1)
+        self._waiting = threading.BoundedSemaphore(4)
+        #: What a sign-in of an unknown address is checked against, so that it takes as long as any other.
+        self._nobody = bcrypt.hashpw(secrets.token_bytes(16).hex().encode(), bcrypt.gensalt(cost))
+
+    def hash(self, password: str) -> str:
+        """The bcrypt hash to store."""
+        with self._turn():
+            return bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._cost)).decode()
+
+    def verify(self, password: str, stored: str | None) -> bool:
+        """Whether it is the password. `stored` is None for an address nobody has: same time, always False."""
+        with self._turn():
+            right = bcrypt.checkpw(_digest(password), stored.encode() if stored else self._nobody)
+        return right and stored is not None
+
+    def _turn(self) -> "_Turn":
+        return _Turn(self._gate, self._waiting)
+
+
+class _Turn:
+    """A place in the queue, then the gate."""
+
+    def __init__(self, gate: threading.Semaphore, waiting: threading.BoundedSemaphore) -> None:
+        self._gate, self._waiting = gate, waiting
+
+    def __enter__(self) -> None:
+        if not self._waiting.acquire(blocking=False):
+            raise Problem("too_many_requests", "Too many sign-ins at this moment. Try again in a second.")
+        if not self._gate.acquire(timeout=5):
+            self._waiting.release()
+            raise Problem("too_many_requests", "Too many sign-ins at this moment. Try again in a second.")
+
+    def __exit__(self, *_: object) -> None:
+        self._gate.release()
+        self._waiting.release()
+
+
+def _digest(password: str) -> bytes:
+    folded = unicodedata.normalize("NFKC", password).encode()
+    return base64.b64encode(hmac.digest(_PASSWORD_DOMAIN, folded, "sha384"))
+
+
+class Tokens:
+    """Makes and reads access and refresh tokens.
+
+    A refresh token is the session's secret and a one-time part; only hashes of both are stored.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._keys = {_key_id(key): _signing_key(key) for key in config.secret_keys}
+        self._kid = _key_id(config.secret_keys[0])
+        self._seconds = config.access_token_seconds
+
+    def access(self, user_id: int, secret: str) -> str:
+        """An access token of a session; its life is `ACCESS_TOKEN_MINUTES`."""
+        now = int(time.time())
+        claims = {"iss": "marketplace", "typ": "access", "sub": str(user_id), "sid": secret,
+                  "iat": now, "exp": now + self._seconds}
+        return jwt.encode(claims, self._keys[self._kid], ALGORITHM, headers={"kid": self._kid})
+
+    def read(self, token: str) -> Caller:
+        """Whom an access token stands for, its signature and claims checked; 401 otherwise."""
+        try:
+            if len(token) > 2048 or not _TOKEN.match(token):
+                raise jwt.InvalidTokenError
+            header = jwt.get_unverified_header(token)
+            if set(header) != {"alg", "kid", "typ"} or header["typ"] != "JWT":
+                raise jwt.InvalidTokenError
+            key = self._keys.get(header["kid"]) if isinstance(header["kid"], str) else None
+            if key is None:
+                raise jwt.InvalidTokenError
+            claims = jwt.decode(
+                token, key, algorithms=[ALGORITHM], issuer="marketplace",
+                options={"require": ["iss", "typ", "sub", "sid", "iat", "exp"], "verify_iat": False,
+                         "verify_exp": False, "verify_nbf": False, "verify_aud": False},
+            )
+            return _caller(claims)
+        except (jwt.PyJWTError, ValueError, TypeError, UnicodeError, RecursionError):
+            raise unauthorized("invalid_token", "The access token is not valid or has expired.") from None
+
+    @staticmethod
+    def new_refresh(secret: str) -> str:
+        """The next one-time refresh token of a session."""
+        return f"{secret}.{secrets.token_urlsafe(24)}"
+
+
+def require_strong(password: str, pointer: str, *about: str) -> None:
+    """Refuse a password that is easily guessed, with the reason zxcvbn gives."""
+    from zxcvbn import zxcvbn  # late: its word lists take 50 ms and some memory
+
+    # Its time grows with the square of the length; what is strong in 64 characters stays so in 128.
+    verdict = zxcvbn(password[:64], user_inputs=list(about))
+    if verdict["score"] < STRENGTH:
+        feedback = verdict["feedback"]
+        hint = " ".join([feedback["warning"], *feedback["suggestions"]]).strip()
+        problem = Problem("weak_password", hint or "The password is too easily guessed.")
+        problem.errors = invalid(pointer, "weak_password", hint or "is too easily guessed").errors
+        raise problem
+
+
+def new_secret() -> str:
+    """A fresh secret for a session: 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
+def secret_of(refresh_token: str) -> str:
+    """The session's secret inside a refresh token."""
+    return refresh_token.partition(".")[0]
+
+
+def hashed(secret: str) -> bytes:
+    """SHA-256, as the database keeps secrets. They are random, so nothing slower is needed."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
+
+
+def _signing_key(key: str) -> bytes:
+    return hmac.digest(key.encode(), b"marketplace access token", "sha256")
+
+
+def _key_id(key: str) -> str:
+    return hashlib.sha256(b"marketplace kid " + key.encode()).hexdigest()[:12]
+
+
+def _caller(claims: dict[str, Any]) -> Caller:
+    """The claims, each of the type and in the range it must have."""
+    now = time.time()
+    iat, exp, sub, sid = claims["iat"], claims["exp"], claims["sub"], claims["sid"]
+    if type(iat) is not int or type(exp) is not int or not iat - LEEWAY <= now < exp:
+        raise ValueError("time")
+    if set(claims) != {"iss", "typ", "sub", "sid", "iat", "exp"} or claims["typ"] != "access":
+        raise ValueError("claims")
+    if not (isinstance(sub, str) and _ID.match(sub) and isinstance(sid, str) and len(sid) == 22):
+        raise ValueError("subject")
+    return Caller(session_hash=hashed(sid), user_id=int(sub))
+
+
+class Authentication:
+    """Middleware: reads the token, and lets nobody but guests' calls through without a living session.
+
+    Closed by default: only an operation that says roles=PUBLIC is answered without a token. A token that is no
+    good is refused also there: the app would rather hear of it.
+    """
+
+    def __init__(self, db: Database, tokens: Tokens) -> None:
+        self._db = db
+        self._tokens = tokens
+
+    def process_resource(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, params: dict[str, Any]
+    ) -> None:
+        """Set req.context.caller: None for a guest, with role and store on private calls."""
+        operation = operations.of(resource, req.method)
+        if operation is None:  # OPTIONS, or a method that will answer 405
+            return
+        caller = self._bearer(req)
+        if caller is None and not operation.public:
+            raise unauthorized("unauthorized", "This call needs an access token: Authorization: Bearer ...")
+        if caller is not None and not operation.public:
+            caller = self._living(caller)
+        req.context.caller = caller
+
+    def _bearer(self, req: falcon.Request) -> Caller | None:
+        header = req.get_header("Authorization")
+        if header is None:
+            return None
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise unauthorized("invalid_token", "The Authorization header must be: Bearer and an access token.")
+        return self._tokens.read(token)
+
+    def _living(self, caller: Caller) -> Caller:
+        with self._db.read() as conn:
+            row = sessions.find(conn, caller.session_hash)
+        if row is None or row["user_id"] != caller.user_id:
+            raise unauthorized("invalid_token", "The session has ended; sign in again.")
+        return Caller(caller.session_hash, row["user_id"], row["role"], row["store_id"], row["session_id"])
+
+
+def require_role(
+    req: falcon.Request, resp: falcon.Response, resource: Any, params: dict[str, Any], *roles: str
+) -> None:
+    """Hook: 403 unless the caller has one of the roles."""
+    if req.context.caller.role not in roles:
+        raise Problem("forbidden", f"This call is for {' and '.join(roles)}s.")

@@ -1,0 +1,109 @@
+"""Cells to texts, links, and paths of categories. Each function raises Wrong for what it cannot take."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from marketplace.catalog_csv.encoding import NUL, UNDECODABLE
+from marketplace.catalog_csv.model import CATEGORY_DEPTH, CATEGORY_LENGTH, IMAGES, LINK_LENGTH, Wrong
+
+_BREAKS = re.compile(r" *[\t\r\n]+ *")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LINK = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](?::[0-9]{1,5})?(?:[/?#][!-~]*)?\Z").match
+_ARROW = re.compile(r"\s*-?>\s*")
+_ESCAPED = re.compile(r"((?:\\.|[^\\>])*?)(?:\s*-?>\s*|\Z)", re.DOTALL)
+_ESCAPE = re.compile(r"\\([\\>])")
+
+
+def read_line(cell: str, limit: int) -> str:
+    """A text of one line, NFC, without blanks around; line breaks and tabs in it become single blanks."""
+    text = cell.strip()
+    if not (text.isprintable() and text.isascii()):
+        text = _BREAKS.sub(" ", _clean(text, limit))
+    if len(text) > limit:
+        raise Wrong("too_long", f"must be at most {limit:,} characters long, and has {len(text):,}")
+    return text
+
+
+def read_prose(cell: str, limit: int) -> str:
+    """A text that may have line breaks and tabs, NFC, without blanks around."""
+    text = cell.strip()
+    if not (text.isprintable() and text.isascii()):
+        text = _clean(text, limit)
+    if len(text) > limit:
+        raise Wrong("too_long", f"must be at most {limit:,} characters long, and has {len(text):,}")
+    return text
+
+
+def read_link(cell: str) -> str:
+    """An absolute http(s) link, as it is."""
+    link = read_line(cell, LINK_LENGTH)
+    if _LINK(link):
+        return link
+    try:
+        parts = urlsplit(link)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        good = False
+    if not good:
+        raise Wrong("invalid_url", "must be a link that begins with http:// or https://")
+    if re.search(r"\s", link):
+        raise Wrong("invalid_url", "must not have blanks; write %20 for them")
+    return link
+
+
+def read_links(cells: Iterable[str]) -> tuple[str, ...]:
+    """Links with `|` between them, each once, in their order."""
+    links: dict[str, None] = {}
+    for cell in cells:
+        for piece in cell.split("|") if "|" in cell else (cell,):
+            if piece and not piece.isspace():
+                links[read_link(piece)] = None
+    if len(links) > IMAGES:
+        raise Wrong("too_many_images", f"has {len(links):,} links; {IMAGES} are possible")
+    return tuple(links)
+
+
+@lru_cache(maxsize=4096)
+def read_path(cell: str) -> tuple[str, ...]:
+    """The names of a path such as `Home > Kitchen > Pans` (`->` is taken too), from the top down.
+
+    A name with `>` or a backslash in it has a backslash before that, as `write_path` writes it.
+    """
+    if "\\" in cell:
+        pieces = [_ESCAPE.sub(r"\1", match[1]) for match in _ESCAPED.finditer(cell)]
+    else:
+        pieces = _ARROW.split(cell)
+    path = tuple(name for name in (read_line(piece, CATEGORY_LENGTH) for piece in pieces) if name)
+    if len(path) > CATEGORY_DEPTH:
+        raise Wrong("category_too_deep", f"is a path of {len(path)} categories; {CATEGORY_DEPTH} are possible")
+    return path
+
+
+def write_path(names: Iterable[str]) -> str:
+    """A path of categories as a cell that `read_path` reads back."""
+    return " > ".join(re.sub(r"([\\>])", r"\\\1", name) for name in names)
+
+
+def _clean(text: str, limit: int) -> str:
+    """The text in NFC, if all of it is text. What is far too long is refused before that work."""
+    if NUL in text or _CONTROL.search(text):
+        raise Wrong("control_character", "must not have control characters, such as NUL")
+    if UNDECODABLE.search(text):
+        raise Wrong("invalid_encoding", "has bytes that are no text; save the file as CSV UTF-8")
+    if len(text) > 4 * limit:
+        raise Wrong("too_long", f"must be at most {limit:,} characters long, and has {len(text):,}")
+    if unicodedata.is_normalized("NFC", text):
+        return text
+    if _marks().search(text):
+        raise Wrong("too_many_marks", "has more than 200 accents on one letter")
+    return unicodedata.normalize("NFC", text)
+
+
+@lru_cache(maxsize=1)
+def _marks() -> re.Pattern[str]:
+    """A run of combining marks so long that sorting them, which takes the square of its length, would be felt."""
+    marks = [chr(code) for code in range(0x300, 0x20000) if unicodedata.combining(chr(code))]
+    return re.compile(f"[{''.join(marks)}]{{201}}")

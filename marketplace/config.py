@@ -1,0 +1,173 @@
+"""Settings, read once from the environment into one frozen dataclass.
+
+Every setting is a variable of the same name in capitals; a secret may instead stand in a file named by
+`NAME_FILE`. What is missing or wrong stops the start with one line that names the variable.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+MEBIBYTE = 1024 * 1024
+
+
+class ConfigError(Exception):
+    """A setting is missing or wrong; the message names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings. Times are in seconds and sizes in bytes unless the name says otherwise."""
+
+    environment: str
+    database_url: str
+    migrate_database_url: str
+    data_dir: Path
+    uploads_dir: Path
+    secret_keys: tuple[str, ...]
+    public_url: str
+    currency: str
+    host: str
+    port: int
+    pool_size: int
+    bcrypt_cost: int
+    access_token_seconds: int
+    refresh_token_seconds: int
+    refresh_grace_seconds: int
+    body_max_bytes: int
+    image_max_bytes: int
+    image_max_pixels: int
+    images_per_product: int
+    import_max_bytes: int
+    import_new_categories: bool
+    trusted_proxies: tuple[str, ...]
+    log_level: str
+
+    @property
+    def production(self) -> bool:
+        """Whether weak or missing secrets must stop the start."""
+        return self.environment == "production"
+
+    @property
+    def private_dir(self) -> Path:
+        """Files that are never served: what sellers upload to be imported."""
+        return self.data_dir / "private"
+
+
+def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
+    """The settings of this process; `overrides` are for tests and commands. Raises ConfigError."""
+    env = os.environ if env is None else env
+    environment = env.get("MARKETPLACE_ENV", "development")
+    if environment not in ("development", "production"):
+        raise ConfigError(f"MARKETPLACE_ENV must be development or production, not {environment!r}.")
+    data_dir = Path(env.get("DATA_DIR") or ROOT / ".data").resolve()
+    database_url = _secret(env, "DATABASE_URL") or ""
+    values: dict[str, Any] = {
+        "environment": environment,
+        "database_url": database_url,
+        "migrate_database_url": _secret(env, "MIGRATE_DATABASE_URL") or database_url,
+        "data_dir": data_dir,
+        "uploads_dir": Path(env.get("UPLOADS_DIR") or ROOT / "uploads").resolve(),
+        "public_url": (env.get("PUBLIC_URL") or "").rstrip("/"),
+        "currency": env.get("CURRENCY") or "IDR",
+        "host": env.get("BIND") or "127.0.0.1",
+        "port": _integer(env, "PORT", 8000, 1, 65535),
+        "pool_size": _integer(env, "POOL_SIZE", 4, 1, 100),
+        "bcrypt_cost": _integer(env, "BCRYPT_COST", 12, 4, 16),
+        "access_token_seconds": _integer(env, "ACCESS_TOKEN_MINUTES", 15, 1, 1440) * 60,
+        "refresh_token_seconds": _integer(env, "REFRESH_TOKEN_DAYS", 60, 1, 365) * 86400,
+        "refresh_grace_seconds": _integer(env, "REFRESH_GRACE_SECONDS", 10, 0, 60),
+        "body_max_bytes": _integer(env, "BODY_MAX_KB", 256, 16, 10240) * 1024,
+        "image_max_bytes": _integer(env, "IMAGE_MAX_MB", 15, 1, 100) * MEBIBYTE,
+        "image_max_pixels": _integer(env, "IMAGE_MAX_MEGAPIXELS", 50, 1, 200) * 1_000_000,
+        "images_per_product": _integer(env, "IMAGES_PER_PRODUCT", 10, 1, 100),
+        "import_max_bytes": _integer(env, "IMPORT_MAX_MB", 500, 1, 10000) * MEBIBYTE,
+        "import_new_categories": _boolean(env, "IMPORT_NEW_CATEGORIES", True),
+        "trusted_proxies": tuple((env.get("TRUSTED_PROXIES") or "").replace(",", " ").split()),
+        "log_level": (env.get("LOG_LEVEL") or "INFO").upper(),
+    }
+    values.update(overrides)
+    if not (values["currency"].isascii() and values["currency"].isupper() and len(values["currency"]) == 3):
+        raise ConfigError("CURRENCY must be an ISO 4217 code of three capitals, such as IDR.")
+    if "secret_keys" not in values:
+        values["secret_keys"] = _secret_keys(env, values["data_dir"], environment == "production")
+    config = Config(**values)
+    if config.production:
+        _check_production(config)
+    return config
+
+
+def _secret(env: Mapping[str, str], name: str) -> str | None:
+    """A secret from NAME, or from the file that NAME_FILE names."""
+    file = env.get(f"{name}_FILE")
+    if file:
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(f"{name}_FILE cannot be read: {error}") from error
+    return env.get(name) or None
+
+
+def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name)
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+        raise ConfigError(f"{name} must be a whole number from {low} to {high}, not {text!r}.")
+    return int(text)
+
+
+def _boolean(env: Mapping[str, str], name: str, default: bool) -> bool:
+    text = (env.get(name) or "").lower()
+    if text in ("", "1", "true", "yes", "on"):
+        return True if text else default
+    if text in ("0", "false", "no", "off"):
+        return False
+    raise ConfigError(f"{name} must be yes or no, not {text!r}.")
+
+
+def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tuple[str, ...]:
+    """The key tokens are signed with, then older ones that are still accepted.
+
+    In development the first start makes one and keeps it in the data folder, readable by its owner alone.
+    """
+    text = _secret(env, "SECRET_KEY")
+    if not text:
+        if production:
+            raise ConfigError("SECRET_KEY (or SECRET_KEY_FILE) is required when MARKETPLACE_ENV=production.")
+        text = _kept_secret(data_dir / "secret")
+    keys = tuple(key.strip() for key in text.split(",") if key.strip())
+    if not keys or any(len(key.encode()) < 32 for key in keys):
+        raise ConfigError("SECRET_KEY must be at least 32 bytes long; python3 -c 'import secrets;"
+                          "print(secrets.token_urlsafe(48))' makes one.")
+    return keys
+
+
+def _kept_secret(file: Path) -> str:
+    """The secret in `file`, made on first use. Written aside and linked, so that two starts agree on one."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(secrets.token_urlsafe(48))
+        try:
+            os.link(fresh, file)
+        except FileExistsError:
+            pass  # another process was first: its key is the key
+        finally:
+            fresh.unlink()
+    return file.read_text(encoding="utf-8").strip()
+
+
+def _check_production(config: Config) -> None:
+    if not config.public_url.startswith(("https://", "http://")):
+        raise ConfigError("PUBLIC_URL (https://shop.example) is required when MARKETPLACE_ENV=production.")
+    if not config.database_url:
+        raise ConfigError("DATABASE_URL is required when MARKETPLACE_ENV=production.")
+    if any(len(set(key)) < 10 for key in config.secret_keys):
+        raise ConfigError("SECRET_KEY is too regular to be secret; make a random one.")

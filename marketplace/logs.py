@@ -1,0 +1,88 @@
+"""The server's log: one JSON object a line, each with the id of the request it belongs to.
+
+Nothing a client sends is logged but the method, the route (not the path), and the client's address: no header, body,
+query string, cookie or token.
+"""
+
+import json
+import logging
+import re
+import secrets
+import sys
+import time
+from contextvars import ContextVar
+from datetime import datetime, timezone
+from typing import Any
+
+import falcon
+
+from marketplace import requests
+from marketplace.config import Config
+
+current_request: ContextVar[str | None] = ContextVar("current_request", default=None)
+log = logging.getLogger("marketplace.access")
+_SANE_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}\Z")
+_FIELDS = ("method", "route", "status", "ms", "user_id", "ip", "error", "job", "import_id", "rows")
+
+
+class JsonFormatter(logging.Formatter):
+    """A log record as one line of JSON; line breaks inside it are escaped, so that nobody can forge a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": current_request.get(),
+        }
+        line.update({name: record.__dict__[name] for name in _FIELDS if name in record.__dict__})
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def install(level: str) -> None:
+    """Send every logger of this process to standard error in this form."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for noisy in ("psycopg.pool", "PIL", "procrastinate"):
+        logging.getLogger(noisy).setLevel("WARNING")
+
+
+class AccessLog:
+    """Middleware: gives the request its id, and writes one line when it has been answered."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Take the client's own request id if it is sane, else make one."""
+        sent = req.get_header("X-Request-ID") or ""
+        req.context.request_id = sent if _SANE_ID.match(sent) else secrets.token_hex(8)
+        req.context.config = self._config
+        req.context.caller = None
+        req.context.started = time.perf_counter()
+        current_request.set(req.context.request_id)
+        resp.set_header("X-Request-ID", req.context.request_id)
+
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
+    ) -> None:
+        """Log the route, never the path: a path may hold what a client mistook for a parameter."""
+        caller = req.context.caller
+        log.info(
+            "request",
+            extra={
+                "method": req.method,
+                "route": req.uri_template,
+                "status": resp.status_code,
+                "ms": round((time.perf_counter() - req.context.started) * 1000, 1),
+                "user_id": caller.user_id if caller else None,
+                "ip": requests.client_ip(req),
+            },
+        )

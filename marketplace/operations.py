@@ -1,0 +1,146 @@
+"""What a responder declares about its call: who may make it, what it takes, what it answers.
+
+The declaration is what the hooks enforce and what the document is built from, so the two cannot drift:
+
+    @operation("Add a product", roles=("seller", "admin"), body=schemas.NEW, answers={201: schemas.PRODUCT})
+    def on_post(self, req, resp): ...
+
+Behind the hooks `req.context.query` and `req.context.body` hold what was sent, checked and converted.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import falcon
+
+from marketplace import requests, validation
+from marketplace.errors import FieldError, Problem
+from marketplace.validation import Schema
+
+PUBLIC = ("guest",)
+EVERYONE = ("buyer", "seller", "admin")
+Responder = TypeVar("Responder", bound=Callable[..., None])
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A multipart body: text fields, checked like a document, and file parts by name."""
+
+    fields: Schema = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call of the API."""
+
+    summary: str
+    roles: tuple[str, ...]
+    query: Schema
+    body: Schema | None
+    parts: Parts | None
+    media: tuple[str, ...]
+    answers: Mapping[int, Any]
+    problems: tuple[str, ...]
+    partial: bool
+
+    @property
+    def public(self) -> bool:
+        """Whether it is answered without a token."""
+        return self.roles == PUBLIC
+
+
+def operation(
+    summary: str,
+    *,
+    roles: tuple[str, ...] = EVERYONE,
+    query: Schema | None = None,
+    body: Schema | None = None,
+    parts: Parts | None = None,
+    media: tuple[str, ...] = (),
+    answers: Mapping[int, Any],
+    problems: tuple[str, ...] = (),
+    partial: bool = False,
+) -> Callable[[Responder], Responder]:
+    """Declare a responder's call, and put the hooks before it that hold a request to it.
+
+    `answers` maps a status to the schema of its body, or to None; `problems` are codes beyond those any call may
+    answer; `media` are other request types the responder reads itself; `partial` is PATCH: no field is required.
+    """
+    from marketplace.auth import require_role  # the hook lives with authentication, which reads this module
+
+    declared = Operation(
+        summary, roles, query or {}, body, parts, media, answers, problems, partial
+    )
+
+    def declare(responder: Responder) -> Responder:
+        hooked: Any = falcon.before(_check)(responder)
+        if roles not in (PUBLIC, EVERYONE):
+            hooked = falcon.before(require_role, *roles)(hooked)
+        hooked.operation = declared
+        return hooked  # type: ignore[no-any-return]
+
+    return declare
+
+
+def of(resource: Any, method: str) -> Operation | None:
+    """What the resource declares for a method; HEAD is GET."""
+    name = "get" if method == "HEAD" else method.lower()
+    return getattr(getattr(resource, f"on_{name}", None), "operation", None)
+
+
+def _check(req: falcon.Request, resp: falcon.Response, resource: Any, params: dict[str, Any]) -> None:
+    declared = of(resource, req.method)
+    if declared is None:
+        raise falcon.HTTPMethodNotAllowed([])
+    req.context.query = _query(req.query_string, declared)
+    if declared.body is None:
+        return
+    kind = requests.content_type(req)
+    if kind == "application/json":
+        document = requests.read_json(req, req.context.config.body_max_bytes)
+        req.context.body = validation.check(document, declared.body, partial=declared.partial)
+    elif declared.parts is None or kind != "multipart/form-data":
+        allowed = ["application/json", *(["multipart/form-data"] if declared.parts else []), *declared.media]
+        raise Problem("unsupported_media_type", f"Send {' or '.join(allowed)}.")
+
+
+@lru_cache(maxsize=4096)
+def _parsed(query_string: str, declared: "_ByIdentity") -> dict[str, Any]:
+    """A query string, checked: costs half a millisecond the first time, nothing the next."""
+    return _checked(query_string, declared.operation)
+
+
+class _ByIdentity:
+    """An operation as a key of the cache: it is one object a responder, so identity says it all."""
+
+    def __init__(self, declared: Operation) -> None:
+        self.operation = declared
+
+    def __hash__(self) -> int:
+        return id(self.operation)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByIdentity) and self.operation is other.operation
+
+
+def _query(query_string: str, declared: Operation) -> dict[str, Any]:
+    if len(query_string) > 512:  # what is long is rarely asked twice
+        return _checked(query_string, declared)
+    return dict(_parsed(query_string, _ByIdentity(declared)))
+
+
+def _checked(query_string: str, declared: Operation) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(query_string, errors="strict", max_num_fields=100)
+    except (UnicodeDecodeError, ValueError):
+        raise Problem("invalid_query", "The query string must be percent-encoded UTF-8.") from None
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        errors = [FieldError(f"/{name}"[:200], "repeated", "must stand once") for name in twice]
+        raise Problem("validation_failed", errors=errors)
+    return validation.check(dict(pairs), declared.query, text=True)

@@ -1,0 +1,192 @@
+"""Both ways through a list: pages with totals, and cursors that cost the same at any depth.
+
+A cursor is opaque: the sort keys of the last row, bound by a signature to the filters and the order it came
+from. One that was tampered with, or that is sent with other filters, answers 400.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import falcon
+import orjson
+
+from marketplace.errors import Problem
+from marketplace.validation import Schema
+
+PER_PAGE = 20
+PER_PAGE_MAX = 100
+EXACT_TOTAL = 1000
+DEPTH = 10_000
+SHALLOW_DEPTH = 500
+_SIGNATURE = 12
+
+#: What every list takes.
+QUERY: Schema = {
+    "page": {"coerce": "int64", "min": 1, "excludes": "cursor",
+             "meta": {"description": "Page number, from 1. For the first pages; go on with the cursor."}},
+    "per_page": {"coerce": "int64", "min": 1, "max": PER_PAGE_MAX, "default": PER_PAGE,
+                 "meta": {"description": "Rows a page."}},
+    "cursor": {"coerce": "line", "maxlength": 2000,
+               "meta": {"description": "`next_cursor` of the answer before, with the same filters and sort."}},
+}
+
+
+class Window(NamedTuple):
+    """Which part of a list is asked for."""
+
+    page: int | None
+    per_page: int
+    after: list[Any] | None
+
+    @property
+    def offset(self) -> int:
+        """Rows to leave out before the first."""
+        return (self.page - 1) * self.per_page if self.page else 0
+
+    @property
+    def limit(self) -> int:
+        """One more than is shown, to know whether there is a next page."""
+        return self.per_page + 1
+
+
+class Total(NamedTuple):
+    """How many rows match; an estimate past EXACT_TOTAL."""
+
+    items: int
+    exact: bool
+
+
+def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH) -> Window:
+    """The part of the list that a checked query asks for. Raises 400 for a bad cursor or too deep a page."""
+    if "cursor" in query:
+        return Window(None, query["per_page"], _decode(req, query))
+    page = query.get("page", 1)
+    if page * query["per_page"] > depth:
+        raise Problem("page_too_deep", f"page * per_page goes to {depth} here; go on with the cursor.")
+    return Window(page, query["per_page"], None)
+
+
+def capped(window: Window, count: Callable[[int], int]) -> Total | None:
+    """The total of a list whose rows can only be counted: exact up to EXACT_TOTAL, at least that past it."""
+    if window.page is None:
+        return None
+    counted = count(EXACT_TOTAL + 1)
+    return Total(min(counted, EXACT_TOTAL), counted <= EXACT_TOTAL)
+
+
+def items(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Rows as JSON with commas between, without the brackets."""
+    return orjson.dumps(rows, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)[1:-1]
+
+
+def answer_rows(
+    req: falcon.Request,
+    resp: falcon.Response,
+    noun: str,
+    rows: Sequence[Mapping[str, Any]],
+    window: Window,
+    total: Total | None,
+    *,
+    keys: Sequence[str],
+) -> None:
+    """Write a list of rows, of which one more than is shown may have been read; `keys` are what it is sorted by."""
+    shown = rows[: window.per_page]
+    last = [shown[-1][key] for key in keys] if len(rows) > window.per_page else None
+    answer(req, resp, noun=noun, items=items(shown), window=window, last=last, total=total)
+
+
+def listed(noun: str, schema: Schema) -> Schema:
+    """The schema of a list's answer."""
+    return {
+        noun: {"type": "list", "schema": {"type": "dict", "schema": schema}},
+        "total_items": {"type": "integer", "meta": {"description": "Page mode only."}},
+        "total_pages": {"type": "integer"},
+        "current_page": {"type": "integer"},
+        "per_page": {"type": "integer"},
+        "has_next": {"type": "boolean"},
+        "has_prev": {"type": "boolean"},
+        "total_exact": {"type": "boolean", "meta": {"description": "False when total_items is an estimate."}},
+        "next_cursor": {"type": "string", "nullable": True},
+    }
+
+
+def answer(
+    req: falcon.Request,
+    resp: falcon.Response,
+    *,
+    noun: str,
+    items: bytes,
+    window: Window,
+    last: Sequence[Any] | None,
+    total: Total | None,
+) -> None:
+    """Write a list: `items` is the JSON of its rows with commas between, `last` the sort keys of the last
+    row shown where there is a next one."""
+    cursor = _encode(req, req.context.query, last) if last is not None else None
+    rest: dict[str, Any] = {}
+    if total is not None and window.page is not None:
+        rest = {
+            "total_items": total.items,
+            "total_pages": -(-total.items // window.per_page),
+            "current_page": window.page,
+        }
+    rest["per_page"] = window.per_page
+    rest["has_next"] = cursor is not None
+    if window.page is not None:
+        rest["has_prev"] = window.page > 1
+    if total is not None and window.page is not None:
+        rest["total_exact"] = total.exact
+    rest["next_cursor"] = cursor
+    if cursor is not None:
+        query = {name: value for name, value in req.params.items() if name not in ("page", "cursor")}
+        resp.append_link(f"{req.path}?{urlencode({**query, 'cursor': cursor}, doseq=True)}", "next")
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = b'{"%s":[%s],%s' % (noun.encode(), items, orjson.dumps(rest)[1:])
+
+
+def _fingerprint(req: falcon.Request, query: Mapping[str, Any]) -> bytes:
+    """What a cursor is bound to: the list, its filters and its order. Whose rows it goes through the caller says."""
+    bound = {name: str(value) for name, value in query.items() if name not in ("page", "per_page", "cursor")}
+    key = [req.uri_template, bound]
+    return orjson.dumps(key, option=orjson.OPT_SORT_KEYS)
+
+
+def _sign(req: falcon.Request, query: Mapping[str, Any], payload: bytes, key: str) -> bytes:
+    return hmac.digest(key.encode(), b"cursor\0" + _fingerprint(req, query) + b"\0" + payload, "sha256")[:_SIGNATURE]
+
+
+def _encode(req: falcon.Request, query: Mapping[str, Any], keys: Sequence[Any]) -> str:
+    payload = orjson.dumps([_plain(key) for key in keys])
+    signature = _sign(req, query, payload, req.context.config.secret_keys[0])
+    return base64.urlsafe_b64encode(signature + payload).decode().rstrip("=")
+
+
+def _decode(req: falcon.Request, query: Mapping[str, Any]) -> list[Any]:
+    text = query["cursor"]
+    try:
+        raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+    except (ValueError, binascii.Error):
+        raw = b""
+    signature, payload = raw[:_SIGNATURE], raw[_SIGNATURE:]
+    keys = req.context.config.secret_keys
+    if not payload or not any(hmac.compare_digest(signature, _sign(req, query, payload, key)) for key in keys):
+        raise Problem("invalid_cursor", "The cursor is damaged, or comes from a list with other filters or order.")
+    decoded: list[Any] = orjson.loads(payload)
+    return decoded
+
+
+def _plain(key: Any) -> Any:
+    """A sort key as JSON that PostgreSQL reads back without loss."""
+    if isinstance(key, Decimal):
+        return str(key)
+    if isinstance(key, datetime):
+        return key.isoformat()
+    if isinstance(key, float):
+        return repr(key)
+    return key

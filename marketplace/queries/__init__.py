@@ -1,0 +1,1 @@
+"""One typed function per named SQL statement."""

@@ -1,0 +1,62 @@
+"""What users did. Statements: sql/queries/activities.sql."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from marketplace.db import Client, Conn, Row, named_sql, one
+
+SQL = named_sql("activities")
+
+
+def record(
+    conn: Conn,
+    client: Client,
+    type: str,
+    *,
+    related: tuple[str, int, str | None] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Write what the caller did, in the transaction that did it. `related`: kind, id and name of the thing."""
+    kind, thing, name = related or (None, None, None)
+    values = {
+        "user_id": client.user_id, "type": type, "related_type": kind, "related_id": thing, "related_name": name,
+        "details": orjson.dumps(details).decode() if details else None, "ip": client.ip, "device": client.device,
+    }
+    conn.execute(SQL["record"], values)
+
+
+def record_view(conn: Conn, client: Client, type: str, *, related: tuple[str, int, str | None]) -> None:
+    """Write that the caller looked at a thing, once in ten minutes."""
+    kind, thing, name = related
+    values = {"user_id": client.user_id, "type": type, "related_type": kind, "related_id": thing,
+              "related_name": name, "ip": client.ip, "device": client.device}
+    conn.execute(SQL["record_view"], values)
+
+
+def search(
+    conn: Conn,
+    user_id: int,
+    *,
+    type: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    after: tuple[str | datetime, int] | None,
+    limit: int,
+    offset: int = 0,
+) -> list[Row]:
+    """A user's own log, newest first; `after` is created_at and id of the last row seen."""
+    after_time, after_id = after or (None, None)
+    values = {"user_id": user_id, "type": type, "from": since, "to": until,
+              "after_time": after_time, "after_id": after_id, "limit": limit, "offset": offset}
+    return conn.execute(SQL["search"], values, prepare=False).fetchall()
+
+
+def count(
+    conn: Conn, user_id: int, *, type: str | None, since: datetime | None, until: datetime | None, limit: int
+) -> int:
+    """How many rows match, counted up to `limit`."""
+    values = {"user_id": user_id, "type": type, "from": since, "to": until, "limit": limit}
+    return int(one(conn, SQL["count"], values)["matches"])

@@ -1,0 +1,61 @@
+"""Brands. Statements: sql/queries/brands.sql."""
+
+from marketplace.db import Conn, Row, named_sql, one
+
+SQL = named_sql("brands")
+
+
+def search(
+    conn: Conn, *, search: str | None, after: tuple[str, int] | None, limit: int, offset: int
+) -> list[Row]:
+    """Brands by name; `search` is a part of it, `after` name and id of the last row seen."""
+    after_name, after_id = after or (None, None)
+    values = {"search": search, "after_name": after_name, "after_id": after_id,
+              "limit": limit, "offset": offset}
+    return conn.execute(SQL["search"], values, prepare=False).fetchall()
+
+
+def count(conn: Conn, *, search: str | None, limit: int) -> int:
+    """How many brands match, counted up to `limit`."""
+    values = {"search": search, "limit": limit}
+    return int(conn.execute(SQL["count"], values, prepare=False).fetchall()[0]["matches"])
+
+
+def find(conn: Conn, brand_id: int) -> Row | None:
+    """One brand, or None."""
+    return conn.execute(SQL["find"], {"brand_id": brand_id}).fetchone()
+
+
+def find_or_add(conn: Conn, name: str) -> int:
+    """The id of the brand of this name, without regard to case; made if it is new."""
+    while True:  # a second time only where a twin added it meanwhile, or an admin removed it
+        found = conn.execute(SQL["find_named"], {"name": name}).fetchone()
+        found = found or conn.execute(SQL["add_missing"], {"name": name}).fetchone()
+        if found is not None:
+            return int(found["id"])
+
+
+def add(conn: Conn, name: str) -> Row:
+    """Add a brand. brands_name_key refuses a name that is there."""
+    return one(conn, SQL["add"], {"name": name})
+
+
+def lock(conn: Conn, brand_id: int) -> None:
+    """Keep products from coming to the brand until the transaction ends."""
+    conn.execute(SQL["lock"], {"brand_id": brand_id})
+
+
+def change(conn: Conn, brand_id: int, name: str) -> Row | None:
+    """Rename a brand; None when there is none."""
+    return conn.execute(SQL["change"], {"brand_id": brand_id, "name": name}).fetchone()
+
+
+def move_products(conn: Conn, brand_id: int, target_id: int) -> int:
+    """Make the brand's products those of another one; how many."""
+    return conn.execute(SQL["move_products"], {"brand_id": brand_id, "target_id": target_id}).rowcount
+
+
+def remove(conn: Conn, brand_id: int) -> str | None:
+    """Remove a brand; its name, or None. ForeignKeyViolation while products are of it."""
+    removed = conn.execute(SQL["remove"], {"brand_id": brand_id}).fetchone()
+    return removed["name"] if removed else None

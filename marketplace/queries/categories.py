@@ -1,0 +1,61 @@
+"""Categories. Statements: sql/queries/categories.sql."""
+
+from marketplace.db import Conn, Row, named_sql, one
+
+SQL = named_sql("categories")
+
+
+def all_sorted(conn: Conn) -> list[Row]:
+    """Every category (id, name, slug, parent_id, product_count), by name."""
+    return conn.execute(SQL["all"]).fetchall()
+
+
+def find(conn: Conn, category_id: int) -> Row | None:
+    """One category with `path` (id and name of those above it, the top first) and `children`, or None."""
+    return conn.execute(SQL["find"], {"category_id": category_id}).fetchone()
+
+
+def lock_tree(conn: Conn) -> None:
+    """Be the only one to change the tree until the transaction ends; before every add, change, remove."""
+    conn.execute(SQL["lock_tree"])
+
+
+def add(conn: Conn, *, name: str, parent_id: int | None) -> int:
+    """Add a category; the new id. categories_name_key refuses a name that the parent has already."""
+    return int(one(conn, SQL["add"], {"name": name, "parent_id": parent_id})["id"])
+
+
+def below(conn: Conn, category_id: int) -> list[int]:
+    """Ids of a category and of all below it; empty when there is no such category."""
+    return [row["id"] for row in conn.execute(SQL["below"], {"category_id": category_id})]
+
+
+def lock_below(conn: Conn, category_id: int) -> list[int]:
+    """The same, and no product comes into any of them until the transaction ends."""
+    return [row["id"] for row in conn.execute(SQL["lock_below"], {"category_id": category_id})]
+
+
+def change(conn: Conn, category_id: int, *, name: str, parent_id: int | None) -> None:
+    """Replace name and parent; the paths of all below it follow. The parent must not be below it."""
+    conn.execute(SQL["change"], {"category_id": category_id, "name": name, "parent_id": parent_id})
+
+
+def move_products(conn: Conn, category_id: int, target_id: int) -> int:
+    """Put the category's own products into another one; how many."""
+    return conn.execute(SQL["move_products"], {"category_id": category_id, "target_id": target_id}).rowcount
+
+
+def move_children(conn: Conn, category_id: int, target_id: int) -> None:
+    """Put the categories right below it below another one."""
+    conn.execute(SQL["move_children"], {"category_id": category_id, "target_id": target_id})
+
+
+def remove(conn: Conn, category_id: int) -> str | None:
+    """Remove a category; its name, or None. ForeignKeyViolation while products or categories are in it."""
+    removed = conn.execute(SQL["remove"], {"category_id": category_id}).fetchone()
+    return removed["name"] if removed else None
+
+
+def refresh_counts(conn: Conn) -> None:
+    """Count the products of every category with its subtree; for the worker."""
+    conn.execute(SQL["refresh_counts"])

@@ -1,0 +1,55 @@
+"""Pictures of products. Statements: sql/queries/images.sql."""
+
+from typing import Any
+
+import orjson
+
+from marketplace.db import Conn, Row, named_sql, one
+
+SQL = named_sql("images")
+
+
+def count(conn: Conn, product_id: int) -> int:
+    """How many pictures a product has."""
+    return int(one(conn, SQL["count"], {"product_id": product_id})["images"])
+
+
+def add(
+    conn: Conn,
+    product_id: int,
+    *,
+    url: str,
+    alt: str | None,
+    digest: str | None,
+    width: int | None,
+    height: int | None,
+    placeholder: str | None,
+    variants: list[dict[str, Any]],
+) -> Row:
+    """Add a picture behind the others; the first becomes the main one."""
+    values = {
+        "product_id": product_id, "url": url, "alt": alt, "digest": digest, "width": width, "height": height,
+        "placeholder": placeholder, "variants": orjson.dumps(variants).decode(),
+    }
+    return one(conn, SQL["add"], values)
+
+
+def find(conn: Conn, product_id: int, image_id: int) -> Row | None:
+    """position, is_main and alt of a picture, or None."""
+    return conn.execute(SQL["find"], {"product_id": product_id, "image_id": image_id}).fetchone()
+
+
+def change(conn: Conn, product_id: int, image_id: int, *, position: int, is_main: bool, alt: str | None) -> Row:
+    """Change order, main picture and alternative text; a new main picture takes the place of the old one."""
+    if is_main:
+        conn.execute(SQL["clear_main"], {"product_id": product_id})
+    values = {"product_id": product_id, "image_id": image_id, "position": position, "is_main": is_main, "alt": alt}
+    return one(conn, SQL["change"], values)
+
+
+def remove(conn: Conn, product_id: int, image_id: int) -> bool:
+    """Remove a picture; the next becomes the main one where it was. False when there is no such picture."""
+    removed = conn.execute(SQL["remove"], {"product_id": product_id, "image_id": image_id}).fetchone()
+    if removed and removed["is_main"]:
+        conn.execute(SQL["promote"], {"product_id": product_id})
+    return removed is not None

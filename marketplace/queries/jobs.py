@@ -1,0 +1,15 @@
+"""The queue. Statements: sql/queries/jobs.sql."""
+
+from typing import Any
+
+import orjson
+
+from marketplace.db import Conn, named_sql
+
+SQL = named_sql("jobs")
+
+
+def enqueue(conn: Conn, task: str, *, queue: str, lock: str | None = None, **args: Any) -> None:
+    """Put a job into `quick` or `long`, in the caller's transaction. Jobs with one lock run one after the other."""
+    values = {"task": task, "queue": queue, "lock": lock, "args": orjson.dumps(args).decode()}
+    conn.execute(SQL["enqueue"], values)

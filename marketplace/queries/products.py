@@ -1,0 +1,115 @@
+"""Products. Statements: sql/queries/products.sql."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from psycopg.rows import namedtuple_row
+
+from marketplace import db
+from marketplace.db import Conn, Row, named_sql, one
+
+SQL = named_sql("products")
+
+#: The filters of the lists; what is not given does not filter.
+FILTERS = ("category_id", "brand_id", "store_id", "min_price", "max_price", "in_stock", "ids", "hidden", "search")
+_AFTER = {"newest": "after_time", "price": "after_price", "name": "after_name",
+          "stock": "after_stock", "relevance": "after_rank"}
+
+
+class Listing(NamedTuple):
+    """What a list is asked for: filters, sort (newest, price, name, stock, relevance), window, and whether what
+    is hidden is shown (to its own store)."""
+
+    filters: Mapping[str, Any]
+    sort: str
+    descending: bool
+    after: tuple[Any, int] | None
+    limit: int
+    offset: int
+    show_hidden: bool = False
+
+    def values(self) -> dict[str, Any]:
+        """The parameters of the statement."""
+        values: dict[str, Any] = {name: self.filters.get(name) for name in FILTERS}
+        values.update(dict.fromkeys(_AFTER.values()))
+        key, after_id = self.after or (None, None)
+        values[_AFTER[self.sort]] = key
+        return {**values, "sort": self.sort, "descending": self.descending, "after_id": after_id,
+                "limit": self.limit, "offset": self.offset, "show_hidden": self.show_hidden}
+
+
+def search(conn: Conn, listing: Listing) -> list[Any]:
+    """Rows (document, quantity, in_stock, id, key) in the order asked for; with words also `matches`, up to 1,000."""
+    name = "list"
+    if "search" in listing.filters:
+        name = "list_found"
+    elif "category_id" in listing.filters:
+        name = "list_category"
+    with conn.cursor(row_factory=namedtuple_row) as cursor:
+        return cursor.execute(SQL[name], listing.values(), prepare=False).fetchall()
+
+
+def count(conn: Conn, listing: Listing, cap: int) -> int:
+    """How many products the filters match, counted up to `cap`; not for lists with words."""
+    values = {**listing.values(), "limit": cap}
+    return int(conn.execute(_counting(listing), values, prepare=False).fetchall()[0]["matches"])
+
+
+def estimate(conn: Conn, listing: Listing) -> int:
+    """How many the planner believes there are."""
+    return db.estimate(conn, _counting(listing), {**listing.values(), "limit": None})
+
+
+def _counting(listing: Listing) -> Any:
+    return SQL["count_category" if "category_id" in listing.filters else "count"]
+
+
+def find(conn: Conn, product_id: int, *, show_hidden: bool = False) -> Row | None:
+    """One product: document, quantity, in_stock, description (JSON), name, store_id; or None."""
+    return conn.execute(SQL["find"], {"product_id": product_id, "show_hidden": show_hidden}).fetchone()
+
+
+def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
+    """The product to change, locked, with its stock; None when it is not the store's. No store: an admin's view."""
+    return conn.execute(SQL["find_own"], {"product_id": product_id, "store_id": store_id}).fetchone()
+
+
+def add(
+    conn: Conn,
+    *,
+    store_id: int,
+    category_id: int | None,
+    brand_id: int | None,
+    name: str,
+    description: str | None,
+    price: Decimal,
+    sku: str | None,
+    source_url: str | None,
+    hidden: bool,
+    stock: int,
+) -> int:
+    """Add a product with its stock; the new id. Its documents are written by catalogue.refresh."""
+    values = {
+        "store_id": store_id, "category_id": category_id, "brand_id": brand_id, "name": name,
+        "description": description, "price": price, "sku": sku, "source_url": source_url,
+        "hidden": hidden, "stock": stock,
+    }
+    return int(one(conn, SQL["add"], values)["product_id"])
+
+
+def change(conn: Conn, product_id: int, store_id: int | None, product: Mapping[str, Any]) -> None:
+    """Replace all that a seller writes of a product but its stock."""
+    written = ("category_id", "brand_id", "name", "description", "price", "sku", "source_url", "hidden")
+    values = {"product_id": product_id, "store_id": store_id, **{name: product[name] for name in written}}
+    conn.execute(SQL["change"], values)
+
+
+def touch(conn: Conn, product_id: int, store_id: int | None) -> None:
+    """Count up the version: the product's pictures have changed."""
+    conn.execute(SQL["touch"], {"product_id": product_id, "store_id": store_id})
+
+
+def set_stock(conn: Conn, product_id: int, stock: int) -> None:
+    """Set the stock."""
+    conn.execute(SQL["set_stock"], {"product_id": product_id, "stock": stock})

@@ -1,0 +1,84 @@
+"""Sessions: signing in, refreshing, ending. Statements: sql/queries/sessions.sql."""
+
+from marketplace.db import Conn, Row, named_sql, one
+
+SQL = named_sql("sessions")
+
+
+def find(conn: Conn, session_hash: bytes) -> Row | None:
+    """user_id, role, store_id and session_id of a living session, or None."""
+    return conn.execute(SQL["find"], {"session_hash": session_hash}).fetchone()
+
+
+def act_as(conn: Conn, session_hash: bytes) -> Row:
+    """Make the rest of this transaction act as a session's user: user_id, role, store_id, session_id."""
+    return one(conn, SQL["act_as"], {"session_hash": session_hash})
+
+
+def take_time(conn: Conn) -> None:
+    """Let the statements of this transaction take a minute instead of seconds."""
+    conn.execute(SQL["take_time"])
+
+
+def find_password(conn: Conn, email: str) -> Row | None:
+    """user_id and password_hash of an address; None when unknown or suspended."""
+    return conn.execute(SQL["find_password"], {"email": email}).fetchone()
+
+
+def register(conn: Conn, *, name: str, email: str, role: str, phone: str | None, password_hash: str) -> int:
+    """Add a user; the new id. users_email_key refuses an address that is taken."""
+    values = {"name": name, "email": email, "role": role, "phone": phone, "password_hash": password_hash}
+    return int(one(conn, SQL["register"], values)["user_id"])
+
+
+def open_device(
+    conn: Conn,
+    *,
+    user_id: int,
+    session_hash: bytes,
+    refresh_hash: bytes,
+    seconds: int,
+    device_name: str | None,
+    user_agent: str | None,
+    ip: str | None,
+) -> None:
+    """Sign a device in: a session and its first refresh token."""
+    conn.execute(
+        SQL["open"],
+        {
+            "user_id": user_id, "session_hash": session_hash, "refresh_hash": refresh_hash, "seconds": seconds,
+            "device_name": device_name, "user_agent": user_agent, "ip": ip,
+        },
+    )
+
+
+def refresh(conn: Conn, *, old_hash: bytes, new_hash: bytes, seconds: int, grace: int, ip: str | None) -> Row:
+    """Exchange a refresh token: outcome (renewed, unknown or reused), session_id, user_id."""
+    values = {"old_hash": old_hash, "new_hash": new_hash, "seconds": seconds, "grace": grace, "ip": ip}
+    return one(conn, SQL["refresh"], values)
+
+
+def all_mine(conn: Conn) -> list[Row]:
+    """The caller's devices that are signed in, the last used first; at most 100."""
+    return conn.execute(SQL["all_mine"]).fetchall()
+
+
+def end(conn: Conn, session_id: int) -> bool:
+    """End one of the caller's sessions; False when it is not theirs, or ended already."""
+    return bool(one(conn, SQL["end"], {"session_id": session_id})["ended"])
+
+
+def end_others(conn: Conn) -> int:
+    """End all of the caller's devices but this one; how many."""
+    return int(one(conn, SQL["end_others"])["ended"])
+
+
+def my_password(conn: Conn) -> str | None:
+    """The caller's password hash."""
+    password_hash: str | None = one(conn, SQL["my_password"])["password_hash"]
+    return password_hash
+
+
+def change_password(conn: Conn, password_hash: str) -> None:
+    """Set the caller's password; their other sessions end."""
+    conn.execute(SQL["change_password"], {"password_hash": password_hash})

@@ -1,0 +1,23 @@
+"""Stores. Statements: sql/queries/stores.sql."""
+
+from marketplace.db import Conn, Row, named_sql, one
+
+SQL = named_sql("stores")
+
+
+def find(conn: Conn, store_id: int) -> Row | None:
+    """A store as everybody sees it, or None."""
+    return conn.execute(SQL["find"], {"store_id": store_id}).fetchone()
+
+
+def open_store(conn: Conn, *, owner_id: int, name: str, description: str | None) -> Row:
+    """Open the caller's store; a buyer becomes a seller. stores_owner_id_key refuses a second one."""
+    store = one(conn, SQL["open"], {"owner_id": owner_id, "name": name, "description": description})
+    conn.execute(SQL["become_seller"])
+    return store
+
+
+def change(conn: Conn, store_id: int, *, owner_id: int, name: str, description: str | None) -> Row | None:
+    """Replace what a store says of itself; None when it is not the owner's."""
+    values = {"store_id": store_id, "owner_id": owner_id, "name": name, "description": description}
+    return conn.execute(SQL["change"], values).fetchone()

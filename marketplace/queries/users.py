@@ -1,0 +1,44 @@
+"""Users. Statements: sql/queries/users.sql."""
+
+from typing import Any
+
+from marketplace.db import Conn, Row, named_sql, one
+
+SQL = named_sql("users")
+
+
+def find(conn: Conn, user_id: int) -> Row | None:
+    """A user as the API answers one: the caller, or anybody for an admin."""
+    return conn.execute(SQL["find"], {"user_id": user_id}).fetchone()
+
+
+def search(
+    conn: Conn, *, search: str | None, role: str | None, suspended: bool | None,
+    after_id: int | None, limit: int, offset: int,
+) -> list[Row]:
+    """Users for an admin, newest first."""
+    values = {"search": search, "role": role, "suspended": suspended,
+              "after_id": after_id, "limit": limit, "offset": offset}
+    return conn.execute(SQL["search"], values, prepare=False).fetchall()
+
+
+def count(conn: Conn, *, search: str | None, role: str | None, suspended: bool | None, limit: int) -> int:
+    """How many users match, counted up to `limit`."""
+    values = {"search": search, "role": role, "suspended": suspended, "limit": limit}
+    return int(conn.execute(SQL["count"], values, prepare=False).fetchall()[0]["matches"])
+
+
+def change(conn: Conn, user_id: int, *, name: str, email: str, phone: str | None, address: str | None) -> None:
+    """Replace what users may change of themselves. A new address is unverified."""
+    values = {"user_id": user_id, "name": name, "email": email, "phone": phone, "address": address}
+    conn.execute(SQL["change"], values)
+
+
+def change_avatar(conn: Conn, user_id: int, avatar: str | None) -> Any:
+    """Set the avatar (JSON) or remove it; the one of before, or None."""
+    return one(conn, SQL["change_avatar"], {"user_id": user_id, "avatar": avatar})["replaced"]
+
+
+def manage(conn: Conn, user_id: int, *, role: str | None, suspended: bool | None) -> None:
+    """An admin changes a user's role, or suspends them; None leaves a thing as it is."""
+    conn.execute(SQL["manage"], {"user_id": user_id, "role": role, "suspended": suspended})

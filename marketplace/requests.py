@@ -1,0 +1,206 @@
+"""Reading bodies: JSON and multipart, with limits, and nothing believed.
+
+JSON numbers are read as int or Decimal, never through float. Large files are copied to a spooled
+temporary file while they are counted.
+"""
+
+import ipaddress
+import json
+import tempfile
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import IO, Any, NamedTuple
+
+import falcon
+from falcon.media.multipart import MultipartParseError
+
+from marketplace.db import Client
+from marketplace.errors import Problem
+
+CHUNK = 64 * 1024
+DRAIN = 1024 * 1024
+
+
+class FilePart(NamedTuple):
+    """An uploaded file: its part's name, the name its sender gave it, and the bytes, rewound."""
+
+    name: str
+    filename: str | None
+    file: IO[bytes]
+
+
+def client_ip(req: falcon.Request) -> str | None:
+    """The client's address: the peer's, or what a proxy we were told of (TRUSTED_PROXIES) says of its own peer.
+
+    A Unix socket has no address and counts as `unix`.
+    """
+    peer = req.env.get("REMOTE_ADDR") or "unix"
+    if peer in req.context.config.trusted_proxies:
+        peer = (req.get_header("X-Forwarded-For") or "").rpartition(",")[2].strip()
+    try:
+        return str(ipaddress.ip_address(peer))
+    except ValueError:
+        return None
+
+
+def device(req: falcon.Request) -> str | None:
+    """The User-Agent as the log keeps it: printable, at most 300 characters."""
+    agent = req.user_agent or ""
+    return "".join(sign for sign in agent if sign.isprintable()).encode("latin-1", "replace").decode(
+        "utf-8", "replace"
+    )[:300] or None
+
+
+def client(req: falcon.Request) -> Client:
+    """Whom the activity log names, and where they were."""
+    return Client(req.context.caller.user_id, client_ip(req), device(req))
+
+
+def content_type(req: falcon.Request) -> str:
+    """The media type of the body without its parameters, in lower case."""
+    return (req.content_type or "").partition(";")[0].strip().lower()
+
+
+def stream(req: falcon.Request) -> Any:
+    """The body, bounded by its length; a chunked one is bounded by the server that decodes it."""
+    if req.content_length is None and req.env.get("wsgi.input_terminated"):
+        return req.stream
+    return req.bounded_stream
+
+
+def read(req: falcon.Request, limit: int) -> bytes:
+    """The whole body, at most `limit` bytes; 413 past that."""
+    if (req.content_length or 0) > limit:
+        raise _too_large(limit)
+    try:
+        data: bytes = stream(req).read(limit + 1)
+    except OSError as error:
+        raise Problem("bad_request", "The body broke off.") from error
+    if len(data) > limit:
+        raise _too_large(limit)
+    if req.content_length and len(data) < req.content_length:
+        raise Problem("bad_request", "The body is shorter than its Content-Length.")
+    return data
+
+
+def read_json(req: falcon.Request, limit: int) -> Any:
+    """The body as JSON in UTF-8; 400 when it is none, holds NaN, or names a key twice."""
+    data = read(req, limit)
+    if not data:
+        raise Problem("invalid_json", "The body is empty; a JSON object was expected.")
+    try:
+        return json.loads(
+            data.decode("utf-8"), parse_float=Decimal, parse_int=_integer,
+            parse_constant=_refuse_constant, object_pairs_hook=_unique,
+        )
+    except UnicodeDecodeError:
+        raise Problem("invalid_json", "The body is not UTF-8.") from None
+    except (ValueError, ArithmeticError) as error:
+        raise Problem("invalid_json", f"The body is not JSON: {error}"[:300]) from None
+    except RecursionError:
+        raise Problem("invalid_json", "The body is nested too deeply.") from None
+
+
+def parts(req: falcon.Request, *, file_limit: int, files: tuple[str, ...], count: int) -> Iterator[FilePart | tuple[str, str]]:
+    """The parts of a multipart body as they come: a file, or a (name, text) pair.
+
+    `count` is how many files may come. A file is copied to a temporary file (memory up to 1 MB); the caller
+    closes it.
+    """
+    seen = 0
+    try:
+        for part in _form(req):
+            name = part.name or ""
+            if name in files:
+                seen += 1
+                if seen > count:
+                    raise Problem("payload_too_large", f"At most {count} files can be sent at once.")
+                yield FilePart(name, _filename(part), copy(part.stream, file_limit))
+            else:
+                yield name, _text(part)
+    except MultipartParseError as error:
+        raise Problem("invalid_multipart", error.description) from None
+    except (ValueError, OSError) as error:
+        raise Problem("invalid_multipart", "The multipart body is broken or broke off.") from error
+
+
+def copy(source: Any, limit: int) -> IO[bytes]:
+    """What `source` holds, in a temporary file, rewound; 413 past `limit`."""
+    target = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - the caller closes it
+    try:
+        size = 0
+        while chunk := source.read(CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            target.write(chunk)
+    except BaseException:
+        target.close()
+        raise
+    target.seek(0)
+    return target
+
+
+def drain(req: falcon.Request) -> bool:
+    """Read what is left of the body, up to a bound, so that the connection stays in step; False when more was left.
+
+    A body that is left unread makes the proxy take its rest for the next client's request.
+    """
+    try:
+        left = DRAIN
+        source = stream(req)
+        while left > 0:
+            chunk = source.read(min(CHUNK, left))
+            if not chunk:
+                return True
+            left -= len(chunk)
+    except (OSError, ValueError):
+        return False
+    return False
+
+
+def _form(req: falcon.Request) -> Any:
+    try:
+        return req.get_media()
+    except falcon.HTTPError as error:
+        raise Problem("invalid_multipart", "The multipart body has no usable boundary.") from error
+
+
+def _text(part: Any) -> str:
+    data: bytes = part.stream.read(256 * 1024 + 1)
+    if len(data) > 256 * 1024:
+        raise _too_large(256 * 1024)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Problem("invalid_multipart", "A text part is not UTF-8.") from None
+
+
+def _filename(part: Any) -> str | None:
+    try:
+        name: str | None = part.filename
+    except (MultipartParseError, ValueError, LookupError):
+        return None
+    return name[:255] if name else None
+
+
+def _too_large(limit: int) -> Problem:
+    size = f"{limit // (1024 * 1024)} MB" if limit >= 1024 * 1024 else f"{limit // 1024} kB"
+    return Problem("payload_too_large", f"At most {size} are taken here.")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 30:
+        raise ValueError("a number has too many digits")
+    return int(digits)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("an object names a key twice")
+    return members

@@ -1,0 +1,98 @@
+"""The caller's own activity log, as a list and as a file."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import falcon
+import orjson
+
+from marketplace import paging, requests
+from marketplace.catalog_csv import defuse
+from marketplace.db import Caller, Database
+from marketplace.operations import operation
+from marketplace.queries import activities
+from marketplace.schemas import activities as schemas
+
+BATCH = 1000
+COLUMNS = ("id", "type", "related_type", "related_id", "related_name", "details", "ip", "device", "created_at")
+
+
+class Activities:
+    """/api/users/activities"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("What one did", query={**schemas.FILTERS, **paging.QUERY},
+               answers={200: paging.listed("activities", schemas.ACTIVITY)},
+               problems=("invalid_cursor", "page_too_deep"))
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the caller's log, newest first."""
+        caller, query = req.context.caller, req.context.query
+        filters = _filters(query)
+        window = paging.window(req, query)
+        with self.db.transaction(caller) as conn:
+            rows = activities.search(
+                conn, caller.user_id, **filters, after=tuple(window.after) if window.after else None,
+                limit=window.limit, offset=window.offset,
+            )
+            total = paging.capped(window, lambda cap: activities.count(conn, caller.user_id, **filters, limit=cap))
+        paging.answer_rows(req, resp, "activities", rows, window, total, keys=("created_at", "id"))
+
+
+class Export:
+    """/api/users/export-activities"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("What one did, as a file", query=schemas.EXPORT, answers={200: None})
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Stream the caller's log as CSV or JSON, a batch at a time: no transaction waits for a slow phone."""
+        caller, query = req.context.caller, req.context.query
+        kind = query["format"]
+        with self.db.transaction(caller) as conn:
+            activities.record(conn, requests.client(req), "export_activities", details={"format": kind})
+        resp.content_type = "text/csv; charset=utf-8" if kind == "csv" else falcon.MEDIA_JSON
+        resp.downloadable_as = f"activities.{kind}"
+        batches = _batches(self.db, caller, _filters(query))
+        resp.stream = _csv(batches) if kind == "csv" else _json(batches)
+
+
+def _filters(query: dict[str, Any]) -> dict[str, Any]:
+    return {"type": query.get("type"), "since": query.get("from"), "until": query.get("to")}
+
+
+def _batches(db: Database, caller: Caller, filters: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    after = None
+    while True:
+        with db.transaction(caller) as conn:
+            rows = activities.search(conn, caller.user_id, **filters, after=after, limit=BATCH)
+        if rows:
+            yield rows
+        if len(rows) < BATCH:
+            return
+        after = (rows[-1]["created_at"], rows[-1]["id"])
+
+
+def _csv(batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
+    yield (",".join(COLUMNS) + "\r\n").encode()
+    for rows in batches:
+        out = io.StringIO()
+        writer = csv.writer(out)
+        for row in rows:
+            row["details"] = orjson.dumps(row["details"]).decode() if row["details"] else None
+            row["created_at"] = row["created_at"].strftime("%Y-%m-%dT%H:%M:%SZ")
+            writer.writerow([defuse(value) if isinstance(value, str) else value for value in map(row.get, COLUMNS)])
+        yield out.getvalue().encode()
+
+
+def _json(batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
+    yield b'{"activities":['
+    between = b""
+    for rows in batches:
+        yield between + paging.items(rows)
+        between = b","
+    yield b"]}"

@@ -1,0 +1,172 @@
+"""Registering, signing in and out, and the devices that are signed in."""
+
+from typing import Any
+
+import falcon
+
+from marketplace import requests
+from marketplace.auth import Passwords, Tokens, hashed, new_secret, require_strong, secret_of
+from marketplace.config import Config
+from marketplace.db import Client, Conn, Database
+from marketplace.errors import Problem, unauthorized
+from marketplace.operations import PUBLIC, operation
+from marketplace.queries import activities, sessions
+from marketplace.queries import users as user_queries
+from marketplace.schemas import users as schemas
+
+class Register:
+    """/api/auth/register"""
+
+    def __init__(self, db: Database, passwords: Passwords, tokens: Tokens) -> None:
+        self.db = db
+        self.passwords = passwords
+        self.tokens = tokens
+
+    @operation("Open an account and sign in", roles=PUBLIC, body=schemas.REGISTER, answers={201: schemas.TOKENS},
+               problems=("email_taken", "weak_password", "too_many_requests"))
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the tokens, as login does."""
+        body = req.context.body
+        require_strong(body["password"], "/password", body["name"], body["email"])
+        password_hash = self.passwords.hash(body["password"])
+        with self.db.signing_in() as conn:
+            user_id = sessions.register(
+                conn, name=body["name"], email=body["email"], role=body["role"], phone=body.get("phone"),
+                password_hash=password_hash,
+            )
+            resp.media = _sign_in(conn, req, self.tokens, user_id, "register")
+        resp.status = falcon.HTTP_201
+        resp.set_header("Cache-Control", "no-store")
+
+
+class Login:
+    """/api/auth/login"""
+
+    def __init__(self, db: Database, passwords: Passwords, tokens: Tokens) -> None:
+        self.db = db
+        self.passwords = passwords
+        self.tokens = tokens
+
+    @operation("Sign in", roles=PUBLIC, body=schemas.LOGIN, answers={200: schemas.TOKENS},
+               problems=("invalid_credentials", "too_many_requests"))
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong password."""
+        body = req.context.body
+        with self.db.signing_in() as conn:
+            found = sessions.find_password(conn, body["email"])
+        if not self.passwords.verify(body["password"], found["password_hash"] if found else None) or found is None:
+            raise unauthorized("invalid_credentials", "No account has this e-mail address and password.")
+        with self.db.signing_in() as conn:
+            resp.media = _sign_in(conn, req, self.tokens, found["user_id"], "login")
+        resp.set_header("Cache-Control", "no-store")
+
+
+class Refresh:
+    """/api/auth/refresh"""
+
+    def __init__(self, db: Database, tokens: Tokens) -> None:
+        self.db = db
+        self.tokens = tokens
+
+    @operation("Exchange a refresh token for the next pair", roles=PUBLIC, body=schemas.REFRESH,
+               answers={200: schemas.TOKENS}, problems=("invalid_refresh_token",))
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer a new pair. A token that was used before ends the session it belongs to."""
+        config: Config = req.context.config
+        old = req.context.body["refresh_token"]
+        secret = secret_of(old)
+        fresh = self.tokens.new_refresh(secret)
+        with self.db.signing_in() as conn:
+            outcome = sessions.refresh(
+                conn, old_hash=hashed(old), new_hash=hashed(fresh), seconds=config.refresh_token_seconds,
+                grace=config.refresh_grace_seconds, ip=requests.client_ip(req),
+            )
+            if outcome["outcome"] == "renewed":
+                sessions.act_as(conn, hashed(secret))
+                resp.media = _pair(conn, config, self.tokens, outcome["user_id"], secret, fresh)
+        if outcome["outcome"] != "renewed":
+            raise unauthorized("invalid_refresh_token", "The refresh token is not valid any more; sign in again.")
+        resp.set_header("Cache-Control", "no-store")
+
+
+class Logout:
+    """/api/auth/logout"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("Sign this device out", answers={204: None})
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """End the session the token belongs to."""
+        caller = req.context.caller
+        with self.db.transaction(caller) as conn:
+            activities.record(conn, requests.client(req), "logout")
+            sessions.end(conn, caller.session_id)
+        resp.status = falcon.HTTP_204
+
+
+class Sessions:
+    """/api/auth/sessions"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("The devices that are signed in",
+               answers={200: {"sessions": {"type": "list", "schema": {"type": "dict", "schema": schemas.SESSION}}}})
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the caller's devices, the last used first."""
+        with self.db.transaction(req.context.caller) as conn:
+            resp.media = {"sessions": sessions.all_mine(conn)}
+
+    @operation("Sign all other devices out", answers={204: None})
+    def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """End every session of the caller but this one."""
+        with self.db.transaction(req.context.caller) as conn:
+            ended = sessions.end_others(conn)
+            activities.record(conn, requests.client(req), "logout", details={"sessions": ended})
+        resp.status = falcon.HTTP_204
+
+
+class Session:
+    """/api/auth/sessions/{session_id}"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("Sign one device out", answers={204: None}, problems=("not_found",))
+    def on_delete(self, req: falcon.Request, resp: falcon.Response, session_id: int) -> None:
+        """End one of the caller's sessions."""
+        with self.db.transaction(req.context.caller) as conn:
+            activities.record(conn, requests.client(req), "logout", related=("session", session_id, None))
+            if not sessions.end(conn, session_id):
+                raise Problem("not_found")
+        resp.status = falcon.HTTP_204
+
+
+def _sign_in(conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, activity: str) -> dict[str, Any]:
+    """A session for the device, its tokens, and the line in the log."""
+    config: Config = req.context.config
+    secret = new_secret()
+    refresh_token = tokens.new_refresh(secret)
+    device, ip = requests.device(req), requests.client_ip(req)
+    sessions.open_device(
+        conn, user_id=user_id, session_hash=hashed(secret), refresh_hash=hashed(refresh_token),
+        seconds=config.refresh_token_seconds, device_name=req.context.body.get("device_name"),
+        user_agent=device, ip=ip,
+    )
+    sessions.act_as(conn, hashed(secret))
+    activities.record(conn, Client(user_id, ip, device), activity)
+    return _pair(conn, config, tokens, user_id, secret, refresh_token)
+
+
+def _pair(
+    conn: Conn, config: Config, tokens: Tokens, user_id: int, secret: str, refresh_token: str
+) -> dict[str, Any]:
+    user = user_queries.find(conn, user_id) or {}
+    return {
+        "access_token": tokens.access(user_id, secret),
+        "refresh_token": refresh_token,
+        "token_type": "Bearer",
+        "expires_in": config.access_token_seconds,
+        "user": {name: user[name] for name in ("id", "name", "email", "role", "store_id", "avatar")},
+    }

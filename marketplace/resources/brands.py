@@ -1,0 +1,95 @@
+"""Brands: the list, one of them, and what admins change of them."""
+
+import falcon
+from psycopg.errors import ForeignKeyViolation
+
+from marketplace import paging, requests
+from marketplace.db import Database
+from marketplace.errors import Problem
+from marketplace.operations import PUBLIC, operation
+from marketplace.queries import activities, brands
+from marketplace.schemas import brands as schemas
+from marketplace.workflows import brands as workflow
+
+
+class Brands:
+    """/api/brands"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("Browse brands", roles=PUBLIC, query={**schemas.FILTERS, **paging.QUERY},
+               answers={200: paging.listed("brands", schemas.BRAND)},
+               problems=("invalid_cursor", "page_too_deep"))
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer brands by name, all or those with `search` in their name."""
+        query = req.context.query
+        search = query.get("search")
+        window = paging.window(req, query)
+        after = (window.after[0], window.after[1]) if window.after else None
+        with self.db.read() as conn:
+            rows = brands.search(conn, search=search, after=after, limit=window.limit, offset=window.offset)
+            total = paging.capped(window, lambda cap: brands.count(conn, search=search, limit=cap))
+        paging.answer_rows(req, resp, "brands", rows, window, total, keys=("name", "id"))
+
+    @operation("Add a brand", roles=("admin",), body=schemas.BRAND, answers={201: schemas.BRAND},
+               problems=("brand_exists",))
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Add a brand."""
+        with self.db.transaction(req.context.caller) as conn:
+            brand = brands.add(conn, req.context.body["name"])
+            activities.record(conn, requests.client(req), "create_brand",
+                              related=("brand", brand["id"], brand["name"]))
+            resp.media = brand
+        resp.status = falcon.HTTP_201
+        resp.location = f"/api/brands/{brand['id']}"
+
+
+class Brand:
+    """/api/brands/{brand_id}"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("One brand", roles=PUBLIC, answers={200: schemas.BRAND}, problems=("not_found",))
+    def on_get(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
+        """Answer a brand."""
+        with self.db.read() as conn:
+            brand = brands.find(conn, brand_id)
+        if brand is None:
+            raise _not_found()
+        resp.media = brand
+
+    @operation("Rename a brand", roles=("admin",), body=schemas.BRAND, answers={200: schemas.BRAND},
+               problems=("not_found", "brand_exists"))
+    def on_put(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
+        """Replace the name; products' documents follow by a job."""
+        with self.db.transaction(req.context.caller) as conn:
+            brand = workflow.change(conn, brand_id, req.context.body["name"])
+            if brand is None:
+                raise _not_found()
+            activities.record(conn, requests.client(req), "update_brand",
+                              related=("brand", brand_id, brand["name"]))
+            resp.media = brand
+
+    @operation("Remove a brand", roles=("admin",), query=schemas.REMOVE, answers={204: None},
+               problems=("not_found", "brand_in_use"))
+    def on_delete(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
+        """Remove a brand that no product is of, or give its products to `move_to` first."""
+        move_to = req.context.query.get("move_to")
+        try:
+            with self.db.transaction(req.context.caller) as conn:
+                removed = workflow.remove(conn, brand_id, move_to)
+                if removed is None:
+                    raise _not_found()
+                details = {"move_to": move_to, "products": removed.moved} if move_to else None
+                activities.record(conn, requests.client(req), "delete_brand", details=details,
+                                  related=("brand", brand_id, removed.name))
+        except ForeignKeyViolation:
+            detail = "Products are of this brand; ?move_to=ID gives them to another one."
+            raise Problem("brand_in_use", detail) from None
+        resp.status = falcon.HTTP_204
+
+
+def _not_found() -> Problem:
+    return Problem("not_found", "There is no such brand.")

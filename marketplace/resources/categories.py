@@ -1,0 +1,103 @@
+"""Categories: the tree, one of them, and what admins change of them."""
+
+from typing import Any
+
+import falcon
+from psycopg.errors import ForeignKeyViolation
+
+from marketplace import requests
+from marketplace.db import Database, Row
+from marketplace.errors import Problem
+from marketplace.operations import PUBLIC, operation
+from marketplace.queries import activities, categories
+from marketplace.schemas import categories as schemas
+from marketplace.workflows import categories as workflow
+
+
+class Categories:
+    """/api/categories"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("The tree of categories", roles=PUBLIC, answers={200: schemas.TREE})
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the whole tree, by name, with counts of products."""
+        with self.db.read() as conn:
+            rows = categories.all_sorted(conn)
+        resp.media = {"categories": _tree(rows)}
+
+    @operation("Add a category", roles=("admin",), body=schemas.NEW, answers={201: schemas.CATEGORY},
+               problems=("category_exists",))
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Add a category at the top or below another one."""
+        body = req.context.body
+        with self.db.transaction(req.context.caller) as conn:
+            category_id = workflow.add(conn, name=body["name"], parent_id=body["parent_id"])
+            activities.record(conn, requests.client(req), "create_category",
+                              related=("category", category_id, body["name"]))
+            resp.media = categories.find(conn, category_id)
+        resp.status = falcon.HTTP_201
+        resp.location = f"/api/categories/{category_id}"
+
+
+class Category:
+    """/api/categories/{category_id}"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("One category", roles=PUBLIC, answers={200: schemas.CATEGORY}, problems=("not_found",))
+    def on_get(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
+        """Answer a category with those above it and those right below it."""
+        with self.db.read() as conn:
+            category = categories.find(conn, category_id)
+        if category is None:
+            raise _not_found()
+        resp.media = category
+
+    @operation("Rename or move a category", roles=("admin",), body=schemas.CHANGE,
+               answers={200: schemas.CATEGORY}, problems=("not_found", "category_exists"))
+    def on_put(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
+        """Replace name and parent; all below it moves along, and products' documents follow by a job."""
+        body = req.context.body
+        with self.db.transaction(req.context.caller) as conn:
+            category = workflow.change(conn, category_id, name=body["name"], parent_id=body["parent_id"])
+            if category is None:
+                raise _not_found()
+            activities.record(conn, requests.client(req), "update_category",
+                              related=("category", category_id, category["name"]),
+                              details={"parent_id": category["parent_id"]})
+            resp.media = category
+
+    @operation("Remove a category", roles=("admin",), query=schemas.REMOVE, answers={204: None},
+               problems=("not_found", "category_in_use", "category_exists"))
+    def on_delete(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
+        """Remove a category that nothing is in, or empty it into `move_to` first."""
+        move_to = req.context.query.get("move_to")
+        try:
+            with self.db.transaction(req.context.caller) as conn:
+                removed = workflow.remove(conn, category_id, move_to)
+                if removed is None:
+                    raise _not_found()
+                details = {"move_to": move_to, "products": removed.moved} if move_to else None
+                activities.record(conn, requests.client(req), "delete_category", details=details,
+                                  related=("category", category_id, removed.name))
+        except ForeignKeyViolation:
+            detail = "Products or categories are in it; ?move_to=ID moves them into another category."
+            raise Problem("category_in_use", detail) from None
+        resp.status = falcon.HTTP_204
+
+
+def _tree(rows: list[Row]) -> list[dict[str, Any]]:
+    """The rows, each with its `children`; those at the top. Keeps the order of the rows."""
+    nodes: dict[int | None, dict[str, Any]] = {row["id"]: {**row, "children": []} for row in rows}
+    top: list[dict[str, Any]] = []
+    for node in nodes.values():
+        parent = nodes.get(node["parent_id"])
+        (top if parent is None else parent["children"]).append(node)
+    return top
+
+
+def _not_found() -> Problem:
+    return Problem("not_found", "There is no such category.")

@@ -1,0 +1,95 @@
+"""Pictures of a product."""
+
+import falcon
+
+from marketplace import pictures, requests, storage, uploads
+from marketplace.db import Database
+from marketplace.errors import Problem, invalid
+from marketplace.operations import Parts, operation
+from marketplace.queries import activities, images, products
+from marketplace.schemas import products as schemas
+from marketplace.workflows import catalogue
+from marketplace.workflows import products as workflow
+
+SELLERS = ("seller", "admin")
+
+
+class Images:
+    """/api/products/{product_id}/images"""
+
+    def __init__(self, db: Database, files: storage.Storage) -> None:
+        self.db = db
+        self.files = files
+
+    @operation("Add pictures to a product", roles=SELLERS, parts=Parts(files=("images",)),
+               answers={201: {"images": {"type": "list", "schema": {"type": "dict", "schema": schemas.IMAGE}}}},
+               problems=("not_found", "picture_refused", "too_many_pictures", "too_many_requests"))
+    def on_post(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
+        """Add the pictures of the parts `images`, all or none; the first of a product becomes its main one."""
+        caller, config = req.context.caller, req.context.config
+        store_id = workflow.reach(caller)
+        with self.db.transaction(caller) as conn:  # before megabytes are read for somebody else's product
+            if products.find_own(conn, product_id, store_id) is None:
+                raise _not_found()
+        _, made = uploads.read(req, files=("images",), count=config.images_per_product)
+        if not made:
+            raise invalid("/images", "required", "is the part that pictures come in")
+        for upload in made:
+            pictures.save_picture(self.files, upload.picture)
+        with self.db.transaction(caller) as conn:
+            product = products.find_own(conn, product_id, store_id)
+            if product is None:
+                raise _not_found()
+            added = workflow.add_images(
+                conn, product, store_id, made, most=config.images_per_product, currency=config.currency
+            )
+            activities.record(conn, requests.client(req), "upload_image", details={"images": len(added)},
+                              related=("product", product_id, product["name"]))
+        resp.media = {"images": added}
+        resp.status = falcon.HTTP_201
+
+
+class Image:
+    """/api/products/{product_id}/images/{image_id}"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("Change order, main picture or alternative text", roles=SELLERS, body=schemas.IMAGE, partial=True,
+               answers={200: schemas.IMAGE}, problems=("not_found",))
+    def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int) -> None:
+        """Change what is given. The main picture is changed by naming another one, not by taking it away."""
+        caller, body = req.context.caller, req.context.body
+        store_id = workflow.reach(caller)
+        with self.db.transaction(caller) as conn:
+            if products.find_own(conn, product_id, store_id) is None:
+                raise _not_found()
+            before = images.find(conn, product_id, image_id)
+            if before is None:
+                raise _not_found()
+            if body.get("is_main") is False and before["is_main"]:
+                raise invalid("/is_main", "main_required", "name another picture as the main one instead")
+            after = {**before, **body}
+            resp.media = images.change(
+                conn, product_id, image_id, position=after["position"], is_main=after["is_main"], alt=after["alt"]
+            )
+            products.touch(conn, product_id, store_id)
+            catalogue.refresh(conn, [product_id], req.context.config.currency)
+            activities.record(conn, requests.client(req), "update_image", related=("product", product_id, None))
+
+    @operation("Remove a picture", roles=SELLERS, answers={204: None}, problems=("not_found",))
+    def on_delete(self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int) -> None:
+        """Remove a picture; the next one becomes the main picture where it was that."""
+        caller = req.context.caller
+        store_id = workflow.reach(caller)
+        with self.db.transaction(caller) as conn:
+            if products.find_own(conn, product_id, store_id) is None or not images.remove(conn, product_id, image_id):
+                raise _not_found()
+            products.touch(conn, product_id, store_id)
+            catalogue.refresh(conn, [product_id], req.context.config.currency)
+            activities.record(conn, requests.client(req), "delete_image", related=("product", product_id, None))
+        resp.status = falcon.HTTP_204
+
+
+def _not_found() -> Problem:
+    return Problem("not_found", "There is no such product or picture of yours.")

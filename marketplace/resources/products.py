@@ -1,0 +1,223 @@
+"""Products: lists, one, adding, changing, hiding."""
+
+from typing import Any
+
+import falcon
+
+from marketplace import paging, pictures, requests, storage, uploads, validation
+from marketplace.db import Conn, Database
+from marketplace.errors import Problem
+from marketplace.operations import PUBLIC, Parts, operation
+from marketplace.paging import Total, Window
+from marketplace.queries import activities, products, sessions
+from marketplace.queries.products import Listing
+from marketplace.schemas import products as schemas
+from marketplace.workflows import products as workflow
+
+SELLERS = ("seller", "admin")
+
+
+class Products:
+    """/api/products"""
+
+    def __init__(self, db: Database, files: storage.Storage) -> None:
+        self.db = db
+        self.files = files
+
+    @operation("Browse and search products", roles=PUBLIC, query={**schemas.FILTERS, **paging.QUERY},
+               answers={200: paging.listed("products", schemas.LISTED)},
+               problems=("invalid_cursor", "page_too_deep", "sort_not_offered"))
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer what is on sale, from ready documents and live stock."""
+        listing, window = _listing(req)
+        with self.db.read() as conn:
+            rows = products.search(conn, listing)
+            total = _total(conn, listing, window, rows)
+        _answer(req, resp, rows, window, total)
+
+    @operation("Add a product", roles=SELLERS, body=schemas.NEW, parts=Parts(schemas.NEW, ("main_image",)),
+               answers={201: schemas.PRODUCT},
+               problems=("store_required", "sku_taken", "source_url_taken", "picture_refused", "not_found"))
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Add a product to the caller's store (an admin names one), from JSON or multipart with a main picture."""
+        caller, config = req.context.caller, req.context.config
+        made: list[uploads.Upload] = []
+        if requests.content_type(req) == "multipart/form-data":
+            texts, made = uploads.read(req, files=("main_image",), count=1)
+            body = validation.check(texts, schemas.NEW, text=True)
+        else:
+            body = req.context.body
+        store_id = workflow.store_of(caller, body.get("store_id"))
+        for upload in made:
+            pictures.save_picture(self.files, upload.picture)
+        with self.db.transaction(caller) as conn:
+            product_id = workflow.add(conn, store_id=store_id, product=body, pictures=made, currency=config.currency)
+            activities.record(conn, requests.client(req), "create_product",
+                              related=("product", product_id, body["name"]))
+            resp.data = _one(conn, product_id)
+        resp.content_type = falcon.MEDIA_JSON
+        resp.status = falcon.HTTP_201
+        resp.location = f"/api/products/{product_id}"
+
+
+class Product:
+    """/api/products/{product_id}"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("One product", roles=PUBLIC, answers={200: schemas.PRODUCT}, problems=("not_found",))
+    def on_get(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
+        """Answer a product; a hidden one only to its store and admins."""
+        caller = req.context.caller
+        if caller is None:
+            with self.db.read() as conn:
+                row = products.find(conn, product_id)
+        else:
+            with self.db.transaction(caller, durable=False) as conn:
+                row = products.find(conn, product_id) or _hidden(conn, caller.session_hash, product_id)
+                if row is not None and req.method != "HEAD":
+                    activities.record_view(conn, requests.client(req), "view_product",
+                                           related=("product", product_id, row["name"]))
+        if row is None:
+            raise _not_found()
+        resp.data = _detail(row)
+        resp.content_type = falcon.MEDIA_JSON
+
+    @operation("Replace a product", roles=SELLERS, body=schemas.CHANGE, answers={200: schemas.PRODUCT},
+               problems=("not_found", "sku_taken", "source_url_taken"))
+    def on_put(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
+        """Replace all that a seller writes; stock and hidden only if given."""
+        self._change(req, resp, product_id, merge=False)
+
+    @operation("Change fields of a product", roles=SELLERS, body=schemas.CHANGE, partial=True,
+               answers={200: schemas.PRODUCT}, problems=("not_found", "sku_taken", "source_url_taken"))
+    def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
+        """Change what is given, leave the rest; {"hidden": false} shows a removed product again."""
+        self._change(req, resp, product_id, merge=True)
+
+    @operation("Remove a product", roles=SELLERS, answers={204: None}, problems=("not_found",))
+    def on_delete(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
+        """Hide a product: what was ordered keeps it. Doing it twice is as good as once."""
+        caller = req.context.caller
+        store_id = workflow.reach(caller)
+        with self.db.transaction(caller) as conn:
+            before = products.find_own(conn, product_id, store_id)
+            if before is None:
+                raise _not_found()
+            if not before["hidden"]:
+                workflow.change(conn, before, store_id, {**before, "hidden": True}, req.context.config.currency)
+                activities.record(conn, requests.client(req), "delete_product",
+                                  related=("product", product_id, before["name"]))
+        resp.status = falcon.HTTP_204
+
+    def _change(self, req: falcon.Request, resp: falcon.Response, product_id: int, *, merge: bool) -> None:
+        caller, body = req.context.caller, req.context.body
+        store_id = workflow.reach(caller)
+        with self.db.transaction(caller) as conn:
+            before = products.find_own(conn, product_id, store_id)
+            if before is None:
+                raise _not_found()
+            after = {**{name: before[name] for name in before if name != "stock"}, **body} if merge else body
+            workflow.change(conn, before, store_id, after, req.context.config.currency)
+            activities.record(conn, requests.client(req), "update_product",
+                              related=("product", product_id, after["name"]), details={"fields": sorted(body)})
+            resp.data = _one(conn, product_id)
+        resp.content_type = falcon.MEDIA_JSON
+
+
+class Mine:
+    """/api/stores/mine/products"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("One's own products", roles=SELLERS, query={**schemas.OWN_FILTERS, **paging.QUERY},
+               answers={200: paging.listed("products", schemas.LISTED)},
+               problems=("invalid_cursor", "page_too_deep", "sort_not_offered", "store_required"))
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the products of the caller's store, hidden and sold out too."""
+        caller = req.context.caller
+        store_id = workflow.store_of(caller, None)
+        listing, window = _listing(req, store_id=store_id)
+        with self.db.transaction(caller) as conn:
+            rows = products.search(conn, listing)
+            total = _total(conn, listing, window, rows)
+        _answer(req, resp, rows, window, total)
+
+
+def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listing, Window]:
+    """What a list is asked for; refuses an order that no index gives."""
+    query = req.context.query
+    filters = {name: query[name] for name in products.FILTERS if name in query}
+    if store_id is not None:
+        filters["store_id"] = store_id
+    words = "search" in filters
+    sort = query.get("sort_by") or ("relevance" if words else "newest")
+    sort = "newest" if sort == "created_at" else sort
+    descending = query.get("sort_order", "asc" if sort in ("price", "name") else "desc") == "desc"
+    if sort == "relevance" and not words:
+        raise Problem("sort_not_offered", "relevance is the order of a search; add `search`.")
+    if sort == "stock" and not words and "ids" not in filters and set(filters) - {"in_stock"}:
+        raise Problem("sort_not_offered", "stock orders the whole catalogue, a search or a list of ids; "
+                                          "with other filters take newest, price or name.")
+    window = paging.window(req, query, depth=paging.SHALLOW_DEPTH if words else paging.DEPTH)
+    after = (window.after[0], window.after[1]) if window.after else None
+    # A store's own list walks product_categories no more: hidden products have no rows there.
+    own = store_id is not None
+    return Listing(filters, sort, descending, after, window.limit, window.offset, show_hidden=own), window
+
+
+def _total(conn: Conn, listing: Listing, window: Window, rows: list[Any]) -> Total | None:
+    """Exact to 1,000, the planner's estimate past that; a search knows at most 1,000."""
+    if window.page is None:
+        return None
+    cap = paging.EXACT_TOTAL
+    if "search" in listing.filters:
+        if not rows and window.page > 1:
+            rows = products.search(conn, listing._replace(limit=1, offset=0))
+        matches = rows[0].matches if rows else 0
+        return Total(matches, matches < cap)
+    if window.page == 1 and len(rows) <= window.per_page:
+        return Total(len(rows), True)
+    counted = products.count(conn, listing, cap + 1)
+    if counted <= cap:
+        return Total(counted, True)
+    return Total(max(products.estimate(conn, listing), cap + 1), False)
+
+
+def _answer(req: falcon.Request, resp: falcon.Response, rows: list[Any], window: Window, total: Total | None) -> None:
+    shown = rows[: window.per_page]
+    last = (shown[-1].key, shown[-1].id) if len(rows) > window.per_page else None
+    body = ",".join(
+        f'{row.document},"stock":{row.quantity},"in_stock":{"true" if row.in_stock else "false"}}}' for row in shown
+    )
+    paging.answer(req, resp, noun="products", items=body.encode(), window=window, last=last, total=total)
+
+
+def _hidden(conn: Conn, session_hash: bytes, product_id: int) -> dict[str, Any] | None:
+    """A hidden product, where it is the caller's to see."""
+    who = sessions.find(conn, session_hash)
+    row = products.find(conn, product_id, show_hidden=True)
+    if row is None or who is None or not (who["role"] == "admin" or row["store_id"] == who["store_id"]):
+        return None
+    return row
+
+
+def _one(conn: Conn, product_id: int) -> bytes:
+    row = products.find(conn, product_id, show_hidden=True)
+    if row is None:
+        raise _not_found()
+    return _detail(row)
+
+
+def _detail(row: dict[str, Any]) -> bytes:
+    in_stock = "true" if row["in_stock"] else "false"
+    text: str = (
+        f'{row["document"]},"stock":{row["quantity"]},"in_stock":{in_stock},"description":{row["description"]}}}'
+    )
+    return text.encode()
+
+
+def _not_found() -> Problem:
+    return Problem("not_found", "There is no such product.")

@@ -1,0 +1,80 @@
+"""Stores: opening one, showing it, changing one's own."""
+
+import falcon
+
+from marketplace import requests
+from marketplace.db import Database
+from marketplace.errors import Problem
+from marketplace.operations import PUBLIC, operation
+from marketplace.queries import activities, jobs, stores
+from marketplace.schemas import stores as schemas
+
+
+class Stores:
+    """/api/stores"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("Open a store", body=schemas.STORE, answers={201: schemas.STORE},
+               problems=("store_exists", "store_name_taken"))
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Open the caller's store; a buyer is a seller from here on, in this session too."""
+        body, caller = req.context.body, req.context.caller
+        with self.db.transaction(caller) as conn:
+            store = stores.open_store(
+                conn, owner_id=caller.user_id, name=body["name"], description=body.get("description")
+            )
+            activities.record(conn, requests.client(req), "open_store", related=("store", store["id"], store["name"]))
+            resp.media = store
+        resp.status = falcon.HTTP_201
+        resp.location = f"/api/stores/{store['id']}"
+
+
+class Store:
+    """/api/stores/{store_id}"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("One store", roles=PUBLIC, answers={200: schemas.STORE}, problems=("not_found",))
+    def on_get(self, req: falcon.Request, resp: falcon.Response, store_id: int) -> None:
+        """Answer a store as everybody sees it."""
+        with self.db.read() as conn:
+            store = stores.find(conn, store_id)
+        if store is None:
+            raise Problem("not_found", "There is no such store.")
+        resp.media = store
+
+
+class Mine:
+    """/api/stores/mine"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("One's own store", roles=("seller", "admin"), answers={200: schemas.STORE}, problems=("not_found",))
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the caller's store."""
+        caller = req.context.caller
+        with self.db.transaction(caller) as conn:
+            store = stores.find(conn, caller.store_id) if caller.store_id else None
+        if store is None:
+            raise Problem("not_found", "You have not opened a store yet.")
+        resp.media = store
+
+    @operation("Change one's own store", roles=("seller", "admin"), body=schemas.STORE,
+               answers={200: schemas.STORE}, problems=("not_found", "store_name_taken"))
+    def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Replace name and description; a new name goes into the products' documents by a job."""
+        body, caller = req.context.body, req.context.caller
+        with self.db.transaction(caller) as conn:
+            store = stores.change(
+                conn, caller.store_id or 0, owner_id=caller.user_id, name=body["name"],
+                description=body.get("description"),
+            )
+            if store is None:
+                raise Problem("not_found", "You have not opened a store yet.")
+            jobs.enqueue(conn, "rebuild_documents", queue="quick", lock="documents", by="store", id=store["id"])
+            activities.record(conn, requests.client(req), "update_store", related=("store", store["id"], store["name"]))
+            resp.media = store

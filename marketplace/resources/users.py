@@ -1,0 +1,169 @@
+"""One's own profile and avatar, and what admins do with users."""
+
+from typing import Any
+
+import falcon
+import orjson
+
+from marketplace import paging, pictures, requests, storage, uploads
+from marketplace.auth import Passwords, require_strong
+from marketplace.db import Conn, Database
+from marketplace.errors import Problem, invalid
+from marketplace.operations import Parts, operation
+from marketplace.queries import activities, sessions, users
+from marketplace.schemas import users as schemas
+
+
+class Profile:
+    """/api/users/profile"""
+
+    def __init__(self, db: Database, passwords: Passwords) -> None:
+        self.db = db
+        self.passwords = passwords
+
+    @operation("One's own profile", answers={200: schemas.PROFILE})
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the caller."""
+        caller = req.context.caller
+        with self.db.transaction(caller) as conn:
+            resp.media = users.find(conn, caller.user_id)
+            if req.method != "HEAD":
+                activities.record_view(
+                    conn, requests.client(req), "view_profile", related=("user", caller.user_id, resp.media["name"])
+                )
+
+    @operation("Change one's own profile", body=schemas.CHANGE, answers={200: schemas.PROFILE},
+               problems=("email_taken", "wrong_password", "weak_password", "too_many_requests"))
+    def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Replace name, phone and address; a new e-mail or password needs the present one and ends other sessions."""
+        body, caller = req.context.body, req.context.caller
+        with self.db.transaction(caller) as conn:
+            before = users.find(conn, caller.user_id) or {}
+            present = sessions.my_password(conn)
+        email = body.get("email", before["email"])
+        secret_change = email.lower() != before["email"].lower() or "password" in body
+        password_hash = self._new_password(body, before, present) if secret_change else None
+        with self.db.transaction(caller) as conn:
+            users.change(conn, caller.user_id, name=body["name"], email=email, phone=body.get("phone"),
+                         address=body.get("address"))
+            if secret_change:
+                _end_others(conn, password_hash)
+            changed = [name for name in ("name", "phone", "address") if body.get(name) != before[name]]
+            changed += ["email"] * (email != before["email"]) + ["password"] * ("password" in body)
+            activities.record(conn, requests.client(req), "update_profile", details={"changed": changed},
+                              related=("user", caller.user_id, body["name"]))
+            resp.media = users.find(conn, caller.user_id)
+
+    def _new_password(self, body: dict[str, Any], before: dict[str, Any], present: str | None) -> str | None:
+        """The hash of the new password, if there is one; the present one is asked for and checked first."""
+        given = body.get("current_password")
+        if given is None:
+            raise invalid("/current_password", "required", "is needed to change the e-mail address or password")
+        if not self.passwords.verify(given, present):
+            problem = Problem("wrong_password", "The present password is wrong.")
+            problem.errors = invalid("/current_password", "wrong_password", "is not the present password").errors
+            raise problem
+        if "password" not in body:
+            return None
+        require_strong(body["password"], "/password", body["name"], before["email"])
+        return self.passwords.hash(body["password"])
+
+
+def _end_others(conn: Conn, password_hash: str | None) -> None:
+    if password_hash is None:
+        sessions.end_others(conn)
+    else:
+        sessions.change_password(conn, password_hash)
+
+
+class UploadAvatar:
+    """/api/users/upload-avatar"""
+
+    def __init__(self, db: Database, files: storage.Storage) -> None:
+        self.db = db
+        self.files = files
+
+    @operation("Set one's picture", parts=Parts(files=("avatar",)), answers={200: {"avatar": {"type": "dict", "schema": schemas.AVATAR}}},
+               problems=("picture_refused", "too_many_requests"))
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Store the picture of part `avatar` in its sizes; the one before goes."""
+        caller = req.context.caller
+        _, made = uploads.read(req, files=("avatar",), count=1)
+        if not made:
+            raise invalid("/avatar", "required", "is the part the picture must come in")
+        picture = made[0].picture
+        pictures.save_picture(self.files, picture)
+        avatar = uploads.as_json(picture)
+        with self.db.transaction(caller) as conn:
+            users.change_avatar(conn, caller.user_id, orjson.dumps(avatar).decode())
+            activities.record(conn, requests.client(req), "upload_avatar")
+        resp.media = {"avatar": avatar}
+
+
+class Avatar:
+    """/api/users/avatar"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("Remove one's picture", answers={204: None})
+    def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Remove the caller's picture; none there is as good."""
+        caller = req.context.caller
+        with self.db.transaction(caller) as conn:
+            if users.change_avatar(conn, caller.user_id, None) is not None:
+                activities.record(conn, requests.client(req), "delete_avatar")
+        resp.status = falcon.HTTP_204
+
+
+class Users:
+    """/api/users"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("Find users", roles=("admin",), query={**schemas.SEARCH, **paging.QUERY},
+               answers={200: paging.listed("users", schemas.PROFILE)}, problems=("invalid_cursor", "page_too_deep"))
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer users, newest first, by part of the name or address, role, and whether suspended."""
+        query = req.context.query
+        filters = {name: query.get(name) for name in ("search", "role", "suspended")}
+        window = paging.window(req, query, depth=paging.SHALLOW_DEPTH)
+        with self.db.transaction(req.context.caller) as conn:
+            rows = users.search(conn, **filters, after_id=window.after[0] if window.after else None,
+                                limit=window.limit, offset=window.offset)
+            total = paging.capped(window, lambda cap: users.count(conn, **filters, limit=cap))
+        paging.answer_rows(req, resp, "users", rows, window, total, keys=("id",))
+
+
+class User:
+    """/api/users/{user_id}"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("One user", roles=("admin",), answers={200: schemas.PROFILE}, problems=("not_found",))
+    def on_get(self, req: falcon.Request, resp: falcon.Response, user_id: int) -> None:
+        """Answer a user."""
+        with self.db.transaction(req.context.caller) as conn:
+            resp.media = _found(users.find(conn, user_id))
+
+    @operation("Change a user's role, or suspend them", roles=("admin",), body=schemas.MANAGE, partial=True,
+               answers={200: schemas.PROFILE}, problems=("not_found",))
+    def on_patch(self, req: falcon.Request, resp: falcon.Response, user_id: int) -> None:
+        """Set `role` (buyer or seller) or `suspended`; both bite at the user's next request."""
+        body, caller = req.context.body, req.context.caller
+        if user_id == caller.user_id:
+            raise Problem("forbidden", "Admins do not change their own role or suspend themselves.")
+        with self.db.transaction(caller) as conn:
+            user = _found(users.find(conn, user_id))
+            users.manage(conn, user_id, role=body.get("role"), suspended=body.get("suspended"))
+            activities.record(conn, requests.client(req), "manage_user", related=("user", user_id, user["name"]),
+                              details=body)
+            resp.media = users.find(conn, user_id)
+
+
+def _found(user: dict[str, Any] | None) -> dict[str, Any]:
+    if user is None:
+        raise Problem("not_found", "There is no such user.")
+    return user

@@ -1,0 +1,177 @@
+"""Where files live: a local folder now, and anything else that keeps bytes under keys.
+
+A key is a relative path in a small alphabet (`pictures/ab/cd/<digest>-thumb.webp`); whatever a client sent
+is never part of one. A file is either there as a whole and on disk, or it is not there.
+"""
+
+import contextlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol
+
+KEY = re.compile(r"(?!.{513})[a-z0-9_-][a-z0-9_.-]*(?:/[a-z0-9_-][a-z0-9_.-]*)*")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class StorageError(Exception):
+    """A key that cannot be one, or a file that has no URL: a mistake of the program, never of a client."""
+
+
+class Stored(NamedTuple):
+    """One file as `keys` lists it: size in bytes, `modified` in seconds since 1970."""
+
+    key: str
+    size: int
+    modified: float
+
+
+class Storage(Protocol):
+    """What keeps files. Keys that cannot be keys raise StorageError; missing files FileNotFoundError."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store these bytes; on return they are on disk. A file of the same content only becomes younger."""
+
+    def writing(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """A file to write to: stored when the block ends well, gone without a trace when it raises."""
+
+    def open(self, key: str) -> BinaryIO:
+        """The file, for reading."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such a file."""
+
+    def delete(self, key: str) -> None:
+        """Remove the file; one that is not there is no error."""
+
+    def keys(self, prefix: str = "") -> Iterator[Stored]:
+        """Every file whose key begins with `prefix`, which is empty or ends in a slash; in no order."""
+
+    def clear_unfinished(self, min_age: float) -> int:
+        """Remove what crashed writers left, untouched for `min_age` seconds; answers how many."""
+
+    def url(self, key: str) -> str:
+        """The address a client fetches the file from. Raises StorageError where nothing is served."""
+
+
+def picture_key(digest: str, variant: str) -> str:
+    """The key of one size of a picture; two levels of folders keep each of them small."""
+    if not DIGEST.fullmatch(digest):
+        raise StorageError(f"Not a SHA-256 digest: {digest!r}")
+    return _checked(f"pictures/{digest[:2]}/{digest[2:4]}/{digest}-{variant}.webp")
+
+
+class LocalStorage:
+    """Files under one folder: public with a `url_prefix`, otherwise readable by this user alone."""
+
+    def __init__(self, root: Path, url_prefix: str | None = None):
+        self.root = root
+        self.url_prefix = url_prefix
+        self._file_mode, self._folder_mode = (0o600, 0o700) if url_prefix is None else (0o644, 0o755)
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store these bytes; on return they are on disk. A file of the same content only becomes younger."""
+        path = self._path(key)
+        try:
+            if path.stat().st_size == len(data) and path.read_bytes() == data:
+                os.utime(path)  # the sweeper spares what is young: its row may be on its way
+                return
+        except FileNotFoundError:
+            pass
+        with self.writing(key) as file:
+            file.write(data)
+
+    @contextmanager
+    def writing(self, key: str) -> Iterator[BinaryIO]:
+        """A file to write to: stored when the block ends well, gone without a trace when it raises."""
+        path = self._path(key)
+        self._make_folder(path.parent)
+        unfinished = path.with_name(f".{secrets.token_hex(8)}.part")
+        handle = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, self._file_mode)
+        try:
+            with os.fdopen(handle, "w+b") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+    def open(self, key: str) -> BinaryIO:
+        """The file, for reading."""
+        return self._path(key).open("rb")
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such a file."""
+        return self._path(key).is_file()
+
+    def delete(self, key: str) -> None:
+        """Remove the file; one that is not there is no error. Its folder stays: a writer may be in it."""
+        self._path(key).unlink(missing_ok=True)
+
+    def keys(self, prefix: str = "") -> Iterator[Stored]:
+        """Every file whose key begins with `prefix`, which is empty or ends in a slash; in no order."""
+        if prefix and not prefix.endswith("/"):
+            raise StorageError(f"A prefix ends in a slash: {prefix!r}")
+        for path, status in _files(self._path(prefix[:-1]) if prefix else self.root):
+            key = path.relative_to(self.root).as_posix()
+            if KEY.fullmatch(key):
+                yield Stored(key, status.st_size, status.st_mtime)
+
+    def clear_unfinished(self, min_age: float) -> int:
+        """Remove what crashed writers left, untouched for `min_age` seconds; answers how many."""
+        before = time.time() - min_age
+        removed = 0
+        for path, status in _files(self.root):
+            if path.name.startswith(".") and path.suffix == ".part" and status.st_mtime <= before:
+                path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def url(self, key: str) -> str:
+        """The path a client fetches the file from. Raises StorageError where nothing is served."""
+        if self.url_prefix is None:
+            raise StorageError(f"This file is private: {key!r}")
+        return self.url_prefix + _checked(key)
+
+    def _path(self, key: str) -> Path:
+        return self.root / _checked(key)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make the folder and those above it, each recorded in the one above before it is relied upon."""
+        if folder.is_dir():
+            return
+        self._make_folder(folder.parent)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(self._folder_mode)
+        _sync_folder(folder.parent)
+
+
+def _checked(key: str) -> str:
+    if not KEY.fullmatch(key):
+        raise StorageError(f"Not a key: {key!r}")
+    return key
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Every file below the folder, with its status; what disappears meanwhile is left out."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            with contextlib.suppress(FileNotFoundError):
+                yield path, path.stat(follow_symlinks=False)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make sure that a crash cannot undo what was renamed into or made in this folder."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,249 @@
+"""Cerberus, taught what this API needs: int64, money, text, e-mail, times; one validator per request.
+
+A schema is a plain dict of cerberus rules. The same dict checks requests and becomes the OpenAPI document; a
+rule's `meta` carries what only the document needs (`description`, `example`) and `read_only`: such a field may be
+sent back as it came and is ignored.
+
+A validator is made for each request: shared by threads it gives wrong verdicts.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import cerberus
+from cerberus import errors as reasons
+
+from marketplace.errors import FieldError, Problem
+
+Schema = Mapping[str, Mapping[str, Any]]
+
+INT64_MAX = 2**63 - 1
+MONEY_LIMIT = Decimal(10) ** 13
+_DIGITS = re.compile(r"-?[0-9]{1,19}\Z")
+_MONEY = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?\Z")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
+)
+
+#: cerberus error -> our code. The message is cerberus's own unless a coercion gave one.
+_CODES = {
+    reasons.REQUIRED_FIELD.code: "required",
+    reasons.UNKNOWN_FIELD.code: "unknown_field",
+    reasons.NOT_NULLABLE.code: "not_nullable",
+    reasons.BAD_TYPE.code: "wrong_type",
+    reasons.MIN_VALUE.code: "too_small",
+    reasons.MAX_VALUE.code: "too_large",
+    reasons.MIN_LENGTH.code: "too_short",
+    reasons.MAX_LENGTH.code: "too_long",
+    reasons.UNALLOWED_VALUE.code: "not_allowed",
+    reasons.UNALLOWED_VALUES.code: "not_allowed",
+    reasons.EMPTY_NOT_ALLOWED.code: "required",
+    reasons.REGEX_MISMATCH.code: "bad_format",
+    reasons.EXCLUDES_FIELD.code: "excluded",
+}
+
+
+class Wrong(ValueError):
+    """A value that cannot be taken: a stable code and words."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+
+
+class Validator(cerberus.Validator):  # type: ignore[misc]
+    """Checks one document. `text=True` when values came as text (query string, multipart)."""
+
+    def _normalize_coerce_int64(self, value: Any) -> int:
+        if self._config.get("text") and isinstance(value, str) and _DIGITS.match(value):
+            value = int(value)
+        if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < 19 and value == value.to_integral_value():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Wrong("wrong_type", "must be a whole number")
+        if not -INT64_MAX - 1 <= value <= INT64_MAX:
+            raise Wrong("too_large", "must fit into 64 bits")
+        return value
+
+    def _normalize_coerce_money(self, value: Any) -> Decimal:
+        if isinstance(value, str) and _MONEY.match(value):
+            value = Decimal(value)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            value = Decimal(value)
+        if not isinstance(value, Decimal) or not value.is_finite():
+            raise Wrong("wrong_type", "must be an amount such as \"12500.00\"")
+        if value < 0:
+            raise Wrong("too_small", "must not be negative")
+        if value.adjusted() >= 13:
+            raise Wrong("too_large", "must be less than 10,000,000,000,000")
+        exponent = value.as_tuple().exponent
+        if isinstance(exponent, int) and exponent < -2:
+            raise Wrong("too_precise", "must have at most two decimals")
+        return value.quantize(Decimal("0.01"))
+
+    def _normalize_coerce_boolean(self, value: Any) -> bool:
+        if self._config.get("text") and isinstance(value, str):
+            value = {"true": True, "1": True, "false": False, "0": False}.get(value, value)
+        if not isinstance(value, bool):
+            raise Wrong("wrong_type", "must be true or false")
+        return value
+
+    def _normalize_coerce_line(self, value: Any) -> str:
+        """Text of one line, as names are."""
+        return text(value, multiline=False)
+
+    def _normalize_coerce_prose(self, value: Any) -> str:
+        """Text that may have line breaks and tabs, as descriptions have."""
+        return text(value, multiline=True)
+
+    def _normalize_coerce_secret(self, value: Any) -> str:
+        """Text that is taken as it is: a password or a token."""
+        if not isinstance(value, str):
+            raise Wrong("wrong_type", "must be a text")
+        _encodable(value)
+        return value
+
+    def _normalize_coerce_email(self, value: Any) -> str:
+        import email_validator  # late: only accounts need it
+
+        email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()  # an intranet's or a test's address is an address
+        address = text(value, multiline=False)
+        if len(address) > 254:
+            raise Wrong("too_long", "must be at most 254 characters long")
+        try:
+            return email_validator.validate_email(address, check_deliverability=False).normalized
+        except email_validator.EmailNotValidError as error:
+            raise Wrong("bad_format", f"is not an e-mail address: {error}") from None
+
+    def _normalize_coerce_link(self, value: Any) -> str:
+        """An absolute http(s) URL."""
+        link = text(value, multiline=False)
+        try:
+            parts = urlsplit(link)
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in link
+        except ValueError:
+            good = False
+        if not good:
+            raise Wrong("bad_format", "must be an address that begins with http:// or https://")
+        return link
+
+    def _normalize_coerce_brand_name(self, value: Any) -> str | None:
+        """The name of a brand; the object that a GET answers is ignored, brand_id beside it says the same."""
+        return None if isinstance(value, dict) else text(value, multiline=False)
+
+    def _normalize_coerce_time(self, value: Any) -> datetime:
+        """A time of ISO 8601, UTC where no zone is named; a date alone is its first instant."""
+        if not isinstance(value, str) or not _TIME.match(value):
+            raise Wrong("bad_format", "must be a time such as 2026-11-22T09:18:00Z")
+        try:
+            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            raise Wrong("bad_format", "is not a time that exists") from None
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+    def _normalize_coerce_time_end(self, value: Any) -> datetime:
+        """The end of an inclusive range: the last instant of what was named, a day or a second."""
+        moment = self._normalize_coerce_time(value)
+        span = timedelta(days=1) if len(value) == 10 else timedelta(seconds=1)
+        try:
+            return moment + span - timedelta(microseconds=1)
+        except OverflowError:
+            return moment
+
+    def _check_with_not_blank(self, field: str, value: Any) -> None:
+        """A name of nothing but blanks is no name."""
+        if isinstance(value, str) and value and not value.strip():
+            self._error(field, "must not be blank")
+
+    def _normalize_coerce_ids(self, value: Any) -> list[int]:
+        """Ids with commas between, at most 100."""
+        pieces = value.split(",") if isinstance(value, str) else []
+        if not 1 <= len(pieces) <= 100:
+            raise Wrong("bad_format", "must be 1 to 100 ids with commas between them")
+        return [self._normalize_coerce_int64(piece) for piece in pieces]
+
+
+def text(value: Any, *, multiline: bool) -> str:
+    """A text in NFC without control characters; the line break, return and tab pass where lines may be several."""
+    if not isinstance(value, str):
+        raise Wrong("wrong_type", "must be a text")
+    _encodable(value)
+    value = unicodedata.normalize("NFC", value)
+    if not value.isprintable():
+        allowed = "\n\r\t" if multiline else ""
+        if any(unicodedata.category(sign) == "Cc" and sign not in allowed for sign in value):
+            raise Wrong("control_character", "must not have control characters")
+    return value
+
+
+def _encodable(value: str) -> None:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Wrong("bad_format", "must not have half a surrogate pair") from None
+
+
+def check(document: Any, schema: Schema, *, text: bool = False, partial: bool = False) -> dict[str, Any]:
+    """The document with its values converted and defaults filled in. Raises a 422 that names every wrong field.
+
+    `partial` asks for no required field and fills in no default, as PATCH wants it.
+    """
+    if not isinstance(document, dict):
+        raise Problem("validation_failed", errors=[FieldError("", "wrong_type", "must be an object")])
+    read_only = {name for name, rule in schema.items() if rule.get("meta", {}).get("read_only")}
+    rules = {name: rule for name, rule in schema.items() if name not in read_only}
+    if partial:
+        rules = {name: {key: value for key, value in rule.items() if key != "default"} for name, rule in rules.items()}
+    validator = Validator(rules, text=text)
+    sent = {name: value for name, value in document.items() if name not in read_only}
+    if not validator.validate(sent, update=partial):
+        # One reason a field: where cerberus has two for a null, the later one says it best.
+        found = {error.pointer: error for error in _flatten(validator._errors)}
+        raise Problem("validation_failed", errors=list(found.values()))
+    checked: dict[str, Any] = validator.document
+    return checked
+
+
+def _flatten(found: Any) -> list[FieldError]:
+    """Cerberus's errors as ours, in the order of the document, each with its JSON pointer."""
+    flat: list[FieldError] = []
+    for error in found:
+        if error.child_errors:
+            flat.extend(_flatten(error.child_errors))
+            continue
+        pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in error.document_path)
+        flat.append(FieldError(_printable(pointer), *_words(error)))
+    return flat
+
+
+def _words(error: Any) -> tuple[str, str]:
+    if error.code == reasons.COERCION_FAILED.code:
+        code, _, message = str(error.info[0]).partition(": ")
+        return code, message
+    code = _CODES.get(error.code, "invalid")
+    if error.code == reasons.CUSTOM.code:
+        return "blank", str(error.info[0])
+    limit = error.constraint
+    message = {
+        "required": "is required",
+        "unknown_field": "is not a field of this call",
+        "not_nullable": "must not be null",
+        "too_small": f"must be at least {limit}",
+        "too_large": f"must be at most {limit}",
+        "too_short": f"must be at least {limit} long",
+        "too_long": f"must be at most {limit} long",
+        "wrong_type": f"must be of type {limit}",
+        "excluded": "cannot stand together with the other one",
+    }.get(code)
+    if code == "not_allowed":
+        message = "must be one of " + ", ".join(str(value) for value in limit)
+    return code, message or "is not valid"
+
+
+def _printable(pointer: str) -> str:
+    """A client's own field name, shortened and safe to write into an answer."""
+    return pointer.encode("utf-8", "replace").decode()[:200]

@@ -1,0 +1,1 @@
+"""What changes several tables together; takes a conn, knows no HTTP."""

@@ -1,0 +1,67 @@
+"""What changes the tree of categories together with the products in it.
+
+Locks are taken in one order: the tree, products by id, categories by id. Writers of products take theirs in
+the same order (the product, then its category by the foreign key), so that nobody waits in a circle.
+"""
+
+from typing import NamedTuple
+
+from marketplace.db import Conn, Row
+from marketplace.errors import invalid
+from marketplace.queries import categories, jobs, sessions
+
+
+class Removed(NamedTuple):
+    """A category that is gone: its name, and how many products were moved out of it."""
+
+    name: str
+    moved: int
+
+
+def add(conn: Conn, *, name: str, parent_id: int | None) -> int:
+    """Add a category; the new id."""
+    categories.lock_tree(conn)
+    return categories.add(conn, name=name, parent_id=parent_id)
+
+
+def change(conn: Conn, category_id: int, *, name: str, parent_id: int | None) -> Row | None:
+    """Replace name and parent and take all below it along; None when there is no such category.
+
+    The documents of its products follow by a job. A 422 when the parent is the category itself or below it.
+    """
+    categories.lock_tree(conn)
+    subtree = categories.lock_below(conn, category_id)
+    if parent_id in subtree:
+        raise invalid("/parent_id", "in_own_subtree", "must not be the category itself or one below it")
+    categories.change(conn, category_id, name=name, parent_id=parent_id)
+    if subtree:
+        _rebuild(conn, category_id)
+    return categories.find(conn, category_id)
+
+
+def remove(conn: Conn, category_id: int, move_to: int | None) -> Removed | None:
+    """Remove a category; None when there is no such one.
+
+    With `move_to`, its products go into that category and the categories right below it go below that one,
+    each with its own subtree. Without, ForeignKeyViolation while anything is in it.
+    """
+    categories.lock_tree(conn)
+    moved = 0
+    if move_to is not None:
+        if not categories.below(conn, category_id):
+            return None
+        if not categories.below(conn, move_to):
+            raise invalid("/move_to", "not_found", "there is no such category")
+        if move_to in categories.below(conn, category_id):
+            raise invalid("/move_to", "in_own_subtree", "must not be the category itself or one below it")
+        sessions.take_time(conn)
+        moved = categories.move_products(conn, category_id, move_to)
+        categories.lock_below(conn, category_id)
+        categories.move_children(conn, category_id, move_to)
+        _rebuild(conn, move_to)
+    name = categories.remove(conn, category_id)
+    return Removed(name, moved) if name is not None else None
+
+
+def _rebuild(conn: Conn, category_id: int) -> None:
+    jobs.enqueue(conn, "rebuild_documents", queue="quick", lock="documents", by="category", id=category_id)

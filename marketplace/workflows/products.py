@@ -1,0 +1,84 @@
+"""A product with all that hangs on it: brand, stock, pictures, and the documents that are read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from marketplace import uploads
+from marketplace.db import Caller, Conn, Row
+from marketplace.errors import Problem
+from marketplace.queries import brands, images, products
+from marketplace.uploads import Upload
+from marketplace.workflows import catalogue
+
+
+def store_of(caller: Caller, wanted: int | None) -> int:
+    """The store a new thing belongs to: the caller's own; an admin names one."""
+    if caller.role == "admin" and wanted is not None:
+        return wanted
+    if caller.store_id is None:
+        detail = "Name the store (store_id)." if caller.role == "admin" else "You have not opened a store yet."
+        raise Problem("store_required", detail)
+    if wanted is not None and wanted != caller.store_id:
+        raise Problem("not_found", "There is no such store of yours.")
+    return caller.store_id
+
+
+def reach(caller: Caller) -> int | None:
+    """The store whose products the caller may change; None is all of them, for an admin."""
+    return None if caller.role == "admin" else (caller.store_id or 0)
+
+
+def add(conn: Conn, *, store_id: int, product: Mapping[str, Any], pictures: Sequence[Upload], currency: str) -> int:
+    """Add a product; its id."""
+    product_id = products.add(
+        conn, store_id=store_id, category_id=product.get("category_id"), brand_id=_brand(conn, product),
+        name=product["name"], description=product.get("description"), price=product["price"],
+        sku=product.get("sku"), source_url=product.get("source_url"), hidden=product.get("hidden", False),
+        stock=product.get("stock", 0),
+    )
+    for upload in pictures:
+        _attach(conn, product_id, upload, product["name"])
+    catalogue.refresh(conn, [product_id], currency)
+    return product_id
+
+
+def change(conn: Conn, before: Row, store_id: int | None, product: Mapping[str, Any], currency: str) -> None:
+    """Replace a product that find_own has locked. Stock and hidden stay as they are unless given."""
+    written: dict[str, Any] = {
+        name: product.get(name) for name in ("category_id", "name", "description", "price", "sku", "source_url")
+    }
+    written["brand_id"] = _brand(conn, product)
+    written["hidden"] = product.get("hidden", before["hidden"])
+    if any(written[name] != before[name] for name in written):
+        products.change(conn, before["id"], store_id, written)
+    if product.get("stock") is not None:
+        products.set_stock(conn, before["id"], product["stock"])
+    catalogue.refresh(conn, [before["id"]], currency)
+
+
+def add_images(
+    conn: Conn, product: Row, store_id: int | None, made: Sequence[Upload], *, most: int, currency: str
+) -> list[Row]:
+    """Add pictures to a product that find_own has locked; 409 past `most`."""
+    if images.count(conn, product["id"]) + len(made) > most:
+        raise Problem("too_many_pictures", f"A product has at most {most} pictures.")
+    added = [_attach(conn, product["id"], upload, None) for upload in made]
+    products.touch(conn, product["id"], store_id)
+    catalogue.refresh(conn, [product["id"]], currency)
+    return added
+
+
+def _brand(conn: Conn, product: Mapping[str, Any]) -> int | None:
+    """The brand by name, made if it is new, or by id."""
+    if product.get("brand") is not None:
+        return brands.find_or_add(conn, product["brand"])
+    brand_id: int | None = product.get("brand_id")
+    return brand_id
+
+
+def _attach(conn: Conn, product_id: int, upload: Upload, alt: str | None) -> Row:
+    shown = uploads.as_json(upload.picture)
+    return images.add(
+        conn, product_id, url=shown["url"], alt=alt, digest=upload.picture.digest, width=shown["width"],
+        height=shown["height"], placeholder=shown["placeholder"], variants=shown["variants"],
+    )

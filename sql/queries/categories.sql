@@ -1,0 +1,125 @@
+-- Categories: a tree, each row with its path from the top. Whatever changes the tree takes its lock first
+-- (lock_tree), so that a path that was read is still true when it is written.
+
+-- name: all
+-- The whole tree, flat. Sorted here, so that children come out in order wherever they are put together.
+SELECT c.id, c.name, c.slug, c.parent_id, coalesce(k.products, 0) AS product_count
+FROM categories AS c
+LEFT JOIN category_counts AS k ON k.category_id = c.id
+ORDER BY lower(c.name), c.id;
+
+-- name: find
+-- One category with those above it, from the top down, and those right below it.
+SELECT
+    c.id, c.name, c.slug, c.parent_id,
+    array_to_json(ARRAY(
+        SELECT to_json(n)
+        FROM (
+            SELECT a.id, a.name
+            FROM categories AS a
+            WHERE a.id = ANY(c.path) AND a.id <> c.id
+            ORDER BY cardinality(a.path)
+        ) AS n
+    )) AS path,
+    coalesce(k.products, 0) AS product_count,
+    array_to_json(ARRAY(
+        SELECT to_json(n)
+        FROM (
+            SELECT d.id, d.name, d.slug, coalesce(dk.products, 0) AS product_count
+            FROM categories AS d
+            LEFT JOIN category_counts AS dk ON dk.category_id = d.id
+            WHERE d.parent_id = c.id
+            ORDER BY lower(d.name), d.id
+        ) AS n
+    )) AS children,
+    c.version, c.created_at, c.updated_at
+FROM categories AS c
+LEFT JOIN category_counts AS k ON k.category_id = c.id
+WHERE c.id = %(category_id)s;
+
+-- name: lock_tree
+-- Held to the end of the transaction. One number for all who change the tree; it means nothing else.
+SELECT pg_advisory_xact_lock(7236218842713001);
+
+-- name: add
+-- A parent that does not exist is refused by the foreign key.
+WITH fresh AS (
+    SELECT nextval('categories_id_seq') AS id
+)
+
+INSERT INTO categories (id, parent_id, path, name)
+OVERRIDING SYSTEM VALUE
+SELECT f.id, %(parent_id)s, coalesce(p.path, '{}') || f.id, %(name)s
+FROM fresh AS f
+LEFT JOIN categories AS p ON p.id = %(parent_id)s
+RETURNING id;
+
+-- name: below
+-- A category and all below it.
+SELECT c.id
+FROM categories AS c
+WHERE %(category_id)s::bigint = ANY(c.path)
+ORDER BY c.id;
+
+-- name: lock_below
+-- The same, locked against the foreign keys of products that are being written: who was first there is committed
+-- when the lock is given, and is found by the rebuild; who comes later reads the new name and path.
+SELECT c.id
+FROM categories AS c
+WHERE %(category_id)s::bigint = ANY(c.path)
+ORDER BY c.id
+FOR UPDATE;
+
+-- name: change
+-- Name and parent of a category, and the paths of all below it, which keep what comes from the category on.
+UPDATE categories AS c
+SET parent_id = CASE WHEN c.id = %(category_id)s THEN %(parent_id)s ELSE c.parent_id END,
+    name = CASE WHEN c.id = %(category_id)s THEN %(name)s ELSE c.name END,
+    path = moved.path,
+    version = c.version + 1,
+    updated_at = now()
+FROM (
+    SELECT d.id, coalesce(p.path, '{}') || d.path[array_position(d.path, %(category_id)s):] AS path
+    FROM categories AS d
+    LEFT JOIN categories AS p ON p.id = %(parent_id)s
+    WHERE %(category_id)s::bigint = ANY(d.path)
+) AS moved
+WHERE c.id = moved.id
+    AND (c.id = %(category_id)s OR c.path <> moved.path);
+
+-- name: move_products
+-- In the order of ids, as every writer of several products locks them.
+WITH locked AS (
+    SELECT p.id
+    FROM products AS p
+    WHERE p.category_id = %(category_id)s
+    ORDER BY p.id
+    FOR NO KEY UPDATE
+)
+
+UPDATE products AS p
+SET category_id = %(target_id)s, version = p.version + 1, updated_at = now()
+FROM locked AS l
+WHERE p.id = l.id;
+
+-- name: move_children
+-- The categories right below it go below another one, and take what is below them along.
+UPDATE categories AS c
+SET parent_id = CASE WHEN c.parent_id = %(category_id)s THEN t.id ELSE c.parent_id END,
+    path = t.path || c.path[array_position(c.path, %(category_id)s) + 1:],
+    version = c.version + 1,
+    updated_at = now()
+FROM categories AS t
+WHERE t.id = %(target_id)s
+    AND %(category_id)s::bigint = ANY(c.path)
+    AND c.id <> %(category_id)s;
+
+-- name: remove
+-- The foreign keys refuse it while products or categories are in it.
+DELETE FROM categories
+WHERE id = %(category_id)s
+RETURNING name;
+
+-- name: refresh_counts
+-- For the worker and the owner.
+SELECT refresh_category_counts();

@@ -1,0 +1,107 @@
+-- Product documents and category rows: what reading stands on, derived from the catalogue and written in the
+-- transaction that changes it.
+
+-- name: write
+-- The documents of some products. A document is a JSON object without its last brace: stock, in_stock (both live) and
+-- the description follow when it is sent. Texts are unchanged where nothing changed.
+INSERT INTO product_documents AS kept (product_id, document, search)
+SELECT
+    p.id,
+    left(to_json(shown)::text, -1),
+    setweight(to_tsvector('names', p.name), 'A')
+    || setweight(to_tsvector('names', coalesce(b.name, '')), 'B')
+    || setweight(to_tsvector('names', coalesce(c.name, '')), 'C')
+    || setweight(to_tsvector('names', left(coalesce(p.description, ''), 5000)), 'D')
+FROM products AS p
+JOIN stores AS s ON s.id = p.store_id
+LEFT JOIN categories AS c ON c.id = p.category_id
+LEFT JOIN brands AS b ON b.id = p.brand_id
+CROSS JOIN LATERAL (
+    SELECT
+        p.id,
+        p.name,
+        p.slug,
+        p.price::text AS price,
+        %(currency)s::text AS currency,
+        p.sku,
+        p.source_url,
+        p.category_id,
+        (SELECT to_json(n) FROM (SELECT c.id, c.name) AS n WHERE c.id IS NOT NULL) AS category,
+        p.brand_id,
+        (SELECT to_json(n) FROM (SELECT b.id, b.name) AS n WHERE b.id IS NOT NULL) AS brand,
+        (SELECT to_json(n) FROM (SELECT s.id, s.name) AS n) AS store,
+        array_to_json(ARRAY(
+            SELECT to_json(n)
+            FROM (
+                SELECT i.id, i.url AS image_url, i.is_main, i.alt, i.width, i.height, i.placeholder, i.variants
+                FROM product_images AS i
+                WHERE i.product_id = p.id
+                ORDER BY i.is_main DESC, i.position, i.id
+            ) AS n
+        )) AS images,
+        p.hidden,
+        p.version,
+        to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS created_at,
+        to_char(p.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS updated_at
+) AS shown
+WHERE p.id = ANY(%(product_ids)s)
+ON CONFLICT (product_id) DO UPDATE
+SET document = excluded.document, search = excluded.search
+WHERE (kept.document, kept.search) IS DISTINCT FROM (excluded.document, excluded.search);
+
+-- name: write_categories
+-- A row for the category and each above it, for products that are shown; none for the hidden.
+WITH wanted AS (
+    SELECT p.id AS product_id, step.category_id, p.created_at, p.price, p.name_key, p.in_stock
+    FROM products AS p
+    JOIN categories AS c ON c.id = p.category_id
+    CROSS JOIN LATERAL unnest(c.path) AS step (category_id)
+    WHERE p.id = ANY(%(product_ids)s) AND NOT p.hidden
+),
+
+removed AS (
+    DELETE FROM product_categories AS old
+    WHERE old.product_id = ANY(%(product_ids)s)
+        AND NOT EXISTS (
+            SELECT FROM wanted AS w WHERE w.product_id = old.product_id AND w.category_id = old.category_id
+        )
+)
+
+INSERT INTO product_categories AS kept (product_id, category_id, created_at, price, name_key, in_stock)
+SELECT w.product_id, w.category_id, w.created_at, w.price, w.name_key, w.in_stock
+FROM wanted AS w
+ON CONFLICT (product_id, category_id) DO UPDATE
+SET created_at = excluded.created_at, price = excluded.price, name_key = excluded.name_key, in_stock = excluded.in_stock
+WHERE (kept.created_at, kept.price, kept.name_key, kept.in_stock)
+    IS DISTINCT FROM (excluded.created_at, excluded.price, excluded.name_key, excluded.in_stock);
+
+-- name: touched_by_store
+-- The next products whose documents name a store; the rebuild goes through them in batches, in the order of ids.
+SELECT p.id
+FROM products AS p
+WHERE p.store_id = %(id)s AND p.id > %(after_id)s
+ORDER BY p.id
+LIMIT %(limit)s;
+
+-- name: touched_by_category
+-- Products of a category and of all below it: a move in the tree changes their rows, a rename their documents.
+SELECT p.id
+FROM products AS p
+WHERE p.category_id = ANY(ARRAY(SELECT c.id FROM categories AS c WHERE %(id)s::bigint = ANY(c.path)))
+    AND p.id > %(after_id)s
+ORDER BY p.id
+LIMIT %(limit)s;
+
+-- name: touched_by_brand
+SELECT p.id
+FROM products AS p
+WHERE p.brand_id = %(id)s AND p.id > %(after_id)s
+ORDER BY p.id
+LIMIT %(limit)s;
+
+-- name: all_products
+SELECT p.id
+FROM products AS p
+WHERE p.id > %(after_id)s
+ORDER BY p.id
+LIMIT %(limit)s;

@@ -1,0 +1,51 @@
+-- Pictures of products. The product is locked before any of these (products.find_own), so that positions and the main
+-- picture are settled one request at a time.
+
+-- name: count
+SELECT count(*) AS images
+FROM product_images AS i
+WHERE i.product_id = %(product_id)s;
+
+-- name: add
+-- The first picture of a product becomes its main one.
+INSERT INTO product_images (product_id, position, is_main, url, alt, digest, width, height, placeholder, variants)
+SELECT
+    %(product_id)s,
+    coalesce(max(i.position), 0) + 1,
+    count(*) FILTER (WHERE i.is_main) = 0,
+    %(url)s, %(alt)s, %(digest)s, %(width)s, %(height)s, %(placeholder)s, %(variants)s::json
+FROM product_images AS i
+WHERE i.product_id = %(product_id)s
+RETURNING id, url AS image_url, is_main, alt, width, height, placeholder, variants;
+
+-- name: find
+SELECT i.id, i.position, i.is_main, i.alt
+FROM product_images AS i
+WHERE i.product_id = %(product_id)s AND i.id = %(image_id)s;
+
+-- name: clear_main
+UPDATE product_images SET is_main = false
+WHERE product_id = %(product_id)s AND is_main;
+
+-- name: change
+UPDATE product_images
+SET position = %(position)s, is_main = %(is_main)s, alt = %(alt)s
+WHERE product_id = %(product_id)s AND id = %(image_id)s
+RETURNING id, url AS image_url, is_main, alt, width, height, placeholder, variants;
+
+-- name: remove
+DELETE FROM product_images
+WHERE product_id = %(product_id)s AND id = %(image_id)s
+RETURNING is_main;
+
+-- name: promote
+-- The main picture went: the first of those that are left takes its place.
+UPDATE product_images SET is_main = true
+WHERE product_id = %(product_id)s
+    AND id = (
+        SELECT i.id
+        FROM product_images AS i
+        WHERE i.product_id = %(product_id)s
+        ORDER BY i.position, i.id
+        LIMIT 1
+    );

@@ -1,0 +1,68 @@
+-- Sessions, and how a connection and a transaction learn who they are.
+
+-- name: configure
+-- What every connection of the pool counts on. ALTER ROLE in sql/admin/settings.sql may say the same for the server.
+SELECT
+    set_config('role', %(role)s, false),
+    set_config('TimeZone', 'UTC', false),
+    set_config('jit', 'off', false),
+    set_config('max_parallel_workers_per_gather', '0', false),
+    set_config('statement_timeout', '5s', false),
+    set_config('lock_timeout', '3s', false),
+    set_config('idle_in_transaction_session_timeout', '30s', false);
+
+-- name: act_as
+-- The first statement of every private transaction; SQLSTATE 28000 when the session is not alive.
+SELECT a.user_id, a.role, a.store_id, a.session_id
+FROM auth.act_as(%(session_hash)s::bytea) AS a;
+
+-- name: do_not_wait
+-- For what may be lost in a crash: the commit does not wait for the disk.
+SELECT set_config('synchronous_commit', 'off', true);
+
+-- name: take_time
+-- For the rare statement that touches very many rows: an admin moves all products of a category.
+SELECT set_config('statement_timeout', '60s', true);
+
+-- name: find
+-- Who a session is, outside a transaction: what the role hook looks at before a body is read.
+SELECT a.user_id, a.role, a.store_id, a.session_id
+FROM auth.alive(%(session_hash)s::bytea) AS a
+WHERE a.user_id IS NOT NULL;
+
+-- name: find_password
+SELECT p.user_id, p.password_hash
+FROM auth.find_password(%(email)s) AS p
+WHERE p.user_id IS NOT NULL;
+
+-- name: register
+SELECT auth.register(%(name)s, %(email)s, %(role)s, %(phone)s, %(password_hash)s) AS user_id;
+
+-- name: open
+SELECT auth.open_session(
+    %(user_id)s, %(session_hash)s::bytea, %(refresh_hash)s::bytea, %(seconds)s::integer,
+    %(device_name)s, %(user_agent)s, %(ip)s::inet
+) AS session_id;
+
+-- name: refresh
+-- outcome: renewed, unknown or reused.
+SELECT r.outcome, r.session_id, r.user_id
+FROM auth.refresh(
+    %(old_hash)s::bytea, %(new_hash)s::bytea, %(seconds)s::integer, %(grace)s::integer, %(ip)s::inet
+) AS r;
+
+-- name: all_mine
+SELECT s.id, s.device_name, s.user_agent, host(s.ip) AS ip, s.created_at, s.last_used_at, s.expires_at, s.current
+FROM auth.my_sessions() AS s;
+
+-- name: end
+SELECT auth.end_session(%(session_id)s) AS ended;
+
+-- name: end_others
+SELECT auth.end_other_sessions() AS ended;
+
+-- name: my_password
+SELECT auth.my_password() AS password_hash;
+
+-- name: change_password
+SELECT auth.change_password(%(password_hash)s);

@@ -1,0 +1,68 @@
+-- Users, as they see themselves and as admins see them. Row-level security is the second wall.
+
+-- name: find
+SELECT
+    u.id, u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.phone, u.address, u.role,
+    s.id AS store_id, u.avatar, u.suspended_at IS NOT NULL AS suspended, u.version, u.created_at, u.updated_at
+FROM users AS u
+LEFT JOIN stores AS s ON s.owner_id = u.id
+WHERE u.id = %(user_id)s;
+
+-- name: search
+-- For admins: by part of the name or address, newest first. A few hundred thousand users are read in the order of
+-- their ids until a page is full.
+SELECT
+    u.id, u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.phone, u.address, u.role,
+    s.id AS store_id, u.avatar, u.suspended_at IS NOT NULL AS suspended, u.version, u.created_at, u.updated_at
+FROM users AS u
+LEFT JOIN stores AS s ON s.owner_id = u.id
+WHERE (%(role)s::text IS NULL OR u.role = %(role)s)
+    AND (%(suspended)s::boolean IS NULL OR (u.suspended_at IS NOT NULL) = %(suspended)s)
+    AND (
+        %(search)s::text IS NULL
+        OR strpos(lower(u.name), lower(%(search)s)) > 0
+        OR strpos(lower(u.email), lower(%(search)s)) > 0
+    )
+    AND (%(after_id)s::bigint IS NULL OR u.id < %(after_id)s)
+ORDER BY u.id DESC
+LIMIT %(limit)s OFFSET %(offset)s;
+
+-- name: count
+SELECT count(*) AS matches
+FROM (
+    SELECT
+    FROM users AS u
+    WHERE (%(role)s::text IS NULL OR u.role = %(role)s)
+        AND (%(suspended)s::boolean IS NULL OR (u.suspended_at IS NOT NULL) = %(suspended)s)
+        AND (
+            %(search)s::text IS NULL
+            OR strpos(lower(u.name), lower(%(search)s)) > 0
+            OR strpos(lower(u.email), lower(%(search)s)) > 0
+        )
+    LIMIT %(limit)s
+) AS counted;
+
+-- name: change
+UPDATE users
+SET name = %(name)s,
+    email = %(email)s,
+    email_verified_at = CASE WHEN lower(email) = lower(%(email)s) THEN email_verified_at END,
+    phone = %(phone)s,
+    address = %(address)s,
+    version = version + 1,
+    updated_at = now()
+WHERE id = %(user_id)s;
+
+-- name: change_avatar
+-- NULL removes it. Answers the one of before.
+WITH before AS (
+    SELECT b.id, b.avatar FROM users AS b WHERE b.id = %(user_id)s FOR UPDATE
+)
+UPDATE users AS u
+SET avatar = %(avatar)s::json, version = u.version + 1, updated_at = now()
+FROM before
+WHERE u.id = before.id
+RETURNING before.avatar AS replaced;
+
+-- name: manage
+SELECT auth.manage_user(%(user_id)s, %(role)s, %(suspended)s);

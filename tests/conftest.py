@@ -1,0 +1,245 @@
+"""A real PostgreSQL for every test, and clients by role.
+
+Without DATABASE_URL the embedded server runs from .data/test, without fsync. Each run makes one template database
+by the migrations; a test works in a transaction that is rolled back (`api`), or, where commits matter, in a
+database cloned for it (`committed`).
+"""
+
+import itertools
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import falcon.testing
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
+
+from marketplace import config as configuration
+from marketplace import embedded, migrations
+from marketplace.app import create_app
+from marketplace.config import ROOT, Config
+from marketplace.db import Database
+
+SHARED = ROOT.parent / "shared"
+PASSWORD = "kopi-susu-tanpa-gula-7"
+_numbers = itertools.count(1)
+
+
+class RollbackDatabase(Database):
+    """All doors lead to one connection, inside one transaction that is never committed; requests are savepoints."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.conn = psycopg.connect(config.database_url, autocommit=True, row_factory=dict_row, prepare_threshold=0)
+        self._configure(self.conn)
+        self.conn.execute("BEGIN")
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        yield self.conn
+
+    @contextmanager
+    def read(self) -> Iterator[Any]:
+        with self.signing_in() as conn:
+            yield conn
+
+    def _begin(self, conn: Any) -> None:
+        conn.execute("SAVEPOINT request", prepare=False)
+
+    def _commit(self, conn: Any) -> None:
+        conn.execute("SELECT set_config('app.session', '', true)")
+        conn.execute("RELEASE SAVEPOINT request", prepare=False)
+
+    def _rollback(self, conn: Any) -> None:
+        conn.execute("ROLLBACK TO SAVEPOINT request", prepare=False)
+
+    def close(self) -> None:
+        self.conn.close()
+
+
+class User:
+    """An account of a test: its id, address and tokens."""
+
+    def __init__(self, answer: dict[str, Any], email: str) -> None:
+        self.id: int = answer["user"]["id"]
+        self.email = email
+        self.token: str = answer["access_token"]
+        self.refresh_token: str = answer["refresh_token"]
+        self.store_id: int | None = None
+
+
+class Api:
+    """The API as a client sees it: `api.get(path, user)`, `api.post(path, user, json=...)`; accounts on demand."""
+
+    def __init__(self, config: Config, db: Database, owner_url: str) -> None:
+        self.config = config
+        self.db = db
+        self.owner_url = owner_url
+        self.app = create_app(config, db)
+        self.client = falcon.testing.TestClient(self.app)
+
+    def request(self, method: str, path: str, user: User | None = None, **options: Any) -> falcon.testing.Result:
+        headers = dict(options.pop("headers", {}))
+        if user is not None:
+            headers["Authorization"] = f"Bearer {user.token}"
+        return self.client.simulate_request(method, path, headers=headers, **options)
+
+    def get(self, path: str, user: User | None = None, **options: Any) -> falcon.testing.Result:
+        return self.request("GET", path, user, **options)
+
+    def post(self, path: str, user: User | None = None, **options: Any) -> falcon.testing.Result:
+        return self.request("POST", path, user, **options)
+
+    def put(self, path: str, user: User | None = None, **options: Any) -> falcon.testing.Result:
+        return self.request("PUT", path, user, **options)
+
+    def patch(self, path: str, user: User | None = None, **options: Any) -> falcon.testing.Result:
+        return self.request("PATCH", path, user, **options)
+
+    def delete(self, path: str, user: User | None = None, **options: Any) -> falcon.testing.Result:
+        return self.request("DELETE", path, user, **options)
+
+    def upload(
+        self, path: str, user: User | None, files: list[tuple[str, str, bytes]], fields: dict[str, str] | None = None
+    ) -> falcon.testing.Result:
+        """POST multipart: files as (part, file name, bytes)."""
+        body, kind = multipart(files, fields or {})
+        return self.post(path, user, body=body, headers={"Content-Type": kind})
+
+    def register(self, role: str = "buyer", name: str = "Sari") -> User:
+        email = f"user{next(_numbers)}.{secrets.token_hex(4)}@example.com"
+        answer = self.post("/api/auth/register", json={"name": name, "email": email, "password": PASSWORD, "role": role})
+        assert answer.status_code == 201, answer.text
+        return User(answer.json, email)
+
+    def buyer(self) -> User:
+        return self.register("buyer")
+
+    def seller(self, name: str | None = None) -> User:
+        """A seller with a store."""
+        user = self.register("seller", "Budi")
+        answer = self.post("/api/stores", user, json={"name": name or f"Toko {secrets.token_hex(6)}"})
+        assert answer.status_code == 201, answer.text
+        user.store_id = answer.json["id"]
+        return user
+
+    def admin(self) -> User:
+        """Admins are made on the command line, by the owner of the tables."""
+        user = self.register("buyer", "Admin")
+        if isinstance(self.db, RollbackDatabase):
+            with self.as_owner(self.db.conn) as conn:
+                conn.execute("UPDATE users SET role = 'admin' WHERE id = %s", [user.id])
+        else:
+            with psycopg.connect(self.owner_url) as conn:
+                conn.execute("UPDATE users SET role = 'admin' WHERE id = %s", [user.id])
+        return user
+
+    @contextmanager
+    def as_owner(self, conn: Any) -> Iterator[Any]:
+        """The rolled-back connection logged in as the owner; for the length of the block it is the owner."""
+        conn.execute("SELECT set_config('role', 'none', false)")
+        try:
+            yield conn
+        finally:
+            conn.execute("SELECT set_config('role', 'marketplace_app', false)")
+
+    def product(self, user: User, **fields: Any) -> dict[str, Any]:
+        body = {"name": "Kopi Gayo 250 g", "price": "85000.00", "stock": 5, **fields}
+        answer = self.post("/api/products", user, json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json
+
+
+def multipart(files: list[tuple[str, str, bytes]], fields: dict[str, str]) -> tuple[bytes, str]:
+    """A multipart/form-data body and its Content-Type."""
+    boundary = secrets.token_hex(12)
+    body = b""
+    for name, value in fields.items():
+        body += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+    for part, filename, data in files:
+        body += (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{part}"; filename="{filename}"\r\n'
+            "Content-Type: image/*\r\n\r\n"
+        ).encode() + data + b"\r\n"
+    return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+
+
+@pytest.fixture(scope="session")
+def owner_url() -> Iterator[str]:
+    """A login that may make databases and roles: DATABASE_URL's, or one of the embedded server."""
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        yield given
+        return
+    server = embedded.start(ROOT / ".data" / "test", fsync=False)
+    with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
+        if conn.execute("SELECT FROM pg_roles WHERE rolname = 'marketplace'").fetchone() is None:
+            conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
+    yield server.dsn("postgres", "marketplace")
+    server.stop()
+
+
+def database(url: str, name: str) -> str:
+    """The same login, another database."""
+    return make_conninfo("", **{**conninfo_to_dict(url), "dbname": name})
+
+
+@contextmanager
+def created(owner_url: str, name: str, template: str | None = None) -> Iterator[str]:
+    """A database that is dropped at the end."""
+    with psycopg.connect(owner_url, autocommit=True) as conn:
+        conn.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
+        try:
+            yield database(owner_url, name)
+        finally:
+            conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def template(owner_url: str) -> Iterator[str]:
+    """A migrated database that others are cloned from; its name."""
+    name = f"marketplace_test_{os.getpid()}_{secrets.token_hex(3)}"
+    with created(owner_url, name) as url:
+        migrations.migrate(url, lambda line: None)
+        yield name
+
+
+@pytest.fixture(scope="session")
+def shared_database(owner_url: str, template: str) -> Iterator[str]:
+    """The database that rolled-back tests share."""
+    with created(owner_url, f"{template}_shared", template) as url:
+        yield url
+
+
+def make_config(url: str, folder: Path, **overrides: Any) -> Config:
+    """Settings of a test: quick hashes, folders of its own."""
+    env = {"DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "uploads")}
+    return configuration.load(env, **{"bcrypt_cost": 4, "secret_keys": ("k" * 16 + "test-key-of-a-test",), **overrides})
+
+
+@pytest.fixture
+def config(shared_database: str, tmp_path: Path) -> Config:
+    return make_config(shared_database, tmp_path)
+
+
+@pytest.fixture
+def api(config: Config, shared_database: str) -> Iterator[Api]:
+    """The API in a transaction that is rolled back."""
+    db = RollbackDatabase(config)
+    yield Api(config, db, shared_database)
+    db.close()
+
+
+@pytest.fixture
+def committed(owner_url: str, template: str, tmp_path: Path) -> Iterator[Api]:
+    """The API on a database of its own, with real commits and a real pool."""
+    with created(owner_url, f"{template}_{secrets.token_hex(4)}", template) as url:
+        config = make_config(url, tmp_path, pool_size=16)
+        db = Database(config)
+        yield Api(config, db, url)
+        db.close()
