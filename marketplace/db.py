@@ -14,13 +14,18 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, LiteralString, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from marketplace.config import ROOT, Config
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString
+else:  # Python 3.10 has none
+    LiteralString = str
 
 Row = dict[str, Any]
 Conn = psycopg.Connection[Row]
@@ -58,7 +63,7 @@ def named_sql(noun: str) -> Mapping[str, LiteralString]:
     for name, text in zip(pieces[1::2], pieces[2::2], strict=True):
         if name in statements:
             raise ValueError(f"sql/queries/{noun}.sql has two statements named {name}.")
-        statements[name] = cast(LiteralString, f"{text.strip().rstrip(';')}\n-- {noun}.{name}")
+        statements[name] = f"{text.strip().rstrip(';')}\n-- {noun}.{name}"  # type: ignore[assignment]
     return statements
 
 

@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import IO, Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import falcon
 from falcon.media.multipart import MultipartParseError
@@ -26,7 +26,7 @@ class FilePart(NamedTuple):
 
     name: str
     filename: str | None
-    file: IO[bytes]
+    file: BinaryIO
 
 
 def client_ip(req: falcon.Request) -> str | None:
@@ -124,7 +124,7 @@ def parts(req: falcon.Request, *, file_limit: int, files: tuple[str, ...], count
         raise Problem("invalid_multipart", "The multipart body is broken or broke off.") from error
 
 
-def copy(source: Any, limit: int) -> IO[bytes]:
+def copy(source: Any, limit: int) -> BinaryIO:
     """What `source` holds, in a temporary file, rewound; 413 past `limit`."""
     target = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - the caller closes it
     try:
@@ -138,7 +138,7 @@ def copy(source: Any, limit: int) -> IO[bytes]:
         target.close()
         raise
     target.seek(0)
-    return target
+    return cast(BinaryIO, target)
 
 
 def drain(req: falcon.Request) -> bool:

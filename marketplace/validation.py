@@ -48,6 +48,19 @@ _CODES = {
 }
 
 
+_MESSAGES = {
+    "required": "is required",
+    "unknown_field": "is not a field of this call",
+    "not_nullable": "must not be null",
+    "too_small": "must be at least {limit}",
+    "too_large": "must be at most {limit}",
+    "too_short": "must be at least {limit} long",
+    "too_long": "must be at most {limit} long",
+    "wrong_type": "must be of type {limit}",
+    "excluded": "cannot stand together with the other one",
+}
+
+
 class Wrong(ValueError):
     """A value that cannot be taken: a stable code and words."""
 
@@ -115,9 +128,10 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         if len(address) > 254:
             raise Wrong("too_long", "must be at most 254 characters long")
         try:
-            return email_validator.validate_email(address, check_deliverability=False).normalized
+            normalized: str = email_validator.validate_email(address, check_deliverability=False).normalized
         except email_validator.EmailNotValidError as error:
             raise Wrong("bad_format", f"is not an e-mail address: {error}") from None
+        return normalized
 
     def _normalize_coerce_link(self, value: Any) -> str:
         """An absolute http(s) URL."""
@@ -172,12 +186,12 @@ def text(value: Any, *, multiline: bool) -> str:
     if not isinstance(value, str):
         raise Wrong("wrong_type", "must be a text")
     _encodable(value)
-    value = unicodedata.normalize("NFC", value)
-    if not value.isprintable():
+    normal: str = unicodedata.normalize("NFC", value)
+    if not normal.isprintable():
         allowed = "\n\r\t" if multiline else ""
-        if any(unicodedata.category(sign) == "Cc" and sign not in allowed for sign in value):
+        if any(unicodedata.category(sign) == "Cc" and sign not in allowed for sign in normal):
             raise Wrong("control_character", "must not have control characters")
-    return value
+    return normal
 
 
 def _encodable(value: str) -> None:
@@ -228,20 +242,9 @@ def _words(error: Any) -> tuple[str, str]:
     if error.code == reasons.CUSTOM.code:
         return "blank", str(error.info[0])
     limit = error.constraint
-    message = {
-        "required": "is required",
-        "unknown_field": "is not a field of this call",
-        "not_nullable": "must not be null",
-        "too_small": f"must be at least {limit}",
-        "too_large": f"must be at most {limit}",
-        "too_short": f"must be at least {limit} long",
-        "too_long": f"must be at most {limit} long",
-        "wrong_type": f"must be of type {limit}",
-        "excluded": "cannot stand together with the other one",
-    }.get(code)
     if code == "not_allowed":
-        message = "must be one of " + ", ".join(str(value) for value in limit)
-    return code, message or "is not valid"
+        return code, "must be one of " + ", ".join(str(value) for value in limit)
+    return code, _MESSAGES.get(code, "is not valid").format(limit=limit)
 
 
 def _printable(pointer: str) -> str:

@@ -71,8 +71,8 @@ def test_what_is_not_there_is_a_404_and_a_parent_that_is_not_there_a_422(api: Ap
         api.delete("/api/categories/999999", admin, params={"move_to": 999998}),
     ):
         problem(answer, 404, "not_found")
-    body = problem(api.post("/api/categories", admin, json={"name": "A", "parent_id": 999999}), 422, "validation_failed")
-    assert body["errors"][0]["pointer"] == "/parent_id"
+    answer = api.post("/api/categories", admin, json={"name": "A", "parent_id": 999999})
+    assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == "/parent_id"
 
 
 def test_a_name_stands_once_below_a_parent_without_regard_to_case(api: Api):
@@ -80,14 +80,16 @@ def test_a_name_stands_once_below_a_parent_without_regard_to_case(api: Api):
     food = add(api, admin, "Makanan")
     add(api, admin, "Kopi", food)
     problem(api.post("/api/categories", admin, json={"name": "MAKANAN"}), 409, "category_exists")
-    problem(api.post("/api/categories", admin, json={"name": "kopi", "parent_id": food}), 409, "category_exists")
+    answer = api.post("/api/categories", admin, json={"name": "kopi", "parent_id": food})
+    problem(answer, 409, "category_exists")
     assert add(api, admin, "Kopi")
 
 
 def test_a_put_asks_for_the_parent_so_that_none_is_lost_by_forgetting(api: Api):
     admin = api.admin()
-    body = problem(api.put(f"/api/categories/{add(api, admin, 'Buku')}", admin, json={"name": "B"}), 422, "validation_failed")
-    assert body["errors"] == [{"pointer": "/parent_id", "code": "required", "message": "is required"}]
+    answer = api.put(f"/api/categories/{add(api, admin, 'Buku')}", admin, json={"name": "B"})
+    errors = problem(answer, 422, "validation_failed")["errors"]
+    assert errors == [{"pointer": "/parent_id", "code": "required", "message": "is required"}]
 
 
 def test_a_category_is_read_edited_and_sent_back_as_it_came(api: Api):
@@ -130,7 +132,8 @@ def test_the_tree_is_at_most_eight_deep(api: Api):
     admin = api.admin()
     parent = None
     chain = [parent := add(api, admin, f"Tingkat {n}", parent) for n in range(8)]
-    problem(api.post("/api/categories", admin, json={"name": "9", "parent_id": chain[-1]}), 422, "validation_failed")
+    answer = api.post("/api/categories", admin, json={"name": "9", "parent_id": chain[-1]})
+    problem(answer, 422, "validation_failed")
     top = add(api, admin, "Atas")
     answer = api.put(f"/api/categories/{chain[0]}", admin, json={"name": "Tingkat 0", "parent_id": top})
     assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == "/parent_id"
@@ -150,16 +153,16 @@ def test_a_used_category_stays_unless_what_is_in_it_moves(api: Api):
     crisps = add(api, admin, "Keripik", snacks)
     product = api.product(api.seller(), category_id=food)
     problem(api.delete(f"/api/categories/{food}", admin), 409, "category_in_use")
-    problem(api.delete(f"/api/categories/{food}", admin, params={"move_to": crisps}), 422, "validation_failed")
-    problem(api.delete(f"/api/categories/{food}", admin, params={"move_to": food}), 422, "validation_failed")
-    problem(api.delete(f"/api/categories/{food}", admin, params={"move_to": 999999}), 422, "validation_failed")
+    for target in (crisps, food, 999999):
+        answer = api.delete(f"/api/categories/{food}", admin, params={"move_to": target})
+        assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == "/move_to"
 
     assert api.delete(f"/api/categories/{food}", admin, params={"move_to": drink}).status_code == 204
 
     assert tree(api) == [("Kopi", []), ("Minuman", [("Camilan", [("Keripik", [])])])]
     assert path(api, crisps) == ["Minuman", "Camilan"]
-    row = api.db.conn.execute("SELECT category_id, version FROM products WHERE id = %s", [product["id"]]).fetchone()
-    assert row == {"category_id": drink, "version": product["version"] + 1}
+    rows = api.db.conn.execute("SELECT category_id, version FROM products WHERE id = %s", [product["id"]])
+    assert rows.fetchone() == {"category_id": drink, "version": product["version"] + 1}
     done = api.get("/api/users/activities", admin).json["activities"][0]
     assert (done["type"], done["related_name"]) == ("delete_category", "Makanan")
     assert done["details"] == {"move_to": drink, "products": 1}
@@ -177,9 +180,12 @@ def test_children_that_meet_their_own_name_are_refused(api: Api):
 
 def test_twins_make_one_category(committed: Api):
     admin = committed.admin()
+
+    def post(_: int) -> int:
+        return committed.post("/api/categories", admin, json={"name": "Kopi"}).status_code
+
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: committed.post("/api/categories", admin, json={"name": "Kopi"}), range(8)))
-    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
+        assert sorted(pool.map(post, range(8))) == [201] + [409] * 7
     assert tree(committed) == [("Kopi", [])]
 
 
@@ -190,8 +196,8 @@ def test_moves_at_the_same_time_leave_every_path_true(committed: Api):
 
     def move(n: int) -> int:
         if n % 3 == 0:
-            name = f"Bawah {n}"
-            return committed.post("/api/categories", admin, json={"name": name, "parent_id": middle[n % 4]}).status_code
+            body = {"name": f"Bawah {n}", "parent_id": middle[n % 4]}
+            return committed.post("/api/categories", admin, json=body).status_code
         body = {"name": f"Tengah {n % 4}", "parent_id": tops[(n * 7) % 4]}
         return committed.put(f"/api/categories/{middle[n % 4]}", admin, json=body).status_code
 

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 from marketplace.catalog_csv.encoding import NUL, UNDECODABLE
 from marketplace.catalog_csv.model import CATEGORY_DEPTH, CATEGORY_LENGTH, IMAGES, LINK_LENGTH, Wrong
 
-_BREAKS = re.compile(r" *[\t\r\n]+ *")
+_BREAKS = re.compile(r"[\t\r\n]+")
+_LONE_CR = re.compile(r"\r(?!\n)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LINK = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](?::[0-9]{1,5})?(?:[/?#][!-~]*)?\Z").match
-_ARROW = re.compile(r"\s*-?>\s*")
-_ESCAPED = re.compile(r"((?:\\.|[^\\>])*?)(?:\s*-?>\s*|\Z)", re.DOTALL)
+_STEP = re.compile(r"(?:\\.|[^>])+", re.DOTALL)
 _ESCAPE = re.compile(r"\\([\\>])")
 
 
@@ -31,7 +31,7 @@ def read_prose(cell: str, limit: int) -> str:
     """A text that may have line breaks and tabs, NFC, without blanks around."""
     text = cell.strip()
     if not (text.isprintable() and text.isascii()):
-        text = _clean(text, limit)
+        text = _LONE_CR.sub("\n", _clean(text, limit))
     if len(text) > limit:
         raise Wrong("too_long", f"must be at most {limit:,} characters long, and has {len(text):,}")
     return text
@@ -54,16 +54,15 @@ def read_link(cell: str) -> str:
     return link
 
 
-def read_links(cells: Iterable[str]) -> tuple[str, ...]:
+def read_links(cell: str) -> tuple[str, ...]:
     """Links with `|` between them, each once, in their order."""
-    links: dict[str, None] = {}
-    for cell in cells:
-        for piece in cell.split("|") if "|" in cell else (cell,):
-            if piece and not piece.isspace():
-                links[read_link(piece)] = None
+    if "|" not in cell:
+        return (read_link(cell),) if cell and not cell.isspace() else ()
+    pieces = (piece for piece in cell.split("|") if piece and not piece.isspace())
+    links = tuple(dict.fromkeys(read_link(piece) for piece in pieces))
     if len(links) > IMAGES:
         raise Wrong("too_many_images", f"has {len(links):,} links; {IMAGES} are possible")
-    return tuple(links)
+    return links
 
 
 @lru_cache(maxsize=4096)
@@ -72,13 +71,13 @@ def read_path(cell: str) -> tuple[str, ...]:
 
     A name with `>` or a backslash in it has a backslash before that, as `write_path` writes it.
     """
-    if "\\" in cell:
-        pieces = [_ESCAPE.sub(r"\1", match[1]) for match in _ESCAPED.finditer(cell)]
-    else:
-        pieces = _ARROW.split(cell)
-    path = tuple(name for name in (read_line(piece, CATEGORY_LENGTH) for piece in pieces) if name)
+    *upper, last = _STEP.findall(cell) or [""]
+    steps = [*(step.removesuffix("-") for step in upper), last]
+    names = [read_line(_ESCAPE.sub(r"\1", step), CATEGORY_LENGTH) for step in steps]
+    path = tuple(name for name in names if name)
     if len(path) > CATEGORY_DEPTH:
-        raise Wrong("category_too_deep", f"is a path of {len(path)} categories; {CATEGORY_DEPTH} are possible")
+        words = f"is a path of {len(path):,} categories; {CATEGORY_DEPTH} are possible"
+        raise Wrong("category_too_deep", words)
     return path
 
 
@@ -104,6 +103,6 @@ def _clean(text: str, limit: int) -> str:
 
 @lru_cache(maxsize=1)
 def _marks() -> re.Pattern[str]:
-    """A run of combining marks so long that sorting them, which takes the square of its length, would be felt."""
+    """A run of combining marks that is too long: NFC sorts them, in the square of its length."""
     marks = [chr(code) for code in range(0x300, 0x20000) if unicodedata.combining(chr(code))]
     return re.compile(f"[{''.join(marks)}]{{201}}")

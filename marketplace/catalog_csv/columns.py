@@ -12,7 +12,10 @@ from marketplace.catalog_csv.model import COLUMNS, CatalogRefused
 #: Our own header, in the order an export writes it.
 HEADER = ("name", "description", "price", "stock", "sku", "source_url", "category", "brand", "image_url")
 #: What a report of bad rows has beside the row itself; without meaning when it comes back.
-REPORT_HEADER = ("line", "column", "code", "message", "error_line", "error_column", "error_code", "error_message")
+REPORT_HEADER = (
+    "line", "column", "code", "message",
+    "error_line", "error_column", "error_code", "error_message",
+)  # fmt: skip
 REQUIRED = ("name", "price")
 DELIMITERS = ",;\t|"
 
@@ -59,7 +62,8 @@ class Columns(NamedTuple):
 def recognise(header: Sequence[str]) -> Columns:
     """The columns behind a header. Raises CatalogRefused where they cannot make products."""
     if len(header) > COLUMNS:
-        raise CatalogRefused("too_many_columns", f"The header has {len(header):,} columns; {COLUMNS:,} are possible.")
+        words = f"The header has {len(header):,} columns; {COLUMNS:,} are possible."
+        raise CatalogRefused("too_many_columns", words)
     names = tuple(printable(name).strip() for name in header)
     positions: dict[str, tuple[int, ...]] = {}
     ignored, unknown, own = [], [], True
@@ -82,16 +86,18 @@ def _check(names: tuple[str, ...], positions: dict[str, tuple[int, ...]]) -> Non
     if not positions:
         raise CatalogRefused(
             "no_known_columns",
-            f"No column of the first line is known. It has: {seen}. Needed are name and price (or Nama Produk and "
-            f"Harga); known besides: {', '.join(name for name in HEADER if name not in REQUIRED)}.",
+            f"No column of the first line is known. It has: {seen}. Needed are name and price (or Nama "
+            f"Produk and Harga); known besides: {', '.join(name for name in HEADER if name not in REQUIRED)}.",
         )
     missing = [name for name in REQUIRED if name not in positions]
     if missing:
-        raise CatalogRefused("missing_column", f"The column {' and '.join(missing)} is missing. The header has: {seen}.")
+        words = f"The column {' and '.join(missing)} is missing. The header has: {seen}."
+        raise CatalogRefused("missing_column", words)
     for field, places in positions.items():
         if len(places) > 1 and field != "image_url":
             twins = " and ".join(f"{names[place]} (column {place + 1})" for place in places[:5])
-            raise CatalogRefused("duplicate_column", f"Several columns mean {field}: {twins}. Keep one of them.")
+            words = f"Several columns mean {field}: {twins}. Keep one of them."
+            raise CatalogRefused("duplicate_column", words)
 
 
 def delimiter_of(lines: Sequence[str]) -> tuple[str, int]:

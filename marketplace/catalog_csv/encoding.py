@@ -1,8 +1,8 @@
 """Bytes to lines of text: finds the encoding out, and survives bytes that are not text.
 
-The encoding of a file without a byte order mark stays open as long as everything is ASCII; the first megabyte
-with anything else in it decides. A byte that is no text becomes a lone surrogate, so that the row it stands in
-can be reported and the rest of the file be read.
+The encoding of a file without a byte order mark stays open as long as everything is ASCII; the first
+megabyte with anything else in it decides. A byte that is no text becomes a lone surrogate, so that the row it
+stands in can be reported and the rest of the file be read.
 """
 
 import codecs
@@ -128,7 +128,8 @@ def _refuse_other_kinds(head: bytes) -> None:
     if kind is None and _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)):
         kind = "a web page, XML or JSON"
     if kind is not None:
-        raise CatalogRefused("not_csv", f"The file is {kind}, not CSV. Save the table as CSV (UTF-8) and send that.")
+        words = f"The file is {kind}, not CSV. Save the table as CSV (UTF-8) and send that."
+        raise CatalogRefused("not_csv", words)
 
 
 def _marked(head: bytes) -> tuple[str, int]:
@@ -149,9 +150,10 @@ def _marked(head: bytes) -> tuple[str, int]:
 def _guess(sample: bytes, *, whole: bool) -> str:
     """UTF-8 or Windows-1252, from the first bytes that are not ASCII. `whole`: the file ends with them.
 
-    Windows-1252 only if it cannot be UTF-8: where there are more broken bytes than good letters, and where those
-    stand alone between ASCII letters, as accents do in western languages. In other files (Chinese, Russian in an old
-    encoding) Windows-1252 would make nonsense of every word; read as UTF-8 their rows are reported instead.
+    Windows-1252 only if it cannot be UTF-8: where there are more broken bytes than good letters, and where
+    those stand alone between ASCII letters, as accents do in western languages. In other files (Chinese or
+    Russian in an old encoding) Windows-1252 would make nonsense of every word; read as UTF-8 their rows are
+    reported instead.
     """
     text = codecs.getincrementaldecoder("utf-8")(_ERRORS).decode(sample, whole)
     broken = len(text) - len(UNDECODABLE.sub("", text))

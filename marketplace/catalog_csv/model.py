@@ -1,4 +1,4 @@
-"""What reading a catalogue gives: good rows, bad rows, or a refusal of the whole file; and every code there is."""
+"""What reading a catalogue gives: good rows, bad rows, or a refusal of the whole file; and their codes."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -56,7 +56,7 @@ FILE_CODES = {
 NOTES = {
     "blank_rows": "rows without anything in them, left out",
     "default_stock": "rows whose stock is default_stock, as the file gives none",
-    "ambiguous_prices": "prices such as 1,299 or 1.299 read as 1299 in a file that elsewhere has that sign for decimals",
+    "ambiguous_prices": "prices such as 1,299 read as 1299 where the file has that sign for decimals too",
     "several_categories": "rows with several categories on lines of one cell: the first was taken",
 }
 
@@ -106,7 +106,7 @@ class GoodRow(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """A row with everything that is wrong with it. `cells` are as in the file, under its header, fit to be stored."""
+    """A row with all that is wrong with it. `cells` are as in the file, under its header, all text."""
 
     line: int
     errors: tuple[CellError, ...]

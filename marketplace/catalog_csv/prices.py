@@ -1,4 +1,4 @@
-"""Prices and stock as people write them: `Rp 5.200`, `12.500,50`, `12,500.50`, `$1,299`; exact, never through float."""
+"""Prices and stock as people write them: `Rp 5.200`, `12.500,50`, `12,500.50`, `$1,299`; never by float."""
 
 import re
 from decimal import Decimal
@@ -11,28 +11,32 @@ CENT = Decimal("0.01")
 DecimalSign = Literal[".", ","]
 
 _PLAIN = re.compile(r"[0-9]{1,13}(?:\.[0-9]{2})?\Z").match
-_BLANKS = re.compile(r"[ \t\u00a0\u2007\u2009\u202f]+")
-_CURRENCY = (
-    r"(?P<{}>rp\.?|idr|us\$|s\$|a\$|rm|usd|eur|gbp|sgd|myr|aud|jpy|cny|inr|php|thb|vnd|dkk"
-    r"|[$\u00a3\u00a5\u20ac\u20b9\u20b1\u0e3f\u20ab])"
-)
+_BLANKS = re.compile(r"[\t\u00a0\u2007\u2009\u202f]")
 _AMOUNT = re.compile(
-    rf"(?P<minus>-?) ?(?:{_CURRENCY.format('before')} ?)?(?P<later>-?)(?P<number>[0-9][0-9., ']*?)"
-    rf"(?:[.,]-+)?(?: ?{_CURRENCY.format('after')})?\Z",
-    re.IGNORECASE,
+    r"(?P<minus>-?) *(?P<before>[^0-9 .,'-]{0,4}(?<=[Pp])\.?|[^0-9 .,'-]{0,4}) *(?P<later>-?)"
+    r"(?P<number>[0-9](?:[0-9., ']*[0-9])?)(?:[.,]-+)? *(?P<after>[^0-9 .,'-]{0,4})\Z"
+).match
+_CURRENCIES = frozenset(
+    "rp rp. idr $ us$ usd s$ sgd a$ aud rm myr eur gbp jpy cny inr php thb vnd dkk"
+    " \N{EURO SIGN} \N{POUND SIGN} \N{YEN SIGN} \N{INDIAN RUPEE SIGN}".split()
 )
-_GROUPED = re.compile(r"([1-9][0-9]{0,2})((?P<group>[., '])[0-9]{3}(?:(?P=group)[0-9]{3})*)(?:(?P<sign>[.,])([0-9]+))?\Z")
+_GROUPED = re.compile(
+    r"([1-9][0-9]{0,2})((?P<group>[., '])[0-9]{3}(?:(?P=group)[0-9]{3})*)(?:(?P<sign>[.,])([0-9]+))?\Z"
+)
+_GROUP_SIGNS = re.compile("[., ']")
 _SIMPLE = re.compile(r"([0-9]+)(?:(?P<sign>[.,])([0-9]+))?\Z")
-_WHOLE = re.compile(r"(-?)([0-9]{1,40}|[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[1-9][0-9]{0,2}(?:,[0-9]{3})+)(?:[.,]0{1,2})?\Z")
+_WHOLE = re.compile(
+    r"(-?)([0-9]{1,40}|[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[1-9][0-9]{0,2}(?:,[0-9]{3})+)(?:[.,]0{1,2})?\Z"
+)
 
 
 class Prices:
     """Reads the prices of one file, and remembers what they tell about how the file writes numbers.
 
-    A dot or comma before exactly three digits at the end groups thousands, whatever else the file does: money has
-    two decimals at most, so `1,299` can hardly be 1.299. Such prices are counted, and `ambiguous` says how many the
-    file has if it also uses that sign for decimals. `decimal` settles it from outside: that sign then is always
-    the decimal one, and `1,299` is refused for its three decimals in a file with decimal commas.
+    A dot or comma before exactly three digits at the end groups thousands, whatever else the file does: an
+    amount has two decimals at most, so `1,299` can hardly be 1.299. Such prices are counted, and `ambiguous`
+    says how many there are, if the file also uses that sign for decimals. `decimal` settles it from outside:
+    with a decimal comma, `1,299` is refused for its three decimals, and `1,290` is 1.29.
     """
 
     def __init__(self, decimal: DecimalSign | None = None) -> None:
@@ -51,29 +55,30 @@ class Prices:
         if _PLAIN(cell):
             if cell[-3:-2] != ".":
                 return Decimal(cell + ".00")
-            if self._decimal != ",":
-                self.decimals["."] += 1
-                return Decimal(cell)
-        match = _AMOUNT.match(_BLANKS.sub(" ", cell).strip()) if len(cell) <= 100 else None
-        if match is None:
+            self.decimals["."] += 1
+            return Decimal(cell)
+        text = cell.strip() if cell.isascii() else _BLANKS.sub(" ", cell).strip()
+        match = _AMOUNT(text) if len(text) <= 100 else None
+        currencies = [sign for sign in match.group("before", "after") if sign] if match else []
+        if match is None or not _CURRENCIES.issuperset(map(str.lower, currencies)):
             raise Wrong("invalid_price", "is not an amount such as 12500, 12500.50 or Rp 12.500")
-        amount = self._number(match["number"].rstrip())
+        amount = self._number(match["number"])
         if match["minus"] or match["later"]:
             raise Wrong("negative_price", "must not be negative")
         if amount >= PRICE_LIMIT:
             raise Wrong("price_too_large", "must be less than 10,000,000,000,000")
-        if currency := match["before"] or match["after"]:
-            self.currencies.add(currency.upper().rstrip("."))
+        self.currencies.update(sign.upper().rstrip(".") for sign in currencies)
         return amount
 
     def _number(self, number: str) -> Decimal:
         match = _GROUPED.match(number)
-        if match and not (self._decimal and self._decimal == match["group"]):
-            whole = re.sub("[., ']", "", match[1] + match[2])
+        lone = match is not None and match["sign"] is None and len(match[2]) == 4
+        if match and not (lone and match["group"] == self._decimal):
+            whole = _GROUP_SIGNS.sub("", match[1] + match[2])
             sign, fraction = match["sign"], match[5]
             if sign == match["group"]:
                 raise Wrong("invalid_price", "has the same sign for thousands and for decimals")
-            if sign is None and len(match[2]) == 4 and match["group"] in self._thousands:
+            if lone and match["group"] in self._thousands:
                 self._thousands[match["group"]] += 1
         else:
             match = _SIMPLE.match(number)
@@ -82,8 +87,6 @@ class Prices:
             whole, sign, fraction = match[1], match["sign"], match[3]
         if sign is None:
             return Decimal(whole + ".00")
-        if self._decimal and sign != self._decimal:
-            raise Wrong("invalid_price", f"has {sign} for decimals, and the file is read with {self._decimal}")
         if fraction[2:].strip("0"):
             raise Wrong("invalid_price", "has more than two decimals")
         self.decimals[sign] += 1
@@ -91,7 +94,7 @@ class Prices:
 
 
 def read_stock(cell: str) -> int:
-    """A whole number from 0 to 1,000,000,000; `1.000` and `1,000` are a thousand, `5.0` is five. Raises Wrong."""
+    """A whole number, 0 to 1,000,000,000; `1.000` and `1,000` are a thousand, `5.0` is five. Raises Wrong."""
     if len(cell) < 10 and cell.isascii() and cell.isdigit():
         return int(cell)
     match = _WHOLE.match(cell)

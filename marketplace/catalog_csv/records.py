@@ -8,7 +8,7 @@ from marketplace.catalog_csv.model import CELL_LENGTH, ROW_LENGTH, CatalogRefuse
 
 
 class Record(NamedTuple):
-    """A row of the file. `problem` is None, or why its quotes cannot be right (a code of ROW_CODES) with words."""
+    """A row of the file. `problem` is None, or what is wrong with its quotes: a code and words."""
 
     line: int
     cells: list[str]
@@ -18,10 +18,10 @@ class Record(NamedTuple):
 class Records:
     """The records of a file, each with the number of its first line, counted from 1.
 
-    The csv module reads them, strictly. Where it finds a quote out of place, the row is read again with blanks
-    allowed behind closing quotes (padded tables have them). If that is not it, the row is given as a problem; and if
-    the quote has run over rows that look whole, reading goes on with the first of those, so that one bad row
-    takes no neighbours with it.
+    The csv module reads them, strictly. Where it finds a quote out of place, the row is read again with
+    blanks allowed behind closing quotes (padded tables have them). If that is not it, the row is given as a
+    problem; and if the quote has run over rows that look whole, reading goes on with the first of those, so
+    that one bad row takes no neighbours with it.
     """
 
     def __init__(self, lines: Iterable[str], delimiter: str, *, first_line: int = 1) -> None:
@@ -72,9 +72,8 @@ class Records:
         row = self._row
         self._size = self._size + len(line) if row else len(line)
         if self._size > ROW_LENGTH:
-            raise CatalogRefused(
-                "line_too_long", f"The row that begins in line {self._line} has more than {ROW_LENGTH:,} characters."
-            )
+            words = f"The row that begins in line {self._line} has more than {ROW_LENGTH:,} characters."
+            raise CatalogRefused("line_too_long", words)
         row.append(line)
         return line
 
@@ -86,15 +85,15 @@ class Records:
             if cells is not None:
                 return self._taken(len(self._row), cells, None)
         if len(self._row) > 1 and self._looks_whole(self._row[1]):
-            return self._taken(1, None, ("unbalanced_quote", "a quote opens a cell and is not closed in this row"))
+            words = "a quote opens a cell and is not closed in this row"
+            return self._taken(1, None, ("unbalanced_quote", words))
         where = f"The row that begins in line {self._line}"
         if too_large:
-            raise CatalogRefused(
-                "cell_too_large", f"{where} has a cell of more than {CELL_LENGTH:,} characters; is a quote not closed?"
-            )
+            words = f"{where} has a cell of more than {CELL_LENGTH:,} characters; is a quote not closed?"
+            raise CatalogRefused("cell_too_large", words)
         if not ended:
             last = self._line + len(self._row) - 1
-            words = f"in line {last} something stands behind the quote that closes a cell; write a quote in a cell twice"
+            words = f"in line {last} something stands behind a closing quote; write a quote in a cell twice"
             return self._taken(len(self._row), None, ("stray_quote", words))
         if len(self._row) > 1:
             raise CatalogRefused("unbalanced_quote", f"{where} opens a quote that is never closed.")

@@ -1,4 +1,4 @@
-"""Cells that a spreadsheet would run as formulas, made harmless on the way out and as they were on the way in."""
+"""Cells that a spreadsheet would run as formulas: made harmless on the way out, restored on the way in."""
 
 import re
 
@@ -9,7 +9,7 @@ _FORMULA = re.compile(
 
 
 def defuse(cell: str) -> str:
-    """The cell with a `'` before it where a spreadsheet would run it, or where it begins like one so treated."""
+    """The cell with a `'` before it if a spreadsheet would run it, or if it begins like one so treated."""
     return f"'{cell}" if _FORMULA(cell) else cell
 
 

@@ -1,0 +1,212 @@
+"""The demo shop of a first start: people, stores, a tree of categories, brands, products with drawn pictures.
+
+Everything goes through the same workflows and doors as a request, so that the guards, the documents and the
+activity log are those of a used marketplace. The content is the same every time; only the passwords are not.
+"""
+
+import csv
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+from psycopg.rows import dict_row
+
+from marketplace import pictures
+from marketplace.auth import Passwords, Tokens, hashed, new_secret
+from marketplace.config import Config
+from marketplace.db import Caller, Client, Conn, Database, Row
+from marketplace.demo.drawings import draw
+from marketplace.queries import activities, sessions, stores, users
+from marketplace.queries import categories as category_queries
+from marketplace.queries import demo as queries
+from marketplace.storage import LocalStorage
+from marketplace.uploads import Upload
+from marketplace.workflows import categories, products
+
+PRODUCTS = Path(__file__).with_name("products.csv")
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
+
+
+class Person(NamedTuple):
+    """An account of the demo."""
+
+    role: str
+    name: str
+    email: str
+
+
+ADMIN = Person("admin", "Ayu Wulandari", "admin@demo.example")
+SELLERS = (
+    Person("seller", "Budi Santoso", "budi@demo.example"),
+    Person("seller", "Dewi Lestari", "dewi@demo.example"),
+    Person("seller", "Made Suardana", "made@demo.example"),
+)
+BUYERS = (
+    Person("buyer", "Sari Puspita", "sari@demo.example"),
+    Person("buyer", "Rizky Pratama", "rizky@demo.example"),
+)
+
+#: Name, description and the letters its SKUs begin with; in the order of SELLERS.
+STORES = (
+    ("Sanggar Benang", "Batik, tas, dan sepatu dari perajin. Dikirim dari Yogyakarta tiap hari kerja.", "SB"),
+    ("Warung Daun Pagi", "Kopi, teh, dan camilan yang dibuat sendiri. Segar setiap minggu.", "DP"),
+    ("Rumah Kriya Lestari", "Keramik, tanaman, dan alat rumah tangga yang tahan lama.", "KL"),
+)
+
+
+def load(config: Config, report: Callable[[str], None]) -> None:
+    """Load the demo shop where nobody has an account yet, and report the logins; otherwise do nothing.
+
+    Takes some seconds. `config` names both logins: the owner's makes the admin, the application's all else.
+    """
+    with psycopg.connect(config.migrate_database_url, autocommit=True, row_factory=dict_row) as owner:
+        queries.lock(owner)
+        if not queries.is_needed(owner):
+            return
+        report("Making the demo shop: a few seconds, once.")
+        try:
+            logins = _load(config, owner)
+        except BaseException:
+            report("The demo shop is not complete; demo-reset begins it anew.")
+            raise
+    report("Demo logins (shown once):")
+    width = max(len(person.email) for person, _ in logins)
+    for person, password in logins:
+        report(f"  {person.email:<{width}}  {password}  {person.role}")
+
+
+def _load(config: Config, owner: Conn) -> list[tuple[Person, str]]:
+    """Make everything; each person's password."""
+    made = _pictures(config)
+    passwords = Passwords(config.bcrypt_cost)
+    logins = [(person, new_password()) for person in (ADMIN, *SELLERS, *BUYERS)]
+    hashes = {person: passwords.hash(password) for person, password in logins}
+    db = Database(config)
+    try:
+        admin = users.add_admin(owner, name=ADMIN.name, email=ADMIN.email, password_hash=hashes[ADMIN])
+        with _signed_in(db, admin) as caller:
+            category_ids = _add_categories(db, caller)
+        for number, seller in enumerate(SELLERS):
+            with _signed_in(db, _register(db, seller, hashes[seller])) as caller:
+                store = _open_store(db, caller, number)
+                for row, uploads in made:
+                    if row["store"] == str(number + 1):
+                        _add_product(db, caller, store, row, category_ids, uploads, config.currency)
+        for buyer in BUYERS:
+            _register(db, buyer, hashes[buyer])
+    finally:
+        db.close()
+    category_queries.refresh_counts(owner)
+    return logins
+
+
+def new_password() -> str:
+    """A random password that can be typed on a phone."""
+    return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(3))
+
+
+def _rows() -> list[dict[str, str]]:
+    """The products, each numbered within its store by `sku`."""
+    with PRODUCTS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row["store"]] = counts.get(row["store"], 0) + 1
+        row["sku"] = f"{STORES[int(row['store']) - 1][2]}-{counts[row['store']]:03}"
+    return rows
+
+
+def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
+    """Each product with its pictures, drawn and stored: two for every third product, one for the rest."""
+    files = LocalStorage(config.uploads_dir, "/uploads/")
+    made: list[tuple[dict[str, str], list[Upload]]] = [(row, []) for row in _rows()]
+    wanted = [(entry, view) for place, entry in enumerate(made) for view in range(2 if place % 3 == 0 else 1)]
+
+    def drawn(wish: tuple[tuple[dict[str, str], list[Upload]], int]) -> bytes:
+        (row, _), view = wish
+        kind, number, hue = row["drawing"].split()
+        return draw(kind, float(hue), int(number), view)
+
+    with ThreadPoolExecutor(2) as pool:  # Pillow works outside Python's lock
+        for ((_, uploads), _), data in zip(wanted, pool.map(drawn, wanted), strict=True):
+            picture = pictures.make(
+                data, max_bytes=config.image_max_bytes, max_pixels=config.image_max_pixels
+            )
+            pictures.save_picture(files, picture)
+            uploads.append(Upload("main_image", None, picture))
+    return made
+
+
+def _register(db: Database, person: Person, password_hash: str) -> int:
+    with db.signing_in() as conn:
+        return sessions.register(
+            conn, name=person.name, email=person.email, role=person.role, phone=None,
+            password_hash=password_hash,
+        )
+
+
+@contextmanager
+def _signed_in(db: Database, user_id: int) -> Iterator[Caller]:
+    """A session of the user, ended behind the block."""
+    secret = new_secret()
+    with db.signing_in() as conn:
+        sessions.open_device(
+            conn, user_id=user_id, session_hash=hashed(secret),
+            refresh_hash=hashed(Tokens.new_refresh(secret)), seconds=3600,
+            device_name="demo", user_agent=None, ip=None,
+        )
+        who = sessions.act_as(conn, hashed(secret))
+    caller = Caller(hashed(secret), who["user_id"], who["role"], who["store_id"], who["session_id"])
+    yield caller
+    with db.transaction(caller) as conn:
+        sessions.end(conn, who["session_id"])
+
+
+def _client(caller: Caller) -> Client:
+    return Client(caller.user_id, None, "demo")
+
+
+def _add_categories(db: Database, admin: Caller) -> dict[str, int]:
+    """The tree; ids by path, such as "Rumah & Dapur/Dekorasi"."""
+    ids: dict[str, int] = {}
+    for path in dict.fromkeys(row["category"] for row in _rows()):
+        steps = path.split("/")
+        for depth in range(1, len(steps) + 1):
+            here, above = "/".join(steps[:depth]), "/".join(steps[: depth - 1])
+            if here in ids:
+                continue
+            with db.transaction(admin) as conn:
+                ids[here] = categories.add(conn, name=steps[depth - 1], parent_id=ids.get(above))
+                activities.record(conn, _client(admin), "create_category",
+                                  related=("category", ids[here], steps[depth - 1]))
+    return ids
+
+
+def _open_store(db: Database, seller: Caller, number: int) -> Row:
+    name, description, _ = STORES[number]
+    with db.transaction(seller) as conn:
+        store = stores.open_store(conn, owner_id=seller.user_id, name=name, description=description)
+        activities.record(conn, _client(seller), "open_store", related=("store", store["id"], name))
+    return store
+
+
+def _add_product(
+    db: Database, seller: Caller, store: Row, row: dict[str, str], category_ids: dict[str, int],
+    uploads: list[Upload], currency: str,
+) -> None:
+    product = {
+        "name": row["name"], "description": row["description"], "price": Decimal(row["price"]),
+        "stock": int(row["stock"]), "hidden": row["hidden"] == "yes", "sku": row["sku"],
+        "category_id": category_ids[row["category"]], "brand": row["brand"],
+    }
+    with db.transaction(seller) as conn:
+        product_id = products.add(
+            conn, store_id=store["id"], product=product, pictures=uploads, currency=currency
+        )
+        activities.record(conn, _client(seller), "create_product",
+                          related=("product", product_id, row["name"]))

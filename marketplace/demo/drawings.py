@@ -1,4 +1,4 @@
-"""Pictures for the demo shop, drawn by the program: a soft background, a shadow, and the thing in flat colours.
+"""Pictures for the demo shop, drawn by the program: a soft background, a shadow, a thing in flat colours.
 
 `draw` is all that is used elsewhere; what can be drawn is in `things.py`.
 """
@@ -8,24 +8,28 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageOps
 
-from marketplace.demo.things import SIZE, THINGS, Palette
+from marketplace.demo.shapes import SIZE, Colour, Palette
+from marketplace.demo.things import THINGS
 
-SIDE = 640  # pixels of the finished picture
+SIDE = 640  # pixels of the finished picture; things are drawn larger, so that their edges come out smooth
+SCALE = SIZE // SIDE
+Box = tuple[float, float, float, float]
 
 
 def draw(kind: str, hue: float, number: int, view: int) -> bytes:
-    """A PNG of a thing. `hue` is its colour in degrees, `number` varies details; view 1 shows a pair of them."""
+    """A PNG of a thing: `hue` is its colour in degrees, `number` varies details, view 1 shows a pair."""
     palette = Palette(hue % 360)
-    thing = Image.new("RGBA", (SIZE, SIZE))
-    THINGS[kind](ImageDraw.Draw(thing), palette, number)
+    sketch = Image.new("RGBA", (SIZE, SIZE))
+    THINGS[kind](ImageDraw.Draw(sketch), palette, number)
+    thing = sketch.reduce(SCALE)
     picture = _background(palette, number + view)
     if view == 0:
-        _place(picture, thing, (SIZE // 2, SIZE // 2), 1.0, 0)
+        _place(picture, thing, (0.5, 0.5))
     else:
-        _place(picture, thing, (SIZE * 33 // 100, SIZE * 46 // 100), 0.62, 7)
-        _place(picture, thing, (SIZE * 66 // 100, SIZE * 56 // 100), 0.7, -6)
+        _place(picture, _turned(thing, 0.62, 7), (0.33, 0.46))
+        _place(picture, _turned(thing, 0.70, -6), (0.66, 0.56))
     out = io.BytesIO()
-    picture.reduce(SIZE // SIDE).save(out, "PNG", compress_level=1)
+    picture.save(out, "PNG", compress_level=1)
     return out.getvalue()
 
 
@@ -33,29 +37,38 @@ def _background(palette: Palette, number: int) -> Image.Image:
     """A gradient with a large disc in it, in colours that lie well behind the thing."""
     top, bottom, disc = palette.scenes[number % len(palette.scenes)]
     picture = ImageOps.colorize(_slope(), top, bottom)
-    pen = ImageDraw.Draw(picture)
     shift = (number * 37) % 5 * 40 - 80
-    pen.ellipse((170 + shift, 130 - shift // 2, 1110 + shift, 1070 - shift // 2), fill=disc)
+    _shade(picture, disc, (170 + shift, 130 - shift / 2, 1110 + shift, 1070 - shift / 2), 255)
     return picture
 
 
 @lru_cache(maxsize=1)
 def _slope() -> Image.Image:
-    return Image.linear_gradient("L").resize((SIZE, SIZE)).rotate(20, Image.Resampling.BILINEAR, fillcolor=128)
+    """From black to white, slanting."""
+    wide = Image.linear_gradient("L").resize((SIDE * 2, SIDE * 2)).rotate(20, Image.Resampling.BILINEAR)
+    return ImageOps.autocontrast(wide.crop((SIDE // 2, SIDE // 2, SIDE * 3 // 2, SIDE * 3 // 2)))
 
 
-def _place(picture: Image.Image, thing: Image.Image, centre: tuple[int, int], scale: float, angle: int) -> None:
-    """Put the thing and its shadow into the picture."""
-    if angle:
-        thing = thing.rotate(angle, Image.Resampling.BICUBIC)
-    side = int(SIZE * scale)
-    thing = thing.resize((side, side), Image.Resampling.BILINEAR)
-    left, top = centre[0] - side // 2, centre[1] - side // 2
+def _shade(picture: Image.Image, fill: Colour, box: Box, strength: int) -> None:
+    """An ellipse with soft edges, in units of SIZE; `strength` is how much it covers, to 255."""
+    mask = Image.new("L", (SIDE // 2, SIDE // 2))
+    left, top, right, bottom = (edge * SIDE / 2 / SIZE for edge in box)
+    ImageDraw.Draw(mask).ellipse((left, top, right, bottom), fill=strength)
+    picture.paste(fill, (0, 0), mask.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+
+
+def _turned(thing: Image.Image, scale: float, angle: int) -> Image.Image:
+    side = int(SIDE * scale)
+    return thing.resize((side, side), Image.Resampling.BILINEAR).rotate(angle, Image.Resampling.BILINEAR)
+
+
+def _place(picture: Image.Image, thing: Image.Image, centre: tuple[float, float]) -> None:
+    """Put a thing and its shadow into the picture; `centre` is from 0 to 1."""
+    left, top = int(SIDE * centre[0] - thing.width / 2), int(SIDE * centre[1] - thing.height / 2)
     box = thing.getbbox()
     if box is not None:
-        shadow = Image.new("L", (SIZE, SIZE))
-        bottom, width = top + box[3], box[2] - box[0]
-        edges = (left + box[0] - width // 12, bottom - width // 16, left + box[2] + width // 12, bottom + width // 14)
-        ImageDraw.Draw(shadow).ellipse(edges, fill=46)
-        picture.paste((20, 24, 40), (0, 0), shadow)
+        width, foot = box[2] - box[0], top + box[3]
+        west, east = left + box[0] - width / 12, left + box[2] + width / 12
+        north, south = foot - width / 16, foot + width / 14
+        _shade(picture, (20, 24, 40), (west * SCALE, north * SCALE, east * SCALE, south * SCALE), 46)
     picture.paste(thing, (left, top), thing)

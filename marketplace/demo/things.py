@@ -1,86 +1,8 @@
-"""The things of the demo shop, each as flat shapes on a square of SIZE units; (0, 0) is the top left corner."""
+"""The things of the demo shop, each as flat shapes on a square of SIZE units; `number` varies the details."""
 
-import colorsys
-import math
 from collections.abc import Callable, Sequence
 
-from PIL import ImageDraw
-
-SIZE = 1280
-Colour = tuple[int, int, int]
-Pen = ImageDraw.ImageDraw
-Point = tuple[float, float]
-
-
-class Palette:
-    """Colours that go with one hue (degrees)."""
-
-    cream: Colour = (250, 243, 228)
-    ink: Colour = (46, 42, 56)
-
-    def __init__(self, hue: float) -> None:
-        self.main = colour(hue, 0.50, 0.58)
-        self.dark = colour(hue, 0.33, 0.55)
-        self.deep = colour(hue, 0.22, 0.45)
-        self.light = colour(hue, 0.72, 0.60)
-        self.pale = colour(hue, 0.88, 0.55)
-        self.accent = colour(hue + 165, 0.56, 0.62)
-        self.warm = colour(38, 0.60, 0.80)
-        #: Backgrounds: two ends of a gradient and the disc in it.
-        self.scenes = [
-            (colour(hue + 150, 0.93, 0.45), colour(hue + 185, 0.80, 0.45), colour(hue + 165, 0.90, 0.60)),
-            (colour(40, 0.95, 0.60), colour(22, 0.85, 0.60), colour(42, 0.91, 0.85)),
-            (colour(hue + 20, 0.94, 0.45), colour(hue - 20, 0.84, 0.40), colour(hue, 0.92, 0.70)),
-            (colour(210, 0.95, 0.30), colour(225, 0.85, 0.35), colour(200, 0.92, 0.50)),
-        ]
-
-
-def colour(hue: float, lightness: float, saturation: float) -> Colour:
-    """RGB of a hue in degrees, lightness and saturation from 0 to 1."""
-    red, green, blue = colorsys.hls_to_rgb(hue % 360 / 360, lightness, saturation)
-    return round(red * 255), round(green * 255), round(blue * 255)
-
-
-def arc(centre: Point, radius: Point, start: float, end: float, steps: int = 24) -> list[Point]:
-    """Points on an ellipse from one angle to another, in degrees, clockwise from the right."""
-    angles = (math.radians(start + (end - start) * step / steps) for step in range(steps + 1))
-    return [(centre[0] + radius[0] * math.cos(angle), centre[1] + radius[1] * math.sin(angle)) for angle in angles]
-
-
-def disc(pen: Pen, x: float, y: float, radius: float, fill: Colour, flat: float = 1.0) -> None:
-    """A filled circle, or with `flat` below 1 an ellipse lying down."""
-    pen.ellipse((x - radius, y - radius * flat, x + radius, y + radius * flat), fill=fill)
-
-
-def leaf(pen: Pen, foot: Point, angle: float, length: float, fill: Colour, vein: Colour) -> None:
-    """A leaf that grows from `foot` in a direction, 0 being up."""
-    turn = math.radians(angle)
-
-    def at(along: float, across: float) -> Point:
-        return (foot[0] + math.sin(turn) * along + math.cos(turn) * across,
-                foot[1] - math.cos(turn) * along + math.sin(turn) * across)
-
-    steps = [step / 16 for step in range(17)]
-    width = length * 0.2
-    edge = [at(length * step, width * math.sin(math.pi * step ** 0.8)) for step in steps]
-    edge += [at(length * step, -width * math.sin(math.pi * step ** 0.8)) for step in reversed(steps)]
-    pen.polygon(edge, fill=fill)
-    pen.line([at(0, 0), at(length * 0.85, 0)], fill=vein, width=8)
-
-
-def bean(pen: Pen, x: float, y: float, size: float, fill: Colour, crease: Colour) -> None:
-    """A coffee bean standing up."""
-    pen.ellipse((x - size * 0.68, y - size, x + size * 0.68, y + size), fill=fill)
-    curve = [(x + math.sin(step / 10 * math.pi) * size * 0.2, y + step / 10 * size * 0.86) for step in range(-10, 11)]
-    pen.line(curve, fill=crease, width=max(6, int(size / 6)), joint="curve")
-
-
-def steam(pen: Pen, x: float, y: float, fill: Colour) -> None:
-    """Three curls of steam that end at (x, y)."""
-    for shift in (-70, 0, 70):
-        height = 150 if shift == 0 else 110
-        curve = [(x + shift + math.sin(step / 5 * math.pi) * 22, y - step / 10 * height) for step in range(11)]
-        pen.line(curve, fill=fill, width=20, joint="curve")
+from marketplace.demo.shapes import Palette, Pen, Point, arc, bean, colour, disc, leaf, steam
 
 
 def shirt(pen: Pen, p: Palette, number: int) -> None:
@@ -90,7 +12,7 @@ def shirt(pen: Pen, p: Palette, number: int) -> None:
     pen.polygon(body, fill=p.main)
     for row in range(6):
         for column in range(4):
-            x, y = 455 + column * 124 + (row % 2) * 0, 400 + row * 118
+            x, y = 455 + column * 124, 400 + row * 118
             if number % 3 == 0:
                 disc(pen, x, y, 44, p.light)
                 disc(pen, x, y, 26, p.dark)
@@ -111,7 +33,8 @@ def shirt(pen: Pen, p: Palette, number: int) -> None:
 
 def shoe(pen: Pen, p: Palette, number: int) -> None:
     """A shoe from the side."""
-    upper = [(230, 430), (420, 410), (470, 520), (640, 600), *arc((900, 790), (190, 150), -75, 0), (1090, 850), (210, 850)]
+    toe = arc((900, 790), (190, 150), -75, 0)
+    upper = [(230, 430), (420, 410), (470, 520), (640, 600), *toe, (1090, 850), (210, 850)]
     pen.polygon(upper, fill=p.main)
     pen.polygon([(230, 430), (300, 422), (330, 850), (210, 850)], fill=p.dark)
     pen.polygon([*arc((900, 800), (190, 150), -60, 0), (1090, 850), (850, 850)], fill=p.light)
@@ -194,7 +117,8 @@ def jar(pen: Pen, p: Palette, number: int) -> None:
                 disc(pen, x + 12, y - 10, 10, crust)
                 disc(pen, x - 16, y + 14, 9, crust)
             elif number % 3 == 1:
-                pen.polygon(arc((x, y), (58, 40), 20 + 40 * column, 250 + 40 * column), fill=(food, crust)[row % 2])
+                crisp = arc((x, y), (58, 40), 20 + 40 * column, 250 + 40 * column)
+                pen.polygon(crisp, fill=(food, crust)[row % 2])
             else:
                 pen.rounded_rectangle((x - 16, y - 52, x + 16, y + 52), 16, fill=(food, crust)[column % 2])
     pen.rounded_rectangle((440, 690, 840, 900), 30, fill=p.cream)
@@ -206,14 +130,15 @@ def jar(pen: Pen, p: Palette, number: int) -> None:
 
 def bottle(pen: Pen, p: Palette, number: int) -> None:
     """A bottle of sambal or syrup."""
-    pen.polygon([(560, 240), (720, 240), (730, 420), *arc((720, 560), (150, 140), -60, 0), (870, 1090), (410, 1090),
-                 *arc((560, 560), (150, 140), 180, 240), (550, 420)], fill=p.main)
+    right, left = arc((720, 560), (150, 140), -60, 0), arc((560, 560), (150, 140), 180, 240)
+    pen.polygon([(560, 240), (720, 240), (730, 420), *right, (870, 1090), (410, 1090), *left, (550, 420)],
+                fill=p.main)
     pen.rectangle((800, 560, 870, 1090), fill=p.dark)
     pen.rounded_rectangle((540, 170, 740, 290), 26, fill=p.ink)
     pen.rectangle((410, 640, 870, 940), fill=p.cream)
     if number % 2:
-        chili = [(500, 720), *arc((640, 700), (150, 150), 160, 30), (790, 700), *arc((640, 690), (110, 90), 30, 160)]
-        pen.polygon(chili, fill=colour(4, 0.5, 0.7))
+        belly, back = arc((640, 700), (150, 150), 160, 30), arc((640, 690), (110, 90), 30, 160)
+        pen.polygon([(500, 720), *belly, (790, 700), *back], fill=colour(4, 0.5, 0.7))
         pen.line([(790, 705), (820, 670)], fill=colour(110, 0.35, 0.5), width=22)
     else:
         disc(pen, 640, 790, 100, p.light)
@@ -262,13 +187,15 @@ def plant(pen: Pen, p: Palette, number: int) -> None:
     pen.polygon([(800, 760), (910, 760), (840, 1100), (760, 1100)], fill=p.dark)
     pen.rounded_rectangle((340, 700, 940, 810), 30, fill=p.light)
     if number % 2:
-        pen.line([(420, 930), (505, 990), (590, 930), (675, 990), (760, 930), (850, 990)], fill=p.cream, width=24)
+        zigzag = [(420, 930), (505, 990), (590, 930), (675, 990), (760, 930), (850, 990)]
+        pen.line(zigzag, fill=p.cream, width=24)
 
 
 def cushion(pen: Pen, p: Palette, number: int) -> None:
     """A cushion with a woven pattern."""
-    pen.polygon([(230, 250), *arc((640, 330), (400, 60), 200, 340), (1050, 250), *arc((970, 640), (60, 400), -70, 70),
-                 (1050, 1050), *arc((640, 970), (400, 60), 20, 160), (230, 1050), *arc((310, 640), (60, 400), 110, 250)],
+    top, right = arc((640, 330), (400, 60), 200, 340), arc((970, 640), (60, 400), -70, 70)
+    bottom, left = arc((640, 970), (400, 60), 20, 160), arc((310, 640), (60, 400), 110, 250)
+    pen.polygon([(230, 250), *top, (1050, 250), *right, (1050, 1050), *bottom, (230, 1050), *left],
                 fill=p.main)
     for row in range(-2, 3):
         for column in range(-2, 3):
@@ -359,6 +286,6 @@ def notebook(pen: Pen, p: Palette, number: int) -> None:
 #: What the demo can draw, by the word its list of products uses.
 THINGS: dict[str, Callable[[Pen, Palette, int], None]] = {
     thing.__name__: thing
-    for thing in (shirt, shoe, bag, pouch, cup, jar, bottle, plate, mug, plant, cushion, headphones, speaker, lamp,
-                  soap, notebook)
+    for thing in (shirt, shoe, bag, pouch, cup, jar, bottle, plate, mug, plant, cushion, headphones, speaker,
+                  lamp, soap, notebook)
 }

@@ -42,3 +42,9 @@ def change_avatar(conn: Conn, user_id: int, avatar: str | None) -> Any:
 def manage(conn: Conn, user_id: int, *, role: str | None, suspended: bool | None) -> None:
     """An admin changes a user's role, or suspends them; None leaves a thing as it is."""
     conn.execute(SQL["manage"], {"user_id": user_id, "role": role, "suspended": suspended})
+
+
+def add_admin(conn: Conn, *, name: str, email: str, password_hash: str) -> int:
+    """Add an admin, as the tables' owner; the new id. users_email_key refuses an address that is taken."""
+    values = {"name": name, "email": email, "password_hash": password_hash}
+    return int(one(conn, SQL["add_admin"], values)["user_id"])

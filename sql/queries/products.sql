@@ -4,7 +4,9 @@
 -- sort: newest, price, name, stock, relevance; `descending` turns it, ids break ties in the same direction.
 
 -- name: list
--- Everything on sale, or one store's own with `show_hidden`; no category (list_category) and no words (list_matching).
+-- Everything on sale, or one store's own with `show_hidden`; no category (list_category) and no words (list_found).
+-- The ids of the page come first, by an index alone; then what is shown of them. The outer joins inside fall away
+-- where no filter and no order needs them (i.quantity >= 0 makes the join an inner one for the order by stock).
 SELECT
     d.document, i.quantity, p.in_stock, p.id,
     CASE
@@ -13,44 +15,51 @@ SELECT
         WHEN %(sort)s = 'name' THEN p.name_key
         WHEN %(sort)s = 'stock' THEN i.quantity::text
     END AS key
-FROM products AS p
-JOIN product_documents AS d ON d.product_id = p.id
-JOIN inventory AS i ON i.product_id = p.id
-WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
-    AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
-    AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
-    AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-    AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-    AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-    AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-    AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
-    AND (
-        %(after_id)s::bigint IS NULL
-        OR CASE
-            WHEN %(sort)s = 'newest' AND %(descending)s THEN (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s)
-            WHEN %(sort)s = 'newest' THEN (p.created_at, p.id) > (%(after_time)s::timestamptz, %(after_id)s)
-            WHEN %(sort)s = 'price' AND %(descending)s THEN (p.price, p.id) < (%(after_price)s::numeric, %(after_id)s)
-            WHEN %(sort)s = 'price' THEN (p.price, p.id) > (%(after_price)s::numeric, %(after_id)s)
-            WHEN %(sort)s = 'name' AND %(descending)s THEN (p.name_key, p.id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
-            WHEN %(sort)s = 'name' THEN (p.name_key, p.id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
-            WHEN %(descending)s THEN (i.quantity, i.product_id) < (%(after_stock)s::integer, %(after_id)s)
-            ELSE (i.quantity, i.product_id) > (%(after_stock)s::integer, %(after_id)s)
-        END
-    )
-ORDER BY
-    CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN p.created_at END DESC,
-    CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN p.created_at END,
-    CASE WHEN %(sort)s = 'price' AND %(descending)s THEN p.price END DESC,
-    CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN p.price END,
-    CASE WHEN %(sort)s = 'name' AND %(descending)s THEN p.name_key END DESC,
-    CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN p.name_key END,
-    CASE WHEN %(sort)s = 'stock' AND %(descending)s THEN i.quantity END DESC,
-    CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN i.quantity END,
-    CASE WHEN %(sort)s = 'stock' AND %(descending)s THEN i.product_id END DESC,
-    CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN i.product_id END,
-    CASE WHEN %(descending)s THEN p.id END DESC,
-    CASE WHEN NOT %(descending)s THEN p.id END
-LIMIT %(limit)s OFFSET %(offset)s;
+FROM unnest(ARRAY(
+    SELECT p.id
+    FROM products AS p
+    LEFT JOIN inventory AS i ON i.product_id = p.id
+    WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
+        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
+        AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
+        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
+        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
+        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+        AND (%(sort)s <> 'stock' OR i.quantity >= 0)
+        AND (
+            %(after_id)s::bigint IS NULL
+            OR CASE
+                WHEN %(sort)s = 'newest' AND %(descending)s THEN (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s)
+                WHEN %(sort)s = 'newest' THEN (p.created_at, p.id) > (%(after_time)s::timestamptz, %(after_id)s)
+                WHEN %(sort)s = 'price' AND %(descending)s THEN (p.price, p.id) < (%(after_price)s::numeric, %(after_id)s)
+                WHEN %(sort)s = 'price' THEN (p.price, p.id) > (%(after_price)s::numeric, %(after_id)s)
+                WHEN %(sort)s = 'name' AND %(descending)s THEN (p.name_key, p.id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
+                WHEN %(sort)s = 'name' THEN (p.name_key, p.id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
+                WHEN %(descending)s THEN (i.quantity, i.product_id) < (%(after_stock)s::integer, %(after_id)s)
+                ELSE (i.quantity, i.product_id) > (%(after_stock)s::integer, %(after_id)s)
+            END
+        )
+    ORDER BY
+        CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN p.created_at END DESC,
+        CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN p.created_at END,
+        CASE WHEN %(sort)s = 'price' AND %(descending)s THEN p.price END DESC,
+        CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN p.price END,
+        CASE WHEN %(sort)s = 'name' AND %(descending)s THEN p.name_key END DESC,
+        CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN p.name_key END,
+        CASE WHEN %(sort)s = 'stock' AND %(descending)s THEN i.quantity END DESC,
+        CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN i.quantity END,
+        CASE WHEN %(sort)s = 'stock' AND %(descending)s THEN i.product_id END DESC,
+        CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN i.product_id END,
+        CASE WHEN %(descending)s THEN p.id END DESC,
+        CASE WHEN NOT %(descending)s THEN p.id END
+    LIMIT %(limit)s OFFSET %(offset)s
+)) WITH ORDINALITY AS page (id, place)
+JOIN products AS p ON p.id = page.id
+JOIN product_documents AS d ON d.product_id = page.id
+JOIN inventory AS i ON i.product_id = page.id
+ORDER BY page.place;
 
 -- name: count
 -- What the list goes through, counted up to `limit`; EXPLAIN of it without one is the estimate past that.
@@ -74,49 +83,54 @@ FROM (
 SELECT
     d.document, i.quantity, p.in_stock, p.id,
     CASE
-        WHEN %(sort)s = 'newest' THEN pc.created_at::text
-        WHEN %(sort)s = 'price' THEN pc.price::text
-        WHEN %(sort)s = 'name' THEN pc.name_key
+        WHEN %(sort)s = 'newest' THEN p.created_at::text
+        WHEN %(sort)s = 'price' THEN p.price::text
+        WHEN %(sort)s = 'name' THEN p.name_key
     END AS key
-FROM product_categories AS pc
-JOIN products AS p ON p.id = pc.product_id
-JOIN product_documents AS d ON d.product_id = pc.product_id
-JOIN inventory AS i ON i.product_id = pc.product_id
-WHERE pc.category_id = %(category_id)s
-    AND (%(ids)s::bigint[] IS NULL OR pc.product_id = ANY(%(ids)s))
-    AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-    AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-    AND (%(min_price)s::numeric IS NULL OR pc.price >= %(min_price)s)
-    AND (%(max_price)s::numeric IS NULL OR pc.price <= %(max_price)s)
-    AND (%(in_stock)s::boolean IS NULL OR pc.in_stock = %(in_stock)s)
-    AND (
-        %(after_id)s::bigint IS NULL
-        OR CASE
-            WHEN %(sort)s = 'newest' AND %(descending)s THEN (pc.created_at, pc.product_id) < (%(after_time)s::timestamptz, %(after_id)s)
-            WHEN %(sort)s = 'newest' THEN (pc.created_at, pc.product_id) > (%(after_time)s::timestamptz, %(after_id)s)
-            WHEN %(sort)s = 'price' AND %(descending)s THEN (pc.price, pc.product_id) < (%(after_price)s::numeric, %(after_id)s)
-            WHEN %(sort)s = 'price' THEN (pc.price, pc.product_id) > (%(after_price)s::numeric, %(after_id)s)
-            WHEN %(descending)s THEN (pc.name_key, pc.product_id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
-            ELSE (pc.name_key, pc.product_id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
-        END
-    )
-ORDER BY
-    CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN pc.created_at END DESC,
-    CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN pc.created_at END,
-    CASE WHEN %(sort)s = 'price' AND %(descending)s THEN pc.price END DESC,
-    CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN pc.price END,
-    CASE WHEN %(sort)s = 'name' AND %(descending)s THEN pc.name_key END DESC,
-    CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN pc.name_key END,
-    CASE WHEN %(descending)s THEN pc.product_id END DESC,
-    CASE WHEN NOT %(descending)s THEN pc.product_id END
-LIMIT %(limit)s OFFSET %(offset)s;
+FROM unnest(ARRAY(
+    SELECT pc.product_id
+    FROM product_categories AS pc
+    LEFT JOIN products AS p ON p.id = pc.product_id
+    WHERE pc.category_id = %(category_id)s
+        AND (%(ids)s::bigint[] IS NULL OR pc.product_id = ANY(%(ids)s))
+        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
+        AND (%(min_price)s::numeric IS NULL OR pc.price >= %(min_price)s)
+        AND (%(max_price)s::numeric IS NULL OR pc.price <= %(max_price)s)
+        AND (%(in_stock)s::boolean IS NULL OR pc.in_stock = %(in_stock)s)
+        AND (
+            %(after_id)s::bigint IS NULL
+            OR CASE
+                WHEN %(sort)s = 'newest' AND %(descending)s THEN (pc.created_at, pc.product_id) < (%(after_time)s::timestamptz, %(after_id)s)
+                WHEN %(sort)s = 'newest' THEN (pc.created_at, pc.product_id) > (%(after_time)s::timestamptz, %(after_id)s)
+                WHEN %(sort)s = 'price' AND %(descending)s THEN (pc.price, pc.product_id) < (%(after_price)s::numeric, %(after_id)s)
+                WHEN %(sort)s = 'price' THEN (pc.price, pc.product_id) > (%(after_price)s::numeric, %(after_id)s)
+                WHEN %(descending)s THEN (pc.name_key, pc.product_id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
+                ELSE (pc.name_key, pc.product_id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
+            END
+        )
+    ORDER BY
+        CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN pc.created_at END DESC,
+        CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN pc.created_at END,
+        CASE WHEN %(sort)s = 'price' AND %(descending)s THEN pc.price END DESC,
+        CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN pc.price END,
+        CASE WHEN %(sort)s = 'name' AND %(descending)s THEN pc.name_key END DESC,
+        CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN pc.name_key END,
+        CASE WHEN %(descending)s THEN pc.product_id END DESC,
+        CASE WHEN NOT %(descending)s THEN pc.product_id END
+    LIMIT %(limit)s OFFSET %(offset)s
+)) WITH ORDINALITY AS page (id, place)
+JOIN products AS p ON p.id = page.id
+JOIN product_documents AS d ON d.product_id = page.id
+JOIN inventory AS i ON i.product_id = page.id
+ORDER BY page.place;
 
 -- name: count_category
 SELECT count(*) AS matches
 FROM (
     SELECT
     FROM product_categories AS pc
-    JOIN products AS p ON p.id = pc.product_id
+    LEFT JOIN products AS p ON p.id = pc.product_id
     WHERE pc.category_id = %(category_id)s
         AND (%(ids)s::bigint[] IS NULL OR pc.product_id = ANY(%(ids)s))
         AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)

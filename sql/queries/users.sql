@@ -66,3 +66,16 @@ RETURNING before.avatar AS replaced;
 
 -- name: manage
 SELECT auth.manage_user(%(user_id)s, %(role)s, %(suspended)s);
+
+-- name: add_admin
+-- By the tables' owner, on the command line: the application's role may not write users.
+WITH added AS (
+    INSERT INTO users (name, email, email_verified_at, role)
+    VALUES (%(name)s, %(email)s, now(), 'admin')
+    RETURNING id
+)
+
+INSERT INTO auth.credentials (user_id, password_hash)
+SELECT a.id, %(password_hash)s
+FROM added AS a
+RETURNING user_id;

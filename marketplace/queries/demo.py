@@ -1,0 +1,15 @@
+"""Whether the demo shop is to be loaded. Statements: sql/queries/demo.sql."""
+
+from marketplace.db import Conn, named_sql, one
+
+SQL = named_sql("demo")
+
+
+def lock(conn: Conn) -> None:
+    """Be the only one to load the demo shop until the connection closes."""
+    conn.execute(SQL["lock"])
+
+
+def is_needed(conn: Conn) -> bool:
+    """Whether there is no user yet."""
+    return bool(one(conn, SQL["is_needed"])["needed"])
