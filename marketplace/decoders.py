@@ -22,6 +22,7 @@ from PIL import (
 )
 
 MAX_SCANS = 64  # a progressive photo has about ten; each costs a pass over all pixels
+MAX_READS = 200_000  # a photo needs some hundreds; a file of nothing but tiny parts would take seconds
 
 READERS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
@@ -64,6 +65,18 @@ class Decoded(NamedTuple):
     size: tuple[int, int]
     turn: Image.Transpose | None
     profile: bytes | None
+
+
+class _Bounded(BytesIO):
+    """Bytes that end a decoder's patience when it picks them up one by one."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        if self.reads > MAX_READS:
+            raise _too_complex()
+        return super().read(size)
 
 
 def kind_of(file: BinaryIO, max_bytes: int) -> str:
@@ -133,13 +146,13 @@ def decode(data: bytes, kind: str, max_pixels: int, enough: int) -> Decoded:
 def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
     """The picture with its header read. HEIF is rare and its library large: imported on first use."""
     if kind != "HEIF":
-        return READERS[kind](BytesIO(data))
+        return READERS[kind](_Bounded(data))
     from pi_heif import options
     from pi_heif.as_plugin import HeifImageFile
 
     options.DECODE_THREADS = 1
     options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
-    image: ImageFile.ImageFile = HeifImageFile(BytesIO(data))
+    image: ImageFile.ImageFile = HeifImageFile(_Bounded(data))
     return image
 
 
@@ -156,12 +169,18 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 def _gif_size(data: bytes) -> tuple[int, int]:
     """Width and height that the first frame needs: it may be larger than the screen the header tells of."""
     at = 13 + (6 << (data[10] & 7) if data[10] & 128 else 0)
-    while data[at] != ord(","):
-        if data[at] == ord("!"):
-            at += 2
-            while data[at]:
-                at += data[at] + 1
-        at += 1
+    inside = False  # an extension is a chain of blocks, ended by an empty one
+    for _ in range(MAX_READS):
+        if inside:
+            inside = data[at] > 0
+            at += data[at] + 1
+        elif data[at] == ord(","):
+            break
+        else:
+            inside = data[at] == ord("!")
+            at += 2 if inside else 1
+    else:
+        raise _too_complex()
     left, top, width, height = struct.unpack_from("<4H", data, at + 1)
     screen = struct.unpack_from("<2H", data, 6)
     return max(screen[0], left + width), max(screen[1], top + height)
@@ -178,6 +197,12 @@ def _too_many_pixels(max_pixels: int) -> PictureRefused:
     )
 
 
+def _too_complex() -> PictureRefused:
+    return PictureRefused(
+        "picture_too_complex", "The picture is stored in too many pieces; save it again and send that."
+    )
+
+
 def _check_scans(data: bytes) -> None:
     """Refuse a JPEG that repaints itself: 75 bytes for one more pass made half a megabyte cost 13 seconds."""
     if data.count(b"\xff\xda") <= MAX_SCANS:
@@ -190,7 +215,7 @@ def _check_scans(data: bytes) -> None:
             return
         scans += found[1] == b"\xda"
         at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
-    raise PictureRefused("picture_too_complex", "The picture is stored in too many passes; save it again.")
+    raise _too_complex()
 
 
 def _mend_transparency(image: ImageFile.ImageFile) -> None:

@@ -23,8 +23,7 @@ def forget_strangers(cluster: Path, socket: Path) -> None:
     for file in (cluster / "postmaster.pid", socket / ".s.PGSQL.5432.lock"):
         pid = _named(file)
         if pid is not None and not _serves(pid, cluster):
-            first, _, rest = file.read_text(encoding="utf-8", errors="surrogateescape").partition("\n")
-            del first
+            rest = file.read_text(encoding="utf-8", errors="surrogateescape").partition("\n")[2]
             with file.open("r+", encoding="utf-8", errors="surrogateescape") as out:  # keeps owner and mode
                 out.write(f"{NOBODY}\n{rest}")
                 out.truncate()
@@ -42,10 +41,8 @@ def _serves(pid: int, cluster: Path) -> bool:
     """Whether a living process is a PostgreSQL server at work in this folder (a server's folder is its own)."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # gone, or another user's
         return False
-    except PermissionError:
-        return False  # another user's
     process = Path("/proc") / str(pid)
     if not process.exists():  # not Linux
         shown = subprocess.run(["/bin/ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True,
@@ -53,5 +50,7 @@ def _serves(pid: int, cluster: Path) -> bool:
         return len(shown) == 2 and not shown[0].startswith("Z") and str(cluster) in shown[1]
     try:
         return os.path.samefile(process / "cwd", cluster)
+    except PermissionError:  # root in a container that may not look into other users' processes
+        return os.fsencode(cluster) in (process / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return False  # a zombie, or gone meanwhile

@@ -84,10 +84,11 @@ def recognise(header: Sequence[str]) -> Columns:
 def _check(names: tuple[str, ...], positions: dict[str, tuple[int, ...]]) -> None:
     seen = ", ".join(name[:40] or "(empty)" for name in names[:20]) + (", ..." if len(names) > 20 else "")
     if not positions:
+        others = ", ".join(name for name in HEADER if name not in REQUIRED)
         raise CatalogRefused(
             "no_known_columns",
             f"No column of the first line is known. It has: {seen}. Needed are name and price (or Nama "
-            f"Produk and Harga); known besides: {', '.join(name for name in HEADER if name not in REQUIRED)}.",
+            f"Produk and Harga); also known are {others}.",
         )
     missing = [name for name in REQUIRED if name not in positions]
     if missing:

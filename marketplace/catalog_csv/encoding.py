@@ -15,8 +15,8 @@ from marketplace.catalog_csv.model import ROW_LENGTH, CatalogRefused
 
 BLOCK = 1 << 16
 LOOK_AHEAD = 1 << 20
-#: Stands in texts for a NUL, which the csv module of Python 3.10 does not take.
-NUL = "\udc00"
+#: Stands in texts for a NUL, which the csv module of Python 3.10 does not take. Broken bytes are U+DC00 and up.
+NUL = "\ud800"
 UNDECODABLE = re.compile("[\ud800-\udfff]")
 
 _ERRORS = "marketplace.catalog_csv"

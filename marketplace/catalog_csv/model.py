@@ -49,7 +49,8 @@ FILE_CODES = {
     "too_many_columns": "more than 1,000 columns",
     "cell_too_large": "a cell of more than 1,000,000 characters",
     "line_too_long": "a row of more than 2,000,000 characters",
-    "unbalanced_quote": "a quote is open at the end of the file",
+    "stray_quote": "in the header, something stands behind the quote that closes a cell",
+    "unbalanced_quote": "a quote is open at the end of the file, or of the header",
 }
 
 #: What a seller should know about how a file was read; see CatalogFile.notes.

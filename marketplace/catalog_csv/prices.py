@@ -13,13 +13,14 @@ DecimalSign = Literal[".", ","]
 _PLAIN = re.compile(r"[0-9]{1,13}(?:\.[0-9]{2})?\Z").match
 _BLANKS = re.compile(r"[\t\u00a0\u2007\u2009\u202f]")
 _AMOUNT = re.compile(
-    r"(?P<minus>-?) *(?P<before>[^0-9 .,'-]{0,4}(?<=[Pp])\.?|[^0-9 .,'-]{0,4}) *(?P<later>-?)"
+    r"(?P<minus>-?) *(?P<before>[^0-9 .,'-]{0,4}\.?) *(?P<later>-?)"
     r"(?P<number>[0-9](?:[0-9., ']*[0-9])?)(?:[.,]-+)? *(?P<after>[^0-9 .,'-]{0,4})\Z"
 ).match
-_CURRENCIES = frozenset(
-    "rp rp. idr $ us$ usd s$ sgd a$ aud rm myr eur gbp jpy cny inr php thb vnd dkk"
-    " \N{EURO SIGN} \N{POUND SIGN} \N{YEN SIGN} \N{INDIAN RUPEE SIGN}".split()
-)
+#: Named for those who write them; which one a price has is reported, not converted.
+_CURRENCIES = {
+    *("rp", "rp.", "idr", "$", "us$", "usd", "s$", "sgd", "a$", "aud", "rm", "myr", "php", "thb", "vnd", "dkk"),
+    *("eur", "\N{EURO SIGN}", "gbp", "\N{POUND SIGN}", "jpy", "cny", "\N{YEN SIGN}", "inr", "\N{INDIAN RUPEE SIGN}"),
+}
 _GROUPED = re.compile(
     r"([1-9][0-9]{0,2})((?P<group>[., '])[0-9]{3}(?:(?P=group)[0-9]{3})*)(?:(?P<sign>[.,])([0-9]+))?\Z"
 )

@@ -36,7 +36,7 @@ def read(stream: BinaryIO, *, default_stock: int = 0, decimal: DecimalSign | Non
     for record in records:
         if record.problem is not None:
             code, words = record.problem
-            raise CatalogRefused(code, f"In the header in line {record.line}: {words}.")
+            raise CatalogRefused(code, f"The header in line {record.line} cannot be read: {words}.")
         if any(cell.strip() for cell in record.cells):
             columns = recognise(record.cells)
             records.width = len(columns.header)
@@ -118,7 +118,7 @@ class CatalogFile:
             if row is not None:
                 empty = False
                 yield row
-            elif cells:
+            elif len(cells) > 1:
                 self._rows.notes["blank_rows"] += 1
         if empty:
             raise CatalogRefused("empty_file", "The file has a header and no rows below it.")

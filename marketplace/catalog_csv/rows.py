@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from marketplace.catalog_csv.cells import read_line, read_link, read_links, read_path, read_prose
@@ -22,6 +23,7 @@ from marketplace.catalog_csv.prices import Prices, read_stock
 from marketplace.catalog_csv.spreadsheet import restore
 
 _LINE = GoodRow._fields.index("line")
+_STOCK = GoodRow._fields.index("stock")
 _IMAGES = GoodRow._fields.index("image_urls")
 
 
@@ -34,7 +36,7 @@ class Rows:
         self._prices = prices
         self._default_stock = default_stock
         self._width = len(columns.header)
-        self._blank: list[Any] = [None, "", None, None, default_stock, None, None, None, None, ()]
+        self._blank: list[Any] = [0, "", None, None, None, None, None, None, None, ()]
         self._image_columns = columns.positions.get("image_url", ())
         self._plan = [
             (columns.positions[name][0], GoodRow._fields.index(name), read)
@@ -47,7 +49,7 @@ class Rows:
             "name": self._name,
             "description": lambda cell: read_prose(cell, DESCRIPTION_LENGTH) or None,
             "price": self._price,
-            "stock": self._stock,
+            "stock": lambda cell: read_stock(cell.strip()) if cell and not cell.isspace() else None,
             "sku": lambda cell: read_line(cell, SKU_LENGTH) or None,
             "source_url": lambda cell: read_link(cell) if cell and not cell.isspace() else None,
             "category": self._category,
@@ -77,7 +79,8 @@ class Rows:
                 return None
             if errors := self._errors(raw, wrong):
                 return BadRow(line, errors, stored(raw))
-        if "stock" not in self._columns.positions:
+        if values[_STOCK] is None:
+            values[_STOCK] = self._default_stock
             self.notes["default_stock"] += 1
         return GoodRow(*values)
 
@@ -108,17 +111,10 @@ class Rows:
             raise Wrong("required", "must not be empty")
         return name
 
-    def _price(self, cell: str) -> Any:
+    def _price(self, cell: str) -> Decimal:
         if not cell or cell.isspace():
             raise Wrong("required", "must not be empty")
         return self._prices.read(cell)
-
-    def _stock(self, cell: str) -> int:
-        cell = cell.strip()
-        if not cell:
-            self.notes["default_stock"] += 1
-            return self._default_stock
-        return read_stock(cell)
 
     def _category(self, cell: str) -> tuple[str, ...] | None:
         cell = cell.strip()

@@ -109,7 +109,7 @@ USING (store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
 WITH CHECK (store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin');
 ALTER TABLE import_errors ENABLE ROW LEVEL SECURITY;
 CREATE POLICY import_errors_own ON import_errors TO marketplace_app
-USING (import_id = ANY (ARRAY(SELECT i.id FROM imports AS i WHERE i.id = import_errors.import_id)));
+USING (import_id = ANY(ARRAY(SELECT i.id FROM imports AS i WHERE i.id = import_errors.import_id)));
 GRANT SELECT ON imports, import_errors TO marketplace_app;
 GRANT INSERT (store_id, user_id, session_id, file_name, file_key, file_bytes, default_stock) ON imports TO marketplace_app;
 

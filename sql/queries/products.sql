@@ -7,15 +7,7 @@
 -- Everything on sale, or one store's own with `show_hidden`; no category (list_category) and no words (list_found).
 -- The ids of the page come first, by an index alone; then what is shown of them. The outer joins inside fall away
 -- where no filter and no order needs them (i.quantity >= 0 makes the join an inner one for the order by stock).
-SELECT
-    d.document, i.quantity, p.in_stock, p.id,
-    CASE
-        WHEN %(sort)s = 'newest' THEN p.created_at::text
-        WHEN %(sort)s = 'price' THEN p.price::text
-        WHEN %(sort)s = 'name' THEN p.name_key
-        WHEN %(sort)s = 'stock' THEN i.quantity::text
-    END AS key
-FROM unnest(ARRAY(
+WITH found AS (
     SELECT p.id
     FROM products AS p
     LEFT JOIN inventory AS i ON i.product_id = p.id
@@ -55,7 +47,17 @@ FROM unnest(ARRAY(
         CASE WHEN %(descending)s THEN p.id END DESC,
         CASE WHEN NOT %(descending)s THEN p.id END
     LIMIT %(limit)s OFFSET %(offset)s
-)) WITH ORDINALITY AS page (id, place)
+)
+
+SELECT
+    d.document, i.quantity, p.in_stock, p.id,
+    CASE
+        WHEN %(sort)s = 'newest' THEN p.created_at::text
+        WHEN %(sort)s = 'price' THEN p.price::text
+        WHEN %(sort)s = 'name' THEN p.name_key
+        WHEN %(sort)s = 'stock' THEN i.quantity::text
+    END AS key
+FROM unnest(ARRAY(SELECT f.id FROM found AS f)) WITH ORDINALITY AS page (id, place)
 JOIN products AS p ON p.id = page.id
 JOIN product_documents AS d ON d.product_id = page.id
 JOIN inventory AS i ON i.product_id = page.id
@@ -80,14 +82,7 @@ FROM (
 
 -- name: list_category
 -- A category with its subtree: product_categories has the order, products the other filters.
-SELECT
-    d.document, i.quantity, p.in_stock, p.id,
-    CASE
-        WHEN %(sort)s = 'newest' THEN p.created_at::text
-        WHEN %(sort)s = 'price' THEN p.price::text
-        WHEN %(sort)s = 'name' THEN p.name_key
-    END AS key
-FROM unnest(ARRAY(
+WITH found AS (
     SELECT pc.product_id
     FROM product_categories AS pc
     LEFT JOIN products AS p ON p.id = pc.product_id
@@ -119,7 +114,16 @@ FROM unnest(ARRAY(
         CASE WHEN %(descending)s THEN pc.product_id END DESC,
         CASE WHEN NOT %(descending)s THEN pc.product_id END
     LIMIT %(limit)s OFFSET %(offset)s
-)) WITH ORDINALITY AS page (id, place)
+)
+
+SELECT
+    d.document, i.quantity, p.in_stock, p.id,
+    CASE
+        WHEN %(sort)s = 'newest' THEN p.created_at::text
+        WHEN %(sort)s = 'price' THEN p.price::text
+        WHEN %(sort)s = 'name' THEN p.name_key
+    END AS key
+FROM unnest(ARRAY(SELECT f.product_id FROM found AS f)) WITH ORDINALITY AS page (id, place)
 JOIN products AS p ON p.id = page.id
 JOIN product_documents AS d ON d.product_id = page.id
 JOIN inventory AS i ON i.product_id = page.id

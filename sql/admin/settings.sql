@@ -1,0 +1,22 @@
+-- What the application's logins count on, kept by the server; the pool sets the same for each of its connections.
+-- As a superuser or the owner of the roles:  psql -v api=marketplace_api -v jobs=marketplace_jobs -f sql/admin/settings.sql
+
+\set ON_ERROR_STOP on
+
+-- No request may hold a lock or a connection for long.
+ALTER ROLE :"api" SET statement_timeout = '5s';
+ALTER ROLE :"api" SET lock_timeout = '3s';
+ALTER ROLE :"api" SET idle_in_transaction_session_timeout = '30s';
+-- Short statements: compiling them or sharing them among processes costs more than it gives.
+ALTER ROLE :"api" SET jit = off;
+ALTER ROLE :"api" SET max_parallel_workers_per_gather = 0;
+ALTER ROLE :"api" SET timezone = 'UTC';
+-- Parameters hold people's addresses and hashes of secrets: they do not belong in the server's log.
+ALTER ROLE :"api" SET log_parameter_max_length = 0;
+ALTER ROLE :"api" SET log_parameter_max_length_on_error = 0;
+
+ALTER ROLE :"jobs" SET lock_timeout = '10s';
+ALTER ROLE :"jobs" SET idle_in_transaction_session_timeout = '5min';
+ALTER ROLE :"jobs" SET timezone = 'UTC';
+ALTER ROLE :"jobs" SET log_parameter_max_length = 0;
+ALTER ROLE :"jobs" SET log_parameter_max_length_on_error = 0;

@@ -1,0 +1,182 @@
+"""The embedded server, started for real in folders of all kinds."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from marketplace import embedded, postmaster, server_account
+from marketplace.config import ROOT
+
+START = """
+import sys
+from pathlib import Path
+from marketplace import embedded
+server = embedded.start(Path(sys.argv[1]), fsync=False)
+print(server.started_here, flush=True)
+sys.stdin.readline()
+server.stop()
+"""
+
+
+def ask(server: embedded.Server, question: str) -> object:
+    with psycopg.connect(server.dsn("postgres", "postgres")) as conn:
+        row = conn.execute(question).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def starter(folder: Path) -> subprocess.Popen:
+    """Another process that starts the server, says whether it was the one, and stops at a line."""
+    return subprocess.Popen([sys.executable, "-c", START, str(folder)], cwd=ROOT, text=True,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("name", ["plain", "with a space", "it's, \"odd\"", "long" * 40, "toko-é-店"])
+def test_it_starts_in_any_folder_and_stops(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LANG", "xx_XX.UTF-8")
+    monkeypatch.setenv("LC_ALL", "id_ID.nonsense")
+    monkeypatch.setenv("PGPORT", "1")
+    server = embedded.start(tmp_path / name, fsync=False)
+    try:
+        assert server.started_here
+        assert ask(server, "SHOW server_encoding") == "UTF8"
+        assert ask(server, "SHOW timezone") == "UTC"
+        assert ask(server, "SHOW listen_addresses") == ""
+        assert ask(server, "SHOW jit") == "off"
+        assert ask(server, "SELECT lower('É')") == "é"
+        assert server.bin("pg_dump").exists()
+        assert os.stat(str(ask(server, "SHOW unix_socket_directories"))).st_mode & 0o077 == 0
+    finally:
+        server.stop()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(server.dsn("postgres", "postgres"))
+    server.stop()
+
+
+def test_what_was_committed_is_there_after_a_restart(tmp_path: Path):
+    server = embedded.start(tmp_path, fsync=False)
+    with psycopg.connect(server.dsn("postgres", "postgres")) as conn:
+        conn.execute("CREATE TABLE kept (n int)")
+    server.stop()
+    server = embedded.start(tmp_path, fsync=False)
+    assert ask(server, "SELECT count(*) FROM kept") == 0
+    server.stop()
+
+
+def test_after_kill_9_the_next_start_recovers(tmp_path: Path):
+    server = embedded.start(tmp_path)
+    with psycopg.connect(server.dsn("postgres", "postgres")) as conn:
+        conn.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
+    pid = postmaster.running(server._cluster)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)  # and it stays as a zombie: its parent, this process, does not wait for it
+    again = embedded.start(tmp_path)
+    assert again.started_here
+    assert ask(again, "SELECT count(*) FROM kept") == 1000
+    again.stop()
+    server.stop()
+
+
+def test_a_lock_file_that_names_a_stranger_stops_nobody(tmp_path: Path):
+    server = embedded.start(tmp_path, fsync=False)
+    cluster, pid = server._cluster, postmaster.running(server._cluster)
+    owner = cluster.stat()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    server._process.wait()
+    stranger = subprocess.Popen(["sleep", "100"], **server_account.running_as(
+        server_account.Account(owner.st_uid, owner.st_gid, "") if os.getuid() == 0 else None))
+    try:
+        for file in (cluster / "postmaster.pid", server._socket / ".s.PGSQL.5432.lock"):
+            file.write_text(file.read_text().replace(str(pid), str(stranger.pid), 1))
+        again = embedded.start(tmp_path, fsync=False)
+        assert again.started_here
+        again.stop()
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+        server.stop()
+
+
+def test_simultaneous_starts_give_one_server_and_the_last_one_stops_it(tmp_path: Path):
+    processes = [starter(tmp_path) for _ in range(3)]
+    answers = [process.stdout.readline().strip() for process in processes]
+    assert sorted(answers) == ["False", "False", "True"]
+    here = embedded.start(tmp_path, fsync=False)
+    assert not here.started_here
+    for process in processes:
+        process.communicate("stop\n", timeout=30)
+        assert ask(here, "SELECT 1") == 1
+    here.stop()
+    assert postmaster.running(here._cluster) is None
+
+
+def test_a_starter_that_was_killed_leaves_a_server_that_is_taken_over(tmp_path: Path):
+    process = starter(tmp_path)
+    assert process.stdout.readline() == "True\n"
+    process.kill()
+    process.communicate()
+    here = embedded.start(tmp_path, fsync=False)
+    assert not here.started_here
+    here.stop()
+    assert postmaster.running(here._cluster) is None
+
+
+def test_a_server_whose_socket_was_deleted_is_restarted(tmp_path: Path):
+    server = embedded.start(tmp_path, fsync=False)
+    (server._socket / ".s.PGSQL.5432").unlink()
+    again = embedded.start(tmp_path, fsync=False)
+    assert ask(again, "SELECT 1") == 1
+    again.stop()
+    server.stop()
+
+
+def test_a_folder_of_another_major_version_is_refused_in_one_line(tmp_path: Path):
+    (tmp_path / "pg").mkdir()
+    (tmp_path / "pg" / "PG_VERSION").write_text("9\n")
+    with pytest.raises(embedded.EmbeddedError, match=r"was made by PostgreSQL 9[^\n]*\Z"):
+        embedded.start(tmp_path)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root runs the server as somebody else")
+def test_root_runs_it_as_another_user_and_opens_no_folder(tmp_path: Path):
+    closed = tmp_path / "home"
+    closed.mkdir(mode=0o700)
+    server = embedded.start(closed / "data", fsync=False)
+    try:
+        assert closed.stat().st_mode & 0o777 == 0o700
+        assert server._cluster.stat().st_uid != 0
+        assert not server._cluster.is_relative_to(closed)
+        assert (closed / "data" / "pg.location").read_text().startswith(str(server._cluster))
+        again = embedded.start(closed / "data", fsync=False)
+        assert not again.started_here
+        again.stop()
+    finally:
+        server.stop()
+        subprocess.run(["rm", "-rf", str(server._cluster.parent)], check=True)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make another user's folder")
+def test_programs_that_the_servers_user_cannot_reach_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server_account, "HOME", Path("/var/tmp") / f"marketplace-test-{os.getpid()}")
+    account = server_account.account_for(tmp_path / "none")
+    original = next(iter(embedded._candidates()))
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    package = original.parent.parent
+    for folder in package.parent.glob(f"{package.name}*"):
+        (closed / folder.name).symlink_to(folder)
+    try:
+        copy = server_account.reachable(closed / package.name / "pginstall" / "bin", account)
+        assert copy.is_relative_to(server_account.HOME)
+        done = subprocess.run([str(copy / "initdb"), "-V"], check=False, **server_account.running_as(account))
+        assert done.returncode == 0
+        assert server_account.reachable(closed / package.name / "pginstall" / "bin", account) == copy
+    finally:
+        subprocess.run(["rm", "-rf", str(server_account.HOME)], check=True)
