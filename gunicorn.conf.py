@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from marketplace import config, db
+from marketplace import config, db, logs
 
 _settings = config.load()
 
@@ -32,6 +32,11 @@ forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 8190
+
+
+def on_starting(server: Any) -> None:
+    """The master's own lines in the same form as the application's."""
+    logs.install(_settings.log_level)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -132,8 +132,8 @@ class Rendering:
         resp.set_header("X-Content-Type-Options", "nosniff")
         if req.context.caller is not None and not resp.get_header("Cache-Control"):
             resp.set_header("Cache-Control", "private, no-store")
-        if resp.status_code >= 400 and req.method not in ("GET", "HEAD", "OPTIONS") and not requests.drain(req):
-            resp.set_header("Connection", "close")
+        if resp.status_code >= 400 and req.method not in ("GET", "HEAD", "OPTIONS"):
+            requests.drain(req)
 
 
 def uploads_url(req: falcon.Request) -> bytes:

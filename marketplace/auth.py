@@ -35,7 +35,9 @@ _PASSWORD_DOMAIN = b"marketplace password v1"
 
 
 class Passwords:
-    """bcrypt behind a gate: at most one hash at a time in this process, and a short queue before it.
+    """bcrypt behind a gate: at most one hash at a time in this process, and one more that waits.
+
+    Each holds a thread of the server for a quarter of a second; the others stay free for listings.
 
     bcrypt reads 72 bytes at most, so it is given base64(HMAC-SHA384(NFKC(password))): nothing is cut off, and
     a passphrase of any script and length counts whole.
@@ -44,7 +46,7 @@ class Passwords:
     def __init__(self, cost: int) -> None:
         self._cost = cost
         self._gate = threading.Semaphore(1)
-        self._waiting = threading.BoundedSemaphore(4)
+        self._waiting = threading.BoundedSemaphore(2)
         #: What a sign-in of an unknown address is checked against, so that it takes as long as any other.
         self._nobody = bcrypt.hashpw(secrets.token_bytes(16).hex().encode(), bcrypt.gensalt(cost))
 

@@ -6,6 +6,8 @@ A responder goes through exactly one door:
 * `transaction(caller)`: private reads and everything that writes. The `with` block is the transaction; it acts
   as the caller, whom row-level security and the guards of the catalogue see.
 * `signing_in()`: the narrow door for what happens before there is a caller (register, login, refresh).
+
+Jobs have a door of their own, `working()`, on the worker's pool.
 """
 
 import re
@@ -87,17 +89,24 @@ SQL = named_sql("sessions")
 class Database:
     """A pool of connections that act as `marketplace_app` (or `role`) and nothing more.
 
-    Open it in the process that uses it, never before a fork.
+    Open it in the process that uses it, never before a fork. `patient` is for the worker: its statements may take
+    minutes, and it waits longer for locks and for the server.
     """
 
-    def __init__(self, config: Config, *, url: str | None = None, role: str = "marketplace_app") -> None:
-        self._role = role
+    def __init__(
+        self, config: Config, *, url: str | None = None, role: str = "marketplace_app", patient: bool = False
+    ) -> None:
+        self._settings = {
+            "role": role,
+            "statement_timeout": "10min" if patient else "5s",
+            "lock_timeout": "1min" if patient else "3s",
+        }
         self._lock = threading.Lock()
         self._pool: ConnectionPool[Conn] = ConnectionPool(
             url or config.database_url,
             min_size=1,
             max_size=config.pool_size,
-            timeout=2.0,
+            timeout=30.0 if patient else 2.0,
             reconnect_timeout=0.5,  # give up soon: the next request makes a fresh attempt at once
             max_lifetime=600.0,
             kwargs={
@@ -137,6 +146,12 @@ class Database:
     @contextmanager
     def signing_in(self) -> Iterator[Conn]:
         """One transaction without a caller: only the functions of sessions.sql get anywhere in it."""
+        with self._transaction(lambda conn: None) as conn:
+            yield conn
+
+    @contextmanager
+    def working(self) -> Iterator[Conn]:
+        """One transaction of a job; it acts as the worker until it says whose work it does."""
         with self._transaction(lambda conn: None) as conn:
             yield conn
 
@@ -207,7 +222,7 @@ class Database:
 
     def _configure(self, conn: Conn) -> None:
         """Step down to the application's role and set what every statement counts on, in one round trip."""
-        conn.execute(SQL["configure"], {"role": self._role}, prepare=False)
+        conn.execute(SQL["configure"], self._settings, prepare=False)
 
 
 def close_all() -> None:

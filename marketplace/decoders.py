@@ -113,7 +113,6 @@ def decode(data: bytes, kind: str, max_pixels: int, enough: int) -> Decoded:
     """The pixels of a file of this kind. Its header is judged before anything is decoded.
 
     A JPEG is decoded at a half, quarter or eighth of its size where its longer side stays at least `enough`.
-
     Decoders meet bytes made to break them, and fail in every way there is: each failure is the file's.
     """
     try:

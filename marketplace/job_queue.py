@@ -37,11 +37,13 @@ def install(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> Non
         conn.execute("COMMENT ON SCHEMA jobs IS 'The job queue: tables and functions of the library procrastinate.'")
         _apply(conn, (folder / "schema.sql").read_text(encoding="utf-8"), files[-1])
         report("the job queue")
-        return
-    for name in files:
-        if name > row[0]:
+    else:
+        for name in (name for name in files if name > row[0]):
             _apply(conn, (folder / "migrations" / name).read_text(encoding="utf-8"), name)
             report(f"the job queue: {name}")
+    with conn.transaction():
+        _pin_functions(conn)
+        conn.execute(_GRANTS)
 
 
 def _apply(conn: psycopg.Connection[Any], text: str, newest: str) -> None:
@@ -51,8 +53,6 @@ def _apply(conn: psycopg.Connection[Any], text: str, newest: str) -> None:
             conn.execute("SET LOCAL lock_timeout = '5s'")
             conn.execute("SET LOCAL search_path = jobs, public, pg_temp")
             conn.execute(text.encode())
-            _pin_functions(conn)
-            conn.execute(_GRANTS)
             conn.execute(
                 "INSERT INTO public.schema_migrations (version, name, checksum, milliseconds) VALUES (0, %s, %s, %s)"
                 " ON CONFLICT (version) DO UPDATE SET name = excluded.name, checksum = excluded.checksum,"
@@ -65,7 +65,10 @@ def _apply(conn: psycopg.Connection[Any], text: str, newest: str) -> None:
 
 def _pin_functions(conn: psycopg.Connection[Any]) -> None:
     """Let each function find its tables whatever the caller's search_path is: the API's does not have `jobs`."""
-    found = conn.execute("SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'jobs'::regnamespace")
+    found = conn.execute(
+        "SELECT oid::regprocedure::text FROM pg_proc"
+        " WHERE pronamespace = 'jobs'::regnamespace AND proconfig IS NULL"
+    )
     for (signature,) in found.fetchall():
         conn.execute(
             sql.SQL("ALTER FUNCTION {} SET search_path = jobs, public, pg_temp").format(sql.SQL(signature))

@@ -50,6 +50,9 @@ def install(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in ("gunicorn.error", "gunicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
     for noisy in ("psycopg.pool", "PIL", "procrastinate"):
         logging.getLogger(noisy).setLevel("WARNING")
 

@@ -4,6 +4,7 @@ JSON numbers are read as int or Decimal, never through float. Large files are co
 temporary file while they are counted.
 """
 
+import contextlib
 import ipaddress
 import json
 import tempfile
@@ -141,22 +142,13 @@ def copy(source: Any, limit: int) -> BinaryIO:
     return cast(BinaryIO, target)
 
 
-def drain(req: falcon.Request) -> bool:
-    """Read what is left of the body, up to a bound, so that the connection stays in step; False when more was left.
-
-    A body that is left unread makes the proxy take its rest for the next client's request.
-    """
-    try:
-        left = DRAIN
-        source = stream(req)
-        while left > 0:
-            chunk = source.read(min(CHUNK, left))
-            if not chunk:
-                return True
+def drain(req: falcon.Request) -> None:
+    """Read what is left of a refused body, up to a bound: a proxy that is still sending it would not see the answer."""
+    left = DRAIN
+    source = stream(req)
+    with contextlib.suppress(OSError, ValueError):
+        while left > 0 and (chunk := source.read(min(CHUNK, left))):
             left -= len(chunk)
-    except (OSError, ValueError):
-        return False
-    return False
 
 
 def _form(req: falcon.Request) -> Any:

@@ -14,8 +14,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
-KEY = re.compile(r"(?!.{513})[a-z0-9_-][a-z0-9_.-]*(?:/[a-z0-9_-][a-z0-9_.-]*)*")
+KEY = re.compile(r"(?!.{513})(?!.*\.\.)[a-z0-9_-][a-z0-9_.-]*(?:/[a-z0-9_-][a-z0-9_.-]*)*")
 DIGEST = re.compile(r"[0-9a-f]{64}")
+VARIANT = re.compile(r"[a-z0-9]{1,20}")
 
 
 class StorageError(Exception):
@@ -48,7 +49,7 @@ class Storage(Protocol):
     def delete(self, key: str) -> None:
         """Remove the file; one that is not there is no error."""
 
-    def keys(self, prefix: str = "") -> Iterator[Stored]:
+    def keys(self, prefix: str) -> Iterator[Stored]:
         """Every file whose key begins with `prefix`, which is empty or ends in a slash; in no order."""
 
     def clear_unfinished(self, min_age: float) -> int:
@@ -60,9 +61,9 @@ class Storage(Protocol):
 
 def picture_key(digest: str, variant: str) -> str:
     """The key of one size of a picture; two levels of folders keep each of them small."""
-    if not DIGEST.fullmatch(digest):
-        raise StorageError(f"Not a SHA-256 digest: {digest!r}")
-    return _checked(f"pictures/{digest[:2]}/{digest[2:4]}/{digest}-{variant}.webp")
+    if not (DIGEST.fullmatch(digest) and VARIANT.fullmatch(variant)):
+        raise StorageError(f"Not a picture: {digest!r} {variant!r}")
+    return f"pictures/{digest[:2]}/{digest[2:4]}/{digest}-{variant}.webp"
 
 
 class LocalStorage:
@@ -115,7 +116,7 @@ class LocalStorage:
         """Remove the file; one that is not there is no error. Its folder stays: a writer may be in it."""
         self._path(key).unlink(missing_ok=True)
 
-    def keys(self, prefix: str = "") -> Iterator[Stored]:
+    def keys(self, prefix: str) -> Iterator[Stored]:
         """Every file whose key begins with `prefix`, which is empty or ends in a slash; in no order."""
         if prefix and not prefix.endswith("/"):
             raise StorageError(f"A prefix ends in a slash: {prefix!r}")

@@ -1,9 +1,12 @@
 """The embedded server, started for real in folders of all kinds."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -23,6 +26,15 @@ server.stop()
 """
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty folder that every user can get into (pytest's own are closed), and its data go with it."""
+    made = Path(tempfile.mkdtemp(prefix="marketplace-test-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
 def ask(server: embedded.Server, question: str) -> object:
     with psycopg.connect(server.dsn("postgres", "postgres")) as conn:
         row = conn.execute(question).fetchone()
@@ -37,11 +49,11 @@ def starter(folder: Path) -> subprocess.Popen:
 
 
 @pytest.mark.parametrize("name", ["plain", "with a space", "it's, \"odd\"", "long" * 40, "toko-é-店"])
-def test_it_starts_in_any_folder_and_stops(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch):
+def test_it_starts_in_any_folder_and_stops(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LANG", "xx_XX.UTF-8")
     monkeypatch.setenv("LC_ALL", "id_ID.nonsense")
     monkeypatch.setenv("PGPORT", "1")
-    server = embedded.start(tmp_path / name, fsync=False)
+    server = embedded.start(folder / name, fsync=False)
     try:
         assert server.started_here
         assert ask(server, "SHOW server_encoding") == "UTF8"
@@ -58,32 +70,32 @@ def test_it_starts_in_any_folder_and_stops(tmp_path: Path, name: str, monkeypatc
     server.stop()
 
 
-def test_what_was_committed_is_there_after_a_restart(tmp_path: Path):
-    server = embedded.start(tmp_path, fsync=False)
+def test_what_was_committed_is_there_after_a_restart(folder: Path):
+    server = embedded.start(folder, fsync=False)
     with psycopg.connect(server.dsn("postgres", "postgres")) as conn:
         conn.execute("CREATE TABLE kept (n int)")
     server.stop()
-    server = embedded.start(tmp_path, fsync=False)
+    server = embedded.start(folder, fsync=False)
     assert ask(server, "SELECT count(*) FROM kept") == 0
     server.stop()
 
 
-def test_after_kill_9_the_next_start_recovers(tmp_path: Path):
-    server = embedded.start(tmp_path)
+def test_after_kill_9_the_next_start_recovers(folder: Path):
+    server = embedded.start(folder)
     with psycopg.connect(server.dsn("postgres", "postgres")) as conn:
         conn.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
     pid = postmaster.running(server._cluster)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)  # and it stays as a zombie: its parent, this process, does not wait for it
-    again = embedded.start(tmp_path)
+    again = embedded.start(folder)
     assert again.started_here
     assert ask(again, "SELECT count(*) FROM kept") == 1000
     again.stop()
     server.stop()
 
 
-def test_a_lock_file_that_names_a_stranger_stops_nobody(tmp_path: Path):
-    server = embedded.start(tmp_path, fsync=False)
+def test_a_lock_file_that_names_a_stranger_stops_nobody(folder: Path):
+    server = embedded.start(folder, fsync=False)
     cluster, pid = server._cluster, postmaster.running(server._cluster)
     owner = cluster.stat()
     assert pid is not None
@@ -94,7 +106,7 @@ def test_a_lock_file_that_names_a_stranger_stops_nobody(tmp_path: Path):
     try:
         for file in (cluster / "postmaster.pid", server._socket / ".s.PGSQL.5432.lock"):
             file.write_text(file.read_text().replace(str(pid), str(stranger.pid), 1))
-        again = embedded.start(tmp_path, fsync=False)
+        again = embedded.start(folder, fsync=False)
         assert again.started_here
         again.stop()
         assert stranger.poll() is None
@@ -104,11 +116,11 @@ def test_a_lock_file_that_names_a_stranger_stops_nobody(tmp_path: Path):
         server.stop()
 
 
-def test_simultaneous_starts_give_one_server_and_the_last_one_stops_it(tmp_path: Path):
-    processes = [starter(tmp_path) for _ in range(3)]
+def test_simultaneous_starts_give_one_server_and_the_last_one_stops_it(folder: Path):
+    processes = [starter(folder) for _ in range(3)]
     answers = [process.stdout.readline().strip() for process in processes]
     assert sorted(answers) == ["False", "False", "True"]
-    here = embedded.start(tmp_path, fsync=False)
+    here = embedded.start(folder, fsync=False)
     assert not here.started_here
     for process in processes:
         process.communicate("stop\n", timeout=30)
@@ -117,31 +129,31 @@ def test_simultaneous_starts_give_one_server_and_the_last_one_stops_it(tmp_path:
     assert postmaster.running(here._cluster) is None
 
 
-def test_a_starter_that_was_killed_leaves_a_server_that_is_taken_over(tmp_path: Path):
-    process = starter(tmp_path)
+def test_a_starter_that_was_killed_leaves_a_server_that_is_taken_over(folder: Path):
+    process = starter(folder)
     assert process.stdout.readline() == "True\n"
     process.kill()
     process.communicate()
-    here = embedded.start(tmp_path, fsync=False)
+    here = embedded.start(folder, fsync=False)
     assert not here.started_here
     here.stop()
     assert postmaster.running(here._cluster) is None
 
 
-def test_a_server_whose_socket_was_deleted_is_restarted(tmp_path: Path):
-    server = embedded.start(tmp_path, fsync=False)
+def test_a_server_whose_socket_was_deleted_is_restarted(folder: Path):
+    server = embedded.start(folder, fsync=False)
     (server._socket / ".s.PGSQL.5432").unlink()
-    again = embedded.start(tmp_path, fsync=False)
+    again = embedded.start(folder, fsync=False)
     assert ask(again, "SELECT 1") == 1
     again.stop()
     server.stop()
 
 
-def test_a_folder_of_another_major_version_is_refused_in_one_line(tmp_path: Path):
-    (tmp_path / "pg").mkdir()
-    (tmp_path / "pg" / "PG_VERSION").write_text("9\n")
+def test_a_folder_of_another_major_version_is_refused_in_one_line(folder: Path):
+    (folder / "pg").mkdir()
+    (folder / "pg" / "PG_VERSION").write_text("9\n")
     with pytest.raises(embedded.EmbeddedError, match=r"was made by PostgreSQL 9[^\n]*\Z"):
-        embedded.start(tmp_path)
+        embedded.start(folder)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root runs the server as somebody else")

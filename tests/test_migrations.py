@@ -191,10 +191,13 @@ def test_an_older_job_queue_is_brought_along(url: str, write: Callable[[str, str
     folder = write("V0001__nothing.sql", "SELECT 1;\n")
     migrate(url, silent, folder)
     newest = ask(url, "SELECT name FROM schema_migrations WHERE version = 0")
-    with psycopg.connect(url) as conn:  # as it was before the last two files of the library
-        conn.execute("DROP FUNCTION jobs.procrastinate_retry_job_v2")
-        conn.execute("UPDATE schema_migrations SET name = '03.03.00_01_pre_priority_lock_fetch_job.sql' WHERE version = 0")
-    migrate(url, silent, folder)
+    with psycopg.connect(url) as conn:  # as it was before the library's first file
+        conn.execute("DROP SCHEMA jobs CASCADE")
+        conn.execute("CREATE SCHEMA jobs")
+        conn.execute("UPDATE schema_migrations SET name = '' WHERE version = 0")
+    lines: list[str] = []
+    migrate(url, lines.append, folder)
+    assert len(lines) > 30
     assert ask(url, "SELECT name FROM schema_migrations WHERE version = 0") == newest
     assert ask(url, "SELECT bool_and(proconfig IS NOT NULL) FROM pg_proc WHERE pronamespace = 'jobs'::regnamespace")
 

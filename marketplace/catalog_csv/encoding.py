@@ -15,7 +15,7 @@ from marketplace.catalog_csv.model import ROW_LENGTH, CatalogRefused
 
 BLOCK = 1 << 16
 LOOK_AHEAD = 1 << 20
-#: Stands in texts for a NUL, which the csv module of Python 3.10 does not take. Broken bytes are U+DC00 and up.
+#: Stands in texts for a NUL, which the csv module of Python 3.10 does not take; broken bytes are others.
 NUL = "\ud800"
 UNDECODABLE = re.compile("[\ud800-\udfff]")
 

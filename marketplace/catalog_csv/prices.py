@@ -18,8 +18,8 @@ _AMOUNT = re.compile(
 ).match
 #: Named for those who write them; which one a price has is reported, not converted.
 _CURRENCIES = {
-    *("rp", "rp.", "idr", "$", "us$", "usd", "s$", "sgd", "a$", "aud", "rm", "myr", "php", "thb", "vnd", "dkk"),
-    *("eur", "\N{EURO SIGN}", "gbp", "\N{POUND SIGN}", "jpy", "cny", "\N{YEN SIGN}", "inr", "\N{INDIAN RUPEE SIGN}"),
+    *("rp", "rp.", "idr", "rm", "myr", "s$", "sgd", "php", "thb", "vnd", "inr", "jpy", "cny"),
+    *("$", "us$", "usd", "a$", "aud", "eur", "\N{EURO SIGN}", "gbp", "\N{POUND SIGN}", "\N{YEN SIGN}", "dkk"),
 }
 _GROUPED = re.compile(
     r"([1-9][0-9]{0,2})((?P<group>[., '])[0-9]{3}(?:(?P=group)[0-9]{3})*)(?:(?P<sign>[.,])([0-9]+))?\Z"

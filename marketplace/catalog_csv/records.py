@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from marketplace.catalog_csv.model import CELL_LENGTH, ROW_LENGTH, CatalogRefused
 
+_GIVEN_BACK = 500_000
+_GIVEN_BACK_PER_LINE = 20
+
 
 class Record(NamedTuple):
     """A row of the file. `problem` is None, or what is wrong with its quotes: a code and words."""
@@ -34,6 +37,7 @@ class Records:
         self._again: list[str] = []
         self._row: list[str] = []
         self._size = 0
+        self._given_back = 0
         self._reopen()
 
     def __iter__(self) -> Iterator[Record]:
@@ -104,13 +108,21 @@ class Records:
         row = self._row
         if cells is None:
             cells = self._as_they_are(row[:count])
-        self._again.extend(reversed(row[count:]))
+        self._give_back(row[count:])
         record = Record(self._line, cells, problem)
         self._line += count
         row.clear()
         if self._ended and self._again:
             self._reopen()
         return record
+
+    def _give_back(self, lines: list[str]) -> None:
+        """Has lines read again. A file made to have most of them read over and over is refused."""
+        self._given_back += len(lines)
+        if self._given_back > _GIVEN_BACK + _GIVEN_BACK_PER_LINE * self._line:
+            words = f"Up to line {self._line} quotes are opened in so many rows that the file cannot be read."
+            raise CatalogRefused("unbalanced_quote", words)
+        self._again.extend(reversed(lines))
 
     def _as_they_are(self, lines: list[str]) -> list[str]:
         """The cells of a row with wrong quotes, as well as they can be told apart, for the report."""
@@ -144,7 +156,7 @@ class Records:
             fits = further is not None and cells.take(further)
         if fits:
             return cells.cells
-        self._again.extend(reversed(row[count:]))
+        self._give_back(row[count:])
         del row[count:]
         return None
 

@@ -75,6 +75,15 @@ SET created_at = excluded.created_at, price = excluded.price, name_key = exclude
 WHERE (kept.created_at, kept.price, kept.name_key, kept.in_stock)
     IS DISTINCT FROM (excluded.created_at, excluded.price, excluded.name_key, excluded.in_stock);
 
+-- name: lock
+-- Before products are refreshed that others may be changing: what is read after this is what they committed. In the
+-- order of ids, as every writer of several products locks them.
+SELECT p.id
+FROM products AS p
+WHERE p.id = ANY(%(product_ids)s)
+ORDER BY p.id
+FOR NO KEY UPDATE;
+
 -- name: touched_by_store
 -- The next products whose documents name a store; the rebuild goes through them in batches, in the order of ids.
 SELECT p.id
