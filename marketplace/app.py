@@ -21,6 +21,7 @@ from marketplace.resources import (
     health,
     images,
     imports,
+    openapi,
     products,
     stores,
     users,
@@ -74,6 +75,12 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
     ]
 
 
+def route_table(config: Config, db: Database) -> list[tuple[str, Any]]:
+    """All routes, and the one that describes them."""
+    table = routes(config, db)
+    return [*table, ("/api/openapi.json", openapi.Document(table))]
+
+
 def create_app(config: Config | None = None, db: Database | None = None) -> "falcon.App[Any, Any]":
     """The application. It opens its pool at the first request, in the process that serves it."""
     if config is None:
@@ -92,7 +99,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     app.resp_options.media_handlers[errors.MEDIA_TYPE] = app.resp_options.media_handlers[falcon.MEDIA_JSON]
     app.router_options.converters["id"] = IdConverter
     errors.install(app)
-    for path, resource in routes(config, db):
+    for path, resource in route_table(config, db):
         if hasattr(resource, "on_get") and not hasattr(resource, "on_head"):
             resource.on_head = resource.on_get
         app.add_route(path, resource)

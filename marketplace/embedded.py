@@ -65,6 +65,8 @@ class Server:
         with _locked(self._data_dir / "pg.lock"):
             if _last_one(self._in_use):
                 self._shut_down()
+                if self._socket != self._cluster:
+                    shutil.rmtree(self._socket, ignore_errors=True)
             self._in_use.close()
             self._in_use = None
 

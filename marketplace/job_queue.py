@@ -60,7 +60,8 @@ def _apply(conn: psycopg.Connection[Any], text: str, newest: str) -> None:
                 [newest, hashlib.sha256(text.encode()).hexdigest(), round((time.monotonic() - started) * 1000)],
             )
     except psycopg.Error as error:
-        raise MigrationError(f"The job queue's {newest}: ERROR {error.sqlstate} {error.diag.message_primary}") from error
+        reason = f"ERROR {error.sqlstate} {error.diag.message_primary}"
+        raise MigrationError(f"The job queue's {newest}: {reason}") from error
 
 
 def _pin_functions(conn: psycopg.Connection[Any]) -> None:

@@ -25,7 +25,8 @@ __all__ = ["MIGRATIONS", "MigrationError", "migrate", "pending"]
 
 MIGRATIONS = ROOT / "sql" / "migrations"
 LOCK = 0x6D61726B6574  # "market"; the key of the advisory lock
-LOCK_TRIES = 5  # how often to wait 5 seconds for a lock on a table before giving up
+LOCK_TIMEOUT = "5s"  # everybody else who needs the table queues up behind us: not for long
+LOCK_TRIES = 5
 _FILE_NAME = re.compile(r"V(\d{4,9})__[a-z0-9_]+\.sql\Z")
 _BOOKKEEPING = """
 CREATE TABLE IF NOT EXISTS public.schema_migrations (
@@ -177,7 +178,7 @@ def _apply(conn: psycopg.Connection[Any], file: Migration, report: Callable[[str
                 _record(conn, file, started)
             else:
                 with conn.transaction():
-                    conn.execute("SET LOCAL lock_timeout = '5s'")
+                    conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
                     _run(conn, file)
                     _record(conn, file, started)
             break

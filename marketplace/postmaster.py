@@ -49,7 +49,7 @@ def _serves(pid: int, cluster: Path) -> bool:
                                check=False).stdout.split(maxsplit=1)
         return len(shown) == 2 and not shown[0].startswith("Z") and str(cluster) in shown[1]
     try:
-        return os.path.samefile(process / "cwd", cluster)
+        return (process / "cwd").samefile(cluster)
     except PermissionError:  # root in a container that may not look into other users' processes
         return os.fsencode(cluster) in (process / "cmdline").read_bytes().split(b"\0")
     except OSError:

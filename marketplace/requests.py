@@ -71,8 +71,7 @@ def stream(req: falcon.Request) -> Any:
 
 def read(req: falcon.Request, limit: int) -> bytes:
     """The whole body, at most `limit` bytes; 413 past that."""
-    if (req.content_length or 0) > limit:
-        raise _too_large(limit)
+    refuse_larger(req, limit)
     try:
         data: bytes = stream(req).read(limit + 1)
     except OSError as error:
@@ -102,11 +101,13 @@ def read_json(req: falcon.Request, limit: int) -> Any:
         raise Problem("invalid_json", "The body is nested too deeply.") from None
 
 
-def parts(req: falcon.Request, *, file_limit: int, files: tuple[str, ...], count: int) -> Iterator[FilePart | tuple[str, str]]:
+def parts(
+    req: falcon.Request, *, file_limit: int, files: tuple[str, ...], count: int, into: BinaryIO | None = None
+) -> Iterator[FilePart | tuple[str, str]]:
     """The parts of a multipart body as they come: a file, or a (name, text) pair.
 
-    `count` is how many files may come. A file is copied to a temporary file (memory up to 1 MB); the caller
-    closes it.
+    `count` is how many files may come. A file is copied to a temporary file (memory up to 1 MB) that the caller
+    closes; or to `into`, where that is given.
     """
     seen = 0
     try:
@@ -116,7 +117,9 @@ def parts(req: falcon.Request, *, file_limit: int, files: tuple[str, ...], count
                 seen += 1
                 if seen > count:
                     raise Problem("payload_too_large", f"At most {count} files can be sent at once.")
-                yield FilePart(name, _filename(part), copy(part.stream, file_limit))
+                if into is not None:
+                    pour(part.stream, into, file_limit)
+                yield FilePart(name, _filename(part), into or copy(part.stream, file_limit))
             else:
                 yield name, _text(part)
     except MultipartParseError as error:
@@ -129,17 +132,41 @@ def copy(source: Any, limit: int) -> BinaryIO:
     """What `source` holds, in a temporary file, rewound; 413 past `limit`."""
     target = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - the caller closes it
     try:
-        size = 0
-        while chunk := source.read(CHUNK):
-            size += len(chunk)
-            if size > limit:
-                raise _too_large(limit)
-            target.write(chunk)
+        pour(source, cast(BinaryIO, target), limit)
     except BaseException:
         target.close()
         raise
     target.seek(0)
     return cast(BinaryIO, target)
+
+
+def pour(source: Any, target: BinaryIO, limit: int) -> int:
+    """Write what `source` holds into `target`; how many bytes; 413 past `limit`."""
+    size = 0
+    while chunk := source.read(CHUNK):
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        target.write(chunk)
+    return size
+
+
+def read_into(req: falcon.Request, target: BinaryIO, limit: int) -> int:
+    """Write the whole body into `target`; how many bytes; 413 past `limit`."""
+    refuse_larger(req, limit)
+    try:
+        size = pour(stream(req), target, limit)
+    except OSError as error:
+        raise Problem("bad_request", "The body broke off.") from error
+    if req.content_length and size < req.content_length:
+        raise Problem("bad_request", "The body is shorter than its Content-Length.")
+    return size
+
+
+def refuse_larger(req: falcon.Request, limit: int) -> None:
+    """413 for a body that says itself that it is larger."""
+    if (req.content_length or 0) > limit:
+        raise _too_large(limit)
 
 
 def drain(req: falcon.Request) -> None:

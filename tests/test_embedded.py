@@ -62,7 +62,7 @@ def test_it_starts_in_any_folder_and_stops(folder: Path, name: str, monkeypatch:
         assert ask(server, "SHOW jit") == "off"
         assert ask(server, "SELECT lower('É')") == "é"
         assert server.bin("pg_dump").exists()
-        assert os.stat(str(ask(server, "SHOW unix_socket_directories"))).st_mode & 0o077 == 0
+        assert Path(str(ask(server, "SHOW unix_socket_directories"))).stat().st_mode & 0o077 == 0
     finally:
         server.stop()
     with pytest.raises(psycopg.OperationalError):

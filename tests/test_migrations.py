@@ -147,6 +147,7 @@ def test_a_misnamed_file_is_refused(url: str, write: Callable[[str, str], Path],
 
 def test_a_table_in_use_is_waited_for(url: str, write: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(migrations, "LOCK_TRIES", 1)
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "300ms")
     migrate(url, silent, write("V0001__things.sql", "CREATE TABLE things (n int);\n"))
     folder = write("V0002__more.sql", "ALTER TABLE things ADD COLUMN m int;\n")
     with psycopg.connect(url) as conn:
@@ -202,7 +203,7 @@ def test_an_older_job_queue_is_brought_along(url: str, write: Callable[[str, str
     assert ask(url, "SELECT bool_and(proconfig IS NOT NULL) FROM pg_proc WHERE pronamespace = 'jobs'::regnamespace")
 
 
-def test_an_owner_who_may_not_make_roles_is_told_which_script_to_run(url: str, owner_url: str, write: Callable[[str, str], Path]):
+def test_an_owner_who_may_not_make_roles_is_told_which_script_to_run(url: str, write: Callable[[str, str], Path]):
     folder = write("V0001__nothing.sql", "SELECT 1;\n")
     migrate(url, silent, folder)  # so that the roles are there: it is membership that is missing
     plain = f"marketplace_test_{secrets.token_hex(4)}"

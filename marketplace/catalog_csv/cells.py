@@ -13,6 +13,7 @@ _BREAKS = re.compile(r"[\t\r\n]+")
 _LONE_CR = re.compile(r"\r(?!\n)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LINK = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](?::[0-9]{1,5})?(?:[/?#][!-~]*)?\Z").match
+_PATH_LENGTH = 3000
 _STEP = re.compile(r"(?:\\.|[^>])+", re.DOTALL)
 _ESCAPE = re.compile(r"\\([\\>])")
 
@@ -65,12 +66,18 @@ def read_links(cell: str) -> tuple[str, ...]:
     return links
 
 
-@lru_cache(maxsize=4096)
 def read_path(cell: str) -> tuple[str, ...]:
     """The names of a path such as `Home > Kitchen > Pans` (`->` is taken too), from the top down.
 
     A name with `>` or a backslash in it has a backslash before that, as `write_path` writes it.
     """
+    if len(cell) > _PATH_LENGTH:
+        raise Wrong("too_long", f"must be at most {_PATH_LENGTH:,} characters long, and has {len(cell):,}")
+    return _read_path(cell)
+
+
+@lru_cache(maxsize=1024)
+def _read_path(cell: str) -> tuple[str, ...]:
     *upper, last = _STEP.findall(cell) or [""]
     steps = [*(step.removesuffix("-") for step in upper), last]
     names = [read_line(_ESCAPE.sub(r"\1", step), CATEGORY_LENGTH) for step in steps]

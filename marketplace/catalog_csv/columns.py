@@ -12,10 +12,7 @@ from marketplace.catalog_csv.model import COLUMNS, CatalogRefused
 #: Our own header, in the order an export writes it.
 HEADER = ("name", "description", "price", "stock", "sku", "source_url", "category", "brand", "image_url")
 #: What a report of bad rows has beside the row itself; without meaning when it comes back.
-REPORT_HEADER = (
-    "line", "column", "code", "message",
-    "error_line", "error_column", "error_code", "error_message",
-)  # fmt: skip
+REPORT_HEADER = ("error_line", "error_column", "error_code", "error_message")
 REQUIRED = ("name", "price")
 DELIMITERS = ",;\t|"
 
@@ -30,6 +27,7 @@ _FIRST_SYSTEM = {
     "Stok": "stock",
 }
 _IGNORED = ("Lokasi", "Rating", "Review", "Jumlah Review", "Ulasan", "Terjual", "Jumlah Terjual")
+_SHORT_REPORT_HEADER = ("line", "column", "code", "message")
 _SEPARATOR_LINE = re.compile(r"sep=(.)[\r\n]*\Z", re.IGNORECASE)
 
 
@@ -41,15 +39,16 @@ def _folded(header: str) -> str:
 
 _OURS = {_folded(name): name for name in HEADER} | {"imageurls": "image_url"}
 _FIELDS = _OURS | {_folded(name): field for name, field in _FIRST_SYSTEM.items()}
-_KNOWN = {_folded(name) for name in (*_IGNORED, *REPORT_HEADER)}
-_REPORT = {_folded(name) for name in REPORT_HEADER}
+_REPORTS = [{_folded(name) for name in names} for names in (REPORT_HEADER, _SHORT_REPORT_HEADER)]
+_KNOWN = {_folded(name) for name in _IGNORED}.union(*_REPORTS)
 
 
 class Columns(NamedTuple):
     """What the columns of a file mean.
 
     `header` has the names as in the file; `positions` says which columns hold a field (several only for
-    image_url). `own` is true for a file with our own header alone: there, what `defuse` did is undone.
+    image_url). `own` is true for a file that we wrote, as its header shows: our own header and no other, or
+    any header beside that of a report of bad rows. There, what `defuse` did is undone.
     """
 
     header: tuple[str, ...]
@@ -66,11 +65,11 @@ def recognise(header: Sequence[str]) -> Columns:
         raise CatalogRefused("too_many_columns", words)
     names = tuple(printable(name).strip() for name in header)
     positions: dict[str, tuple[int, ...]] = {}
-    ignored, unknown, own = [], [], True
-    for position, name in enumerate(names):
-        key = _folded(name)
+    ignored, unknown = [], []
+    keys = [_folded(name) for name in names]
+    own = all(key in _OURS for key in keys) or any(report.issubset(keys) for report in _REPORTS)
+    for position, (key, name) in enumerate(zip(keys, names, strict=True)):
         field = _FIELDS.get(key)
-        own = own and (key in _OURS or key in _REPORT)
         if field is not None:
             positions[field] = (*positions.get(field, ()), position)
         elif key in _KNOWN:

@@ -33,6 +33,7 @@ ROW_CODES = {
     "invalid_url": "not a link that begins with http:// or https://",
     "too_many_images": "more than 100 links to pictures",
     "category_too_deep": "a path of more than 6 categories",
+    "unknown_category": "a category that is not there, where imports may not add any",
     "too_many_columns": "more cells than the header has columns",
     "too_few_columns": "the row ends before a column that it must have",
     "stray_quote": "something stands behind the quote that closes a cell",
@@ -107,7 +108,7 @@ class GoodRow(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """A row with all that is wrong with it. `cells` are as in the file, under its header, all text."""
+    """A row with all that is wrong with it. `cells` stand under the file's header, all text."""
 
     line: int
     errors: tuple[CellError, ...]

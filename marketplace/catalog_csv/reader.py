@@ -6,19 +6,26 @@ from typing import Any, BinaryIO
 
 from marketplace.catalog_csv.columns import Columns, delimiter_of, recognise
 from marketplace.catalog_csv.encoding import Lines
-from marketplace.catalog_csv.model import BadRow, CatalogRefused, CellError, GoodRow
+from marketplace.catalog_csv.model import BadRow, CatalogRefused, GoodRow
 from marketplace.catalog_csv.prices import DecimalSign, Prices
 from marketplace.catalog_csv.records import Records
-from marketplace.catalog_csv.rows import Rows, stored
+from marketplace.catalog_csv.rows import KnownCategory, Rows
 
 _PEEK_LINES = 100
 _PEEK_LENGTH = 1 << 18
 
 
-def read(stream: BinaryIO, *, default_stock: int = 0, decimal: DecimalSign | None = None) -> "CatalogFile":
+def read(
+    stream: BinaryIO,
+    *,
+    default_stock: int = 0,
+    decimal: DecimalSign | None = None,
+    known_category: KnownCategory | None = None,
+) -> "CatalogFile":
     """Understands the header of a file and gives the file to iterate over. Raises CatalogRefused.
 
-    `default_stock` is the stock of rows that give none. `decimal` is the sign the file is known to have for
+    `default_stock` is the stock of rows that give none. `known_category` says of a path of names whether there is
+    such a category; without it any will do. `decimal` is the sign the file is known to have for
     decimals; without it, a dot or comma before exactly three digits groups thousands. The stream is read in
     blocks and not closed.
     """
@@ -40,7 +47,9 @@ def read(stream: BinaryIO, *, default_stock: int = 0, decimal: DecimalSign | Non
         if any(cell.strip() for cell in record.cells):
             columns = recognise(record.cells)
             records.width = len(columns.header)
-            return CatalogFile(lines, records, columns, delimiter, default_stock, Prices(decimal))
+            prices = Prices(decimal)
+            rows = Rows(columns, prices, default_stock, known_category)
+            return CatalogFile(lines, records, columns, delimiter, default_stock, prices, rows)
     raise CatalogRefused("empty_file", "The file has nothing but blank lines.")
 
 
@@ -58,6 +67,7 @@ class CatalogFile:
         delimiter: str,
         default_stock: int,
         prices: Prices,
+        rows: Rows,
     ) -> None:
         self.columns = columns
         self.delimiter = delimiter
@@ -65,7 +75,7 @@ class CatalogFile:
         self._lines = lines
         self._records = records
         self._prices = prices
-        self._rows = Rows(columns, prices, default_stock)
+        self._rows = rows
 
     @property
     def header(self) -> tuple[str, ...]:
@@ -110,11 +120,7 @@ class CatalogFile:
         empty = True
         read_row = self._rows.read
         for line, cells, problem in self._records:
-            row: GoodRow | BadRow | None
-            if problem is None:
-                row = read_row(line, cells)
-            else:
-                row = BadRow(line, (CellError(None, *problem),), stored(cells))
+            row = read_row(line, cells) if problem is None else self._rows.broken(line, cells, problem)
             if row is not None:
                 empty = False
                 yield row

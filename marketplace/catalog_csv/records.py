@@ -19,7 +19,7 @@ class Record(NamedTuple):
 
 
 class Records:
-    """The records of a file, each with the number of its first line, counted from 1.
+    """The records of a file but for empty lines, each with the number of its first line, counted from 1.
 
     The csv module reads them, strictly. Where it finds a quote out of place, the row is read again with
     blanks allowed behind closing quotes (padded tables have them). If that is not it, the row is given as a
@@ -48,7 +48,8 @@ class Records:
                     line = self._line
                     self._line = line + len(row)
                     row.clear()
-                    yield Record(line, cells, None)
+                    if cells:
+                        yield Record(line, cells, None)
                 return
             except csv.Error as error:
                 yield self._repaired(str(error))

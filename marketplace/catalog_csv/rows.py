@@ -22,6 +22,8 @@ from marketplace.catalog_csv.model import (
 from marketplace.catalog_csv.prices import Prices, read_stock
 from marketplace.catalog_csv.spreadsheet import restore
 
+#: Whether there is a category of this path, for a marketplace whose imports may not add any.
+KnownCategory = Callable[[tuple[str, ...]], bool]
 _LINE = GoodRow._fields.index("line")
 _STOCK = GoodRow._fields.index("stock")
 _IMAGES = GoodRow._fields.index("image_urls")
@@ -30,11 +32,14 @@ _IMAGES = GoodRow._fields.index("image_urls")
 class Rows:
     """Reads the rows of one file; `notes` counts what a seller should know about."""
 
-    def __init__(self, columns: Columns, prices: Prices, default_stock: int) -> None:
+    def __init__(
+        self, columns: Columns, prices: Prices, default_stock: int, known_category: KnownCategory | None
+    ) -> None:
         self.notes: Counter[str] = Counter()
         self._columns = columns
         self._prices = prices
         self._default_stock = default_stock
+        self._known_category = known_category
         self._width = len(columns.header)
         self._blank: list[Any] = [0, "", None, None, None, None, None, None, None, ()]
         self._image_columns = columns.positions.get("image_url", ())
@@ -58,9 +63,9 @@ class Rows:
 
     def read(self, line: int, raw: list[str]) -> GoodRow | BadRow | None:
         """One row; None for a blank one."""
-        cells = [restore(cell) if cell[:1] == "'" else cell for cell in raw] if self._columns.own else raw
-        if len(cells) < self._width:
-            cells = cells + [""] * (self._width - len(cells))
+        if self._columns.own:
+            raw = [restore(cell) if cell[:1] == "'" else cell for cell in raw]
+        cells = raw + [""] * (self._width - len(raw)) if len(raw) < self._width else raw
         values = self._blank.copy()
         values[_LINE] = line
         wrong: list[tuple[int, Wrong]] = []
@@ -78,11 +83,16 @@ class Rows:
             if _is_blank(raw):
                 return None
             if errors := self._errors(raw, wrong):
-                return BadRow(line, errors, stored(raw))
+                return BadRow(line, errors, _stored(raw))
         if values[_STOCK] is None:
             values[_STOCK] = self._default_stock
             self.notes["default_stock"] += 1
         return GoodRow(*values)
+
+    def broken(self, line: int, raw: list[str], problem: tuple[str, str]) -> BadRow:
+        """A row whose quotes are wrong."""
+        raw = [restore(cell) for cell in raw] if self._columns.own else raw
+        return BadRow(line, (CellError(None, *problem),), _stored(raw))
 
     def _errors(self, raw: list[str], wrong: list[tuple[int, Wrong]]) -> tuple[CellError, ...]:
         """What is wrong, in words, in the order of the columns."""
@@ -121,13 +131,16 @@ class Rows:
         if "\n" in cell or "\r" in cell:
             self.notes["several_categories"] += 1
             cell = cell.replace("\r", "\n").partition("\n")[0]
-        return read_path(cell) or None
+        path = read_path(cell) or None
+        if path and self._known_category and not self._known_category(path):
+            raise Wrong("unknown_category", "is not one of the categories of this marketplace")
+        return path
 
 
 def _is_blank(cells: list[str]) -> bool:
     return all(not cell or cell.isspace() for cell in cells)
 
 
-def stored(cells: list[str]) -> tuple[str, ...]:
+def _stored(cells: list[str]) -> tuple[str, ...]:
     """Cells as a report keeps them: all of them text, and not without end."""
     return tuple(printable(cell) for cell in cells[:COLUMNS])

@@ -59,15 +59,15 @@ STORES = (
 )
 
 
-def load(config: Config, report: Callable[[str], None]) -> None:
-    """Load the demo shop where nobody has an account yet, and report the logins; otherwise do nothing.
+def load(config: Config, report: Callable[[str], None]) -> bool:
+    """Load the demo shop where nobody has an account yet, and report the logins; False where somebody has.
 
     Takes some seconds. `config` names both logins: the owner's makes the admin, the application's all else.
     """
     with psycopg.connect(config.migrate_database_url, autocommit=True, row_factory=dict_row) as owner:
         queries.lock(owner)
         if not queries.is_needed(owner):
-            return
+            return False
         report("Making the demo shop: a few seconds, once.")
         try:
             logins = _load(config, owner)
@@ -78,6 +78,7 @@ def load(config: Config, report: Callable[[str], None]) -> None:
     width = max(len(person.email) for person, _ in logins)
     for person, password in logins:
         report(f"  {person.email:<{width}}  {password}  {person.role}")
+    return True
 
 
 def _load(config: Config, owner: Conn) -> list[tuple[Person, str]]:

@@ -14,6 +14,8 @@ CREATE TABLE imports (
     file_key text NOT NULL,
     file_bytes bigint NOT NULL,
     default_stock integer NOT NULL DEFAULT 0,
+    attempt integer NOT NULL DEFAULT 0,
+    bytes_read bigint NOT NULL DEFAULT 0,
     columns json,
     rows_read bigint NOT NULL DEFAULT 0,
     rows_valid bigint NOT NULL DEFAULT 0,
@@ -33,6 +35,8 @@ CREATE TABLE imports (
     CONSTRAINT imports_default_stock_check CHECK (default_stock BETWEEN 0 AND 1000000000)
 );
 CREATE INDEX imports_store_id_idx ON imports (store_id, id);
+-- Behind the foreign key: sessions long dead are swept.
+CREATE INDEX imports_session_id_idx ON imports (session_id) WHERE session_id IS NOT NULL;
 COMMENT ON TABLE imports IS 'Files of products a store has sent, and what became of them. Private to the store.';
 COMMENT ON COLUMN imports.id IS 'Identity, int64.';
 COMMENT ON COLUMN imports.store_id IS 'Whose products they are.';
@@ -43,7 +47,10 @@ COMMENT ON COLUMN imports.file_name IS 'Name the seller''s device gave it.';
 COMMENT ON COLUMN imports.file_key IS 'Where the file lies in private storage.';
 COMMENT ON COLUMN imports.file_bytes IS 'Its size.';
 COMMENT ON COLUMN imports.default_stock IS 'Stock of products from a file without a stock column.';
-COMMENT ON COLUMN imports.columns IS 'How the file was read: encoding, delimiter, columns used, ignored, unknown.';
+COMMENT ON COLUMN imports.attempt IS
+'Rises when a worker takes it up: one that was taken for dead and is not finds that another has its place.';
+COMMENT ON COLUMN imports.bytes_read IS 'How far the reading is.';
+COMMENT ON COLUMN imports.columns IS 'How the file was read: header, encoding, delimiter, columns used, ignored, unknown.';
 COMMENT ON COLUMN imports.rows_read IS 'Data rows read so far.';
 COMMENT ON COLUMN imports.rows_valid IS 'Of these, good ones.';
 COMMENT ON COLUMN imports.rows_created IS 'Good rows that became products.';
@@ -118,6 +125,8 @@ CREATE POLICY imports_worker ON imports TO marketplace_worker USING (true) WITH 
 CREATE POLICY import_errors_worker ON import_errors TO marketplace_worker USING (true) WITH CHECK (true);
 GRANT SELECT, UPDATE ON imports TO marketplace_worker;
 GRANT SELECT, INSERT, DELETE ON import_errors, import_rows TO marketplace_worker;
+-- Ids are taken ahead of the rows, so that a batch knows which staged row became which product.
+GRANT USAGE ON SEQUENCE products_id_seq TO marketplace_worker;
 
 -- A session of its own for an import, so that suspending its user or a change of role stops the import too.
 -- Nobody ever sees its secret.
@@ -166,6 +175,48 @@ END
 $$;
 COMMENT ON FUNCTION auth.end_import_session IS 'The import is over: nobody acts through its session any more.';
 
-REVOKE ALL ON FUNCTION auth.open_import_session, auth.act_for_import, auth.end_import_session FROM PUBLIC;
+-- In small bites; a month is long enough for a stolen refresh token to show.
+CREATE FUNCTION auth.sweep_sessions(most integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    swept integer;
+BEGIN
+    DELETE FROM auth.sessions AS s
+    WHERE s.id IN (
+        SELECT d.id
+        FROM auth.sessions AS d
+        WHERE least(d.expires_at, d.ended_at) < now() - interval '30 days'
+        ORDER BY d.id
+        LIMIT most
+        FOR UPDATE SKIP LOCKED
+    );
+    GET DIAGNOSTICS swept = ROW_COUNT;
+    RETURN swept;
+END
+$$;
+COMMENT ON FUNCTION auth.sweep_sessions IS 'Deletes sessions dead for a month, with their tokens; how many.';
+
+CREATE FUNCTION auth.sweep_refresh_tokens(most integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    swept integer;
+BEGIN
+    DELETE FROM auth.refresh_tokens AS t
+    WHERE t.token_hash IN (
+        SELECT u.token_hash
+        FROM auth.refresh_tokens AS u
+        WHERE u.used_at < now() - interval '30 days'
+        LIMIT most
+        FOR UPDATE SKIP LOCKED
+    );
+    GET DIAGNOSTICS swept = ROW_COUNT;
+    RETURN swept;
+END
+$$;
+COMMENT ON FUNCTION auth.sweep_refresh_tokens IS 'Deletes refresh tokens of living sessions used a month ago; how many.';
+
+REVOKE ALL ON FUNCTION auth.open_import_session, auth.act_for_import, auth.end_import_session, auth.sweep_sessions,
+auth.sweep_refresh_tokens FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION auth.open_import_session TO marketplace_app;
-GRANT EXECUTE ON FUNCTION auth.act_for_import, auth.end_import_session TO marketplace_worker;
+GRANT EXECUTE ON FUNCTION auth.act_for_import, auth.end_import_session, auth.sweep_sessions, auth.sweep_refresh_tokens
+TO marketplace_worker;

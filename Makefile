@@ -1,0 +1,59 @@
+# The commands of the project; `make` alone lists them. Settings come from the environment or behind the target:
+# make run PORT=8001 BIND=0.0.0.0. All paths are relative: the folder may have any name.
+
+PYTHON ?= python3
+VENV := .venv/bin/python
+COMMAND := $(VENV) -m marketplace
+COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --python-version 3.10 \
+	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
+
+.DEFAULT_GOAL := help
+.PHONY: help run worker test lint psql migrate check-sql explain demo-reset lock clean ready ready-dev
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: ready ## start everything: database, API (PORT, BIND) and worker; Ctrl-C stops it
+	@exec $(COMMAND) run --with-parent
+
+worker: ready ## run the job worker alone
+	@exec $(COMMAND) worker
+
+test: ready-dev ## run the tests (ARGS="-k words")
+	@exec $(VENV) -m pytest $(ARGS)
+
+lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
+	@$(VENV) -m ruff check .
+	@$(VENV) -m mypy
+	@.venv/bin/squawk --config .squawk.toml sql/migrations/*.sql
+	@$(VENV) -m sqlfluff lint --disable-progress-bar --processes 2 sql/queries sql/migrations
+
+psql: ready ## open psql on the database as its owner (ARGS="-c 'SELECT 1'")
+	@exec $(COMMAND) psql $(ARGS)
+
+migrate: ready ## bring the database up to sql/migrations
+	@$(COMMAND) migrate
+
+check-sql: ready ## have PostgreSQL read every statement of sql/queries
+	@$(COMMAND) check-sql $(ARGS)
+
+explain: ready ## show the plan of a statement (NAME=products.find ARGS="product_id=1")
+	@$(COMMAND) explain $(NAME) $(ARGS)
+
+demo-reset: ready ## take the demo shop away and load it anew
+	@$(COMMAND) demo-reset
+
+lock: ready-dev ## pin requirements*.txt anew from requirements*.in
+	@$(COMPILE) requirements.in -o requirements.txt
+	@$(COMPILE) requirements-embedded.in -o requirements-embedded.txt
+	@$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+
+clean: ## remove .venv and caches; the data in .data stay
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	@find . -name __pycache__ -not -path "./.data/*" -prune -exec rm -rf {} +
+
+ready:
+	@$(PYTHON) tools/bootstrap.py
+
+ready-dev:
+	@$(PYTHON) tools/bootstrap.py --dev

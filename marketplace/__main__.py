@@ -1,0 +1,57 @@
+"""python -m marketplace NAME: runs one command; without a name it lists them.
+
+A command is a module of `marketplace/commands` with `add_arguments(parser)` and `run(args) -> int`. Only the chosen one
+is imported. It finds the database in the environment (the embedded one is started where none is given), unless the
+module says `own_database = True`.
+"""
+
+import argparse
+import ast
+import importlib
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import psycopg
+
+from marketplace import databases
+from marketplace.config import ConfigError
+from marketplace.embedded import EmbeddedError
+from marketplace.roles import MigrationError
+
+COMMANDS = Path(__file__).with_name("commands")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command that the first argument names. The exit status."""
+    names = sorted(path.stem.replace("_", "-") for path in COMMANDS.glob("[a-z]*.py"))
+    if not arguments or arguments[0] not in names:
+        print("usage: python -m marketplace NAME [--help] ...\n")
+        for name in names:
+            print(f"  {name:14} {_summary(name)}")
+        return 0 if arguments[:1] in ([], ["help"], ["-h"], ["--help"]) else 2
+    module = importlib.import_module(f"marketplace.commands.{arguments[0].replace('-', '_')}")
+    parser = argparse.ArgumentParser(prog=f"python -m marketplace {arguments[0]}", description=module.__doc__)
+    module.add_arguments(parser)
+    parsed = parser.parse_args(arguments[1:])
+    try:
+        with nullcontext() if getattr(module, "own_database", False) else databases.connected():
+            return int(module.run(parsed))
+    except (ConfigError, EmbeddedError, MigrationError) as error:
+        print(error, file=sys.stderr)
+    except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
+        print(f"The database: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+def _summary(name: str) -> str:
+    """What the first line of a command's docstring says, without importing it."""
+    source = (COMMANDS / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+    first = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+    return first.partition(": ")[2] or first
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

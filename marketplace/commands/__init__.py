@@ -1,0 +1,1 @@
+"""The commands of `python -m marketplace`, one a module."""

@@ -1,0 +1,42 @@
+"""check-sql: has PostgreSQL read every statement of sql/queries, and says which it does not understand."""
+
+import argparse
+
+import psycopg
+
+from marketplace import config as configuration
+from marketplace.commands.explain import numbered
+from marketplace.db import QUERIES, named_sql
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The nouns to check; all without any."""
+    parser.add_argument("nouns", nargs="*", help="files of sql/queries without .sql (all)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print file, line, name and reason of every statement that cannot be prepared; 1 if there is one."""
+    wrong = checked = 0
+    with psycopg.connect(configuration.load().migrate_database_url, autocommit=True) as conn:
+        for noun in args.nouns or sorted(path.stem for path in QUERIES.glob("*.sql")):
+            for name, text in named_sql(noun).items():
+                checked += 1
+                try:
+                    conn.execute(f"PREPARE checked AS {numbered(text)[0]}".encode())
+                    conn.execute("DEALLOCATE checked")
+                except psycopg.Error as error:
+                    wrong += 1
+                    place = f"sql/queries/{noun}.sql:{_line(noun, name, text, error)}"
+                    print(f"{place}: {name}: {error.diag.message_primary}")
+    print(f"{checked} statements, {wrong} wrong." if wrong else f"{checked} statements, all understood.")
+    return 1 if wrong else 0
+
+
+def _line(noun: str, name: str, text: str, error: psycopg.Error) -> int:
+    """The line of the file at which PostgreSQL points, or the statement's first."""
+    lines = (QUERIES / f"{noun}.sql").read_text(encoding="utf-8").splitlines()
+    first = next(number for number, line in enumerate(lines, 1) if line.strip() == f"-- name: {name}") + 1
+    while not lines[first - 1].strip():
+        first += 1
+    offset = int(error.diag.statement_position or 1) - 1 - len("PREPARE checked AS ")
+    return first + numbered(text)[0].count("\n", 0, max(offset, 0))

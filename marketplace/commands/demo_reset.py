@@ -1,0 +1,47 @@
+"""demo-reset: throws the embedded database away and loads the demo shop anew."""
+
+import argparse
+import sys
+
+import psycopg
+from psycopg import sql
+
+from marketplace import config as configuration
+from marketplace import databases, demo, embedded, migrations
+
+own_database = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--yes, for scripts: nothing can be brought back."""
+    parser.add_argument("--yes", action="store_true", help="do not ask whether everything may be lost")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Drop, migrate, load; 1 where another database is configured, or the answer is no."""
+    config = configuration.load()
+    if config.database_url or config.production:
+        print("demo-reset only works on the embedded database; DATABASE_URL names another.", file=sys.stderr)
+        return 1
+    if not args.yes and not _agreed(f"All data in {config.data_dir} will be lost. Type yes: "):
+        print("Nothing was changed.")
+        return 1
+    server = embedded.start(config.data_dir)
+    try:
+        with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
+            name = sql.Identifier(databases.OWNER)
+            conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        with databases.connected():
+            config = configuration.load()
+            migrations.migrate(config.migrate_database_url, print)
+            demo.load(config, print)
+    finally:
+        server.stop()
+    return 0
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return input(question).strip() == "yes"
+    except EOFError:
+        return False

@@ -1,0 +1,17 @@
+"""migrate: brings the database up to the files of sql/migrations."""
+
+import argparse
+
+from marketplace import config as configuration
+from marketplace import migrations
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """None: the owner's connection is MIGRATE_DATABASE_URL, or DATABASE_URL."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Apply what is missing and say so."""
+    applied = migrations.migrate(configuration.load().migrate_database_url, print)
+    print(f"{applied} migrations applied." if applied else "The database is up to date.")
+    return 0

@@ -1,0 +1,170 @@
+"""run: everything at once: database, migrations, demo shop at the first start, API and job worker.
+
+Ctrl-C stops all of it. When one part dies the rest is stopped too. When this process itself is killed, the API and the
+worker end by themselves (Linux), and the next run takes the database over.
+"""
+
+import argparse
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import NoReturn
+
+from marketplace import config as configuration
+from marketplace import databases, migrations
+from marketplace.config import ROOT, Config, ConfigError
+
+own_database = True
+READY_SECONDS = 60
+STOP_SECONDS = 30
+PORT_SECONDS = 5  # a server whose `run` was killed needs a moment to leave
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+Child = subprocess.Popen[bytes]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `make run` adds: so that a killed make leaves nothing behind."""
+    parser.add_argument("--with-parent", action="store_true", help="stop when the parent process ends (Linux)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until a signal comes (0) or a part dies (1)."""
+    if args.with_parent:
+        _end_with_parent()()
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
+    config = configuration.load()
+    _require_port(config)
+    try:
+        with databases.connected() as embedded:
+            config = configuration.load()
+            migrations.migrate(config.migrate_database_url, print)
+            if embedded:
+                from marketplace.commands import demo
+
+                demo.load(config, print)
+            return _serve(config)
+    except KeyboardInterrupt:
+        print("Stopped.")
+        return 0
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """The first signal ends the work; what comes after it must not disturb the tidying up."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _serve(config: Config) -> int:
+    children: dict[str, Child] = {}
+    try:
+        children["API"] = _start(config, "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()")
+        children["worker"] = _start(config, "marketplace", "worker")
+        if _ready(config, children):
+            _announce(config, children["API"])
+        while (dead := _dead(children)) is None:
+            time.sleep(0.2)
+        print(f"The {dead} ended with status {children[dead].returncode}; stopping the rest.", file=sys.stderr)
+        return 1
+    finally:
+        for child in children.values():  # the API first: it makes work for the worker
+            _stop(child)
+
+
+def _start(config: Config, *module: str) -> Child:
+    """Start a Python module as a child in a group of its own: Ctrl-C reaches us alone, and we stop it in order."""
+    env = {**os.environ, "DATA_DIR": str(config.data_dir), "UPLOADS_DIR": str(config.uploads_dir)}
+    if module[0] == "gunicorn":
+        env.pop("MIGRATE_DATABASE_URL", None)
+        env.pop("WORKER_DATABASE_URL", None)
+    return subprocess.Popen(
+        [sys.executable, "-m", *module], cwd=ROOT, env=env, start_new_session=True, preexec_fn=_end_with_parent()
+    )
+
+
+def _end_with_parent() -> Callable[[], None]:
+    """A function that asks the kernel for a SIGTERM when the parent ends; outside Linux it does nothing."""
+    if not sys.platform.startswith("linux"):
+        return lambda: None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(1, signal.SIGTERM)  # 1 is PR_SET_PDEATHSIG
+
+
+def _stop(child: Child) -> None:
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _dead(children: dict[str, Child]) -> str | None:
+    return next((name for name, child in children.items() if child.poll() is not None), None)
+
+
+def _ready(config: Config, children: dict[str, Child]) -> bool:
+    """Wait until /readyz says yes; False when a child dies meanwhile or it takes too long."""
+    deadline = time.monotonic() + READY_SECONDS
+    while _dead(children) is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{_address(config)}/readyz", timeout=5) as answer:  # noqa: S310 - our own
+                if answer.status == 200:
+                    return True
+        except OSError:
+            time.sleep(0.1)
+    if _dead(children) is None:
+        print(f"Not ready after {READY_SECONDS} seconds; the log above may say why.", file=sys.stderr)
+    return False
+
+
+def _require_port(config: Config) -> None:
+    deadline = time.monotonic() + PORT_SECONDS
+    while True:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(
+                config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+            return
+        except OSError as error:
+            if not isinstance(error, socket.gaierror) and time.monotonic() < deadline:
+                time.sleep(0.2)
+                continue
+            raise ConfigError(
+                f"Cannot listen on {config.host} port {config.port} ({error.strerror or error});"
+                " stop what is there, or choose another: make run PORT=8001."
+            ) from error
+
+
+def _address(config: Config) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.host, config.host)  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{config.port}" if ":" in host and "[" not in host else f"http://{host}:{config.port}"
+
+
+def _announce(config: Config, api: Child) -> None:
+    print(f"\nMarketplace is up.\n  API      {_address(config)}/api/products   (described in docs/api.md)")
+    if config.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        print(f"  phones   http://{_own_address()}:{config.port} in the same network")
+    print("  psql     make psql")
+    print(f"  SQL      after an edit: make check-sql && kill -HUP {api.pid}")
+    print("  stop     Ctrl-C\n", flush=True)
+
+
+def _own_address() -> str:
+    """This machine's address in its network, as far as the routing table tells; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()

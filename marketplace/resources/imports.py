@@ -1,0 +1,224 @@
+"""Imports: sending a file of products, following what becomes of it, fetching the rows that were refused."""
+
+import csv
+import io
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+import falcon
+
+from marketplace import paging, requests, validation
+from marketplace.catalog_csv import REPORT_HEADER, defuse
+from marketplace.db import Caller, Database
+from marketplace.errors import FieldError, Problem, invalid
+from marketplace.operations import Parts, operation
+from marketplace.queries import activities, imports, jobs
+from marketplace.schemas import imports as schemas
+from marketplace.storage import Storage
+from marketplace.workflows import products as workflow
+
+SELLERS = ("seller", "admin")
+CSV = "text/csv"
+BATCH = 1000
+#: Text parts and boundaries of a multipart body, beside its file.
+AROUND_FILE = 1024 * 1024
+
+
+class ImportCsv:
+    """/api/products/import-csv"""
+
+    def __init__(self, db: Database, files: Storage) -> None:
+        self.db = db
+        self.files = files
+
+    @operation("Import products from a CSV file", roles=SELLERS, query=schemas.OPTIONS,
+               parts=Parts(schemas.OPTIONS, ("file",)), media=(CSV,), answers={202: schemas.IMPORT},
+               problems=("store_required", "not_found", "payload_too_large", "unsupported_media_type",
+                         "invalid_multipart"))
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Take the file into private storage and leave the rest to the worker: 202 and where to look."""
+        caller = req.context.caller
+        if caller.role != "admin":
+            workflow.store_of(caller, None)  # who has no store need not send the file
+        key = f"imports/{secrets.token_hex(16)}.csv"
+        with self.files.writing(key) as target:
+            upload = _receive(req, target)
+            store_id = workflow.store_of(caller, upload.options.get("store_id"))
+        try:
+            with self.db.transaction(caller) as conn:
+                import_id = imports.add(
+                    conn, store_id=store_id, user_id=caller.user_id, file_name=upload.name, file_key=key,
+                    file_bytes=upload.size, default_stock=upload.options.get("default_stock", 0),
+                )
+                activities.record(conn, requests.client(req), "import_csv", related=("import", import_id, upload.name))
+                jobs.enqueue(conn, "run_import", queue="long", lock=f"import:{store_id}", import_id=import_id)
+                resp.media = imports.find(conn, import_id, store_id)
+        except BaseException:
+            self.files.delete(key)
+            raise
+        resp.status = falcon.HTTP_202
+        resp.location = f"/api/products/imports/{import_id}"
+
+
+class Imports:
+    """/api/products/imports"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("A store's imports", roles=SELLERS, query={**schemas.FILTERS, **paging.QUERY},
+               answers={200: paging.listed("imports", schemas.LISTED)},
+               problems=("invalid_cursor", "page_too_deep", "not_found"))
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the imports of the caller's store, newest first; an admin's list has all, or one store's."""
+        caller, query = req.context.caller, req.context.query
+        store_id = _listed_store(caller, query.get("store_id"))
+        window = paging.window(req, query)
+        with self.db.transaction(caller) as conn:
+            rows = imports.search(
+                conn, store_id=store_id, after_id=window.after[0] if window.after else None,
+                limit=window.limit, offset=window.offset,
+            )
+            total = paging.capped(window, lambda cap: imports.count(conn, store_id=store_id, limit=cap))
+        paging.answer_rows(req, resp, "imports", rows, window, total, keys=("id",))
+
+
+class Import:
+    """/api/products/imports/{import_id}"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("One import", roles=SELLERS, answers={200: schemas.IMPORT}, problems=("not_found",))
+    def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
+        """Answer how far an import is and what it did."""
+        resp.media = _find(self.db, req.context.caller, import_id)
+
+
+class Errors:
+    """/api/products/imports/{import_id}/errors.csv"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("The rows an import refused, as a file", roles=SELLERS, answers={200: None}, problems=("not_found",))
+    def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
+        """Stream every bad row with what is wrong with it, under the file's own header: correct it and send it again.
+
+        A batch at a time: no transaction waits for a slow phone.
+        """
+        found = _find(self.db, req.context.caller, import_id)
+        header: Sequence[str] = (found["columns"] or {}).get("header", ())
+        resp.content_type = "text/csv; charset=utf-8"
+        resp.downloadable_as = f"import-{import_id}-errors.csv"
+        resp.stream = _report(header, _bad_rows(self.db, req.context.caller, import_id))
+
+
+class _Upload(NamedTuple):
+    name: str | None
+    size: int
+    options: dict[str, Any]
+
+
+def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
+    """Write the file of the request into `target`, and check what came beside it."""
+    limit: int = req.context.config.import_max_bytes
+    kind = requests.content_type(req)
+    options = dict(req.context.query)
+    name = None
+    if kind == CSV:
+        size = requests.read_into(req, target, limit)
+    elif kind == "multipart/form-data":
+        requests.refuse_larger(req, limit + AROUND_FILE)
+        name, texts = _read_parts(req, target, limit)
+        sent = validation.check(texts, schemas.OPTIONS, text=True)
+        _refuse_twice(name for name in sent if name in options)
+        options.update(sent)
+        size = target.tell()
+    else:
+        raise Problem("unsupported_media_type", f"Send multipart/form-data or {CSV}.")
+    if size == 0:
+        raise invalid("/file" if name is not None else "", "empty_file", "the file is empty")
+    return _Upload(name, size, options)
+
+
+def _read_parts(req: falcon.Request, target: BinaryIO, limit: int) -> tuple[str, dict[str, str]]:
+    """The file's name and the text parts of a multipart body whose file goes into `target`."""
+    file_name = None
+    texts: dict[str, str] = {}
+    for part in requests.parts(req, file_limit=limit, files=("file",), count=1, into=target):
+        if isinstance(part, requests.FilePart):
+            file_name = _clean(part.filename)
+        else:
+            _refuse_twice([part[0]] if part[0] in texts else [])
+            texts[part[0]] = part[1]
+    if file_name is None:
+        raise invalid("/file", "required", "is required: the CSV file as a part named file")
+    return file_name, texts
+
+
+def _clean(filename: str | None) -> str:
+    """What the client calls its file, fit to be stored: the last part of the path, printable."""
+    name = (filename or "").replace("\\", "/").rpartition("/")[2]
+    name = "".join(sign for sign in name if sign.isprintable())
+    return name.encode("utf-8", "replace").decode()
+
+
+def _refuse_twice(names: Any) -> None:
+    errors = [FieldError(f"/{name}"[:200], "repeated", "must stand once") for name in names]
+    if errors:
+        raise Problem("validation_failed", errors=errors)
+
+
+def _listed_store(caller: Caller, wanted: int | None) -> int | None:
+    """Whose imports are listed; None is every store's, for an admin."""
+    if caller.role == "admin":
+        return wanted
+    if wanted is not None and wanted != caller.store_id:
+        raise Problem("not_found", "There is no such store of yours.")
+    return workflow.reach(caller)
+
+
+def _find(db: Database, caller: Caller, import_id: int) -> dict[str, Any]:
+    with db.transaction(caller) as conn:
+        found = imports.find(conn, import_id, workflow.reach(caller))
+    if found is None:
+        raise Problem("not_found", "There is no such import.")
+    return found
+
+
+def _bad_rows(db: Database, caller: Caller, import_id: int) -> Iterator[list[dict[str, Any]]]:
+    after_line = 0
+    while True:
+        with db.transaction(caller) as conn:
+            rows = imports.bad_rows(conn, import_id, after_line=after_line, limit=BATCH)
+        if rows:
+            yield rows
+        if len(rows) < BATCH:
+            return
+        after_line = rows[-1]["line"]
+
+
+def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
+    """The report as CSV. What an earlier report had put before the row is left out."""
+    kept = [place for place, name in enumerate(header) if name not in REPORT_HEADER]
+    yield _lines([[*REPORT_HEADER, *(header[place] for place in kept)]])
+    for rows in batches:
+        yield _lines(
+            [row["line"], row["columns"], row["codes"], row["messages"], *_cells(row["cells"] or (), kept, len(header))]
+            for row in rows
+        )
+
+
+def _cells(cells: Sequence[str], kept: Sequence[int], width: int) -> list[str]:
+    """The row's cells under the header, and behind them those it has too many."""
+    return [cells[place] if place < len(cells) else "" for place in kept] + list(cells[width:])
+
+
+def _lines(rows: Any) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    for row in rows:
+        writer.writerow([defuse(value) if isinstance(value, str) else value for value in row])
+    return out.getvalue().encode("utf-8", "replace")

@@ -1,0 +1,29 @@
+"""The API's own description."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import falcon
+import orjson
+
+from marketplace import openapi
+from marketplace.operations import PUBLIC, operation
+
+
+class Document:
+    """/api/openapi.json"""
+
+    def __init__(self, routes: Sequence[tuple[str, Any]]) -> None:
+        self.routes = [*routes, ("/api/openapi.json", self)]
+
+    @operation("This document", roles=PUBLIC, answers={200: {}})
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the OpenAPI document."""
+        resp.data = self._ready
+        resp.content_type = falcon.MEDIA_JSON
+
+    @cached_property
+    def _ready(self) -> bytes:
+        """Built once a process, when it is first asked for."""
+        return orjson.dumps(openapi.build(self.routes))
