@@ -2,7 +2,7 @@
 
 A command is a module of `marketplace/commands` with `add_arguments(parser)` and `run(args) -> int`. Only the chosen one
 is imported. It finds the database in the environment (the embedded one is started where none is given), unless the
-module says `own_database = True`.
+module says `own_database = True`; one that says `takes_anything = True` is given unknown arguments as `args.rest`.
 """
 
 import argparse
@@ -33,7 +33,10 @@ def main(arguments: list[str]) -> int:
     module = importlib.import_module(f"marketplace.commands.{arguments[0].replace('-', '_')}")
     parser = argparse.ArgumentParser(prog=f"python -m marketplace {arguments[0]}", description=module.__doc__)
     module.add_arguments(parser)
-    parsed = parser.parse_args(arguments[1:])
+    parsed, rest = parser.parse_known_args(arguments[1:])
+    parsed.rest = rest
+    if rest and not getattr(module, "takes_anything", False):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         with nullcontext() if getattr(module, "own_database", False) else databases.connected():
             return int(module.run(parsed))

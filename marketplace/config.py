@@ -26,6 +26,7 @@ class Config:
     environment: str
     database_url: str
     migrate_database_url: str
+    worker_database_url: str
     data_dir: Path
     uploads_dir: Path
     secret_keys: tuple[str, ...]
@@ -70,6 +71,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "environment": environment,
         "database_url": database_url,
         "migrate_database_url": _secret(env, "MIGRATE_DATABASE_URL") or database_url,
+        "worker_database_url": _secret(env, "WORKER_DATABASE_URL") or database_url,
         "data_dir": data_dir,
         "uploads_dir": Path(env.get("UPLOADS_DIR") or ROOT / "uploads").resolve(),
         "public_url": (env.get("PUBLIC_URL") or "").rstrip("/"),

@@ -89,8 +89,8 @@ SQL = named_sql("sessions")
 class Database:
     """A pool of connections that act as `marketplace_app` (or `role`) and nothing more.
 
-    Open it in the process that uses it, never before a fork. `patient` is for the worker: its statements may take
-    minutes, and it waits longer for locks and for the server.
+    Open it in the process that uses it, never before a fork. `patient` is for the worker: its statements may
+    take minutes, and it waits longer for locks and for the server.
     """
 
     def __init__(

@@ -142,7 +142,7 @@ def body(error: falcon.HTTPError, request_id: str | None) -> bytes:
         "type": f"urn:marketplace:problem:{code}",
         "title": PROBLEMS[code][1],
         "status": error.status_code,
-        "detail": error.description or PROBLEMS[code][1] + ".",
+        "detail": error.description or _details(getattr(error, "errors", ())) or PROBLEMS[code][1] + ".",
         "code": code,
         "request_id": request_id,
     }
@@ -150,6 +150,12 @@ def body(error: falcon.HTTPError, request_id: str | None) -> bytes:
     if errors:
         document["errors"] = [field._asdict() for field in errors]
     return orjson.dumps(document)
+
+
+def _details(errors: Sequence[FieldError]) -> str:
+    """The first wrong fields in one sentence, for those who read only that."""
+    named = "; ".join(f"{error.pointer[1:] or 'the document'} {error.message}" for error in errors[:3])
+    return f"{named}; and {len(errors) - 3} more." if len(errors) > 3 else f"{named}." if named else ""
 
 
 def _serialize(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:

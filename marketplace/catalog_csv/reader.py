@@ -24,10 +24,10 @@ def read(
 ) -> "CatalogFile":
     """Understands the header of a file and gives the file to iterate over. Raises CatalogRefused.
 
-    `default_stock` is the stock of rows that give none. `known_category` says of a path of names whether there is
-    such a category; without it any will do. `decimal` is the sign the file is known to have for
-    decimals; without it, a dot or comma before exactly three digits groups thousands. The stream is read in
-    blocks and not closed.
+    `default_stock` is the stock of rows that give none. `known_category` says of a path of names
+    whether there is such a category; without it any will do. `decimal` is the sign the file has for
+    decimals; without it, a dot or comma before exactly three digits groups thousands. The stream is read
+    in blocks and not closed.
     """
     lines = Lines(stream)
     rest = iter(lines)

@@ -34,15 +34,22 @@ def run(args: argparse.Namespace) -> int:
         known = [f"{noun}.{each}" for each in statements] or sorted(file.stem for file in QUERIES.glob("*.sql"))
         print(f"There is no statement {args.name}; there are {', '.join(known)}.", file=sys.stderr)
         return 2
-    text, names = numbered(statements[name])
+    return _show(args, *numbered(statements[name]))
+
+
+def _show(args: argparse.Namespace, text: str, names: list[str]) -> int:
     given = dict(each.partition("=")[::2] for each in args.values)
     if unknown := sorted(set(given) - set(names)):
         print(f"{args.name} takes {', '.join(names) or 'no values'}, not {', '.join(unknown)}.", file=sys.stderr)
         return 2
     values = [None if given.get(each, "NULL") == "NULL" else given[each] for each in names]
     with psycopg.connect(configuration.load().migrate_database_url, autocommit=True) as conn:
-        for line in _plan(conn, text, values, args.role, measured=bool(given) or not names):
-            print(line)
+        try:
+            for line in _plan(conn, text, values, args.role, measured=bool(given) or not names):
+                print(line)
+        except psycopg.Error as error:
+            print(f"{args.name}: {error}", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -11,10 +11,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from marketplace import config as configuration
 
+takes_anything = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Everything behind the name goes to psql as it is."""
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="for psql itself, such as -c 'SELECT 1'")
+    parser.usage = "python -m marketplace psql [what psql itself takes, such as -c 'SELECT 1']"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,4 +30,4 @@ def run(args: argparse.Namespace) -> int:
     if password := parts.pop("password", None):
         env["PGPASSWORD"] = str(password)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in psql ends a query, not us
-    return subprocess.run([program, make_conninfo("", **parts), *args.arguments], env=env, check=False).returncode
+    return subprocess.run([program, make_conninfo("", **parts), *args.rest], env=env, check=False).returncode

@@ -21,7 +21,7 @@ def lock(conn: Conn, product_ids: Sequence[int]) -> None:
 
 
 def write(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
-    """Write the documents and search words of these products from the tables; unchanged ones stay untouched."""
+    """Write documents and search words of these products from the tables; unchanged ones stay untouched."""
     conn.execute(SQL["write"], {"product_ids": product_ids, "currency": currency})
 
 
@@ -31,7 +31,7 @@ def write_categories(conn: Conn, product_ids: Sequence[int]) -> None:
 
 
 def touched(conn: Conn, by: str, id: int | None, *, after_id: int, limit: int) -> list[int]:
-    """The next products, by id, that a `store`, `category` (with all below it) or `brand` touches; `all` takes no id.
+    """The next products, by id, that a `store`, `category` (with all below it) or `brand` touches, or `all`.
 
     Raises KeyError for anything else.
     """

@@ -68,7 +68,7 @@ def add_brands(conn: Conn, batch: Batch) -> None:
 
 
 def add_products(conn: Conn, batch: Batch) -> list[int]:
-    """Make products of the rows, with stock and pictures; the new ids. Rows that would be twins are left out."""
+    """Make products of the rows, with stock and pictures; the new ids. Would-be twins are left out."""
     return [row["id"] for row in conn.execute(SQL["add_products"], batch._asdict())]
 
 

@@ -48,11 +48,12 @@ def search(conn: Conn, *, store_id: int | None, after_id: int | None, limit: int
 
 def count(conn: Conn, *, store_id: int | None, limit: int) -> int:
     """How many there are, counted up to `limit`."""
-    return int(conn.execute(SQL["count"], {"store_id": store_id, "limit": limit}, prepare=False).fetchall()[0]["matches"])
+    values = {"store_id": store_id, "limit": limit}
+    return int(conn.execute(SQL["count"], values, prepare=False).fetchall()[0]["matches"])
 
 
 def bad_rows(conn: Conn, import_id: int, *, after_line: int, limit: int) -> list[Row]:
-    """The next bad rows: line, columns, codes and messages (several with `; ` between), cells (list of texts)."""
+    """The next bad rows: line; columns, codes and messages (several with `; ` between); cells, a list."""
     return conn.execute(
         SQL["bad_rows"], {"import_id": import_id, "after_line": after_line, "limit": limit}
     ).fetchall()
@@ -89,7 +90,14 @@ def add_errors(conn: Conn, import_id: int, rows: Sequence[BadRow]) -> None:
 
 
 def note_read(
-    conn: Conn, import_id: int, *, valid: int, bad: int, bytes_read: int, columns: Mapping[str, Any], last: bool
+    conn: Conn,
+    import_id: int,
+    *,
+    valid: int,
+    bad: int,
+    bytes_read: int,
+    columns: Mapping[str, Any],
+    last: bool,
 ) -> None:
     """Count rows that were just read; after the last ones the import is `applying`."""
     values = {"import_id": import_id, "valid": valid, "bad": bad, "bytes_read": bytes_read,
@@ -105,7 +113,9 @@ def act(conn: Conn, import_id: int) -> Row:
     return one(conn, SQL["act"], {"import_id": import_id})
 
 
-def finish(conn: Conn, import_id: int, *, error_code: str | None = None, error_message: str | None = None) -> None:
+def finish(
+    conn: Conn, import_id: int, *, error_code: str | None = None, error_message: str | None = None
+) -> None:
     """End the import and its session: done, or failed with a code and words."""
     values = {"import_id": import_id, "error_code": error_code, "error_message": error_message}
     conn.execute(SQL["finish"], values)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+import psycopg
 
 from marketplace.db import Conn, named_sql
 
@@ -13,3 +14,9 @@ def enqueue(conn: Conn, task: str, *, queue: str, lock: str | None = None, **arg
     """Put a job into `quick` or `long`, in the caller's transaction. Jobs with one lock run one after the other."""
     values = {"task": task, "queue": queue, "lock": lock, "args": orjson.dumps(args).decode()}
     conn.execute(SQL["enqueue"], values)
+
+
+async def configure(conn: psycopg.AsyncConnection[Any]) -> None:
+    """Make a connection of the worker's queue ready: role, search path, time limits."""
+    await conn.execute(SQL["configure"])
+    await conn.commit()

@@ -82,3 +82,8 @@ def my_password(conn: Conn) -> str | None:
 def change_password(conn: Conn, password_hash: str) -> None:
     """Set the caller's password; their other sessions end."""
     conn.execute(SQL["change_password"], {"password_hash": password_hash})
+
+
+def sweep(conn: Conn, *, most: int) -> int:
+    """Delete sessions and used tokens that have been dead for a month, some at a time; how many. For the worker."""
+    return int(one(conn, SQL["sweep"], {"most": most})["swept"])

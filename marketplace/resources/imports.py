@@ -51,7 +51,9 @@ class ImportCsv:
                     conn, store_id=store_id, user_id=caller.user_id, file_name=upload.name, file_key=key,
                     file_bytes=upload.size, default_stock=upload.options.get("default_stock", 0),
                 )
-                activities.record(conn, requests.client(req), "import_csv", related=("import", import_id, upload.name))
+                activities.record(
+                    conn, requests.client(req), "import_csv", related=("import", import_id, upload.name)
+                )
                 jobs.enqueue(conn, "run_import", queue="long", lock=f"import:{store_id}", import_id=import_id)
                 resp.media = imports.find(conn, import_id, store_id)
         except BaseException:
@@ -102,9 +104,10 @@ class Errors:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("The rows an import refused, as a file", roles=SELLERS, answers={200: None}, problems=("not_found",))
+    @operation("The rows an import refused, as a file", roles=SELLERS, answers={200: None},
+               problems=("not_found",))
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stream every bad row with what is wrong with it, under the file's own header: correct it and send it again.
+        """Stream every bad row under the file's own header, with what is wrong with it, to be sent again.
 
         A batch at a time: no transaction waits for a slow phone.
         """
@@ -206,7 +209,8 @@ def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> I
     yield _lines([[*REPORT_HEADER, *(header[place] for place in kept)]])
     for rows in batches:
         yield _lines(
-            [row["line"], row["columns"], row["codes"], row["messages"], *_cells(row["cells"] or (), kept, len(header))]
+            [row["line"], row["columns"], row["codes"], row["messages"],
+             *_cells(row["cells"] or (), kept, len(header))]
             for row in rows
         )
 

@@ -16,7 +16,9 @@ OPTIONS: dict[str, Any] = {
     "store_id": {**ID, "meta": {"description": "For admins: whose products they are."}},
 }
 
-FILTERS: dict[str, Any] = {"store_id": {**ID, "meta": {"description": "For admins: the imports of one store."}}}
+FILTERS: dict[str, Any] = {
+    "store_id": {**ID, "meta": {"description": "For admins: the imports of one store."}},
+}
 
 LISTED: dict[str, Any] = {
     "id": ID,

@@ -4,8 +4,8 @@
            -> applying   the staged rows, batch by batch, acting as the user who sent the file
            -> done | failed
 
-Every step is a transaction of its own that counts what it did. Whoever is killed while reading is followed by one
-who reads from the beginning; whoever is killed while applying is followed by one who goes on with the next batch.
+Every step is a transaction of its own that counts what it did. After a worker was killed while reading, the
+next one reads from the beginning; after one was killed while applying, the next one goes on where it stopped.
 """
 
 import logging
@@ -66,12 +66,17 @@ class Work(NamedTuple):
 
 
 def run(
-    db: Database, files: Storage, config: Config, import_id: int, *, stopping: Callable[[], bool] = lambda: False
+    db: Database,
+    files: Storage,
+    config: Config,
+    import_id: int,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> None:
     """Bring one import to its end. Doing it twice does no harm.
 
-    Raises Interrupted, and PASSING errors, with all that was done kept: run it again. What a seller can do something
-    about ends it as failed; a bug does so too, and is raised.
+    Raises Interrupted, and PASSING errors, with all that was done kept: run it again. What a seller can do
+    something about ends it as failed; a bug does so too, and is raised.
     """
     with db.working() as conn:
         row = imports.start(conn, import_id)
@@ -129,7 +134,7 @@ def _finish(work: Work, error_code: str | None = None, error_message: str | None
         jobs.enqueue(conn, "refresh_category_counts", queue="quick", lock="category_counts")
 
 
-# Reading ----------------------------------------------------------------------------------------------------------
+# Reading ----------------------------------------------------------------------------------------------------
 
 
 def _read(work: Work) -> None:
@@ -186,7 +191,7 @@ def _known_categories(conn: Conn) -> Callable[[tuple[str, ...]], bool]:
     return lambda path: tuple(name.lower() for name in path) in paths
 
 
-# Applying ---------------------------------------------------------------------------------------------------------
+# Applying ---------------------------------------------------------------------------------------------------
 
 
 def _apply(work: Work) -> int:
@@ -206,7 +211,7 @@ def _apply(work: Work) -> int:
 
 
 def _apply_batch(work: Work, after_line: int) -> tuple[Batch | None, int]:
-    """The next rows, in one transaction: all of them are in the catalogue, skipped or refused, or none is touched."""
+    """The next rows, in one transaction: all of them created, skipped or refused, or none of them touched."""
     with work.db.working() as conn:
         _hold(conn, work)
         _act(conn, work)
@@ -238,7 +243,7 @@ def _act(conn: Conn, work: Work) -> None:
 
 
 def _refuse_user() -> NoReturn:
-    words = "The account that sent the file may not write to the store any more, or the file has waited for a week."
+    words = "The account that sent the file may not write to the store any more, or the file waited too long."
     raise Refused("session_ended", words) from None
 
 

@@ -44,3 +44,7 @@ FROM (
         AND (%(to)s::timestamptz IS NULL OR a.created_at <= %(to)s)
     LIMIT %(limit)s
 ) AS counted;
+
+-- name: make_partitions
+-- For the worker: this month's partition and the next ones', as far as they are not there.
+SELECT make_activity_partitions(%(months)s) AS made;

@@ -66,3 +66,7 @@ SELECT auth.my_password() AS password_hash;
 
 -- name: change_password
 SELECT auth.change_password(%(password_hash)s);
+
+-- name: sweep
+-- For the worker, again and again until nothing is left: what has been dead for a month.
+SELECT auth.sweep_sessions(%(most)s) + auth.sweep_refresh_tokens(%(most)s) AS swept;

@@ -1,0 +1,117 @@
+"""The jobs of the worker, as the queue knows them: by name, with arguments that are JSON.
+
+Every one is written so that running it twice does no harm: the jobs of a worker that was killed, or taken for dead,
+are run again by another one.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import procrastinate
+from procrastinate import JobContext, RetryDecision
+from procrastinate.jobs import Job
+
+from marketplace.config import Config
+from marketplace.db import Database
+from marketplace.queries import categories
+from marketplace.queries import jobs as queue
+from marketplace.storage import Storage
+from marketplace.workflows import catalogue, imports, upkeep
+from marketplace.workflows.catalogue import Interrupted
+from marketplace.workflows.imports import PASSING
+
+QUEUES = ("quick", "long")
+#: With a minute between them, about an hour and a half.
+ATTEMPTS = 100
+LONGEST_WAIT = 60
+FINISHED_HOURS = 72
+FAILED_HOURS = 30 * 24
+log = logging.getLogger("marketplace.jobs")
+
+
+class Means(NamedTuple):
+    """What jobs work with. `stopping` says whether the process has been asked to end."""
+
+    config: Config
+    db: Database
+    private: Storage
+    uploads: Storage
+    stopping: Callable[[], bool]
+
+
+class Retry(procrastinate.BaseRetryStrategy):
+    """Tries again what failed for a reason that passes: a stop of the worker, a database that was away."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        """When to try again; None for a bug, or after very many attempts."""
+        if isinstance(exception, Interrupted):
+            return RetryDecision(retry_in={"seconds": 0})
+        if not isinstance(exception, PASSING) or job.attempts >= ATTEMPTS:
+            return None
+        wait = min(2 ** min(job.attempts, 6), LONGEST_WAIT)
+        log.warning(
+            "job failed, to be tried again in %s s", wait,
+            extra={"job": f"{job.task_name}[{job.id}]", "error": type(exception).__name__},
+        )
+        return RetryDecision(retry_in={"seconds": wait})
+
+
+def create_app(means: Means) -> procrastinate.App:
+    """The queue with its jobs, connected as the worker; to be opened in the event loop that uses it."""
+    connector = procrastinate.PsycopgConnector(
+        conninfo=means.config.worker_database_url,
+        kwargs={"application_name": "marketplace-queue", "connect_timeout": 5},
+        configure=queue.configure,
+        min_size=1,
+        max_size=4,
+        timeout=30.0,
+        reconnect_timeout=5.0,  # then the next one who asks makes a fresh attempt at once
+    )
+    app = procrastinate.App(connector=connector)
+    _add_work(app, means)
+    _add_upkeep(app, means)
+    return app
+
+
+def _add_work(app: procrastinate.App, means: Means) -> None:
+    """What calls of the API leave to the worker."""
+
+    @app.task(name="run_import", queue="long", retry=Retry(), pass_context=True)
+    def run_import(context: JobContext, import_id: int) -> None:
+        try:
+            imports.run(means.db, means.private, means.config, import_id, stopping=means.stopping)
+        except PASSING:
+            if context.job.attempts >= ATTEMPTS:
+                words = "The database did not answer for a long time; send the file again."
+                imports.give_up(means.db, import_id, "unavailable", words)
+            raise
+
+    @app.task(name="rebuild_documents", queue="quick", retry=Retry())
+    def rebuild_documents(by: str, id: int | None = None) -> None:
+        done = catalogue.rebuild(means.db, by, id, means.config.currency, stopping=means.stopping)
+        log.info("documents rebuilt", extra={"job": f"rebuild_documents by {by} {id}", "rows": done})
+
+
+def _add_upkeep(app: procrastinate.App, means: Means) -> None:
+    """What comes round by itself, while a worker runs; so `upkeep` is also done at every start."""
+
+    @app.periodic(cron="*/5 * * * *", queueing_lock="refresh_category_counts")
+    @app.task(name="refresh_category_counts", queue="quick", lock="category_counts", retry=Retry())
+    def refresh_category_counts(timestamp: int = 0) -> None:
+        with means.db.working() as conn:
+            categories.refresh_counts(conn)
+
+    @app.periodic(cron="17 3 * * *", queueing_lock="upkeep")
+    @app.task(name="upkeep", queue="quick", lock="upkeep", retry=Retry())
+    def run_upkeep(timestamp: int = 0) -> None:
+        upkeep.run(means.db, means.private, (means.private, means.uploads))
+
+    @app.periodic(cron="47 3 * * *", queueing_lock="forget_jobs")
+    @app.task(name="forget_jobs", queue="quick", lock="forget_jobs", pass_context=True)
+    async def forget_jobs(context: JobContext, timestamp: int = 0) -> None:
+        manager: Any = context.app.job_manager
+        await manager.delete_old_jobs(nb_hours=FINISHED_HOURS)
+        await manager.delete_old_jobs(
+            nb_hours=FAILED_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+        )

@@ -1,0 +1,35 @@
+"""What the worker does once a day, so that nothing grows without end and nothing runs out."""
+
+import time
+from collections.abc import Sequence
+
+from marketplace.db import Database
+from marketplace.queries import activities, imports, sessions
+from marketplace.storage import Storage
+
+MONTHS = 13
+BATCH = 5000
+DAY = 86_400
+
+
+def run(db: Database, private: Storage, storages: Sequence[Storage]) -> None:
+    """Make partitions ahead, forget what is long dead, remove files that nobody waits for. Safe to repeat."""
+    with db.working() as conn:
+        activities.make_partitions(conn, months=MONTHS)
+    swept = BATCH
+    while swept >= BATCH:
+        with db.working() as conn:
+            swept = sessions.sweep(conn, most=BATCH)
+    _sweep_imports(db, private)
+    for storage in storages:
+        storage.clear_unfinished(DAY)
+
+
+def _sweep_imports(db: Database, private: Storage) -> None:
+    """Remove files of imports that ended, or never began, when a process was killed between two steps."""
+    with db.working() as conn:
+        waiting = imports.waiting_files(conn)
+    before = time.time() - DAY
+    for stored in private.keys("imports/"):
+        if stored.modified < before and stored.key not in waiting:
+            private.delete(stored.key)
