@@ -26,7 +26,7 @@ lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
 	@$(VENV) -m ruff check .
 	@$(VENV) -m mypy
 	@.venv/bin/squawk --config .squawk.toml sql/migrations/*.sql
-	@$(VENV) -m sqlfluff lint --disable-progress-bar --processes 2 sql/queries sql/migrations
+	@cd sql && ../$(VENV) -m sqlfluff lint --disable-progress-bar --processes 2 queries migrations
 
 psql: ready ## open psql on the database as its owner (ARGS="-c 'SELECT 1'")
 	@exec $(COMMAND) psql $(ARGS)

@@ -8,6 +8,7 @@ module says `own_database = True`; one that says `takes_anything = True` is give
 import argparse
 import ast
 import importlib
+import io
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -24,6 +25,8 @@ COMMANDS = Path(__file__).with_name("commands")
 
 def main(arguments: list[str]) -> int:
     """Run the command that the first argument names. The exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what happens is seen when it happens, also in a file
     names = sorted(path.stem.replace("_", "-") for path in COMMANDS.glob("[a-z]*.py"))
     if not arguments or arguments[0] not in names:
         print("usage: python -m marketplace NAME [--help] ...\n")

@@ -52,7 +52,7 @@ def _make(conn: psycopg.Connection[Any]) -> None:
 
 
 def _may_act_as(conn: psycopg.Connection[Any], user: str, role: str) -> bool:
-    """Whether SET ROLE would do. From PostgreSQL 16 it takes more than membership: a role's maker just administers it."""
+    """Whether SET ROLE would do. From PostgreSQL 16 membership is not enough: who makes a role only administers it."""
     kind = "SET" if conn.info.server_version >= 160000 else "MEMBER"
     row = conn.execute("SELECT pg_has_role(%s::name, %s::name, %s)", [user, role, kind]).fetchone()
     return bool(row and row[0])

@@ -19,6 +19,7 @@ import cerberus
 from cerberus import errors as reasons
 
 from marketplace.errors import FieldError, Problem
+from marketplace.nfc import TooManyMarks, nfc
 
 Schema = Mapping[str, Mapping[str, Any]]
 
@@ -186,7 +187,10 @@ def text(value: Any, *, multiline: bool) -> str:
     if not isinstance(value, str):
         raise Wrong("wrong_type", "must be a text")
     _encodable(value)
-    normal: str = unicodedata.normalize("NFC", value)
+    try:
+        normal = nfc(value)
+    except TooManyMarks as error:
+        raise Wrong("too_many_marks", str(error)) from None
     if not normal.isprintable():
         allowed = "\n\r\t" if multiline else ""
         if any(unicodedata.category(sign) == "Cc" and sign not in allowed for sign in normal):
@@ -215,8 +219,10 @@ def check(document: Any, schema: Schema, *, text: bool = False, partial: bool = 
     validator = Validator(rules, text=text)
     sent = {name: value for name, value in document.items() if name not in read_only}
     if not validator.validate(sent, update=partial):
-        # One reason a field: where cerberus has two for a null, the later one says it best.
-        found = {error.pointer: error for error in _flatten(validator._errors)}
+        found: dict[str, FieldError] = {}
+        for error in _flatten(validator._errors):  # one reason a field: the first, but a null is a null
+            if error.code == "not_nullable" or error.pointer not in found:
+                found[error.pointer] = error
         raise Problem("validation_failed", errors=list(found.values()))
     checked: dict[str, Any] = validator.document
     return checked

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Api
 
 from marketplace import config as configuration
 from marketplace.config import ROOT, Config
-from tests.conftest import Api
 
 
 def environment(url: str, folder: Path, **more: str) -> dict[str, str]:
@@ -57,7 +57,7 @@ def test_explain_measures_with_values_and_plans_without(committed: Api, tmp_path
     assert "actual time" in command(url, tmp_path, "explain", "stores.find", "store_id=1").stdout
     assert "$1" in command(url, tmp_path, "explain", "stores.find").stdout
     assert "takes store_id, not nonsense" in command(url, tmp_path, "explain", "stores.find", "nonsense=1").stderr
-    assert "there are stores.add" in command(url, tmp_path, "explain", "stores.nonsense").stderr
+    assert "there are stores.find" in command(url, tmp_path, "explain", "stores.nonsense").stderr
     done = command(url, tmp_path, "explain", "stores.find", "store_id=x")
     assert done.returncode == 1
     assert "invalid input syntax" in done.stderr
@@ -129,11 +129,22 @@ def test_run_serves_until_a_signal_stops_all_of_it(
     start.append(running)
     running.until_up()
     assert running.ready()
-    second = Running(committed.owner_url, tmp_path, port)  # the port is taken
-    assert second.process.wait(30) == 1
     running.process.send_signal(number)
     assert running.process.wait(60) == 0
     assert running.gone_within(1)
+
+
+def test_a_port_in_use_is_one_line_before_anything_starts(tmp_path: Path, port: int):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        env = environment("", tmp_path, PORT=str(port))
+        done = subprocess.run([sys.executable, "-m", "marketplace", "run"], cwd=ROOT, env=env, capture_output=True,
+                              text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (f"Cannot listen on 127.0.0.1 port {port} (Address already in use);"
+                           " stop what is there, or choose another: make run PORT=8001.\n")
+    assert not (tmp_path / "data" / "pg").exists()
 
 
 def test_after_kill_9_the_next_run_just_works(committed: Api, tmp_path: Path, port: int, start: list[Running]):
@@ -164,7 +175,7 @@ def test_the_address_of_the_api_is_one_a_browser_takes(tmp_path: Path):
         config: Config = configuration.load({"DATA_DIR": str(tmp_path)}, host=host, port=1)
         return run._address(config)
 
-    assert address("0.0.0.0") == "http://127.0.0.1:1"
+    assert address("0.0.0.0") == "http://127.0.0.1:1"  # noqa: S104 - not bound
     assert address("::") == "http://[::1]:1"
     assert address("fe80::1") == "http://[fe80::1]:1"
     assert address("127.0.0.1") == "http://127.0.0.1:1"

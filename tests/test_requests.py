@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 
 import pytest
 from conftest import PASSWORD, Api
@@ -101,3 +102,12 @@ def test_an_unexpected_failure_shows_nothing_of_the_inside(api: Api, caplog):
     assert "column" not in answer.text
     assert any(record.exc_info for record in caplog.records)
     assert found["request_id"]
+
+
+def test_a_text_made_to_be_slow_is_refused_quickly(api: Api):
+    name = "a" + "\u0316\u0301" * 40_000
+    started = time.perf_counter()
+    answer = api.post("/api/auth/register", json={"name": name, "email": "a@example.com", "password": PASSWORD})
+
+    assert problem(answer, 422, "validation_failed")["errors"][0]["code"] == "too_many_marks"
+    assert time.perf_counter() - started < 5  # without the guard: minutes

@@ -55,6 +55,8 @@ def test_postgresql_plans_every_statement(shared_database: str, noun: str, name:
         return  # has no plan; the test of imports runs it
     text = re.sub(r"%\((\w+)\)s", numbered, named_sql(noun)[name]).replace("%%", "%")
     with psycopg.connect(shared_database, autocommit=True) as conn:
+        if "\nCOPY " in f"\n{text}":  # has no plan; that it is read well is seen when it runs
+            return
         conn.execute(f"PREPARE planned AS {text}")
         nulls = ", ".join(["NULL"] * len(names))
         conn.execute("SET plan_cache_mode = force_generic_plan")
@@ -100,7 +102,7 @@ def test_the_applications_role_owns_nothing_and_reads_no_secret(shared_database:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "marketplace").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_sql_is_written_in_python(path: Path):
-    if path.name in ("embedded.py", "migrations.py", "roles.py", "job_queue.py") or path.parent.name == "commands":
+    if path.name in ("embedded.py", "migrations.py", "roles.py", "job_queue.py", "databases.py") or path.parent.name == "commands":
         return  # what makes roles and databases, before there is a schema
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

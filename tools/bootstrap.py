@@ -41,6 +41,9 @@ def main() -> int:
     except FailedError as error:
         print(str(error), file=sys.stderr)
         return 1
+    except OSError as error:  # .venv was made by another user, the disk is full
+        print(f".venv cannot be made or changed: {error}", file=sys.stderr)
+        return 1
     finally:
         os.close(lock)
     return 0
@@ -73,7 +76,7 @@ def make_venv() -> None:
             "Python 3.10 to 3.13 is needed; this is {}.{}. Install python3.13 and run the same again.".format(
                 *sys.version_info[:2])
         )
-    print("Making .venv with {} ...".format(python), flush=True)
+    print(f"Making .venv with {python} ...", flush=True)
     usual = [python, "-m", "venv", "--clear", str(VENV)]
     if succeeds(usual):
         return
@@ -82,15 +85,15 @@ def make_venv() -> None:
     if uv and succeeds([uv, "venv", "--quiet", "--clear", "--python", python, str(VENV)]):
         return
     shutil.rmtree(str(VENV), ignore_errors=True)
-    package = "python{}-venv".format(version_of(python))
+    package = f"python{version_of(python)}-venv"
     if os.getuid() == 0 and shutil.which("apt-get"):
-        print("Python's venv module is incomplete; installing {} with apt-get ...".format(package), flush=True)
+        print(f"Python's venv module is incomplete; installing {package} with apt-get ...", flush=True)
         succeeds(["apt-get", "update", "-qq"])
         if succeeds(["apt-get", "install", "-y", "-qq", package]) and succeeds(usual):
             return
     raise FailedError(
-        "Python's venv module is incomplete here. Run `sudo apt-get install {}` (Debian, Ubuntu),"
-        " or install python3-pip or uv, and then the same again.".format(package)
+        f"Python's venv module is incomplete here. Run `sudo apt-get install {package}` (Debian, Ubuntu),"
+        " or install python3-pip or uv, and then the same again."
     )
 
 
@@ -125,10 +128,11 @@ def succeeds(command: "list[str]") -> bool:
 def install(name: str) -> None:
     """Install one file of requirements, by hash, showing that something happens, and note it."""
     started = time.time()
-    print("Installing {} ".format(name), end="", flush=True)
+    print(f"Installing {name} ", end="", flush=True)
     log = VENV / "install.log"
     with log.open("wb") as out:
-        process = subprocess.Popen([*installer(), "--require-hashes", "-r", name], cwd=str(ROOT), stdout=out, stderr=out)
+        command = [*installer(), "--require-hashes", "-r", name]
+        process = subprocess.Popen(command, cwd=str(ROOT), stdout=out, stderr=out)
         while process.poll() is None:
             if time.time() - started > 1:
                 print(".", end="", flush=True)
@@ -136,7 +140,7 @@ def install(name: str) -> None:
                 process.wait(1)
             except subprocess.TimeoutExpired:
                 continue
-    print(" {:.0f} s".format(time.time() - started), flush=True)
+    print(f" {time.time() - started:.0f} s", flush=True)
     if process.returncode:
         refuse(name, log.read_text(encoding="utf-8", errors="replace"))
         return  # there is another PostgreSQL; ask for the wheel again next time
@@ -164,11 +168,11 @@ def refuse(name: str, log: str) -> None:
     """Say why the installation failed; only of the embedded PostgreSQL may there be another."""
     reason = next((line for line in log.splitlines()[::-1] if "ERROR" in line or "error" in line), log.strip()[-300:])
     if name != EMBEDDED:
-        raise FailedError("{} cannot be installed: {}".format(name, reason))
+        raise FailedError(f"{name} cannot be installed: {reason}")
     if not list(Path("/usr/lib/postgresql").glob("*/bin/postgres")):
         raise FailedError(
-            "There is no embedded PostgreSQL for this system ({});"
-            " set DATABASE_URL to a PostgreSQL 15 or newer.".format(reason)
+            f"There is no embedded PostgreSQL for this system ({reason});"
+            " set DATABASE_URL to a PostgreSQL 15 or newer."
         )
     print("No embedded PostgreSQL for this system; the installed one is taken.", flush=True)
 

@@ -1,13 +1,13 @@
 """Cells to texts, links, and paths of categories. Each function raises Wrong for what it cannot take."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 from marketplace.catalog_csv.encoding import NUL, UNDECODABLE
 from marketplace.catalog_csv.model import CATEGORY_DEPTH, CATEGORY_LENGTH, IMAGES, LINK_LENGTH, Wrong
+from marketplace.nfc import TooManyMarks, nfc
 
 _BREAKS = re.compile(r"[\t\r\n]+")
 _LONE_CR = re.compile(r"\r(?!\n)")
@@ -101,15 +101,7 @@ def _clean(text: str, limit: int) -> str:
         raise Wrong("invalid_encoding", "has bytes that are no text; save the file as CSV UTF-8")
     if len(text) > 4 * limit:
         raise Wrong("too_long", f"must be at most {limit:,} characters long, and has {len(text):,}")
-    if unicodedata.is_normalized("NFC", text):
-        return text
-    if _marks().search(text):
-        raise Wrong("too_many_marks", "has more than 200 accents on one letter")
-    return unicodedata.normalize("NFC", text)
-
-
-@lru_cache(maxsize=1)
-def _marks() -> re.Pattern[str]:
-    """A run of combining marks that is too long: NFC sorts them, in the square of its length."""
-    marks = [chr(code) for code in range(0x300, 0x20000) if unicodedata.combining(chr(code))]
-    return re.compile(f"[{''.join(marks)}]{{201}}")
+    try:
+        return nfc(text)
+    except TooManyMarks as error:
+        raise Wrong("too_many_marks", str(error)) from None

@@ -41,10 +41,9 @@ def skip_known(conn: Conn, batch: Batch) -> int:
     return conn.execute(SQL["skip_known"], batch._asdict()).rowcount
 
 
-def missing_levels(conn: Conn, batch: Batch) -> range:
-    """The levels of the tree, from 1, at which the batch names categories that are not there."""
-    row = one(conn, SQL["missing_categories"], batch._asdict())
-    return range(row["first_level"], row["last_level"] + 1) if row["first_level"] else range(0)
+def missing_levels(conn: Conn, batch: Batch) -> int:
+    """How deep the deepest of the batch's category paths is that does not exist; 0 when all do."""
+    return int(one(conn, SQL["missing_levels"], batch._asdict())["levels"] or 0)
 
 
 def add_categories(conn: Conn, batch: Batch, level: int) -> None:
@@ -69,7 +68,11 @@ def add_brands(conn: Conn, batch: Batch) -> None:
 
 def add_products(conn: Conn, batch: Batch) -> list[int]:
     """Make products of the rows, with stock and pictures; the new ids. Would-be twins are left out."""
-    return [row["id"] for row in conn.execute(SQL["add_products"], batch._asdict())]
+    product_ids = [row["id"] for row in conn.execute(SQL["add_products"], batch._asdict())]
+    values = {**batch._asdict(), "product_ids": product_ids}
+    conn.execute(SQL["add_stock"], values, prepare=False)  # planned with the ids at hand, which are then hashed
+    conn.execute(SQL["add_images"], values, prepare=False)
+    return product_ids
 
 
 def end_batch(conn: Conn, batch: Batch, *, created: int, skipped: int, refused: int) -> None:

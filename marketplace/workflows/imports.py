@@ -255,10 +255,11 @@ def _settle_categories(conn: Conn, batch: Batch, *, new: bool) -> int:
     if not new:
         import_rows.lock_categories(conn, batch)
         return import_rows.refuse_unknown(conn, batch)
-    if import_rows.missing_levels(conn, batch):
+    levels = import_rows.missing_levels(conn, batch)
+    if levels:
         categories.lock_tree(conn)
-        for level in import_rows.missing_levels(conn, batch):
-            import_rows.add_categories(conn, batch, level)
+    for level in range(1, levels + 1):
+        import_rows.add_categories(conn, batch, level)
     import_rows.lock_categories(conn, batch)
     if import_rows.missing_levels(conn, batch):
         raise TreeChanged

@@ -85,6 +85,7 @@ COMMENT ON COLUMN import_errors.cells IS 'The row itself, a list of texts; only 
 CREATE TABLE import_rows (
     import_id bigint NOT NULL,
     line bigint NOT NULL,
+    product_id bigint NOT NULL DEFAULT nextval('products_id_seq'),
     name text NOT NULL,
     description text,
     price numeric(15, 2) NOT NULL,
@@ -100,6 +101,8 @@ CREATE TABLE import_rows (
 COMMENT ON TABLE import_rows IS 'Good rows that wait to be taken into the catalogue; only the worker reaches them.';
 COMMENT ON COLUMN import_rows.import_id IS 'The import.';
 COMMENT ON COLUMN import_rows.line IS 'First line of the row in the file.';
+COMMENT ON COLUMN import_rows.product_id IS
+'The id it will have as a product, so that stock and pictures find the product of their row.';
 COMMENT ON COLUMN import_rows.name IS 'As in products.';
 COMMENT ON COLUMN import_rows.description IS 'As in products.';
 COMMENT ON COLUMN import_rows.price IS 'As in products.';
@@ -125,8 +128,28 @@ CREATE POLICY imports_worker ON imports TO marketplace_worker USING (true) WITH 
 CREATE POLICY import_errors_worker ON import_errors TO marketplace_worker USING (true) WITH CHECK (true);
 GRANT SELECT, UPDATE ON imports TO marketplace_worker;
 GRANT SELECT, INSERT, DELETE ON import_errors, import_rows TO marketplace_worker;
--- Ids are taken ahead of the rows, so that a batch knows which staged row became which product.
 GRANT USAGE ON SEQUENCE products_id_seq TO marketplace_worker;
+
+CREATE FUNCTION find_category(names text[]) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
+DECLARE
+    step text;
+    reached bigint;
+BEGIN
+    FOREACH step IN ARRAY names LOOP
+        IF reached IS NULL THEN
+            SELECT c.id INTO reached FROM categories AS c WHERE c.parent_id IS NULL AND lower(c.name) = lower(step);
+        ELSE
+            SELECT c.id INTO reached FROM categories AS c WHERE c.parent_id = reached AND lower(c.name) = lower(step);
+        END IF;
+        IF reached IS NULL THEN
+            RETURN NULL;
+        END IF;
+    END LOOP;
+    RETURN reached;
+END
+$$;
+COMMENT ON FUNCTION find_category IS 'The category at the end of a path of names, whatever their case; NULL if there is none.';
 
 -- A session of its own for an import, so that suspending its user or a change of role stops the import too.
 -- Nobody ever sees its secret.
