@@ -32,7 +32,11 @@ logconfig_dict = {
     "formatters": {"json": {"()": "marketplace.logs.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
-    "loggers": {"gunicorn.error": {"level": LEVEL, "handlers": ["stderr"], "propagate": False}},
+    "loggers": {
+        "gunicorn.error": {"level": LEVEL, "handlers": ["stderr"], "propagate": False},
+        # Its line would have the path and query string, and with them what must not be logged.
+        "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+    },
 }
 
 

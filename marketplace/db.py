@@ -90,7 +90,7 @@ class Database:
     """A pool of connections that act as `marketplace_app` (or `role`) and nothing more.
 
     Open it in the process that uses it, never before a fork. `patient` is for the worker: its statements may
-    take minutes, and it waits longer for locks and for the server.
+    take minutes, and they wait longer for locks.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Database:
             url or config.database_url,
             min_size=1,
             max_size=config.pool_size,
-            timeout=30.0 if patient else 2.0,
+            timeout=2.0,
             reconnect_timeout=0.5,  # give up soon: the next request makes a fresh attempt at once
             max_lifetime=600.0,
             kwargs={

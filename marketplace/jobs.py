@@ -66,7 +66,7 @@ def create_app(means: Means) -> procrastinate.App:
         min_size=1,
         max_size=4,
         timeout=30.0,
-        reconnect_timeout=5.0,  # then the next one who asks makes a fresh attempt at once
+        reconnect_timeout=2.0,  # then the next one who asks makes a fresh attempt at once
     )
     app = procrastinate.App(connector=connector)
     _add_work(app, means)

@@ -50,9 +50,8 @@ def install(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in ("gunicorn.error", "gunicorn.access"):
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
+    # gunicorn's own line for a request has the path and query string, which may hold a secret; ours stands for it.
+    logging.getLogger("gunicorn.access").disabled = True
     for noisy in ("psycopg.pool", "PIL", "procrastinate"):
         logging.getLogger(noisy).setLevel("WARNING")
 

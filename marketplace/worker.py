@@ -26,6 +26,7 @@ HEARTBEAT = 5.0
 #: A worker that has not been heard of for so many seconds is dead, and its jobs are anybody's.
 DEAD = 30.0
 RESCUE = 10.0
+KNOCK = 5.0
 PAUSE = 2.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 log = logging.getLogger("marketplace.worker")
@@ -101,16 +102,24 @@ class Worker:
 
 
 async def _rescue(app: procrastinate.App, stop: asyncio.Event) -> None:
-    """Give back the jobs of workers that died, again and again."""
+    """Give back the jobs of workers that died, again and again.
+
+    While the database is away this is also what has the pool knock at it every few seconds.
+    """
     while not stop.is_set():
+        pause = RESCUE
         try:
-            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD):
-                extra = {"job": f"{job.task_name}[{job.id}]"}
-                log.warning("a worker died, its job is taken up", extra=extra)
-                await app.job_manager.retry_job(job, retry_at=datetime.now(timezone.utc))
-        except (ConnectorException, *PASSING) as error:  # away, or another one was quicker
+            await asyncio.wait_for(_give_back(app), KNOCK)
+        except (ConnectorException, asyncio.TimeoutError, *PASSING) as error:  # away, or another was quicker
             log.warning("jobs of dead workers cannot be looked for", extra={"error": _first_line(error)})
-        await _wait(stop, RESCUE)
+            pause = PAUSE
+        await _wait(stop, pause)
+
+
+async def _give_back(app: procrastinate.App) -> None:
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD):
+        log.warning("a worker died, its job is taken up", extra={"job": f"{job.task_name}[{job.id}]"})
+        await app.job_manager.retry_job(job, retry_at=datetime.now(timezone.utc))
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

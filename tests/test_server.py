@@ -1,0 +1,121 @@
+"""A real gunicorn in front: what it writes to the log, and what it does with bodies it refuses."""
+
+import http.client
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import PASSWORD, created
+
+from marketplace.config import ROOT
+
+KEY = "k" * 16 + secrets.token_hex(16)
+
+
+class Server:
+    """gunicorn on a port of its own, and its log."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = folder / "log"
+        env = {**os.environ, "DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "SECRET_KEY": KEY, "BCRYPT_COST": "4",
+               "UPLOADS_DIR": str(folder / "uploads"), "PORT": str(self.port), "WEB_CONCURRENCY": "2"}
+        env.pop("MIGRATE_DATABASE_URL", None)
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"],
+                cwd=ROOT, env=env, stdout=log, stderr=log,
+            )
+        self._wait()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                if self.call("GET", "/readyz")[0] == 200:
+                    return
+            except OSError:
+                time.sleep(0.1)
+        raise AssertionError(self.log.read_text())
+
+    def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict]:
+        conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        conn.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = conn.getresponse()
+        text = answer.read()
+        conn.close()
+        return answer.status, json.loads(text) if text[:1] == b"{" else {}
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def server(owner_url: str, template: str, tmp_path: Path) -> Iterator[Server]:
+    with created(owner_url, f"{template}_{secrets.token_hex(4)}", template) as url:
+        server = Server(url, tmp_path)
+        yield server
+        server.process.kill()
+        server.process.wait()
+
+
+def test_the_log_is_json_lines_without_a_secret(server: Server):
+    planted = "planted-Secret-5162"
+    body = json.dumps({"name": "Sari", "email": "sari@example.com", "password": PASSWORD + planted}).encode()
+    status, tokens = server.call("POST", "/api/auth/register", body, Content_Type="application/json")
+    assert status == 201
+    bearer = f"Bearer {tokens['access_token']}"
+    server.call("GET", f"/api/users/profile?token={planted}", Authorization=bearer, Cookie=planted, Referer=planted)
+    server.call("GET", f"/api/{planted}/x", User_Agent=planted)
+    server.call("POST", f"/api/auth/login?password={planted}", planted.encode(), Content_Type="application/json")
+    server.call("GET", f"/api/products?search={planted}", Authorization=f"Bearer {planted}")
+    assert server.stop() == 0
+    lines = server.log.read_text().splitlines()
+
+    assert len([line for line in lines if json.loads(line)["message"] == "request"]) >= 5
+    for line in lines:
+        for secret in (planted, PASSWORD, tokens["access_token"], tokens["refresh_token"], KEY):
+            assert secret not in line
+
+
+def test_a_refused_body_does_not_disturb_the_next_request_of_the_connection(server: Server):
+    conn = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    for _ in range(3):
+        conn.request("POST", "/api/products", b"x" * 900_000, {"Content-Type": "application/json"})
+        refused = conn.getresponse()
+        assert (refused.status, json.loads(refused.read())["code"]) == (401, "unauthorized")
+        conn.request("GET", "/api/products")
+        answer = conn.getresponse()
+        assert (answer.status, answer.read()[:12]) == (200, b'{"products":')
+
+
+def test_a_chunked_body_is_read_and_limited(server: Server):
+    conn = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    body = json.dumps({"email": "a@example.com", "password": "x" * 20}).encode()
+    conn.request("POST", "/api/auth/login", iter([body[:10], body[10:]]), {"Content-Type": "application/json"}, encode_chunked=True)
+    assert json.loads(conn.getresponse().read())["code"] == "invalid_credentials"
+    chunks = iter([b" " * 65536] * 8)
+    conn.request("POST", "/api/auth/login", chunks, {"Content-Type": "application/json"}, encode_chunked=True)
+    assert conn.getresponse().status == 413
+
+
+def test_a_reload_loses_no_request(server: Server):
+    statuses = []
+    server.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        statuses.append(server.call("GET", "/api/products")[0])
+
+    assert set(statuses) == {200}
+    assert len(statuses) > 20
