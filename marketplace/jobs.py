@@ -1,7 +1,7 @@
 """The jobs of the worker, as the queue knows them: by name, with arguments that are JSON.
 
-Every one is written so that running it twice does no harm: the jobs of a worker that was killed, or taken for dead,
-are run again by another one.
+Every one is written so that running it twice does no harm: the jobs of a worker that was killed, or taken for
+dead, are run again by another one.
 """
 
 import logging

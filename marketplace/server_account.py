@@ -1,7 +1,7 @@
 """As whom the embedded PostgreSQL runs. PostgreSQL refuses to be run by root, so for root it is another user.
 
 That user is `postgres` where it exists, else `nobody`; or whoever owns the cluster already. No permission of a folder
-that was there before is changed: where the user cannot get into the data folder (below /root, say), the cluster
+that was there before is changed: where the user cannot get into the data folder (a closed home), the cluster
 is made in /var/lib/marketplace, and `pg.location` in the data folder says where; where it cannot run the
 programs, they are copied there (42 MB).
 """

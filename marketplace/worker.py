@@ -97,7 +97,8 @@ class Worker:
                     stalled_worker_timeout=DEAD,
                 )
             except Exception as error:
-                log.warning("the %s queue stopped, beginning again", queue, extra={"error": _first_line(error)})
+                extra = {"error": _first_line(error)}
+                log.warning("the %s queue stopped, beginning again", queue, extra=extra)
             await _wait(stop, PAUSE)
 
 
@@ -110,8 +111,11 @@ async def _rescue(app: procrastinate.App, stop: asyncio.Event) -> None:
         pause = RESCUE
         try:
             await asyncio.wait_for(_give_back(app), KNOCK)
-        except (ConnectorException, asyncio.TimeoutError, *PASSING) as error:  # away, or another was quicker
-            log.warning("jobs of dead workers cannot be looked for", extra={"error": _first_line(error)})
+        except asyncio.TimeoutError:
+            log.warning("the queue does not answer")
+            pause = PAUSE
+        except (ConnectorException, *PASSING) as error:  # also where another worker was quicker
+            log.warning("a job of a dead worker was not taken up", extra={"error": _first_line(error)})
             pause = PAUSE
         await _wait(stop, pause)
 

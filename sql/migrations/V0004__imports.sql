@@ -131,7 +131,7 @@ GRANT SELECT, INSERT, DELETE ON import_errors, import_rows TO marketplace_worker
 GRANT USAGE ON SEQUENCE products_id_seq TO marketplace_worker;
 
 CREATE FUNCTION find_category(names text[]) RETURNS bigint
-LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql STABLE RETURNS NULL ON NULL INPUT SET search_path = public, pg_temp AS $$
 DECLARE
     step text;
     reached bigint;
