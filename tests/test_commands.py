@@ -77,14 +77,16 @@ class Running:
     def __init__(self, url: str, folder: Path, port: int) -> None:
         self.port = port
         env = environment(url, folder, PORT=str(port), WEB_CONCURRENCY="1", PYTHONUNBUFFERED="1")
-        self.process = subprocess.Popen([sys.executable, "-m", "marketplace", "run"], cwd=ROOT, env=env, text=True,
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+        self.errors = folder / "stderr"
+        with self.errors.open("a") as out:
+            self.process = subprocess.Popen([sys.executable, "-m", "marketplace", "run"], cwd=ROOT, env=env, text=True,
+                                            stdout=subprocess.PIPE, stderr=out, start_new_session=True)
 
     def until_up(self) -> None:
         for line in self.process.stdout:
             if "Marketplace is up" in line:
                 return
-        raise AssertionError("it ended before it was up")
+        raise AssertionError(self.errors.read_text()[-3000:])
 
     def ready(self) -> bool:
         try:

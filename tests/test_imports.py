@@ -1,0 +1,531 @@
+"""Imports: what is sent, what the worker makes of it, and what is left when the worker is killed."""
+
+import csv
+import io
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+from conftest import Api, User
+from psycopg.rows import dict_row
+from test_auth import problem
+
+from marketplace import catalog_csv
+from marketplace.config import ROOT
+from marketplace.db import Database
+from marketplace.queries import imports as queries
+from marketplace.storage import LocalStorage
+from marketplace.workflows import catalogue, imports, upkeep
+
+HEADER = ["Nama Produk", "Harga", "Lokasi", "Rating", "Review", "Link Produk", "Link Gambar", "Nama Toko", "Kategori"]
+CATEGORIES = ["Elektronik > HP", "elektronik > hp", "Elektronik > Laptop", "Fashion > Wanita > Gamis", "Makanan", ""]
+WORDS = ["kopi", "susu", "besar", "murah", "original", "promo", "kaos", "batik"]
+
+
+class Shop:
+    """A seller, the worker's means, and a way to look into the tables."""
+
+    def __init__(self, api: Api, **settings: Any) -> None:
+        self.config = replace(api.config, **settings)
+        self.api = Api(self.config, api.db, api.owner_url)
+        self.seller = self.api.seller()
+        self.db = Database(self.config, url=api.owner_url, role="marketplace_worker", patient=True)
+        self.files = LocalStorage(self.config.private_dir)
+
+    def send(self, text: str | bytes, query: str = "", user: User | None = None) -> int:
+        body = text.encode() if isinstance(text, str) else text
+        answer = self.api.post(
+            "/api/products/import-csv", user or self.seller, body=body, query_string=query,
+            headers={"Content-Type": "text/csv"},
+        )
+        assert answer.status_code == 202, answer.text
+        return int(answer.json["id"])
+
+    def run(self, import_id: int, **options: Any) -> dict[str, Any]:
+        imports.run(self.db, self.files, self.config, import_id, **options)
+        return self.find(import_id)
+
+    def find(self, import_id: int) -> dict[str, Any]:
+        answer = self.api.get(f"/api/products/imports/{import_id}", self.seller)
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    def errors(self, import_id: int) -> list[dict[str, str]]:
+        answer = self.api.get(f"/api/products/imports/{import_id}/errors.csv", self.seller)
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        return list(csv.DictReader(io.StringIO(answer.text)))
+
+    def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        with psycopg.connect(self.api.owner_url, row_factory=dict_row) as conn:
+            return conn.execute(query, values).fetchall()
+
+    def value(self, query: str, *values: Any) -> Any:
+        return next(iter(self.rows(query, *values)[0].values()))
+
+
+@pytest.fixture
+def shop(committed: Api) -> Iterator[Shop]:
+    opened = Shop(committed)
+    yield opened
+    opened.db.close()
+
+
+class Generated(NamedTuple):
+    """A file with the first system's header, and what is in it."""
+
+    text: str
+    rows: int
+    bad_lines: list[int]
+    twins: int
+
+
+def generate(rows: int, *, bad_every: int = 50, twin_every: int = 20) -> Generated:
+    random.seed(20261123)
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(HEADER)
+    bad: list[int] = []
+    links: list[str] = []
+    twins = 0
+    for number in range(rows):
+        link = f"https://toko.example/p/{number}?ref={'x' * random.randint(0, 200)}"
+        price = random.choice(["Rp 5.200", "Rp8.799.000", "12500", "12.500,50"])
+        if number % bad_every == bad_every - 1:
+            price = "gratis"
+            bad.append(number + 2)
+        elif number % twin_every == twin_every - 1:
+            link = random.choice(links)
+            twins += 1
+        else:
+            links.append(link)
+        name = f"Produk {number} " + " ".join(random.choices(WORDS, k=random.randint(1, 60)))
+        picture = f"https://gambar.example/{number}.jpg"
+        brand = f"Merek {random.randint(1, 300)}"
+        writer.writerow([name, price, "Jakarta", "4,9", "120", link, picture, brand, random.choice(CATEGORIES)])
+    return Generated(out.getvalue(), rows, bad, twins)
+
+
+def require_whole(shop: Shop, import_id: int, file: Generated) -> None:
+    """Every row of the file is a product with all its parts, a twin that was skipped, or in the report."""
+    found = shop.find(import_id)
+    products = file.rows - len(file.bad_lines) - file.twins
+    assert (found["state"], found["error_code"], found["progress"]) == ("done", None, 100)
+    counts = [found[f"rows_{name}"] for name in ("read", "valid", "created", "skipped", "bad")]
+    assert counts == [
+        file.rows, file.rows - len(file.bad_lines), products, file.twins, len(file.bad_lines)
+    ]
+    for table in ("inventory", "product_images", "product_documents"):
+        assert shop.value(
+            f"SELECT count(*) FROM products p JOIN {table} t ON t.product_id = p.id WHERE p.store_id = %s",  # noqa: S608
+            shop.seller.store_id,
+        ) == products, table
+    assert shop.value("SELECT count(*) FROM products WHERE store_id = %s", shop.seller.store_id) == products
+    assert shop.value("SELECT count(*) FROM import_rows") == 0
+    assert [int(row["error_line"]) for row in shop.errors(import_id)] == file.bad_lines
+    assert shop.value("SELECT count(*) FROM auth.sessions WHERE kind = 'import' AND ended_at IS NULL") == 0
+    assert list(shop.files.keys("imports/")) == []
+
+
+def test_twenty_thousand_rows_are_all_accounted_for(shop: Shop):
+    file = generate(20_000)
+    import_id = shop.send(file.text, "default_stock=7")
+    shop.run(import_id)
+
+    require_whole(shop, import_id, file)
+    found = shop.find(import_id)
+    assert found["columns"]["header"] == HEADER
+    assert found["columns"]["stock_column"] is False
+    assert found["default_stock"] == 7
+    assert {row["error_code"] for row in shop.errors(import_id)} == {"invalid_price"}
+    listed = shop.api.get("/api/products", query_string=f"store_id={shop.seller.store_id}").json
+    product = listed["products"][0]
+    assert (product["stock"], product["in_stock"], len(product["images"])) == (7, True, 1)
+    assert product["images"][0]["is_main"]
+    assert shop.value("SELECT count(*) FROM brands") == 300
+    assert sorted(row["name"].lower() for row in shop.rows("SELECT name FROM categories")) == sorted(
+        ["elektronik", "hp", "laptop", "fashion", "wanita", "gamis", "makanan"]
+    )
+    assert shop.value(
+        "SELECT count(*) FROM products p JOIN categories c ON c.id = p.category_id JOIN product_categories pc"
+        " ON pc.product_id = p.id AND pc.category_id = ANY(c.path) WHERE p.store_id = %s", shop.seller.store_id,
+    ) == shop.value("SELECT count(*) FROM product_categories")
+
+
+def test_the_same_file_again_adds_nothing(shop: Shop):
+    file = generate(1500)
+    shop.run(shop.send(file.text))
+    again = shop.run(shop.send(file.text))
+
+    valid = file.rows - len(file.bad_lines)
+    assert (again["rows_created"], again["rows_skipped"], again["rows_valid"]) == (0, valid, valid)
+
+
+def test_twins_by_sku_or_link_are_skipped_wherever_they_stand(shop: Shop):
+    shop.api.product(shop.seller, name="Sudah ada", sku="A-1", source_url="https://toko.example/1")
+    text = (
+        "name,price,sku,source_url,image_url\n"
+        "Sama SKU,1000,A-1,,\n"
+        "Sama tautan,1000,,https://toko.example/1,\n"
+        "Baru,1000,B-1,https://toko.example/2,https://gambar.example/1.jpg|https://gambar.example/2.jpg\n"
+        "Sama SKU di berkas,1000,B-1,,\n"
+        "Sama tautan di berkas,1000,,https://toko.example/2,\n"
+        "Tanpa kunci,1000,,,\n"
+        "Tanpa kunci,1000,,,\n"
+    )
+    found = shop.run(shop.send(text))
+
+    assert (found["rows_read"], found["rows_created"], found["rows_skipped"]) == (7, 3, 4)
+    names = shop.rows("SELECT name FROM products ORDER BY id")
+    assert [row["name"] for row in names] == ["Sudah ada", "Baru", "Tanpa kunci", "Tanpa kunci"]
+    pictures = shop.rows(
+        "SELECT i.url, i.is_main FROM product_images i JOIN products p ON p.id = i.product_id"
+        " WHERE p.name = 'Baru' ORDER BY i.position"
+    )
+    assert [tuple(row.values()) for row in pictures] == [
+        ("https://gambar.example/1.jpg", True), ("https://gambar.example/2.jpg", False)
+    ]
+
+
+def test_the_report_can_be_corrected_and_sent_again(shop: Shop):
+    text = 'name,price,stock,description\n"=1+1",gratis,-1,"satu\ndua"\nBaik,1000,1,\n\'=x,x,1,\n'
+    first = shop.send(text)
+    assert shop.run(first)["rows_bad"] == 2
+    answer = shop.api.get(f"/api/products/imports/{first}/errors.csv", shop.seller)
+    assert answer.headers["content-disposition"] == f'attachment; filename="import-{first}-errors.csv"'
+    report = shop.errors(first)
+    assert report[0]["error_line"] == "2"
+    assert report[0]["error_code"] == "invalid_price; negative_stock"
+    assert report[0]["name"] == "'=1+1"
+
+    corrected = answer.text.replace("gratis", "1000").replace(",x,", ",1000,").replace("'-1", "1")
+    second = shop.run(shop.send(corrected))
+    assert (second["rows_bad"], second["rows_created"]) == (0, 2)
+    assert {row["name"] for row in shop.rows("SELECT name FROM products")} == {"Baik", "=1+1", "=x"}
+
+
+def test_categories_are_not_made_where_the_installation_says_no(committed: Api):
+    shop = Shop(committed, import_new_categories=False)
+    admin = shop.api.admin()
+    top = shop.api.post("/api/categories", admin, json={"name": "Dapur"}).json
+    shop.api.post("/api/categories", admin, json={"name": "Panci", "parent_id": top["id"]})
+    import_id = shop.send("name,price,category,note\nA,1,dapur > PANCI,x\nB,2,Dapur > Wajan,y\nC,3,,z\nD,4,Dapur,\n")
+    found = shop.run(import_id)
+
+    assert (found["rows_created"], found["rows_bad"]) == (3, 1)
+    report = shop.errors(import_id)
+    assert [(row["error_code"], row["error_column"], row["note"]) for row in report] == [
+        ("unknown_category", "category", "y")
+    ]
+    assert shop.value("SELECT count(*) FROM categories") == 2
+    shop.db.close()
+
+
+def test_a_category_removed_meanwhile_refuses_its_rows_where_none_may_be_made(committed: Api):
+    shop = Shop(committed, import_new_categories=False)
+    admin = shop.api.admin()
+    category = shop.api.post("/api/categories", admin, json={"name": "Dapur"}).json
+    import_id = shop.send("name,price,Kategori\nA,1,Dapur\nB,2,\n")
+    stops = iter([False, False, True])
+    with pytest.raises(catalogue.Interrupted):
+        shop.run(import_id, stopping=lambda: next(stops))
+    assert shop.find(import_id)["state"] == "applying"
+    assert shop.api.delete(f"/api/categories/{category['id']}", admin).status_code == 204
+    found = shop.run(import_id)
+
+    assert (found["rows_valid"], found["rows_created"], found["rows_bad"]) == (1, 1, 1)
+    assert [(row["error_line"], row["error_column"]) for row in shop.errors(import_id)] == [("2", "Kategori")]
+    shop.db.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(b"PK\x03\x04" + bytes(100), "not_csv"), (b"name,price\n", "empty_file"), (b"a,b\n1,2\n", "no_known_columns")],
+)
+def test_a_file_that_is_none_fails_in_words(shop: Shop, body: bytes, code: str):
+    found = shop.run(shop.send(body))
+
+    assert (found["state"], found["error_code"]) == ("failed", code)
+    assert found["error_message"]
+    assert list(shop.files.keys("imports/")) == []
+
+
+def test_a_file_that_turns_out_broken_late_leaves_no_product(shop: Shop):
+    text = "name,price\n" + "".join(f"Produk {number},1000\n" for number in range(6000)) + 'Rusak,"1000\nX,2\n\n"a'
+    found = shop.run(shop.send(text))
+
+    assert found["rows_created"] == shop.value("SELECT count(*) FROM products")
+    assert found["state"] in ("done", "failed")
+    assert shop.value("SELECT count(*) FROM import_rows") == 0
+
+
+def test_suspending_the_seller_stops_the_import(shop: Shop):
+    import_id = shop.send(generate(2500).text)
+    stops = iter([False, False, False, True])
+    with pytest.raises(catalogue.Interrupted):
+        shop.run(import_id, stopping=lambda: next(stops))
+    with psycopg.connect(shop.api.owner_url) as conn:
+        conn.execute("UPDATE users SET suspended_at = now() WHERE id = %s", [shop.seller.id])
+    imports.run(shop.db, shop.files, shop.config, import_id)
+    with psycopg.connect(shop.api.owner_url) as conn:
+        conn.execute("UPDATE users SET suspended_at = NULL WHERE id = %s", [shop.seller.id])
+
+    found = shop.find(import_id)
+    assert (found["state"], found["error_code"]) == ("failed", "session_ended")
+    assert found["rows_created"] == shop.value("SELECT count(*) FROM products") > 0
+
+
+def test_an_import_taken_up_by_another_worker_is_let_go(shop: Shop):
+    file = generate(3000)
+    import_id = shop.send(file.text)
+    calls = 0
+
+    def displace() -> bool:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            with shop.db.working() as conn:
+                queries.start(conn, import_id)
+        return False
+
+    shop.run(import_id, stopping=displace)
+    assert shop.find(import_id)["state"] == "applying"
+    shop.run(import_id)
+    require_whole(shop, import_id, file)
+
+
+def test_running_a_finished_import_again_does_nothing(shop: Shop):
+    import_id = shop.send("name,price\nA,1\n")
+    first = shop.run(import_id)
+
+    assert shop.run(import_id) == first
+
+
+def test_an_admin_names_the_store_and_sees_all_imports(shop: Shop):
+    admin = shop.api.admin()
+    problem(shop.api.post("/api/products/import-csv", admin, body=b"name,price\nA,1\n",
+                          headers={"Content-Type": "text/csv"}), 409, "store_required")
+    import_id = shop.send("name,price,brand,category\nA,1,Baru,Baru\n", f"store_id={shop.seller.store_id}", admin)
+    assert shop.run(import_id)["rows_created"] == 1
+    other = Shop(shop.api)
+    other.send("name,price\nB,1\n")
+
+    assert [row["id"] for row in shop.api.get("/api/products/imports", shop.seller).json["imports"]] == [import_id]
+    assert len(shop.api.get("/api/products/imports", admin).json["imports"]) == 2
+    only = shop.api.get("/api/products/imports", admin, query_string=f"store_id={shop.seller.store_id}")
+    assert [row["id"] for row in only.json["imports"]] == [import_id]
+    problem(shop.api.get(f"/api/products/imports/{import_id}", other.seller), 404, "not_found")
+    problem(shop.api.get(f"/api/products/imports/{import_id}/errors.csv", other.seller), 404, "not_found")
+    problem(
+        shop.api.get("/api/products/imports", other.seller, query_string=f"store_id={shop.seller.store_id}"),
+        404, "not_found",
+    )
+    other.db.close()
+
+
+def stored_files(api: Api) -> list[str]:
+    return [stored.key for stored in LocalStorage(api.config.private_dir).keys("imports/")]
+
+
+def test_an_upload_answers_202_with_where_to_look(api: Api):
+    seller = api.seller()
+    fields = {"default_stock": "3"}
+    answer = api.upload("/api/products/import-csv", seller, [("file", "C:\\toko\\katalog.csv", b"name,price\nA,1\n")], fields)
+
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"/api/products/imports/{answer.json['id']}"
+    assert (answer.json["state"], answer.json["file_name"], answer.json["default_stock"]) == ("queued", "katalog.csv", 3)
+    assert api.get(answer.headers["location"], seller).json == answer.json
+    assert len(stored_files(api)) == 1
+    log = api.get("/api/users/activities", seller, query_string="type=import_csv").json["activities"]
+    assert log[0]["related_id"] == answer.json["id"]
+
+
+def test_imports_are_listed_newest_first_in_both_modes(api: Api):
+    seller = api.seller()
+    made = [
+        api.upload("/api/products/import-csv", seller, [("file", "a.csv", b"name,price\nA,1\n")]).json["id"]
+        for _ in range(3)
+    ]
+    page = api.get("/api/products/imports", seller, query_string="per_page=2").json
+    rest = api.get("/api/products/imports", seller, query_string=f"per_page=2&cursor={page['next_cursor']}").json
+
+    assert next(iter(page)) == "imports"
+    assert page["total_items"] == 3
+    assert [row["id"] for row in page["imports"] + rest["imports"]] == made[::-1]
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "status", "code"),
+    [
+        ("", {"body": b"", "headers": {"Content-Type": "text/csv"}}, 422, "validation_failed"),
+        ("", {"body": b"{}", "headers": {"Content-Type": "application/json"}}, 415, "unsupported_media_type"),
+        ("", {"body": b"a"}, 415, "unsupported_media_type"),
+        ("dry_run=true", {"body": b"a", "headers": {"Content-Type": "text/csv"}}, 422, "validation_failed"),
+        ("default_stock=-1", {"body": b"a", "headers": {"Content-Type": "text/csv"}}, 422, "validation_failed"),
+        ("store_id=9", {"body": b"a", "headers": {"Content-Type": "text/csv"}}, 404, "not_found"),
+        ("", {"body": b"x" * 3000, "headers": {"Content-Type": "text/csv"}}, 413, "payload_too_large"),
+    ],
+)
+def test_what_cannot_be_imported_is_refused_and_not_kept(
+    api: Api, path: str, options: dict[str, Any], status: int, code: str
+):
+    api = Api(replace(api.config, import_max_bytes=2000), api.db, api.owner_url)
+    problem(api.post("/api/products/import-csv", api.seller(), query_string=path, **options), status, code)
+    assert stored_files(api) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "fields", "status", "code"),
+    [
+        ([], {}, 422, "validation_failed"),
+        ([("file", "a.csv", b"")], {}, 422, "validation_failed"),
+        ([("file", "a.csv", b"a")], {"mode": "atomic"}, 422, "validation_failed"),
+        ([("file", "a.csv", b"a"), ("file", "b.csv", b"b")], {}, 413, "payload_too_large"),
+        ([("file", "a.csv", b"x" * 3000)], {}, 413, "payload_too_large"),
+    ],
+)
+def test_a_multipart_body_without_one_good_file_is_refused(
+    api: Api, files: list[tuple[str, str, bytes]], fields: dict[str, str], status: int, code: str
+):
+    api = Api(replace(api.config, import_max_bytes=2000), api.db, api.owner_url)
+    problem(api.upload("/api/products/import-csv", api.seller(), files, fields), status, code)
+    assert stored_files(api) == []
+
+
+def test_a_store_that_is_not_there_keeps_no_file(api: Api):
+    answer = api.upload(
+        "/api/products/import-csv", api.admin(), [("file", "a.csv", b"name,price\nA,1\n")], {"store_id": "999999"}
+    )
+    problem(answer, 422, "validation_failed")
+    assert stored_files(api) == []
+
+
+def test_who_has_no_store_cannot_import(api: Api):
+    seller = api.register("seller")
+    answer = api.upload("/api/products/import-csv", seller, [("file", "a.csv", b"name,price\nA,1\n")])
+    problem(answer, 409, "store_required")
+
+
+def test_every_refusal_of_a_file_fits_the_answer():
+    assert set(catalog_csv.FILE_CODES).isdisjoint({"session_ended", "file_missing", "internal_error", "unavailable"})
+
+
+# The worker as a process -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def worker(shop: Shop, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A real worker, killed at the end if it still runs."""
+    env = {
+        **os.environ, "DATABASE_URL": shop.api.owner_url, "DATA_DIR": str(shop.config.data_dir),
+        "UPLOADS_DIR": str(shop.config.uploads_dir),
+    }
+    with (folder / "worker.log").open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", "marketplace", "worker"], cwd=ROOT, env=env, stderr=log)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def wait_for(shop: Shop, import_id: int, condition: Any, seconds: float = 60) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = shop.api.get(f"/api/products/imports/{import_id}", shop.seller)
+        found = answer.json
+        if answer.status_code == 200 and condition(found):
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited for nothing: {found}")
+
+
+def forget_heartbeats(shop: Shop) -> None:
+    """Half a minute goes by, as far as the queue can tell."""
+    with psycopg.connect(shop.api.owner_url) as conn:
+        conn.execute("UPDATE jobs.procrastinate_workers SET last_heartbeat = last_heartbeat - interval '1 minute'")
+
+
+def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(shop: Shop, tmp_path: Path):
+    file = generate(20_000)
+    import_id = shop.send(file.text)
+    for middle in (
+        lambda found: found["state"] == "reading" and found["rows_read"] > 0,
+        lambda found: found["rows_created"] > 2000,
+        lambda found: found["rows_created"] > 9000,
+    ):
+        with worker(shop, tmp_path):
+            wait_for(shop, import_id, middle)
+        forget_heartbeats(shop)
+    with worker(shop, tmp_path) as last:
+        wait_for(shop, import_id, lambda found: found["state"] == "done")
+        last.terminate()
+        assert last.wait(20) == 0
+
+    require_whole(shop, import_id, file)
+    assert shop.value("SELECT attempt FROM imports") == 4
+
+
+def test_a_worker_told_to_stop_leaves_the_import_to_the_next_one(shop: Shop, tmp_path: Path):
+    file = generate(10_000)
+    import_id = shop.send(file.text)
+    with worker(shop, tmp_path) as first:
+        wait_for(shop, import_id, lambda found: found["rows_created"] > 1000)
+        first.terminate()
+        assert first.wait(20) == 0
+    assert shop.find(import_id)["state"] == "applying"
+    with worker(shop, tmp_path):
+        wait_for(shop, import_id, lambda found: found["state"] == "done")
+    require_whole(shop, import_id, file)
+
+
+def test_a_worker_outlives_its_connections(shop: Shop, tmp_path: Path):
+    file = generate(10_000)
+    import_id = shop.send(file.text)
+    with worker(shop, tmp_path) as running:
+        wait_for(shop, import_id, lambda found: found["rows_created"] > 1000)
+        with psycopg.connect(shop.api.owner_url, autocommit=True) as conn:
+            conn.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        wait_for(shop, import_id, lambda found: found["state"] == "done")
+        assert running.poll() is None
+    require_whole(shop, import_id, file)
+
+
+def test_a_renamed_brand_reaches_every_document(shop: Shop, tmp_path: Path):
+    shop.run(shop.send("name,price,brand\n" + "".join(f"Produk {number},1000,Lama\n" for number in range(1200))))
+    brand_id = shop.value("SELECT id FROM brands")
+    assert shop.api.put(f"/api/brands/{brand_id}", shop.api.admin(), json={"name": "Baru"}).status_code == 200
+    with worker(shop, tmp_path):
+        deadline = time.monotonic() + 30
+        left = 1200
+        while left and time.monotonic() < deadline:
+            time.sleep(0.05)
+            left = shop.value("SELECT count(*) FROM product_documents WHERE document NOT LIKE '%%\"Baru\"%%'")
+    assert left == 0
+
+
+def test_upkeep_forgets_what_is_long_dead(shop: Shop):
+    import_id = shop.send("name,price\nA,1\n")
+    waiting = shop.rows("SELECT file_key FROM imports")[0]["file_key"]
+    shop.files.put("imports/left-behind.csv", b"name,price\n")
+    for stored in shop.files.root.rglob("*.csv"):
+        os.utime(stored, (0, 0))
+    with psycopg.connect(shop.api.owner_url) as conn:
+        conn.execute("UPDATE auth.sessions SET ended_at = now() - interval '40 days' WHERE kind = 'device'")
+    upkeep.run(shop.db, shop.files, [shop.files])
+
+    assert [stored.key for stored in shop.files.keys("imports/")] == [waiting]
+    assert shop.value("SELECT count(*) FROM auth.sessions WHERE kind = 'device'") == 0
+    assert shop.value("SELECT state FROM imports WHERE id = %s", import_id) == "queued"

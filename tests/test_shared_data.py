@@ -1,0 +1,167 @@
+"""Real files that nobody here wrote, where they are: catalogues, pictures and hostile strings, through the API."""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from pathlib import Path
+
+import pytest
+from conftest import PASSWORD, SHARED, Api, User
+
+from marketplace.db import Database
+from marketplace.storage import LocalStorage
+from marketplace.workflows import imports
+
+CATALOGS = SHARED / "data" / "catalogs"
+IMAGES = sorted((SHARED / "data" / "images").rglob("*.*"))
+STRINGS = SHARED / "data" / "strings"
+
+#: The columns of other systems, renamed to ours.
+RENAMED = {
+    "spree_products.csv": {"category1": "category", "inventory_count": "stock", "image1_src": "image_url"},
+    "vendure_products.csv": {"stockOnHand": "stock"},
+    "magento_products_gear_bags.csv": {"qty": "stock"},
+    "magento_products_gear_watches.csv": {"qty": "stock"},
+    "magento_products_gear_fitness_equipment.csv": {"qty": "stock"},
+}
+
+
+def run_import(api: Api, user: User, data: bytes, name: str = "a.csv") -> dict:
+    """Send a file and do the worker's part; the import as it ended."""
+    answer = api.upload("/api/products/import-csv", user, [("file", name, data)])
+    assert answer.status_code == 202, answer.text
+    worker = Database(api.config, role="marketplace_worker")
+    try:
+        imports.run(worker, LocalStorage(api.config.private_dir), api.config, answer.json["id"])
+    finally:
+        worker.close()
+    return api.get(answer.headers["location"], user).json
+
+
+def renamed(name: str) -> tuple[bytes, int]:
+    """A catalogue with our column names, and how many rows it has."""
+    with (CATALOGS / name).open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.reader(file))
+    header = [RENAMED[name].get(column.strip(), column.strip()) for column in rows[0]]
+    out = io.StringIO()
+    csv.writer(out).writerows([header, *rows[1:]])
+    return out.getvalue().encode(), len([row for row in rows[1:] if any(cell.strip() for cell in row)])
+
+
+@pytest.mark.skipif(not CATALOGS.is_dir(), reason="../shared is not here")
+@pytest.mark.parametrize("name", RENAMED)
+def test_each_row_of_a_real_catalogue_is_in_the_shop_or_in_the_report(committed: Api, name: str):
+    seller = committed.seller()
+    data, rows = renamed(name)
+    ended = run_import(committed, seller, data, name)
+
+    assert ended["state"] == "done", ended
+    assert ended["rows_read"] == rows
+    assert ended["rows_created"] + ended["rows_skipped"] + ended["rows_bad"] == rows
+    assert ended["rows_created"] >= 3  # rows that are variants without a name of their own are in the report
+    shown = committed.get("/api/stores/mine/products", seller).json["total_items"]
+    assert shown == ended["rows_created"]
+    report = committed.get(f"/api/products/imports/{ended['id']}/errors.csv", seller).text
+    lines = {row[0] for row in list(csv.reader(io.StringIO(report)))[1:]}
+    assert len(lines) == ended["rows_bad"]
+
+
+@pytest.mark.skipif(not IMAGES, reason="../shared is not here")
+def test_every_real_picture_is_shown_or_refused(api: Api):
+    seller = api.seller()
+    for path in IMAGES:
+        product = api.product(seller)["id"]
+        answer = api.upload(f"/api/products/{product}/images", seller, [("images", path.name, path.read_bytes())])
+        assert answer.status_code in (201, 413, 422), (path.name, answer.text)
+        if answer.status_code == 201:
+            for size in answer.json["images"][0]["variants"]:
+                served = api.get(size["url"].removeprefix("http://falconframework.org"))
+                assert (served.status_code, served.headers["content-type"]) == (200, "image/webp")
+        else:
+            assert answer.json["errors"][0]["message"]
+
+
+def strings() -> list[str]:
+    """Every string, as it is."""
+    found: list[str] = json.loads((STRINGS / "blns.json").read_text(encoding="utf-8"))
+    for path in STRINGS.glob("*.txt"):
+        found += path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return sorted(set(found))
+
+
+@pytest.mark.skipif(not STRINGS.is_dir(), reason="../shared is not here")
+def test_hostile_text_is_stored_as_it_came_or_refused(api: Api):
+    seller = api.seller()
+    product = api.product(seller)["id"]
+    stored = 0
+    for text in strings():
+        body = {"name": text, "description": text, "sku": text, "brand": text, "price": text}
+        assert api.patch(f"/api/products/{product}", seller, json=body).status_code in (200, 409, 422)
+        answer = api.patch(f"/api/products/{product}", seller, json={"name": text, "description": text})
+        normal = unicodedata.normalize("NFC", text)
+        if answer.status_code == 200:
+            stored += 1
+            assert (answer.json["name"], answer.json["description"]) == (normal, normal)
+        else:
+            assert answer.status_code == 422, answer.text
+            assert not normal.strip() or len(normal) > 500 or re.search(r"[\x00-\x1f\x7f-\x9f]", normal)
+    assert stored > 400
+
+
+@pytest.mark.skipif(not STRINGS.is_dir(), reason="../shared is not here")
+def test_hostile_text_in_accounts_and_stores_is_no_failure(api: Api):
+    user = api.seller()
+    for text in strings():
+        answers = [
+            api.put("/api/users/profile", user, json={"name": text, "phone": text, "address": text}),
+            api.put("/api/stores/mine", user, json={"name": text, "description": text}),
+            api.post("/api/auth/login", json={"email": text, "password": text, "device_name": text}),
+            api.post("/api/auth/refresh", json={"refresh_token": text}),
+        ]
+        if len(text) > 60:
+            body = {"name": text, "email": text, "password": PASSWORD, "role": text, "phone": text}
+            answers.append(api.post("/api/auth/register", json=body))
+        assert {answer.status_code for answer in answers} <= {200, 401, 409, 422}, text
+
+
+@pytest.mark.skipif(not STRINGS.is_dir(), reason="../shared is not here")
+def test_hostile_text_in_parameters_and_headers_is_no_failure(api: Api):
+    user = api.seller()
+    names = ("category_id", "brand_id", "store_id", "min_price", "max_price", "in_stock", "ids", "sort_by", "sort_order", "page", "per_page", "cursor")
+    for text in strings():
+        answers = [api.get("/api/products", params={"search": text})]
+        answers += [api.get("/api/products", params=dict.fromkeys(names, text))]
+        answers += [api.get("/api/users/activities", user, params={"type": text, "from": text, "to": text})]
+        answers += [api.get("/api/brands", params={"search": text})]
+        header = text.encode("utf-8", "replace").decode("latin-1").replace("\n", " ").replace("\r", " ").replace("\0", " ")
+        answers += [api.get("/api/users/profile", headers={"Authorization": f"Bearer {header}"})]
+        answers += [api.get("/api/products", headers={"X-Request-ID": header, "User-Agent": header, "Accept": header, "X-Forwarded-For": header})]
+        assert all(answer.status_code < 500 for answer in answers), text
+        assert api.get("/api/users/profile", user, headers={"User-Agent": header}).status_code == 200
+
+
+def test_twenty_thousand_rows_of_the_first_system_are_all_accounted_for(committed: Api):
+    seller = committed.seller()
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["Nama Produk", "Harga", "Link Produk", "Link Gambar", "Nama Toko", "Kategori", "Lokasi", "Rating", "Review"])
+    for number in range(20_000):
+        price = ("Rp 5.200", "Rp8.799.000", "12500", "12.500,50", "gratis")[number % 5 if number % 100 == 4 else number % 4]
+        link = f"https://example.com/{'produk-' * 30}{number % 19_000}"
+        title = f"{'Kemeja batik lengan panjang ' * (11 if number % 50 == 0 else 2)}{number}"
+        writer.writerow([title, price, link, f"https://example.com/{number}.jpg", f"Merek {number % 300}",
+                         f"Fesyen > Jenis {number % 20}", "Jakarta", "4.9", "Bagus"])
+    ended = run_import(committed, seller, out.getvalue().encode())
+
+    assert (ended["state"], ended["rows_read"], ended["rows_bad"]) == ("done", 20_000, 200)
+    assert ended["rows_created"] + ended["rows_skipped"] == 19_800
+    assert 900 < ended["rows_skipped"] <= 1000
+    listed = committed.get("/api/products", params={"store_id": seller.store_id, "search": "kemeja"}).json
+    assert listed["products"][0]["images"][0]["image_url"].startswith("https://example.com/")
+    tree = committed.get("/api/categories").json["categories"]
+    assert len(tree[0]["children"]) == 20
+
+    again = run_import(committed, seller, out.getvalue().encode())
+    assert (again["rows_created"], again["rows_skipped"]) == (0, 19_800)
