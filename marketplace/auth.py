@@ -102,8 +102,14 @@ class Tokens:
     def access(self, user_id: int, secret: str) -> str:
         """An access token of a session; its life is `ACCESS_TOKEN_MINUTES`."""
         now = int(time.time())
-        claims = {"iss": "marketplace", "typ": "access", "sub": str(user_id), "sid": secret,
-                  "iat": now, "exp": now + self._seconds}
+        claims = {
+            "iss": "marketplace",
+            "typ": "access",
+            "sub": str(user_id),
+            "sid": secret,
+            "iat": now,
+            "exp": now + self._seconds,
+        }
         return jwt.encode(claims, self._keys[self._kid], ALGORITHM, headers={"kid": self._kid})
 
     def read(self, token: str) -> Caller:
@@ -118,9 +124,17 @@ class Tokens:
             if key is None:
                 raise jwt.InvalidTokenError
             claims = jwt.decode(
-                token, key, algorithms=[ALGORITHM], issuer="marketplace",
-                options={"require": ["iss", "typ", "sub", "sid", "iat", "exp"], "verify_iat": False,
-                         "verify_exp": False, "verify_nbf": False, "verify_aud": False},
+                token,
+                key,
+                algorithms=[ALGORITHM],
+                issuer="marketplace",
+                options={
+                    "require": ["iss", "typ", "sub", "sid", "iat", "exp"],
+                    "verify_iat": False,
+                    "verify_exp": False,
+                    "verify_nbf": False,
+                    "verify_aud": False,
+                },
             )
             return _caller(claims)
         except (jwt.PyJWTError, ValueError, TypeError, UnicodeError, RecursionError):

@@ -144,8 +144,10 @@ def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tu
         text = _kept_secret(data_dir / "secret")
     keys = tuple(key.strip() for key in text.split(",") if key.strip())
     if not keys or any(len(key.encode()) < 32 for key in keys):
-        raise ConfigError("SECRET_KEY must be at least 32 bytes long; python3 -c 'import secrets;"
-                          "print(secrets.token_urlsafe(48))' makes one.")
+        raise ConfigError(
+            "SECRET_KEY must be at least 32 bytes long; python3 -c 'import secrets;"
+            "print(secrets.token_urlsafe(48))' makes one."
+        )
     return keys
 
 

@@ -70,7 +70,11 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "categories_parent_check": ("validation_failed", "/parent_id", "a category cannot be its own parent"),
     "brands_name_key": ("brand_exists", "/name", "there is a brand of this name"),
     "products_sku_key": ("sku_taken", "/sku", "another product of the store has this SKU"),
-    "products_source_url_key": ("source_url_taken", "/source_url", "another product of the store has this link"),
+    "products_source_url_key": (
+        "source_url_taken",
+        "/source_url",
+        "another product of the store has this link",
+    ),
     "products_category_id_fkey": ("validation_failed", "/category_id", "there is no such category"),
     "products_brand_id_fkey": ("validation_failed", "/brand_id", "there is no such brand"),
     "products_store_id_fkey": ("validation_failed", "/store_id", "there is no such store"),
@@ -79,10 +83,22 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
 }
 
 _BY_STATUS = {
-    400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
-    406: "not_acceptable", 409: "conflict", 413: "payload_too_large", 414: "uri_too_long",
-    415: "unsupported_media_type", 422: "validation_failed", 429: "too_many_requests",
-    431: "headers_too_large", 500: "internal_error", 501: "not_implemented", 503: "unavailable",
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    409: "conflict",
+    413: "payload_too_large",
+    414: "uri_too_long",
+    415: "unsupported_media_type",
+    422: "validation_failed",
+    429: "too_many_requests",
+    431: "headers_too_large",
+    500: "internal_error",
+    501: "not_implemented",
+    503: "unavailable",
 }
 
 

@@ -32,8 +32,14 @@ _COERCED: dict[str, dict[str, Any]] = {
     "ids": {"type": "string", "pattern": "^[0-9]+(,[0-9]+){0,99}$"},
 }
 _TYPES = {"dict": "object", "list": "array"}
-_LIMITS = {"min": "minimum", "max": "maximum", "minlength": "minLength", "maxlength": "maxLength", "allowed": "enum",
-           "default": "default"}
+_LIMITS = {
+    "min": "minimum",
+    "max": "maximum",
+    "minlength": "minLength",
+    "maxlength": "maxLength",
+    "allowed": "enum",
+    "default": "default",
+}
 
 
 def build(routes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -46,8 +52,11 @@ def build(routes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         paths[_PARAMETER.sub(r"{\1}", path)] = {**({"parameters": ids} if ids else {}), **calls}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Marketplace", "version": __version__,
-                 "description": "A marketplace of many sellers. See docs/api.md for a guide."},
+        "info": {
+            "title": "Marketplace",
+            "version": __version__,
+            "description": "A marketplace of many sellers. See docs/api.md for a guide.",
+        },
         "paths": paths,
         "components": {
             "schemas": {"Problem": _PROBLEM},
@@ -170,8 +179,12 @@ def _query_parameter(name: str, rule: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True,
-            "schema": {"type": "integer", "format": "int64", "minimum": 1}}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "schema": {"type": "integer", "format": "int64", "minimum": 1},
+    }
 
 
 def _operation_id(method: str, path: str) -> str:

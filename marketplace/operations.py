@@ -72,9 +72,7 @@ def operation(
     """
     from marketplace.auth import require_role  # the hook lives with authentication, which reads this module
 
-    declared = Operation(
-        summary, roles, query or {}, body, parts, media, answers, problems, partial
-    )
+    declared = Operation(summary, roles, query or {}, body, parts, media, answers, problems, partial)
 
     def declare(responder: Responder) -> Responder:
         hooked: Any = falcon.before(_check)(responder)

@@ -28,12 +28,24 @@ _SIGNATURE = 12
 
 #: What every list takes.
 QUERY: Schema = {
-    "page": {"coerce": "int64", "min": 1, "excludes": "cursor",
-             "meta": {"description": "Page number, from 1. For the first pages; go on with the cursor."}},
-    "per_page": {"coerce": "int64", "min": 1, "max": PER_PAGE_MAX, "default": PER_PAGE,
-                 "meta": {"description": "Rows a page."}},
-    "cursor": {"coerce": "line", "maxlength": 2000,
-               "meta": {"description": "`next_cursor` of the answer before, with the same filters and sort."}},
+    "page": {
+        "coerce": "int64",
+        "min": 1,
+        "excludes": "cursor",
+        "meta": {"description": "Page number, from 1. For the first pages; go on with the cursor."},
+    },
+    "per_page": {
+        "coerce": "int64",
+        "min": 1,
+        "max": PER_PAGE_MAX,
+        "default": PER_PAGE,
+        "meta": {"description": "Rows a page."},
+    },
+    "cursor": {
+        "coerce": "line",
+        "maxlength": 2000,
+        "meta": {"description": "`next_cursor` of the answer before, with the same filters and sort."},
+    },
 }
 
 

@@ -47,9 +47,12 @@ def client_ip(req: falcon.Request) -> str | None:
 def device(req: falcon.Request) -> str | None:
     """The User-Agent as the log keeps it: printable, at most 300 characters."""
     agent = req.user_agent or ""
-    return "".join(sign for sign in agent if sign.isprintable()).encode("latin-1", "replace").decode(
-        "utf-8", "replace"
-    )[:300] or None
+    return (
+        "".join(sign for sign in agent if sign.isprintable())
+        .encode("latin-1", "replace")
+        .decode("utf-8", "replace")[:300]
+        or None
+    )
 
 
 def client(req: falcon.Request) -> Client:
@@ -90,8 +93,11 @@ def read_json(req: falcon.Request, limit: int) -> Any:
         raise Problem("invalid_json", "The body is empty; a JSON object was expected.")
     try:
         return json.loads(
-            data.decode("utf-8"), parse_float=Decimal, parse_int=_integer,
-            parse_constant=_refuse_constant, object_pairs_hook=_unique,
+            data.decode("utf-8"),
+            parse_float=Decimal,
+            parse_int=_integer,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique,
         )
     except UnicodeDecodeError:
         raise Problem("invalid_json", "The body is not UTF-8.") from None

@@ -72,7 +72,12 @@ def as_json(picture: pictures.Picture) -> dict[str, Any]:
         "height": large.height,
         "placeholder": picture.placeholder,
         "variants": [
-            {"name": size.name, "url": url(picture.digest, size.name), "width": size.width, "height": size.height}
+            {
+                "name": size.name,
+                "url": url(picture.digest, size.name),
+                "width": size.width,
+                "height": size.height,
+            }
             for size in picture.variants
         ],
     }

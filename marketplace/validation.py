@@ -75,7 +75,12 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
     def _normalize_coerce_int64(self, value: Any) -> int:
         if self._config.get("text") and isinstance(value, str) and _DIGITS.match(value):
             value = int(value)
-        if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < 19 and value == value.to_integral_value():
+        if (
+            isinstance(value, Decimal)
+            and value.is_finite()
+            and value.adjusted() < 19
+            and value == value.to_integral_value()
+        ):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise Wrong("wrong_type", "must be a whole number")
@@ -84,12 +89,10 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return value
 
     def _normalize_coerce_money(self, value: Any) -> Decimal:
-        if isinstance(value, str) and _MONEY.match(value):
-            value = Decimal(value)
-        elif isinstance(value, int) and not isinstance(value, bool):
+        if (isinstance(value, str) and _MONEY.match(value)) or (isinstance(value, int) and not isinstance(value, bool)):
             value = Decimal(value)
         if not isinstance(value, Decimal) or not value.is_finite():
-            raise Wrong("wrong_type", "must be an amount such as \"12500.00\"")
+            raise Wrong("wrong_type", 'must be an amount such as "12500.00"')
         if value < 0:
             raise Wrong("too_small", "must not be negative")
         if value.adjusted() >= 13:

@@ -8,6 +8,7 @@ database cloned for it (`committed`).
 import itertools
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,7 +106,11 @@ class Api:
         return self.request("DELETE", path, user, **options)
 
     def upload(
-        self, path: str, user: User | None, files: list[tuple[str, str, bytes]], fields: dict[str, str] | None = None
+        self,
+        path: str,
+        user: User | None,
+        files: list[tuple[str, str, bytes]],
+        fields: dict[str, str] | None = None,
     ) -> falcon.testing.Result:
         """POST multipart: files as (part, file name, bytes)."""
         body, kind = multipart(files, fields or {})
@@ -113,7 +118,9 @@ class Api:
 
     def register(self, role: str = "buyer", name: str = "Sari") -> User:
         email = f"user{next(_numbers)}.{secrets.token_hex(4)}@example.com"
-        answer = self.post("/api/auth/register", json={"name": name, "email": email, "password": PASSWORD, "role": role})
+        answer = self.post(
+            "/api/auth/register", json={"name": name, "email": email, "password": PASSWORD, "role": role}
+        )
         assert answer.status_code == 201, answer.text
         return User(answer.json, email)
 
@@ -163,9 +170,13 @@ def multipart(files: list[tuple[str, str, bytes]], fields: dict[str, str]) -> tu
         body += f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
     for part, filename, data in files:
         body += (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{part}"; filename="{filename}"\r\n'
-            "Content-Type: image/*\r\n\r\n"
-        ).encode() + data + b"\r\n"
+            (
+                f'--{boundary}\r\nContent-Disposition: form-data; name="{part}"; filename="{filename}"\r\n'
+                "Content-Type: image/*\r\n\r\n"
+            ).encode()
+            + data
+            + b"\r\n"
+        )
     return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
@@ -197,7 +208,18 @@ def created(owner_url: str, name: str, template: str | None = None) -> Iterator[
         try:
             yield database(owner_url, name)
         finally:
+            drop(conn, name)
+
+
+def drop(conn: psycopg.Connection[Any], name: str) -> None:
+    """Drop a database with all connections to it. An autovacuum cannot be ended so: wait for it."""
+    for _ in range(100):
+        try:
             conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+            return
+        except psycopg.errors.InsufficientPrivilege:
+            time.sleep(0.1)
+    conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")

@@ -82,7 +82,12 @@ def journey(base: str) -> None:
     store = phone.call("POST", "/api/stores", {"name": f"Toko {tag}"})
     ids = []
     for number in range(5):
-        body = {"name": f"Kopi {tag} {number}", "price": f"{number + 1}500.00", "stock": number, "brand": f"Merek {number}"}
+        body = {
+            "name": f"Kopi {tag} {number}",
+            "price": f"{number + 1}500.00",
+            "stock": number,
+            "brand": f"Merek {number}",
+        }
         ids.append(phone.call("POST", "/api/products", body)["id"])
     rows = "".join(f"Barang {tag} {n},{n}000,https://example.com/{tag}/{n % 40}\n" for n in range(50))
     data, kind = multipart("file", "a.csv", f"name,price,source_url\n{rows}bad row,x,\n".encode())
@@ -91,13 +96,25 @@ def journey(base: str) -> None:
     phone.call("POST", f"/api/products/{ids[0]}/images", data, kind)
     data, kind = multipart("avatar", "a", picture())
     phone.call("POST", "/api/users/upload-avatar", data, kind)
-    for query in ("", f"?search={tag}", f"?store_id={store['id']}&sort_by=price", "?in_stock=true&sort_by=name", "?page=3"):
+    for query in (
+        "",
+        f"?search={tag}",
+        f"?store_id={store['id']}&sort_by=price",
+        "?in_stock=true&sort_by=name",
+        "?page=3",
+    ):
         phone.call("GET", f"/api/products{query}")
     product = phone.call("GET", f"/api/products/{ids[0]}")
     phone.call("PUT", f"/api/products/{ids[0]}", {**product, "price": "1.00"})
     phone.call("PATCH", f"/api/products/{ids[1]}", {"stock": 0})
     phone.call("DELETE", f"/api/products/{ids[2]}")
-    for path in ("/api/categories", "/api/brands", "/api/users/profile", "/api/users/activities", "/api/users/export-activities?format=json"):
+    for path in (
+        "/api/categories",
+        "/api/brands",
+        "/api/users/profile",
+        "/api/users/activities",
+        "/api/users/export-activities?format=json",
+    ):
         phone.call("GET", path)
     signed = phone.call("POST", "/api/auth/refresh", {"refresh_token": signed["refresh_token"]})
     phone.token = signed["access_token"]

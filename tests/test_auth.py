@@ -50,7 +50,15 @@ def test_weak_passwords_are_refused_with_a_reason(api: Api, password: str):
     assert len(problem(answer, 422, "weak_password")["detail"]) > 10
 
 
-@pytest.mark.parametrize("password", ["пароль-из-многих-слов-42", "密碼很長很長很長很長九十", "x" * 20 + "é" * 20 + "9 trees grow here", "🦜" * 3 + "parrots in the rain " * 4])
+@pytest.mark.parametrize(
+    "password",
+    [
+        "пароль-из-многих-слов-42",
+        "密碼很長很長很長很長九十",
+        "x" * 20 + "é" * 20 + "9 trees grow here",
+        "🦜" * 3 + "parrots in the rain " * 4,
+    ],
+)
 def test_passwords_of_any_script_and_length_count_whole(api: Api, password: str):
     email = "long@example.com"
     assert api.post("/api/auth/register", json={"name": "S", "email": email, "password": password}).status_code == 201
@@ -94,8 +102,16 @@ def test_a_reused_refresh_token_ends_its_family(api: Api):
     with api.as_owner(api.db.conn) as conn:
         conn.execute("UPDATE auth.refresh_tokens SET used_at = used_at - interval '1 minute' WHERE used_at IS NOT NULL")
 
-    problem(api.post("/api/auth/refresh", json={"refresh_token": user.refresh_token}), 401, "invalid_refresh_token")
-    problem(api.post("/api/auth/refresh", json={"refresh_token": fresh["refresh_token"]}), 401, "invalid_refresh_token")
+    problem(
+        api.post("/api/auth/refresh", json={"refresh_token": user.refresh_token}),
+        401,
+        "invalid_refresh_token",
+    )
+    problem(
+        api.post("/api/auth/refresh", json={"refresh_token": fresh["refresh_token"]}),
+        401,
+        "invalid_refresh_token",
+    )
     problem(api.get("/api/users/profile", user), 401, "invalid_token")
 
 
@@ -104,12 +120,19 @@ def test_logging_out_ends_the_session_at_once(api: Api):
 
     assert api.post("/api/auth/logout", user).status_code == 204
     problem(api.get("/api/users/profile", user), 401, "invalid_token")
-    problem(api.post("/api/auth/refresh", json={"refresh_token": user.refresh_token}), 401, "invalid_refresh_token")
+    problem(
+        api.post("/api/auth/refresh", json={"refresh_token": user.refresh_token}),
+        401,
+        "invalid_refresh_token",
+    )
 
 
 def test_devices_are_listed_and_ended_one_by_one(api: Api):
     user = api.buyer()
-    other = User(api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD, "device_name": "Tablet"}).json, user.email)
+    other = User(
+        api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD, "device_name": "Tablet"}).json,
+        user.email,
+    )
     listed = api.get("/api/auth/sessions", user).json["sessions"]
     assert [one["current"] for one in listed].count(True) == 1
     tablet = next(one for one in listed if one["device_name"] == "Tablet")
@@ -121,7 +144,9 @@ def test_devices_are_listed_and_ended_one_by_one(api: Api):
 
 def test_all_other_devices_are_ended_together(api: Api):
     user = api.buyer()
-    others = [User(api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD}).json, "") for _ in range(3)]
+    others = [
+        User(api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD}).json, "") for _ in range(3)
+    ]
 
     assert api.delete("/api/auth/sessions", user).status_code == 204
     assert {api.get("/api/users/profile", other).status_code for other in others} == {401}
@@ -145,7 +170,10 @@ def test_a_bad_token_is_refused_on_public_reads_too(api: Api):
 def forged(api: Api, user: User) -> dict[str, str]:
     """Tokens that must not be believed, by what is wrong with them."""
     key = _signing_key(api.config.secret_keys[0])
-    header, claims = jwt.get_unverified_header(user.token), jwt.decode(user.token, options={"verify_signature": False})
+    header, claims = (
+        jwt.get_unverified_header(user.token),
+        jwt.decode(user.token, options={"verify_signature": False}),
+    )
     parts = user.token.split(".")
 
     def signed(changed: dict, head: dict | None = None, secret: bytes = key, algorithm: str = "HS256") -> str:
@@ -154,7 +182,11 @@ def forged(api: Api, user: User) -> dict[str, str]:
     def without(name: str) -> dict:
         return {other: value for other, value in claims.items() if other != name}
 
-    none = base64.urlsafe_b64encode(json.dumps({"alg": "none", "kid": header["kid"], "typ": "JWT"}).encode()).decode().rstrip("=")
+    none = (
+        base64.urlsafe_b64encode(json.dumps({"alg": "none", "kid": header["kid"], "typ": "JWT"}).encode())
+        .decode()
+        .rstrip("=")
+    )
     return {
         "expired": signed({**claims, "exp": claims["iat"] - 1}),
         "exp as text": signed({**claims, "exp": str(claims["exp"])}),
@@ -185,6 +217,8 @@ def test_no_forged_token_is_believed(api: Api):
 
 def test_keys_can_be_rotated_without_signing_anyone_out(api: Api):
     user = api.buyer()
-    rotated = Tokens(type("Config", (), {"secret_keys": ("n" * 40, *api.config.secret_keys), "access_token_seconds": 60}))
+    rotated = Tokens(
+        type("Config", (), {"secret_keys": ("n" * 40, *api.config.secret_keys), "access_token_seconds": 60})
+    )
 
     assert rotated.read(user.token).user_id == user.id

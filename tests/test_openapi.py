@@ -23,7 +23,9 @@ def test_the_document_is_valid_and_has_every_call_with_its_roles(api: Api):
 
 def test_every_operation_has_a_name_of_its_own_and_problems(api: Api):
     document = api.get("/api/openapi.json").json
-    calls = [call for methods in document["paths"].values() for method, call in methods.items() if method != "parameters"]
+    calls = [
+        call for methods in document["paths"].values() for method, call in methods.items() if method != "parameters"
+    ]
 
     names = [call["operationId"] for call in calls]
     assert len(set(names)) == len(names)

@@ -8,12 +8,25 @@ from test_users import picture
 
 def test_a_product_is_answered_as_the_contract_says(api: Api):
     seller = api.seller("Toko Kopi")
-    product = api.product(seller, name="Kopi Gayo", price="12500.5", stock=3, sku="KG-1", brand="Gayo Asli",
-                          source_url="https://example.com/kopi", description="Wangi\nsekali")
+    product = api.product(
+        seller,
+        name="Kopi Gayo",
+        price="12500.5",
+        stock=3,
+        sku="KG-1",
+        brand="Gayo Asli",
+        source_url="https://example.com/kopi",
+        description="Wangi\nsekali",
+    )
 
     assert product["price"] == "12500.50"
     assert product["currency"] == "IDR"
-    assert (product["stock"], product["in_stock"], product["hidden"], product["version"]) == (3, True, False, 1)
+    assert (product["stock"], product["in_stock"], product["hidden"], product["version"]) == (
+        3,
+        True,
+        False,
+        1,
+    )
     assert product["store"] == {"id": seller.store_id, "name": "Toko Kopi"}
     assert product["brand"] == {"id": product["brand_id"], "name": "Gayo Asli"}
     assert (product["category_id"], product["category"], product["images"]) == (None, None, [])
@@ -25,12 +38,35 @@ def test_a_product_is_answered_as_the_contract_says(api: Api):
     assert listed == [{name: value for name, value in product.items() if name != "description"}]
 
 
-@pytest.mark.parametrize(("price", "stored"), [("0", "0.00"), (12500, "12500.00"), (0.1, "0.10"), ("9999999999999.99", "9999999999999.99")])
+@pytest.mark.parametrize(
+    ("price", "stored"),
+    [("0", "0.00"), (12500, "12500.00"), (0.1, "0.10"), ("9999999999999.99", "9999999999999.99")],
+)
 def test_a_price_is_a_text_or_a_number_and_never_a_float(api: Api, price, stored):
     assert api.product(api.seller(), price=price)["price"] == stored
 
 
-@pytest.mark.parametrize("price", ["1.234", 1.234, -1, "-1", "NaN", "Infinity", "1e400", 1e300, "１２", "12 500", "", None, True, [], {}, "10000000000000"])
+@pytest.mark.parametrize(
+    "price",
+    [
+        "1.234",
+        1.234,
+        -1,
+        "-1",
+        "NaN",
+        "Infinity",
+        "1e400",
+        1e300,
+        "１２",
+        "12 500",
+        "",
+        None,
+        True,
+        [],
+        {},
+        "10000000000000",
+    ],
+)
 def test_a_price_that_is_none_is_refused(api: Api, price):
     answer = api.post("/api/products", api.seller(), json={"name": "x", "price": price})
 
@@ -51,7 +87,10 @@ def test_an_admin_names_the_store(api: Api):
 
     problem(api.post("/api/products", admin, json=body), 409, "store_required")
     problem(api.post("/api/products", admin, json={**body, "store_id": 2**62}), 422, "validation_failed")
-    assert api.post("/api/products", admin, json={**body, "store_id": seller.store_id}).json["store"]["id"] == seller.store_id
+    assert (
+        api.post("/api/products", admin, json={**body, "store_id": seller.store_id}).json["store"]["id"]
+        == seller.store_id
+    )
     problem(api.post("/api/products", api.seller(), json={**body, "store_id": seller.store_id}), 404, "not_found")
 
 
@@ -90,7 +129,12 @@ def test_patch_changes_what_is_given(api: Api):
     answer = api.patch(f"/api/products/{product['id']}", seller, json={"stock": 0, "sku": None}).json
 
     assert (answer["name"], answer["sku"], answer["description"], answer["stock"], answer["in_stock"]) == (
-        product["name"], None, "old", 0, False)
+        product["name"],
+        None,
+        "old",
+        0,
+        False,
+    )
     problem(api.patch(f"/api/products/{product['id']}", seller, json={"name": None}), 422, "validation_failed")
 
 
@@ -132,8 +176,12 @@ def test_somebody_elses_product_is_not_there(api: Api):
 
 def test_a_product_comes_with_its_main_picture_in_one_call(api: Api):
     seller = api.seller()
-    answer = api.upload("/api/products", seller, [("main_image", "foto", picture())],
-                        {"name": "Kopi", "price": "12000.0", "stock": "4", "description": "x"})
+    answer = api.upload(
+        "/api/products",
+        seller,
+        [("main_image", "foto", picture())],
+        {"name": "Kopi", "price": "12000.0", "stock": "4", "description": "x"},
+    )
 
     assert answer.status_code == 201, answer.text
     assert (answer.json["price"], answer.json["stock"]) == ("12000.00", 4)
@@ -147,7 +195,11 @@ def test_a_product_comes_with_its_main_picture_in_one_call(api: Api):
 def test_nothing_is_stored_when_one_of_several_pictures_is_refused(api: Api):
     seller = api.seller()
     path = f"/api/products/{api.product(seller)['id']}"
-    answer = api.upload(f"{path}/images", seller, [("images", "good.png", picture(kind="PNG")), ("images", "bad.jpg", b"\xff\xd8 no")])
+    answer = api.upload(
+        f"{path}/images",
+        seller,
+        [("images", "good.png", picture(kind="PNG")), ("images", "bad.jpg", b"\xff\xd8 no")],
+    )
 
     assert "bad.jpg" in problem(answer, 422, "picture_refused")["errors"][0]["message"]
     assert api.get(path).json["images"] == []
@@ -163,7 +215,9 @@ def test_pictures_have_one_main_and_an_order(api: Api):
     assert api.patch(f"{path}/images/{second['id']}", seller, json={"is_main": True, "alt": "Biru"}).status_code == 200
     images = api.get(path).json["images"]
     assert [(image["id"], image["is_main"], image["alt"]) for image in images] == [
-        (second["id"], True, "Biru"), (first["id"], False, None)]
+        (second["id"], True, "Biru"),
+        (first["id"], False, None),
+    ]
 
     assert api.delete(f"{path}/images/{second['id']}", seller).status_code == 204
     assert [image["is_main"] for image in api.get(path).json["images"]] == [True]
@@ -179,7 +233,17 @@ def test_a_product_has_at_most_so_many_pictures(api: Api):
     problem(api.upload(f"{path}/images", seller, files[:1]), 409, "too_many_pictures")
 
 
-@pytest.mark.parametrize("path", ["/api/products/0", "/api/products/１", "/api/products/1_0", "/api/products/9223372036854775808", "/api/products/-1", "/api/products/abc"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/products/0",
+        "/api/products/１",
+        "/api/products/1_0",
+        "/api/products/9223372036854775808",
+        "/api/products/-1",
+        "/api/products/abc",
+    ],
+)
 def test_what_is_no_id_is_not_there(api: Api, path: str):
     problem(api.get(path), 404, "not_found")
 

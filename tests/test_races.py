@@ -49,7 +49,10 @@ def test_a_product_keeps_one_main_picture(committed: Api):
 
     seller = committed.seller()
     path = f"/api/products/{committed.product(seller)['id']}"
-    answers = at_once(4, lambda n: committed.upload(f"{path}/images", seller, [("images", str(n), picture((30 + n, 30)))]).status_code)
+    answers = at_once(
+        4,
+        lambda n: committed.upload(f"{path}/images", seller, [("images", str(n), picture((30 + n, 30)))]).status_code,
+    )
     images = committed.get(path).json["images"]
 
     assert answers == [201] * 4
@@ -60,7 +63,10 @@ def test_a_product_keeps_one_main_picture(committed: Api):
 
 def test_a_refresh_token_used_by_many_at_once_keeps_the_session(committed: Api):
     user = committed.buyer()
-    answers = at_once(6, lambda _: committed.post("/api/auth/refresh", json={"refresh_token": user.refresh_token}).status_code)
+    answers = at_once(
+        6,
+        lambda _: committed.post("/api/auth/refresh", json={"refresh_token": user.refresh_token}).status_code,
+    )
 
     assert answers == [200] * 6
 
@@ -73,7 +79,9 @@ def test_connections_that_the_server_ended_are_replaced_without_an_error(committ
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        while conn.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()").fetchone() != (1,):
+        while conn.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()").fetchone() != (
+            1,
+        ):
             time.sleep(0.01)
 
     assert at_once(8, lambda n: committed.get("/api/stores/mine", seller).status_code) == [200] * 8

@@ -11,7 +11,24 @@ from test_auth import problem
 from marketplace import logs
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[", b"nul", b'{"a":1}}', b'{"a":NaN}', b'{"a":Infinity}', b'{"a":1,"a":2}', b"\xff\xfe{}", b'{"a":"\x00"}', b"[" * 100_000, b'{"a":' * 50_000, b'{"name":1' + b"0" * 5000 + b"}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[",
+        b"nul",
+        b'{"a":1}}',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":1,"a":2}',
+        b"\xff\xfe{}",
+        b'{"a":"\x00"}',
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b'{"name":1' + b"0" * 5000 + b"}",
+    ],
+)
 def test_a_body_that_is_no_json_is_a_400(api: Api, body: bytes):
     answer = api.post("/api/auth/login", body=body, headers={"Content-Type": "application/json"})
 
@@ -20,7 +37,11 @@ def test_a_body_that_is_no_json_is_a_400(api: Api, body: bytes):
 
 @pytest.mark.parametrize("body", ["[]", "1", '"x"', "null", "true"])
 def test_json_that_is_no_object_is_a_422(api: Api, body: str):
-    problem(api.post("/api/auth/login", body=body, headers={"Content-Type": "application/json"}), 422, "validation_failed")
+    problem(
+        api.post("/api/auth/login", body=body, headers={"Content-Type": "application/json"}),
+        422,
+        "validation_failed",
+    )
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "application/json2"])
@@ -33,7 +54,11 @@ def test_another_type_is_a_415(api: Api, kind: str):
 def test_a_body_that_is_too_large_is_a_413(api: Api):
     body = json.dumps({"name": "x" * 300_000})
 
-    problem(api.post("/api/auth/register", body=body, headers={"Content-Type": "application/json"}), 413, "payload_too_large")
+    problem(
+        api.post("/api/auth/register", body=body, headers={"Content-Type": "application/json"}),
+        413,
+        "payload_too_large",
+    )
 
 
 def test_an_unknown_path_and_a_wrong_method_are_problems_too(api: Api):
@@ -78,7 +103,10 @@ def test_no_secret_reaches_the_log(api: Api, caplog):
     secret = "planted-Secret-9731"
     api.post("/api/auth/login", json={"email": user.email, "password": secret})
     api.post("/api/auth/refresh", json={"refresh_token": secret})
-    api.get(f"/api/products?search={secret}", headers={"Cookie": f"a={secret}", "Authorization": f"Bearer {secret}"})
+    api.get(
+        f"/api/products?search={secret}",
+        headers={"Cookie": f"a={secret}", "Authorization": f"Bearer {secret}"},
+    )
     api.get(f"/api/users/profile?token={secret}", user)
     api.get(f"/api/{secret}")
     lines = [logs.JsonFormatter().format(record) for record in caplog.records]

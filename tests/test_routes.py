@@ -49,7 +49,9 @@ EXPECTED = {
     "PATCH /api/products/{product_id:id}/images/{image_id:id}": SELLERS,
     "DELETE /api/products/{product_id:id}/images/{image_id:id}": SELLERS,
     **{
-        f"{method} /api/{prefix}{noun}s{'' if one is None else f'/{{{one}_id:id}}'}": GUEST if method == "GET" else ADMIN
+        f"{method} /api/{prefix}{noun}s{'' if one is None else f'/{{{one}_id:id}}'}": GUEST
+        if method == "GET"
+        else ADMIN
         for prefix in ("", "products/")
         for noun, singular in (("categorie", "category"), ("brand", "brand"))
         for one, methods in ((None, ("GET", "POST")), (singular, ("GET", "PUT", "DELETE")))
@@ -81,7 +83,16 @@ def test_each_role_may_do_what_the_list_says_and_nothing_else(api: Api):
         if path in ("/api/auth/logout", "/api/auth/sessions") and method != "GET":
             continue  # they would end what the other calls need; tests of their own
         path = path.replace("{", "").replace("}", "")
-        for part in ("session_id:id", "user_id:id", "store_id:id", "product_id:id", "image_id:id", "import_id:id", "category_id:id", "brand_id:id"):
+        for part in (
+            "session_id:id",
+            "user_id:id",
+            "store_id:id",
+            "product_id:id",
+            "image_id:id",
+            "import_id:id",
+            "category_id:id",
+            "brand_id:id",
+        ):
             path = path.replace(part, "4611686018427387904")
         for role, user in users.items():
             answer = api.request(method, path, user)
@@ -89,7 +100,11 @@ def test_each_role_may_do_what_the_list_says_and_nothing_else(api: Api):
             refused = answer.status_code in (401, 403)
             assert refused is (not allowed), f"{call} as {role}: {answer.status_code}"
             if refused:
-                problem(answer, 401 if role == "guest" else 403, "unauthorized" if role == "guest" else "forbidden")
+                problem(
+                    answer,
+                    401 if role == "guest" else 403,
+                    "unauthorized" if role == "guest" else "forbidden",
+                )
 
 
 def imports_of(path: Path) -> set[str]:
@@ -105,7 +120,12 @@ def imports_of(path: Path) -> set[str]:
 def test_no_floor_reaches_up_or_sideways():
     package = ROOT / "marketplace"
     forbidden = {
-        "queries": ("marketplace.queries.", "marketplace.workflows", "marketplace.resources", "marketplace.app"),
+        "queries": (
+            "marketplace.queries.",
+            "marketplace.workflows",
+            "marketplace.resources",
+            "marketplace.app",
+        ),
         "workflows": ("marketplace.resources", "marketplace.app", "falcon"),
         "resources": ("marketplace.resources.", "marketplace.app"),
         "schemas": ("marketplace.queries", "marketplace.workflows", "marketplace.resources"),

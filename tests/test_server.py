@@ -28,13 +28,24 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.log = folder / "log"
-        env = {**os.environ, "DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "SECRET_KEY": KEY, "BCRYPT_COST": "4",
-               "UPLOADS_DIR": str(folder / "uploads"), "PORT": str(self.port), "WEB_CONCURRENCY": "2"}
+        env = {
+            **os.environ,
+            "DATABASE_URL": url,
+            "DATA_DIR": str(folder / "data"),
+            "SECRET_KEY": KEY,
+            "BCRYPT_COST": "4",
+            "UPLOADS_DIR": str(folder / "uploads"),
+            "PORT": str(self.port),
+            "WEB_CONCURRENCY": "2",
+        }
         env.pop("MIGRATE_DATABASE_URL", None)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"],
-                cwd=ROOT, env=env, stdout=log, stderr=log,
+                cwd=ROOT,
+                env=env,
+                stdout=log,
+                stderr=log,
             )
         self._wait()
 
@@ -103,7 +114,13 @@ def test_a_refused_body_does_not_disturb_the_next_request_of_the_connection(serv
 def test_a_chunked_body_is_read_and_limited(server: Server):
     conn = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     body = json.dumps({"email": "a@example.com", "password": "x" * 20}).encode()
-    conn.request("POST", "/api/auth/login", iter([body[:10], body[10:]]), {"Content-Type": "application/json"}, encode_chunked=True)
+    conn.request(
+        "POST",
+        "/api/auth/login",
+        iter([body[:10], body[10:]]),
+        {"Content-Type": "application/json"},
+        encode_chunked=True,
+    )
     assert json.loads(conn.getresponse().read())["code"] == "invalid_credentials"
     chunks = iter([b" " * 65536] * 8)
     conn.request("POST", "/api/auth/login", chunks, {"Content-Type": "application/json"}, encode_chunked=True)

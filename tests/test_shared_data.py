@@ -5,7 +5,6 @@ import io
 import json
 import re
 import unicodedata
-from pathlib import Path
 
 import pytest
 from conftest import PASSWORD, SHARED, Api, User
@@ -129,15 +128,40 @@ def test_hostile_text_in_accounts_and_stores_is_no_failure(api: Api):
 @pytest.mark.skipif(not STRINGS.is_dir(), reason="../shared is not here")
 def test_hostile_text_in_parameters_and_headers_is_no_failure(api: Api):
     user = api.seller()
-    names = ("category_id", "brand_id", "store_id", "min_price", "max_price", "in_stock", "ids", "sort_by", "sort_order", "page", "per_page", "cursor")
+    names = (
+        "category_id",
+        "brand_id",
+        "store_id",
+        "min_price",
+        "max_price",
+        "in_stock",
+        "ids",
+        "sort_by",
+        "sort_order",
+        "page",
+        "per_page",
+        "cursor",
+    )
     for text in strings():
         answers = [api.get("/api/products", params={"search": text})]
         answers += [api.get("/api/products", params=dict.fromkeys(names, text))]
         answers += [api.get("/api/users/activities", user, params={"type": text, "from": text, "to": text})]
         answers += [api.get("/api/brands", params={"search": text})]
-        header = text.encode("utf-8", "replace").decode("latin-1").replace("\n", " ").replace("\r", " ").replace("\0", " ")
+        header = (
+            text.encode("utf-8", "replace").decode("latin-1").replace("\n", " ").replace("\r", " ").replace("\0", " ")
+        )
         answers += [api.get("/api/users/profile", headers={"Authorization": f"Bearer {header}"})]
-        answers += [api.get("/api/products", headers={"X-Request-ID": header, "User-Agent": header, "Accept": header, "X-Forwarded-For": header})]
+        answers += [
+            api.get(
+                "/api/products",
+                headers={
+                    "X-Request-ID": header,
+                    "User-Agent": header,
+                    "Accept": header,
+                    "X-Forwarded-For": header,
+                },
+            )
+        ]
         assert all(answer.status_code < 500 for answer in answers), text
         assert api.get("/api/users/profile", user, headers={"User-Agent": header}).status_code == 200
 
@@ -146,13 +170,38 @@ def test_twenty_thousand_rows_of_the_first_system_are_all_accounted_for(committe
     seller = committed.seller()
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["Nama Produk", "Harga", "Link Produk", "Link Gambar", "Nama Toko", "Kategori", "Lokasi", "Rating", "Review"])
+    writer.writerow(
+        [
+            "Nama Produk",
+            "Harga",
+            "Link Produk",
+            "Link Gambar",
+            "Nama Toko",
+            "Kategori",
+            "Lokasi",
+            "Rating",
+            "Review",
+        ]
+    )
     for number in range(20_000):
-        price = ("Rp 5.200", "Rp8.799.000", "12500", "12.500,50", "gratis")[number % 5 if number % 100 == 4 else number % 4]
+        price = ("Rp 5.200", "Rp8.799.000", "12500", "12.500,50", "gratis")[
+            number % 5 if number % 100 == 4 else number % 4
+        ]
         link = f"https://example.com/{'produk-' * 30}{number % 19_000}"
         title = f"{'Kemeja batik lengan panjang ' * (11 if number % 50 == 0 else 2)}{number}"
-        writer.writerow([title, price, link, f"https://example.com/{number}.jpg", f"Merek {number % 300}",
-                         f"Fesyen > Jenis {number % 20}", "Jakarta", "4.9", "Bagus"])
+        writer.writerow(
+            [
+                title,
+                price,
+                link,
+                f"https://example.com/{number}.jpg",
+                f"Merek {number % 300}",
+                f"Fesyen > Jenis {number % 20}",
+                "Jakarta",
+                "4.9",
+                "Bagus",
+            ]
+        )
     ended = run_import(committed, seller, out.getvalue().encode())
 
     assert (ended["state"], ended["rows_read"], ended["rows_bad"]) == ("done", 20_000, 200)

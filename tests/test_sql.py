@@ -84,9 +84,9 @@ def test_every_table_and_column_has_a_comment(shared_database: str):
 
 def test_the_applications_role_owns_nothing_and_reads_no_secret(shared_database: str):
     with psycopg.connect(shared_database) as conn:
-        assert conn.execute(
-            "SELECT count(*) FROM pg_class WHERE relowner = 'marketplace_app'::regrole"
-        ).fetchone() == (0,)
+        assert conn.execute("SELECT count(*) FROM pg_class WHERE relowner = 'marketplace_app'::regrole").fetchone() == (
+            0,
+        )
         granted = conn.execute(
             """
             SELECT c.oid::regclass::text
@@ -98,10 +98,17 @@ def test_the_applications_role_owns_nothing_and_reads_no_secret(shared_database:
         assert granted == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "marketplace").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "marketplace").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_no_sql_is_written_in_python(path: Path):
-    if path.name in ("embedded.py", "migrations.py", "roles.py", "job_queue.py", "databases.py") or path.parent.name == "commands":
+    if (
+        path.name in ("embedded.py", "migrations.py", "roles.py", "job_queue.py", "databases.py")
+        or path.parent.name == "commands"
+    ):
         return  # what makes roles and databases, before there is a schema
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            assert not re.match(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER) \S", node.value), node.value[:60]
+            assert not re.match(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER) \S", node.value), (
+                node.value[:60]
+            )

@@ -18,10 +18,18 @@ def test_the_profile_is_read_edited_and_sent_back_as_it_came(api: Api):
     profile = api.get("/api/users/profile", user).json
     assert profile["created_at"].endswith("Z")
 
-    answer = api.put("/api/users/profile", user, json={**profile, "name": "Sari Dewi", "phone": "+62 812", "address": "Jl. Melati\n5"})
+    answer = api.put(
+        "/api/users/profile",
+        user,
+        json={**profile, "name": "Sari Dewi", "phone": "+62 812", "address": "Jl. Melati\n5"},
+    )
 
     assert answer.status_code == 200, answer.text
-    assert (answer.json["name"], answer.json["phone"], answer.json["address"]) == ("Sari Dewi", "+62 812", "Jl. Melati\n5")
+    assert (answer.json["name"], answer.json["phone"], answer.json["address"]) == (
+        "Sari Dewi",
+        "+62 812",
+        "Jl. Melati\n5",
+    )
     assert answer.json["version"] == profile["version"] + 1
 
 
@@ -31,7 +39,11 @@ def test_a_new_address_needs_the_present_password_and_ends_other_devices(api: Ap
     body = {"name": "Sari", "email": "new@example.com"}
 
     problem(api.put("/api/users/profile", user, json=body), 422, "validation_failed")
-    problem(api.put("/api/users/profile", user, json={**body, "current_password": "wrong one"}), 422, "wrong_password")
+    problem(
+        api.put("/api/users/profile", user, json={**body, "current_password": "wrong one"}),
+        422,
+        "wrong_password",
+    )
     answer = api.put("/api/users/profile", user, json={**body, "current_password": PASSWORD})
 
     assert answer.json["email"] == "new@example.com"
@@ -45,7 +57,11 @@ def test_a_new_password_replaces_the_old_one(api: Api):
     body = {"name": "Sari", "password": new, "current_password": PASSWORD}
 
     assert api.put("/api/users/profile", user, json=body).status_code == 200
-    problem(api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD}), 401, "invalid_credentials")
+    problem(
+        api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD}),
+        401,
+        "invalid_credentials",
+    )
     assert api.post("/api/auth/login", json={"email": user.email, "password": new}).status_code == 200
 
 
@@ -88,7 +104,11 @@ def test_suspending_bites_at_the_next_request(api: Api):
 
     assert answer.json["suspended"] is True
     problem(api.get("/api/users/profile", user), 401, "invalid_token")
-    problem(api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD}), 401, "invalid_credentials")
+    problem(
+        api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD}),
+        401,
+        "invalid_credentials",
+    )
 
 
 def test_a_change_of_role_bites_at_the_next_request(api: Api):

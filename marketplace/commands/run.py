@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal comes (0) or a part dies (1)."""
     if args.with_parent:
-        _end_with_parent()()
+        _end_with_parent(signal.SIGTERM)()
     for number in SIGNALS:
         signal.signal(number, _interrupt)
     config = configuration.load()
@@ -80,21 +80,27 @@ def _serve(config: Config) -> int:
 
 def _start(config: Config, *module: str) -> Child:
     """Start a Python module as a child in a group of its own: Ctrl-C reaches us alone, and we stop it in order."""
+    farewell = signal.SIGTERM
     env = {**os.environ, "DATA_DIR": str(config.data_dir), "UPLOADS_DIR": str(config.uploads_dir)}
     if module[0] == "gunicorn":
         env.pop("MIGRATE_DATABASE_URL", None)
         env.pop("WORKER_DATABASE_URL", None)
+        farewell = signal.SIGQUIT  # at once: the next run is waiting for the port
     return subprocess.Popen(
-        [sys.executable, "-m", *module], cwd=ROOT, env=env, start_new_session=True, preexec_fn=_end_with_parent()
+        [sys.executable, "-m", *module],
+        cwd=ROOT,
+        env=env,
+        start_new_session=True,
+        preexec_fn=_end_with_parent(farewell),
     )
 
 
-def _end_with_parent() -> Callable[[], None]:
-    """A function that asks the kernel for a SIGTERM when the parent ends; outside Linux it does nothing."""
+def _end_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """A function that asks the kernel for a signal when the parent ends; outside Linux it does nothing."""
     if not sys.platform.startswith("linux"):
         return lambda: None
     prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(1, signal.SIGTERM)  # 1 is PR_SET_PDEATHSIG
+    return lambda: prctl(1, number)  # 1 is PR_SET_PDEATHSIG
 
 
 def _stop(child: Child) -> None:
@@ -131,7 +137,8 @@ def _require_port(config: Config) -> None:
     while True:
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(
-                config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+                config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)

@@ -22,8 +22,14 @@ def record(
     """Write what the caller did, in the transaction that did it. `related`: kind, id and name of the thing."""
     kind, thing, name = related or (None, None, None)
     values = {
-        "user_id": client.user_id, "type": type, "related_type": kind, "related_id": thing, "related_name": name,
-        "details": orjson.dumps(details).decode() if details else None, "ip": client.ip, "device": client.device,
+        "user_id": client.user_id,
+        "type": type,
+        "related_type": kind,
+        "related_id": thing,
+        "related_name": name,
+        "details": orjson.dumps(details).decode() if details else None,
+        "ip": client.ip,
+        "device": client.device,
     }
     conn.execute(SQL["record"], values)
 
@@ -31,8 +37,15 @@ def record(
 def record_view(conn: Conn, client: Client, type: str, *, related: tuple[str, int, str | None]) -> None:
     """Write that the caller looked at a thing, once in ten minutes."""
     kind, thing, name = related
-    values = {"user_id": client.user_id, "type": type, "related_type": kind, "related_id": thing,
-              "related_name": name, "ip": client.ip, "device": client.device}
+    values = {
+        "user_id": client.user_id,
+        "type": type,
+        "related_type": kind,
+        "related_id": thing,
+        "related_name": name,
+        "ip": client.ip,
+        "device": client.device,
+    }
     conn.execute(SQL["record_view"], values)
 
 
@@ -49,8 +62,16 @@ def search(
 ) -> list[Row]:
     """A user's own log, newest first; `after` is created_at and id of the last row seen."""
     after_time, after_id = after or (None, None)
-    values = {"user_id": user_id, "type": type, "from": since, "to": until,
-              "after_time": after_time, "after_id": after_id, "limit": limit, "offset": offset}
+    values = {
+        "user_id": user_id,
+        "type": type,
+        "from": since,
+        "to": until,
+        "after_time": after_time,
+        "after_id": after_id,
+        "limit": limit,
+        "offset": offset,
+    }
     return conn.execute(SQL["search"], values, prepare=False).fetchall()
 
 

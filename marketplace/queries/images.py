@@ -28,8 +28,14 @@ def add(
 ) -> Row:
     """Add a picture behind the others; the first becomes the main one."""
     values = {
-        "product_id": product_id, "url": url, "alt": alt, "digest": digest, "width": width, "height": height,
-        "placeholder": placeholder, "variants": orjson.dumps(variants).decode(),
+        "product_id": product_id,
+        "url": url,
+        "alt": alt,
+        "digest": digest,
+        "width": width,
+        "height": height,
+        "placeholder": placeholder,
+        "variants": orjson.dumps(variants).decode(),
     }
     return one(conn, SQL["add"], values)
 
@@ -43,7 +49,13 @@ def change(conn: Conn, product_id: int, image_id: int, *, position: int, is_main
     """Change order, main picture and alternative text; a new main picture takes the place of the old one."""
     if is_main:
         conn.execute(SQL["clear_main"], {"product_id": product_id})
-    values = {"product_id": product_id, "image_id": image_id, "position": position, "is_main": is_main, "alt": alt}
+    values = {
+        "product_id": product_id,
+        "image_id": image_id,
+        "position": position,
+        "is_main": is_main,
+        "alt": alt,
+    }
     return one(conn, SQL["change"], values)
 
 

@@ -12,9 +12,24 @@ from marketplace.db import Conn, Row, named_sql, one
 SQL = named_sql("products")
 
 #: The filters of the lists; what is not given does not filter.
-FILTERS = ("category_id", "brand_id", "store_id", "min_price", "max_price", "in_stock", "ids", "hidden", "search")
-_AFTER = {"newest": "after_time", "price": "after_price", "name": "after_name",
-          "stock": "after_stock", "relevance": "after_rank"}
+FILTERS = (
+    "category_id",
+    "brand_id",
+    "store_id",
+    "min_price",
+    "max_price",
+    "in_stock",
+    "ids",
+    "hidden",
+    "search",
+)
+_AFTER = {
+    "newest": "after_time",
+    "price": "after_price",
+    "name": "after_name",
+    "stock": "after_stock",
+    "relevance": "after_rank",
+}
 
 
 class Listing(NamedTuple):
@@ -35,8 +50,15 @@ class Listing(NamedTuple):
         values.update(dict.fromkeys(_AFTER.values()))
         key, after_id = self.after or (None, None)
         values[_AFTER[self.sort]] = key
-        return {**values, "sort": self.sort, "descending": self.descending, "after_id": after_id,
-                "limit": self.limit, "offset": self.offset, "show_hidden": self.show_hidden}
+        return {
+            **values,
+            "sort": self.sort,
+            "descending": self.descending,
+            "after_id": after_id,
+            "limit": self.limit,
+            "offset": self.offset,
+            "show_hidden": self.show_hidden,
+        }
 
 
 def search(conn: Conn, listing: Listing) -> list[Any]:
@@ -91,9 +113,16 @@ def add(
 ) -> int:
     """Add a product with its stock; the new id. Its documents are written by catalogue.refresh."""
     values = {
-        "store_id": store_id, "category_id": category_id, "brand_id": brand_id, "name": name,
-        "description": description, "price": price, "sku": sku, "source_url": source_url,
-        "hidden": hidden, "stock": stock,
+        "store_id": store_id,
+        "category_id": category_id,
+        "brand_id": brand_id,
+        "name": name,
+        "description": description,
+        "price": price,
+        "sku": sku,
+        "source_url": source_url,
+        "hidden": hidden,
+        "stock": stock,
     }
     return int(one(conn, SQL["add"], values)["product_id"])
 

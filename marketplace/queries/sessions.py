@@ -46,8 +46,13 @@ def open_device(
     conn.execute(
         SQL["open"],
         {
-            "user_id": user_id, "session_hash": session_hash, "refresh_hash": refresh_hash, "seconds": seconds,
-            "device_name": device_name, "user_agent": user_agent, "ip": ip,
+            "user_id": user_id,
+            "session_hash": session_hash,
+            "refresh_hash": refresh_hash,
+            "seconds": seconds,
+            "device_name": device_name,
+            "user_agent": user_agent,
+            "ip": ip,
         },
     )
 

@@ -13,12 +13,24 @@ def find(conn: Conn, user_id: int) -> Row | None:
 
 
 def search(
-    conn: Conn, *, search: str | None, role: str | None, suspended: bool | None,
-    after_id: int | None, limit: int, offset: int,
+    conn: Conn,
+    *,
+    search: str | None,
+    role: str | None,
+    suspended: bool | None,
+    after_id: int | None,
+    limit: int,
+    offset: int,
 ) -> list[Row]:
     """Users for an admin, newest first."""
-    values = {"search": search, "role": role, "suspended": suspended,
-              "after_id": after_id, "limit": limit, "offset": offset}
+    values = {
+        "search": search,
+        "role": role,
+        "suspended": suspended,
+        "after_id": after_id,
+        "limit": limit,
+        "offset": offset,
+    }
     return conn.execute(SQL["search"], values, prepare=False).fetchall()
 
 

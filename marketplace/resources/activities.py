@@ -16,7 +16,17 @@ from marketplace.queries import activities
 from marketplace.schemas import activities as schemas
 
 BATCH = 1000
-COLUMNS = ("id", "type", "related_type", "related_id", "related_name", "details", "ip", "device", "created_at")
+COLUMNS = (
+    "id",
+    "type",
+    "related_type",
+    "related_id",
+    "related_name",
+    "details",
+    "ip",
+    "device",
+    "created_at",
+)
 
 
 class Activities:
@@ -25,9 +35,12 @@ class Activities:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("What one did", query={**schemas.FILTERS, **paging.QUERY},
-               answers={200: paging.listed("activities", schemas.ACTIVITY)},
-               problems=("invalid_cursor", "page_too_deep"))
+    @operation(
+        "What one did",
+        query={**schemas.FILTERS, **paging.QUERY},
+        answers={200: paging.listed("activities", schemas.ACTIVITY)},
+        problems=("invalid_cursor", "page_too_deep"),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the caller's log, newest first."""
         caller, query = req.context.caller, req.context.query
@@ -35,8 +48,12 @@ class Activities:
         window = paging.window(req, query)
         with self.db.transaction(caller) as conn:
             rows = activities.search(
-                conn, caller.user_id, **filters, after=tuple(window.after) if window.after else None,
-                limit=window.limit, offset=window.offset,
+                conn,
+                caller.user_id,
+                **filters,
+                after=tuple(window.after) if window.after else None,
+                limit=window.limit,
+                offset=window.offset,
             )
             total = paging.capped(window, lambda cap: activities.count(conn, caller.user_id, **filters, limit=cap))
         paging.answer_rows(req, resp, "activities", rows, window, total, keys=("created_at", "id"))

@@ -14,6 +14,7 @@ from marketplace.queries import activities, sessions
 from marketplace.queries import users as user_queries
 from marketplace.schemas import users as schemas
 
+
 class Register:
     """/api/auth/register"""
 
@@ -22,8 +23,13 @@ class Register:
         self.passwords = passwords
         self.tokens = tokens
 
-    @operation("Open an account and sign in", roles=PUBLIC, body=schemas.REGISTER, answers={201: schemas.TOKENS},
-               problems=("email_taken", "weak_password", "too_many_requests"))
+    @operation(
+        "Open an account and sign in",
+        roles=PUBLIC,
+        body=schemas.REGISTER,
+        answers={201: schemas.TOKENS},
+        problems=("email_taken", "weak_password", "too_many_requests"),
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the tokens, as login does."""
         body = req.context.body
@@ -31,7 +37,11 @@ class Register:
         password_hash = self.passwords.hash(body["password"])
         with self.db.signing_in() as conn:
             user_id = sessions.register(
-                conn, name=body["name"], email=body["email"], role=body["role"], phone=body.get("phone"),
+                conn,
+                name=body["name"],
+                email=body["email"],
+                role=body["role"],
+                phone=body.get("phone"),
                 password_hash=password_hash,
             )
             resp.media = _sign_in(conn, req, self.tokens, user_id, "register")
@@ -47,8 +57,13 @@ class Login:
         self.passwords = passwords
         self.tokens = tokens
 
-    @operation("Sign in", roles=PUBLIC, body=schemas.LOGIN, answers={200: schemas.TOKENS},
-               problems=("invalid_credentials", "too_many_requests"))
+    @operation(
+        "Sign in",
+        roles=PUBLIC,
+        body=schemas.LOGIN,
+        answers={200: schemas.TOKENS},
+        problems=("invalid_credentials", "too_many_requests"),
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong password."""
         body = req.context.body
@@ -68,8 +83,13 @@ class Refresh:
         self.db = db
         self.tokens = tokens
 
-    @operation("Exchange a refresh token for the next pair", roles=PUBLIC, body=schemas.REFRESH,
-               answers={200: schemas.TOKENS}, problems=("invalid_refresh_token",))
+    @operation(
+        "Exchange a refresh token for the next pair",
+        roles=PUBLIC,
+        body=schemas.REFRESH,
+        answers={200: schemas.TOKENS},
+        problems=("invalid_refresh_token",),
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer a new pair. A token that was used before ends the session it belongs to."""
         config: Config = req.context.config
@@ -78,8 +98,12 @@ class Refresh:
         fresh = self.tokens.new_refresh(secret)
         with self.db.signing_in() as conn:
             outcome = sessions.refresh(
-                conn, old_hash=hashed(old), new_hash=hashed(fresh), seconds=config.refresh_token_seconds,
-                grace=config.refresh_grace_seconds, ip=requests.client_ip(req),
+                conn,
+                old_hash=hashed(old),
+                new_hash=hashed(fresh),
+                seconds=config.refresh_token_seconds,
+                grace=config.refresh_grace_seconds,
+                ip=requests.client_ip(req),
             )
             if outcome["outcome"] == "renewed":
                 sessions.act_as(conn, hashed(secret))
@@ -111,8 +135,10 @@ class Sessions:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("The devices that are signed in",
-               answers={200: {"sessions": {"type": "list", "schema": {"type": "dict", "schema": schemas.SESSION}}}})
+    @operation(
+        "The devices that are signed in",
+        answers={200: {"sessions": {"type": "list", "schema": {"type": "dict", "schema": schemas.SESSION}}}},
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the caller's devices, the last used first."""
         with self.db.transaction(req.context.caller) as conn:
@@ -150,18 +176,21 @@ def _sign_in(conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, acti
     refresh_token = tokens.new_refresh(secret)
     device, ip = requests.device(req), requests.client_ip(req)
     sessions.open_device(
-        conn, user_id=user_id, session_hash=hashed(secret), refresh_hash=hashed(refresh_token),
-        seconds=config.refresh_token_seconds, device_name=req.context.body.get("device_name"),
-        user_agent=device, ip=ip,
+        conn,
+        user_id=user_id,
+        session_hash=hashed(secret),
+        refresh_hash=hashed(refresh_token),
+        seconds=config.refresh_token_seconds,
+        device_name=req.context.body.get("device_name"),
+        user_agent=device,
+        ip=ip,
     )
     sessions.act_as(conn, hashed(secret))
     activities.record(conn, Client(user_id, ip, device), activity)
     return _pair(conn, config, tokens, user_id, secret, refresh_token)
 
 
-def _pair(
-    conn: Conn, config: Config, tokens: Tokens, user_id: int, secret: str, refresh_token: str
-) -> dict[str, Any]:
+def _pair(conn: Conn, config: Config, tokens: Tokens, user_id: int, secret: str, refresh_token: str) -> dict[str, Any]:
     user = user_queries.find(conn, user_id) or {}
     return {
         "access_token": tokens.access(user_id, secret),

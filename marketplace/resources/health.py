@@ -24,8 +24,12 @@ class Ready:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("Whether requests can be served: database there, migrations applied", roles=PUBLIC,
-               answers={200: {"status": {"type": "string"}}}, problems=("unavailable",))
+    @operation(
+        "Whether requests can be served: database there, migrations applied",
+        roles=PUBLIC,
+        answers={200: {"status": {"type": "string"}}},
+        problems=("unavailable",),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer 503 while the database is away or behind this code's migrations."""
         resp.set_header("Cache-Control", "no-store")

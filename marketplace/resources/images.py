@@ -21,9 +21,13 @@ class Images:
         self.db = db
         self.files = files
 
-    @operation("Add pictures to a product", roles=SELLERS, parts=Parts(files=("images",)),
-               answers={201: {"images": {"type": "list", "schema": {"type": "dict", "schema": schemas.IMAGE}}}},
-               problems=("not_found", "picture_refused", "too_many_pictures", "too_many_requests"))
+    @operation(
+        "Add pictures to a product",
+        roles=SELLERS,
+        parts=Parts(files=("images",)),
+        answers={201: {"images": {"type": "list", "schema": {"type": "dict", "schema": schemas.IMAGE}}}},
+        problems=("not_found", "picture_refused", "too_many_pictures", "too_many_requests"),
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Add the pictures of the parts `images`, all or none; the first of a product becomes its main one."""
         caller, config = req.context.caller, req.context.config
@@ -43,8 +47,13 @@ class Images:
             added = workflow.add_images(
                 conn, product, store_id, made, most=config.images_per_product, currency=config.currency
             )
-            activities.record(conn, requests.client(req), "upload_image", details={"images": len(added)},
-                              related=("product", product_id, product["name"]))
+            activities.record(
+                conn,
+                requests.client(req),
+                "upload_image",
+                details={"images": len(added)},
+                related=("product", product_id, product["name"]),
+            )
         resp.media = {"images": added}
         resp.status = falcon.HTTP_201
 
@@ -55,8 +64,14 @@ class Image:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("Change order, main picture or alternative text", roles=SELLERS, body=schemas.IMAGE, partial=True,
-               answers={200: schemas.IMAGE}, problems=("not_found",))
+    @operation(
+        "Change order, main picture or alternative text",
+        roles=SELLERS,
+        body=schemas.IMAGE,
+        partial=True,
+        answers={200: schemas.IMAGE},
+        problems=("not_found",),
+    )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int) -> None:
         """Change what is given. The main picture is changed by naming another one, not by taking it away."""
         caller, body = req.context.caller, req.context.body
@@ -71,7 +86,12 @@ class Image:
                 raise invalid("/is_main", "main_required", "name another picture as the main one instead")
             after = {**before, **body}
             resp.media = images.change(
-                conn, product_id, image_id, position=after["position"], is_main=after["is_main"], alt=after["alt"]
+                conn,
+                product_id,
+                image_id,
+                position=after["position"],
+                is_main=after["is_main"],
+                alt=after["alt"],
             )
             products.touch(conn, product_id, store_id)
             catalogue.refresh(conn, [product_id], req.context.config.currency)

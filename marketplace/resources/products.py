@@ -24,9 +24,13 @@ class Products:
         self.db = db
         self.files = files
 
-    @operation("Browse and search products", roles=PUBLIC, query={**schemas.FILTERS, **paging.QUERY},
-               answers={200: paging.listed("products", schemas.LISTED)},
-               problems=("invalid_cursor", "page_too_deep", "sort_not_offered"))
+    @operation(
+        "Browse and search products",
+        roles=PUBLIC,
+        query={**schemas.FILTERS, **paging.QUERY},
+        answers={200: paging.listed("products", schemas.LISTED)},
+        problems=("invalid_cursor", "page_too_deep", "sort_not_offered"),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer what is on sale, from ready documents and live stock."""
         listing, window = _listing(req)
@@ -35,9 +39,14 @@ class Products:
             total = _total(conn, listing, window, rows)
         _answer(req, resp, rows, window, total)
 
-    @operation("Add a product", roles=SELLERS, body=schemas.NEW, parts=Parts(schemas.NEW, ("main_image",)),
-               answers={201: schemas.PRODUCT},
-               problems=("store_required", "sku_taken", "source_url_taken", "picture_refused", "not_found"))
+    @operation(
+        "Add a product",
+        roles=SELLERS,
+        body=schemas.NEW,
+        parts=Parts(schemas.NEW, ("main_image",)),
+        answers={201: schemas.PRODUCT},
+        problems=("store_required", "sku_taken", "source_url_taken", "picture_refused", "not_found"),
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a product to the caller's store (an admin names one), from JSON or multipart with a main picture."""
         caller, config = req.context.caller, req.context.config
@@ -52,8 +61,9 @@ class Products:
             pictures.save_picture(self.files, upload.picture)
         with self.db.transaction(caller) as conn:
             product_id = workflow.add(conn, store_id=store_id, product=body, pictures=made, currency=config.currency)
-            activities.record(conn, requests.client(req), "create_product",
-                              related=("product", product_id, body["name"]))
+            activities.record(
+                conn, requests.client(req), "create_product", related=("product", product_id, body["name"])
+            )
             resp.data = _one(conn, product_id)
         resp.content_type = falcon.MEDIA_JSON
         resp.status = falcon.HTTP_201
@@ -77,21 +87,36 @@ class Product:
             with self.db.transaction(caller, durable=False) as conn:
                 row = products.find(conn, product_id) or _hidden(conn, caller.session_hash, product_id)
                 if row is not None and req.method != "HEAD":
-                    activities.record_view(conn, requests.client(req), "view_product",
-                                           related=("product", product_id, row["name"]))
+                    activities.record_view(
+                        conn,
+                        requests.client(req),
+                        "view_product",
+                        related=("product", product_id, row["name"]),
+                    )
         if row is None:
             raise _not_found()
         resp.data = _detail(row)
         resp.content_type = falcon.MEDIA_JSON
 
-    @operation("Replace a product", roles=SELLERS, body=schemas.CHANGE, answers={200: schemas.PRODUCT},
-               problems=("not_found", "sku_taken", "source_url_taken"))
+    @operation(
+        "Replace a product",
+        roles=SELLERS,
+        body=schemas.CHANGE,
+        answers={200: schemas.PRODUCT},
+        problems=("not_found", "sku_taken", "source_url_taken"),
+    )
     def on_put(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Replace all that a seller writes; stock and hidden only if given."""
         self._change(req, resp, product_id, merge=False)
 
-    @operation("Change fields of a product", roles=SELLERS, body=schemas.CHANGE, partial=True,
-               answers={200: schemas.PRODUCT}, problems=("not_found", "sku_taken", "source_url_taken"))
+    @operation(
+        "Change fields of a product",
+        roles=SELLERS,
+        body=schemas.CHANGE,
+        partial=True,
+        answers={200: schemas.PRODUCT},
+        problems=("not_found", "sku_taken", "source_url_taken"),
+    )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Change what is given, leave the rest; {"hidden": false} shows a removed product again."""
         self._change(req, resp, product_id, merge=True)
@@ -107,8 +132,12 @@ class Product:
                 raise _not_found()
             if not before["hidden"]:
                 workflow.change(conn, before, store_id, {**before, "hidden": True}, req.context.config.currency)
-                activities.record(conn, requests.client(req), "delete_product",
-                                  related=("product", product_id, before["name"]))
+                activities.record(
+                    conn,
+                    requests.client(req),
+                    "delete_product",
+                    related=("product", product_id, before["name"]),
+                )
         resp.status = falcon.HTTP_204
 
     def _change(self, req: falcon.Request, resp: falcon.Response, product_id: int, *, merge: bool) -> None:
@@ -120,8 +149,13 @@ class Product:
                 raise _not_found()
             after = {**{name: before[name] for name in before if name != "stock"}, **body} if merge else body
             workflow.change(conn, before, store_id, after, req.context.config.currency)
-            activities.record(conn, requests.client(req), "update_product",
-                              related=("product", product_id, after["name"]), details={"fields": sorted(body)})
+            activities.record(
+                conn,
+                requests.client(req),
+                "update_product",
+                related=("product", product_id, after["name"]),
+                details={"fields": sorted(body)},
+            )
             resp.data = _one(conn, product_id)
         resp.content_type = falcon.MEDIA_JSON
 
@@ -132,9 +166,13 @@ class Mine:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("One's own products", roles=SELLERS, query={**schemas.OWN_FILTERS, **paging.QUERY},
-               answers={200: paging.listed("products", schemas.LISTED)},
-               problems=("invalid_cursor", "page_too_deep", "sort_not_offered", "store_required"))
+    @operation(
+        "One's own products",
+        roles=SELLERS,
+        query={**schemas.OWN_FILTERS, **paging.QUERY},
+        answers={200: paging.listed("products", schemas.LISTED)},
+        problems=("invalid_cursor", "page_too_deep", "sort_not_offered", "store_required"),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the products of the caller's store, hidden and sold out too."""
         caller = req.context.caller
@@ -159,8 +197,11 @@ def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listi
     if sort == "relevance" and not words:
         raise Problem("sort_not_offered", "relevance is the order of a search; add `search`.")
     if sort == "stock" and not words and "ids" not in filters and set(filters) - {"in_stock"}:
-        raise Problem("sort_not_offered", "stock orders the whole catalogue, a search or a list of ids; "
-                                          "with other filters take newest, price or name.")
+        raise Problem(
+            "sort_not_offered",
+            "stock orders the whole catalogue, a search or a list of ids; "
+            "with other filters take newest, price or name.",
+        )
     window = paging.window(req, query, depth=paging.SHALLOW_DEPTH if words else paging.DEPTH)
     after = (window.after[0], window.after[1]) if window.after else None
     # A store's own list walks product_categories no more: hidden products have no rows there.

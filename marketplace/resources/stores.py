@@ -16,8 +16,12 @@ class Stores:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("Open a store", body=schemas.STORE, answers={201: schemas.STORE},
-               problems=("store_exists", "store_name_taken"))
+    @operation(
+        "Open a store",
+        body=schemas.STORE,
+        answers={201: schemas.STORE},
+        problems=("store_exists", "store_name_taken"),
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Open the caller's store; a buyer is a seller from here on, in this session too."""
         body, caller = req.context.body, req.context.caller
@@ -63,14 +67,22 @@ class Mine:
             raise Problem("not_found", "You have not opened a store yet.")
         resp.media = store
 
-    @operation("Change one's own store", roles=("seller", "admin"), body=schemas.STORE,
-               answers={200: schemas.STORE}, problems=("not_found", "store_name_taken"))
+    @operation(
+        "Change one's own store",
+        roles=("seller", "admin"),
+        body=schemas.STORE,
+        answers={200: schemas.STORE},
+        problems=("not_found", "store_name_taken"),
+    )
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Replace name and description; a new name goes into the products' documents by a job."""
         body, caller = req.context.body, req.context.caller
         with self.db.transaction(caller) as conn:
             store = stores.change(
-                conn, caller.store_id or 0, owner_id=caller.user_id, name=body["name"],
+                conn,
+                caller.store_id or 0,
+                owner_id=caller.user_id,
+                name=body["name"],
                 description=body.get("description"),
             )
             if store is None:

@@ -29,11 +29,18 @@ class Profile:
             resp.media = users.find(conn, caller.user_id)
             if req.method != "HEAD":
                 activities.record_view(
-                    conn, requests.client(req), "view_profile", related=("user", caller.user_id, resp.media["name"])
+                    conn,
+                    requests.client(req),
+                    "view_profile",
+                    related=("user", caller.user_id, resp.media["name"]),
                 )
 
-    @operation("Change one's own profile", body=schemas.CHANGE, answers={200: schemas.PROFILE},
-               problems=("email_taken", "wrong_password", "weak_password", "too_many_requests"))
+    @operation(
+        "Change one's own profile",
+        body=schemas.CHANGE,
+        answers={200: schemas.PROFILE},
+        problems=("email_taken", "wrong_password", "weak_password", "too_many_requests"),
+    )
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Replace name, phone and address; a new e-mail or password needs the present one and ends other sessions."""
         body, caller = req.context.body, req.context.caller
@@ -44,14 +51,25 @@ class Profile:
         secret_change = email.lower() != before["email"].lower() or "password" in body
         password_hash = self._new_password(body, before, present) if secret_change else None
         with self.db.transaction(caller) as conn:
-            users.change(conn, caller.user_id, name=body["name"], email=email, phone=body.get("phone"),
-                         address=body.get("address"))
+            users.change(
+                conn,
+                caller.user_id,
+                name=body["name"],
+                email=email,
+                phone=body.get("phone"),
+                address=body.get("address"),
+            )
             if secret_change:
                 _end_others(conn, password_hash)
             changed = [name for name in ("name", "phone", "address") if body.get(name) != before[name]]
             changed += ["email"] * (email != before["email"]) + ["password"] * ("password" in body)
-            activities.record(conn, requests.client(req), "update_profile", details={"changed": changed},
-                              related=("user", caller.user_id, body["name"]))
+            activities.record(
+                conn,
+                requests.client(req),
+                "update_profile",
+                details={"changed": changed},
+                related=("user", caller.user_id, body["name"]),
+            )
             resp.media = users.find(conn, caller.user_id)
 
     def _new_password(self, body: dict[str, Any], before: dict[str, Any], present: str | None) -> str | None:
@@ -83,8 +101,12 @@ class UploadAvatar:
         self.db = db
         self.files = files
 
-    @operation("Set one's picture", parts=Parts(files=("avatar",)), answers={200: {"avatar": {"type": "dict", "schema": schemas.AVATAR}}},
-               problems=("picture_refused", "too_many_requests"))
+    @operation(
+        "Set one's picture",
+        parts=Parts(files=("avatar",)),
+        answers={200: {"avatar": {"type": "dict", "schema": schemas.AVATAR}}},
+        problems=("picture_refused", "too_many_requests"),
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Store the picture of part `avatar` in its sizes; the one before goes."""
         caller = req.context.caller
@@ -122,16 +144,26 @@ class Users:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("Find users", roles=("admin",), query={**schemas.SEARCH, **paging.QUERY},
-               answers={200: paging.listed("users", schemas.PROFILE)}, problems=("invalid_cursor", "page_too_deep"))
+    @operation(
+        "Find users",
+        roles=("admin",),
+        query={**schemas.SEARCH, **paging.QUERY},
+        answers={200: paging.listed("users", schemas.PROFILE)},
+        problems=("invalid_cursor", "page_too_deep"),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer users, newest first, by part of the name or address, role, and whether suspended."""
         query = req.context.query
         filters = {name: query.get(name) for name in ("search", "role", "suspended")}
         window = paging.window(req, query, depth=paging.SHALLOW_DEPTH)
         with self.db.transaction(req.context.caller) as conn:
-            rows = users.search(conn, **filters, after_id=window.after[0] if window.after else None,
-                                limit=window.limit, offset=window.offset)
+            rows = users.search(
+                conn,
+                **filters,
+                after_id=window.after[0] if window.after else None,
+                limit=window.limit,
+                offset=window.offset,
+            )
             total = paging.capped(window, lambda cap: users.count(conn, **filters, limit=cap))
         paging.answer_rows(req, resp, "users", rows, window, total, keys=("id",))
 
@@ -148,8 +180,14 @@ class User:
         with self.db.transaction(req.context.caller) as conn:
             resp.media = _found(users.find(conn, user_id))
 
-    @operation("Change a user's role, or suspend them", roles=("admin",), body=schemas.MANAGE, partial=True,
-               answers={200: schemas.PROFILE}, problems=("not_found",))
+    @operation(
+        "Change a user's role, or suspend them",
+        roles=("admin",),
+        body=schemas.MANAGE,
+        partial=True,
+        answers={200: schemas.PROFILE},
+        problems=("not_found",),
+    )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, user_id: int) -> None:
         """Set `role` (buyer or seller) or `suspended`; both bite at the user's next request."""
         body, caller = req.context.body, req.context.caller
@@ -158,8 +196,13 @@ class User:
         with self.db.transaction(caller) as conn:
             user = _found(users.find(conn, user_id))
             users.manage(conn, user_id, role=body.get("role"), suspended=body.get("suspended"))
-            activities.record(conn, requests.client(req), "manage_user", related=("user", user_id, user["name"]),
-                              details=body)
+            activities.record(
+                conn,
+                requests.client(req),
+                "manage_user",
+                related=("user", user_id, user["name"]),
+                details=body,
+            )
             resp.media = users.find(conn, user_id)
 
 

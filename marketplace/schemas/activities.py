@@ -10,11 +10,19 @@ FILTERS: dict[str, Any] = {
     "to": {"coerce": "time_end", "meta": {"description": "Inclusive, UTC; a date means to its end."}},
 }
 
-EXPORT: dict[str, Any] = {**FILTERS, "format": {"coerce": "line", "allowed": ["csv", "json"], "default": "csv"}}
+EXPORT: dict[str, Any] = {
+    **FILTERS,
+    "format": {"coerce": "line", "allowed": ["csv", "json"], "default": "csv"},
+}
 
 ACTIVITY: dict[str, Any] = {
-    "id": ID, "type": {"type": "string"}, "related_type": {"type": "string", "nullable": True},
-    "related_id": {**ID, "nullable": True}, "related_name": {"type": "string", "nullable": True},
-    "details": {"type": "dict", "nullable": True}, "ip": {"type": "string", "nullable": True},
-    "device": {"type": "string", "nullable": True}, "created_at": {"type": "string"},
+    "id": ID,
+    "type": {"type": "string"},
+    "related_type": {"type": "string", "nullable": True},
+    "related_id": {**ID, "nullable": True},
+    "related_name": {"type": "string", "nullable": True},
+    "details": {"type": "dict", "nullable": True},
+    "ip": {"type": "string", "nullable": True},
+    "device": {"type": "string", "nullable": True},
+    "created_at": {"type": "string"},
 }

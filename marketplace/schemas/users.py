@@ -7,7 +7,9 @@ from marketplace.schemas.common import ID, STAMPS, read_only
 _NAME: dict[str, Any] = {"coerce": "line", "minlength": 1, "maxlength": 200, "check_with": "not_blank"}
 _EMAIL: dict[str, Any] = {"coerce": "email"}
 _PASSWORD: dict[str, Any] = {
-    "coerce": "secret", "minlength": 8, "maxlength": 128,
+    "coerce": "secret",
+    "minlength": 8,
+    "maxlength": 128,
     "meta": {"description": "8 to 128 characters of any script."},
 }
 _PRESENT: dict[str, Any] = {"coerce": "secret", "minlength": 1, "maxlength": 128}
@@ -48,7 +50,9 @@ TOKENS: dict[str, Any] = {
     "user": {
         "type": "dict",
         "schema": {
-            "id": ID, "name": {"type": "string"}, "email": {"type": "string"},
+            "id": ID,
+            "name": {"type": "string"},
+            "email": {"type": "string"},
             "role": {"type": "string", "allowed": ["buyer", "seller", "admin"]},
             "store_id": {**ID, "nullable": True},
             "avatar": {"type": "dict", "schema": AVATAR, "nullable": True},
@@ -57,9 +61,13 @@ TOKENS: dict[str, Any] = {
 }
 
 SESSION: dict[str, Any] = {
-    "id": ID, "device_name": {"type": "string", "nullable": True},
-    "user_agent": {"type": "string", "nullable": True}, "ip": {"type": "string", "nullable": True},
-    "created_at": {"type": "string"}, "last_used_at": {"type": "string"}, "expires_at": {"type": "string"},
+    "id": ID,
+    "device_name": {"type": "string", "nullable": True},
+    "user_agent": {"type": "string", "nullable": True},
+    "ip": {"type": "string", "nullable": True},
+    "created_at": {"type": "string"},
+    "last_used_at": {"type": "string"},
+    "expires_at": {"type": "string"},
     "current": {"type": "boolean", "meta": {"description": "The device that asks."}},
 }
 

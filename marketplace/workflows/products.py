@@ -31,9 +31,16 @@ def reach(caller: Caller) -> int | None:
 def add(conn: Conn, *, store_id: int, product: Mapping[str, Any], pictures: Sequence[Upload], currency: str) -> int:
     """Add a product; its id."""
     product_id = products.add(
-        conn, store_id=store_id, category_id=product.get("category_id"), brand_id=_brand(conn, product),
-        name=product["name"], description=product.get("description"), price=product["price"],
-        sku=product.get("sku"), source_url=product.get("source_url"), hidden=product.get("hidden", False),
+        conn,
+        store_id=store_id,
+        category_id=product.get("category_id"),
+        brand_id=_brand(conn, product),
+        name=product["name"],
+        description=product.get("description"),
+        price=product["price"],
+        sku=product.get("sku"),
+        source_url=product.get("source_url"),
+        hidden=product.get("hidden", False),
         stock=product.get("stock", 0),
     )
     for upload in pictures:
@@ -79,6 +86,13 @@ def _brand(conn: Conn, product: Mapping[str, Any]) -> int | None:
 def _attach(conn: Conn, product_id: int, upload: Upload, alt: str | None) -> Row:
     shown = uploads.as_json(upload.picture)
     return images.add(
-        conn, product_id, url=shown["url"], alt=alt, digest=upload.picture.digest, width=shown["width"],
-        height=shown["height"], placeholder=shown["placeholder"], variants=shown["variants"],
+        conn,
+        product_id,
+        url=shown["url"],
+        alt=alt,
+        digest=upload.picture.digest,
+        width=shown["width"],
+        height=shown["height"],
+        placeholder=shown["placeholder"],
+        variants=shown["variants"],
     )
