@@ -65,7 +65,7 @@ def named_sql(noun: str) -> Mapping[str, LiteralString]:
     for name, text in zip(pieces[1::2], pieces[2::2], strict=True):
         if name in statements:
             raise ValueError(f"sql/queries/{noun}.sql has two statements named {name}.")
-        statements[name] = f"{text.strip().rstrip(';')}\n-- {noun}.{name}"  # type: ignore[assignment]
+        statements[name] = f"{text.strip().rstrip(';')}\n-- {noun}.{name}"
     return statements
 
 

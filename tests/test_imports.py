@@ -26,8 +26,12 @@ from marketplace.queries import imports as queries
 from marketplace.storage import LocalStorage
 from marketplace.workflows import catalogue, imports, upkeep
 
-HEADER = ["Nama Produk", "Harga", "Lokasi", "Rating", "Review", "Link Produk", "Link Gambar", "Nama Toko", "Kategori"]
-CATEGORIES = ["Elektronik > HP", "elektronik > hp", "Elektronik > Laptop", "Fashion > Wanita > Gamis", "Makanan", ""]
+HEADER = [
+    "Nama Produk", "Harga", "Lokasi", "Rating", "Review", "Link Produk", "Link Gambar", "Nama Toko", "Kategori",
+]
+CATEGORIES = [
+    "Elektronik > HP", "elektronik > hp", "Elektronik > Laptop", "Fashion > Wanita > Gamis", "Makanan", "",
+]
 WORDS = ["kopi", "susu", "besar", "murah", "original", "promo", "kaos", "batik"]
 
 
@@ -109,8 +113,8 @@ def generate(rows: int, *, bad_every: int = 50, twin_every: int = 20) -> Generat
             links.append(link)
         name = f"Produk {number} " + " ".join(random.choices(WORDS, k=random.randint(1, 60)))
         picture = f"https://gambar.example/{number}.jpg"
-        brand = f"Merek {random.randint(1, 300)}"
-        writer.writerow([name, price, "Jakarta", "4,9", "120", link, picture, brand, random.choice(CATEGORIES)])
+        brand, category = f"Merek {random.randint(1, 300)}", random.choice(CATEGORIES)
+        writer.writerow([name, price, "Jakarta", "4,9", "120", link, picture, brand, category])
     return Generated(out.getvalue(), rows, bad, twins)
 
 
@@ -124,10 +128,8 @@ def require_whole(shop: Shop, import_id: int, file: Generated) -> None:
         file.rows, file.rows - len(file.bad_lines), products, file.twins, len(file.bad_lines)
     ]
     for table in ("inventory", "product_images", "product_documents"):
-        assert shop.value(
-            f"SELECT count(*) FROM products p JOIN {table} t ON t.product_id = p.id WHERE p.store_id = %s",  # noqa: S608
-            shop.seller.store_id,
-        ) == products, table
+        counted = f"SELECT count(*) FROM products p JOIN {table} t ON t.product_id = p.id"  # noqa: S608
+        assert shop.value(f"{counted} WHERE p.store_id = %s", shop.seller.store_id) == products, table
     assert shop.value("SELECT count(*) FROM products WHERE store_id = %s", shop.seller.store_id) == products
     assert shop.value("SELECT count(*) FROM import_rows") == 0
     assert [int(row["error_line"]) for row in shop.errors(import_id)] == file.bad_lines
@@ -155,8 +157,7 @@ def test_twenty_thousand_rows_are_all_accounted_for(shop: Shop):
         ["elektronik", "hp", "laptop", "fashion", "wanita", "gamis", "makanan"]
     )
     assert shop.value(
-        "SELECT count(*) FROM products p JOIN categories c ON c.id = p.category_id JOIN product_categories pc"
-        " ON pc.product_id = p.id AND pc.category_id = ANY(c.path) WHERE p.store_id = %s", shop.seller.store_id,
+        "SELECT sum(cardinality(c.path)) FROM products p JOIN categories c ON c.id = p.category_id"
     ) == shop.value("SELECT count(*) FROM product_categories")
 
 
@@ -217,7 +218,9 @@ def test_categories_are_not_made_where_the_installation_says_no(committed: Api):
     admin = shop.api.admin()
     top = shop.api.post("/api/categories", admin, json={"name": "Dapur"}).json
     shop.api.post("/api/categories", admin, json={"name": "Panci", "parent_id": top["id"]})
-    import_id = shop.send("name,price,category,note\nA,1,dapur > PANCI,x\nB,2,Dapur > Wajan,y\nC,3,,z\nD,4,Dapur,\n")
+    import_id = shop.send(
+        "name,price,category,note\nA,1,dapur > PANCI,x\nB,2,Dapur > Wajan,y\nC,3,,z\nD,4,Dapur,\n"
+    )
     found = shop.run(import_id)
 
     assert (found["rows_created"], found["rows_bad"]) == (3, 1)
@@ -248,7 +251,11 @@ def test_a_category_removed_meanwhile_refuses_its_rows_where_none_may_be_made(co
 
 @pytest.mark.parametrize(
     ("body", "code"),
-    [(b"PK\x03\x04" + bytes(100), "not_csv"), (b"name,price\n", "empty_file"), (b"a,b\n1,2\n", "no_known_columns")],
+    [
+        (b"PK\x03\x04" + bytes(100), "not_csv"),
+        (b"name,price\n", "empty_file"),
+        (b"a,b\n1,2\n", "no_known_columns"),
+    ],
 )
 def test_a_file_that_is_none_fails_in_words(shop: Shop, body: bytes, code: str):
     found = shop.run(shop.send(body))
@@ -259,12 +266,12 @@ def test_a_file_that_is_none_fails_in_words(shop: Shop, body: bytes, code: str):
 
 
 def test_a_file_that_turns_out_broken_late_leaves_no_product(shop: Shop):
-    text = "name,price\n" + "".join(f"Produk {number},1000\n" for number in range(6000)) + 'Rusak,"1000\nX,2\n\n"a'
-    found = shop.run(shop.send(text))
+    rows = "".join(f"Produk {number},1000\n" for number in range(6000))
+    found = shop.run(shop.send("name,price\n" + rows + '"' + "x" * 1_100_000))
 
-    assert found["rows_created"] == shop.value("SELECT count(*) FROM products")
-    assert found["state"] in ("done", "failed")
-    assert shop.value("SELECT count(*) FROM import_rows") == 0
+    assert (found["state"], found["rows_read"], found["rows_created"]) == ("failed", 5000, 0)
+    assert found["error_code"] in catalog_csv.FILE_CODES
+    assert shop.value("SELECT count(*) FROM products") == shop.value("SELECT count(*) FROM import_rows") == 0
 
 
 def test_suspending_the_seller_stops_the_import(shop: Shop):
@@ -313,21 +320,19 @@ def test_an_admin_names_the_store_and_sees_all_imports(shop: Shop):
     admin = shop.api.admin()
     problem(shop.api.post("/api/products/import-csv", admin, body=b"name,price\nA,1\n",
                           headers={"Content-Type": "text/csv"}), 409, "store_required")
-    import_id = shop.send("name,price,brand,category\nA,1,Baru,Baru\n", f"store_id={shop.seller.store_id}", admin)
+    store = f"store_id={shop.seller.store_id}"
+    import_id = shop.send("name,price,brand,category\nA,1,Baru,Baru\n", store, admin)
     assert shop.run(import_id)["rows_created"] == 1
     other = Shop(shop.api)
     other.send("name,price\nB,1\n")
 
-    assert [row["id"] for row in shop.api.get("/api/products/imports", shop.seller).json["imports"]] == [import_id]
+    own = shop.api.get("/api/products/imports", shop.seller).json["imports"]
+    only = shop.api.get("/api/products/imports", admin, query_string=store).json["imports"]
+    assert [row["id"] for row in own] == [row["id"] for row in only] == [import_id]
     assert len(shop.api.get("/api/products/imports", admin).json["imports"]) == 2
-    only = shop.api.get("/api/products/imports", admin, query_string=f"store_id={shop.seller.store_id}")
-    assert [row["id"] for row in only.json["imports"]] == [import_id]
     problem(shop.api.get(f"/api/products/imports/{import_id}", other.seller), 404, "not_found")
     problem(shop.api.get(f"/api/products/imports/{import_id}/errors.csv", other.seller), 404, "not_found")
-    problem(
-        shop.api.get("/api/products/imports", other.seller, query_string=f"store_id={shop.seller.store_id}"),
-        404, "not_found",
-    )
+    problem(shop.api.get("/api/products/imports", other.seller, query_string=store), 404, "not_found")
     other.db.close()
 
 
@@ -337,12 +342,13 @@ def stored_files(api: Api) -> list[str]:
 
 def test_an_upload_answers_202_with_where_to_look(api: Api):
     seller = api.seller()
-    fields = {"default_stock": "3"}
-    answer = api.upload("/api/products/import-csv", seller, [("file", "C:\\toko\\katalog.csv", b"name,price\nA,1\n")], fields)
+    file = ("file", "C:\\toko\\katalog.csv", b"name,price\nA,1\n")
+    answer = api.upload("/api/products/import-csv", seller, [file], {"default_stock": "3"})
 
     assert answer.status_code == 202
     assert answer.headers["location"] == f"/api/products/imports/{answer.json['id']}"
-    assert (answer.json["state"], answer.json["file_name"], answer.json["default_stock"]) == ("queued", "katalog.csv", 3)
+    assert (answer.json["state"], answer.json["default_stock"]) == ("queued", 3)
+    assert answer.json["file_name"] == "katalog.csv"
     assert api.get(answer.headers["location"], seller).json == answer.json
     assert len(stored_files(api)) == 1
     log = api.get("/api/users/activities", seller, query_string="type=import_csv").json["activities"]
@@ -356,7 +362,8 @@ def test_imports_are_listed_newest_first_in_both_modes(api: Api):
         for _ in range(3)
     ]
     page = api.get("/api/products/imports", seller, query_string="per_page=2").json
-    rest = api.get("/api/products/imports", seller, query_string=f"per_page=2&cursor={page['next_cursor']}").json
+    after = f"per_page=2&cursor={page['next_cursor']}"
+    rest = api.get("/api/products/imports", seller, query_string=after).json
 
     assert next(iter(page)) == "imports"
     assert page["total_items"] == 3
@@ -364,22 +371,25 @@ def test_imports_are_listed_newest_first_in_both_modes(api: Api):
 
 
 @pytest.mark.parametrize(
-    ("path", "options", "status", "code"),
+    ("query", "kind", "body", "status", "code"),
     [
-        ("", {"body": b"", "headers": {"Content-Type": "text/csv"}}, 422, "validation_failed"),
-        ("", {"body": b"{}", "headers": {"Content-Type": "application/json"}}, 415, "unsupported_media_type"),
-        ("", {"body": b"a"}, 415, "unsupported_media_type"),
-        ("dry_run=true", {"body": b"a", "headers": {"Content-Type": "text/csv"}}, 422, "validation_failed"),
-        ("default_stock=-1", {"body": b"a", "headers": {"Content-Type": "text/csv"}}, 422, "validation_failed"),
-        ("store_id=9", {"body": b"a", "headers": {"Content-Type": "text/csv"}}, 404, "not_found"),
-        ("", {"body": b"x" * 3000, "headers": {"Content-Type": "text/csv"}}, 413, "payload_too_large"),
+        ("", "text/csv", b"", 422, "validation_failed"),
+        ("", "application/json", b"{}", 415, "unsupported_media_type"),
+        ("", "", b"a", 415, "unsupported_media_type"),
+        ("dry_run=true", "text/csv", b"a", 422, "validation_failed"),
+        ("default_stock=-1", "text/csv", b"a", 422, "validation_failed"),
+        ("store_id=9", "text/csv", b"a", 404, "not_found"),
+        ("", "text/csv", b"x" * 3000, 413, "payload_too_large"),
     ],
 )
 def test_what_cannot_be_imported_is_refused_and_not_kept(
-    api: Api, path: str, options: dict[str, Any], status: int, code: str
+    api: Api, query: str, kind: str, body: bytes, status: int, code: str
 ):
     api = Api(replace(api.config, import_max_bytes=2000), api.db, api.owner_url)
-    problem(api.post("/api/products/import-csv", api.seller(), query_string=path, **options), status, code)
+    answer = api.post(
+        "/api/products/import-csv", api.seller(), query_string=query, body=body, headers={"Content-Type": kind}
+    )
+    problem(answer, status, code)
     assert stored_files(api) == []
 
 
@@ -402,9 +412,8 @@ def test_a_multipart_body_without_one_good_file_is_refused(
 
 
 def test_a_store_that_is_not_there_keeps_no_file(api: Api):
-    answer = api.upload(
-        "/api/products/import-csv", api.admin(), [("file", "a.csv", b"name,price\nA,1\n")], {"store_id": "999999"}
-    )
+    file = ("file", "a.csv", b"name,price\nA,1\n")
+    answer = api.upload("/api/products/import-csv", api.admin(), [file], {"store_id": "999999"})
     problem(answer, 422, "validation_failed")
     assert stored_files(api) == []
 
@@ -415,11 +424,7 @@ def test_who_has_no_store_cannot_import(api: Api):
     problem(answer, 409, "store_required")
 
 
-def test_every_refusal_of_a_file_fits_the_answer():
-    assert set(catalog_csv.FILE_CODES).isdisjoint({"session_ended", "file_missing", "internal_error", "unavailable"})
-
-
-# The worker as a process -----------------------------------------------------------------------------------------
+# The worker as a process ---------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -430,7 +435,8 @@ def worker(shop: Shop, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         "UPLOADS_DIR": str(shop.config.uploads_dir),
     }
     with (folder / "worker.log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "marketplace", "worker"], cwd=ROOT, env=env, stderr=log)
+        command = [sys.executable, "-m", "marketplace", "worker"]
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=log)
         try:
             yield process
         finally:
@@ -452,7 +458,7 @@ def wait_for(shop: Shop, import_id: int, condition: Any, seconds: float = 60) ->
 def forget_heartbeats(shop: Shop) -> None:
     """Half a minute goes by, as far as the queue can tell."""
     with psycopg.connect(shop.api.owner_url) as conn:
-        conn.execute("UPDATE jobs.procrastinate_workers SET last_heartbeat = last_heartbeat - interval '1 minute'")
+        conn.execute("UPDATE jobs.procrastinate_workers SET last_heartbeat = now() - interval '1 minute'")
 
 
 def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(shop: Shop, tmp_path: Path):
@@ -504,7 +510,8 @@ def test_a_worker_outlives_its_connections(shop: Shop, tmp_path: Path):
 
 
 def test_a_renamed_brand_reaches_every_document(shop: Shop, tmp_path: Path):
-    shop.run(shop.send("name,price,brand\n" + "".join(f"Produk {number},1000,Lama\n" for number in range(1200))))
+    rows = "".join(f"Produk {number},1000,Lama\n" for number in range(1200))
+    shop.run(shop.send("name,price,brand\n" + rows))
     brand_id = shop.value("SELECT id FROM brands")
     assert shop.api.put(f"/api/brands/{brand_id}", shop.api.admin(), json={"name": "Baru"}).status_code == 200
     with worker(shop, tmp_path):
