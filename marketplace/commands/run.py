@@ -81,7 +81,8 @@ def _serve(config: Config) -> int:
 def _start(config: Config, *module: str) -> Child:
     """Start a Python module as a child in a group of its own: Ctrl-C reaches us alone, and we stop it in order."""
     farewell = signal.SIGTERM
-    env = {**os.environ, "DATA_DIR": str(config.data_dir), "UPLOADS_DIR": str(config.uploads_dir)}
+    env = {"MALLOC_MMAP_THRESHOLD_": "1048576", **os.environ}  # glibc gives the memory of large pictures back
+    env.update({"DATA_DIR": str(config.data_dir), "UPLOADS_DIR": str(config.uploads_dir)})
     if module[0] == "gunicorn":
         env.pop("MIGRATE_DATABASE_URL", None)
         env.pop("WORKER_DATABASE_URL", None)

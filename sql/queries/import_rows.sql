@@ -70,9 +70,9 @@ WITH wanted AS (
 ),
 
 missing AS (
-    SELECT find_category(w.category[1 : %(level)s - 1]) AS parent_id, w.category[%(level)s] AS name, w.line
+    SELECT find_category(w.category[1:(%(level)s - 1)]) AS parent_id, w.category[%(level)s] AS name, w.line
     FROM wanted AS w
-    WHERE find_category(w.category[1 : %(level)s]) IS NULL
+    WHERE find_category(w.category[1:(%(level)s)]) IS NULL
 ),
 
 fresh AS (
