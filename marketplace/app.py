@@ -30,6 +30,7 @@ from marketplace.storage import LocalStorage
 
 #: What stands in stored JSON for the place uploads are served from; no input can contain it.
 URL_MARKER = b"\x7f"
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}\Z")
 
 
 def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
@@ -145,8 +146,9 @@ class Rendering:
 
 def uploads_url(req: falcon.Request) -> bytes:
     """Where uploads are served from, with the slash: PUBLIC_URL, or in development the host that was asked."""
-    base: str = req.context.config.public_url or f"{req.scheme}://{req.netloc}"
-    return f"{base}/uploads/".encode()
+    config: Config = req.context.config
+    host = req.netloc if _HOST.match(req.netloc) else f"{config.host}:{config.port}"
+    return f"{config.public_url or f'{req.scheme}://{host}'}/uploads/".encode()
 
 
 def _default(value: Any) -> str:

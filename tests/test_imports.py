@@ -436,7 +436,7 @@ def worker(shop: Shop, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     }
     with (folder / "worker.log").open("ab") as log:
         command = [sys.executable, "-m", "marketplace", "worker"]
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=log)
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         try:
             yield process
         finally:
@@ -452,7 +452,8 @@ def wait_for(shop: Shop, import_id: int, condition: Any, seconds: float = 60) ->
         if answer.status_code == 200 and condition(found):
             return found
         time.sleep(0.02)
-    raise AssertionError(f"waited for nothing: {found}")
+    log = shop.config.data_dir.parent / "worker.log"
+    raise AssertionError(f"waited for nothing: {found}\n{log.read_text()}")
 
 
 def forget_heartbeats(shop: Shop) -> None:

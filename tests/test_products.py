@@ -261,3 +261,13 @@ def test_reading_a_product_with_head_gives_headers_only(api: Api):
 
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["content-length"]) == len(api.get(path).content)
+
+
+def test_a_forged_host_cannot_break_an_answer(api: Api):
+    seller = api.seller()
+    path = f"/api/products/{api.product(seller)['id']}"
+    api.upload(f"{path}/images", seller, [("images", "a", picture())])
+    answer = api.client.simulate_get(path, host='evil","x":"')
+
+    assert "evil" not in answer.text
+    assert answer.json["images"][0]["image_url"].startswith("http://")

@@ -25,7 +25,7 @@ class Profile:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the caller."""
         caller = req.context.caller
-        with self.db.transaction(caller) as conn:
+        with self.db.transaction(caller, durable=False) as conn:
             resp.media = users.find(conn, caller.user_id)
             if req.method != "HEAD":
                 activities.record_view(

@@ -13,4 +13,5 @@ SELECT
     set_config('role', 'marketplace_worker', false),
     set_config('search_path', 'jobs, public, pg_temp', false),
     set_config('TimeZone', 'UTC', false),
-    set_config('statement_timeout', '1min', false);
+    set_config('statement_timeout', '1min', false),
+    set_config('lock_timeout', '10s', false);
