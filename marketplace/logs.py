@@ -52,8 +52,9 @@ def install(level: str) -> None:
     root.setLevel(level)
     # gunicorn's own line for a request has the path and query string, which may hold a secret; ours stands for it.
     logging.getLogger("gunicorn.access").disabled = True
-    for noisy in ("psycopg.pool", "PIL", "procrastinate"):
+    for noisy in ("PIL", "procrastinate"):
         logging.getLogger(noisy).setLevel("WARNING")
+    logging.getLogger("psycopg.pool").setLevel("ERROR")  # each attempt, while the database is away
 
 
 class AccessLog:
