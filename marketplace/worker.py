@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 
 import procrastinate
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+from procrastinate.jobs import Status
 
 from marketplace import jobs
 from marketplace.config import Config
@@ -121,9 +122,13 @@ async def _rescue(app: procrastinate.App, stop: asyncio.Event) -> None:
 
 
 async def _give_back(app: procrastinate.App) -> None:
-    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD):
+    manager = app.job_manager
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD):
         log.warning("a worker died, its job is taken up", extra={"job": f"{job.task_name}[{job.id}]"})
-        await app.job_manager.retry_job(job, retry_at=datetime.now(timezone.utc))
+        try:
+            await manager.retry_job(job, retry_at=datetime.now(timezone.utc))
+        except UniqueViolation:  # of those that need to be done only once, another one is waiting
+            await manager.finish_job_by_id_async(job.id or 0, Status.FAILED, delete_job=True)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

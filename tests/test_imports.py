@@ -510,6 +510,18 @@ def test_a_worker_outlives_its_connections(shop: Shop, tmp_path: Path):
     require_whole(shop, import_id, file)
 
 
+def test_a_dead_workers_job_does_not_stand_in_the_way_of_its_twin(shop: Shop, tmp_path: Path):
+    with psycopg.connect(shop.api.owner_url) as conn:
+        conn.execute(
+            "INSERT INTO jobs.procrastinate_jobs (queue_name, task_name, lock, queueing_lock, status)"
+            " VALUES ('quick', 'upkeep', 'upkeep', 'upkeep', 'doing')"
+        )
+    import_id = shop.send("name,price\nA,1\n")
+    unfinished = "SELECT count(*) FROM jobs.procrastinate_jobs WHERE status IN ('todo', 'doing')"
+    with worker(shop, tmp_path):
+        wait_for(shop, import_id, lambda found: found["state"] == "done" and shop.value(unfinished) == 0)
+
+
 def test_a_renamed_brand_reaches_every_document(shop: Shop, tmp_path: Path):
     rows = "".join(f"Produk {number},1000,Lama\n" for number in range(1200))
     shop.run(shop.send("name,price,brand\n" + rows))

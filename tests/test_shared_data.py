@@ -112,14 +112,14 @@ def test_hostile_text_is_stored_as_it_came_or_refused(api: Api):
 @pytest.mark.skipif(not STRINGS.is_dir(), reason="../shared is not here")
 def test_hostile_text_in_accounts_and_stores_is_no_failure(api: Api):
     user = api.seller()
-    for text in strings():
+    for number, text in enumerate(strings()):
         answers = [
             api.put("/api/users/profile", user, json={"name": text, "phone": text, "address": text}),
             api.put("/api/stores/mine", user, json={"name": text, "description": text}),
             api.post("/api/auth/login", json={"email": text, "password": text, "device_name": text}),
             api.post("/api/auth/refresh", json={"refresh_token": text}),
         ]
-        if len(text) > 60:
+        if number % 10 == 0:
             body = {"name": text, "email": text, "password": PASSWORD, "role": text, "phone": text}
             answers.append(api.post("/api/auth/register", json=body))
         assert {answer.status_code for answer in answers} <= {200, 401, 409, 422}, text
@@ -164,53 +164,3 @@ def test_hostile_text_in_parameters_and_headers_is_no_failure(api: Api):
         ]
         assert all(answer.status_code < 500 for answer in answers), text
         assert api.get("/api/users/profile", user, headers={"User-Agent": header}).status_code == 200
-
-
-def test_twenty_thousand_rows_of_the_first_system_are_all_accounted_for(committed: Api):
-    seller = committed.seller()
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(
-        [
-            "Nama Produk",
-            "Harga",
-            "Link Produk",
-            "Link Gambar",
-            "Nama Toko",
-            "Kategori",
-            "Lokasi",
-            "Rating",
-            "Review",
-        ]
-    )
-    for number in range(20_000):
-        price = ("Rp 5.200", "Rp8.799.000", "12500", "12.500,50", "gratis")[
-            number % 5 if number % 100 == 4 else number % 4
-        ]
-        link = f"https://example.com/{'produk-' * 30}{number % 19_000}"
-        title = f"{'Kemeja batik lengan panjang ' * (11 if number % 50 == 0 else 2)}{number}"
-        writer.writerow(
-            [
-                title,
-                price,
-                link,
-                f"https://example.com/{number}.jpg",
-                f"Merek {number % 300}",
-                f"Fesyen > Jenis {number % 20}",
-                "Jakarta",
-                "4.9",
-                "Bagus",
-            ]
-        )
-    ended = run_import(committed, seller, out.getvalue().encode())
-
-    assert (ended["state"], ended["rows_read"], ended["rows_bad"]) == ("done", 20_000, 200)
-    assert ended["rows_created"] + ended["rows_skipped"] == 19_800
-    assert 900 < ended["rows_skipped"] <= 1000
-    listed = committed.get("/api/products", params={"store_id": seller.store_id, "search": "kemeja"}).json
-    assert listed["products"][0]["images"][0]["image_url"].startswith("https://example.com/")
-    tree = committed.get("/api/categories").json["categories"]
-    assert len(tree[0]["children"]) == 20
-
-    again = run_import(committed, seller, out.getvalue().encode())
-    assert (again["rows_created"], again["rows_skipped"]) == (0, 19_800)
