@@ -165,7 +165,7 @@ def body(error: falcon.HTTPError, request_id: str | None) -> bytes:
     errors = getattr(error, "errors", ())
     if errors:
         document["errors"] = [field._asdict() for field in errors]
-    return orjson.dumps(document)
+    return orjson.dumps(document).replace(b"\x7f", b"")  # the marker of upload addresses; here it is a client's
 
 
 def _details(errors: Sequence[FieldError]) -> str:
@@ -215,6 +215,8 @@ def _from_database(error: Exception) -> Problem | None:
             return unauthorized("invalid_token", "The session has ended; sign in again.")
         case pg.InsufficientPrivilege() if error.diag.source_function == "exec_stmt_raise":
             return Problem("forbidden", "This is another store's.")
+        case psycopg.InternalError() if "tsquery" in str(error):
+            return Problem("validation_failed", "The words to search for cannot be read.")
         case psycopg.DataError():
             return Problem("validation_failed", "A value cannot be stored.")
         case psycopg_pool.PoolTimeout() | psycopg.OperationalError() | psycopg.InterfaceError():

@@ -26,7 +26,7 @@ _COERCED: dict[str, dict[str, Any]] = {
     "secret": {"type": "string", "format": "password"},
     "email": {"type": "string", "format": "email", "maxLength": 254},
     "link": {"type": "string", "format": "uri"},
-    "brand_name": {"type": "string"},
+    "words": {"type": "string"},
     "time": {"type": "string"},
     "time_end": {"type": "string"},
     "ids": {"type": "string", "pattern": "^[0-9]+(,[0-9]+){0,99}$"},
@@ -89,6 +89,7 @@ def _property(rule: Mapping[str, Any], *, request: bool) -> dict[str, Any]:
         made = {"type": _TYPES.get(kind, kind)} if kind else {}
     made.update({ours: rule[name] for name, ours in _LIMITS.items() if name in rule})
     meta = dict(rule.get("meta", {}))
+    meta.pop("answered_as_object", None)
     if meta.pop("read_only", False):
         made["readOnly"] = True
     if "example" in meta:

@@ -135,7 +135,7 @@ def _checked(query_string: str, declared: Operation) -> dict[str, Any]:
     try:
         pairs = parse_qsl(query_string, errors="strict", max_num_fields=100)
     except (UnicodeDecodeError, ValueError):
-        raise Problem("invalid_query", "The query string must be percent-encoded UTF-8.") from None
+        raise Problem("invalid_query", "It must be percent-encoded UTF-8, with at most 100 parameters.") from None
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -20,6 +20,7 @@ from marketplace.errors import Problem
 
 CHUNK = 64 * 1024
 DRAIN = 1024 * 1024
+ENDLESS = 2**62
 
 
 class FilePart(NamedTuple):
@@ -65,11 +66,30 @@ def content_type(req: falcon.Request) -> str:
     return (req.content_type or "").partition(";")[0].strip().lower()
 
 
-def stream(req: falcon.Request) -> Any:
+class Body:
+    """The bytes of a request as they come; whatever breaks them off is an OSError."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes, none at the end. Servers have errors of their own for a broken chunk."""
+        try:
+            data: bytes = self._source.read(size)
+        except OSError:
+            raise
+        except Exception as error:
+            raise OSError("the body broke off") from error
+        return data
+
+
+def stream(req: falcon.Request) -> Body:
     """The body, bounded by its length; a chunked one is bounded by the server that decodes it."""
-    if req.content_length is None and req.env.get("wsgi.input_terminated"):
-        return req.stream
-    return req.bounded_stream
+    return Body(req.stream if _chunked(req) else req.bounded_stream)
+
+
+def _chunked(req: falcon.Request) -> bool:
+    return req.content_length is None and bool(req.env.get("wsgi.input_terminated"))
 
 
 def read(req: falcon.Request, limit: int) -> bytes:
@@ -179,14 +199,16 @@ def drain(req: falcon.Request) -> None:
     """Read what is left of a refused body, up to a bound: a proxy that is still sending it would not see the answer."""
     left = DRAIN
     source = stream(req)
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError):
         while left > 0 and (chunk := source.read(min(CHUNK, left))):
             left -= len(chunk)
 
 
 def _form(req: falcon.Request) -> Any:
+    handler = req.options.media_handlers["multipart/form-data"]
+    length = ENDLESS if _chunked(req) else req.content_length or 0  # falcon wants to know an end
     try:
-        return req.get_media()
+        return handler.deserialize(stream(req), req.content_type, length)
     except falcon.HTTPError as error:
         raise Problem("invalid_multipart", "The multipart body has no usable boundary.") from error
 

@@ -24,6 +24,7 @@ from marketplace.nfc import TooManyMarks, nfc
 Schema = Mapping[str, Mapping[str, Any]]
 
 INT64_MAX = 2**63 - 1
+_MINUSES = re.compile(r"-(?:[\s\"]*-)+")
 MONEY_LIMIT = Decimal(10) ** 13
 _DIGITS = re.compile(r"-?[0-9]{1,19}\Z")
 _MONEY = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?\Z")
@@ -114,6 +115,10 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         """Text of one line, as names are."""
         return text(value, multiline=False)
 
+    def _normalize_coerce_words(self, value: Any) -> str:
+        """Words to search for. Runs of minus signs say nothing, and PostgreSQL's parser has no room for many."""
+        return _MINUSES.sub(" ", text(value, multiline=False))
+
     def _normalize_coerce_prose(self, value: Any) -> str:
         """Text that may have line breaks and tabs, as descriptions have."""
         return text(value, multiline=True)
@@ -149,10 +154,6 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         if not good:
             raise Wrong("bad_format", "must be an address that begins with http:// or https://")
         return link
-
-    def _normalize_coerce_brand_name(self, value: Any) -> str | None:
-        """The name of a brand; the object that a GET answers is ignored, brand_id beside it says the same."""
-        return None if isinstance(value, dict) else text(value, multiline=False)
 
     def _normalize_coerce_time(self, value: Any) -> datetime:
         """A time of ISO 8601, UTC where no zone is named; a date alone is its first instant."""
@@ -216,12 +217,12 @@ def check(document: Any, schema: Schema, *, text: bool = False, partial: bool = 
     """
     if not isinstance(document, dict):
         raise Problem("validation_failed", errors=[FieldError("", "wrong_type", "must be an object")])
-    read_only = {name for name, rule in schema.items() if rule.get("meta", {}).get("read_only")}
-    rules = {name: rule for name, rule in schema.items() if name not in read_only}
+    ignored = {name for name, rule in schema.items() if _ignored(rule, document.get(name))}
+    rules = {name: rule for name, rule in schema.items() if not _ignored(rule, None)}
     if partial:
         rules = {name: {key: value for key, value in rule.items() if key != "default"} for name, rule in rules.items()}
     validator = Validator(rules, text=text)
-    sent = {name: value for name, value in document.items() if name not in read_only}
+    sent = {name: value for name, value in document.items() if name not in ignored}
     if not validator.validate(sent, update=partial):
         found: dict[str, FieldError] = {}
         for error in _flatten(validator._errors):  # one reason a field: the first, but a null is a null
@@ -230,6 +231,12 @@ def check(document: Any, schema: Schema, *, text: bool = False, partial: bool = 
         raise Problem("validation_failed", errors=list(found.values()))
     checked: dict[str, Any] = validator.document
     return checked
+
+
+def _ignored(rule: Mapping[str, Any], value: Any) -> bool:
+    """Whether a field is one that only the server writes, or the object a GET answers for a name one may write."""
+    meta = rule.get("meta", {})
+    return bool(meta.get("read_only") or (meta.get("answered_as_object") and isinstance(value, dict)))
 
 
 def _flatten(found: Any) -> list[FieldError]:

@@ -22,7 +22,8 @@ from marketplace.db import Database
 from marketplace.storage import LocalStorage
 from marketplace.workflows.imports import PASSING
 
-CONCURRENCY = {"quick": 2, "long": 1}
+#: One each: a second fetch that finds only locked jobs would sleep while the first could go on.
+CONCURRENCY = {"quick": 1, "long": 1}
 HEARTBEAT = 5.0
 #: A worker that has not been heard of for so many seconds is dead, and its jobs are anybody's.
 DEAD = 30.0

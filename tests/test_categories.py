@@ -14,8 +14,10 @@ def add(api: Api, admin: User, name: str, parent_id: int | None = None) -> int:
 
 def tree(api: Api) -> list:
     """The tree as (name, children) pairs."""
+
     def shape(nodes: list) -> list:
         return [(node["name"], shape(node["children"])) for node in nodes]
+
     return shape(api.get("/api/categories").json["categories"])
 
 

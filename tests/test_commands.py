@@ -23,8 +23,15 @@ def environment(url: str, folder: Path, **more: str) -> dict[str, str]:
 
 
 def command(url: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "marketplace", *arguments], cwd=ROOT, env=environment(url, folder),
-                          capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "marketplace", *arguments],
+        cwd=ROOT,
+        env=environment(url, folder),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_without_a_name_the_commands_are_listed(tmp_path: Path):
@@ -79,8 +86,15 @@ class Running:
         env = environment(url, folder, PORT=str(port), WEB_CONCURRENCY="1", PYTHONUNBUFFERED="1")
         self.errors = folder / "stderr"
         with self.errors.open("a") as out:
-            self.process = subprocess.Popen([sys.executable, "-m", "marketplace", "run"], cwd=ROOT, env=env, text=True,
-                                            stdout=subprocess.PIPE, stderr=out, start_new_session=True)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "marketplace", "run"],
+                cwd=ROOT,
+                env=env,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=out,
+                start_new_session=True,
+            )
 
     def until_up(self) -> None:
         for line in self.process.stdout:
@@ -141,11 +155,20 @@ def test_a_port_in_use_is_one_line_before_anything_starts(tmp_path: Path, port: 
         taken.bind(("127.0.0.1", port))
         taken.listen()
         env = environment("", tmp_path, PORT=str(port))
-        done = subprocess.run([sys.executable, "-m", "marketplace", "run"], cwd=ROOT, env=env, capture_output=True,
-                              text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "marketplace", "run"],
+            cwd=ROOT,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     assert done.returncode == 1
-    assert done.stderr == (f"Cannot listen on 127.0.0.1 port {port} (Address already in use);"
-                           " stop what is there, or choose another: make run PORT=8001.\n")
+    assert done.stderr == (
+        f"Cannot listen on 127.0.0.1 port {port} (Address already in use);"
+        " stop what is there, or choose another: make run PORT=8001.\n"
+    )
     assert not (tmp_path / "data" / "pg").exists()
 
 

@@ -44,11 +44,12 @@ def ask(server: embedded.Server, question: str) -> object:
 
 def starter(folder: Path) -> subprocess.Popen:
     """Another process that starts the server, says whether it was the one, and stops at a line."""
-    return subprocess.Popen([sys.executable, "-c", START, str(folder)], cwd=ROOT, text=True,
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-c", START, str(folder)], cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
 
 
-@pytest.mark.parametrize("name", ["plain", "with a space", "it's, \"odd\"", "long" * 40, "toko-é-店"])
+@pytest.mark.parametrize("name", ["plain", "with a space", 'it\'s, "odd"', "long" * 40, "toko-é-店"])
 def test_it_starts_in_any_folder_and_stops(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LANG", "xx_XX.UTF-8")
     monkeypatch.setenv("LC_ALL", "id_ID.nonsense")
@@ -101,8 +102,12 @@ def test_a_lock_file_that_names_a_stranger_stops_nobody(folder: Path):
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     server._process.wait()
-    stranger = subprocess.Popen(["sleep", "100"], **server_account.running_as(
-        server_account.Account(owner.st_uid, owner.st_gid, "") if os.getuid() == 0 else None))
+    stranger = subprocess.Popen(
+        ["sleep", "100"],
+        **server_account.running_as(
+            server_account.Account(owner.st_uid, owner.st_gid, "") if os.getuid() == 0 else None
+        ),
+    )
     try:
         for file in (cluster / "postmaster.pid", server._socket / ".s.PGSQL.5432.lock"):
             file.write_text(file.read_text().replace(str(pid), str(stranger.pid), 1))

@@ -27,10 +27,23 @@ from marketplace.storage import LocalStorage
 from marketplace.workflows import catalogue, imports, upkeep
 
 HEADER = [
-    "Nama Produk", "Harga", "Lokasi", "Rating", "Review", "Link Produk", "Link Gambar", "Nama Toko", "Kategori",
+    "Nama Produk",
+    "Harga",
+    "Lokasi",
+    "Rating",
+    "Review",
+    "Link Produk",
+    "Link Gambar",
+    "Nama Toko",
+    "Kategori",
 ]
 CATEGORIES = [
-    "Elektronik > HP", "elektronik > hp", "Elektronik > Laptop", "Fashion > Wanita > Gamis", "Makanan", "",
+    "Elektronik > HP",
+    "elektronik > hp",
+    "Elektronik > Laptop",
+    "Fashion > Wanita > Gamis",
+    "Makanan",
+    "",
 ]
 WORDS = ["kopi", "susu", "besar", "murah", "original", "promo", "kaos", "batik"]
 
@@ -48,7 +61,10 @@ class Shop:
     def send(self, text: str | bytes, query: str = "", user: User | None = None) -> int:
         body = text.encode() if isinstance(text, str) else text
         answer = self.api.post(
-            "/api/products/import-csv", user or self.seller, body=body, query_string=query,
+            "/api/products/import-csv",
+            user or self.seller,
+            body=body,
+            query_string=query,
             headers={"Content-Type": "text/csv"},
         )
         assert answer.status_code == 202, answer.text
@@ -124,9 +140,7 @@ def require_whole(shop: Shop, import_id: int, file: Generated) -> None:
     products = file.rows - len(file.bad_lines) - file.twins
     assert (found["state"], found["error_code"], found["progress"]) == ("done", None, 100)
     counts = [found[f"rows_{name}"] for name in ("read", "valid", "created", "skipped", "bad")]
-    assert counts == [
-        file.rows, file.rows - len(file.bad_lines), products, file.twins, len(file.bad_lines)
-    ]
+    assert counts == [file.rows, file.rows - len(file.bad_lines), products, file.twins, len(file.bad_lines)]
     for table in ("inventory", "product_images", "product_documents"):
         counted = f"SELECT count(*) FROM products p JOIN {table} t ON t.product_id = p.id"  # noqa: S608
         assert shop.value(f"{counted} WHERE p.store_id = %s", shop.seller.store_id) == products, table
@@ -192,7 +206,8 @@ def test_twins_by_sku_or_link_are_skipped_wherever_they_stand(shop: Shop):
         " WHERE p.name = 'Baru' ORDER BY i.position"
     )
     assert [tuple(row.values()) for row in pictures] == [
-        ("https://gambar.example/1.jpg", True), ("https://gambar.example/2.jpg", False)
+        ("https://gambar.example/1.jpg", True),
+        ("https://gambar.example/2.jpg", False),
     ]
 
 
@@ -218,9 +233,7 @@ def test_categories_are_not_made_where_the_installation_says_no(committed: Api):
     admin = shop.api.admin()
     top = shop.api.post("/api/categories", admin, json={"name": "Dapur"}).json
     shop.api.post("/api/categories", admin, json={"name": "Panci", "parent_id": top["id"]})
-    import_id = shop.send(
-        "name,price,category,note\nA,1,dapur > PANCI,x\nB,2,Dapur > Wajan,y\nC,3,,z\nD,4,Dapur,\n"
-    )
+    import_id = shop.send("name,price,category,note\nA,1,dapur > PANCI,x\nB,2,Dapur > Wajan,y\nC,3,,z\nD,4,Dapur,\n")
     found = shop.run(import_id)
 
     assert (found["rows_created"], found["rows_bad"]) == (3, 1)
@@ -318,8 +331,13 @@ def test_running_a_finished_import_again_does_nothing(shop: Shop):
 
 def test_an_admin_names_the_store_and_sees_all_imports(shop: Shop):
     admin = shop.api.admin()
-    problem(shop.api.post("/api/products/import-csv", admin, body=b"name,price\nA,1\n",
-                          headers={"Content-Type": "text/csv"}), 409, "store_required")
+    problem(
+        shop.api.post(
+            "/api/products/import-csv", admin, body=b"name,price\nA,1\n", headers={"Content-Type": "text/csv"}
+        ),
+        409,
+        "store_required",
+    )
     store = f"store_id={shop.seller.store_id}"
     import_id = shop.send("name,price,brand,category\nA,1,Baru,Baru\n", store, admin)
     assert shop.run(import_id)["rows_created"] == 1
@@ -431,7 +449,9 @@ def test_who_has_no_store_cannot_import(api: Api):
 def worker(shop: Shop, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A real worker, killed at the end if it still runs."""
     env = {
-        **os.environ, "DATABASE_URL": shop.api.owner_url, "DATA_DIR": str(shop.config.data_dir),
+        **os.environ,
+        "DATABASE_URL": shop.api.owner_url,
+        "DATA_DIR": str(shop.config.data_dir),
         "UPLOADS_DIR": str(shop.config.uploads_dir),
     }
     with (folder / "worker.log").open("ab") as log:

@@ -144,10 +144,14 @@ def test_words_are_found_without_regard_to_case_and_accents(api: Api):
         "\u200f",
         "𝕏",
         "'; DROP TABLE users; --",
+        "-" * 64,
+        "- " * 60,
+        '-"' * 60,
+        "a " + "-b " * 60,
     ],
 )
 def test_no_word_breaks_the_search(api: Api, words: str):
-    assert api.get("/api/products", params={"search": words}).status_code == 200
+    assert api.get("/api/products", params={"search": words}).status_code in (200, 422)
 
 
 def test_an_order_without_an_index_is_refused_by_name(api: Api, shop: User):

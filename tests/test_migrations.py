@@ -75,16 +75,16 @@ def test_an_edited_file_is_refused(url: str, write: Callable[[str, str], Path]):
         migrate(url, silent, folder)
 
 
-def test_a_failure_names_file_line_and_reason_and_leaves_nothing_half_done(
-    url: str, write: Callable[[str, str], Path]
-):
+def test_a_failure_names_file_line_and_reason_and_leaves_nothing_half_done(url: str, write: Callable[[str, str], Path]):
     write("V0001__good.sql", "CREATE TABLE good (n int);\n")
     folder = write("V0002__bad.sql", "CREATE TABLE half (n int);\n\n-- é 店\nCREATE TABLE bad (n nosuchtype);\n")
     with pytest.raises(MigrationError, match=r'V0002__bad\.sql:4: ERROR 42704 type "nosuchtype" does not exist'):
         migrate(url, silent, folder)
     assert ask(url, "SELECT to_regclass('half') IS NULL AND to_regclass('good') IS NOT NULL")
-    write("V0002__bad.sql", "CREATE TABLE half (n int NOT NULL);\nINSERT INTO half VALUES (1);\n"
-                            "INSERT INTO half VALUES (NULL);\n")
+    write(
+        "V0002__bad.sql",
+        "CREATE TABLE half (n int NOT NULL);\nINSERT INTO half VALUES (1);\nINSERT INTO half VALUES (NULL);\n",
+    )
     with pytest.raises(MigrationError, match=r"V0002__bad\.sql: statement 3: ERROR 23502 null value"):
         migrate(url, silent, folder)
     write("V0002__bad.sql", "CREATE TABLE half (n int);\n")
@@ -176,9 +176,11 @@ def test_the_application_may_defer_a_job_and_only_the_worker_may_take_it(url: st
         conn.execute("SET ROLE marketplace_app")
         assert conn.execute(defer).fetchone() == ([1],)
         assert conn.execute("SELECT status::text FROM jobs.procrastinate_jobs").fetchone() == ("todo",)
-        for forbidden in ("SELECT args FROM jobs.procrastinate_jobs",
-                          "SELECT jobs.procrastinate_fetch_job_v2(NULL, NULL)",
-                          "DELETE FROM jobs.procrastinate_jobs"):
+        for forbidden in (
+            "SELECT args FROM jobs.procrastinate_jobs",
+            "SELECT jobs.procrastinate_fetch_job_v2(NULL, NULL)",
+            "DELETE FROM jobs.procrastinate_jobs",
+        ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 conn.execute(forbidden)
         conn.execute("RESET ROLE")

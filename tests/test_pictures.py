@@ -93,8 +93,7 @@ def quarters(width=96, height=64) -> Image.Image:
 def seen_as(image, *colours, at=(0.25, 0.75), within=14) -> bool:
     """Whether these colours are seen above left, above right, below left and below right."""
     points = [(int(image.width * x), int(image.height * y)) for y in at for x in at]
-    return all(near(image.getpixel(point)[:3], colour, within)
-               for point, colour in zip(points, colours, strict=True))
+    return all(near(image.getpixel(point)[:3], colour, within) for point, colour in zip(points, colours, strict=True))
 
 
 def stored_turned(image, orientation) -> Image.Image:
@@ -181,8 +180,7 @@ def test_a_large_picture_comes_in_three_sizes_by_its_longest_side():
 
 def test_nothing_is_enlarged_and_equal_sizes_are_encoded_once():
     picture = make(saved(quarters(300, 200)))
-    assert [(variant.width, variant.height) for variant in picture.variants] == [
-        (300, 200), (300, 200), (240, 160)]
+    assert [(variant.width, variant.height) for variant in picture.variants] == [(300, 200), (300, 200), (240, 160)]
     assert picture.variants[0].data is picture.variants[1].data
 
 
@@ -226,9 +224,16 @@ def test_other_formats_are_not_opened(kind):
     assert refusal(saved(quarters(), kind)) == "picture_type_not_supported"
 
 
-@pytest.mark.parametrize("data", [
-    b"\x89", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"PK\x03\x04",
-    b"\0\0\0\x18ftypisom\0\0\0\0isommp42"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x89",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n",
+        b"PK\x03\x04",
+        b"\0\0\0\x18ftypisom\0\0\0\0isommp42",
+    ],
+)
 def test_what_is_no_picture_is_refused(data):
     assert refusal(data) == "picture_type_not_supported"
 
@@ -297,15 +302,18 @@ def test_sixteen_bits_are_scaled_not_clipped():
     assert [image.getpixel((x, 1))[0] for x in range(4)] == pytest.approx([0, 64, 128, 255], abs=6)
 
 
-@pytest.mark.parametrize(("depth", "colour", "pixels", "key"), [
-    (1, 0, b"\x80", b"\0\1"),
-    (2, 0, b"\xc0", b"\0\3"),
-    (4, 0, b"\xf0", b"\0\x0f"),
-    (8, 0, b"\xff\0", b"\0\xff"),
-    (16, 0, b"\xff\xff\0\0", b"\xff\xff"),
-    (8, 2, b"\xff\xff\xff\0\0\0", b"\0\xff\0\xff\0\xff"),
-    (16, 2, b"\x80\0\x80\0\x80\0\0\0\0\0\0\0", b"\x80\0\x80\0\x80\0"),
-])
+@pytest.mark.parametrize(
+    ("depth", "colour", "pixels", "key"),
+    [
+        (1, 0, b"\x80", b"\0\1"),
+        (2, 0, b"\xc0", b"\0\3"),
+        (4, 0, b"\xf0", b"\0\x0f"),
+        (8, 0, b"\xff\0", b"\0\xff"),
+        (16, 0, b"\xff\xff\0\0", b"\xff\xff"),
+        (8, 2, b"\xff\xff\xff\0\0\0", b"\0\xff\0\xff\0\xff"),
+        (16, 2, b"\x80\0\x80\0\x80\0\0\0\0\0\0\0", b"\x80\0\x80\0\x80\0"),
+    ],
+)
 def test_the_transparent_colour_of_a_png_is_found_at_every_depth(depth, colour, pixels, key):
     image = shown(make(png(2, 1, depth, colour, b"\0" + pixels, chunk(b"tRNS", key))))
     assert image.mode == "RGBA"
@@ -465,8 +473,9 @@ def measured(folder, **files) -> dict[str, tuple[float, float]]:
     paths = [folder / f"{number}" for number in range(len(files) + 1)]
     for path, data in zip(paths, [saved(quarters(), "JPEG"), *files.values()], strict=True):
         path.write_bytes(data)
-    done = subprocess.run([sys.executable, "-c", program, *paths], cwd=REPOSITORY, check=True,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *paths], cwd=REPOSITORY, check=True, capture_output=True, text=True
+    )
     lines = [tuple(map(float, line.split())) for line in done.stdout.splitlines()]
     return dict(zip(files, lines, strict=True))
 

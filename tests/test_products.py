@@ -271,3 +271,20 @@ def test_a_forged_host_cannot_break_an_answer(api: Api):
 
     assert "evil" not in answer.text
     assert answer.json["images"][0]["image_url"].startswith("http://")
+
+
+def test_no_brand_name_is_no_brand(api: Api):
+    seller = api.seller()
+    product = api.product(seller, brand="Gayo")
+    path = f"/api/products/{product['id']}"
+
+    assert api.patch(path, seller, json={"brand": product["brand"]}).json["brand"] == product["brand"]
+    assert api.patch(path, seller, json={"brand": None}).json["brand"] is None
+
+
+def test_an_unknown_part_beside_pictures_is_refused_by_name(api: Api):
+    seller = api.seller()
+    path = f"/api/products/{api.product(seller)['id']}/images"
+    answer = api.upload(path, seller, [("images", "a", picture())], {"colour": "red"})
+
+    assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == "/colour"

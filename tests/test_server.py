@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PASSWORD, created
+from conftest import PASSWORD, created, multipart
+from test_users import picture
 
 from marketplace.config import ROOT
 
@@ -136,3 +137,21 @@ def test_a_reload_loses_no_request(server: Server):
 
     assert set(statuses) == {200}
     assert len(statuses) > 20
+
+
+def test_a_chunked_picture_is_taken_and_a_broken_chunk_is_a_400(server: Server):
+    account = {"name": "Sari", "email": "sari@example.com", "password": PASSWORD}
+    _, tokens = server.call("POST", "/api/auth/register", json.dumps(account).encode(), Content_Type="application/json")
+    body, kind = multipart([("avatar", "me", picture())], {})
+    headers = {"Content-Type": kind, "Authorization": f"Bearer {tokens['access_token']}"}
+    conn = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    conn.request("POST", "/api/users/upload-avatar", iter([body[:100], body[100:]]), headers, encode_chunked=True)
+    answer = conn.getresponse()
+    assert (answer.status, json.loads(answer.read())["avatar"]["width"]) == (200, 300)
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
+        raw.sendall(
+            b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n0\r\n\r\n"
+        )
+        assert raw.recv(100).startswith(b"HTTP/1.1 400")

@@ -102,7 +102,10 @@ def test_keys_are_listed_with_size_and_age(public):
     os.utime(public.root / KEY, (1000, 1000))
     listed = {stored.key: stored for stored in public.keys("")}
     assert {key: stored.size for key, stored in listed.items()} == {
-        KEY: 3, "pictures/ab/ce/two.webp": 4, "avatars/three.webp": 0}
+        KEY: 3,
+        "pictures/ab/ce/two.webp": 4,
+        "avatars/three.webp": 0,
+    }
     assert listed[KEY].modified == 1000
     assert sorted(stored.key for stored in public.keys("pictures/")) == [KEY, "pictures/ab/ce/two.webp"]
     assert list(public.keys("pictures/ab/cf/")) == []
@@ -118,13 +121,45 @@ def test_files_of_others_in_the_folder_are_not_listed(public):
     assert public.clear_unfinished(0) == 0
 
 
-@pytest.mark.parametrize("key", [
-    "", "/", "/etc/passwd", "../one", "a/../b", "a/..", "..", ".", "a//b", "a/", ".hidden", "a/.part",
-    "A.webp", "a..b", "a b", "a\\b", "a\n", "a\0b", "é", "a%2e", "~root", "x" * 600, "a/./b", "c:d"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "/",
+        "/etc/passwd",
+        "../one",
+        "a/../b",
+        "a/..",
+        "..",
+        ".",
+        "a//b",
+        "a/",
+        ".hidden",
+        "a/.part",
+        "A.webp",
+        "a..b",
+        "a b",
+        "a\\b",
+        "a\n",
+        "a\0b",
+        "é",
+        "a%2e",
+        "~root",
+        "x" * 600,
+        "a/./b",
+        "c:d",
+    ],
+)
 def test_what_could_lead_elsewhere_is_no_key(public, key):
-    for action in (lambda: public.put(key, b""), lambda: public.open(key), lambda: public.delete(key),
-                   lambda: public.exists(key), lambda: public.url(key), lambda: list(public.keys(key + "/")),
-                   lambda: public.writing(key).__enter__()):
+    for action in (
+        lambda: public.put(key, b""),
+        lambda: public.open(key),
+        lambda: public.delete(key),
+        lambda: public.exists(key),
+        lambda: public.url(key),
+        lambda: list(public.keys(key + "/")),
+        lambda: public.writing(key).__enter__(),
+    ):
         with pytest.raises(StorageError):
             action()
     assert not public.root.exists()

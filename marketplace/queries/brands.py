@@ -5,13 +5,10 @@ from marketplace.db import Conn, Row, named_sql, one
 SQL = named_sql("brands")
 
 
-def search(
-    conn: Conn, *, search: str | None, after: tuple[str, int] | None, limit: int, offset: int
-) -> list[Row]:
+def search(conn: Conn, *, search: str | None, after: tuple[str, int] | None, limit: int, offset: int) -> list[Row]:
     """Brands by name; `search` is a part of it, `after` name and id of the last row seen."""
     after_name, after_id = after or (None, None)
-    values = {"search": search, "after_name": after_name, "after_id": after_id,
-              "limit": limit, "offset": offset}
+    values = {"search": search, "after_name": after_name, "after_id": after_id, "limit": limit, "offset": offset}
     return conn.execute(SQL["search"], values, prepare=False).fetchall()
 
 
@@ -59,3 +56,8 @@ def remove(conn: Conn, brand_id: int) -> str | None:
     """Remove a brand; its name, or None. ForeignKeyViolation while products are of it."""
     removed = conn.execute(SQL["remove"], {"brand_id": brand_id}).fetchone()
     return removed["name"] if removed else None
+
+
+def lock_removing(conn: Conn) -> None:
+    """Wait until nobody else removes a brand, and keep others waiting until this transaction ends."""
+    conn.execute(SQL["lock_removing"])

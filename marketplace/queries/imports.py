@@ -29,8 +29,12 @@ def add(
     imports_store_id_fkey refuses a store that does not exist.
     """
     values = {
-        "store_id": store_id, "user_id": user_id, "file_name": file_name, "file_key": file_key,
-        "file_bytes": file_bytes, "default_stock": default_stock,
+        "store_id": store_id,
+        "user_id": user_id,
+        "file_name": file_name,
+        "file_key": file_key,
+        "file_bytes": file_bytes,
+        "default_stock": default_stock,
     }
     return int(one(conn, SQL["add"], values)["id"])
 
@@ -54,9 +58,7 @@ def count(conn: Conn, *, store_id: int | None, limit: int) -> int:
 
 def bad_rows(conn: Conn, import_id: int, *, after_line: int, limit: int) -> list[Row]:
     """The next bad rows: line; columns, codes and messages (several with `; ` between); cells, a list."""
-    return conn.execute(
-        SQL["bad_rows"], {"import_id": import_id, "after_line": after_line, "limit": limit}
-    ).fetchall()
+    return conn.execute(SQL["bad_rows"], {"import_id": import_id, "after_line": after_line, "limit": limit}).fetchall()
 
 
 def start(conn: Conn, import_id: int) -> Row | None:
@@ -78,8 +80,14 @@ def hold(conn: Conn, import_id: int, attempt: int) -> bool:
 def add_errors(conn: Conn, import_id: int, rows: Sequence[BadRow]) -> None:
     """Write what is wrong with bad rows; the first error of each carries the row itself."""
     errors = [
-        (row.line, number, error.column, error.code, error.message,
-         orjson.dumps(row.cells).decode() if number == 1 else None)
+        (
+            row.line,
+            number,
+            error.column,
+            error.code,
+            error.message,
+            orjson.dumps(row.cells).decode() if number == 1 else None,
+        )
         for row in rows
         for number, error in enumerate(row.errors, 1)
     ]
@@ -100,8 +108,14 @@ def note_read(
     last: bool,
 ) -> None:
     """Count rows that were just read; after the last ones the import is `applying`."""
-    values = {"import_id": import_id, "valid": valid, "bad": bad, "bytes_read": bytes_read,
-              "columns": orjson.dumps(columns).decode(), "last": last}
+    values = {
+        "import_id": import_id,
+        "valid": valid,
+        "bad": bad,
+        "bytes_read": bytes_read,
+        "columns": orjson.dumps(columns).decode(),
+        "last": last,
+    }
     conn.execute(SQL["note_read"], values)
 
 
@@ -113,9 +127,7 @@ def act(conn: Conn, import_id: int) -> Row:
     return one(conn, SQL["act"], {"import_id": import_id})
 
 
-def finish(
-    conn: Conn, import_id: int, *, error_code: str | None = None, error_message: str | None = None
-) -> None:
+def finish(conn: Conn, import_id: int, *, error_code: str | None = None, error_message: str | None = None) -> None:
     """End the import and its session: done, or failed with a code and words."""
     values = {"import_id": import_id, "error_code": error_code, "error_message": error_message}
     conn.execute(SQL["finish"], values)

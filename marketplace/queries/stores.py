@@ -18,6 +18,6 @@ def open_store(conn: Conn, *, owner_id: int, name: str, description: str | None)
 
 
 def change(conn: Conn, store_id: int, *, owner_id: int, name: str, description: str | None) -> Row | None:
-    """Replace what a store says of itself; None when it is not the owner's."""
+    """Replace what a store says of itself; with `renamed`, whether its name is another; None when not the owner's."""
     values = {"store_id": store_id, "owner_id": owner_id, "name": name, "description": description}
     return conn.execute(SQL["change"], values).fetchone()

@@ -70,8 +70,9 @@ class Export:
         """Stream the caller's log as CSV or JSON, a batch at a time: no transaction waits for a slow phone."""
         caller, query = req.context.caller, req.context.query
         kind = query["format"]
-        with self.db.transaction(caller) as conn:
-            activities.record(conn, requests.client(req), "export_activities", details={"format": kind})
+        if req.method != "HEAD":
+            with self.db.transaction(caller) as conn:
+                activities.record(conn, requests.client(req), "export_activities", details={"format": kind})
         resp.content_type = "text/csv; charset=utf-8" if kind == "csv" else falcon.MEDIA_JSON
         resp.downloadable_as = f"activities.{kind}"
         batches = _batches(self.db, caller, _filters(query))

@@ -5,7 +5,7 @@ from typing import Any
 import falcon
 
 from marketplace import requests
-from marketplace.auth import Passwords, Tokens, hashed, new_secret, require_strong, secret_of
+from marketplace.auth import Passwords, Tokens, hashed, new_secret, secret_of
 from marketplace.config import Config
 from marketplace.db import Client, Conn, Database
 from marketplace.errors import Problem, unauthorized
@@ -33,7 +33,7 @@ class Register:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the tokens, as login does."""
         body = req.context.body
-        require_strong(body["password"], "/password", body["name"], body["email"])
+        self.passwords.require_strong(body["password"], "/password", body["name"], body["email"])
         password_hash = self.passwords.hash(body["password"])
         with self.db.signing_in() as conn:
             user_id = sessions.register(

@@ -18,9 +18,13 @@ class Brands:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("Browse brands", roles=PUBLIC, query={**schemas.FILTERS, **paging.QUERY},
-               answers={200: paging.listed("brands", schemas.BRAND)},
-               problems=("invalid_cursor", "page_too_deep"))
+    @operation(
+        "Browse brands",
+        roles=PUBLIC,
+        query={**schemas.FILTERS, **paging.QUERY},
+        answers={200: paging.listed("brands", schemas.BRAND)},
+        problems=("invalid_cursor", "page_too_deep"),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer brands by name, all or those with `search` in their name."""
         query = req.context.query
@@ -32,14 +36,14 @@ class Brands:
             total = paging.capped(window, lambda cap: brands.count(conn, search=search, limit=cap))
         paging.answer_rows(req, resp, "brands", rows, window, total, keys=("name", "id"))
 
-    @operation("Add a brand", roles=("admin",), body=schemas.BRAND, answers={201: schemas.BRAND},
-               problems=("brand_exists",))
+    @operation(
+        "Add a brand", roles=("admin",), body=schemas.BRAND, answers={201: schemas.BRAND}, problems=("brand_exists",)
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a brand."""
         with self.db.transaction(req.context.caller) as conn:
             brand = brands.add(conn, req.context.body["name"])
-            activities.record(conn, requests.client(req), "create_brand",
-                              related=("brand", brand["id"], brand["name"]))
+            activities.record(conn, requests.client(req), "create_brand", related=("brand", brand["id"], brand["name"]))
             resp.media = brand
         resp.status = falcon.HTTP_201
         resp.location = f"/api/brands/{brand['id']}"
@@ -60,20 +64,29 @@ class Brand:
             raise _not_found()
         resp.media = brand
 
-    @operation("Rename a brand", roles=("admin",), body=schemas.BRAND, answers={200: schemas.BRAND},
-               problems=("not_found", "brand_exists"))
+    @operation(
+        "Rename a brand",
+        roles=("admin",),
+        body=schemas.BRAND,
+        answers={200: schemas.BRAND},
+        problems=("not_found", "brand_exists"),
+    )
     def on_put(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
         """Replace the name; products' documents follow by a job."""
         with self.db.transaction(req.context.caller) as conn:
             brand = workflow.change(conn, brand_id, req.context.body["name"])
             if brand is None:
                 raise _not_found()
-            activities.record(conn, requests.client(req), "update_brand",
-                              related=("brand", brand_id, brand["name"]))
+            activities.record(conn, requests.client(req), "update_brand", related=("brand", brand_id, brand["name"]))
             resp.media = brand
 
-    @operation("Remove a brand", roles=("admin",), query=schemas.REMOVE, answers={204: None},
-               problems=("not_found", "brand_in_use"))
+    @operation(
+        "Remove a brand",
+        roles=("admin",),
+        query=schemas.REMOVE,
+        answers={204: None},
+        problems=("not_found", "brand_in_use"),
+    )
     def on_delete(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
         """Remove a brand that no product is of, or give its products to `move_to` first."""
         move_to = req.context.query.get("move_to")
@@ -83,8 +96,13 @@ class Brand:
                 if removed is None:
                     raise _not_found()
                 details = {"move_to": move_to, "products": removed.moved} if move_to else None
-                activities.record(conn, requests.client(req), "delete_brand", details=details,
-                                  related=("brand", brand_id, removed.name))
+                activities.record(
+                    conn,
+                    requests.client(req),
+                    "delete_brand",
+                    details=details,
+                    related=("brand", brand_id, removed.name),
+                )
         except ForeignKeyViolation:
             detail = "Products are of this brand; ?move_to=ID gives them to another one."
             raise Problem("brand_in_use", detail) from None

@@ -27,15 +27,21 @@ class Categories:
             rows = categories.all_sorted(conn)
         resp.media = {"categories": _tree(rows)}
 
-    @operation("Add a category", roles=("admin",), body=schemas.NEW, answers={201: schemas.CATEGORY},
-               problems=("category_exists",))
+    @operation(
+        "Add a category",
+        roles=("admin",),
+        body=schemas.NEW,
+        answers={201: schemas.CATEGORY},
+        problems=("category_exists",),
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a category at the top or below another one."""
         body = req.context.body
         with self.db.transaction(req.context.caller) as conn:
             category_id = workflow.add(conn, name=body["name"], parent_id=body["parent_id"])
-            activities.record(conn, requests.client(req), "create_category",
-                              related=("category", category_id, body["name"]))
+            activities.record(
+                conn, requests.client(req), "create_category", related=("category", category_id, body["name"])
+            )
             resp.media = categories.find(conn, category_id)
         resp.status = falcon.HTTP_201
         resp.location = f"/api/categories/{category_id}"
@@ -56,8 +62,13 @@ class Category:
             raise _not_found()
         resp.media = category
 
-    @operation("Rename or move a category", roles=("admin",), body=schemas.CHANGE,
-               answers={200: schemas.CATEGORY}, problems=("not_found", "category_exists"))
+    @operation(
+        "Rename or move a category",
+        roles=("admin",),
+        body=schemas.CHANGE,
+        answers={200: schemas.CATEGORY},
+        problems=("not_found", "category_exists"),
+    )
     def on_put(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
         """Replace name and parent; all below it moves along, and products' documents follow by a job."""
         body = req.context.body
@@ -65,13 +76,22 @@ class Category:
             category = workflow.change(conn, category_id, name=body["name"], parent_id=body["parent_id"])
             if category is None:
                 raise _not_found()
-            activities.record(conn, requests.client(req), "update_category",
-                              related=("category", category_id, category["name"]),
-                              details={"parent_id": category["parent_id"]})
+            activities.record(
+                conn,
+                requests.client(req),
+                "update_category",
+                related=("category", category_id, category["name"]),
+                details={"parent_id": category["parent_id"]},
+            )
             resp.media = category
 
-    @operation("Remove a category", roles=("admin",), query=schemas.REMOVE, answers={204: None},
-               problems=("not_found", "category_in_use", "category_exists"))
+    @operation(
+        "Remove a category",
+        roles=("admin",),
+        query=schemas.REMOVE,
+        answers={204: None},
+        problems=("not_found", "category_in_use", "category_exists"),
+    )
     def on_delete(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
         """Remove a category that nothing is in, or empty it into `move_to` first."""
         move_to = req.context.query.get("move_to")
@@ -81,8 +101,13 @@ class Category:
                 if removed is None:
                     raise _not_found()
                 details = {"move_to": move_to, "products": removed.moved} if move_to else None
-                activities.record(conn, requests.client(req), "delete_category", details=details,
-                                  related=("category", category_id, removed.name))
+                activities.record(
+                    conn,
+                    requests.client(req),
+                    "delete_category",
+                    details=details,
+                    related=("category", category_id, removed.name),
+                )
         except ForeignKeyViolation:
             detail = "Products or categories are in it; ?move_to=ID moves them into another category."
             raise Problem("category_in_use", detail) from None

@@ -2,7 +2,7 @@
 
 import falcon
 
-from marketplace import pictures, requests, storage, uploads
+from marketplace import pictures, requests, storage, uploads, validation
 from marketplace.db import Database
 from marketplace.errors import Problem, invalid
 from marketplace.operations import Parts, operation
@@ -35,7 +35,8 @@ class Images:
         with self.db.transaction(caller) as conn:  # before megabytes are read for somebody else's product
             if products.find_own(conn, product_id, store_id) is None:
                 raise _not_found()
-        _, made = uploads.read(req, files=("images",), count=config.images_per_product)
+        texts, made = uploads.read(req, files=("images",), count=config.images_per_product)
+        validation.check(texts, {}, text=True)  # no other parts are known here
         if not made:
             raise invalid("/images", "required", "is the part that pictures come in")
         for upload in made:

@@ -32,10 +32,15 @@ class ImportCsv:
         self.db = db
         self.files = files
 
-    @operation("Import products from a CSV file", roles=SELLERS, query=schemas.OPTIONS,
-               parts=Parts(schemas.OPTIONS, ("file",)), media=(CSV,), answers={202: schemas.IMPORT},
-               problems=("store_required", "not_found", "payload_too_large", "unsupported_media_type",
-                         "invalid_multipart"))
+    @operation(
+        "Import products from a CSV file",
+        roles=SELLERS,
+        query=schemas.OPTIONS,
+        parts=Parts(schemas.OPTIONS, ("file",)),
+        media=(CSV,),
+        answers={202: schemas.IMPORT},
+        problems=("store_required", "not_found", "payload_too_large", "unsupported_media_type", "invalid_multipart"),
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Take the file into private storage and leave the rest to the worker: 202 and where to look."""
         caller = req.context.caller
@@ -48,12 +53,15 @@ class ImportCsv:
         try:
             with self.db.transaction(caller) as conn:
                 import_id = imports.add(
-                    conn, store_id=store_id, user_id=caller.user_id, file_name=upload.name, file_key=key,
-                    file_bytes=upload.size, default_stock=upload.options.get("default_stock", 0),
+                    conn,
+                    store_id=store_id,
+                    user_id=caller.user_id,
+                    file_name=upload.name,
+                    file_key=key,
+                    file_bytes=upload.size,
+                    default_stock=upload.options.get("default_stock", 0),
                 )
-                activities.record(
-                    conn, requests.client(req), "import_csv", related=("import", import_id, upload.name)
-                )
+                activities.record(conn, requests.client(req), "import_csv", related=("import", import_id, upload.name))
                 jobs.enqueue(conn, "run_import", queue="long", lock=f"import:{store_id}", import_id=import_id)
                 resp.media = imports.find(conn, import_id, store_id)
         except BaseException:
@@ -69,9 +77,13 @@ class Imports:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("A store's imports", roles=SELLERS, query={**schemas.FILTERS, **paging.QUERY},
-               answers={200: paging.listed("imports", schemas.LISTED)},
-               problems=("invalid_cursor", "page_too_deep", "not_found"))
+    @operation(
+        "A store's imports",
+        roles=SELLERS,
+        query={**schemas.FILTERS, **paging.QUERY},
+        answers={200: paging.listed("imports", schemas.LISTED)},
+        problems=("invalid_cursor", "page_too_deep", "not_found"),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the imports of the caller's store, newest first; an admin's list has all, or one store's."""
         caller, query = req.context.caller, req.context.query
@@ -79,8 +91,11 @@ class Imports:
         window = paging.window(req, query)
         with self.db.transaction(caller) as conn:
             rows = imports.search(
-                conn, store_id=store_id, after_id=window.after[0] if window.after else None,
-                limit=window.limit, offset=window.offset,
+                conn,
+                store_id=store_id,
+                after_id=window.after[0] if window.after else None,
+                limit=window.limit,
+                offset=window.offset,
             )
             total = paging.capped(window, lambda cap: imports.count(conn, store_id=store_id, limit=cap))
         paging.answer_rows(req, resp, "imports", rows, window, total, keys=("id",))
@@ -104,8 +119,7 @@ class Errors:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("The rows an import refused, as a file", roles=SELLERS, answers={200: None},
-               problems=("not_found",))
+    @operation("The rows an import refused, as a file", roles=SELLERS, answers={200: None}, problems=("not_found",))
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
         """Stream every bad row under the file's own header, with what is wrong with it, to be sent again.
 
@@ -209,8 +223,7 @@ def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> I
     yield _lines([[*REPORT_HEADER, *(header[place] for place in kept)]])
     for rows in batches:
         yield _lines(
-            [row["line"], row["columns"], row["codes"], row["messages"],
-             *_cells(row["cells"] or (), kept, len(header))]
+            [row["line"], row["columns"], row["codes"], row["messages"], *_cells(row["cells"] or (), kept, len(header))]
             for row in rows
         )
 

@@ -147,6 +147,8 @@ class Product:
             before = products.find_own(conn, product_id, store_id)
             if before is None:
                 raise _not_found()
+            if "brand" in body and body["brand"] is None and "brand_id" not in body:
+                body["brand_id"] = None  # no name is no brand
             after = {**{name: before[name] for name in before if name != "stock"}, **body} if merge else body
             workflow.change(conn, before, store_id, after, req.context.config.currency)
             activities.record(

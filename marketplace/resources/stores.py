@@ -87,6 +87,7 @@ class Mine:
             )
             if store is None:
                 raise Problem("not_found", "You have not opened a store yet.")
-            jobs.enqueue(conn, "rebuild_documents", queue="quick", lock="documents", by="store", id=store["id"])
+            if store.pop("renamed"):
+                jobs.enqueue(conn, "rebuild_documents", queue="quick", lock="documents", by="store", id=store["id"])
             activities.record(conn, requests.client(req), "update_store", related=("store", store["id"], store["name"]))
             resp.media = store

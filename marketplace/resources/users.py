@@ -5,8 +5,8 @@ from typing import Any
 import falcon
 import orjson
 
-from marketplace import paging, pictures, requests, storage, uploads
-from marketplace.auth import Passwords, require_strong
+from marketplace import paging, pictures, requests, storage, uploads, validation
+from marketplace.auth import Passwords
 from marketplace.db import Conn, Database
 from marketplace.errors import Problem, invalid
 from marketplace.operations import Parts, operation
@@ -83,7 +83,7 @@ class Profile:
             raise problem
         if "password" not in body:
             return None
-        require_strong(body["password"], "/password", body["name"], before["email"])
+        self.passwords.require_strong(body["password"], "/password", body["name"], before["email"])
         return self.passwords.hash(body["password"])
 
 
@@ -110,7 +110,8 @@ class UploadAvatar:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Store the picture of part `avatar` in its sizes; the one before goes."""
         caller = req.context.caller
-        _, made = uploads.read(req, files=("avatar",), count=1)
+        texts, made = uploads.read(req, files=("avatar",), count=1)
+        validation.check(texts, {}, text=True)  # no other parts are known here
         if not made:
             raise invalid("/avatar", "required", "is the part the picture must come in")
         picture = made[0].picture

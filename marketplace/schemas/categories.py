@@ -14,14 +14,17 @@ CATEGORY: dict[str, Any] = {
     "slug": read_only(type="string"),
     "parent_id": {**ID, "nullable": True, "meta": {"description": "null at the top."}},
     "path": read_only(
-        type="list", schema={"type": "dict", "schema": {"id": ID, "name": {"type": "string"}}},
+        type="list",
+        schema={"type": "dict", "schema": {"id": ID, "name": {"type": "string"}}},
         meta={"description": "Those above it, the top first."},
     ),
     "product_count": _COUNT,
     "children": read_only(
         type="list",
-        schema={"type": "dict", "schema": {"id": ID, "name": {"type": "string"}, "slug": {"type": "string"},
-                                           "product_count": _COUNT}},
+        schema={
+            "type": "dict",
+            "schema": {"id": ID, "name": {"type": "string"}, "slug": {"type": "string"}, "product_count": _COUNT},
+        },
     ),
     **STAMPS,
 }
@@ -38,10 +41,16 @@ TREE: dict[str, Any] = {
         "schema": {
             "type": "dict",
             "schema": {
-                "id": ID, "name": {"type": "string"}, "slug": {"type": "string"},
-                "parent_id": {**ID, "nullable": True}, "product_count": _COUNT,
-                "children": {"type": "list", "schema": {"type": "dict"},
-                             "meta": {"description": "Categories of the same shape."}},
+                "id": ID,
+                "name": {"type": "string"},
+                "slug": {"type": "string"},
+                "parent_id": {**ID, "nullable": True},
+                "product_count": _COUNT,
+                "children": {
+                    "type": "list",
+                    "schema": {"type": "dict"},
+                    "meta": {"description": "Categories of the same shape."},
+                },
             },
         },
     },

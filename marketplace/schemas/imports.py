@@ -11,8 +11,12 @@ _NAMES: dict[str, Any] = {"type": "list", "schema": {"type": "string"}}
 
 #: In the query, or as text parts beside the file.
 OPTIONS: dict[str, Any] = {
-    "default_stock": {"coerce": "int64", "min": 0, "max": 1_000_000_000,
-                      "meta": {"description": "Stock of rows whose file gives none; 0 if not said."}},
+    "default_stock": {
+        "coerce": "int64",
+        "min": 0,
+        "max": 1_000_000_000,
+        "meta": {"description": "Stock of rows whose file gives none; 0 if not said."},
+    },
     "store_id": {**ID, "meta": {"description": "For admins: whose products they are."}},
 }
 
@@ -34,8 +38,7 @@ LISTED: dict[str, Any] = {
     "rows_skipped": {**_COUNT, "meta": {"description": "Rows whose SKU or link the store had already."}},
     "rows_bad": {**_COUNT, "meta": {"description": "Rows refused; errors.csv says why."}},
     "progress": {"type": "integer", "min": 0, "max": 100, "meta": {"description": "Per cent."}},
-    "error_code": {"type": "string", "nullable": True,
-                   "meta": {"description": "Why the import as a whole failed."}},
+    "error_code": {"type": "string", "nullable": True, "meta": {"description": "Why the import as a whole failed."}},
     "error_message": {"type": "string", "nullable": True},
     "created_at": _TIME,
     "started_at": _TIME_OR_NULL,
@@ -56,8 +59,7 @@ IMPORT: dict[str, Any] = {
             "ignored": _NAMES,
             "unknown": _NAMES,
             "own_header": {"type": "boolean"},
-            "stock_column": {"type": "boolean",
-                             "meta": {"description": "False: every product got default_stock."}},
+            "stock_column": {"type": "boolean", "meta": {"description": "False: every product got default_stock."}},
             "default_stock": _COUNT,
             "decimal_signs": _NAMES,
             "currencies": _NAMES,

@@ -45,12 +45,15 @@ _WRITTEN: dict[str, Any] = {
     "category_id": {**ID, "nullable": True},
     "brand_id": {**ID, "nullable": True},
     "brand": {
-        "coerce": "brand_name",
+        "coerce": "line",
         "minlength": 1,
         "maxlength": 200,
         "check_with": "not_blank",
         "nullable": True,
-        "meta": {"description": "Name of a brand, instead of brand_id; made if it is new."},
+        "meta": {
+            "description": "Name of a brand, instead of brand_id; made if it is new.",
+            "answered_as_object": True,
+        },
     },
     "hidden": {"coerce": "boolean"},
 }
@@ -108,7 +111,7 @@ FILTERS: dict[str, Any] = {
     "max_price": {"coerce": "money"},
     "in_stock": {"coerce": "boolean"},
     "search": {
-        "coerce": "line",
+        "coerce": "words",
         "maxlength": 200,
         "meta": {"description": "Words of name, brand, category, description."},
     },

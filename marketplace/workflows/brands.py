@@ -29,6 +29,7 @@ def remove(conn: Conn, brand_id: int, move_to: int | None) -> Removed | None:
     With `move_to`, its products become those of that brand. Without, ForeignKeyViolation while it has any.
     """
     moved = 0
+    brands.lock_removing(conn)
     if move_to is not None:
         if move_to == brand_id:
             raise invalid("/move_to", "not_allowed", "must be another brand")

@@ -83,7 +83,14 @@ def run(
         file_key = row["file_key"] if row else imports.find_file(conn, import_id)
     if row is not None:
         work = Work(
-            db, files, config, stopping, row["id"], row["store_id"], row["attempt"], row["file_key"],
+            db,
+            files,
+            config,
+            stopping,
+            row["id"],
+            row["store_id"],
+            row["attempt"],
+            row["file_key"],
             row["default_stock"],
         )
         try:
@@ -180,8 +187,13 @@ def _stage(work: Work, catalog: CatalogFile, good: list[GoodRow], bad: list[BadR
         import_rows.copy(conn, work.id, good)
         imports.add_errors(conn, work.id, bad)
         imports.note_read(
-            conn, work.id, valid=len(good), bad=len(bad), bytes_read=catalog.bytes_read,
-            columns={"header": catalog.header, **catalog.describe()}, last=last,
+            conn,
+            work.id,
+            valid=len(good),
+            bad=len(bad),
+            bytes_read=catalog.bytes_read,
+            columns={"header": catalog.header, **catalog.describe()},
+            last=last,
         )
 
 
@@ -202,8 +214,8 @@ def _apply(work: Work) -> int:
             raise Interrupted
         try:
             batch, new = _apply_batch(work, after_line)
-        except TreeChanged:
-            continue
+        except (TreeChanged, psycopg.errors.ForeignKeyViolation):
+            continue  # a category or brand was removed meanwhile: the batch finds or makes it anew
         if batch is None:
             return created
         created += new

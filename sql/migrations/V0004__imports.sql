@@ -35,6 +35,7 @@ CREATE TABLE imports (
     CONSTRAINT imports_default_stock_check CHECK (default_stock BETWEEN 0 AND 1000000000)
 );
 CREATE INDEX imports_store_id_idx ON imports (store_id, id);
+CREATE INDEX imports_user_id_idx ON imports (user_id);
 -- Behind the foreign key: sessions long dead are swept.
 CREATE INDEX imports_session_id_idx ON imports (session_id) WHERE session_id IS NOT NULL;
 COMMENT ON TABLE imports IS 'Files of products a store has sent, and what became of them. Private to the store.';

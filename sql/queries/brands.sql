@@ -77,3 +77,7 @@ WHERE p.id = l.id;
 DELETE FROM brands
 WHERE id = %(brand_id)s
 RETURNING name;
+
+-- name: lock_removing
+-- Brands are removed one after the other: two that hand products to each other's brands would deadlock.
+SELECT pg_advisory_xact_lock(hashtext('marketplace.brands.remove'));
