@@ -396,7 +396,7 @@ def test_imports_are_listed_newest_first_in_both_modes(api: Api):
         ("", "", b"a", 415, "unsupported_media_type"),
         ("dry_run=true", "text/csv", b"a", 422, "validation_failed"),
         ("default_stock=-1", "text/csv", b"a", 422, "validation_failed"),
-        ("store_id=9", "text/csv", b"a", 404, "not_found"),
+        ("store_id=999999999", "text/csv", b"a", 404, "not_found"),
         ("", "text/csv", b"x" * 3000, 413, "payload_too_large"),
     ],
 )
