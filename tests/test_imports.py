@@ -476,6 +476,11 @@ def wait_for(shop: Shop, import_id: int, condition: Any, seconds: float = 60) ->
     raise AssertionError(f"waited for nothing: {found}\n{log.read_text()}")
 
 
+def wait_for_end(shop: Shop, import_id: int) -> None:
+    """Done, and its file removed, which comes right behind the commit."""
+    wait_for(shop, import_id, lambda found: found["state"] == "done" and not list(shop.files.keys("imports/")))
+
+
 def forget_heartbeats(shop: Shop) -> None:
     """Half a minute goes by, as far as the queue can tell."""
     with psycopg.connect(shop.api.owner_url) as conn:
@@ -494,7 +499,7 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(shop: Shop, tmp
             wait_for(shop, import_id, middle)
         forget_heartbeats(shop)
     with worker(shop, tmp_path) as last:
-        wait_for(shop, import_id, lambda found: found["state"] == "done")
+        wait_for_end(shop, import_id)
         last.terminate()
         assert last.wait(20) == 0
 
@@ -511,7 +516,7 @@ def test_a_worker_told_to_stop_leaves_the_import_to_the_next_one(shop: Shop, tmp
         assert first.wait(20) == 0
     assert shop.find(import_id)["state"] == "applying"
     with worker(shop, tmp_path):
-        wait_for(shop, import_id, lambda found: found["state"] == "done")
+        wait_for_end(shop, import_id)
     require_whole(shop, import_id, file)
 
 
@@ -525,7 +530,7 @@ def test_a_worker_outlives_its_connections(shop: Shop, tmp_path: Path):
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-        wait_for(shop, import_id, lambda found: found["state"] == "done")
+        wait_for_end(shop, import_id)
         assert running.poll() is None
     require_whole(shop, import_id, file)
 
