@@ -26,10 +26,9 @@ from marketplace.resources import (
     stores,
     users,
 )
-from marketplace.storage import LocalStorage
+from marketplace.storage import URL_MARKER, LocalStorage
 
-#: What stands in stored JSON for the place uploads are served from; no input can contain it.
-URL_MARKER = b"\x7f"
+_MARKER = URL_MARKER.encode()
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}\Z")
 
 
@@ -125,9 +124,7 @@ class IdConverter(BaseConverter):
 class Rendering:
     """Middleware: turns `resp.media` into JSON, puts the address of uploads in, and leaves no body unread."""
 
-    def process_response(
-        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
-    ) -> None:
+    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
         """Serialise, fill in PUBLIC_URL, set what every answer has."""
         if resp.media is not None:
             resp.data = orjson.dumps(
@@ -135,8 +132,8 @@ class Rendering:
             )
             resp.media = None
             resp.content_type = falcon.MEDIA_JSON
-        if resp.data is not None and URL_MARKER in resp.data:
-            resp.data = resp.data.replace(URL_MARKER, uploads_url(req))
+        if resp.data is not None and _MARKER in resp.data:
+            resp.data = resp.data.replace(_MARKER, uploads_url(req))
         resp.set_header("X-Content-Type-Options", "nosniff")
         if req.context.caller is not None and not resp.get_header("Cache-Control"):
             resp.set_header("Cache-Control", "private, no-store")

@@ -13,6 +13,8 @@ import secrets
 import threading
 import time
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import bcrypt
@@ -22,7 +24,7 @@ import jwt
 from marketplace import operations
 from marketplace.config import Config
 from marketplace.db import Caller, Database
-from marketplace.errors import Problem, invalid, unauthorized
+from marketplace.errors import FieldError, Problem, unauthorized
 from marketplace.queries import sessions
 
 ALGORITHM = "HS256"
@@ -47,8 +49,9 @@ class Passwords:
         self._cost = cost
         self._gate = threading.Semaphore(1)
         self._waiting = threading.BoundedSemaphore(2)
-        #: What a sign-in of an unknown address is checked against, so that it takes as long as any other.
-        self._nobody = bcrypt.hashpw(secrets.token_bytes(16).hex().encode(), bcrypt.gensalt(cost))
+        #: What a sign-in of an unknown address is checked against, so that it takes as long as any other: a salt
+        #: of the same cost, and a hash that nobody's is.
+        self._nobody = bcrypt.gensalt(cost) + b"." * 31
 
     def require_strong(self, password: str, pointer: str, *about: str) -> None:
         """Refuse a weak password; behind the gate, since judging one can take as long as hashing it."""
@@ -66,26 +69,21 @@ class Passwords:
             right = bcrypt.checkpw(_digest(password), stored.encode() if stored else self._nobody)
         return right and stored is not None
 
-    def _turn(self) -> "_Turn":
-        return _Turn(self._gate, self._waiting)
-
-
-class _Turn:
-    """A place in the queue, then the gate."""
-
-    def __init__(self, gate: threading.Semaphore, waiting: threading.BoundedSemaphore) -> None:
-        self._gate, self._waiting = gate, waiting
-
-    def __enter__(self) -> None:
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """A place in the queue, then the gate."""
+        busy = Problem("too_many_requests", "Too many sign-ins at this moment. Try again in a second.")
         if not self._waiting.acquire(blocking=False):
-            raise Problem("too_many_requests", "Too many sign-ins at this moment. Try again in a second.")
-        if not self._gate.acquire(timeout=5):
+            raise busy
+        try:
+            if not self._gate.acquire(timeout=5):
+                raise busy
+            try:
+                yield
+            finally:
+                self._gate.release()
+        finally:
             self._waiting.release()
-            raise Problem("too_many_requests", "Too many sign-ins at this moment. Try again in a second.")
-
-    def __exit__(self, *_: object) -> None:
-        self._gate.release()
-        self._waiting.release()
 
 
 def _digest(password: str) -> bytes:
@@ -163,9 +161,8 @@ def require_strong(password: str, pointer: str, *about: str) -> None:
     if best["score"] < STRENGTH:
         feedback = best["feedback"]
         hint = " ".join([feedback["warning"], *feedback["suggestions"]]).strip()
-        problem = Problem("weak_password", hint or "The password is too easily guessed.")
-        problem.errors = invalid(pointer, "weak_password", hint or "is too easily guessed").errors
-        raise problem
+        reason = FieldError(pointer, "weak_password", hint or "is too easily guessed")
+        raise Problem("weak_password", hint or "The password is too easily guessed.", errors=[reason])
 
 
 def new_secret() -> str:

@@ -5,7 +5,7 @@ of the database refuses; a constraint that is not listed there is a bug and answ
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import falcon
@@ -13,6 +13,8 @@ import orjson
 import psycopg
 import psycopg_pool
 from psycopg import errors as pg
+
+from marketplace.storage import URL_MARKER
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("marketplace")
@@ -134,6 +136,12 @@ def invalid(pointer: str, code: str, message: str) -> Problem:
     return Problem("validation_failed", errors=[FieldError(pointer, code, message)])
 
 
+def repeated(names: Iterable[str]) -> Problem:
+    """A 422 about fields that were sent more than once."""
+    errors = [FieldError(f"/{name}"[:200], "repeated", "must stand once") for name in names]
+    return Problem("validation_failed", errors=errors)
+
+
 def unauthorized(code: str, detail: str) -> Problem:
     """A 401 with the challenge of RFC 6750: `error` is named only where a token came and was refused."""
     challenge = 'Bearer realm="marketplace"'
@@ -165,7 +173,7 @@ def body(error: falcon.HTTPError, request_id: str | None) -> bytes:
     errors = getattr(error, "errors", ())
     if errors:
         document["errors"] = [field._asdict() for field in errors]
-    return orjson.dumps(document).replace(b"\x7f", b"")  # the marker of upload addresses; here it is a client's
+    return orjson.dumps(document).replace(URL_MARKER.encode(), b"")  # here it can only be a client's
 
 
 def _details(errors: Sequence[FieldError]) -> str:

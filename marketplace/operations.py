@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 import falcon
 
 from marketplace import requests, validation
-from marketplace.errors import FieldError, Problem
+from marketplace.errors import Problem, repeated
 from marketplace.validation import Schema
 
 PUBLIC = ("guest",)
@@ -139,6 +139,5 @@ def _checked(query_string: str, declared: Operation) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        errors = [FieldError(f"/{name}"[:200], "repeated", "must stand once") for name in twice]
-        raise Problem("validation_failed", errors=errors)
+        raise repeated(twice)
     return validation.check(dict(pairs), declared.query, text=True)

@@ -5,6 +5,7 @@ temporary file while they are counted.
 """
 
 import contextlib
+import io
 import ipaddress
 import json
 import tempfile
@@ -16,7 +17,7 @@ import falcon
 from falcon.media.multipart import MultipartParseError
 
 from marketplace.db import Client
-from marketplace.errors import Problem
+from marketplace.errors import Problem, repeated
 
 CHUNK = 64 * 1024
 DRAIN = 1024 * 1024
@@ -94,16 +95,9 @@ def _chunked(req: falcon.Request) -> bool:
 
 def read(req: falcon.Request, limit: int) -> bytes:
     """The whole body, at most `limit` bytes; 413 past that."""
-    refuse_larger(req, limit)
-    try:
-        data: bytes = stream(req).read(limit + 1)
-    except OSError as error:
-        raise Problem("bad_request", "The body broke off.") from error
-    if len(data) > limit:
-        raise _too_large(limit)
-    if req.content_length and len(data) < req.content_length:
-        raise Problem("bad_request", "The body is shorter than its Content-Length.")
-    return data
+    target = io.BytesIO()
+    read_into(req, target, limit)
+    return target.getvalue()
 
 
 def read_json(req: falcon.Request, limit: int) -> Any:
@@ -133,9 +127,10 @@ def parts(
     """The parts of a multipart body as they come: a file, or a (name, text) pair.
 
     `count` is how many files may come. A file is copied to a temporary file (memory up to 1 MB) that the caller
-    closes; or to `into`, where that is given.
+    closes; or to `into`, where that is given. A text that stands twice is a 422.
     """
     seen = 0
+    texts: set[str] = set()
     try:
         for part in _form(req):
             name = part.name or ""
@@ -147,6 +142,9 @@ def parts(
                     pour(part.stream, into, file_limit)
                 yield FilePart(name, _filename(part), into or copy(part.stream, file_limit))
             else:
+                if name in texts:
+                    raise repeated([name])
+                texts.add(name)
                 yield name, _text(part)
     except MultipartParseError as error:
         raise Problem("invalid_multipart", error.description) from None

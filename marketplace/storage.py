@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
 KEY = re.compile(r"(?!.{513})(?!.*\.\.)[a-z0-9_-][a-z0-9_.-]*(?:/[a-z0-9_-][a-z0-9_.-]*)*")
+#: Stands in stored JSON for the address uploads are served from, until the answer is sent. No input can contain it:
+#: control characters are refused.
+URL_MARKER = "\x7f"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 VARIANT = re.compile(r"[a-z0-9]{1,20}")
 

@@ -1,17 +1,14 @@
 """Pictures that come in a multipart body: read, made safe and sized, before any transaction begins."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import falcon
 
-from marketplace import pictures, requests
+from marketplace import pictures, requests, validation
 from marketplace.config import Config
 from marketplace.errors import FieldError, Problem
-from marketplace.storage import picture_key
-
-#: Stands for the address uploads are served from until the answer is sent; see app.URL_MARKER.
-MARKER = "\x7f"
+from marketplace.operations import Parts
+from marketplace.storage import URL_MARKER, picture_key
 
 
 class Upload(NamedTuple):
@@ -22,8 +19,8 @@ class Upload(NamedTuple):
     picture: pictures.Picture
 
 
-def read(req: falcon.Request, *, files: Sequence[str], count: int) -> tuple[dict[str, str], list[Upload]]:
-    """The text fields and the pictures of a multipart body.
+def read(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[str, Any], list[Upload]]:
+    """The fields, checked, and the pictures (at most `count`) of a multipart body, as the call declares them.
 
     Every picture is judged, and all refusals are named together in one 422: nothing is stored unless all are good.
     """
@@ -33,11 +30,9 @@ def read(req: falcon.Request, *, files: Sequence[str], count: int) -> tuple[dict
     texts: dict[str, str] = {}
     made: list[Upload] = []
     refused: list[FieldError] = []
-    for part in requests.parts(req, file_limit=config.image_max_bytes, files=tuple(files), count=count):
+    for part in requests.parts(req, file_limit=config.image_max_bytes, files=declared.files, count=count):
         if not isinstance(part, requests.FilePart):
             name, value = part
-            if name in texts or not name:
-                raise Problem("validation_failed", errors=[FieldError(f"/{name}"[:200], "repeated", "must stand once")])
             texts[name] = value
             continue
         with part.file:
@@ -48,7 +43,7 @@ def read(req: falcon.Request, *, files: Sequence[str], count: int) -> tuple[dict
                 refused.append(FieldError(f"/{part.name}", error.code, words))
     if refused:
         raise Problem("picture_refused", refused[0].message, errors=refused)
-    return texts, made
+    return validation.check(texts, declared.fields, text=True), made
 
 
 def _make(part: requests.FilePart, config: Config) -> pictures.Picture:
@@ -60,7 +55,7 @@ def _make(part: requests.FilePart, config: Config) -> pictures.Picture:
 
 def url(digest: str, variant: str) -> str:
     """Where a stored picture is served, with the marker."""
-    return f"{MARKER}{picture_key(digest, variant)}"
+    return f"{URL_MARKER}{picture_key(digest, variant)}"
 
 
 def as_json(picture: pictures.Picture) -> dict[str, Any]:

@@ -25,7 +25,6 @@ Schema = Mapping[str, Mapping[str, Any]]
 
 INT64_MAX = 2**63 - 1
 _MINUSES = re.compile(r"-(?:[\s\"]*-)+")
-MONEY_LIMIT = Decimal(10) ** 13
 _DIGITS = re.compile(r"-?[0-9]{1,19}\Z")
 _MONEY = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?\Z")
 _TIME = re.compile(

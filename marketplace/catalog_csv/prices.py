@@ -7,7 +7,6 @@ from typing import Literal
 from marketplace.catalog_csv.model import STOCK_LIMIT, Wrong
 
 PRICE_LIMIT = Decimal(10) ** 13
-CENT = Decimal("0.01")
 DecimalSign = Literal[".", ","]
 
 _PLAIN = re.compile(r"[0-9]{1,13}(?:\.[0-9]{2})?\Z").match

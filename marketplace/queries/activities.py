@@ -20,24 +20,18 @@ def record(
     details: Mapping[str, Any] | None = None,
 ) -> None:
     """Write what the caller did, in the transaction that did it. `related`: kind, id and name of the thing."""
-    kind, thing, name = related or (None, None, None)
-    values = {
-        "user_id": client.user_id,
-        "type": type,
-        "related_type": kind,
-        "related_id": thing,
-        "related_name": name,
-        "details": orjson.dumps(details).decode() if details else None,
-        "ip": client.ip,
-        "device": client.device,
-    }
+    values = {**_values(client, type, related), "details": orjson.dumps(details).decode() if details else None}
     conn.execute(SQL["record"], values)
 
 
 def record_view(conn: Conn, client: Client, type: str, *, related: tuple[str, int, str | None]) -> None:
     """Write that the caller looked at a thing, once in ten minutes."""
-    kind, thing, name = related
-    values = {
+    conn.execute(SQL["record_view"], _values(client, type, related))
+
+
+def _values(client: Client, type: str, related: tuple[str, int, str | None] | None) -> dict[str, Any]:
+    kind, thing, name = related or (None, None, None)
+    return {
         "user_id": client.user_id,
         "type": type,
         "related_type": kind,
@@ -46,7 +40,6 @@ def record_view(conn: Conn, client: Client, type: str, *, related: tuple[str, in
         "ip": client.ip,
         "device": client.device,
     }
-    conn.execute(SQL["record_view"], values)
 
 
 def search(

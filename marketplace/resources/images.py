@@ -2,7 +2,7 @@
 
 import falcon
 
-from marketplace import pictures, requests, storage, uploads, validation
+from marketplace import pictures, requests, storage, uploads
 from marketplace.db import Database
 from marketplace.errors import Problem, invalid
 from marketplace.operations import Parts, operation
@@ -12,6 +12,7 @@ from marketplace.workflows import catalogue
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
+PARTS = Parts(files=("images",))
 
 
 class Images:
@@ -24,7 +25,7 @@ class Images:
     @operation(
         "Add pictures to a product",
         roles=SELLERS,
-        parts=Parts(files=("images",)),
+        parts=PARTS,
         answers={201: {"images": {"type": "list", "schema": {"type": "dict", "schema": schemas.IMAGE}}}},
         problems=("not_found", "picture_refused", "too_many_pictures", "too_many_requests"),
     )
@@ -35,8 +36,7 @@ class Images:
         with self.db.transaction(caller) as conn:  # before megabytes are read for somebody else's product
             if products.find_own(conn, product_id, store_id) is None:
                 raise _not_found()
-        texts, made = uploads.read(req, files=("images",), count=config.images_per_product)
-        validation.check(texts, {}, text=True)  # no other parts are known here
+        _, made = uploads.read(req, PARTS, count=config.images_per_product)
         if not made:
             raise invalid("/images", "required", "is the part that pictures come in")
         for upload in made:

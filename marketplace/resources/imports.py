@@ -11,7 +11,7 @@ import falcon
 from marketplace import paging, requests, validation
 from marketplace.catalog_csv import REPORT_HEADER, defuse
 from marketplace.db import Caller, Database
-from marketplace.errors import FieldError, Problem, invalid
+from marketplace.errors import Problem, invalid, repeated
 from marketplace.operations import Parts, operation
 from marketplace.queries import activities, imports, jobs
 from marketplace.schemas import imports as schemas
@@ -150,7 +150,8 @@ def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
         requests.refuse_larger(req, limit + AROUND_FILE)
         name, texts = _read_parts(req, target, limit)
         sent = validation.check(texts, schemas.OPTIONS, text=True)
-        _refuse_twice(name for name in sent if name in options)
+        if twice := sent.keys() & options.keys():
+            raise repeated(sorted(twice))
         options.update(sent)
         size = target.tell()
     else:
@@ -168,7 +169,6 @@ def _read_parts(req: falcon.Request, target: BinaryIO, limit: int) -> tuple[str,
         if isinstance(part, requests.FilePart):
             file_name = _clean(part.filename)
         else:
-            _refuse_twice([part[0]] if part[0] in texts else [])
             texts[part[0]] = part[1]
     if file_name is None:
         raise invalid("/file", "required", "is required: the CSV file as a part named file")
@@ -180,12 +180,6 @@ def _clean(filename: str | None) -> str:
     name = (filename or "").replace("\\", "/").rpartition("/")[2]
     name = "".join(sign for sign in name if sign.isprintable())
     return name.encode("utf-8", "replace").decode()
-
-
-def _refuse_twice(names: Any) -> None:
-    errors = [FieldError(f"/{name}"[:200], "repeated", "must stand once") for name in names]
-    if errors:
-        raise Problem("validation_failed", errors=errors)
 
 
 def _listed_store(caller: Caller, wanted: int | None) -> int | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import falcon
 
-from marketplace import paging, pictures, requests, storage, uploads, validation
+from marketplace import paging, pictures, requests, storage, uploads
 from marketplace.db import Conn, Database
 from marketplace.errors import Problem
 from marketplace.operations import PUBLIC, Parts, operation
@@ -15,6 +15,7 @@ from marketplace.schemas import products as schemas
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
+PARTS = Parts(schemas.NEW, ("main_image",))
 
 
 class Products:
@@ -43,7 +44,7 @@ class Products:
         "Add a product",
         roles=SELLERS,
         body=schemas.NEW,
-        parts=Parts(schemas.NEW, ("main_image",)),
+        parts=PARTS,
         answers={201: schemas.PRODUCT},
         problems=("store_required", "sku_taken", "source_url_taken", "picture_refused", "not_found"),
     )
@@ -52,8 +53,7 @@ class Products:
         caller, config = req.context.caller, req.context.config
         made: list[uploads.Upload] = []
         if requests.content_type(req) == "multipart/form-data":
-            texts, made = uploads.read(req, files=("main_image",), count=1)
-            body = validation.check(texts, schemas.NEW, text=True)
+            body, made = uploads.read(req, PARTS, count=1)
         else:
             body = req.context.body
         store_id = workflow.store_of(caller, body.get("store_id"))

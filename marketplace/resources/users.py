@@ -5,13 +5,15 @@ from typing import Any
 import falcon
 import orjson
 
-from marketplace import paging, pictures, requests, storage, uploads, validation
+from marketplace import paging, pictures, requests, storage, uploads
 from marketplace.auth import Passwords
 from marketplace.db import Conn, Database
-from marketplace.errors import Problem, invalid
+from marketplace.errors import FieldError, Problem, invalid
 from marketplace.operations import Parts, operation
 from marketplace.queries import activities, sessions, users
 from marketplace.schemas import users as schemas
+
+AVATAR = Parts(files=("avatar",))
 
 
 class Profile:
@@ -78,9 +80,8 @@ class Profile:
         if given is None:
             raise invalid("/current_password", "required", "is needed to change the e-mail address or password")
         if not self.passwords.verify(given, present):
-            problem = Problem("wrong_password", "The present password is wrong.")
-            problem.errors = invalid("/current_password", "wrong_password", "is not the present password").errors
-            raise problem
+            reason = FieldError("/current_password", "wrong_password", "is not the present password")
+            raise Problem("wrong_password", "The present password is wrong.", errors=[reason])
         if "password" not in body:
             return None
         self.passwords.require_strong(body["password"], "/password", body["name"], before["email"])
@@ -103,15 +104,14 @@ class UploadAvatar:
 
     @operation(
         "Set one's picture",
-        parts=Parts(files=("avatar",)),
+        parts=AVATAR,
         answers={200: {"avatar": {"type": "dict", "schema": schemas.AVATAR}}},
         problems=("picture_refused", "too_many_requests"),
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Store the picture of part `avatar` in its sizes; the one before goes."""
         caller = req.context.caller
-        texts, made = uploads.read(req, files=("avatar",), count=1)
-        validation.check(texts, {}, text=True)  # no other parts are known here
+        _, made = uploads.read(req, AVATAR, count=1)
         if not made:
             raise invalid("/avatar", "required", "is the part the picture must come in")
         picture = made[0].picture

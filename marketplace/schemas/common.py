@@ -5,7 +5,6 @@ from typing import Any
 from marketplace.validation import INT64_MAX
 
 ID: dict[str, Any] = {"coerce": "int64", "min": 1, "max": INT64_MAX}
-READ_ONLY: dict[str, Any] = {"meta": {"read_only": True}}
 
 
 def read_only(**rules: Any) -> dict[str, Any]:
