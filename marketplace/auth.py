@@ -233,14 +233,14 @@ class Authentication:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise unauthorized("invalid_token", "The Authorization header must be: Bearer and an access token.")
-        return self._tokens.read(token)
+        return self._tokens.read(token)._replace(request_id=req.context.request_id)
 
     def _living(self, caller: Caller) -> Caller:
         with self._db.read() as conn:
             row = sessions.find(conn, caller.session_hash)
         if row is None or row["user_id"] != caller.user_id:
             raise unauthorized("invalid_token", "The session has ended; sign in again.")
-        return Caller(caller.session_hash, row["user_id"], row["role"], row["store_id"], row["session_id"])
+        return caller._replace(role=row["role"], store_id=row["store_id"], session_id=row["session_id"])
 
 
 def require_role(

@@ -45,6 +45,7 @@ class Caller(NamedTuple):
     role: str | None = None
     store_id: int | None = None
     session_id: int | None = None
+    request_id: str | None = None
 
 
 class Client(NamedTuple):

@@ -45,9 +45,10 @@ _LIMITS = {
 def build(routes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """The document of these routes."""
     paths: dict[str, Any] = {}
+    names: set[str] = set()
     for path, resource in routes:
         declared = {method: operations.of(resource, method.upper()) for method in _METHODS}
-        calls = {method: _operation(method, path, found) for method, found in declared.items() if found}
+        calls = {method: _operation(method, path, found, names) for method, found in declared.items() if found}
         ids = [_path_parameter(name) for name in _PARAMETER.findall(path)]
         paths[_PARAMETER.sub(r"{\1}", path)] = {**({"parameters": ids} if ids else {}), **calls}
     return {
@@ -102,10 +103,10 @@ def _property(rule: Mapping[str, Any], *, request: bool) -> dict[str, Any]:
     return made
 
 
-def _operation(method: str, path: str, declared: Operation) -> dict[str, Any]:
+def _operation(method: str, path: str, declared: Operation, names: set[str]) -> dict[str, Any]:
     made: dict[str, Any] = {
         "summary": declared.summary,
-        "operationId": _operation_id(method, path),
+        "operationId": _operation_id(declared, names),
         "tags": [_tag(path)],
         "x-roles": list(declared.roles),
         "responses": {str(status): _answer(rules) for status, rules in declared.answers.items()},
@@ -188,10 +189,11 @@ def _path_parameter(name: str) -> dict[str, Any]:
     }
 
 
-def _operation_id(method: str, path: str) -> str:
-    """getApiProductsById and the like: unique, and a name in any language."""
-    words = re.sub(r"\{[a-z_]+:id\}", "by_id", path.removeprefix("/api")).replace(".", "_").replace("-", "_")
-    return method + "".join(word.title() for word in re.split(r"[/_]", words) if word)
+def _operation_id(declared: Operation, names: set[str]) -> str:
+    """The call's name; what stands below /api/products a second time says so."""
+    name = declared.name if declared.name not in names else f"{declared.name}UnderProducts"
+    names.add(name)
+    return name
 
 
 def _tag(path: str) -> str:

@@ -2,7 +2,7 @@
 
 The declaration is what the hooks enforce and what the document is built from, so the two cannot drift:
 
-    @operation("Add a product", roles=("seller", "admin"), body=schemas.NEW, answers={201: schemas.PRODUCT})
+    @operation("createProduct", "Add a product", roles=SELLERS, body=schemas.NEW, answers={201: schemas.PRODUCT})
     def on_post(self, req, resp): ...
 
 Behind the hooks `req.context.query` and `req.context.body` hold what was sent, checked and converted.
@@ -35,8 +35,9 @@ class Parts:
 
 @dataclass(frozen=True)
 class Operation:
-    """One call of the API."""
+    """One call of the API. `name` is what generated clients call the method."""
 
+    name: str
     summary: str
     roles: tuple[str, ...]
     query: Schema
@@ -46,6 +47,10 @@ class Operation:
     answers: Mapping[int, Any]
     problems: tuple[str, ...]
     partial: bool
+    idempotent: bool
+    conditional: bool
+    produces: str
+    rate: str | None
 
     @property
     def public(self) -> bool:
@@ -54,6 +59,7 @@ class Operation:
 
 
 def operation(
+    name: str,
     summary: str,
     *,
     roles: tuple[str, ...] = EVERYONE,
@@ -64,15 +70,37 @@ def operation(
     answers: Mapping[int, Any],
     problems: tuple[str, ...] = (),
     partial: bool = False,
+    idempotent: bool = False,
+    conditional: bool = False,
+    produces: str = falcon.MEDIA_JSON,
+    rate: str | None = None,
 ) -> Callable[[Responder], Responder]:
     """Declare a responder's call, and put the hooks before it that hold a request to it.
 
     `answers` maps a status to the schema of its body, or to None; `problems` are codes beyond those any call may
     answer; `media` are other request types the responder reads itself; `partial` is PATCH: no field is required.
+    `idempotent`: an Idempotency-Key is taken, and the responder's transaction is idempotency.transaction().
+    `conditional`: If-Match is taken, and the responder holds it against the present version (conditions.require).
+    `produces` is the type of a success that is not JSON; `rate` the class of call whose limits apply.
     """
     from marketplace.auth import require_role  # the hook lives with authentication, which reads this module
 
-    declared = Operation(summary, roles, query or {}, body, parts, media, answers, problems, partial)
+    declared = Operation(
+        name,
+        summary,
+        roles,
+        query or {},
+        body,
+        parts,
+        media,
+        answers,
+        problems,
+        partial,
+        idempotent,
+        conditional,
+        produces,
+        rate,
+    )
 
     def declare(responder: Responder) -> Responder:
         hooked: Any = falcon.before(_check)(responder)

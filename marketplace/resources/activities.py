@@ -36,6 +36,7 @@ class Activities:
         self.db = db
 
     @operation(
+        "listActivities",
         "What one did",
         query={**schemas.FILTERS, **paging.QUERY},
         answers={200: paging.listed("activities", schemas.ACTIVITY)},
@@ -65,7 +66,7 @@ class Export:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("What one did, as a file", query=schemas.EXPORT, answers={200: None})
+    @operation("exportActivities", "What one did, as a file", query=schemas.EXPORT, answers={200: None})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Stream the caller's log as CSV or JSON, a batch at a time: no transaction waits for a slow phone."""
         caller, query = req.context.caller, req.context.query

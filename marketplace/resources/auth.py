@@ -24,6 +24,7 @@ class Register:
         self.tokens = tokens
 
     @operation(
+        "register",
         "Open an account and sign in",
         roles=PUBLIC,
         body=schemas.REGISTER,
@@ -58,6 +59,7 @@ class Login:
         self.tokens = tokens
 
     @operation(
+        "login",
         "Sign in",
         roles=PUBLIC,
         body=schemas.LOGIN,
@@ -84,6 +86,7 @@ class Refresh:
         self.tokens = tokens
 
     @operation(
+        "refreshTokens",
         "Exchange a refresh token for the next pair",
         roles=PUBLIC,
         body=schemas.REFRESH,
@@ -119,7 +122,7 @@ class Logout:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("Sign this device out", answers={204: None})
+    @operation("logout", "Sign this device out", answers={204: None})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """End the session the token belongs to."""
         caller = req.context.caller
@@ -136,6 +139,7 @@ class Sessions:
         self.db = db
 
     @operation(
+        "listSessions",
         "The devices that are signed in",
         answers={200: {"sessions": {"type": "list", "schema": {"type": "dict", "schema": schemas.SESSION}}}},
     )
@@ -144,7 +148,7 @@ class Sessions:
         with self.db.transaction(req.context.caller) as conn:
             resp.media = {"sessions": sessions.all_mine(conn)}
 
-    @operation("Sign all other devices out", answers={204: None})
+    @operation("endOtherSessions", "Sign all other devices out", answers={204: None})
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """End every session of the caller but this one."""
         with self.db.transaction(req.context.caller) as conn:
@@ -159,7 +163,7 @@ class Session:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("Sign one device out", answers={204: None}, problems=("not_found",))
+    @operation("endSession", "Sign one device out", answers={204: None}, problems=("not_found",))
     def on_delete(self, req: falcon.Request, resp: falcon.Response, session_id: int) -> None:
         """End one of the caller's sessions."""
         with self.db.transaction(req.context.caller) as conn:

@@ -19,6 +19,7 @@ class Brands:
         self.db = db
 
     @operation(
+        "listBrands",
         "Browse brands",
         roles=PUBLIC,
         query={**schemas.FILTERS, **paging.QUERY},
@@ -37,7 +38,12 @@ class Brands:
         paging.answer_rows(req, resp, "brands", rows, window, total, keys=("name", "id"))
 
     @operation(
-        "Add a brand", roles=("admin",), body=schemas.BRAND, answers={201: schemas.BRAND}, problems=("brand_exists",)
+        "createBrand",
+        "Add a brand",
+        roles=("admin",),
+        body=schemas.BRAND,
+        answers={201: schemas.BRAND},
+        problems=("brand_exists",),
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a brand."""
@@ -55,7 +61,7 @@ class Brand:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("One brand", roles=PUBLIC, answers={200: schemas.BRAND}, problems=("not_found",))
+    @operation("getBrand", "One brand", roles=PUBLIC, answers={200: schemas.BRAND}, problems=("not_found",))
     def on_get(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
         """Answer a brand."""
         with self.db.read() as conn:
@@ -65,6 +71,7 @@ class Brand:
         resp.media = brand
 
     @operation(
+        "replaceBrand",
         "Rename a brand",
         roles=("admin",),
         body=schemas.BRAND,
@@ -81,6 +88,7 @@ class Brand:
             resp.media = brand
 
     @operation(
+        "deleteBrand",
         "Remove a brand",
         roles=("admin",),
         query=schemas.REMOVE,

@@ -20,7 +20,7 @@ class Categories:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("The tree of categories", roles=PUBLIC, answers={200: schemas.TREE})
+    @operation("listCategories", "The tree of categories", roles=PUBLIC, answers={200: schemas.TREE})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the whole tree, by name, with counts of products."""
         with self.db.read() as conn:
@@ -28,6 +28,7 @@ class Categories:
         resp.media = {"categories": _tree(rows)}
 
     @operation(
+        "createCategory",
         "Add a category",
         roles=("admin",),
         body=schemas.NEW,
@@ -53,7 +54,7 @@ class Category:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("One category", roles=PUBLIC, answers={200: schemas.CATEGORY}, problems=("not_found",))
+    @operation("getCategory", "One category", roles=PUBLIC, answers={200: schemas.CATEGORY}, problems=("not_found",))
     def on_get(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
         """Answer a category with those above it and those right below it."""
         with self.db.read() as conn:
@@ -63,6 +64,7 @@ class Category:
         resp.media = category
 
     @operation(
+        "replaceCategory",
         "Rename or move a category",
         roles=("admin",),
         body=schemas.CHANGE,
@@ -86,6 +88,7 @@ class Category:
             resp.media = category
 
     @operation(
+        "deleteCategory",
         "Remove a category",
         roles=("admin",),
         query=schemas.REMOVE,

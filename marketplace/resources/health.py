@@ -11,7 +11,7 @@ from marketplace.operations import PUBLIC, operation
 class Alive:
     """/healthz"""
 
-    @operation("Whether the process answers", roles=PUBLIC, answers={200: {"status": {"type": "string"}}})
+    @operation("getHealth", "Whether the process answers", roles=PUBLIC, answers={200: {"status": {"type": "string"}}})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer at once, without looking at anything."""
         resp.set_header("Cache-Control", "no-store")
@@ -25,6 +25,7 @@ class Ready:
         self.db = db
 
     @operation(
+        "getReadiness",
         "Whether requests can be served: database there, migrations applied",
         roles=PUBLIC,
         answers={200: {"status": {"type": "string"}}},

@@ -23,6 +23,7 @@ class Images:
         self.files = files
 
     @operation(
+        "addProductImages",
         "Add pictures to a product",
         roles=SELLERS,
         parts=PARTS,
@@ -66,6 +67,7 @@ class Image:
         self.db = db
 
     @operation(
+        "updateProductImage",
         "Change order, main picture or alternative text",
         roles=SELLERS,
         body=schemas.IMAGE,
@@ -98,7 +100,7 @@ class Image:
             catalogue.refresh(conn, [product_id], req.context.config.currency)
             activities.record(conn, requests.client(req), "update_image", related=("product", product_id, None))
 
-    @operation("Remove a picture", roles=SELLERS, answers={204: None}, problems=("not_found",))
+    @operation("deleteProductImage", "Remove a picture", roles=SELLERS, answers={204: None}, problems=("not_found",))
     def on_delete(self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int) -> None:
         """Remove a picture; the next one becomes the main picture where it was that."""
         caller = req.context.caller

@@ -33,6 +33,7 @@ class ImportCsv:
         self.files = files
 
     @operation(
+        "importProducts",
         "Import products from a CSV file",
         roles=SELLERS,
         query=schemas.OPTIONS,
@@ -78,6 +79,7 @@ class Imports:
         self.db = db
 
     @operation(
+        "listImports",
         "A store's imports",
         roles=SELLERS,
         query={**schemas.FILTERS, **paging.QUERY},
@@ -107,7 +109,7 @@ class Import:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("One import", roles=SELLERS, answers={200: schemas.IMPORT}, problems=("not_found",))
+    @operation("getImport", "One import", roles=SELLERS, answers={200: schemas.IMPORT}, problems=("not_found",))
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
         """Answer how far an import is and what it did."""
         resp.media = _find(self.db, req.context.caller, import_id)
@@ -119,7 +121,13 @@ class Errors:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("The rows an import refused, as a file", roles=SELLERS, answers={200: None}, problems=("not_found",))
+    @operation(
+        "downloadImportErrors",
+        "The rows an import refused, as a file",
+        roles=SELLERS,
+        answers={200: None},
+        problems=("not_found",),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
         """Stream every bad row under the file's own header, with what is wrong with it, to be sent again.
 

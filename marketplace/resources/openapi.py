@@ -17,7 +17,7 @@ class Document:
     def __init__(self, routes: Sequence[tuple[str, Any]]) -> None:
         self.routes = [*routes, ("/api/openapi.json", self)]
 
-    @operation("This document", roles=PUBLIC, answers={200: {}})
+    @operation("getApiDocument", "This document", roles=PUBLIC, answers={200: {}})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the OpenAPI document."""
         resp.data = self._ready

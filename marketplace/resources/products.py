@@ -26,6 +26,7 @@ class Products:
         self.files = files
 
     @operation(
+        "listProducts",
         "Browse and search products",
         roles=PUBLIC,
         query={**schemas.FILTERS, **paging.QUERY},
@@ -41,6 +42,7 @@ class Products:
         _answer(req, resp, rows, window, total)
 
     @operation(
+        "createProduct",
         "Add a product",
         roles=SELLERS,
         body=schemas.NEW,
@@ -76,7 +78,7 @@ class Product:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("One product", roles=PUBLIC, answers={200: schemas.PRODUCT}, problems=("not_found",))
+    @operation("getProduct", "One product", roles=PUBLIC, answers={200: schemas.PRODUCT}, problems=("not_found",))
     def on_get(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Answer a product; a hidden one only to its store and admins."""
         caller = req.context.caller
@@ -99,6 +101,7 @@ class Product:
         resp.content_type = falcon.MEDIA_JSON
 
     @operation(
+        "replaceProduct",
         "Replace a product",
         roles=SELLERS,
         body=schemas.CHANGE,
@@ -110,6 +113,7 @@ class Product:
         self._change(req, resp, product_id, merge=False)
 
     @operation(
+        "updateProduct",
         "Change fields of a product",
         roles=SELLERS,
         body=schemas.CHANGE,
@@ -121,7 +125,7 @@ class Product:
         """Change what is given, leave the rest; {"hidden": false} shows a removed product again."""
         self._change(req, resp, product_id, merge=True)
 
-    @operation("Remove a product", roles=SELLERS, answers={204: None}, problems=("not_found",))
+    @operation("deleteProduct", "Remove a product", roles=SELLERS, answers={204: None}, problems=("not_found",))
     def on_delete(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Hide a product: what was ordered keeps it. Doing it twice is as good as once."""
         caller = req.context.caller
@@ -169,6 +173,7 @@ class Mine:
         self.db = db
 
     @operation(
+        "listMyProducts",
         "One's own products",
         roles=SELLERS,
         query={**schemas.OWN_FILTERS, **paging.QUERY},

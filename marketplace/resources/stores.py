@@ -17,6 +17,7 @@ class Stores:
         self.db = db
 
     @operation(
+        "openStore",
         "Open a store",
         body=schemas.STORE,
         answers={201: schemas.STORE},
@@ -41,7 +42,7 @@ class Store:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("One store", roles=PUBLIC, answers={200: schemas.STORE}, problems=("not_found",))
+    @operation("getStore", "One store", roles=PUBLIC, answers={200: schemas.STORE}, problems=("not_found",))
     def on_get(self, req: falcon.Request, resp: falcon.Response, store_id: int) -> None:
         """Answer a store as everybody sees it."""
         with self.db.read() as conn:
@@ -57,7 +58,13 @@ class Mine:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("One's own store", roles=("seller", "admin"), answers={200: schemas.STORE}, problems=("not_found",))
+    @operation(
+        "getMyStore",
+        "One's own store",
+        roles=("seller", "admin"),
+        answers={200: schemas.STORE},
+        problems=("not_found",),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the caller's store."""
         caller = req.context.caller
@@ -68,6 +75,7 @@ class Mine:
         resp.media = store
 
     @operation(
+        "replaceMyStore",
         "Change one's own store",
         roles=("seller", "admin"),
         body=schemas.STORE,

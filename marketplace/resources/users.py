@@ -23,7 +23,7 @@ class Profile:
         self.db = db
         self.passwords = passwords
 
-    @operation("One's own profile", answers={200: schemas.PROFILE})
+    @operation("getProfile", "One's own profile", answers={200: schemas.PROFILE})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the caller."""
         caller = req.context.caller
@@ -38,6 +38,7 @@ class Profile:
                 )
 
     @operation(
+        "replaceProfile",
         "Change one's own profile",
         body=schemas.CHANGE,
         answers={200: schemas.PROFILE},
@@ -103,6 +104,7 @@ class UploadAvatar:
         self.files = files
 
     @operation(
+        "uploadAvatar",
         "Set one's picture",
         parts=AVATAR,
         answers={200: {"avatar": {"type": "dict", "schema": schemas.AVATAR}}},
@@ -129,7 +131,7 @@ class Avatar:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("Remove one's picture", answers={204: None})
+    @operation("deleteAvatar", "Remove one's picture", answers={204: None})
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Remove the caller's picture; none there is as good."""
         caller = req.context.caller
@@ -146,6 +148,7 @@ class Users:
         self.db = db
 
     @operation(
+        "listUsers",
         "Find users",
         roles=("admin",),
         query={**schemas.SEARCH, **paging.QUERY},
@@ -175,13 +178,14 @@ class User:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("One user", roles=("admin",), answers={200: schemas.PROFILE}, problems=("not_found",))
+    @operation("getUser", "One user", roles=("admin",), answers={200: schemas.PROFILE}, problems=("not_found",))
     def on_get(self, req: falcon.Request, resp: falcon.Response, user_id: int) -> None:
         """Answer a user."""
         with self.db.transaction(req.context.caller) as conn:
             resp.media = _found(users.find(conn, user_id))
 
     @operation(
+        "updateUser",
         "Change a user's role, or suspend them",
         roles=("admin",),
         body=schemas.MANAGE,
