@@ -1,18 +1,18 @@
 """The WSGI application: every route on one page."""
 
 import re
-from decimal import Decimal
 from typing import Any
 
 import falcon
-import orjson
 from falcon.routing import BaseConverter
 
 from marketplace import config as configuration
-from marketplace import errors, logs, requests
+from marketplace import errors, idempotency, logs
 from marketplace.auth import Authentication, Passwords, Tokens
+from marketplace.conditions import Conditions
 from marketplace.config import Config
 from marketplace.db import Database
+from marketplace.rendering import Rendering
 from marketplace.resources import (
     activities,
     auth,
@@ -26,10 +26,7 @@ from marketplace.resources import (
     stores,
     users,
 )
-from marketplace.storage import URL_MARKER, LocalStorage
-
-_MARKER = URL_MARKER.encode()
-_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}\Z")
+from marketplace.storage import LocalStorage
 
 
 def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
@@ -90,7 +87,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     tokens = Tokens(config)
     # Independent middleware would answer in reverse order: the log line is written last, when all is known.
     app: falcon.App[Any, Any] = falcon.App(
-        middleware=[logs.AccessLog(config), Rendering(), Authentication(db, tokens)],
+        middleware=[logs.AccessLog(config), Conditions(), Rendering(), Authentication(db, tokens)],
         independent_middleware=True,
     )
     app.req_options.strip_url_path_trailing_slash = True
@@ -99,6 +96,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     app.resp_options.media_handlers[errors.MEDIA_TYPE] = app.resp_options.media_handlers[falcon.MEDIA_JSON]
     app.router_options.converters["id"] = IdConverter
     errors.install(app)
+    idempotency.install(app)
     for path, resource in route_table(config, db):
         if hasattr(resource, "on_get") and not hasattr(resource, "on_head"):
             resource.on_head = resource.on_get
@@ -119,39 +117,6 @@ class IdConverter(BaseConverter):
         if self._ID.match(value) and int(value) <= 2**63 - 1:
             return int(value)
         return None
-
-
-class Rendering:
-    """Middleware: turns `resp.media` into JSON, puts the address of uploads in, and leaves no body unread."""
-
-    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
-        """Serialise, fill in PUBLIC_URL, set what every answer has."""
-        if resp.media is not None:
-            resp.data = orjson.dumps(
-                resp.media, default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
-            )
-            resp.media = None
-            resp.content_type = falcon.MEDIA_JSON
-        if resp.data is not None and _MARKER in resp.data:
-            resp.data = resp.data.replace(_MARKER, uploads_url(req))
-        resp.set_header("X-Content-Type-Options", "nosniff")
-        if req.context.caller is not None and not resp.get_header("Cache-Control"):
-            resp.set_header("Cache-Control", "private, no-store")
-        if resp.status_code >= 400 and req.method not in ("GET", "HEAD", "OPTIONS"):
-            requests.drain(req)
-
-
-def uploads_url(req: falcon.Request) -> bytes:
-    """Where uploads are served from, with the slash: PUBLIC_URL, or in development the host that was asked."""
-    config: Config = req.context.config
-    host = req.netloc if _HOST.match(req.netloc) else f"{config.host}:{config.port}"
-    return f"{config.public_url or f'{req.scheme}://{host}'}/uploads/".encode()
-
-
-def _default(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    raise TypeError(type(value).__name__)
 
 
 def _multipart(config: Config) -> Any:

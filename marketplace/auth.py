@@ -216,7 +216,7 @@ class Authentication:
         self, req: falcon.Request, resp: falcon.Response, resource: Any, params: dict[str, Any]
     ) -> None:
         """Set req.context.caller: None for a guest, with role and store on private calls."""
-        operation = operations.of(resource, req.method)
+        req.context.operation = operation = operations.of(resource, req.method)
         if operation is None:  # OPTIONS, or a method that will answer 405
             return
         caller = self._bearer(req)

@@ -24,6 +24,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid_json": (400, "The body is not JSON"),
     "invalid_multipart": (400, "The multipart body is broken"),
     "invalid_query": (400, "The query string cannot be read"),
+    "invalid_idempotency_key": (400, "The Idempotency-Key cannot be taken"),
     "invalid_cursor": (400, "The cursor is not one of ours"),
     "page_too_deep": (400, "The page is too far down"),
     "sort_not_offered": (400, "No index serves this combination"),
@@ -46,10 +47,13 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "sku_taken": (409, "The SKU is taken"),
     "source_url_taken": (409, "The link is taken"),
     "store_required": (409, "Open a store first"),
+    "request_in_progress": (409, "The same request is still at work"),
+    "precondition_failed": (412, "It has changed meanwhile"),
     "payload_too_large": (413, "The body is too large"),
     "uri_too_long": (414, "The address is too long"),
     "unsupported_media_type": (415, "This type is not accepted"),
     "validation_failed": (422, "The document is wrong"),
+    "idempotency_key_reused": (422, "The Idempotency-Key was another request's"),
     "wrong_password": (422, "The present password is wrong"),
     "weak_password": (422, "The password is weak"),
     "picture_refused": (422, "The picture is refused"),
@@ -92,6 +96,7 @@ _BY_STATUS = {
     405: "method_not_allowed",
     406: "not_acceptable",
     409: "conflict",
+    412: "precondition_failed",
     413: "payload_too_large",
     414: "uri_too_long",
     415: "unsupported_media_type",
@@ -124,7 +129,7 @@ class Problem(falcon.HTTPError):
         headers: dict[str, str] | None = None,
     ) -> None:
         status, title = PROBLEMS[code]
-        if status in (429, 503):
+        if status in (429, 503) or code == "request_in_progress":
             headers = {"Retry-After": "1", **(headers or {})}
         super().__init__(status, title=title, description=detail, headers=headers)
         self.problem_code = code

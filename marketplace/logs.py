@@ -69,6 +69,8 @@ class AccessLog:
         req.context.request_id = sent if _SANE_ID.match(sent) else secrets.token_hex(8)
         req.context.config = self._config
         req.context.caller = None
+        req.context.operation = None
+        req.context.said = None
         req.context.started = time.perf_counter()
         current_request.set(req.context.request_id)
         resp.set_header("X-Request-ID", req.context.request_id)

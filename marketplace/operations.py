@@ -16,12 +16,14 @@ from urllib.parse import parse_qsl
 
 import falcon
 
-from marketplace import requests, validation
+from marketplace import conditions, idempotency, requests, validation
 from marketplace.errors import Problem, repeated
 from marketplace.validation import Schema
 
 PUBLIC = ("guest",)
 EVERYONE = ("buyer", "seller", "admin")
+#: RFC 7396: what is given replaces, null removes, the rest stays.
+MERGE_PATCH = "application/merge-patch+json"
 Responder = TypeVar("Responder", bound=Callable[..., None])
 
 
@@ -51,6 +53,7 @@ class Operation:
     conditional: bool
     produces: str
     rate: str | None
+    max_age: int
 
     @property
     def public(self) -> bool:
@@ -74,6 +77,7 @@ def operation(
     conditional: bool = False,
     produces: str = falcon.MEDIA_JSON,
     rate: str | None = None,
+    max_age: int = 0,
 ) -> Callable[[Responder], Responder]:
     """Declare a responder's call, and put the hooks before it that hold a request to it.
 
@@ -81,7 +85,8 @@ def operation(
     answer; `media` are other request types the responder reads itself; `partial` is PATCH: no field is required.
     `idempotent`: an Idempotency-Key is taken, and the responder's transaction is idempotency.transaction().
     `conditional`: If-Match is taken, and the responder holds it against the present version (conditions.require).
-    `produces` is the type of a success that is not JSON; `rate` the class of call whose limits apply.
+    `produces` is the type of a success that is not JSON; `rate` the class of call whose limits apply; `max_age`
+    how many seconds the answer of a public read may be kept by anybody without asking again.
     """
     from marketplace.auth import require_role  # the hook lives with authentication, which reads this module
 
@@ -100,6 +105,7 @@ def operation(
         conditional,
         produces,
         rate,
+        max_age,
     )
 
     def declare(responder: Responder) -> Responder:
@@ -119,18 +125,20 @@ def of(resource: Any, method: str) -> Operation | None:
 
 
 def _check(req: falcon.Request, resp: falcon.Response, resource: Any, params: dict[str, Any]) -> None:
-    declared = of(resource, req.method)
-    if declared is None:
-        raise falcon.HTTPMethodNotAllowed([])
+    declared: Operation = req.context.operation
     req.context.query = _query(req.query_string, declared)
+    if declared.conditional:
+        conditions.check(req)
+    if declared.idempotent:
+        idempotency.begin(req)
     if declared.body is None:
         return
     kind = requests.content_type(req)
-    if kind == "application/json":
+    if kind == falcon.MEDIA_JSON or (declared.partial and kind == MERGE_PATCH):
         document = requests.read_json(req, req.context.config.body_max_bytes)
         req.context.body = validation.check(document, declared.body, partial=declared.partial)
     elif declared.parts is None or kind != "multipart/form-data":
-        allowed = ["application/json", *(["multipart/form-data"] if declared.parts else []), *declared.media]
+        allowed = [falcon.MEDIA_JSON, *(["multipart/form-data"] if declared.parts else []), *declared.media]
         raise Problem("unsupported_media_type", f"Send {' or '.join(allowed)}.")
 
 

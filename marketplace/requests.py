@@ -5,6 +5,7 @@ temporary file while they are counted.
 """
 
 import contextlib
+import hashlib
 import io
 import ipaddress
 import json
@@ -96,7 +97,7 @@ def _chunked(req: falcon.Request) -> bool:
 def read(req: falcon.Request, limit: int) -> bytes:
     """The whole body, at most `limit` bytes; 413 past that."""
     target = io.BytesIO()
-    read_into(req, target, limit)
+    _read_body(req, target, limit, None)
     return target.getvalue()
 
 
@@ -106,7 +107,7 @@ def read_json(req: falcon.Request, limit: int) -> Any:
     if not data:
         raise Problem("invalid_json", "The body is empty; a JSON object was expected.")
     try:
-        return json.loads(
+        document = json.loads(
             data.decode("utf-8"),
             parse_float=Decimal,
             parse_int=_integer,
@@ -119,6 +120,9 @@ def read_json(req: falcon.Request, limit: int) -> Any:
         raise Problem("invalid_json", f"The body is not JSON: {error}"[:300]) from None
     except RecursionError:
         raise Problem("invalid_json", "The body is nested too deeply.") from None
+    if req.context.said is not None:  # whatever order an app writes the members in, it says the same
+        req.context.said.update(json.dumps(document, sort_keys=True, default=str).encode())
+    return document
 
 
 def parts(
@@ -131,6 +135,7 @@ def parts(
     """
     seen = 0
     texts: set[str] = set()
+    said: hashlib._Hash | None = req.context.said
     try:
         for part in _form(req):
             name = part.name or ""
@@ -138,25 +143,29 @@ def parts(
                 seen += 1
                 if seen > count:
                     raise Problem("payload_too_large", f"At most {count} files can be sent at once.")
+                filename = _filename(part)
+                _say(said, name, filename)
                 if into is not None:
-                    pour(part.stream, into, file_limit)
-                yield FilePart(name, _filename(part), into or copy(part.stream, file_limit))
+                    pour(part.stream, into, file_limit, said)
+                yield FilePart(name, filename, into or copy(part.stream, file_limit, said))
             else:
                 if name in texts:
                     raise repeated([name])
                 texts.add(name)
-                yield name, _text(part)
+                value = _text(part)
+                _say(said, name, value)
+                yield name, value
     except MultipartParseError as error:
         raise Problem("invalid_multipart", error.description) from None
     except (ValueError, OSError) as error:
         raise Problem("invalid_multipart", "The multipart body is broken or broke off.") from error
 
 
-def copy(source: Any, limit: int) -> BinaryIO:
-    """What `source` holds, in a temporary file, rewound; 413 past `limit`."""
+def copy(source: Any, limit: int, said: "hashlib._Hash | None" = None) -> BinaryIO:
+    """What `source` holds, in a temporary file, rewound, and in the hash `said`; 413 past `limit`."""
     target = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - the caller closes it
     try:
-        pour(source, cast(BinaryIO, target), limit)
+        pour(source, cast(BinaryIO, target), limit, said)
     except BaseException:
         target.close()
         raise
@@ -164,22 +173,30 @@ def copy(source: Any, limit: int) -> BinaryIO:
     return cast(BinaryIO, target)
 
 
-def pour(source: Any, target: BinaryIO, limit: int) -> int:
-    """Write what `source` holds into `target`; how many bytes; 413 past `limit`."""
+def pour(source: Any, target: BinaryIO, limit: int, said: "hashlib._Hash | None" = None) -> int:
+    """Write what `source` holds into `target`, and into the hash `said`; how many bytes; 413 past `limit`."""
     size = 0
     while chunk := source.read(CHUNK):
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)
+        if said is not None:
+            said.update(chunk)
         target.write(chunk)
+    if said is not None:
+        said.update(size.to_bytes(8, "big"))
     return size
 
 
 def read_into(req: falcon.Request, target: BinaryIO, limit: int) -> int:
     """Write the whole body into `target`; how many bytes; 413 past `limit`."""
+    return _read_body(req, target, limit, req.context.said)
+
+
+def _read_body(req: falcon.Request, target: BinaryIO, limit: int, said: "hashlib._Hash | None") -> int:
     refuse_larger(req, limit)
     try:
-        size = pour(stream(req), target, limit)
+        size = pour(stream(req), target, limit, said)
     except OSError as error:
         raise Problem("bad_request", "The body broke off.") from error
     if req.content_length and size < req.content_length:
@@ -200,6 +217,11 @@ def drain(req: falcon.Request) -> None:
     with contextlib.suppress(OSError):
         while left > 0 and (chunk := source.read(min(CHUNK, left))):
             left -= len(chunk)
+
+
+def _say(said: "hashlib._Hash | None", *texts: str | None) -> None:
+    if said is not None:
+        said.update(hashlib.sha256(repr(texts).encode("utf-8", "replace")).digest())
 
 
 def _form(req: falcon.Request) -> Any:

@@ -209,6 +209,10 @@ def _encodable(value: str) -> None:
         raise Wrong("bad_format", "must not have half a surrogate pair") from None
 
 
+# The first validator of a process finishes cerberus's own classes; threads that did so at once would trip over each other.
+Validator({})
+
+
 def check(document: Any, schema: Schema, *, text: bool = False, partial: bool = False) -> dict[str, Any]:
     """The document with its values converted and defaults filled in. Raises a 422 that names every wrong field.
 

@@ -23,6 +23,7 @@ EXPECTED = {
     "DELETE /api/auth/sessions/{session_id:id}": ANY,
     "GET /api/users/profile": ANY,
     "PUT /api/users/profile": ANY,
+    "PATCH /api/users/profile": ANY,
     "POST /api/users/upload-avatar": ANY,
     "DELETE /api/users/avatar": ANY,
     "GET /api/users/activities": ANY,
@@ -33,6 +34,7 @@ EXPECTED = {
     "POST /api/stores": ANY,
     "GET /api/stores/mine": SELLERS,
     "PUT /api/stores/mine": SELLERS,
+    "PATCH /api/stores/mine": SELLERS,
     "GET /api/stores/mine/products": SELLERS,
     "GET /api/stores/{store_id:id}": GUEST,
     "GET /api/products": GUEST,
@@ -54,7 +56,7 @@ EXPECTED = {
         else ADMIN
         for prefix in ("", "products/")
         for noun, singular in (("categorie", "category"), ("brand", "brand"))
-        for one, methods in ((None, ("GET", "POST")), (singular, ("GET", "PUT", "DELETE")))
+        for one, methods in ((None, ("GET", "POST")), (singular, ("GET", "PUT", "PATCH", "DELETE")))
         for method in methods
     },
 }

@@ -37,14 +37,19 @@ def add(conn: Conn, name: str) -> Row:
     return one(conn, SQL["add"], {"name": name})
 
 
-def lock(conn: Conn, brand_id: int) -> None:
-    """Keep products from coming to the brand until the transaction ends."""
-    conn.execute(SQL["lock"], {"brand_id": brand_id})
+def lock(conn: Conn, brand_id: int) -> Row | None:
+    """name and version of a brand that no product comes to until the transaction ends; None when there is none."""
+    return conn.execute(SQL["lock"], {"brand_id": brand_id}).fetchone()
 
 
-def change(conn: Conn, brand_id: int, name: str) -> Row | None:
-    """Rename a brand; None when there is none."""
-    return conn.execute(SQL["change"], {"brand_id": brand_id, "name": name}).fetchone()
+def hold(conn: Conn, brand_id: int) -> Row | None:
+    """version of a brand that nobody else changes until the transaction ends; None when there is none."""
+    return conn.execute(SQL["hold"], {"brand_id": brand_id}).fetchone()
+
+
+def change(conn: Conn, brand_id: int, name: str) -> Row:
+    """Rename a brand that has been locked."""
+    return one(conn, SQL["change"], {"brand_id": brand_id, "name": name})
 
 
 def move_products(conn: Conn, brand_id: int, target_id: int) -> int:
@@ -52,10 +57,9 @@ def move_products(conn: Conn, brand_id: int, target_id: int) -> int:
     return conn.execute(SQL["move_products"], {"brand_id": brand_id, "target_id": target_id}).rowcount
 
 
-def remove(conn: Conn, brand_id: int) -> str | None:
-    """Remove a brand; its name, or None. ForeignKeyViolation while products are of it."""
-    removed = conn.execute(SQL["remove"], {"brand_id": brand_id}).fetchone()
-    return removed["name"] if removed else None
+def remove(conn: Conn, brand_id: int) -> str:
+    """Remove a brand that has been held; its name. ForeignKeyViolation while products are of it."""
+    return str(one(conn, SQL["remove"], {"brand_id": brand_id})["name"])
 
 
 def lock_removing(conn: Conn) -> None:

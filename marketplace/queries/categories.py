@@ -50,10 +50,9 @@ def move_children(conn: Conn, category_id: int, target_id: int) -> None:
     conn.execute(SQL["move_children"], {"category_id": category_id, "target_id": target_id})
 
 
-def remove(conn: Conn, category_id: int) -> str | None:
-    """Remove a category; its name, or None. ForeignKeyViolation while products or categories are in it."""
-    removed = conn.execute(SQL["remove"], {"category_id": category_id}).fetchone()
-    return removed["name"] if removed else None
+def remove(conn: Conn, category_id: int) -> str:
+    """Remove a category that is there; its name. ForeignKeyViolation while products or categories are in it."""
+    return str(one(conn, SQL["remove"], {"category_id": category_id})["name"])
 
 
 def refresh_counts(conn: Conn) -> None:

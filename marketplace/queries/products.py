@@ -88,7 +88,7 @@ def _counting(listing: Listing) -> Any:
 
 
 def find(conn: Conn, product_id: int, *, show_hidden: bool = False) -> Row | None:
-    """One product: document, quantity, in_stock, description (JSON), name, store_id; or None."""
+    """One product: document, stock, in_stock, description (JSON), name, store_id, version; or None."""
     return conn.execute(SQL["find"], {"product_id": product_id, "show_hidden": show_hidden}).fetchone()
 
 

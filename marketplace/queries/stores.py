@@ -17,7 +17,12 @@ def open_store(conn: Conn, *, owner_id: int, name: str, description: str | None)
     return store
 
 
-def change(conn: Conn, store_id: int, *, owner_id: int, name: str, description: str | None) -> Row | None:
-    """Replace what a store says of itself; with `renamed`, whether its name is another; None when not the owner's."""
+def hold(conn: Conn, store_id: int, *, owner_id: int) -> Row | None:
+    """id, name, description and version of a store, locked for a change; None when it is not the owner's."""
+    return conn.execute(SQL["hold"], {"store_id": store_id, "owner_id": owner_id}).fetchone()
+
+
+def change(conn: Conn, store_id: int, *, owner_id: int, name: str, description: str | None) -> Row:
+    """Replace what a store says of itself; it has been held before."""
     values = {"store_id": store_id, "owner_id": owner_id, "name": name, "description": description}
-    return conn.execute(SQL["change"], values).fetchone()
+    return one(conn, SQL["change"], values)

@@ -40,6 +40,12 @@ def count(conn: Conn, *, search: str | None, role: str | None, suspended: bool |
     return int(conn.execute(SQL["count"], values, prepare=False).fetchall()[0]["matches"])
 
 
+def hold(conn: Conn, user_id: int) -> int | None:
+    """The version of the caller, or of anybody for an admin; nobody else changes that user meanwhile."""
+    version: int | None = one(conn, SQL["hold"], {"user_id": user_id})["version"]
+    return version
+
+
 def change(conn: Conn, user_id: int, *, name: str, email: str, phone: str | None, address: str | None) -> None:
     """Replace what users may change of themselves. A new address is unverified."""
     values = {"user_id": user_id, "name": name, "email": email, "phone": phone, "address": address}

@@ -3,7 +3,7 @@
 import falcon
 from psycopg.errors import ForeignKeyViolation
 
-from marketplace import paging, requests
+from marketplace import conditions, idempotency, paging, requests
 from marketplace.db import Database
 from marketplace.errors import Problem
 from marketplace.operations import PUBLIC, operation
@@ -25,6 +25,7 @@ class Brands:
         query={**schemas.FILTERS, **paging.QUERY},
         answers={200: paging.listed("brands", schemas.BRAND)},
         problems=("invalid_cursor", "page_too_deep"),
+        max_age=60,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer brands by name, all or those with `search` in their name."""
@@ -44,15 +45,16 @@ class Brands:
         body=schemas.BRAND,
         answers={201: schemas.BRAND},
         problems=("brand_exists",),
+        idempotent=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a brand."""
-        with self.db.transaction(req.context.caller) as conn:
+        with idempotency.transaction(self.db, req, resp) as conn:
             brand = brands.add(conn, req.context.body["name"])
             activities.record(conn, requests.client(req), "create_brand", related=("brand", brand["id"], brand["name"]))
             resp.media = brand
-        resp.status = falcon.HTTP_201
-        resp.location = f"/api/brands/{brand['id']}"
+            resp.status = falcon.HTTP_201
+            resp.location = f"/api/brands/{brand['id']}"
 
 
 class Brand:
@@ -61,7 +63,7 @@ class Brand:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getBrand", "One brand", roles=PUBLIC, answers={200: schemas.BRAND}, problems=("not_found",))
+    @operation("getBrand", "One brand", roles=PUBLIC, answers={200: schemas.BRAND}, problems=("not_found",), max_age=60)
     def on_get(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
         """Answer a brand."""
         with self.db.read() as conn:
@@ -77,13 +79,33 @@ class Brand:
         body=schemas.BRAND,
         answers={200: schemas.BRAND},
         problems=("not_found", "brand_exists"),
+        conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
         """Replace the name; products' documents follow by a job."""
+        self._change(req, resp, brand_id)
+
+    @operation(
+        "updateBrand",
+        "Change fields of a brand",
+        roles=("admin",),
+        body=schemas.BRAND,
+        partial=True,
+        answers={200: schemas.BRAND},
+        problems=("not_found", "brand_exists"),
+        conditional=True,
+    )
+    def on_patch(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
+        """Change the name if it is given."""
+        self._change(req, resp, brand_id)
+
+    def _change(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
         with self.db.transaction(req.context.caller) as conn:
-            brand = workflow.change(conn, brand_id, req.context.body["name"])
-            if brand is None:
+            before = brands.lock(conn, brand_id)
+            if before is None:
                 raise _not_found()
+            conditions.require(req, before["version"])
+            brand = workflow.change(conn, brand_id, before, {**before, **req.context.body}["name"])
             activities.record(conn, requests.client(req), "update_brand", related=("brand", brand_id, brand["name"]))
             resp.media = brand
 
@@ -94,15 +116,18 @@ class Brand:
         query=schemas.REMOVE,
         answers={204: None},
         problems=("not_found", "brand_in_use"),
+        conditional=True,
     )
     def on_delete(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
         """Remove a brand that no product is of, or give its products to `move_to` first."""
         move_to = req.context.query.get("move_to")
         try:
             with self.db.transaction(req.context.caller) as conn:
-                removed = workflow.remove(conn, brand_id, move_to)
-                if removed is None:
+                before = workflow.hold(conn, brand_id)
+                if before is None:
                     raise _not_found()
+                conditions.require(req, before["version"])
+                removed = workflow.remove(conn, brand_id, move_to)
                 details = {"move_to": move_to, "products": removed.moved} if move_to else None
                 activities.record(
                     conn,

@@ -5,7 +5,7 @@ from typing import Any
 import falcon
 from psycopg.errors import ForeignKeyViolation
 
-from marketplace import requests
+from marketplace import conditions, idempotency, requests
 from marketplace.db import Database, Row
 from marketplace.errors import Problem
 from marketplace.operations import PUBLIC, operation
@@ -20,7 +20,7 @@ class Categories:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("listCategories", "The tree of categories", roles=PUBLIC, answers={200: schemas.TREE})
+    @operation("listCategories", "The tree of categories", roles=PUBLIC, answers={200: schemas.TREE}, max_age=60)
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the whole tree, by name, with counts of products."""
         with self.db.read() as conn:
@@ -34,18 +34,19 @@ class Categories:
         body=schemas.NEW,
         answers={201: schemas.CATEGORY},
         problems=("category_exists",),
+        idempotent=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a category at the top or below another one."""
         body = req.context.body
-        with self.db.transaction(req.context.caller) as conn:
+        with idempotency.transaction(self.db, req, resp) as conn:
             category_id = workflow.add(conn, name=body["name"], parent_id=body["parent_id"])
             activities.record(
                 conn, requests.client(req), "create_category", related=("category", category_id, body["name"])
             )
             resp.media = categories.find(conn, category_id)
-        resp.status = falcon.HTTP_201
-        resp.location = f"/api/categories/{category_id}"
+            resp.status = falcon.HTTP_201
+            resp.location = f"/api/categories/{category_id}"
 
 
 class Category:
@@ -54,7 +55,14 @@ class Category:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getCategory", "One category", roles=PUBLIC, answers={200: schemas.CATEGORY}, problems=("not_found",))
+    @operation(
+        "getCategory",
+        "One category",
+        roles=PUBLIC,
+        answers={200: schemas.CATEGORY},
+        problems=("not_found",),
+        max_age=60,
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
         """Answer a category with those above it and those right below it."""
         with self.db.read() as conn:
@@ -70,14 +78,34 @@ class Category:
         body=schemas.CHANGE,
         answers={200: schemas.CATEGORY},
         problems=("not_found", "category_exists"),
+        conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
         """Replace name and parent; all below it moves along, and products' documents follow by a job."""
-        body = req.context.body
+        self._change(req, resp, category_id)
+
+    @operation(
+        "updateCategory",
+        "Change fields of a category",
+        roles=("admin",),
+        body=schemas.CHANGE,
+        partial=True,
+        answers={200: schemas.CATEGORY},
+        problems=("not_found", "category_exists"),
+        conditional=True,
+    )
+    def on_patch(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
+        """Change what is given, as PUT does; {"parent_id": null} moves it to the top."""
+        self._change(req, resp, category_id)
+
+    def _change(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
         with self.db.transaction(req.context.caller) as conn:
-            category = workflow.change(conn, category_id, name=body["name"], parent_id=body["parent_id"])
-            if category is None:
+            before = workflow.hold(conn, category_id)
+            if before is None:
                 raise _not_found()
+            conditions.require(req, before["version"])
+            after = {**before, **req.context.body}
+            category = workflow.change(conn, before, name=after["name"], parent_id=after["parent_id"])
             activities.record(
                 conn,
                 requests.client(req),
@@ -94,15 +122,18 @@ class Category:
         query=schemas.REMOVE,
         answers={204: None},
         problems=("not_found", "category_in_use", "category_exists"),
+        conditional=True,
     )
     def on_delete(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
         """Remove a category that nothing is in, or empty it into `move_to` first."""
         move_to = req.context.query.get("move_to")
         try:
             with self.db.transaction(req.context.caller) as conn:
-                removed = workflow.remove(conn, category_id, move_to)
-                if removed is None:
+                before = workflow.hold(conn, category_id)
+                if before is None:
                     raise _not_found()
+                conditions.require(req, before["version"])
+                removed = workflow.remove(conn, category_id, move_to)
                 details = {"move_to": move_to, "products": removed.moved} if move_to else None
                 activities.record(
                     conn,

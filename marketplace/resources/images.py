@@ -2,7 +2,7 @@
 
 import falcon
 
-from marketplace import pictures, requests, storage, uploads
+from marketplace import conditions, idempotency, pictures, requests, storage, uploads
 from marketplace.db import Database
 from marketplace.errors import Problem, invalid
 from marketplace.operations import Parts, operation
@@ -29,6 +29,7 @@ class Images:
         parts=PARTS,
         answers={201: {"images": {"type": "list", "schema": {"type": "dict", "schema": schemas.IMAGE}}}},
         problems=("not_found", "picture_refused", "too_many_pictures", "too_many_requests"),
+        idempotent=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Add the pictures of the parts `images`, all or none; the first of a product becomes its main one."""
@@ -42,7 +43,7 @@ class Images:
             raise invalid("/images", "required", "is the part that pictures come in")
         for upload in made:
             pictures.save_picture(self.files, upload.picture)
-        with self.db.transaction(caller) as conn:
+        with idempotency.transaction(self.db, req, resp) as conn:
             product = products.find_own(conn, product_id, store_id)
             if product is None:
                 raise _not_found()
@@ -56,8 +57,8 @@ class Images:
                 details={"images": len(added)},
                 related=("product", product_id, product["name"]),
             )
-        resp.media = {"images": added}
-        resp.status = falcon.HTTP_201
+            resp.media = {"images": added}
+            resp.status = falcon.HTTP_201
 
 
 class Image:
@@ -74,17 +75,21 @@ class Image:
         partial=True,
         answers={200: schemas.IMAGE},
         problems=("not_found",),
+        conditional=True,
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int) -> None:
-        """Change what is given. The main picture is changed by naming another one, not by taking it away."""
+        """Change what is given. The main picture is changed by naming another one, not by taking it away.
+
+        If-Match names the product: its pictures are part of it.
+        """
         caller, body = req.context.caller, req.context.body
         store_id = workflow.reach(caller)
         with self.db.transaction(caller) as conn:
-            if products.find_own(conn, product_id, store_id) is None:
-                raise _not_found()
+            product = products.find_own(conn, product_id, store_id)
             before = images.find(conn, product_id, image_id)
-            if before is None:
+            if product is None or before is None:
                 raise _not_found()
+            conditions.require(req, workflow.version(product))
             if body.get("is_main") is False and before["is_main"]:
                 raise invalid("/is_main", "main_required", "name another picture as the main one instead")
             after = {**before, **body}
@@ -100,13 +105,24 @@ class Image:
             catalogue.refresh(conn, [product_id], req.context.config.currency)
             activities.record(conn, requests.client(req), "update_image", related=("product", product_id, None))
 
-    @operation("deleteProductImage", "Remove a picture", roles=SELLERS, answers={204: None}, problems=("not_found",))
+    @operation(
+        "deleteProductImage",
+        "Remove a picture",
+        roles=SELLERS,
+        answers={204: None},
+        problems=("not_found",),
+        conditional=True,
+    )
     def on_delete(self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int) -> None:
         """Remove a picture; the next one becomes the main picture where it was that."""
         caller = req.context.caller
         store_id = workflow.reach(caller)
         with self.db.transaction(caller) as conn:
-            if products.find_own(conn, product_id, store_id) is None or not images.remove(conn, product_id, image_id):
+            product = products.find_own(conn, product_id, store_id)
+            if product is None:
+                raise _not_found()
+            conditions.require(req, workflow.version(product))
+            if not images.remove(conn, product_id, image_id):
                 raise _not_found()
             products.touch(conn, product_id, store_id)
             catalogue.refresh(conn, [product_id], req.context.config.currency)

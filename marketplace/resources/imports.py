@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import falcon
 
-from marketplace import paging, requests, validation
+from marketplace import idempotency, paging, requests, validation
 from marketplace.catalog_csv import REPORT_HEADER, defuse
 from marketplace.db import Caller, Database
 from marketplace.errors import Problem, invalid, repeated
@@ -41,6 +41,7 @@ class ImportCsv:
         media=(CSV,),
         answers={202: schemas.IMPORT},
         problems=("store_required", "not_found", "payload_too_large", "unsupported_media_type", "invalid_multipart"),
+        idempotent=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Take the file into private storage and leave the rest to the worker: 202 and where to look."""
@@ -52,7 +53,7 @@ class ImportCsv:
             upload = _receive(req, target)
             store_id = workflow.store_of(caller, upload.options.get("store_id"))
         try:
-            with self.db.transaction(caller) as conn:
+            with idempotency.transaction(self.db, req, resp) as conn:
                 import_id = imports.add(
                     conn,
                     store_id=store_id,
@@ -65,11 +66,11 @@ class ImportCsv:
                 activities.record(conn, requests.client(req), "import_csv", related=("import", import_id, upload.name))
                 jobs.enqueue(conn, "run_import", queue="long", lock=f"import:{store_id}", import_id=import_id)
                 resp.media = imports.find(conn, import_id, store_id)
-        except BaseException:
+                resp.status = falcon.HTTP_202
+                resp.location = f"/api/products/imports/{import_id}"
+        except BaseException:  # also when the same file was sent before
             self.files.delete(key)
             raise
-        resp.status = falcon.HTTP_202
-        resp.location = f"/api/products/imports/{import_id}"
 
 
 class Imports:

@@ -4,8 +4,8 @@ from typing import Any
 
 import falcon
 
-from marketplace import paging, pictures, requests, storage, uploads
-from marketplace.db import Conn, Database
+from marketplace import conditions, idempotency, paging, pictures, requests, storage, uploads
+from marketplace.db import Conn, Database, Row
 from marketplace.errors import Problem
 from marketplace.operations import PUBLIC, Parts, operation
 from marketplace.paging import Total, Window
@@ -15,6 +15,7 @@ from marketplace.schemas import products as schemas
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
+MAX_AGE = 2  # seconds: stock and prices are looked at while they change
 PARTS = Parts(schemas.NEW, ("main_image",))
 
 
@@ -32,6 +33,7 @@ class Products:
         query={**schemas.FILTERS, **paging.QUERY},
         answers={200: paging.listed("products", schemas.LISTED)},
         problems=("invalid_cursor", "page_too_deep", "sort_not_offered"),
+        max_age=MAX_AGE,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer what is on sale, from ready documents and live stock."""
@@ -49,6 +51,7 @@ class Products:
         parts=PARTS,
         answers={201: schemas.PRODUCT},
         problems=("store_required", "sku_taken", "source_url_taken", "picture_refused", "not_found"),
+        idempotent=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a product to the caller's store (an admin names one), from JSON or multipart with a main picture."""
@@ -61,15 +64,14 @@ class Products:
         store_id = workflow.store_of(caller, body.get("store_id"))
         for upload in made:
             pictures.save_picture(self.files, upload.picture)
-        with self.db.transaction(caller) as conn:
+        with idempotency.transaction(self.db, req, resp) as conn:
             product_id = workflow.add(conn, store_id=store_id, product=body, pictures=made, currency=config.currency)
             activities.record(
                 conn, requests.client(req), "create_product", related=("product", product_id, body["name"])
             )
-            resp.data = _one(conn, product_id)
-        resp.content_type = falcon.MEDIA_JSON
-        resp.status = falcon.HTTP_201
-        resp.location = f"/api/products/{product_id}"
+            _show(resp, products.find(conn, product_id, show_hidden=True))
+            resp.status = falcon.HTTP_201
+            resp.location = f"/api/products/{product_id}"
 
 
 class Product:
@@ -78,27 +80,31 @@ class Product:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getProduct", "One product", roles=PUBLIC, answers={200: schemas.PRODUCT}, problems=("not_found",))
+    @operation(
+        "getProduct",
+        "One product",
+        roles=PUBLIC,
+        answers={200: schemas.PRODUCT},
+        problems=("not_found",),
+        max_age=MAX_AGE,
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Answer a product; a hidden one only to its store and admins."""
         caller = req.context.caller
         if caller is None:
             with self.db.read() as conn:
-                row = products.find(conn, product_id)
+                _show(resp, products.find(conn, product_id))
         else:
             with self.db.transaction(caller, durable=False) as conn:
                 row = products.find(conn, product_id) or _hidden(conn, caller.session_hash, product_id)
-                if row is not None and req.method != "HEAD":
+                _show(resp, row)
+                if row is not None and req.method != "HEAD" and not conditions.unchanged(req, resp):
                     activities.record_view(
                         conn,
                         requests.client(req),
                         "view_product",
                         related=("product", product_id, row["name"]),
                     )
-        if row is None:
-            raise _not_found()
-        resp.data = _detail(row)
-        resp.content_type = falcon.MEDIA_JSON
 
     @operation(
         "replaceProduct",
@@ -107,6 +113,7 @@ class Product:
         body=schemas.CHANGE,
         answers={200: schemas.PRODUCT},
         problems=("not_found", "sku_taken", "source_url_taken"),
+        conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Replace all that a seller writes; stock and hidden only if given."""
@@ -120,12 +127,20 @@ class Product:
         partial=True,
         answers={200: schemas.PRODUCT},
         problems=("not_found", "sku_taken", "source_url_taken"),
+        conditional=True,
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Change what is given, leave the rest; {"hidden": false} shows a removed product again."""
         self._change(req, resp, product_id, merge=True)
 
-    @operation("deleteProduct", "Remove a product", roles=SELLERS, answers={204: None}, problems=("not_found",))
+    @operation(
+        "deleteProduct",
+        "Remove a product",
+        roles=SELLERS,
+        answers={204: None},
+        problems=("not_found",),
+        conditional=True,
+    )
     def on_delete(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Hide a product: what was ordered keeps it. Doing it twice is as good as once."""
         caller = req.context.caller
@@ -134,6 +149,7 @@ class Product:
             before = products.find_own(conn, product_id, store_id)
             if before is None:
                 raise _not_found()
+            conditions.require(req, workflow.version(before))
             if not before["hidden"]:
                 workflow.change(conn, before, store_id, {**before, "hidden": True}, req.context.config.currency)
                 activities.record(
@@ -151,6 +167,7 @@ class Product:
             before = products.find_own(conn, product_id, store_id)
             if before is None:
                 raise _not_found()
+            conditions.require(req, workflow.version(before))
             if "brand" in body and body["brand"] is None and "brand_id" not in body:
                 body["brand_id"] = None  # no name is no brand
             after = {**{name: before[name] for name in before if name != "stock"}, **body} if merge else body
@@ -162,8 +179,7 @@ class Product:
                 related=("product", product_id, after["name"]),
                 details={"fields": sorted(body)},
             )
-            resp.data = _one(conn, product_id)
-        resp.content_type = falcon.MEDIA_JSON
+            _show(resp, products.find(conn, product_id, show_hidden=True))
 
 
 class Mine:
@@ -252,19 +268,15 @@ def _hidden(conn: Conn, session_hash: bytes, product_id: int) -> dict[str, Any] 
     return row
 
 
-def _one(conn: Conn, product_id: int) -> bytes:
-    row = products.find(conn, product_id, show_hidden=True)
+def _show(resp: falcon.Response, row: Row | None) -> None:
+    """Answer a product from its ready document; 404 when there is none."""
     if row is None:
         raise _not_found()
-    return _detail(row)
-
-
-def _detail(row: dict[str, Any]) -> bytes:
     in_stock = "true" if row["in_stock"] else "false"
-    text: str = (
-        f'{row["document"]},"stock":{row["quantity"]},"in_stock":{in_stock},"description":{row["description"]}}}'
-    )
-    return text.encode()
+    text: str = f'{row["document"]},"stock":{row["stock"]},"in_stock":{in_stock},"description":{row["description"]}}}'
+    resp.data = text.encode()
+    resp.content_type = falcon.MEDIA_JSON
+    resp.context.version = workflow.version(row)
 
 
 def _not_found() -> Problem:

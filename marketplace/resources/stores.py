@@ -2,7 +2,7 @@
 
 import falcon
 
-from marketplace import requests
+from marketplace import conditions, idempotency, requests
 from marketplace.db import Database
 from marketplace.errors import Problem
 from marketplace.operations import PUBLIC, operation
@@ -22,18 +22,19 @@ class Stores:
         body=schemas.STORE,
         answers={201: schemas.STORE},
         problems=("store_exists", "store_name_taken"),
+        idempotent=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Open the caller's store; a buyer is a seller from here on, in this session too."""
         body, caller = req.context.body, req.context.caller
-        with self.db.transaction(caller) as conn:
+        with idempotency.transaction(self.db, req, resp) as conn:
             store = stores.open_store(
                 conn, owner_id=caller.user_id, name=body["name"], description=body.get("description")
             )
             activities.record(conn, requests.client(req), "open_store", related=("store", store["id"], store["name"]))
             resp.media = store
-        resp.status = falcon.HTTP_201
-        resp.location = f"/api/stores/{store['id']}"
+            resp.status = falcon.HTTP_201
+            resp.location = f"/api/stores/{store['id']}"
 
 
 class Store:
@@ -42,7 +43,7 @@ class Store:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getStore", "One store", roles=PUBLIC, answers={200: schemas.STORE}, problems=("not_found",))
+    @operation("getStore", "One store", roles=PUBLIC, answers={200: schemas.STORE}, problems=("not_found",), max_age=60)
     def on_get(self, req: falcon.Request, resp: falcon.Response, store_id: int) -> None:
         """Answer a store as everybody sees it."""
         with self.db.read() as conn:
@@ -81,21 +82,42 @@ class Mine:
         body=schemas.STORE,
         answers={200: schemas.STORE},
         problems=("not_found", "store_name_taken"),
+        conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Replace name and description; a new name goes into the products' documents by a job."""
-        body, caller = req.context.body, req.context.caller
+        self._change(req, resp, merge=False)
+
+    @operation(
+        "updateMyStore",
+        "Change fields of one's own store",
+        roles=("seller", "admin"),
+        body=schemas.STORE,
+        partial=True,
+        answers={200: schemas.STORE},
+        problems=("not_found", "store_name_taken"),
+        conditional=True,
+    )
+    def on_patch(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Change what is given, as PUT does."""
+        self._change(req, resp, merge=True)
+
+    def _change(self, req: falcon.Request, resp: falcon.Response, *, merge: bool) -> None:
+        caller = req.context.caller
         with self.db.transaction(caller) as conn:
+            before = stores.hold(conn, caller.store_id or 0, owner_id=caller.user_id)
+            if before is None:
+                raise Problem("not_found", "You have not opened a store yet.")
+            conditions.require(req, before["version"])
+            body = {**before, **req.context.body} if merge else req.context.body
             store = stores.change(
                 conn,
-                caller.store_id or 0,
+                before["id"],
                 owner_id=caller.user_id,
                 name=body["name"],
                 description=body.get("description"),
             )
-            if store is None:
-                raise Problem("not_found", "You have not opened a store yet.")
-            if store.pop("renamed"):
+            if store["name"] != before["name"]:
                 jobs.enqueue(conn, "rebuild_documents", queue="quick", lock="documents", by="store", id=store["id"])
             activities.record(conn, requests.client(req), "update_store", related=("store", store["id"], store["name"]))
             resp.media = store

@@ -5,7 +5,7 @@ from typing import Any
 import falcon
 import orjson
 
-from marketplace import paging, pictures, requests, storage, uploads
+from marketplace import conditions, idempotency, paging, pictures, requests, storage, uploads
 from marketplace.auth import Passwords
 from marketplace.db import Conn, Database
 from marketplace.errors import FieldError, Problem, invalid
@@ -14,6 +14,7 @@ from marketplace.queries import activities, sessions, users
 from marketplace.schemas import users as schemas
 
 AVATAR = Parts(files=("avatar",))
+CHANGE_PROBLEMS = ("email_taken", "wrong_password", "weak_password", "too_many_requests")
 
 
 class Profile:
@@ -28,13 +29,11 @@ class Profile:
         """Answer the caller."""
         caller = req.context.caller
         with self.db.transaction(caller, durable=False) as conn:
-            resp.media = users.find(conn, caller.user_id)
-            if req.method != "HEAD":
+            user = users.find(conn, caller.user_id) or {}
+            resp.media = user
+            if req.method != "HEAD" and not conditions.unchanged(req, resp):
                 activities.record_view(
-                    conn,
-                    requests.client(req),
-                    "view_profile",
-                    related=("user", caller.user_id, resp.media["name"]),
+                    conn, requests.client(req), "view_profile", related=("user", caller.user_id, user["name"])
                 )
 
     @operation(
@@ -42,36 +41,50 @@ class Profile:
         "Change one's own profile",
         body=schemas.CHANGE,
         answers={200: schemas.PROFILE},
-        problems=("email_taken", "wrong_password", "weak_password", "too_many_requests"),
+        problems=CHANGE_PROBLEMS,
+        conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Replace name, phone and address; a new e-mail or password needs the present one and ends other sessions."""
+        self._change(req, resp, merge=False)
+
+    @operation(
+        "updateProfile",
+        "Change fields of one's own profile",
+        body=schemas.CHANGE,
+        partial=True,
+        answers={200: schemas.PROFILE},
+        problems=CHANGE_PROBLEMS,
+        conditional=True,
+    )
+    def on_patch(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Change what is given, as PUT does."""
+        self._change(req, resp, merge=True)
+
+    def _change(self, req: falcon.Request, resp: falcon.Response, *, merge: bool) -> None:
+        """The password is checked and hashed between two transactions: neither waits for bcrypt."""
         body, caller = req.context.body, req.context.caller
         with self.db.transaction(caller) as conn:
-            before = users.find(conn, caller.user_id) or {}
+            seen = users.find(conn, caller.user_id) or {}
             present = sessions.my_password(conn)
-        email = body.get("email", before["email"])
-        secret_change = email.lower() != before["email"].lower() or "password" in body
-        password_hash = self._new_password(body, before, present) if secret_change else None
+        secret_change = body.get("email", seen["email"]).lower() != seen["email"].lower() or "password" in body
+        password_hash = self._new_password(body, seen, present) if secret_change else None
         with self.db.transaction(caller) as conn:
-            users.change(
-                conn,
-                caller.user_id,
-                name=body["name"],
-                email=email,
-                phone=body.get("phone"),
-                address=body.get("address"),
-            )
+            conditions.require(req, users.hold(conn, caller.user_id))
+            before = users.find(conn, caller.user_id) or {}
+            after = {"phone": None, "address": None, **(before if merge else {}), **body}
+            if "email" not in body or (not secret_change and seen["email"] != before["email"]):
+                after["email"] = before["email"]  # no change of it has been asked for, or been proved to be allowed
+            users.change(conn, caller.user_id, **{name: after[name] for name in ("name", "email", "phone", "address")})
             if secret_change:
                 _end_others(conn, password_hash)
-            changed = [name for name in ("name", "phone", "address") if body.get(name) != before[name]]
-            changed += ["email"] * (email != before["email"]) + ["password"] * ("password" in body)
+            changed = [name for name in ("name", "phone", "address", "email") if after[name] != before[name]]
             activities.record(
                 conn,
                 requests.client(req),
                 "update_profile",
-                details={"changed": changed},
-                related=("user", caller.user_id, body["name"]),
+                details={"changed": changed + ["password"] * ("password" in body)},
+                related=("user", caller.user_id, after["name"]),
             )
             resp.media = users.find(conn, caller.user_id)
 
@@ -85,7 +98,7 @@ class Profile:
             raise Problem("wrong_password", "The present password is wrong.", errors=[reason])
         if "password" not in body:
             return None
-        self.passwords.require_strong(body["password"], "/password", body["name"], before["email"])
+        self.passwords.require_strong(body["password"], "/password", body.get("name", before["name"]), before["email"])
         return self.passwords.hash(body["password"])
 
 
@@ -109,6 +122,7 @@ class UploadAvatar:
         parts=AVATAR,
         answers={200: {"avatar": {"type": "dict", "schema": schemas.AVATAR}}},
         problems=("picture_refused", "too_many_requests"),
+        idempotent=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Store the picture of part `avatar` in its sizes; the one before goes."""
@@ -119,10 +133,10 @@ class UploadAvatar:
         picture = made[0].picture
         pictures.save_picture(self.files, picture)
         avatar = uploads.as_json(picture)
-        with self.db.transaction(caller) as conn:
+        with idempotency.transaction(self.db, req, resp) as conn:
             users.change_avatar(conn, caller.user_id, orjson.dumps(avatar).decode())
             activities.record(conn, requests.client(req), "upload_avatar")
-        resp.media = {"avatar": avatar}
+            resp.media = {"avatar": avatar}
 
 
 class Avatar:
@@ -131,11 +145,12 @@ class Avatar:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("deleteAvatar", "Remove one's picture", answers={204: None})
+    @operation("deleteAvatar", "Remove one's picture", answers={204: None}, conditional=True)
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Remove the caller's picture; none there is as good."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
+            conditions.require(req, users.hold(conn, caller.user_id))
             if users.change_avatar(conn, caller.user_id, None) is not None:
                 activities.record(conn, requests.client(req), "delete_avatar")
         resp.status = falcon.HTTP_204
@@ -192,6 +207,7 @@ class User:
         partial=True,
         answers={200: schemas.PROFILE},
         problems=("not_found",),
+        conditional=True,
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, user_id: int) -> None:
         """Set `role` (buyer or seller) or `suspended`; both bite at the user's next request."""
@@ -200,6 +216,7 @@ class User:
             raise Problem("forbidden", "Admins do not change their own role or suspend themselves.")
         with self.db.transaction(caller) as conn:
             user = _found(users.find(conn, user_id))
+            conditions.require(req, users.hold(conn, user_id))
             users.manage(conn, user_id, role=body.get("role"), suspended=body.get("suspended"))
             activities.record(
                 conn,

@@ -14,34 +14,35 @@ class Removed(NamedTuple):
     moved: int
 
 
-def change(conn: Conn, brand_id: int, name: str) -> Row | None:
-    """Rename a brand; None when there is none. The documents of its products follow by a job."""
-    brands.lock(conn, brand_id)
+def change(conn: Conn, brand_id: int, before: Row, name: str) -> Row:
+    """Rename a brand that brands.lock has locked. The documents of its products follow by a job."""
     brand = brands.change(conn, brand_id, name)
-    if brand is not None:
+    if name != before["name"]:
         _rebuild(conn, brand_id)
     return brand
 
 
-def remove(conn: Conn, brand_id: int, move_to: int | None) -> Removed | None:
-    """Remove a brand; None when there is no such one.
+def hold(conn: Conn, brand_id: int) -> Row | None:
+    """The version of a brand that is about to be removed; nobody else changes it meanwhile. None when there is none."""
+    brands.lock_removing(conn)
+    return brands.hold(conn, brand_id)
+
+
+def remove(conn: Conn, brand_id: int, move_to: int | None) -> Removed:
+    """Remove a brand that `hold` has found.
 
     With `move_to`, its products become those of that brand. Without, ForeignKeyViolation while it has any.
     """
     moved = 0
-    brands.lock_removing(conn)
     if move_to is not None:
         if move_to == brand_id:
             raise invalid("/move_to", "not_allowed", "must be another brand")
-        if brands.find(conn, brand_id) is None:
-            return None
         if brands.find(conn, move_to) is None:
             raise invalid("/move_to", "not_found", "there is no such brand")
         sessions.take_time(conn)
         moved = brands.move_products(conn, brand_id, move_to)
         _rebuild(conn, move_to)
-    name = brands.remove(conn, brand_id)
-    return Removed(name, moved) if name is not None else None
+    return Removed(brands.remove(conn, brand_id), moved)
 
 
 def _rebuild(conn: Conn, brand_id: int) -> None:

@@ -24,32 +24,35 @@ def add(conn: Conn, *, name: str, parent_id: int | None) -> int:
     return categories.add(conn, name=name, parent_id=parent_id)
 
 
-def change(conn: Conn, category_id: int, *, name: str, parent_id: int | None) -> Row | None:
-    """Replace name and parent and take all below it along; None when there is no such category.
+def hold(conn: Conn, category_id: int) -> Row | None:
+    """A category that is about to be changed or removed, or None; nobody else changes the tree meanwhile."""
+    categories.lock_tree(conn)
+    return categories.find(conn, category_id)
+
+
+def change(conn: Conn, before: Row, *, name: str, parent_id: int | None) -> Row:
+    """Replace name and parent of a category that `hold` has found, and take all below it along.
 
     The documents of its products follow by a job. A 422 when the parent is the category itself or below it.
     """
-    categories.lock_tree(conn)
+    category_id = before["id"]
     subtree = categories.lock_below(conn, category_id)
     if parent_id in subtree:
         raise invalid("/parent_id", "in_own_subtree", "must not be the category itself or one below it")
     categories.change(conn, category_id, name=name, parent_id=parent_id)
-    if subtree:
+    if (name, parent_id) != (before["name"], before["parent_id"]):
         _rebuild(conn, category_id)
-    return categories.find(conn, category_id)
+    return categories.find(conn, category_id) or before
 
 
-def remove(conn: Conn, category_id: int, move_to: int | None) -> Removed | None:
-    """Remove a category; None when there is no such one.
+def remove(conn: Conn, category_id: int, move_to: int | None) -> Removed:
+    """Remove a category that `hold` has found.
 
     With `move_to`, its products go into that category and the categories right below it go below that one,
     each with its own subtree. Without, ForeignKeyViolation while anything is in it.
     """
-    categories.lock_tree(conn)
     moved = 0
     if move_to is not None:
-        if not categories.below(conn, category_id):
-            return None
         if not categories.below(conn, move_to):
             raise invalid("/move_to", "not_found", "there is no such category")
         if move_to in categories.below(conn, category_id):
@@ -59,8 +62,7 @@ def remove(conn: Conn, category_id: int, move_to: int | None) -> Removed | None:
         categories.lock_below(conn, category_id)
         categories.move_children(conn, category_id, move_to)
         _rebuild(conn, move_to)
-    name = categories.remove(conn, category_id)
-    return Removed(name, moved) if name is not None else None
+    return Removed(categories.remove(conn, category_id), moved)
 
 
 def _rebuild(conn: Conn, category_id: int) -> None:

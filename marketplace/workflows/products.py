@@ -28,6 +28,11 @@ def reach(caller: Caller) -> int | None:
     return None if caller.role == "admin" else (caller.store_id or 0)
 
 
+def version(product: Row) -> str:
+    """What a change is held against: a sale, too, makes what an editor has read untrue."""
+    return f"{product['version']}.{product['stock']}"
+
+
 def add(conn: Conn, *, store_id: int, product: Mapping[str, Any], pictures: Sequence[Upload], currency: str) -> int:
     """Add a product; its id."""
     product_id = products.add(

@@ -1,10 +1,10 @@
 """What the worker does once a day, so that nothing grows without end and nothing runs out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from marketplace.db import Database
-from marketplace.queries import activities, imports, sessions
+from marketplace.db import Conn, Database
+from marketplace.queries import activities, idempotency, imports, sessions
 from marketplace.storage import Storage
 
 MONTHS = 13
@@ -16,13 +16,19 @@ def run(db: Database, private: Storage, storages: Sequence[Storage]) -> None:
     """Make partitions ahead, forget what is long dead, remove files that nobody waits for. Safe to repeat."""
     with db.working() as conn:
         activities.make_partitions(conn, months=MONTHS)
-    swept = BATCH
-    while swept >= BATCH:
-        with db.working() as conn:
-            swept = sessions.sweep(conn, most=BATCH)
+    _sweep(db, lambda conn: sessions.sweep(conn, most=BATCH))
+    _sweep(db, lambda conn: idempotency.sweep(conn, most=BATCH))
     _sweep_imports(db, private)
     for storage in storages:
         storage.clear_unfinished(DAY)
+
+
+def _sweep(db: Database, some: Callable[[Conn], int]) -> None:
+    """Sweep until a batch is not full any more, each batch in a transaction of its own."""
+    swept = BATCH
+    while swept >= BATCH:
+        with db.working() as conn:
+            swept = some(conn)
 
 
 def _sweep_imports(db: Database, private: Storage) -> None:

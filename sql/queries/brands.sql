@@ -46,10 +46,18 @@ RETURNING id;
 -- name: lock
 -- Against the foreign keys of products that are being written: who was first there is committed when the lock is
 -- given, and is found by the rebuild; who comes later reads the new name.
-SELECT b.id
+SELECT b.name, b.version
 FROM brands AS b
 WHERE b.id = %(brand_id)s
 FOR UPDATE;
+
+-- name: hold
+-- Against changes of the brand itself, not against products that are being written: those are locked before their
+-- brand, and who removes a brand locks them after it.
+SELECT b.version
+FROM brands AS b
+WHERE b.id = %(brand_id)s
+FOR NO KEY UPDATE;
 
 -- name: change
 UPDATE brands

@@ -216,8 +216,8 @@ LIMIT %(limit)s OFFSET %(offset)s;
 -- name: find
 -- One product as the API answers it; hidden ones only with `show_hidden`.
 SELECT
-    d.document, i.quantity, p.in_stock, coalesce(to_json(p.description)::text, 'null') AS description,
-    p.name, p.store_id
+    d.document, i.quantity AS stock, p.in_stock, coalesce(to_json(p.description)::text, 'null') AS description,
+    p.name, p.store_id, p.version
 FROM products AS p
 JOIN product_documents AS d ON d.product_id = p.id
 JOIN inventory AS i ON i.product_id = p.id
@@ -225,7 +225,8 @@ WHERE p.id = %(product_id)s
     AND (%(show_hidden)s::boolean OR NOT p.hidden);
 
 -- name: find_own
--- What a change starts from. Locked, so that two changes of one product follow each other; somebody else's is not there.
+-- What a change starts from. Locked with its stock, so that two changes of one product follow each other and the second
+-- sees what the first wrote; somebody else's is not there.
 SELECT
     p.id, p.store_id, p.category_id, p.brand_id, p.name, p.description, p.price, p.sku, p.source_url, p.hidden,
     p.version, i.quantity AS stock
@@ -233,7 +234,7 @@ FROM products AS p
 JOIN inventory AS i ON i.product_id = p.id
 WHERE p.id = %(product_id)s
     AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-FOR UPDATE OF p;
+FOR UPDATE OF p, i;
 
 -- name: add
 WITH added AS (

@@ -42,6 +42,10 @@ FROM (
     LIMIT %(limit)s
 ) AS counted;
 
+-- name: hold
+-- Locks the row; its version, NULL when it is none of the caller's to change.
+SELECT auth.hold_user(%(user_id)s) AS version;
+
 -- name: change
 UPDATE users
 SET name = %(name)s,

@@ -1,0 +1,100 @@
+"""Conditional requests (RFC 9110, section 13): ETag, If-None-Match, If-Match; and how long an answer may be cached.
+
+A tag is `"VERSION-DIGEST"`: the version of the thing (of a product with its stock, `7.12`) and a digest of the answer
+as it was sent; a list has the digest alone. If-None-Match compares the whole, so that a 304 is given only when the
+answer would be the same byte for byte. If-Match compares the version: what a worker does to an answer meanwhile (a
+count, the name of a brand) is no change that an editor has to hear of.
+"""
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any
+
+import falcon
+
+from marketplace import rendering
+from marketplace.errors import Problem
+
+if TYPE_CHECKING:
+    from marketplace.operations import Operation
+
+_TAGS = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|\Z)')
+#: What proxies that compress put behind a tag of ours (Apache; nginx makes it weak instead).
+_COMPRESSED = re.compile(r"-(?:gzip|br|zstd)\Z")
+ANY = "*"
+
+
+class Conditions:
+    """Middleware: gives an answer its tag, and answers 304 to who has it already."""
+
+    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+        """Set ETag and Cache-Control."""
+        declared: Operation | None = req.context.operation
+        if declared is None:
+            return
+        if unchanged(req, resp):
+            resp.status = falcon.HTTP_304
+            resp.data = None
+            resp.content_type = None
+        if not resp.get_header("Cache-Control"):
+            resp.set_header("Cache-Control", _cache_control(req, declared))
+
+
+def unchanged(req: falcon.Request, resp: falcon.Response) -> bool:
+    """Whether the client has what a GET is about to answer. Sets the answer's ETag."""
+    reading = req.method in ("GET", "HEAD")
+    rendering.render(req, resp)
+    version = getattr(resp.context, "version", None)
+    if resp.data is None or resp.status_code not in (200, 201) or not (reading or version):
+        return False
+    tag = _tag(resp.data, version)
+    resp.set_header("ETag", f'"{tag}"')
+    known = _parsed(req, "If-None-Match") if reading else []
+    return ANY in known or tag in known
+
+
+def check(req: falcon.Request) -> None:
+    """400 for an If-Match that cannot be read."""
+    _parsed(req, "If-Match")
+
+
+def require(req: falcon.Request, version: object) -> None:
+    """412 unless the thing's version is one that If-Match names, or none is named.
+
+    To be called behind the lock of what is about to be written.
+    """
+    wanted = _parsed(req, "If-Match")
+    if wanted and ANY not in wanted and str(version) not in {tag.partition("-")[0] for tag in wanted}:
+        raise Problem("precondition_failed", "It has changed since you read it. Read it again and repeat your change.")
+
+
+def _parsed(req: falcon.Request, name: str) -> list[str]:
+    """The tags in a header, without quotes and W/; `*` is ANY. None sent: an empty list."""
+    header = req.get_header(name)
+    if header is None:
+        return []
+    if header.strip() == ANY:
+        return [ANY]
+    tags: list[str] = []
+    end = 0
+    while found := _TAGS.match(header, end):
+        tags.append(_COMPRESSED.sub("", found[1]))
+        end = found.end()
+    if end != len(header) or not tags:
+        raise Problem("bad_request", f'{name} must be * or tags in quotation marks: "7-1f0c".')
+    return tags
+
+
+def _tag(data: bytes, version: str | None) -> str:
+    digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+    return f"{version}-{digest}" if version else digest
+
+
+def _cache_control(req: falcon.Request, declared: "Operation") -> str:
+    if not declared.public:
+        return "private, no-store"
+    if req.context.caller is not None:
+        return "private, no-cache"  # kept by the device alone, and asked for again each time
+    if req.method not in ("GET", "HEAD"):
+        return "no-store"
+    return f"public, max-age={declared.max_age}" if declared.max_age else "no-cache"

@@ -1,0 +1,46 @@
+"""Answers kept under the keys of their requests. Statements: sql/queries/idempotency.sql."""
+
+from marketplace.db import Conn, Row, named_sql, one
+
+SQL = named_sql("idempotency")
+
+
+def take(conn: Conn, user_id: int, key: str) -> Row:
+    """Take a key until the end of the transaction: `taken` is false while a twin has it.
+
+    With the answer that was kept: fingerprint, status, location, version, body; all None when there is none.
+    """
+    values = {"user_id": user_id, "key": key}
+    with conn.pipeline():  # two statements, since the second must see what a twin committed before the lock was ours
+        lock = conn.execute(SQL["take"], values)
+        found = conn.execute(SQL["find"], values)
+    return {**(lock.fetchone() or {}), **(found.fetchone() or {"fingerprint": None})}
+
+
+def keep(
+    conn: Conn,
+    user_id: int,
+    key: str,
+    *,
+    fingerprint: bytes,
+    status: int,
+    location: str | None,
+    version: str | None,
+    body: bytes,
+) -> None:
+    """Keep an answer under its key, in the place of one that has expired."""
+    values = {
+        "user_id": user_id,
+        "key": key,
+        "fingerprint": fingerprint,
+        "status": status,
+        "location": location,
+        "version": version,
+        "body": body,
+    }
+    conn.execute(SQL["keep"], values)
+
+
+def sweep(conn: Conn, *, most: int) -> int:
+    """Remove answers that have expired, at most so many; how many."""
+    return int(one(conn, SQL["sweep"], {"most": most})["swept"])
