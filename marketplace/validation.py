@@ -209,7 +209,7 @@ def _encodable(value: str) -> None:
         raise Wrong("bad_format", "must not have half a surrogate pair") from None
 
 
-# The first validator of a process finishes cerberus's own classes; threads that did so at once would trip over each other.
+# The first validator of a process finishes classes of cerberus's own; threads that do so at once trip over each other.
 Validator({})
 
 
