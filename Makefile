@@ -8,7 +8,8 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test lint psql migrate check-sql explain demo-reset lock clean ready ready-dev
+.PHONY: help run worker test lint psql migrate check-sql explain demo-reset lock clean ready ready-dev \
+	ready-fuzz ready-clients
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +48,8 @@ lock: ready-dev ## pin requirements*.txt anew from requirements*.in
 	@$(COMPILE) requirements.in -o requirements.txt
 	@$(COMPILE) requirements-embedded.in -o requirements-embedded.txt
 	@$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	@$(COMPILE) requirements-fuzz.in -c requirements.txt -c requirements-dev.txt -o requirements-fuzz.txt
+	@$(COMPILE) requirements-clients.in -o requirements-clients.txt
 
 clean: ## remove .venv and caches; the data in .data stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
@@ -56,4 +59,10 @@ ready:
 	@$(PYTHON) tools/bootstrap.py
 
 ready-dev:
-	@$(PYTHON) tools/bootstrap.py --dev
+	@$(PYTHON) tools/bootstrap.py dev
+
+ready-fuzz:
+	@$(PYTHON) tools/bootstrap.py fuzz
+
+ready-clients:
+	@$(PYTHON) tools/bootstrap.py clients

@@ -1,7 +1,8 @@
 """Makes the virtual environment .venv and installs what requirements*.txt pin; does nothing when it is up to date.
 
     python3 tools/bootstrap.py          what runs
-    python3 tools/bootstrap.py --dev    and what checks
+    python3 tools/bootstrap.py dev      and what checks
+    python3 tools/bootstrap.py fuzz     and what fuzzes the API; `clients`: what makes clients of it
 
 Needs the standard library alone. It reads on any Python 3.6 or newer, so that it can look for a suitable one. Where the
 venv module or pip is missing, as on a bare Debian, it tries the ways round that; else it names what to install.
@@ -35,7 +36,7 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)  # `make run` and `make test` at once: one makes it, the other waits
         if not PYTHON.exists():
             make_venv()
-        for name in wanted("--dev" in sys.argv[1:]):
+        for name in wanted(sys.argv[1:]):
             if digest(name) not in installed():
                 install(name)
     except FailedError as error:
@@ -49,10 +50,11 @@ def main() -> int:
     return 0
 
 
-def wanted(dev: bool) -> "list[str]":
+def wanted(groups: "list[str]") -> "list[str]":
     """The files of requirements to install; without DATABASE_URL there is a PostgreSQL among them."""
     embedded = not (os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"))
-    return ["requirements-dev.txt" if dev else "requirements.txt"] + ([EMBEDDED] if embedded else [])
+    first = [] if "dev" in groups else ["requirements.txt"]  # requirements-dev.txt has all of it
+    return [*first, *(f"requirements-{group}.txt" for group in groups), *([EMBEDDED] if embedded else [])]
 
 
 def digest(name: str) -> str:
