@@ -8,7 +8,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test lint psql migrate check-sql explain demo-reset lock clean ready ready-dev \
+.PHONY: help run worker test lint psql migrate check-sql explain openapi demo-reset lock clean ready ready-dev \
 	ready-fuzz ready-clients
 
 help: ## list these commands
@@ -40,6 +40,9 @@ check-sql: ready ## have PostgreSQL read every statement of sql/queries
 
 explain: ready ## show the plan of a statement (NAME=products.find ARGS="product_id=1")
 	@$(COMMAND) explain $(NAME) $(ARGS)
+
+openapi: ready ## write the OpenAPI document (FILE=openapi.json)
+	@$(COMMAND) openapi $(FILE)
 
 demo-reset: ready ## take the demo shop away and load it anew
 	@$(COMMAND) demo-reset

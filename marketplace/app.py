@@ -75,7 +75,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
 def route_table(config: Config, db: Database) -> list[tuple[str, Any]]:
     """All routes, and the one that describes them."""
     table = routes(config, db)
-    return [*table, ("/api/openapi.json", openapi.Document(table))]
+    return [*table, ("/api/openapi.json", openapi.Document(table, config))]
 
 
 def create_app(config: Config | None = None, db: Database | None = None) -> "falcon.App[Any, Any]":

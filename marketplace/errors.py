@@ -36,7 +36,6 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "not_found": (404, "Not found"),
     "method_not_allowed": (405, "Method not allowed"),
     "not_acceptable": (406, "Not acceptable"),
-    "conflict": (409, "Conflict"),
     "email_taken": (409, "The e-mail address is taken"),
     "store_exists": (409, "There is a store already"),
     "store_name_taken": (409, "The store name is taken"),
@@ -50,7 +49,6 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "request_in_progress": (409, "The same request is still at work"),
     "precondition_failed": (412, "It has changed meanwhile"),
     "payload_too_large": (413, "The body is too large"),
-    "uri_too_long": (414, "The address is too long"),
     "unsupported_media_type": (415, "This type is not accepted"),
     "validation_failed": (422, "The document is wrong"),
     "idempotency_key_reused": (422, "The Idempotency-Key was another request's"),
@@ -59,9 +57,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "picture_refused": (422, "The picture is refused"),
     "too_many_pictures": (409, "The product has all the pictures it may have"),
     "too_many_requests": (429, "Too many requests"),
-    "headers_too_large": (431, "The headers are too large"),
     "internal_error": (500, "Something went wrong here"),
-    "not_implemented": (501, "Not implemented"),
     "unavailable": (503, "The service is not available for a moment"),
 }
 
@@ -95,16 +91,12 @@ _BY_STATUS = {
     404: "not_found",
     405: "method_not_allowed",
     406: "not_acceptable",
-    409: "conflict",
     412: "precondition_failed",
     413: "payload_too_large",
-    414: "uri_too_long",
     415: "unsupported_media_type",
     422: "validation_failed",
     429: "too_many_requests",
-    431: "headers_too_large",
     500: "internal_error",
-    501: "not_implemented",
     503: "unavailable",
 }
 

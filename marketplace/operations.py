@@ -24,6 +24,7 @@ PUBLIC = ("guest",)
 EVERYONE = ("buyer", "seller", "admin")
 #: RFC 7396: what is given replaces, null removes, the rest stays.
 MERGE_PATCH = "application/merge-patch+json"
+MULTIPART = "multipart/form-data"
 Responder = TypeVar("Responder", bound=Callable[..., None])
 
 
@@ -51,7 +52,7 @@ class Operation:
     partial: bool
     idempotent: bool
     conditional: bool
-    produces: str
+    produces: tuple[str, ...]
     rate: str | None
     max_age: int
 
@@ -75,7 +76,7 @@ def operation(
     partial: bool = False,
     idempotent: bool = False,
     conditional: bool = False,
-    produces: str = falcon.MEDIA_JSON,
+    produces: tuple[str, ...] = (falcon.MEDIA_JSON,),
     rate: str | None = None,
     max_age: int = 0,
 ) -> Callable[[Responder], Responder]:
@@ -85,7 +86,7 @@ def operation(
     answer; `media` are other request types the responder reads itself; `partial` is PATCH: no field is required.
     `idempotent`: an Idempotency-Key is taken, and the responder's transaction is idempotency.transaction().
     `conditional`: If-Match is taken, and the responder holds it against the present version (conditions.require).
-    `produces` is the type of a success that is not JSON; `rate` the class of call whose limits apply; `max_age`
+    `produces` are the types of a success that is not JSON; `rate` the class of call whose limits apply; `max_age`
     how many seconds the answer of a public read may be kept by anybody without asking again.
     """
     from marketplace.auth import require_role  # the hook lives with authentication, which reads this module
@@ -137,8 +138,8 @@ def _check(req: falcon.Request, resp: falcon.Response, resource: Any, params: di
     if kind == falcon.MEDIA_JSON or (declared.partial and kind == MERGE_PATCH):
         document = requests.read_json(req, req.context.config.body_max_bytes)
         req.context.body = validation.check(document, declared.body, partial=declared.partial)
-    elif declared.parts is None or kind != "multipart/form-data":
-        allowed = [falcon.MEDIA_JSON, *(["multipart/form-data"] if declared.parts else []), *declared.media]
+    elif declared.parts is None or kind != MULTIPART:
+        allowed = [falcon.MEDIA_JSON, *([MULTIPART] if declared.parts else []), *declared.media]
         raise Problem("unsupported_media_type", f"Send {' or '.join(allowed)}.")
 
 

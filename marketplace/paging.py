@@ -17,7 +17,7 @@ import falcon
 import orjson
 
 from marketplace.errors import Problem
-from marketplace.validation import Schema
+from marketplace.validation import Named, Schema
 
 PER_PAGE = 20
 PER_PAGE_MAX = 100
@@ -113,19 +113,28 @@ def answer_rows(
     answer(req, resp, noun=noun, items=items(shown), window=window, last=last, total=total)
 
 
-def listed(noun: str, schema: Schema) -> Schema:
+def listed(noun: str, schema: Named) -> Named:
     """The schema of a list's answer."""
-    return {
-        noun: {"type": "list", "schema": {"type": "dict", "schema": schema}},
-        "total_items": {"type": "integer", "meta": {"description": "Page mode only."}},
-        "total_pages": {"type": "integer"},
-        "current_page": {"type": "integer"},
-        "per_page": {"type": "integer"},
-        "has_next": {"type": "boolean"},
-        "has_prev": {"type": "boolean"},
-        "total_exact": {"type": "boolean", "meta": {"description": "False when total_items is an estimate."}},
-        "next_cursor": {"type": "string", "nullable": True},
-    }
+    whole: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32"}}
+    total = {**whole, "meta": {"format": "int64", "description": "In page mode.", "optional": True}}
+    page = {**whole, "meta": {"format": "int32", "description": "In page mode.", "optional": True}}
+    return Named(
+        f"{schema.name.removeprefix('Listed')}Page",
+        {
+            noun: {"type": "list", "schema": {"type": "dict", "schema": schema}},
+            "total_items": total,
+            "total_pages": total,
+            "current_page": page,
+            "per_page": whole,
+            "has_next": {"type": "boolean"},
+            "has_prev": {"type": "boolean", "meta": {"description": "In page mode.", "optional": True}},
+            "total_exact": {
+                "type": "boolean",
+                "meta": {"description": "In page mode; false when total_items is an estimate.", "optional": True},
+            },
+            "next_cursor": {"type": "string", "nullable": True},
+        },
+    )
 
 
 def answer(

@@ -23,6 +23,15 @@ from marketplace.nfc import TooManyMarks, nfc
 
 Schema = Mapping[str, Mapping[str, Any]]
 
+
+class Named(dict[str, Any]):
+    """A schema that has a name in the document, and so in generated clients. A copy by {**schema} has none."""
+
+    def __init__(self, name: str, rules: Schema) -> None:
+        super().__init__(rules)
+        self.name = name
+
+
 INT64_MAX = 2**63 - 1
 _MINUSES = re.compile(r"-(?:[\s\"]*-)+")
 _DIGITS = re.compile(r"-?[0-9]{1,19}\Z")

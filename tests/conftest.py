@@ -17,6 +17,7 @@ from typing import Any
 import falcon.testing
 import psycopg
 import pytest
+from documented import documented
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
@@ -88,7 +89,9 @@ class Api:
         headers = dict(options.pop("headers", {}))
         if user is not None:
             headers["Authorization"] = f"Bearer {user.token}"
-        return self.client.simulate_request(method, path, headers=headers, **options)
+        answer = self.client.simulate_request(method, path, headers=headers, **options)
+        documented(self.config).check(method, path, answer.status_code, answer.headers, answer.content)
+        return answer
 
     def get(self, path: str, user: User | None = None, **options: Any) -> falcon.testing.Result:
         return self.request("GET", path, user, **options)
@@ -178,6 +181,11 @@ def multipart(files: list[tuple[str, str, bytes]], fields: dict[str, str]) -> tu
             + b"\r\n"
         )
     return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks back at the whole suite runs at its end."""
+    items.sort(key=lambda item: item.path.name == "test_document_coverage.py")
 
 
 @pytest.fixture(scope="session")

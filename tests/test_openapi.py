@@ -1,46 +1,118 @@
 """The API's description of itself."""
 
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 from conftest import Api
 from openapi_spec_validator import validate
 from test_routes import EXPECTED, declared
+
+from marketplace.config import ROOT
+
+EVERYBODY = "anonymous buyer seller admin"
+
+
+def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{method.upper()} {path}": call
+        for path, methods in document["paths"].items()
+        for method, call in methods.items()
+        if method != "parameters"
+    }
 
 
 def test_the_document_is_valid_and_has_every_call_with_its_roles(api: Api):
     document = api.get("/api/openapi.json").json
 
     validate(document)
-    calls = {
-        f"{method.upper()} {path}": " ".join(call["x-roles"])
-        for path, methods in document["paths"].items()
-        for method, call in methods.items()
-        if method != "parameters"
+    calls = {call: " ".join(operation["x-roles"]) for call, operation in operations_of(document).items()}
+    assert calls == {
+        call.replace(":id}", "}"): EVERYBODY if roles == "guest" else roles for call, roles in declared(api).items()
     }
-    assert calls == {call.replace(":id}", "}"): roles for call, roles in declared(api).items()}
     assert len(calls) == len(EXPECTED)
 
 
-def test_every_operation_has_a_name_of_its_own_and_problems(api: Api):
+def test_every_operation_has_a_name_of_its_own_a_rate_class_and_problems(api: Api):
     document = api.get("/api/openapi.json").json
-    calls = [
-        call for methods in document["paths"].values() for method, call in methods.items() if method != "parameters"
-    ]
+    calls = operations_of(document).values()
 
     names = [call["operationId"] for call in calls]
     assert len(set(names)) == len(names)
     for call in calls:
-        assert "401" in call["responses"], call["operationId"]
-        assert call["responses"]["503"]["content"]["application/problem+json"]
+        assert re.fullmatch(r"[a-z][A-Za-z]+", call["operationId"])
+        assert call["x-rate-class"] in ("read", "write", "sign-in", "upload", "import", "export")
+        for status in ("401", "422", "500", "503"):
+            name = call["responses"][status]["$ref"].rpartition("/")[2]
+            answer = document["components"]["responses"][name]
+            assert answer["content"]["application/problem+json"]
+            assert answer["x-codes"]
+        assert ("security" in call) is ("anonymous" not in call["x-roles"])
 
 
 def test_limits_and_money_are_in_the_document(api: Api):
-    body = api.get("/api/openapi.json").json["paths"]["/api/products"]["post"]["requestBody"]["content"]
-    product = body["application/json"]["schema"]
+    document = api.get("/api/openapi.json").json
+    schemas = document["components"]["schemas"]
+    body = document["paths"]["/api/products"]["post"]["requestBody"]["content"]
+    assert body["application/json"]["schema"] == {"$ref": "#/components/schemas/NewProduct"}
+    product = schemas["NewProduct"]
 
     assert product["properties"]["name"]["maxLength"] == 500
     assert product["properties"]["price"]["type"] == "string"
     assert product["properties"]["id"]["readOnly"] is True
     assert product["additionalProperties"] is False
+    assert product["required"] == ["name", "price"]
+    assert "required" not in schemas["ProductPatch"]
+    assert schemas["Product"]["properties"]["price"]["pattern"] == r"^[0-9]{1,13}\.[0-9]{2}$"
+    assert set(schemas["Product"]["required"]) == set(schemas["Product"]["properties"])
     assert "main_image" in body["multipart/form-data"]["schema"]["properties"]
-    assert json.dumps(product)
+
+
+def test_what_a_hook_takes_stands_in_the_document(api: Api):
+    document = api.get("/api/openapi.json").json
+
+    def taken(method: str, path: str) -> set[str]:
+        found = document["paths"][path][method].get("parameters", [])
+        return {parameter["$ref"].rpartition("/")[2] for parameter in found if "$ref" in parameter}
+
+    assert taken("post", "/api/products") == {"IdempotencyKey"}
+    assert taken("put", "/api/products/{product_id}") == {"IfMatch"}
+    assert taken("get", "/api/products/{product_id}") == {"IfNoneMatch"}
+    assert taken("post", "/api/auth/login") == set()
+    put = document["paths"]["/api/products/{product_id}"]["put"]["responses"]
+    assert put["412"] == {"$ref": "#/components/responses/PreconditionFailed"}
+    assert "IdempotencyKeyReused" in document["paths"]["/api/products"]["post"]["responses"]["422"]["$ref"]
+    patch = document["paths"]["/api/products/{product_id}"]["patch"]["requestBody"]["content"]
+    assert set(patch) == {"application/json", "application/merge-patch+json"}
+
+
+def test_no_object_of_an_answer_is_without_a_name(api: Api):
+    """Generated clients would call it InlineObject7."""
+
+    def unnamed(schema: Any, where: str) -> list[str]:
+        if isinstance(schema, list):
+            return [name for item in schema for name in unnamed(item, where)]
+        if not isinstance(schema, dict):
+            return []
+        here = [where] if schema.get("type") == "object" and "properties" in schema else []
+        return here + [name for key, value in schema.items() for name in unnamed(value, f"{where}/{key}")]
+
+    document = api.get("/api/openapi.json").json
+    for name, schema in document["components"]["schemas"].items():
+        assert unnamed(schema.get("properties", {}), name) == []
+    for call, operation in operations_of(document).items():
+        for status, answer in operation["responses"].items():
+            for content in answer.get("content", {}).values():
+                found = unnamed(content["schema"], f"{call} {status}")
+                assert found == [] or call == "GET /api/openapi.json"
+
+
+def test_the_document_is_written_without_a_database(tmp_path: Path, api: Api):
+    file = tmp_path / "openapi.json"
+    env = {"DATABASE_URL": "host=/nowhere", "DATA_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-m", "marketplace", "openapi", str(file)], cwd=ROOT, env=env, check=True)
+
+    assert json.loads(file.read_text(encoding="utf-8")) == api.get("/api/openapi.json").json

@@ -139,3 +139,13 @@ def test_a_text_made_to_be_slow_is_refused_quickly(api: Api):
 
     assert problem(answer, 422, "validation_failed")["errors"][0]["code"] == "too_many_marks"
     assert time.perf_counter() - started < 5  # without the guard: minutes
+
+
+def test_a_multipart_body_that_is_broken_is_said_to_be(api: Api):
+    for kind, body in [
+        ("multipart/form-data", b"--x\r\n\r\n"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\nno end"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n\xff\r\n--x--\r\n"),
+    ]:
+        answer = api.post("/api/products", api.seller(), body=body, headers={"Content-Type": kind})
+        problem(answer, 400, "invalid_multipart")

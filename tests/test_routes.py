@@ -109,6 +109,20 @@ def test_each_role_may_do_what_the_list_says_and_nothing_else(api: Api):
                 )
 
 
+def test_categories_and_brands_are_also_below_products(api: Api):
+    admin = api.admin()
+    for noun in ("categories", "brands"):
+        body = {"name": "Kopi", **({"parent_id": None} if noun == "categories" else {})}
+        made = api.post(f"/api/products/{noun}", admin, json=body).json
+        path = f"/api/products/{noun}/{made['id']}"
+        assert api.get(path).json == api.get(f"/api/{noun}/{made['id']}").json
+        assert api.get(f"/api/products/{noun}").json == api.get(f"/api/{noun}").json
+        assert api.put(path, admin, json={**body, "name": "Teh"}).json["name"] == "Teh"
+        assert api.patch(path, admin, json={"name": "Susu"}).json["name"] == "Susu"
+        assert api.delete(path, admin).status_code == 204
+        problem(api.get(path), 404, "not_found")
+
+
 def imports_of(path: Path) -> set[str]:
     """Modules of ours that a file names in its imports."""
     found: set[str] = set()

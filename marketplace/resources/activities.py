@@ -66,7 +66,14 @@ class Export:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("exportActivities", "What one did, as a file", query=schemas.EXPORT, answers={200: None})
+    @operation(
+        "exportActivities",
+        "What one did, as a file",
+        query=schemas.EXPORT,
+        answers={200: None},
+        produces=("text/csv", falcon.MEDIA_JSON),
+        rate="export",
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Stream the caller's log as CSV or JSON, a batch at a time: no transaction waits for a slow phone."""
         caller, query = req.context.caller, req.context.query

@@ -30,6 +30,7 @@ class Register:
         body=schemas.REGISTER,
         answers={201: schemas.TOKENS},
         problems=("email_taken", "weak_password", "too_many_requests"),
+        rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the tokens, as login does."""
@@ -65,6 +66,7 @@ class Login:
         body=schemas.LOGIN,
         answers={200: schemas.TOKENS},
         problems=("invalid_credentials", "too_many_requests"),
+        rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong password."""
@@ -92,6 +94,7 @@ class Refresh:
         body=schemas.REFRESH,
         answers={200: schemas.TOKENS},
         problems=("invalid_refresh_token",),
+        rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer a new pair. A token that was used before ends the session it belongs to."""
@@ -141,7 +144,7 @@ class Sessions:
     @operation(
         "listSessions",
         "The devices that are signed in",
-        answers={200: {"sessions": {"type": "list", "schema": {"type": "dict", "schema": schemas.SESSION}}}},
+        answers={200: schemas.SESSIONS},
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the caller's devices, the last used first."""

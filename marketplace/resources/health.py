@@ -6,12 +6,15 @@ from marketplace import migrations
 from marketplace.db import Database
 from marketplace.errors import Problem
 from marketplace.operations import PUBLIC, operation
+from marketplace.validation import Named
+
+STATUS = Named("Status", {"status": {"type": "string"}})
 
 
 class Alive:
     """/healthz"""
 
-    @operation("getHealth", "Whether the process answers", roles=PUBLIC, answers={200: {"status": {"type": "string"}}})
+    @operation("getHealth", "Whether the process answers", roles=PUBLIC, answers={200: STATUS})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer at once, without looking at anything."""
         resp.set_header("Cache-Control", "no-store")
@@ -28,7 +31,7 @@ class Ready:
         "getReadiness",
         "Whether requests can be served: database there, migrations applied",
         roles=PUBLIC,
-        answers={200: {"status": {"type": "string"}}},
+        answers={200: STATUS},
         problems=("unavailable",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:

@@ -27,9 +27,10 @@ class Images:
         "Add pictures to a product",
         roles=SELLERS,
         parts=PARTS,
-        answers={201: {"images": {"type": "list", "schema": {"type": "dict", "schema": schemas.IMAGE}}}},
+        answers={201: schemas.IMAGES},
         problems=("not_found", "picture_refused", "too_many_pictures", "too_many_requests"),
         idempotent=True,
+        rate="upload",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Add the pictures of the parts `images`, all or none; the first of a product becomes its main one."""
@@ -71,7 +72,7 @@ class Image:
         "updateProductImage",
         "Change order, main picture or alternative text",
         roles=SELLERS,
-        body=schemas.IMAGE,
+        body=schemas.CHANGE_IMAGE,
         partial=True,
         answers={200: schemas.IMAGE},
         problems=("not_found",),

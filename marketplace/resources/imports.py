@@ -42,6 +42,7 @@ class ImportCsv:
         answers={202: schemas.IMPORT},
         problems=("store_required", "not_found", "payload_too_large", "unsupported_media_type", "invalid_multipart"),
         idempotent=True,
+        rate="import",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Take the file into private storage and leave the rest to the worker: 202 and where to look."""
@@ -128,6 +129,8 @@ class Errors:
         roles=SELLERS,
         answers={200: None},
         problems=("not_found",),
+        produces=("text/csv",),
+        rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
         """Stream every bad row under the file's own header, with what is wrong with it, to be sent again.

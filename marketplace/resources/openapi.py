@@ -8,16 +8,18 @@ import falcon
 import orjson
 
 from marketplace import openapi
+from marketplace.config import Config
 from marketplace.operations import PUBLIC, operation
 
 
 class Document:
     """/api/openapi.json"""
 
-    def __init__(self, routes: Sequence[tuple[str, Any]]) -> None:
+    def __init__(self, routes: Sequence[tuple[str, Any]], config: Config) -> None:
         self.routes = [*routes, ("/api/openapi.json", self)]
+        self.config = config
 
-    @operation("getApiDocument", "This document", roles=PUBLIC, answers={200: {}})
+    @operation("getApiDocument", "This document", roles=PUBLIC, answers={200: {}}, max_age=60)
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the OpenAPI document."""
         resp.data = self._ready
@@ -26,4 +28,4 @@ class Document:
     @cached_property
     def _ready(self) -> bytes:
         """Built once a process, when it is first asked for."""
-        return orjson.dumps(openapi.build(self.routes))
+        return orjson.dumps(openapi.build(self.routes, self.config))

@@ -120,9 +120,10 @@ class UploadAvatar:
         "uploadAvatar",
         "Set one's picture",
         parts=AVATAR,
-        answers={200: {"avatar": {"type": "dict", "schema": schemas.AVATAR}}},
+        answers={200: schemas.AVATAR_ANSWER},
         problems=("picture_refused", "too_many_requests"),
         idempotent=True,
+        rate="upload",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Store the picture of part `avatar` in its sizes; the one before goes."""

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from marketplace.schemas.common import ID
+from marketplace.schemas.common import ID, TEXT, TEXT_OR_NULL, TIME, described
+from marketplace.validation import Named
 
 FILTERS: dict[str, Any] = {
     "type": {"coerce": "line", "maxlength": 50, "meta": {"description": "login, create_product, ..."}},
@@ -15,14 +16,17 @@ EXPORT: dict[str, Any] = {
     "format": {"coerce": "line", "allowed": ["csv", "json"], "default": "csv"},
 }
 
-ACTIVITY: dict[str, Any] = {
-    "id": ID,
-    "type": {"type": "string"},
-    "related_type": {"type": "string", "nullable": True},
-    "related_id": {**ID, "nullable": True},
-    "related_name": {"type": "string", "nullable": True},
-    "details": {"type": "dict", "nullable": True},
-    "ip": {"type": "string", "nullable": True},
-    "device": {"type": "string", "nullable": True},
-    "created_at": {"type": "string"},
-}
+ACTIVITY = Named(
+    "Activity",
+    {
+        "id": ID,
+        "type": described(TEXT, "register, login, create_product, ...; more may come."),
+        "related_type": TEXT_OR_NULL,
+        "related_id": {**ID, "nullable": True},
+        "related_name": TEXT_OR_NULL,
+        "details": {"type": "dict", "nullable": True, "meta": {"description": "What else is worth knowing."}},
+        "ip": TEXT_OR_NULL,
+        "device": TEXT_OR_NULL,
+        "created_at": TIME,
+    },
+)

@@ -2,17 +2,30 @@
 
 from typing import Any
 
-from marketplace.schemas.common import ID, STAMPS, read_only
+from marketplace.schemas.common import ID, STAMPS, TEXT, described, read_only
+from marketplace.validation import Named
 
-BRAND: dict[str, Any] = {
-    "id": read_only(**ID),
-    "name": {"coerce": "line", "minlength": 1, "maxlength": 200, "check_with": "not_blank", "required": True},
-    "slug": read_only(type="string"),
-    **STAMPS,
-}
+BRAND = Named(
+    "Brand",
+    {
+        "id": read_only(**ID),
+        "name": {
+            "coerce": "line",
+            "minlength": 1,
+            "maxlength": 200,
+            "check_with": "not_blank",
+            "required": True,
+            "meta": {"example": "Gayo Asli"},
+        },
+        "slug": read_only(**TEXT),
+        **STAMPS,
+    },
+)
+NEW = Named("NewBrand", BRAND)
+CHANGE = Named("BrandChange", BRAND)
 
 FILTERS: dict[str, Any] = {
     "search": {"coerce": "line", "maxlength": 200, "meta": {"description": "Part of the name."}},
 }
 
-REMOVE: dict[str, Any] = {"move_to": {**ID, "meta": {"description": "The brand its products are given to."}}}
+REMOVE: dict[str, Any] = {"move_to": described(ID, "The brand its products are given to.")}

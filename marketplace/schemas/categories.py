@@ -2,60 +2,49 @@
 
 from typing import Any
 
-from marketplace.schemas.common import ID, STAMPS, read_only
+from marketplace.schemas.common import COUNT, ID, REFERENCE, STAMPS, TEXT, described, list_of, read_only
+from marketplace.validation import Named
 
-_COUNT: dict[str, Any] = read_only(
-    type="integer", meta={"description": "Products on sale in it and below it, as counted last."}
+_PRODUCTS: dict[str, Any] = described(COUNT, "Products on sale in it and below it, as counted last.")
+_PARENT: dict[str, Any] = described({**ID, "nullable": True}, "null at the top.")
+
+CHILD = Named("ChildCategory", {"id": ID, "name": TEXT, "slug": TEXT, "product_count": _PRODUCTS})
+
+CATEGORY = Named(
+    "Category",
+    {
+        "id": read_only(**ID),
+        "name": {
+            "coerce": "line",
+            "minlength": 1,
+            "maxlength": 200,
+            "check_with": "not_blank",
+            "required": True,
+            "meta": {"example": "Kopi"},
+        },
+        "slug": read_only(**TEXT),
+        "parent_id": _PARENT,
+        "path": read_only(**described(list_of(REFERENCE), "Those above it, the top first.")),
+        "product_count": read_only(**_PRODUCTS),
+        "children": read_only(**described(list_of(CHILD), "Those right below it.")),
+        **STAMPS,
+    },
 )
 
-CATEGORY: dict[str, Any] = {
-    "id": read_only(**ID),
-    "name": {"coerce": "line", "minlength": 1, "maxlength": 200, "check_with": "not_blank", "required": True},
-    "slug": read_only(type="string"),
-    "parent_id": {**ID, "nullable": True, "meta": {"description": "null at the top."}},
-    "path": read_only(
-        type="list",
-        schema={"type": "dict", "schema": {"id": ID, "name": {"type": "string"}}},
-        meta={"description": "Those above it, the top first."},
-    ),
-    "product_count": _COUNT,
-    "children": read_only(
-        type="list",
-        schema={
-            "type": "dict",
-            "schema": {"id": ID, "name": {"type": "string"}, "slug": {"type": "string"}, "product_count": _COUNT},
-        },
-    ),
-    **STAMPS,
-}
-
 #: POST: without a parent it stands at the top.
-NEW: dict[str, Any] = {**CATEGORY, "parent_id": {**CATEGORY["parent_id"], "default": None}}
+NEW = Named("NewCategory", {**CATEGORY, "parent_id": {**_PARENT, "default": None}})
 
 #: PUT replaces both, so both are asked for: a forgotten parent would move it to the top.
-CHANGE: dict[str, Any] = {**CATEGORY, "parent_id": {**CATEGORY["parent_id"], "required": True}}
+CHANGE = Named("CategoryChange", {**CATEGORY, "parent_id": {**_PARENT, "required": True}})
 
-TREE: dict[str, Any] = {
-    "categories": {
-        "type": "list",
-        "schema": {
-            "type": "dict",
-            "schema": {
-                "id": ID,
-                "name": {"type": "string"},
-                "slug": {"type": "string"},
-                "parent_id": {**ID, "nullable": True},
-                "product_count": _COUNT,
-                "children": {
-                    "type": "list",
-                    "schema": {"type": "dict"},
-                    "meta": {"description": "Categories of the same shape."},
-                },
-            },
-        },
-    },
-}
+NODE = Named(
+    "CategoryNode",
+    {"id": ID, "name": TEXT, "slug": TEXT, "parent_id": _PARENT, "product_count": _PRODUCTS},
+)
+NODE["children"] = list_of(NODE)
+
+TREE = Named("CategoryTree", {"categories": list_of(NODE)})
 
 REMOVE: dict[str, Any] = {
-    "move_to": {**ID, "meta": {"description": "Where its products go, and the categories right below it."}},
+    "move_to": described(ID, "Where its products go, and the categories right below it."),
 }

@@ -2,18 +2,47 @@
 
 from typing import Any
 
-from marketplace.validation import INT64_MAX
+from marketplace.validation import INT64_MAX, Named
 
 ID: dict[str, Any] = {"coerce": "int64", "min": 1, "max": INT64_MAX}
+#: How many there are of something that may grow without end.
+COUNT: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int64"}}
+#: A small number: pixels, a page, a per cent.
+NUMBER: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32"}}
+TIME: dict[str, Any] = {"type": "string", "meta": {"format": "date-time", "example": "2026-11-22T09:18:00Z"}}
+TEXT: dict[str, Any] = {"type": "string"}
+TEXT_OR_NULL: dict[str, Any] = {"type": "string", "nullable": True}
 
 
 def read_only(**rules: Any) -> dict[str, Any]:
     """A field that answers carry and requests may send back as it came."""
-    return {**rules, "meta": {"read_only": True, **rules.get("meta", {})}}
+    return {**rules, "meta": {**rules.get("meta", {}), "read_only": True}}
+
+
+def optional(rules: dict[str, Any]) -> dict[str, Any]:
+    """A field that an answer may lack."""
+    return {**rules, "meta": {**rules.get("meta", {}), "optional": True}}
+
+
+def described(rules: dict[str, Any], words: str) -> dict[str, Any]:
+    """The same with a description."""
+    return {**rules, "meta": {**rules.get("meta", {}), "description": words}}
+
+
+def of(schema: dict[str, Any], **rules: Any) -> dict[str, Any]:
+    """An object of this schema."""
+    return {"type": "dict", "schema": schema, **rules}
+
+
+def list_of(schema: dict[str, Any], **rules: Any) -> dict[str, Any]:
+    """A list of objects of this schema."""
+    return {"type": "list", "schema": of(schema), **rules}
 
 
 STAMPS: dict[str, Any] = {
-    "version": read_only(type="integer", meta={"description": "Rises with every change."}),
-    "created_at": read_only(type="string", meta={"format": "date-time"}),
-    "updated_at": read_only(type="string", meta={"format": "date-time"}),
+    "version": read_only(**described({**COUNT, "min": 1}, "Rises with every change.")),
+    "created_at": read_only(**TIME),
+    "updated_at": read_only(**TIME),
 }
+#: A thing that another one refers to.
+REFERENCE = Named("Reference", {"id": ID, "name": TEXT})

@@ -2,44 +2,81 @@
 
 from typing import Any
 
-from marketplace.schemas.common import ID, STAMPS, read_only
+from marketplace.schemas.common import (
+    ID,
+    NUMBER,
+    REFERENCE,
+    STAMPS,
+    TEXT,
+    TEXT_OR_NULL,
+    described,
+    list_of,
+    of,
+    read_only,
+)
+from marketplace.validation import Named
 
-_PRICE = {"type": "string", "meta": {"description": "Decimal, two places.", "example": "12500.00"}}
-_NAMED: dict[str, Any] = {"type": "dict", "nullable": True, "schema": {"id": ID, "name": {"type": "string"}}}
-
-IMAGE: dict[str, Any] = {
-    "id": read_only(**ID),
-    "image_url": read_only(type="string"),
-    "is_main": {"coerce": "boolean", "meta": {"description": "True makes it the main picture."}},
-    "alt": {"coerce": "line", "maxlength": 500, "nullable": True},
-    "position": {"coerce": "int64", "min": 1, "max": 1000},
-    "width": read_only(type="integer", nullable=True),
-    "height": read_only(type="integer", nullable=True),
-    "placeholder": read_only(type="string", nullable=True),
-    "variants": read_only(
-        type="list",
-        schema={
-            "type": "dict",
-            "schema": {
-                "name": {"type": "string"},
-                "url": {"type": "string"},
-                "width": {"type": "integer"},
-                "height": {"type": "integer"},
-            },
-        },
-    ),
+_PRICE: dict[str, Any] = {
+    "type": "string",
+    "meta": {"description": "Decimal, two places.", "pattern": r"^[0-9]{1,13}\.[0-9]{2}$", "example": "12500.00"},
 }
+_URL: dict[str, Any] = {"type": "string", "meta": {"format": "uri"}}
+_NAMED: dict[str, Any] = of(REFERENCE, nullable=True)
+
+VARIANT = Named(
+    "PictureVariant",
+    {
+        "name": described(TEXT, "thumb, small or large: at most 240, 640, 1280 pixels."),
+        "url": _URL,
+        "width": NUMBER,
+        "height": NUMBER,
+    },
+)
+
+IMAGE = Named(
+    "Image",
+    {
+        "id": read_only(**ID),
+        "image_url": read_only(**_URL),
+        "is_main": {"coerce": "boolean", "meta": {"description": "True makes it the main picture."}},
+        "alt": {"coerce": "line", "maxlength": 500, "nullable": True},
+        "width": read_only(**NUMBER, nullable=True),
+        "height": read_only(**NUMBER, nullable=True),
+        "placeholder": read_only(**described(TEXT_OR_NULL, "thumbhash, base64.")),
+        "variants": read_only(**list_of(VARIANT)),
+    },
+)
+IMAGES = Named("Images", {"images": list_of(IMAGE)})
+CHANGE_IMAGE = Named(
+    "ImageChange",
+    {
+        **IMAGE,
+        "position": {
+            "coerce": "int64",
+            "min": 1,
+            "max": 1000,
+            "meta": {"description": "Where it stands among the others.", "format": "int32"},
+        },
+    },
+)
 
 #: What a seller writes of a product.
 _WRITTEN: dict[str, Any] = {
-    "name": {"coerce": "line", "minlength": 1, "maxlength": 500, "check_with": "not_blank", "required": True},
+    "name": {
+        "coerce": "line",
+        "minlength": 1,
+        "maxlength": 500,
+        "check_with": "not_blank",
+        "required": True,
+        "meta": {"example": "Kopi Gayo 250 g"},
+    },
     "description": {"coerce": "prose", "maxlength": 20000, "nullable": True},
     "price": {
         "coerce": "money",
         "required": True,
         "meta": {"description": "A text or a number, at most two decimals.", "example": "12500.00"},
     },
-    "stock": {"coerce": "int64", "min": 0, "max": 1_000_000_000},
+    "stock": {"coerce": "int64", "min": 0, "max": 1_000_000_000, "meta": {"format": "int32", "example": 12}},
     "sku": {"coerce": "line", "minlength": 1, "maxlength": 100, "nullable": True},
     "source_url": {"coerce": "link", "maxlength": 2048, "nullable": True},
     "category_id": {**ID, "nullable": True},
@@ -51,7 +88,8 @@ _WRITTEN: dict[str, Any] = {
         "check_with": "not_blank",
         "nullable": True,
         "meta": {
-            "description": "Name of a brand, instead of brand_id; made if it is new.",
+            "description": "Name of a brand, instead of brand_id; made if it is new. The object of a GET is ignored.",
+            "example": "Gayo Asli",
             "answered_as_object": True,
         },
     },
@@ -61,47 +99,43 @@ _WRITTEN: dict[str, Any] = {
 #: What GET answers and nobody writes; sent back as it came, it is ignored.
 _READ: dict[str, Any] = {
     "id": read_only(**ID),
-    "slug": read_only(type="string"),
-    "currency": read_only(type="string"),
+    "slug": read_only(**TEXT),
+    "currency": read_only(**TEXT),
     "in_stock": read_only(type="boolean"),
     "category": read_only(**_NAMED),
-    "store": read_only(**_NAMED),
-    "images": read_only(type="list", schema={"type": "dict", "schema": IMAGE}),
+    "store": read_only(**of(REFERENCE)),
+    "images": read_only(**list_of(IMAGE)),
     **STAMPS,
 }
 
-NEW: dict[str, Any] = {
-    **_WRITTEN,
-    **_READ,
-    "store_id": {**ID, "meta": {"description": "For admins: whose product it is."}},
-}
+NEW = Named(
+    "NewProduct",
+    {**_WRITTEN, **_READ, "store_id": {**ID, "meta": {"description": "For admins: whose product it is."}}},
+)
+CHANGE = Named("ProductChange", {**_WRITTEN, **_READ})
 
-CHANGE: dict[str, Any] = {**_WRITTEN, **_READ}
-
-#: A product as lists answer it; GET of one adds the description.
-LISTED: dict[str, Any] = {
+_LISTED: dict[str, Any] = {
     "id": ID,
-    "name": {"type": "string"},
-    "slug": {"type": "string"},
+    "name": described(TEXT, "1 to 500 characters."),
+    "slug": TEXT,
     "price": _PRICE,
-    "currency": {"type": "string"},
-    "stock": {"type": "integer"},
+    "currency": {"type": "string", "meta": {"description": "ISO 4217.", "example": "IDR"}},
+    "stock": NUMBER,
     "in_stock": {"type": "boolean"},
-    "sku": {"type": "string", "nullable": True},
-    "source_url": {"type": "string", "nullable": True},
+    "sku": TEXT_OR_NULL,
+    "source_url": TEXT_OR_NULL,
     "category_id": {**ID, "nullable": True},
     "category": _NAMED,
     "brand_id": {**ID, "nullable": True},
     "brand": _NAMED,
-    "store": _NAMED,
-    "images": {"type": "list", "schema": {"type": "dict", "schema": IMAGE}},
+    "store": of(REFERENCE),
+    "images": described(list_of(IMAGE), "The main one first."),
     "hidden": {"type": "boolean"},
-    "version": {"type": "integer"},
-    "created_at": {"type": "string"},
-    "updated_at": {"type": "string"},
+    **STAMPS,
 }
-
-PRODUCT: dict[str, Any] = {**LISTED, "description": {"type": "string", "nullable": True}}
+#: A product as lists answer it; GET of one adds the description.
+LISTED = Named("ListedProduct", _LISTED)
+PRODUCT = Named("Product", {**_LISTED, "description": TEXT_OR_NULL})
 
 FILTERS: dict[str, Any] = {
     "category_id": {**ID, "meta": {"description": "With all categories below it."}},

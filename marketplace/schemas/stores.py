@@ -1,12 +1,28 @@
 """Stores: what is sent and what is answered."""
 
-from typing import Any
-
 from marketplace.schemas.common import ID, STAMPS, read_only
+from marketplace.validation import Named
 
-STORE: dict[str, Any] = {
-    "id": read_only(**ID),
-    "name": {"coerce": "line", "minlength": 1, "maxlength": 200, "check_with": "not_blank", "required": True},
-    "description": {"coerce": "prose", "maxlength": 5000, "nullable": True},
-    **STAMPS,
-}
+STORE = Named(
+    "Store",
+    {
+        "id": read_only(**ID),
+        "name": {
+            "coerce": "line",
+            "minlength": 1,
+            "maxlength": 200,
+            "check_with": "not_blank",
+            "required": True,
+            "meta": {"example": "Toko Sari"},
+        },
+        "description": {
+            "coerce": "prose",
+            "maxlength": 5000,
+            "nullable": True,
+            "meta": {"example": "Kopi dan teh dari kebun sendiri."},
+        },
+        **STAMPS,
+    },
+)
+NEW = Named("NewStore", STORE)
+CHANGE = Named("StoreChange", STORE)

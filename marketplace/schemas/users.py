@@ -2,22 +2,31 @@
 
 from typing import Any
 
-from marketplace.schemas.common import ID, STAMPS, read_only
+from marketplace.schemas.common import ID, NUMBER, STAMPS, TEXT, TEXT_OR_NULL, TIME, described, list_of, of, read_only
+from marketplace.schemas.products import VARIANT
+from marketplace.validation import Named
 
-_NAME: dict[str, Any] = {"coerce": "line", "minlength": 1, "maxlength": 200, "check_with": "not_blank"}
-_EMAIL: dict[str, Any] = {"coerce": "email"}
+_NAME: dict[str, Any] = {
+    "coerce": "line",
+    "minlength": 1,
+    "maxlength": 200,
+    "check_with": "not_blank",
+    "meta": {"example": "Sari"},
+}
+_EMAIL: dict[str, Any] = {"coerce": "email", "meta": {"example": "sari@example.com"}}
 _PASSWORD: dict[str, Any] = {
     "coerce": "secret",
     "minlength": 8,
     "maxlength": 128,
-    "meta": {"description": "8 to 128 characters of any script."},
+    "meta": {"description": "8 to 128 characters of any script.", "example": "kopi-susu-tanpa-gula"},
 }
 _PRESENT: dict[str, Any] = {"coerce": "secret", "minlength": 1, "maxlength": 128}
-_PHONE: dict[str, Any] = {"coerce": "line", "maxlength": 32, "nullable": True}
+_PHONE: dict[str, Any] = {"coerce": "line", "maxlength": 32, "nullable": True, "meta": {"example": "0812 3456 7890"}}
 _ADDRESS: dict[str, Any] = {"coerce": "prose", "maxlength": 1000, "nullable": True}
-_DEVICE: dict[str, Any] = {"coerce": "line", "maxlength": 200, "nullable": True}
+_DEVICE: dict[str, Any] = {"coerce": "line", "maxlength": 200, "nullable": True, "meta": {"example": "Pixel 9"}}
+_ROLES = ["buyer", "seller", "admin"]
 
-REGISTER: dict[str, Any] = {
+_REGISTER: dict[str, Any] = {
     "name": {**_NAME, "required": True},
     "email": {**_EMAIL, "required": True},
     "password": {**_PASSWORD, "required": True},
@@ -25,78 +34,106 @@ REGISTER: dict[str, Any] = {
     "phone": _PHONE,
     "device_name": _DEVICE,
 }
+REGISTER = Named("Registration", _REGISTER)
 
-LOGIN: dict[str, Any] = {
-    "email": {"coerce": "line", "maxlength": 254, "required": True},
-    "password": {**_PRESENT, "required": True},
-    "device_name": _DEVICE,
-}
-
-REFRESH: dict[str, Any] = {"refresh_token": {"coerce": "secret", "minlength": 1, "maxlength": 200, "required": True}}
-
-AVATAR: dict[str, Any] = {
-    "url": {"type": "string"},
-    "width": {"type": "integer"},
-    "height": {"type": "integer"},
-    "placeholder": {"type": "string"},
-    "variants": {"type": "list", "schema": {"type": "dict"}},
-}
-
-TOKENS: dict[str, Any] = {
-    "access_token": {"type": "string"},
-    "refresh_token": {"type": "string"},
-    "token_type": {"type": "string", "allowed": ["Bearer"]},
-    "expires_in": {"type": "integer", "meta": {"description": "Seconds the access token lives."}},
-    "user": {
-        "type": "dict",
-        "schema": {
-            "id": ID,
-            "name": {"type": "string"},
-            "email": {"type": "string"},
-            "role": {"type": "string", "allowed": ["buyer", "seller", "admin"]},
-            "store_id": {**ID, "nullable": True},
-            "avatar": {"type": "dict", "schema": AVATAR, "nullable": True},
-        },
+LOGIN = Named(
+    "Credentials",
+    {
+        "email": {"coerce": "line", "maxlength": 254, "required": True, "meta": {"example": "sari@example.com"}},
+        "password": {**_PRESENT, "required": True, "meta": {"example": "kopi-susu-tanpa-gula"}},
+        "device_name": _DEVICE,
     },
-}
+)
 
-SESSION: dict[str, Any] = {
-    "id": ID,
-    "device_name": {"type": "string", "nullable": True},
-    "user_agent": {"type": "string", "nullable": True},
-    "ip": {"type": "string", "nullable": True},
-    "created_at": {"type": "string"},
-    "last_used_at": {"type": "string"},
-    "expires_at": {"type": "string"},
-    "current": {"type": "boolean", "meta": {"description": "The device that asks."}},
-}
+REFRESH = Named(
+    "RefreshRequest", {"refresh_token": {"coerce": "secret", "minlength": 1, "maxlength": 200, "required": True}}
+)
 
-PROFILE: dict[str, Any] = {
-    "id": read_only(**ID),
-    "name": {**_NAME, "required": True},
-    "email": _EMAIL,
-    "email_verified": read_only(type="boolean"),
-    "phone": _PHONE,
-    "address": _ADDRESS,
-    "role": read_only(type="string", allowed=["buyer", "seller", "admin"]),
-    "store_id": read_only(**ID, nullable=True),
-    "avatar": read_only(type="dict", schema=AVATAR, nullable=True),
-    "suspended": read_only(type="boolean"),
-    **STAMPS,
-}
+AVATAR = Named(
+    "Avatar",
+    {
+        "url": {"type": "string", "meta": {"format": "uri"}},
+        "width": NUMBER,
+        "height": NUMBER,
+        "placeholder": described(TEXT, "thumbhash, base64."),
+        "variants": list_of(VARIANT),
+    },
+)
+AVATAR_ANSWER = Named("AvatarAnswer", {"avatar": of(AVATAR)})
+
+SIGNED_IN = Named(
+    "SignedInUser",
+    {
+        "id": ID,
+        "name": TEXT,
+        "email": TEXT,
+        "role": {"type": "string", "allowed": _ROLES},
+        "store_id": {**ID, "nullable": True},
+        "avatar": of(AVATAR, nullable=True),
+    },
+)
+
+TOKENS = Named(
+    "Tokens",
+    {
+        "access_token": TEXT,
+        "refresh_token": TEXT,
+        "token_type": {"type": "string", "allowed": ["Bearer"]},
+        "expires_in": described(NUMBER, "Seconds the access token lives."),
+        "user": of(SIGNED_IN),
+    },
+)
+
+SESSION = Named(
+    "Session",
+    {
+        "id": ID,
+        "device_name": TEXT_OR_NULL,
+        "user_agent": TEXT_OR_NULL,
+        "ip": TEXT_OR_NULL,
+        "created_at": TIME,
+        "last_used_at": TIME,
+        "expires_at": TIME,
+        "current": {"type": "boolean", "meta": {"description": "The device that asks."}},
+    },
+)
+SESSIONS = Named("Sessions", {"sessions": list_of(SESSION)})
+
+PROFILE = Named(
+    "Profile",
+    {
+        "id": read_only(**ID),
+        "name": {**_NAME, "required": True},
+        "email": _EMAIL,
+        "email_verified": read_only(type="boolean"),
+        "phone": _PHONE,
+        "address": _ADDRESS,
+        "role": read_only(type="string", allowed=_ROLES),
+        "store_id": read_only(**ID, nullable=True),
+        "avatar": read_only(**of(AVATAR, nullable=True)),
+        "suspended": read_only(type="boolean"),
+        **STAMPS,
+    },
+)
 
 #: PUT of the profile: the profile as GET answers it, edited, and what a change of address or password needs.
-CHANGE: dict[str, Any] = {
-    **PROFILE,
-    "current_password": {**_PRESENT, "meta": {"description": "Needed to change email or password."}},
-    "password": _PASSWORD,
-}
+CHANGE = Named(
+    "ProfileChange",
+    {
+        **PROFILE,
+        "current_password": {**_PRESENT, "meta": {"description": "Needed to change email or password."}},
+        "password": _PASSWORD,
+    },
+)
 
-MANAGE: dict[str, Any] = {
-    **{name: read_only(**rule) for name, rule in PROFILE.items()},
-    "role": {"coerce": "line", "allowed": ["buyer", "seller"]},
-    "suspended": {"coerce": "boolean"},
-}
+MANAGE = Named(
+    "UserChange",
+    {
+        **{name: read_only(**rule) for name, rule in PROFILE.items()},
+        "role": {"coerce": "line", "allowed": ["buyer", "seller"]},
+        "suspended": {"coerce": "boolean"},
+    },
+)
 
 SEARCH: dict[str, Any] = {
     "search": {"coerce": "line", "maxlength": 200, "meta": {"description": "Part of the name or address."}},

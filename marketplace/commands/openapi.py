@@ -1,0 +1,28 @@
+"""openapi: writes the OpenAPI document to a file or to standard output; needs no database."""
+
+import argparse
+import json
+from pathlib import Path
+
+from marketplace import config as configuration
+from marketplace import openapi
+from marketplace.app import route_table
+from marketplace.db import Database
+
+own_database = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where to."""
+    parser.add_argument("file", nargs="?", type=Path, help="the file to write (standard output)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the document; 0."""
+    config = configuration.load()
+    document = json.dumps(openapi.build(route_table(config, Database(config)), config), indent=2, ensure_ascii=False)
+    if args.file:
+        args.file.write_text(f"{document}\n", encoding="utf-8")
+    else:
+        print(document)
+    return 0

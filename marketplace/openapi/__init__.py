@@ -1,0 +1,189 @@
+"""The OpenAPI 3.1 document, built from the routes and from what their responders declare.
+
+The same rules that requests are checked with become the schemas, and the same flags that set hooks to work become
+parameters, headers and problems, so the document cannot say anything else.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import falcon
+
+from marketplace import __version__, operations
+from marketplace.config import Config
+from marketplace.openapi import problems, texts
+from marketplace.openapi.schemas import Components, Document
+from marketplace.operations import MERGE_PATCH, MULTIPART, Operation
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+_PARAMETER = re.compile(r"\{([a-z_]+):id\}")
+_ID: Document = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
+
+
+def build(routes: Sequence[tuple[str, Any]], config: Config) -> Document:
+    """The document of these routes."""
+    return _Builder(config).build(routes)
+
+
+class _Builder:
+    """One document in the making."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._components = Components()
+        self._problems: Document = {}
+        self._names: set[str] = set()
+
+    def build(self, routes: Sequence[tuple[str, Any]]) -> Document:
+        paths = {_PARAMETER.sub(r"{\1}", path): self._path(path, resource) for path, resource in routes}
+        self._components.object(problems.PROBLEM, request=False)
+        _link(paths)
+        return {
+            "openapi": "3.1.0",
+            "info": texts.info(__version__, self._config),
+            "servers": [{"url": "/"}],
+            "tags": [{"name": tag, "description": words} for tag, words in texts.TAGS.items()],
+            "paths": paths,
+            "components": {
+                "schemas": dict(sorted(self._components.schemas.items())),
+                "responses": dict(sorted(self._problems.items())),
+                "headers": texts.HEADERS,
+                "parameters": texts.PARAMETERS,
+                "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            },
+        }
+
+    def _path(self, path: str, resource: Any) -> Document:
+        declared = {method: operations.of(resource, method.upper()) for method in _METHODS}
+        calls = {method: self._operation(method, path, found) for method, found in declared.items() if found}
+        ids = [{"name": name, "in": "path", "required": True, "schema": _ID} for name in _PARAMETER.findall(path)]
+        return {**({"parameters": ids} if ids else {}), **calls}
+
+    def _operation(self, method: str, path: str, declared: Operation) -> Document:
+        made: Document = {
+            "operationId": self._name(declared),
+            "summary": declared.summary,
+            "tags": [_tag(path)],
+            "x-roles": ["anonymous", *operations.EVERYONE] if declared.public else list(declared.roles),
+            "x-rate-class": declared.rate or ("read" if method == "get" else "write"),
+        }
+        if not declared.public:
+            made["security"] = [{"bearer": []}]
+        parameters = self._parameters(method, declared)
+        if parameters:
+            made["parameters"] = parameters
+        body = self._body(method, declared)
+        if body:
+            made["requestBody"] = body
+        answers = {str(status): self._answer(method, status, declared) for status in declared.answers}
+        if method == "get" and _json(declared):
+            answers["304"] = {"description": "It is as you have it", "headers": _headers(["ETag", "X-Request-ID"])}
+        made["responses"] = {**answers, **problems.responses(declared, path, self._problems, reads=method == "get")}
+        return made
+
+    def _name(self, declared: Operation) -> str:
+        """The call's name; what stands below /api/products a second time says so."""
+        name = declared.name if declared.name not in self._names else f"{declared.name}UnderProducts"
+        self._names.add(name)
+        return name
+
+    def _parameters(self, method: str, declared: Operation) -> list[Document]:
+        made = [self._query_parameter(name, rule) for name, rule in declared.query.items()]
+        flags = {
+            "IdempotencyKey": declared.idempotent,
+            "IfMatch": declared.conditional,
+            "IfNoneMatch": method == "get" and _json(declared),
+        }
+        return made + [{"$ref": f"#/components/parameters/{name}"} for name, taken in flags.items() if taken]
+
+    def _query_parameter(self, name: str, rule: Any) -> Document:
+        schema = self._components.property(rule, request=True)
+        parameter: Document = {"name": name, "in": "query", "schema": schema}
+        if "description" in schema:
+            parameter["description"] = schema.pop("description")
+        if rule.get("required"):
+            parameter["required"] = True
+        else:
+            parameter["allowEmptyValue"] = True  # `?search=` is as good as none
+        if schema.get("type") == "array":
+            parameter.update(style="form", explode=False)
+        return parameter
+
+    def _body(self, method: str, declared: Operation) -> Document | None:
+        content: Document = {}
+        limit = self._config.body_max_bytes
+        if declared.body is not None:
+            schema = self._components.object(declared.body, request=True, partial=declared.partial)
+            kinds = (falcon.MEDIA_JSON, MERGE_PATCH) if declared.partial else (falcon.MEDIA_JSON,)
+            content.update({kind: {"schema": schema} for kind in kinds})
+        if declared.parts is not None:
+            limit = 0
+            fields = self._components.object({**declared.parts.fields}, request=True)
+            for name in declared.parts.files:
+                one = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+                many = name.endswith("s")
+                fields["properties"][name] = {"type": "array", "items": one, "minItems": 1} if many else one
+            if not declared.body:
+                fields["required"] = [*fields.get("required", []), *declared.parts.files]
+            content[MULTIPART] = {"schema": fields}
+        for kind in declared.media:
+            content[kind] = {"schema": {"type": "string", "format": "binary"}}
+        if not content:
+            return None
+        return {"required": True, "content": content, **({"x-max-bytes": limit} if limit else {})}
+
+    def _answer(self, method: str, status: int, declared: Operation) -> Document:
+        rules = declared.answers[status]
+        made: Document = {"description": texts.STATUSES[status]}
+        names = ["X-Request-ID"]
+        if rules is not None:
+            made["content"] = {falcon.MEDIA_JSON: {"schema": self._components.object(rules, request=False)}}
+        elif status == 200:
+            made["content"] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in declared.produces}
+        if method == "get" and _json(declared):
+            names.append("ETag")
+        if "next_cursor" in (rules or {}):
+            names.append("Link")
+        if status in (201, 202) and "{" not in declared.name and _located(rules):
+            names.append("Location")
+        if declared.idempotent:
+            names.append("Idempotent-Replayed")
+        made["headers"] = _headers(names)
+        return made
+
+
+def _headers(names: Sequence[str]) -> Document:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _json(declared: Operation) -> bool:
+    return declared.answers.get(200) is not None
+
+
+def _located(rules: Any) -> bool:
+    """Whether what was made has an address of its own: it has an id."""
+    return rules is not None and "id" in rules
+
+
+def _link(paths: Document) -> None:
+    """From each call that makes a thing to those that take its id."""
+    for path, calls in paths.items():
+        made = calls.get("post", {}).get("responses", {}).get("201")
+        if made is None or "Location" not in made["headers"]:
+            continue
+        for below, others in paths.items():
+            rest = re.fullmatch(re.escape(path) + r"/\{([a-z_]+)\}(/[a-z]+)?", below)
+            for method in _METHODS:
+                if rest and method in others:
+                    name = others[method]["operationId"]
+                    link = {"operationId": name, "parameters": {rest[1]: "$response.body#/id"}}
+                    made.setdefault("links", {})[name] = link
+
+
+def _tag(path: str) -> str:
+    parts = path.strip("/").split("/")
+    if parts[0] != "api" or parts[1] not in texts.TAGS:
+        return "service"
+    inner = parts[2] if len(parts) > 2 else ""
+    return inner if inner in texts.TAGS else "imports" if inner.startswith("import") else parts[1]

@@ -1,0 +1,86 @@
+"""What may go wrong with a call, as the document says it: by status, with the codes that a client can switch on."""
+
+from typing import Any
+
+from marketplace.errors import MEDIA_TYPE, PROBLEMS
+from marketplace.operations import Operation
+from marketplace.validation import Named
+
+_TEXT: dict[str, Any] = {"type": "string"}
+
+FIELD_ERROR = Named(
+    "FieldError",
+    {
+        "pointer": {**_TEXT, "meta": {"description": "JSON pointer to the field.", "example": "/price"}},
+        "code": {**_TEXT, "meta": {"description": "Stable; more may come.", "example": "too_small"}},
+        "message": {**_TEXT, "meta": {"description": "The same in words, in the language that was asked for."}},
+    },
+)
+PROBLEM = Named(
+    "Problem",
+    {
+        "type": {**_TEXT, "meta": {"format": "uri"}},
+        "title": _TEXT,
+        "status": {"type": "integer", "meta": {"format": "int32"}},
+        "detail": _TEXT,
+        "code": {
+            **_TEXT,
+            "meta": {"description": "Stable; more may come.", "x-extensible-enum": sorted(PROBLEMS)},
+        },
+        "request_id": {**_TEXT, "nullable": True},
+        "errors": {
+            "type": "list",
+            "schema": {"type": "dict", "schema": FIELD_ERROR},
+            "meta": {"optional": True, "description": "Every wrong field at once."},
+        },
+    },
+)
+#: Headers that come with a status.
+_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+
+
+def codes(declared: Operation, path: str) -> set[str]:
+    """What the responder names, and what its declaration brings with it."""
+    found = {*declared.problems, "invalid_token", "internal_error", "unavailable", "validation_failed", "invalid_query"}
+    found.add("not_acceptable")
+    if not declared.public:
+        found.add("unauthorized")
+        if "buyer" not in declared.roles:
+            found.add("forbidden")
+    if declared.body is not None:
+        found.add("invalid_json")
+    if declared.parts is not None:
+        found |= {"invalid_multipart", "bad_request"}
+    if declared.body is not None or declared.parts is not None or declared.media:
+        found |= {"payload_too_large", "unsupported_media_type", "bad_request"}
+    if declared.idempotent:
+        found |= {"invalid_idempotency_key", "request_in_progress", "idempotency_key_reused"}
+    if declared.conditional:
+        found |= {"precondition_failed", "bad_request"}
+    if "{" in path:
+        found.add("not_found")
+    return found
+
+
+def responses(declared: Operation, path: str, shared: dict[str, Any], *, reads: bool) -> dict[str, Any]:
+    """The failures of a call, by status: references to `shared` responses, one for each set of codes."""
+    by_status: dict[int, list[str]] = {}
+    found = codes(declared, path) | ({"bad_request"} if reads else set())
+    for code in sorted(found):
+        by_status.setdefault(PROBLEMS[code][0], []).append(code)
+    made = {}
+    for status, named in sorted(by_status.items()):
+        name = "".join(code.title().replace("_", "") for code in named)
+        shared.setdefault(name, _response(status, named))
+        made[str(status)] = {"$ref": f"#/components/responses/{name}"}
+    return made
+
+
+def _response(status: int, named: list[str]) -> dict[str, Any]:
+    headers = [*_HEADERS.get(status, ()), *(("Retry-After",) if "request_in_progress" in named else ())]
+    return {
+        "description": "; ".join(f"`{code}`: {PROBLEMS[code][1]}" for code in named),
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *headers)},
+        "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM.name}"}}},
+        "x-codes": named,
+    }

@@ -1,0 +1,136 @@
+"""Cerberus rules as JSON Schema.
+
+A schema with a name (validation.Named) becomes a component that is referred to, so that generated clients have a class
+for it. A request's object takes no other fields than it names; an answer's may gain some, and has all that its
+rules do not call optional.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marketplace.validation import Named, Schema
+
+Document = dict[str, Any]
+
+_CONTROL = r"\u0000-\u001F\u007F-\u009F"
+_LINE = f"^[^{_CONTROL}]*$"
+_FILLED_LINE = rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$"
+_PROSE = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$"
+_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
+_INT64: Document = {"type": "integer", "format": "int64"}
+
+#: What a coercion takes, as JSON Schema. Amounts are plain texts: `format: decimal` becomes a double in some clients.
+_COERCED: dict[str, Document] = {
+    "int64": _INT64,
+    "money": {"type": "string", "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$"},
+    "boolean": {"type": "boolean"},
+    "line": {"type": "string", "pattern": _LINE},
+    "words": {"type": "string", "pattern": _LINE},
+    "prose": {"type": "string", "pattern": _PROSE},
+    "secret": {"type": "string", "format": "password"},
+    "email": {"type": "string", "format": "email", "maxLength": 254},
+    "link": {"type": "string", "format": "uri", "pattern": "^https?://"},
+    "time": {"type": "string", "pattern": _INSTANT},
+    "time_end": {"type": "string", "pattern": _INSTANT},
+    "ids": {"type": "array", "items": {**_INT64, "minimum": 1}, "minItems": 1, "maxItems": 100},
+    "names": {"type": "array", "items": {"type": "string"}},
+}
+_TYPES = {"dict": "object", "list": "array"}
+_LIMITS = {
+    "min": "minimum",
+    "max": "maximum",
+    "minlength": "minLength",
+    "maxlength": "maxLength",
+    "allowed": "enum",
+    "default": "default",
+}
+#: What a rule's meta says to us and not to the document.
+_OURS = ("read_only", "answered_as_object", "optional", "example")
+
+
+class Components:
+    """The named schemas of a document, collected while it is built."""
+
+    def __init__(self) -> None:
+        self.schemas: dict[str, Document] = {}
+        self._built: dict[str, Schema] = {}
+
+    def object(self, rules: Schema, *, request: bool, partial: bool = False) -> Document:
+        """An object by its rules: a reference where they have a name, the schema itself where not.
+
+        `partial` is PATCH: nothing is required, nothing has a default, and ProductChange is called ProductPatch.
+        """
+        if not isinstance(rules, Named):
+            return self._object(rules, request=request, partial=partial)
+        name = f"{rules.name.removesuffix('Change')}Patch" if partial else rules.name
+        if name not in self._built:
+            self._built[name] = rules
+            self.schemas[name] = self._object(rules, request=request, partial=partial)
+        elif (
+            self._built[name] is not rules
+            and self._object(rules, request=request, partial=partial) != (self.schemas[name])
+        ):
+            raise ValueError(f"two schemas are named {name}")
+        return {"$ref": f"#/components/schemas/{name}"}
+
+    def property(self, rule: Mapping[str, Any], *, request: bool) -> Document:
+        """One field by its rule."""
+        meta = rule.get("meta", {})
+        made = self._typed(rule, request=request)
+        made.update({theirs: rule[ours] for ours, theirs in _LIMITS.items() if ours in rule})
+        if rule.get("check_with") == "not_blank":
+            made["pattern"] = _FILLED_LINE
+        if made.get("type") == "array" and "enum" in made:
+            made["items"] = {**made["items"], "enum": made.pop("enum")}
+        if request and meta.get("read_only"):
+            made["readOnly"] = True
+        if not request and "coerce" in rule:
+            made = {name: value for name, value in made.items() if name not in ("pattern", "default")}
+        if "example" in meta:
+            made["examples"] = [meta["example"]]
+        made.update({name: value for name, value in meta.items() if name not in _OURS})
+        return _or_null(made) if rule.get("nullable") else made
+
+    def _typed(self, rule: Mapping[str, Any], *, request: bool) -> Document:
+        kind = rule.get("type")
+        if "coerce" in rule:
+            return dict(_COERCED[rule["coerce"]])
+        if kind == "dict" and "schema" in rule:
+            nested = request and not rule.get("meta", {}).get("read_only")
+            return self.object(rule["schema"], request=nested)
+        if kind == "dict" and "valuesrules" in rule:
+            return {"type": "object", "additionalProperties": self.property(rule["valuesrules"], request=request)}
+        if kind == "dict":
+            return {"type": "object", "additionalProperties": True}
+        if kind == "list":
+            nested = request and not rule.get("meta", {}).get("read_only")
+            return {"type": "array", "items": self.property(rule["schema"], request=nested)}
+        return {"type": _TYPES.get(str(kind), kind)}
+
+    def _object(self, rules: Schema, *, request: bool, partial: bool) -> Document:
+        made: Document = {"type": "object", "properties": {}}
+        for name, rule in rules.items():
+            field = self.property(rule, request=request)
+            if partial:
+                field.pop("default", None)
+            made["properties"][name] = field
+        required = [name for name, rule in rules.items() if _required(rule, request=request)]
+        if required and not partial:
+            made["required"] = required
+        if request:
+            made["additionalProperties"] = False
+        return made
+
+
+def _required(rule: Mapping[str, Any], *, request: bool) -> bool:
+    return bool(rule.get("required")) if request else not rule.get("meta", {}).get("optional")
+
+
+def _or_null(made: Document) -> Document:
+    if "$ref" in made:
+        reference = {"$ref": made.pop("$ref")}
+        return {"anyOf": [reference, {"type": "null"}], **made}
+    made["type"] = [made["type"], "null"]
+    if "enum" in made:
+        made["enum"] = [*made["enum"], None]
+    return made

@@ -1,0 +1,85 @@
+"""What the document says in words, and the headers and parameters that many calls share."""
+
+from typing import Any
+
+from marketplace import paging
+from marketplace.config import Config
+
+_TAG: dict[str, Any] = {"type": "string", "examples": ['"7-1f0c9d2e4b6a8053"']}
+_ONE_TAG = r'^(\*|(W/)?"[!#-~]*")$'
+_SECONDS: dict[str, Any] = {"type": "integer", "format": "int32", "minimum": 0}
+
+STATUSES = {200: "Done", 201: "Made", 202: "Taken; the work is done later", 204: "Done"}
+
+TAGS = {
+    "auth": "Opening an account, signing in and out, devices",
+    "users": "One's own profile and activity log; users, for admins",
+    "stores": "Stores of sellers",
+    "products": "The catalogue",
+    "categories": "The tree of categories",
+    "brands": "Makers of products",
+    "imports": "Catalogues as CSV",
+    "service": "The service itself",
+}
+
+HEADERS: dict[str, Any] = {
+    "X-Request-ID": {
+        "description": "The request's own id, or one made for it; the server's log has it.",
+        "schema": {"type": "string"},
+    },
+    "ETag": {"description": "What If-Match and If-None-Match take.", "schema": _TAG},
+    "Location": {"description": "Where the new thing is.", "schema": {"type": "string", "format": "uri-reference"}},
+    "Link": {"description": 'The next page: rel="next".', "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds to wait.", "schema": _SECONDS},
+    "WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string"}},
+    "Idempotent-Replayed": {
+        "description": "`true` where this was answered before.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+}
+
+PARAMETERS: dict[str, Any] = {
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "A random text for each thing the user does, sent with every try: it is done once. Kept 24 h.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    },
+    "IfMatch": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The ETag of what was read: 412 when somebody has changed it since.",
+        "schema": {"type": "string", "pattern": _ONE_TAG},
+    },
+    "IfNoneMatch": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The ETag of what is there already: 304 when it has not changed.",
+        "schema": {"type": "string", "pattern": _ONE_TAG},
+    },
+}
+
+
+def info(version: str, config: Config) -> dict[str, Any]:
+    """The head of the document."""
+    kilobytes, pictures = config.body_max_bytes // 1024, config.image_max_bytes // (1024 * 1024)
+    return {
+        "title": "Marketplace",
+        "version": version,
+        "description": f"""Buyers browse and search, sellers upload, admins look after a marketplace of many sellers.
+
+**Signing in.** `register` and `login` answer an access token (minutes) and a refresh token (one use). Calls that need
+one take `Authorization: Bearer ACCESS_TOKEN`. `x-roles` says who may make a call.
+
+**Amounts** are decimal texts with their currency beside them. **Times** are ISO 8601 in UTC. **Ids** are 64-bit.
+
+**Errors** are `application/problem+json` (RFC 9457). Switch on `code`; `x-codes` lists what a call may answer.
+
+**Sending again**: every POST that makes something takes an `Idempotency-Key`. **Two editors**: `If-Match` with the
+`ETag` of what was read.
+
+**Lists** go by `page` and `per_page` (at most {paging.PER_PAGE_MAX}; down to page * per_page = {paging.DEPTH}, in a
+search {paging.SHALLOW_DEPTH}) or by `cursor`, at any depth.
+
+**Limits**: JSON up to {kilobytes} kB, a picture up to {pictures} MB.""",
+    }
