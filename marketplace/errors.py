@@ -46,6 +46,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "sku_taken": (409, "The SKU is taken"),
     "source_url_taken": (409, "The link is taken"),
     "store_required": (409, "Open a store first"),
+    "cursor_expired": (410, "The cursor is too old"),
     "payload_too_large": (413, "The body is too large"),
     "uri_too_long": (414, "The address is too long"),
     "unsupported_media_type": (415, "This type is not accepted"),

@@ -30,6 +30,7 @@ _COERCED: dict[str, dict[str, Any]] = {
     "time": {"type": "string"},
     "time_end": {"type": "string"},
     "ids": {"type": "string", "pattern": "^[0-9]+(,[0-9]+){0,99}$"},
+    "names": {"type": "array", "items": {"type": "string"}},
 }
 _TYPES = {"dict": "object", "list": "array"}
 _LIMITS = {
@@ -89,6 +90,8 @@ def _property(rule: Mapping[str, Any], *, request: bool) -> dict[str, Any]:
     else:
         made = {"type": _TYPES.get(kind, kind)} if kind else {}
     made.update({ours: rule[name] for name, ours in _LIMITS.items() if name in rule})
+    if made.get("type") == "array" and "enum" in made:
+        made["items"] = {**made["items"], "enum": made.pop("enum")}
     meta = dict(rule.get("meta", {}))
     meta.pop("answered_as_object", None)
     if meta.pop("read_only", False):
@@ -175,6 +178,8 @@ def _query_parameter(name: str, rule: Mapping[str, Any]) -> dict[str, Any]:
     parameter: dict[str, Any] = {"name": name, "in": "query", "schema": made}
     if description:
         parameter["description"] = description
+    if made.get("type") == "array":
+        parameter.update(style="form", explode=False)
     if rule.get("required"):
         parameter["required"] = True
     return parameter

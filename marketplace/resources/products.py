@@ -260,11 +260,7 @@ def _one(conn: Conn, product_id: int) -> bytes:
 
 
 def _detail(row: dict[str, Any]) -> bytes:
-    in_stock = "true" if row["in_stock"] else "false"
-    text: str = (
-        f'{row["document"]},"stock":{row["quantity"]},"in_stock":{in_stock},"description":{row["description"]}}}'
-    )
-    return text.encode()
+    return products.as_json(row).encode()
 
 
 def _not_found() -> Problem:

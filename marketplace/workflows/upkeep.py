@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from marketplace.db import Database
-from marketplace.queries import activities, imports, sessions
+from marketplace.queries import activities, changes, imports, sessions
 from marketplace.storage import Storage
 
 MONTHS = 13
@@ -12,7 +12,7 @@ BATCH = 5000
 DAY = 86_400
 
 
-def run(db: Database, private: Storage, storages: Sequence[Storage]) -> None:
+def run(db: Database, private: Storage, storages: Sequence[Storage], *, change_retention_days: int) -> None:
     """Make partitions ahead, forget what is long dead, remove files that nobody waits for. Safe to repeat."""
     with db.working() as conn:
         activities.make_partitions(conn, months=MONTHS)
@@ -20,6 +20,10 @@ def run(db: Database, private: Storage, storages: Sequence[Storage]) -> None:
     while swept >= BATCH:
         with db.working() as conn:
             swept = sessions.sweep(conn, most=BATCH)
+    pruned = BATCH
+    while pruned >= BATCH:
+        with db.working() as conn:
+            pruned = changes.prune(conn, days=change_retention_days, most=BATCH)
     _sweep_imports(db, private)
     for storage in storages:
         storage.clear_unfinished(DAY)
