@@ -33,11 +33,14 @@ class Page(NamedTuple):
     delay_seconds: int
 
 
+MOST = 100  # things a page; the statement looks no further than one more
 START = Place(None, None, "0", "", 0, True)
 
 
 def since(conn: Conn, place: Place, *, types: Sequence[str], limit: int) -> Page | None:
-    """What comes behind a place, at most `limit` things; None when the client has to begin again."""
+    """What comes behind a place, at most `limit` things (up to MOST); None when the client has to begin again."""
+    if limit > MOST:
+        raise ValueError(f"a page of the feed has at most {MOST} things")
     values = {
         **place._asdict(),
         "known": place.until if place.first else place.xid,
