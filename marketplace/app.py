@@ -18,6 +18,7 @@ from marketplace.resources import (
     auth,
     brands,
     categories,
+    changes,
     health,
     images,
     imports,
@@ -69,6 +70,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/products/{product_id:id}", products.Product(db)),
         ("/api/products/{product_id:id}/images", images.Images(db, uploads)),
         ("/api/products/{product_id:id}/images/{image_id:id}", images.Image(db)),
+        ("/api/changes", changes.Changes(db)),
     ]
 
 

@@ -77,7 +77,7 @@ class Total(NamedTuple):
 def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH) -> Window:
     """The part of the list that a checked query asks for. Raises 400 for a bad cursor or too deep a page."""
     if "cursor" in query:
-        return Window(None, query["per_page"], _decode(req, query))
+        return Window(None, query["per_page"], decode_cursor(req, query))
     page = query.get("page", 1)
     if page * query["per_page"] > depth:
         raise Problem("page_too_deep", f"page * per_page goes to {depth} here; go on with the cursor.")
@@ -149,7 +149,7 @@ def answer(
 ) -> None:
     """Write a list: `items` is the JSON of its rows with commas between, `last` the sort keys of the last
     row shown where there is a next one."""
-    cursor = _encode(req, req.context.query, last) if last is not None else None
+    cursor = encode_cursor(req, req.context.query, last) if last is not None else None
     rest: dict[str, Any] = {}
     if total is not None and window.page is not None:
         rest = {
@@ -182,13 +182,15 @@ def _sign(req: falcon.Request, query: Mapping[str, Any], payload: bytes, key: st
     return hmac.digest(key.encode(), b"cursor\0" + _fingerprint(req, query) + b"\0" + payload, "sha256")[:_SIGNATURE]
 
 
-def _encode(req: falcon.Request, query: Mapping[str, Any], keys: Sequence[Any]) -> str:
+def encode_cursor(req: falcon.Request, query: Mapping[str, Any], keys: Sequence[Any]) -> str:
+    """These keys as a cursor that only this call, with these filters, takes back."""
     payload = orjson.dumps([_plain(key) for key in keys])
     signature = _sign(req, query, payload, req.context.config.secret_keys[0])
     return base64.urlsafe_b64encode(signature + payload).decode().rstrip("=")
 
 
-def _decode(req: falcon.Request, query: Mapping[str, Any]) -> list[Any]:
+def decode_cursor(req: falcon.Request, query: Mapping[str, Any]) -> list[Any]:
+    """The keys in the cursor of a checked query. Raises 400 where it is not of this call and these filters."""
     text = query["cursor"]
     try:
         raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))

@@ -272,9 +272,7 @@ def _show(resp: falcon.Response, row: Row | None) -> None:
     """Answer a product from its ready document; 404 when there is none."""
     if row is None:
         raise _not_found()
-    in_stock = "true" if row["in_stock"] else "false"
-    text: str = f'{row["document"]},"stock":{row["stock"]},"in_stock":{in_stock},"description":{row["description"]}}}'
-    resp.data = text.encode()
+    resp.data = products.as_json(row).encode()
     resp.content_type = falcon.MEDIA_JSON
     resp.context.version = workflow.version(row)
 
