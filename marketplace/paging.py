@@ -7,10 +7,10 @@ from. One that was tampered with, or that is sent with other filters, answers 40
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import falcon
@@ -25,6 +25,7 @@ EXACT_TOTAL = 1000
 DEPTH = 10_000
 SHALLOW_DEPTH = 500
 _SIGNATURE = 12
+Item = TypeVar("Item")
 
 #: What every list takes.
 QUERY: Schema = {
@@ -90,6 +91,23 @@ def capped(window: Window, count: Callable[[int], int]) -> Total | None:
         return None
     counted = count(EXACT_TOTAL + 1)
     return Total(min(counted, EXACT_TOTAL), counted <= EXACT_TOTAL)
+
+
+def batches(
+    read: Callable[[Any], list[Item]], place: Callable[[Item], Any], *, size: int
+) -> Iterator[list[Item]]:
+    """All rows of a list, `size` at a time, for an answer that is streamed.
+
+    `read` gives the rows behind a place (None at the begin) in a transaction of its own: none waits for a slow phone.
+    """
+    after = None
+    while True:
+        rows = read(after)
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        after = place(rows[-1])
 
 
 def items(rows: Sequence[Mapping[str, Any]]) -> bytes:

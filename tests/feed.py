@@ -39,12 +39,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from marketplace import migrations  # noqa: E402
+from marketplace.db import Client  # noqa: E402
 from marketplace.queries import brands as brand_queries  # noqa: E402
 from marketplace.queries import products  # noqa: E402
 from marketplace.workflows import brands, catalogue, categories  # noqa: E402
 from marketplace.workflows import products as product_workflow  # noqa: E402
 
 Thing = tuple[str, int]
+NOBODY = Client(0, None, None)  # the database's owner acts here, and no user
 Fetch = Callable[[dict[str, Any]], dict[str, Any]]
 
 #: Everything that is public, as the API answers it, read from the tables themselves.
@@ -156,7 +158,7 @@ def _add(conn: Any, rng: random.Random, shop: Shop, kind: str) -> int:
             "brand": rng.choice([None, f"brand {rng.randrange(20)}"]),
         }  # fmt: skip
         store_id = rng.choice(shop.ids["store"])
-        return product_workflow.add(conn, store_id=store_id, product=product, pictures=[], currency="IDR")
+        return product_workflow.add(conn, NOBODY, store_id=store_id, product=product, pictures=[], currency="IDR")
     if kind == "category":
         return categories.add(conn, name=name, parent_id=rng.choice([None, *shop.ids["category"][:3]]))
     if kind == "brand":

@@ -92,12 +92,6 @@ def find(conn: Conn, product_id: int, *, show_hidden: bool = False) -> Row | Non
     return conn.execute(SQL["find"], {"product_id": product_id, "show_hidden": show_hidden}).fetchone()
 
 
-def as_json(row: Row) -> str:
-    """A row of `find` as the API answers it: the ready document, then what is live."""
-    in_stock = "true" if row["in_stock"] else "false"
-    return f'{row["document"]},"stock":{row["stock"]},"in_stock":{in_stock},"description":{row["description"]}}}'
-
-
 def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
     """The product to change, locked, with its stock; None when it is not the store's. No store: an admin's view."""
     return conn.execute(SQL["find_own"], {"product_id": product_id, "store_id": store_id}).fetchone()

@@ -9,9 +9,10 @@ from marketplace import paging
 from marketplace.db import Database, Row
 from marketplace.errors import Problem
 from marketplace.operations import PUBLIC, operation
-from marketplace.queries import changes, products
+from marketplace.queries import changes
 from marketplace.queries.changes import START, Place
 from marketplace.schemas import changes as schemas
+from marketplace.workflows import products as workflow
 
 _SHOWN = {
     "store": ("id", "name", "description", "version", "created_at", "updated_at"),
@@ -57,7 +58,7 @@ def _told(row: Row) -> dict[str, Any]:
     """One thing with its state; a product's is its ready text."""
     told = {name: row[name] for name in ("type", "id", "deleted", "changed_at")}
     if row["type"] == "product" and not row["deleted"]:
-        told["product"] = orjson.Fragment(products.as_json(row))
+        told["product"] = orjson.Fragment(workflow.whole(row))
     elif not row["deleted"]:
         told[row["type"]] = {name: row[name] for name in _SHOWN[row["type"]]}
     return told
