@@ -15,6 +15,7 @@ from marketplace.db import Database
 from marketplace.rendering import Rendering
 from marketplace.resources import (
     activities,
+    audit,
     auth,
     brands,
     categories,
@@ -76,6 +77,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/products/{product_id:id}", products.Product(db)),
         ("/api/products/{product_id:id}/images", images.Images(db, uploads)),
         ("/api/products/{product_id:id}/images/{image_id:id}", images.Image(db)),
+        ("/api/audit", audit.Audit(db)),
         ("/api/changes", changes.Changes(db)),
     ]
 

@@ -14,6 +14,7 @@ EXPECTED = {
     "GET /healthz": GUEST,
     "GET /readyz": GUEST,
     "GET /api/openapi.json": GUEST,
+    "GET /api/audit": SELLERS,
     "GET /api/changes": GUEST,
     "POST /api/auth/register": GUEST,
     "POST /api/auth/login": GUEST,
