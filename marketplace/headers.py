@@ -55,16 +55,18 @@ class Cors:
 
     def __init__(self, origins: Iterable[str]) -> None:
         self._origins = frozenset(origins)
+        self._any = "*" in self._origins
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
         """Name the origin that may read the answer, and what of it; to a preflight, what it may send."""
-        origin: str | None = "*"
-        if origin not in self._origins:
+        if self._any:
+            resp.set_header("Access-Control-Allow-Origin", "*")
+        else:
             resp.append_header("Vary", "Origin")  # also where none came: caches keep the answer for others
             origin = req.get_header("Origin")
-        if origin is None or origin not in self._origins:
-            return
-        resp.set_header("Access-Control-Allow-Origin", origin)
+            if origin not in self._origins:
+                return
+            resp.set_header("Access-Control-Allow-Origin", origin)
         allowed = resp.get_header("Allow")
         if req.method == "OPTIONS" and req.get_header("Access-Control-Request-Method") and allowed is not None:
             resp.set_header("Access-Control-Allow-Methods", allowed)
