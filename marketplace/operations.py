@@ -32,10 +32,11 @@ Responder = TypeVar("Responder", bound=Callable[..., None])
 
 @dataclass(frozen=True)
 class Parts:
-    """A multipart body: text fields, checked like a document, and file parts by name."""
+    """A multipart body: text fields, checked like a document, and file parts by name, `required` or not."""
 
     fields: Schema = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    required: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def operation(
 ) -> Callable[[Responder], Responder]:
     """Declare a responder's call, and put the hooks before it that hold a request to it.
 
-    `answers` maps a status to the schema of its body, or to None; `problems` are codes beyond those any call may
+    `answers` maps a status to the schema of its body, to a list with one (a bare array of such things, streamed and so
+    without an ETag), or to None; `problems` are codes beyond those any call may
     answer; `media` are other request types the responder reads itself; `partial` is PATCH: no field is required.
     `idempotent`: an Idempotency-Key is taken, and the responder's transaction is idempotency.transaction().
     `conditional`: If-Match is taken, and the responder holds it against the present version (conditions.require).

@@ -63,7 +63,7 @@ def test_limits_and_money_are_in_the_document(api: Api):
     assert product["properties"]["name"]["maxLength"] == 500
     assert product["properties"]["price"]["type"] == "string"
     assert product["properties"]["id"]["readOnly"] is True
-    assert product["additionalProperties"] is False
+    assert product["unevaluatedProperties"] is False
     assert product["required"] == ["name", "price"]
     assert "required" not in schemas["ProductPatch"]
     assert schemas["Product"]["properties"]["price"]["pattern"] == r"^[0-9]{1,13}\.[0-9]{2}$"

@@ -118,7 +118,7 @@ class Components:
         if required and not partial:
             made["required"] = required
         if request:
-            made["additionalProperties"] = False
+            made["unevaluatedProperties"] = False  # as additionalProperties, which openapi-generator trips over
         return made
 
 

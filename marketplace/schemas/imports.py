@@ -43,7 +43,7 @@ _LISTED: dict[str, Any] = {
     "started_at": _TIME_OR_NULL,
     "finished_at": _TIME_OR_NULL,
 }
-LISTED = Named("ListedImport", _LISTED)
+LISTED = Named("ListedCatalogImport", _LISTED)
 
 COLUMNS = Named(
     "ImportColumns",
@@ -64,5 +64,6 @@ COLUMNS = Named(
 )
 
 IMPORT = Named(
-    "Import", {**_LISTED, "columns": described(of(COLUMNS, nullable=True), "How the file was read; null until it is.")}
+    "CatalogImport",
+    {**_LISTED, "columns": described(of(COLUMNS, nullable=True), "How the file was read; null until it is.")},
 )

@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from marketplace.schemas.common import ID, NUMBER, STAMPS, TEXT, TEXT_OR_NULL, TIME, described, list_of, of, read_only
+from marketplace.schemas.common import (
+    ID,
+    NUMBER,
+    STAMPS,
+    TEXT,
+    TEXT_OR_NULL,
+    TIME,
+    described,
+    list_of,
+    of,
+    optional,
+    read_only,
+)
 from marketplace.schemas.products import VARIANT
 from marketplace.validation import Named
 
@@ -25,6 +37,18 @@ _PHONE: dict[str, Any] = {"coerce": "line", "maxlength": 32, "nullable": True, "
 _ADDRESS: dict[str, Any] = {"coerce": "prose", "maxlength": 1000, "nullable": True}
 _DEVICE: dict[str, Any] = {"coerce": "line", "maxlength": 200, "nullable": True, "meta": {"example": "Pixel 9"}}
 _ROLES = ["buyer", "seller", "admin"]
+#: The same in the words of the first app.
+_USER_ROLE: dict[str, Any] = {
+    "type": "string",
+    "allowed": ["pembeli", "penjual", "admin"],
+    "meta": {"description": "The role as the first app calls it."},
+}
+_CLIENT_TYPE: dict[str, Any] = {
+    "coerce": "line",
+    "allowed": ["mobile"],
+    "meta": {"description": "Sent by the first app, which cannot refresh: it is answered an auth_token of weeks."},
+}
+_FOR_FIRST_APP = "Where client_type was sent."
 
 _REGISTER: dict[str, Any] = {
     "name": {**_NAME, "required": True},
@@ -33,6 +57,7 @@ _REGISTER: dict[str, Any] = {
     "role": {"coerce": "line", "allowed": ["buyer", "seller"], "default": "buyer"},
     "phone": _PHONE,
     "device_name": _DEVICE,
+    "client_type": _CLIENT_TYPE,
 }
 REGISTER = Named("Registration", _REGISTER)
 
@@ -42,6 +67,7 @@ LOGIN = Named(
         "email": {"coerce": "line", "maxlength": 254, "required": True, "meta": {"example": "sari@example.com"}},
         "password": {**_PRESENT, "required": True, "meta": {"example": "kopi-susu-tanpa-gula"}},
         "device_name": _DEVICE,
+        "client_type": _CLIENT_TYPE,
     },
 )
 
@@ -68,6 +94,7 @@ SIGNED_IN = Named(
         "name": TEXT,
         "email": TEXT,
         "role": {"type": "string", "allowed": _ROLES},
+        "user_role": optional(described(_USER_ROLE, _FOR_FIRST_APP)),
         "store_id": {**ID, "nullable": True},
         "avatar": of(AVATAR, nullable=True),
     },
@@ -81,6 +108,11 @@ TOKENS = Named(
         "token_type": {"type": "string", "allowed": ["Bearer"]},
         "expires_in": described(NUMBER, "Seconds the access token lives."),
         "user": of(SIGNED_IN),
+        "message": optional(described(TEXT, f"For the user, in Indonesian. {_FOR_FIRST_APP}")),
+        "auth_token": optional(
+            described(TEXT, f"An access token that lives as long as its session. {_FOR_FIRST_APP}")
+        ),
+        "user_role": optional(described(_USER_ROLE, _FOR_FIRST_APP)),
     },
 )
 
@@ -109,6 +141,7 @@ PROFILE = Named(
         "phone": _PHONE,
         "address": _ADDRESS,
         "role": read_only(type="string", allowed=_ROLES),
+        "user_role": read_only(**_USER_ROLE),
         "store_id": read_only(**ID, nullable=True),
         "avatar": read_only(**of(AVATAR, nullable=True)),
         "suspended": read_only(type="boolean"),
