@@ -8,7 +8,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test lint psql migrate check-sql explain openapi demo-reset lock clean ready ready-dev \
+.PHONY: help run worker test lint psql migrate check-sql explain openapi clients demo-reset lock clean ready ready-dev \
 	ready-fuzz ready-clients
 
 help: ## list these commands
@@ -44,6 +44,9 @@ explain: ready ## show the plan of a statement (NAME=products.find ARGS="product
 openapi: ready ## write the OpenAPI document (FILE=openapi.json)
 	@$(COMMAND) openapi $(FILE)
 
+clients: ready ready-clients ## make clients for Kotlin, Swift, Dart and Python in clients/ (ARGS="kotlin dart")
+	@$(VENV) tools/clients.py $(ARGS)
+
 demo-reset: ready ## take the demo shop away and load it anew
 	@$(COMMAND) demo-reset
 
@@ -52,7 +55,7 @@ lock: ready-dev ## pin requirements*.txt anew from requirements*.in
 	@$(COMPILE) requirements-embedded.in -o requirements-embedded.txt
 	@$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	@$(COMPILE) requirements-fuzz.in -c requirements.txt -c requirements-dev.txt -o requirements-fuzz.txt
-	@$(COMPILE) requirements-clients.in -o requirements-clients.txt
+	@$(COMPILE) requirements-clients.in -c requirements.txt -c requirements-dev.txt -c requirements-fuzz.txt -o requirements-clients.txt
 
 clean: ## remove .venv and caches; the data in .data stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -18,6 +18,8 @@ from marketplace.resources import (
     auth,
     brands,
     categories,
+    changes,
+    first_app,
     health,
     images,
     imports,
@@ -42,7 +44,10 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/auth/logout", auth.Logout(db)),
         ("/api/auth/sessions", auth.Sessions(db)),
         ("/api/auth/sessions/{session_id:id}", auth.Session(db)),
+        ("/api/auth/open_store", first_app.OpenStore(db)),
+        ("/api/auth/brands/my", first_app.MyBrand(db)),
         ("/api/users/profile", users.Profile(db, passwords)),
+        ("/api/users/profile/username", first_app.Username(db)),
         ("/api/users/upload-avatar", users.UploadAvatar(db, uploads)),
         ("/api/users/avatar", users.Avatar(db)),
         ("/api/users/activities", activities.Activities(db)),
@@ -62,6 +67,8 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/products/categories/{category_id:id}", categories.Category(db)),
         ("/api/products/brands", brands.Brands(db)),
         ("/api/products/brands/{brand_id:id}", brands.Brand(db)),
+        ("/api/products/my-brand", first_app.MyBrandProducts(db)),
+        ("/api/products/create", first_app.CreateProduct(db, uploads)),
         ("/api/products/import-csv", imports.ImportCsv(db, private)),
         ("/api/products/imports", imports.Imports(db)),
         ("/api/products/imports/{import_id:id}", imports.Import(db)),
@@ -69,6 +76,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/products/{product_id:id}", products.Product(db)),
         ("/api/products/{product_id:id}/images", images.Images(db, uploads)),
         ("/api/products/{product_id:id}/images/{image_id:id}", images.Image(db)),
+        ("/api/changes", changes.Changes(db)),
     ]
 
 

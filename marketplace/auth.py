@@ -1,8 +1,8 @@
 """Passwords, tokens, the authentication middleware and the require_role hook.
 
-Access tokens are JWTs of minutes, signed with HS256. They carry the secret of a session; the database keeps only
-its hash, and asks for it at the begin of every private transaction, so that a session that was ended, a user
-who was suspended and a role that changed bite at the next request.
+Access tokens are JWTs of minutes (the first app's: of weeks), signed with HS256. They carry the secret of a session;
+the database keeps only its hash, and asks for it at the begin of every private transaction, so that a session that
+was ended, a user who was suspended and a role that changed bite at the next request.
 """
 
 import base64
@@ -100,10 +100,9 @@ class Tokens:
     def __init__(self, config: Config) -> None:
         self._keys = {_key_id(key): _signing_key(key) for key in config.secret_keys}
         self._kid = _key_id(config.secret_keys[0])
-        self._seconds = config.access_token_seconds
 
-    def access(self, user_id: int, secret: str) -> str:
-        """An access token of a session; its life is `ACCESS_TOKEN_MINUTES`."""
+    def access(self, user_id: int, secret: str, seconds: int) -> str:
+        """An access token of a session, good for `seconds` unless the session ends before."""
         now = int(time.time())
         claims = {
             "iss": "marketplace",
@@ -111,7 +110,7 @@ class Tokens:
             "sub": str(user_id),
             "sid": secret,
             "iat": now,
-            "exp": now + self._seconds,
+            "exp": now + seconds,
         }
         return jwt.encode(claims, self._keys[self._kid], ALGORITHM, headers={"kid": self._kid})
 

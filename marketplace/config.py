@@ -45,6 +45,7 @@ class Config:
     images_per_product: int
     import_max_bytes: int
     import_new_categories: bool
+    change_retention_days: int
     trusted_proxies: tuple[str, ...]
     log_level: str
 
@@ -89,6 +90,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "images_per_product": _integer(env, "IMAGES_PER_PRODUCT", 10, 1, 100),
         "import_max_bytes": _integer(env, "IMPORT_MAX_MB", 500, 1, 10000) * MEBIBYTE,
         "import_new_categories": _boolean(env, "IMPORT_NEW_CATEGORIES", True),
+        "change_retention_days": _integer(env, "CHANGE_RETENTION_DAYS", 90, 1, 3650),
         "trusted_proxies": tuple((env.get("TRUSTED_PROXIES") or "").replace(",", " ").split()),
         "log_level": (env.get("LOG_LEVEL") or "INFO").upper(),
     }

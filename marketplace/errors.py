@@ -47,6 +47,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "source_url_taken": (409, "The link is taken"),
     "store_required": (409, "Open a store first"),
     "request_in_progress": (409, "The same request is still at work"),
+    "cursor_expired": (410, "The cursor is too old"),
     "precondition_failed": (412, "It has changed meanwhile"),
     "payload_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "This type is not accepted"),

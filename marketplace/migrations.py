@@ -80,6 +80,8 @@ def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATION
         job_queue.install(conn, report)
         if _value(conn, "SELECT to_regprocedure('public.make_activity_partitions(integer)') IS NOT NULL"):
             conn.execute("SELECT public.make_activity_partitions(13)")
+        if _value(conn, "SELECT to_regprocedure('public.settle_change_feed()') IS NOT NULL"):
+            conn.execute("SELECT public.settle_change_feed()")
     return len(missing)
 
 

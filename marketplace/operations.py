@@ -32,10 +32,12 @@ Responder = TypeVar("Responder", bound=Callable[..., None])
 
 @dataclass(frozen=True)
 class Parts:
-    """A multipart body: text fields, checked like a document; file parts by name; the setting that limits a file."""
+    """A multipart body: text fields, checked like a document; file parts by name, `required` or not, and the setting
+    that limits a file."""
 
     fields: Schema = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    required: bool = True
     limit: str = "image_max_bytes"
 
 
@@ -85,7 +87,8 @@ def operation(
 ) -> Callable[[Responder], Responder]:
     """Declare a responder's call, and put the hooks before it that hold a request to it.
 
-    `answers` maps a status to the schema of its body, or to None; `problems` are codes beyond those any call may
+    `answers` maps a status to the schema of its body, to a list with one (a bare array of such things, streamed and so
+    without an ETag), or to None; `problems` are codes beyond those any call may
     answer; `media` are other request types the responder reads itself; `partial` is PATCH: no field is required.
     `idempotent`: an Idempotency-Key is taken, and the responder's transaction is idempotency.transaction().
     `conditional`: If-Match is taken, and the responder holds it against the present version (conditions.require).

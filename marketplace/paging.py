@@ -7,10 +7,10 @@ from. One that was tampered with, or that is sent with other filters, answers 40
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import falcon
@@ -25,6 +25,7 @@ EXACT_TOTAL = 1000
 DEPTH = 10_000
 SHALLOW_DEPTH = 500
 _SIGNATURE = 12
+Item = TypeVar("Item")
 
 #: What every list takes.
 QUERY: Schema = {
@@ -77,7 +78,7 @@ class Total(NamedTuple):
 def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH) -> Window:
     """The part of the list that a checked query asks for. Raises 400 for a bad cursor or too deep a page."""
     if "cursor" in query:
-        return Window(None, query["per_page"], _decode(req, query))
+        return Window(None, query["per_page"], decode_cursor(req, query))
     page = query.get("page", 1)
     if page * query["per_page"] > depth:
         raise Problem("page_too_deep", f"page * per_page goes to {depth} here; go on with the cursor.")
@@ -90,6 +91,23 @@ def capped(window: Window, count: Callable[[int], int]) -> Total | None:
         return None
     counted = count(EXACT_TOTAL + 1)
     return Total(min(counted, EXACT_TOTAL), counted <= EXACT_TOTAL)
+
+
+def batches(
+    read: Callable[[Any], list[Item]], place: Callable[[Item], Any], *, size: int
+) -> Iterator[list[Item]]:
+    """All rows of a list, `size` at a time, for an answer that is streamed.
+
+    `read` gives the rows behind a place (None at the begin) in a transaction of its own: none waits for a slow phone.
+    """
+    after = None
+    while True:
+        rows = read(after)
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        after = place(rows[-1])
 
 
 def items(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -149,7 +167,7 @@ def answer(
 ) -> None:
     """Write a list: `items` is the JSON of its rows with commas between, `last` the sort keys of the last
     row shown where there is a next one."""
-    cursor = _encode(req, req.context.query, last) if last is not None else None
+    cursor = encode_cursor(req, req.context.query, last) if last is not None else None
     rest: dict[str, Any] = {}
     if total is not None and window.page is not None:
         rest = {
@@ -182,13 +200,15 @@ def _sign(req: falcon.Request, query: Mapping[str, Any], payload: bytes, key: st
     return hmac.digest(key.encode(), b"cursor\0" + _fingerprint(req, query) + b"\0" + payload, "sha256")[:_SIGNATURE]
 
 
-def _encode(req: falcon.Request, query: Mapping[str, Any], keys: Sequence[Any]) -> str:
+def encode_cursor(req: falcon.Request, query: Mapping[str, Any], keys: Sequence[Any]) -> str:
+    """These keys as a cursor that only this call, with these filters, takes back."""
     payload = orjson.dumps([_plain(key) for key in keys])
     signature = _sign(req, query, payload, req.context.config.secret_keys[0])
     return base64.urlsafe_b64encode(signature + payload).decode().rstrip("=")
 
 
-def _decode(req: falcon.Request, query: Mapping[str, Any]) -> list[Any]:
+def decode_cursor(req: falcon.Request, query: Mapping[str, Any]) -> list[Any]:
+    """The keys in the cursor of a checked query. Raises 400 where it is not of this call and these filters."""
     text = query["cursor"]
     try:
         raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))

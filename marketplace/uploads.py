@@ -20,7 +20,13 @@ class Upload(NamedTuple):
 
 
 def read(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[str, Any], list[Upload]]:
-    """The fields, checked, and the pictures (at most `count`) of a multipart body, as the call declares them.
+    """The fields, checked, and the pictures (at most `count`) of a multipart body, as the call declares them."""
+    texts, made = receive(req, declared, count=count)
+    return validation.check(texts, declared.fields, text=True), made
+
+
+def receive(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[str, str], list[Upload]]:
+    """The texts as they came, and the pictures.
 
     Every picture is judged, and all refusals are named together in one 422: nothing is stored unless all are good.
     """
@@ -43,7 +49,7 @@ def read(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[str,
                 refused.append(FieldError(f"/{part.name}", error.code, words))
     if refused:
         raise Problem("picture_refused", refused[0].message, errors=refused)
-    return validation.check(texts, declared.fields, text=True), made
+    return texts, made
 
 
 def _make(part: requests.FilePart, config: Config) -> pictures.Picture:

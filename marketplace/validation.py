@@ -194,6 +194,10 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
             raise Wrong("bad_format", "must be 1 to 100 ids with commas between them")
         return [self._normalize_coerce_int64(piece) for piece in pieces]
 
+    def _normalize_coerce_names(self, value: Any) -> list[str]:
+        """Names with commas between; each once and in order, so that the same choice is always the same list."""
+        return sorted(set(value.split(",") if isinstance(value, str) else value))
+
 
 def text(value: Any, *, multiline: bool) -> str:
     """A text in NFC without control characters; the line break, return and tab pass where lines may be several."""

@@ -21,12 +21,12 @@ from marketplace.auth import Passwords, Tokens, hashed, new_secret
 from marketplace.config import Config
 from marketplace.db import Caller, Client, Conn, Database, Row
 from marketplace.demo.drawings import draw
-from marketplace.queries import activities, sessions, stores, users
+from marketplace.queries import activities, sessions, users
 from marketplace.queries import categories as category_queries
 from marketplace.queries import demo as queries
 from marketplace.storage import LocalStorage
 from marketplace.uploads import Upload
-from marketplace.workflows import categories, products
+from marketplace.workflows import categories, products, stores
 
 PRODUCTS = Path(__file__).with_name("products.csv")
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
@@ -191,9 +191,7 @@ def _add_categories(db: Database, admin: Caller) -> dict[str, int]:
 def _open_store(db: Database, seller: Caller, number: int) -> Row:
     name, description, _ = STORES[number]
     with db.transaction(seller) as conn:
-        store = stores.open_store(conn, owner_id=seller.user_id, name=name, description=description)
-        activities.record(conn, _client(seller), "open_store", related=("store", store["id"], name))
-    return store
+        return stores.open_store(conn, _client(seller), name=name, description=description)
 
 
 def _add_product(
@@ -206,8 +204,6 @@ def _add_product(
         "category_id": category_ids[row["category"]], "brand": row["brand"],
     }
     with db.transaction(seller) as conn:
-        product_id = products.add(
-            conn, store_id=store["id"], product=product, pictures=uploads, currency=currency
+        products.add(
+            conn, _client(seller), store_id=store["id"], product=product, pictures=uploads, currency=currency
         )
-        activities.record(conn, _client(seller), "create_product",
-                          related=("product", product_id, row["name"]))

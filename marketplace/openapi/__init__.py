@@ -148,7 +148,7 @@ class _Builder:
             most = self._config.images_per_product
             many = {"type": "array", "items": one, "minItems": 1, "maxItems": most}
             made["properties"][name] = many if name.endswith("s") else one
-        if not declared.body:
+        if parts.required:
             made["required"] = [*made.get("required", []), *parts.files]
         return {**made, "x-max-file-bytes": getattr(self._config, parts.limit)}
 
@@ -156,7 +156,10 @@ class _Builder:
         rules = declared.answers[status]
         made: Document = {"description": texts.STATUSES[status]}
         names = ["X-Request-ID"]
-        if rules is not None:
+        if isinstance(rules, list):
+            items = self._components.object(rules[0], request=False)
+            made["content"] = {falcon.MEDIA_JSON: {"schema": {"type": "array", "items": items}}}
+        elif rules is not None:
             made["content"] = {falcon.MEDIA_JSON: {"schema": self._components.object(rules, request=False)}}
         elif status == 200:
             made["content"] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in declared.produces}
@@ -177,7 +180,8 @@ def _headers(names: Sequence[str]) -> Document:
 
 
 def _json(declared: Operation) -> bool:
-    return declared.answers.get(200) is not None
+    """Whether it answers a JSON object, which has an ETag; what is streamed has none."""
+    return isinstance(declared.answers.get(200), dict)
 
 
 def _security(declared: Operation) -> list[Document]:
@@ -207,5 +211,5 @@ def _tag(path: str) -> str:
     parts = path.strip("/").split("/")
     if parts[0] != "api" or parts[1] not in texts.TAGS:
         return "service"
-    inner = parts[2] if len(parts) > 2 else ""
+    inner = parts[2] if parts[1] == "products" and len(parts) > 2 else ""
     return inner if inner in texts.TAGS else "imports" if inner.startswith("import") else parts[1]

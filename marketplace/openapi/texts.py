@@ -19,6 +19,7 @@ TAGS = {
     "categories": "The tree of categories",
     "brands": "Makers of products",
     "imports": "Catalogues as CSV",
+    "changes": "What is new, for apps that keep a copy",
     "service": "The service itself",
 }
 

@@ -10,7 +10,7 @@ import orjson
 
 from marketplace import paging, requests
 from marketplace.catalog_csv import defuse
-from marketplace.db import Caller, Database
+from marketplace.db import Caller, Database, Row
 from marketplace.operations import operation
 from marketplace.queries import activities
 from marketplace.schemas import activities as schemas
@@ -92,15 +92,11 @@ def _filters(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _batches(db: Database, caller: Caller, filters: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    after = None
-    while True:
+    def read(after: Any) -> list[Row]:
         with db.transaction(caller) as conn:
-            rows = activities.search(conn, caller.user_id, **filters, after=after, limit=BATCH)
-        if rows:
-            yield rows
-        if len(rows) < BATCH:
-            return
-        after = (rows[-1]["created_at"], rows[-1]["id"])
+            return activities.search(conn, caller.user_id, **filters, after=after, limit=BATCH)
+
+    return paging.batches(read, lambda row: (row["created_at"], row["id"]), size=BATCH)
 
 
 def _csv(batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:

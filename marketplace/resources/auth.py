@@ -7,12 +7,20 @@ import falcon
 from marketplace import requests
 from marketplace.auth import Passwords, Tokens, hashed, new_secret, secret_of
 from marketplace.config import Config
-from marketplace.db import Client, Conn, Database
+from marketplace.db import Client, Conn, Database, Row
 from marketplace.errors import Problem, unauthorized
 from marketplace.operations import PUBLIC, operation
 from marketplace.queries import activities, sessions
 from marketplace.queries import users as user_queries
 from marketplace.schemas import users as schemas
+
+#: The first app (`client_type`) cannot refresh: it is signed in again after so long, and its token lives until then.
+FIRST_APP_SECONDS = 30 * 86400
+#: What it shows its user.
+GREETINGS = {
+    "register": "Akun Anda sudah dibuat. Selamat berbelanja!",
+    "login": "Anda berhasil masuk. Selamat datang kembali!",
+}
 
 
 class Register:
@@ -113,7 +121,8 @@ class Refresh:
             )
             if outcome["outcome"] == "renewed":
                 sessions.act_as(conn, hashed(secret))
-                resp.media = _pair(conn, config, self.tokens, outcome["user_id"], secret, fresh)
+                user = user_queries.find(conn, outcome["user_id"]) or {}
+                resp.media = _pair(config, self.tokens, user, secret, fresh)
         if outcome["outcome"] != "renewed":
             raise unauthorized("invalid_refresh_token", "The refresh token is not valid any more; sign in again.")
         resp.set_header("Cache-Control", "no-store")
@@ -179,6 +188,8 @@ class Session:
 def _sign_in(conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, activity: str) -> dict[str, Any]:
     """A session for the device, its tokens, and the line in the log."""
     config: Config = req.context.config
+    first_app = "client_type" in req.context.body
+    seconds = min(config.refresh_token_seconds, FIRST_APP_SECONDS) if first_app else config.refresh_token_seconds
     secret = new_secret()
     refresh_token = tokens.new_refresh(secret)
     device, ip = requests.device(req), requests.client_ip(req)
@@ -187,20 +198,25 @@ def _sign_in(conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, acti
         user_id=user_id,
         session_hash=hashed(secret),
         refresh_hash=hashed(refresh_token),
-        seconds=config.refresh_token_seconds,
+        seconds=seconds,
         device_name=req.context.body.get("device_name"),
         user_agent=device,
         ip=ip,
     )
     sessions.act_as(conn, hashed(secret))
     activities.record(conn, Client(user_id, ip, device), activity)
-    return _pair(conn, config, tokens, user_id, secret, refresh_token)
-
-
-def _pair(conn: Conn, config: Config, tokens: Tokens, user_id: int, secret: str, refresh_token: str) -> dict[str, Any]:
     user = user_queries.find(conn, user_id) or {}
+    answer = _pair(config, tokens, user, secret, refresh_token)
+    if first_app:
+        answer["message"] = GREETINGS[activity]
+        answer["auth_token"] = tokens.access(user_id, secret, seconds)
+        answer["user_role"] = answer["user"]["user_role"] = user["user_role"]
+    return answer
+
+
+def _pair(config: Config, tokens: Tokens, user: Row, secret: str, refresh_token: str) -> dict[str, Any]:
     return {
-        "access_token": tokens.access(user_id, secret),
+        "access_token": tokens.access(user["id"], secret, config.access_token_seconds),
         "refresh_token": refresh_token,
         "token_type": "Bearer",
         "expires_in": config.access_token_seconds,

@@ -10,7 +10,7 @@ import falcon
 
 from marketplace import idempotency, paging, requests, validation
 from marketplace.catalog_csv import REPORT_HEADER, defuse
-from marketplace.db import Caller, Database
+from marketplace.db import Caller, Database, Row
 from marketplace.errors import Problem, invalid, repeated
 from marketplace.operations import Parts, operation
 from marketplace.queries import activities, imports, jobs
@@ -21,7 +21,7 @@ from marketplace.workflows import products as workflow
 SELLERS = ("seller", "admin")
 CSV = "text/csv"
 BATCH = 1000
-PARTS = Parts(schemas.OPTIONS, ("file",), "import_max_bytes")
+PARTS = Parts(schemas.OPTIONS, ("file",), limit="import_max_bytes")
 #: Text parts and boundaries of a multipart body, beside its file.
 AROUND_FILE = 1024 * 1024
 
@@ -213,15 +213,11 @@ def _find(db: Database, caller: Caller, import_id: int) -> dict[str, Any]:
 
 
 def _bad_rows(db: Database, caller: Caller, import_id: int) -> Iterator[list[dict[str, Any]]]:
-    after_line = 0
-    while True:
+    def read(after_line: int | None) -> list[Row]:
         with db.transaction(caller) as conn:
-            rows = imports.bad_rows(conn, import_id, after_line=after_line, limit=BATCH)
-        if rows:
-            yield rows
-        if len(rows) < BATCH:
-            return
-        after_line = rows[-1]["line"]
+            return imports.bad_rows(conn, import_id, after_line=after_line or 0, limit=BATCH)
+
+    return paging.batches(read, lambda row: row["line"], size=BATCH)
 
 
 def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
 MAX_AGE = 2  # seconds: stock and prices are looked at while they change
-PARTS = Parts(schemas.NEW, ("main_image",))
+PARTS = Parts(schemas.NEW, ("main_image",), required=False)
 
 
 class Products:
@@ -65,9 +65,8 @@ class Products:
         for upload in made:
             pictures.save_picture(self.files, upload.picture)
         with idempotency.transaction(self.db, req, resp) as conn:
-            product_id = workflow.add(conn, store_id=store_id, product=body, pictures=made, currency=config.currency)
-            activities.record(
-                conn, requests.client(req), "create_product", related=("product", product_id, body["name"])
+            product_id = workflow.add(
+                conn, requests.client(req), store_id=store_id, product=body, pictures=made, currency=config.currency
             )
             _show(resp, products.find(conn, product_id, show_hidden=True))
             resp.status = falcon.HTTP_201
@@ -253,9 +252,7 @@ def _total(conn: Conn, listing: Listing, window: Window, rows: list[Any]) -> Tot
 def _answer(req: falcon.Request, resp: falcon.Response, rows: list[Any], window: Window, total: Total | None) -> None:
     shown = rows[: window.per_page]
     last = (shown[-1].key, shown[-1].id) if len(rows) > window.per_page else None
-    body = ",".join(
-        f'{row.document},"stock":{row.quantity},"in_stock":{"true" if row.in_stock else "false"}}}' for row in shown
-    )
+    body = ",".join(map(workflow.listed, shown))
     paging.answer(req, resp, noun="products", items=body.encode(), window=window, last=last, total=total)
 
 
@@ -272,9 +269,7 @@ def _show(resp: falcon.Response, row: Row | None) -> None:
     """Answer a product from its ready document; 404 when there is none."""
     if row is None:
         raise _not_found()
-    in_stock = "true" if row["in_stock"] else "false"
-    text: str = f'{row["document"]},"stock":{row["stock"]},"in_stock":{in_stock},"description":{row["description"]}}}'
-    resp.data = text.encode()
+    resp.data = workflow.whole(row).encode()
     resp.content_type = falcon.MEDIA_JSON
     resp.context.version = workflow.version(row)
 

@@ -8,6 +8,7 @@ from marketplace.errors import Problem
 from marketplace.operations import PUBLIC, operation
 from marketplace.queries import activities, jobs, stores
 from marketplace.schemas import stores as schemas
+from marketplace.workflows import stores as workflow
 
 
 class Stores:
@@ -26,12 +27,11 @@ class Stores:
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Open the caller's store; a buyer is a seller from here on, in this session too."""
-        body, caller = req.context.body, req.context.caller
+        body = req.context.body
         with idempotency.transaction(self.db, req, resp) as conn:
-            store = stores.open_store(
-                conn, owner_id=caller.user_id, name=body["name"], description=body.get("description")
+            store = workflow.open_store(
+                conn, requests.client(req), name=body["name"], description=body.get("description")
             )
-            activities.record(conn, requests.client(req), "open_store", related=("store", store["id"], store["name"]))
             resp.media = store
             resp.status = falcon.HTTP_201
             resp.location = f"/api/stores/{store['id']}"
@@ -70,10 +70,7 @@ class Mine:
         """Answer the caller's store."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
-            store = stores.find(conn, caller.store_id) if caller.store_id else None
-        if store is None:
-            raise Problem("not_found", "You have not opened a store yet.")
-        resp.media = store
+            resp.media = workflow.find_own(conn, caller)
 
     @operation(
         "replaceMyStore",

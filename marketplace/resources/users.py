@@ -12,6 +12,7 @@ from marketplace.errors import FieldError, Problem, invalid
 from marketplace.operations import Parts, operation
 from marketplace.queries import activities, sessions, users
 from marketplace.schemas import users as schemas
+from marketplace.workflows import users as workflow
 
 AVATAR = Parts(files=("avatar",))
 CHANGE_PROBLEMS = ("email_taken", "wrong_password", "weak_password", "too_many_requests")
@@ -75,18 +76,11 @@ class Profile:
             after = {"phone": None, "address": None, **(before if merge else {}), **body}
             if "email" not in body or (not secret_change and seen["email"] != before["email"]):
                 after["email"] = before["email"]  # no change of it has been asked for, or been proved to be allowed
-            users.change(conn, caller.user_id, **{name: after[name] for name in ("name", "email", "phone", "address")})
             if secret_change:
                 _end_others(conn, password_hash)
-            changed = [name for name in ("name", "phone", "address", "email") if after[name] != before[name]]
-            activities.record(
-                conn,
-                requests.client(req),
-                "update_profile",
-                details={"changed": changed + ["password"] * ("password" in body)},
-                related=("user", caller.user_id, after["name"]),
+            resp.media = workflow.change(
+                conn, requests.client(req), before, after, also=["password"] * ("password" in body)
             )
-            resp.media = users.find(conn, caller.user_id)
 
     def _new_password(self, body: dict[str, Any], before: dict[str, Any], present: str | None) -> str | None:
         """The hash of the new password, if there is one; the present one is asked for and checked first."""

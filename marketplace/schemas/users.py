@@ -14,6 +14,7 @@ from marketplace.schemas.common import (
     described,
     list_of,
     of,
+    optional,
     read_only,
 )
 from marketplace.schemas.products import VARIANT
@@ -37,6 +38,18 @@ _PRESENT: dict[str, Any] = {"coerce": "secret", "minlength": 1, "maxlength": 128
 _PHONE: dict[str, Any] = {"coerce": "line", "maxlength": 32, "nullable": True, "meta": {"example": "0812 3456 7890"}}
 _ADDRESS: dict[str, Any] = {"coerce": "prose", "maxlength": 1000, "nullable": True}
 _DEVICE: dict[str, Any] = {"coerce": "line", "maxlength": 200, "nullable": True, "meta": {"example": "Pixel 9"}}
+#: The same in the words of the first app.
+_USER_ROLE: dict[str, Any] = {
+    "type": "string",
+    "allowed": ["pembeli", "penjual", "admin"],
+    "meta": {"description": "The role as the first app calls it."},
+}
+_CLIENT_TYPE: dict[str, Any] = {
+    "coerce": "line",
+    "allowed": ["mobile"],
+    "meta": {"description": "Sent by the first app, which cannot refresh: it is answered an auth_token of weeks."},
+}
+_FOR_FIRST_APP = "Where client_type was sent."
 
 _REGISTER: dict[str, Any] = {
     "name": {**_NAME, "required": True},
@@ -45,6 +58,7 @@ _REGISTER: dict[str, Any] = {
     "role": {"coerce": "line", "allowed": ["buyer", "seller"], "default": "buyer"},
     "phone": _PHONE,
     "device_name": _DEVICE,
+    "client_type": _CLIENT_TYPE,
 }
 REGISTER = Named("Registration", _REGISTER)
 
@@ -54,6 +68,7 @@ LOGIN = Named(
         "email": {"coerce": "line", "maxlength": 254, "required": True, "meta": {"example": "sari@example.com"}},
         "password": {**_PRESENT, "required": True, "meta": {"example": "kopi-susu-tanpa-gula"}},
         "device_name": _DEVICE,
+        "client_type": _CLIENT_TYPE,
     },
 )
 
@@ -80,6 +95,7 @@ SIGNED_IN = Named(
         "name": TEXT,
         "email": TEXT,
         "role": ROLE,
+        "user_role": optional(described(_USER_ROLE, _FOR_FIRST_APP)),
         "store_id": {**ID, "nullable": True},
         "avatar": of(AVATAR, nullable=True),
     },
@@ -93,6 +109,11 @@ TOKENS = Named(
         "token_type": {"type": "string", "allowed": ["Bearer"]},
         "expires_in": described(NUMBER, "Seconds the access token lives."),
         "user": of(SIGNED_IN),
+        "message": optional(described(TEXT, f"For the user, in Indonesian. {_FOR_FIRST_APP}")),
+        "auth_token": optional(
+            described(TEXT, f"An access token that lives as long as its session. {_FOR_FIRST_APP}")
+        ),
+        "user_role": optional(described(_USER_ROLE, _FOR_FIRST_APP)),
     },
 )
 
@@ -121,6 +142,7 @@ PROFILE = Named(
         "phone": _PHONE,
         "address": _ADDRESS,
         "role": read_only(**ROLE),
+        "user_role": read_only(**_USER_ROLE),
         "store_id": read_only(**ID, nullable=True),
         "avatar": read_only(**of(AVATAR, nullable=True)),
         "suspended": read_only(**FLAG),

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marketplace import uploads
-from marketplace.db import Caller, Conn, Row
+from marketplace.db import Caller, Client, Conn, Row
 from marketplace.errors import Problem
-from marketplace.queries import brands, images, products
+from marketplace.queries import activities, brands, images, products
 from marketplace.uploads import Upload
 from marketplace.workflows import catalogue
 
@@ -28,13 +28,29 @@ def reach(caller: Caller) -> int | None:
     return None if caller.role == "admin" else (caller.store_id or 0)
 
 
+def listed(row: Any) -> str:
+    """A row of products.search as lists answer it, in JSON: the ready document, and the stock of now."""
+    return f'{row.document},"stock":{row.quantity},"in_stock":{"true" if row.in_stock else "false"}}}'
+
+
+def whole(product: Row) -> str:
+    """A product of products.find in JSON, with its description."""
+    in_stock = "true" if product["in_stock"] else "false"
+    return (
+        f'{product["document"]},"stock":{product["stock"]},"in_stock":{in_stock}'
+        f',"description":{product["description"]}}}'
+    )
+
+
 def version(product: Row) -> str:
     """What a change is held against: a sale, too, makes what an editor has read untrue."""
     return f"{product['version']}.{product['stock']}"
 
 
-def add(conn: Conn, *, store_id: int, product: Mapping[str, Any], pictures: Sequence[Upload], currency: str) -> int:
-    """Add a product; its id."""
+def add(
+    conn: Conn, client: Client, *, store_id: int, product: Mapping[str, Any], pictures: Sequence[Upload], currency: str
+) -> int:
+    """Add a product, and log that; its id."""
     product_id = products.add(
         conn,
         store_id=store_id,
@@ -51,6 +67,7 @@ def add(conn: Conn, *, store_id: int, product: Mapping[str, Any], pictures: Sequ
     for upload in pictures:
         _attach(conn, product_id, upload, product["name"])
     catalogue.refresh(conn, [product_id], currency)
+    activities.record(conn, client, "create_product", related=("product", product_id, product["name"]))
     return product_id
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from marketplace.db import Conn, Database
-from marketplace.queries import activities, idempotency, imports, sessions
+from marketplace.queries import activities, changes, idempotency, imports, sessions
 from marketplace.storage import Storage
 
 MONTHS = 13
@@ -12,12 +12,13 @@ BATCH = 5000
 DAY = 86_400
 
 
-def run(db: Database, private: Storage, storages: Sequence[Storage]) -> None:
+def run(db: Database, private: Storage, storages: Sequence[Storage], *, change_retention_days: int) -> None:
     """Make partitions ahead, forget what is long dead, remove files that nobody waits for. Safe to repeat."""
     with db.working() as conn:
         activities.make_partitions(conn, months=MONTHS)
     _sweep(db, lambda conn: sessions.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: idempotency.sweep(conn, most=BATCH))
+    _sweep(db, lambda conn: changes.prune(conn, days=change_retention_days, most=BATCH))
     _sweep_imports(db, private)
     for storage in storages:
         storage.clear_unfinished(DAY)

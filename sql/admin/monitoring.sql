@@ -21,6 +21,13 @@ FROM pg_stat_activity AS a
 WHERE a.xact_start < now() - interval '10 seconds' AND a.datname = current_database()
 ORDER BY a.xact_start;
 
+\echo 'What holds the change feed back: the oldest transactions that have written something, in any database.'
+SELECT a.pid, a.datname, a.application_name, a.state, now() - a.xact_start AS open_for, left(a.query, 80) AS query
+FROM pg_stat_activity AS a
+WHERE a.backend_xid IS NOT NULL
+ORDER BY age(a.backend_xid) DESC
+LIMIT 5;
+
 \echo 'Who waits for whom.'
 SELECT a.pid, pg_blocking_pids(a.pid) AS waits_for, a.wait_event_type, left(a.query, 80) AS query
 FROM pg_stat_activity AS a

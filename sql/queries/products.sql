@@ -226,7 +226,7 @@ WHERE p.id = %(product_id)s
 
 -- name: find_own
 -- What a change starts from. Locked with its stock, so that two changes of one product follow each other and the second
--- sees what the first wrote; somebody else's is not there.
+-- sees what the first wrote; somebody else's is not there. The stock first, as a sale locks it that then flips in_stock.
 SELECT
     p.id, p.store_id, p.category_id, p.brand_id, p.name, p.description, p.price, p.sku, p.source_url, p.hidden,
     p.version, i.quantity AS stock
@@ -234,7 +234,7 @@ FROM products AS p
 JOIN inventory AS i ON i.product_id = p.id
 WHERE p.id = %(product_id)s
     AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-FOR UPDATE OF p, i;
+FOR UPDATE OF i, p;
 
 -- name: add
 WITH added AS (

@@ -3,6 +3,7 @@
 -- name: find
 SELECT
     u.id, u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.phone, u.address, u.role,
+    CASE u.role WHEN 'buyer' THEN 'pembeli' WHEN 'seller' THEN 'penjual' ELSE u.role END AS user_role,
     s.id AS store_id, u.avatar, u.suspended_at IS NOT NULL AS suspended, u.version, u.created_at, u.updated_at
 FROM users AS u
 LEFT JOIN stores AS s ON s.owner_id = u.id
@@ -13,6 +14,7 @@ WHERE u.id = %(user_id)s;
 -- their ids until a page is full.
 SELECT
     u.id, u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.phone, u.address, u.role,
+    CASE u.role WHEN 'buyer' THEN 'pembeli' WHEN 'seller' THEN 'penjual' ELSE u.role END AS user_role,
     s.id AS store_id, u.avatar, u.suspended_at IS NOT NULL AS suspended, u.version, u.created_at, u.updated_at
 FROM users AS u
 LEFT JOIN stores AS s ON s.owner_id = u.id

@@ -1,0 +1,64 @@
+"""The change feed: what apps that keep a copy of the catalogue ask again and again."""
+
+from typing import Any
+
+import falcon
+import orjson
+
+from marketplace import paging
+from marketplace.db import Database, Row
+from marketplace.errors import Problem
+from marketplace.operations import PUBLIC, operation
+from marketplace.queries import changes
+from marketplace.queries.changes import START, Place
+from marketplace.schemas import changes as schemas
+from marketplace.workflows import products as workflow
+
+_SHOWN = {
+    "store": ("id", "name", "description", "version", "created_at", "updated_at"),
+    "category": ("id", "name", "slug", "parent_id", "version", "created_at", "updated_at"),
+    "brand": ("id", "name", "slug", "version", "created_at", "updated_at"),
+}
+
+
+class Changes:
+    """/api/changes"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "listChanges",
+        "What has changed",
+        roles=PUBLIC,
+        query=schemas.FILTERS,
+        answers={200: schemas.CHANGES},
+        problems=("invalid_cursor", "cursor_expired"),
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer what was written since the cursor, as it is now; without a cursor all there is."""
+        query = req.context.query
+        place = Place(*paging.decode_cursor(req, query)) if "cursor" in query else START
+        types = [schemas.TYPES[name] for name in query["types"]]
+        with self.db.read() as conn:
+            page = changes.since(conn, place, types=types, limit=query["per_page"])
+        if page is None:
+            raise Problem("cursor_expired", "Forget what you have, and start again without a cursor.")
+        resp.media = {
+            "changes": [_told(row) for row in page.rows],
+            "next_cursor": paging.encode_cursor(req, query, page.next),
+            "has_next": page.has_next,
+            "delay_seconds": page.delay_seconds,
+        }
+        # A client asks for what is new: what a cache has kept would only hold it back.
+        resp.cache_control = ["no-cache"]
+
+
+def _told(row: Row) -> dict[str, Any]:
+    """One thing with its state; a product's is its ready text."""
+    told = {name: row[name] for name in ("type", "id", "deleted", "changed_at")}
+    if row["type"] == "product" and not row["deleted"]:
+        told["product"] = orjson.Fragment(workflow.whole(row))
+    elif not row["deleted"]:
+        told[row["type"]] = {name: row[name] for name in _SHOWN[row["type"]]}
+    return told
