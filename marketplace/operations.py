@@ -24,6 +24,8 @@ from marketplace.validation import Schema
 
 PUBLIC = ("guest",)
 EVERYONE = ("buyer", "seller", "admin")
+#: Guests, too; but who signs in may be answered more.
+ANYONE = (*PUBLIC, *EVERYONE)
 #: RFC 7396: what is given replaces, null removes, the rest stays.
 MERGE_PATCH = "application/merge-patch+json"
 MULTIPART = "multipart/form-data"
@@ -32,11 +34,13 @@ Responder = TypeVar("Responder", bound=Callable[..., None])
 
 @dataclass(frozen=True)
 class Parts:
-    """A multipart body: text fields, checked like a document, and file parts by name, `required` or not."""
+    """A multipart body: text fields, checked like a document; file parts by name, `required` or not, and the setting
+    that limits a file."""
 
     fields: Schema = field(default_factory=dict)
     files: tuple[str, ...] = ()
     required: bool = True
+    limit: str = "image_max_bytes"
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Operation:
     @property
     def public(self) -> bool:
         """Whether it is answered without a token."""
-        return self.roles == PUBLIC
+        return PUBLIC[0] in self.roles
 
 
 def operation(
@@ -128,7 +132,7 @@ def operation(
 
     def declare(responder: Responder) -> Responder:
         hooked: Any = falcon.before(_check)(responder)
-        if roles not in (PUBLIC, EVERYONE):
+        if roles not in (PUBLIC, EVERYONE, ANYONE):
             hooked = falcon.before(require_role, *roles)(hooked)
         hooked.operation = declared
         return hooked  # type: ignore[no-any-return]

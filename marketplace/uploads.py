@@ -36,7 +36,7 @@ def receive(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[s
     texts: dict[str, str] = {}
     made: list[Upload] = []
     refused: list[FieldError] = []
-    for part in requests.parts(req, file_limit=config.image_max_bytes, files=declared.files, count=count):
+    for part in requests.parts(req, file_limit=getattr(config, declared.limit), files=declared.files, count=count):
         if not isinstance(part, requests.FilePart):
             name, value = part
             texts[name] = value

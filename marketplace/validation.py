@@ -250,9 +250,16 @@ def check(document: Any, schema: Schema, *, text: bool = False, partial: bool = 
 
 
 def _ignored(rule: Mapping[str, Any], value: Any) -> bool:
-    """Whether a field is one that only the server writes, or the object a GET answers for a name one may write."""
+    """Whether a field is one that only the server writes, or just the object a GET answers for a name one may write."""
     meta = rule.get("meta", {})
-    return bool(meta.get("read_only") or (meta.get("answered_as_object") and isinstance(value, dict)))
+    return bool(meta.get("read_only")) or (isinstance(value, dict) and _answered(value, meta.get("answered_as")))
+
+
+def _answered(value: dict[str, Any], schema: Schema | None) -> bool:
+    """Whether it is an object of this schema, all of it and nothing else."""
+    if schema is None or value.keys() != schema.keys():
+        return False
+    return bool(Validator({name: {**rule, "nullable": False} for name, rule in schema.items()}).validate(value))
 
 
 def _flatten(found: Any) -> list[FieldError]:

@@ -1,6 +1,6 @@
 """Holds every answer of the suite to the document: status, headers, media type, body, the problem's code.
 
-In answers the document leaves room for fields that are yet to come; here there is none, so that a field that nobody
+In answers the document leaves room for fields and values that are yet to come; here there is none, so that what nobody
 declared is found. What was called, and which codes came back, is kept for the test that runs last.
 """
 
@@ -19,8 +19,6 @@ from marketplace.config import Config
 from marketplace.db import Database
 
 PROBLEM = "application/problem+json"
-#: Headers that are only there when there is something to say.
-SOMETIMES = ("Link", "Idempotent-Replayed", "Retry-After")
 formats = FormatChecker(formats=())
 
 
@@ -85,8 +83,8 @@ class Documented:
             return
         answer = self.resolved(call["responses"].get(str(status)))
         assert answer is not None, f"{where} is not in the document: {body[:300]!r}"
-        for name in answer["headers"]:
-            assert name in SOMETIMES or name.lower() in {key.lower() for key in headers}, f"{where} has no {name}"
+        self._headers(where, answer["headers"], {name.lower(): value for name, value in headers.items()})
+        assert status not in (429, 503) or headers.get("Retry-After"), where
         if method != "HEAD":
             self._body(where, answer, headers.get("Content-Type", ""), body)
         if status < 400:
@@ -96,6 +94,14 @@ class Documented:
         """The response itself, where there is a reference to it."""
         name = (answer or {}).get("$ref", "").rpartition("/")[2]
         return self._closed["components"]["responses"][name] if name else answer
+
+    def _headers(self, where: str, described: dict[str, Any], headers: Mapping[str, str]) -> None:
+        for name in described:
+            header, value = self._closed["components"]["headers"][name], headers.get(name.lower())
+            assert value is not None or not header.get("required"), f"{where} has no {name}"
+            if value is not None:
+                read = int(value) if header["schema"]["type"] == "integer" else value
+                assert self._validator(header["schema"]).is_valid(read), f"{where} has {name}: {value}"
 
     def _body(self, where: str, answer: dict[str, Any], kind: str, body: bytes) -> None:
         kind = kind.partition(";")[0]
@@ -124,12 +130,14 @@ class Documented:
 
 
 def _close(node: Any) -> Any:
-    """No object takes fields that it does not name."""
+    """No object takes fields that it does not name, and no text is another one than those that are known."""
     if isinstance(node, dict):
         for value in node.values():
             _close(value)
         if node.get("type") == "object" and node.get("properties"):
             node.setdefault("additionalProperties", False)
+        if "x-extensible-enum" in node:
+            node["enum"] = [*node["x-extensible-enum"], None]
     elif isinstance(node, list):
         for value in node:
             _close(value)

@@ -51,7 +51,7 @@ EXPECTED = {
     "GET /api/products/imports": SELLERS,
     "GET /api/products/imports/{import_id:id}": SELLERS,
     "GET /api/products/imports/{import_id:id}/errors.csv": SELLERS,
-    "GET /api/products/{product_id:id}": GUEST,
+    "GET /api/products/{product_id:id}": f"{GUEST} {ANY}",
     "PUT /api/products/{product_id:id}": SELLERS,
     "PATCH /api/products/{product_id:id}": SELLERS,
     "DELETE /api/products/{product_id:id}": SELLERS,

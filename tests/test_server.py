@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PASSWORD, created, multipart
+from conftest import PASSWORD, created, make_config, multipart
+from documented import documented
 from test_users import picture
 
 from marketplace.config import ROOT
@@ -29,6 +30,7 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.log = folder / "log"
+        self.documented = documented(make_config(url, folder))
         env = {
             **os.environ,
             "DATABASE_URL": url,
@@ -66,6 +68,7 @@ class Server:
         answer = conn.getresponse()
         text = answer.read()
         conn.close()
+        self.documented.check(method, path, answer.status, answer.headers, text)
         return answer.status, json.loads(text) if text[:1] == b"{" else {}
 
     def stop(self) -> int:

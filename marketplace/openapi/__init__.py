@@ -4,6 +4,7 @@ The same rules that requests are checked with become the schemas, and the same f
 parameters, headers and problems, so the document cannot say anything else.
 """
 
+import inspect
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +14,8 @@ import falcon
 from marketplace import __version__, operations
 from marketplace.config import Config
 from marketplace.openapi import problems, texts
-from marketplace.openapi.schemas import Components, Document
-from marketplace.operations import MERGE_PATCH, MULTIPART, Operation
+from marketplace.openapi.schemas import Components, Document, example_of
+from marketplace.operations import MERGE_PATCH, MULTIPART, Operation, Parts
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _PARAMETER = re.compile(r"\{([a-z_]+):id\}")
@@ -56,22 +57,26 @@ class _Builder:
 
     def _path(self, path: str, resource: Any) -> Document:
         declared = {method: operations.of(resource, method.upper()) for method in _METHODS}
-        calls = {method: self._operation(method, path, found) for method, found in declared.items() if found}
+        calls = {
+            method: self._operation(method, path, found, getattr(resource, f"on_{method}"))
+            for method, found in declared.items()
+            if found
+        }
         ids = [{"name": name, "in": "path", "required": True, "schema": _ID} for name in _PARAMETER.findall(path)]
         return {**({"parameters": ids} if ids else {}), **calls}
 
-    def _operation(self, method: str, path: str, declared: Operation) -> Document:
+    def _operation(self, method: str, path: str, declared: Operation, responder: Any) -> Document:
         made: Document = {
             "operationId": self._name(declared),
             "summary": declared.summary,
+            "description": inspect.getdoc(responder),
             "tags": [_tag(path)],
             "x-roles": ["anonymous", *operations.EVERYONE] if declared.public else list(declared.roles),
             "x-rate-class": declared.rate or ("read" if method == "get" else "write"),
         }
         if declared.deprecated is not None:
             made["deprecated"] = True
-        if not declared.public:
-            made["security"] = [{"bearer": []}]
+        made["security"] = _security(declared)
         parameters = self._parameters(method, declared)
         if parameters:
             made["parameters"] = parameters
@@ -101,6 +106,7 @@ class _Builder:
 
     def _query_parameter(self, name: str, rule: Any) -> Document:
         schema = self._components.property(rule, request=True)
+        schema.pop("x-also-accepts", None)  # all that a query says is text
         parameter: Document = {"name": name, "in": "query", "schema": schema}
         if "description" in schema:
             parameter["description"] = schema.pop("description")
@@ -118,22 +124,35 @@ class _Builder:
         if declared.body is not None:
             schema = self._components.object(declared.body, request=True, partial=declared.partial)
             kinds = (falcon.MEDIA_JSON, MERGE_PATCH) if declared.partial else (falcon.MEDIA_JSON,)
-            content.update({kind: {"schema": schema} for kind in kinds})
+            example = example_of(declared.body)
+            content.update({kind: {"schema": schema, "example": example} for kind in kinds})
         if declared.parts is not None:
             limit = 0
-            fields = self._components.object({**declared.parts.fields}, request=True)
-            for name in declared.parts.files:
-                one = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
-                many = name.endswith("s")
-                fields["properties"][name] = {"type": "array", "items": one, "minItems": 1} if many else one
-            if declared.parts.required:
-                fields["required"] = [*fields.get("required", []), *declared.parts.files]
-            content[MULTIPART] = {"schema": fields}
+            content[MULTIPART] = {"schema": self._multipart(declared, declared.parts)}
         for kind in declared.media:
             content[kind] = {"schema": {"type": "string", "format": "binary"}}
         if not content:
             return None
         return {"required": True, "content": content, **({"x-max-bytes": limit} if limit else {})}
+
+    def _multipart(self, declared: Operation, parts: Parts) -> Document:
+        """Its text parts, but those that may stand in the query as well, and its files."""
+        texts = {
+            name: {**rule, "nullable": False}
+            for name, rule in parts.fields.items()
+            if name not in declared.query and not rule.get("meta", {}).get("read_only")
+        }
+        made = self._components.object(texts, request=True)
+        for field in made["properties"].values():
+            field.pop("x-also-accepts", None)
+        for name in parts.files:
+            one = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+            most = self._config.images_per_product
+            many = {"type": "array", "items": one, "minItems": 1, "maxItems": most}
+            made["properties"][name] = many if name.endswith("s") else one
+        if parts.required:
+            made["required"] = [*made.get("required", []), *parts.files]
+        return {**made, "x-max-file-bytes": getattr(self._config, parts.limit)}
 
     def _answer(self, method: str, status: int, declared: Operation) -> Document:
         rules = declared.answers[status]
@@ -146,11 +165,11 @@ class _Builder:
             made["content"] = {falcon.MEDIA_JSON: {"schema": self._components.object(rules, request=False)}}
         elif status == 200:
             made["content"] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in declared.produces}
-        if method == "get" and _json(declared):
+        if (method == "get" and _json(declared)) or "version" in (rules or {}):
             names.append("ETag")
         if "next_cursor" in (rules or {}):
             names.append("Link")
-        if status in (201, 202) and "{" not in declared.name and _located(rules):
+        if status in (201, 202) and "id" in (rules or {}):  # what was made has an address of its own
             names.append("Location")
         if declared.idempotent:
             names.append("Idempotent-Replayed")
@@ -167,9 +186,12 @@ def _json(declared: Operation) -> bool:
     return isinstance(declared.answers.get(200), dict)
 
 
-def _located(rules: Any) -> bool:
-    """Whether what was made has an address of its own: it has an id."""
-    return rules is not None and "id" in rules
+def _security(declared: Operation) -> list[Document]:
+    """No token, one that may be sent since it makes a difference, or one that must be."""
+    bearer: Document = {"bearer": []}
+    if not declared.public:
+        return [bearer]
+    return [{}, bearer] if declared.roles == operations.ANYONE else []
 
 
 def _link(paths: Document) -> None:

@@ -18,11 +18,16 @@ _FILLED_LINE = rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$"
 _PROSE = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$"
 _INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
 _INT64: Document = {"type": "integer", "format": "int64"}
+INT32_MAX = 2**31 - 1
 
 #: What a coercion takes, as JSON Schema. Amounts are plain texts: `format: decimal` becomes a double in some clients.
 _COERCED: dict[str, Document] = {
     "int64": _INT64,
-    "money": {"type": "string", "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$"},
+    "money": {
+        "type": "string",
+        "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$",
+        "x-also-accepts": {"type": "number", "minimum": 0, "exclusiveMaximum": 10**13},
+    },
     "boolean": {"type": "boolean"},
     "line": {"type": "string", "pattern": _LINE},
     "words": {"type": "string", "pattern": _LINE},
@@ -45,7 +50,9 @@ _LIMITS = {
     "default": "default",
 }
 #: What a rule's meta says to us and not to the document.
-_OURS = ("read_only", "answered_as_object", "optional", "example")
+_OURS = ("name", "read_only", "answered_as", "optional", "example")
+#: What a request's field may be and an answer's is, or what only a request has to hold to.
+_OF_REQUESTS = ("pattern", "minLength", "maxLength", "default", "x-also-accepts")
 
 
 class Components:
@@ -77,19 +84,29 @@ class Components:
         """One field by its rule."""
         meta = rule.get("meta", {})
         made = self._typed(rule, request=request)
-        made.update({theirs: rule[ours] for ours, theirs in _LIMITS.items() if ours in rule})
+        made.update({theirs: rule[ours] for ours, theirs in _LIMITS.items() if rule.get(ours) is not None})
         if rule.get("check_with") == "not_blank":
             made["pattern"] = _FILLED_LINE
+        if made.get("format") == "int64" and made.get("maximum", INT32_MAX + 1) <= INT32_MAX:
+            made["format"] = "int32"
         if made.get("type") == "array" and "enum" in made:
             made["items"] = {**made["items"], "enum": made.pop("enum")}
+        if "enum" in made and "name" in meta:
+            made = self._enumeration(meta["name"], made)
+        if "answered_as" in meta:
+            made["x-also-accepts"] = self.object(meta["answered_as"], request=False)
         if request and meta.get("read_only"):
             made["readOnly"] = True
-        if not request and "coerce" in rule:
-            made = {name: value for name, value in made.items() if name not in ("pattern", "default")}
+        if "coerce" in rule and (not request or meta.get("read_only")):
+            made = {name: value for name, value in made.items() if name not in _OF_REQUESTS}
         if "example" in meta:
             made["examples"] = [meta["example"]]
         made.update({name: value for name, value in meta.items() if name not in _OURS})
         return _or_null(made) if rule.get("nullable") else made
+
+    def _enumeration(self, name: str, made: Document) -> Document:
+        self.schemas[name] = {"type": "string", "enum": made.pop("enum")}
+        return {"$ref": f"#/components/schemas/{name}", **{key: made[key] for key in made.keys() & {"default"}}}
 
     def _typed(self, rule: Mapping[str, Any], *, request: bool) -> Document:
         kind = rule.get("type")
@@ -118,8 +135,14 @@ class Components:
         if required and not partial:
             made["required"] = required
         if request:
-            made["unevaluatedProperties"] = False  # as additionalProperties, which openapi-generator trips over
+            made["additionalProperties"] = False
         return made
+
+
+def example_of(rules: Schema) -> Document:
+    """What could be sent: the fields that can be written and have an example."""
+    metas = {name: rule.get("meta", {}) for name, rule in rules.items()}
+    return {name: meta["example"] for name, meta in metas.items() if "example" in meta and not meta.get("read_only")}
 
 
 def _required(rule: Mapping[str, Any], *, request: bool) -> bool:

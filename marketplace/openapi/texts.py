@@ -27,13 +27,18 @@ TAGS = {
 HEADERS: dict[str, Any] = {
     "X-Request-ID": {
         "description": "The request's own id, or one made for it; the server's log has it.",
+        "required": True,
         "schema": {"type": "string"},
     },
-    "ETag": {"description": "What If-Match and If-None-Match take.", "schema": _TAG},
-    "Location": {"description": "Where the new thing is.", "schema": {"type": "string", "format": "uri-reference"}},
+    "ETag": {"description": "What If-Match and If-None-Match take.", "required": True, "schema": _TAG},
+    "Location": {
+        "description": "Where the new thing is.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
     "Link": {"description": 'The next page: rel="next".', "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": _SECONDS},
-    "WWW-Authenticate": {"description": "RFC 6750.", "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "RFC 6750.", "required": True, "schema": {"type": "string"}},
     "Idempotent-Replayed": {
         "description": "`true` where this was answered before.",
         "schema": {"type": "string", "enum": ["true"]},

@@ -21,6 +21,7 @@ from marketplace.workflows import products as workflow
 SELLERS = ("seller", "admin")
 CSV = "text/csv"
 BATCH = 1000
+PARTS = Parts(schemas.OPTIONS, ("file",), limit="import_max_bytes")
 #: Text parts and boundaries of a multipart body, beside its file.
 AROUND_FILE = 1024 * 1024
 
@@ -37,7 +38,7 @@ class ImportCsv:
         "Import products from a CSV file",
         roles=SELLERS,
         query=schemas.OPTIONS,
-        parts=Parts(schemas.OPTIONS, ("file",)),
+        parts=PARTS,
         media=(CSV,),
         answers={202: schemas.IMPORT},
         problems=("store_required", "not_found", "payload_too_large", "unsupported_media_type", "invalid_multipart"),
@@ -152,7 +153,7 @@ class _Upload(NamedTuple):
 
 def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
     """Write the file of the request into `target`, and check what came beside it."""
-    limit: int = req.context.config.import_max_bytes
+    limit: int = getattr(req.context.config, PARTS.limit)
     kind = requests.content_type(req)
     options = dict(req.context.query)
     name = None
@@ -161,7 +162,7 @@ def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
     elif kind == "multipart/form-data":
         requests.refuse_larger(req, limit + AROUND_FILE)
         name, texts = _read_parts(req, target, limit)
-        sent = validation.check(texts, schemas.OPTIONS, text=True)
+        sent = validation.check(texts, PARTS.fields, text=True)
         if twice := sent.keys() & options.keys():
             raise repeated(sorted(twice))
         options.update(sent)
@@ -177,7 +178,7 @@ def _read_parts(req: falcon.Request, target: BinaryIO, limit: int) -> tuple[str,
     """The file's name and the text parts of a multipart body whose file goes into `target`."""
     file_name = None
     texts: dict[str, str] = {}
-    for part in requests.parts(req, file_limit=limit, files=("file",), count=1, into=target):
+    for part in requests.parts(req, file_limit=limit, files=PARTS.files, count=1, into=target):
         if isinstance(part, requests.FilePart):
             file_name = _clean(part.filename)
         else:

@@ -7,7 +7,7 @@ import falcon
 from marketplace import conditions, idempotency, paging, pictures, requests, storage, uploads
 from marketplace.db import Conn, Database, Row
 from marketplace.errors import Problem
-from marketplace.operations import PUBLIC, Parts, operation
+from marketplace.operations import ANYONE, PUBLIC, Parts, operation
 from marketplace.paging import Total, Window
 from marketplace.queries import activities, products, sessions
 from marketplace.queries.products import Listing
@@ -82,7 +82,7 @@ class Product:
     @operation(
         "getProduct",
         "One product",
-        roles=PUBLIC,
+        roles=ANYONE,
         answers={200: schemas.PRODUCT},
         problems=("not_found",),
         max_age=MAX_AGE,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marketplace.schemas.common import ID, TEXT, TEXT_OR_NULL, TIME, described
+from marketplace.schemas.common import ID, TEXT_OR_NULL, TIME, one_of
 from marketplace.validation import Named
 
 FILTERS: dict[str, Any] = {
@@ -16,12 +16,42 @@ EXPORT: dict[str, Any] = {
     "format": {"coerce": "line", "allowed": ["csv", "json"], "default": "csv"},
 }
 
+#: What is logged, in the order of an account's life.
+TYPES = (
+    "register",
+    "login",
+    "logout",
+    "view_profile",
+    "update_profile",
+    "upload_avatar",
+    "delete_avatar",
+    "open_store",
+    "update_store",
+    "view_product",
+    "create_product",
+    "update_product",
+    "delete_product",
+    "upload_image",
+    "update_image",
+    "delete_image",
+    "import_csv",
+    "export_activities",
+    "create_category",
+    "update_category",
+    "delete_category",
+    "create_brand",
+    "update_brand",
+    "delete_brand",
+    "manage_user",
+)
+RELATED = ("session", "user", "store", "product", "import", "category", "brand")
+
 ACTIVITY = Named(
     "Activity",
     {
         "id": ID,
-        "type": described(TEXT, "register, login, create_product, ...; more may come."),
-        "related_type": TEXT_OR_NULL,
+        "type": one_of(*TYPES, words="What was done; more may come."),
+        "related_type": one_of(*RELATED, words="What it was done to; more may come.", nullable=True),
         "related_id": {**ID, "nullable": True},
         "related_name": TEXT_OR_NULL,
         "details": {"type": "dict", "nullable": True, "meta": {"description": "What else is worth knowing."}},

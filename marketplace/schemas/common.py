@@ -4,6 +4,7 @@ from typing import Any
 
 from marketplace.validation import INT64_MAX, Named
 
+INT32_MAX = 2**31 - 1
 ID: dict[str, Any] = {"coerce": "int64", "min": 1, "max": INT64_MAX}
 #: How many there are of something that may grow without end.
 COUNT: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int64"}}
@@ -12,6 +13,8 @@ NUMBER: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32
 TIME: dict[str, Any] = {"type": "string", "meta": {"format": "date-time", "example": "2026-11-22T09:18:00Z"}}
 TEXT: dict[str, Any] = {"type": "string"}
 TEXT_OR_NULL: dict[str, Any] = {"type": "string", "nullable": True}
+FLAG: dict[str, Any] = {"type": "boolean"}
+ROLE: dict[str, Any] = {"coerce": "line", "allowed": ["buyer", "seller", "admin"], "meta": {"name": "Role"}}
 
 
 def read_only(**rules: Any) -> dict[str, Any]:
@@ -27,6 +30,12 @@ def optional(rules: dict[str, Any]) -> dict[str, Any]:
 def described(rules: dict[str, Any], words: str) -> dict[str, Any]:
     """The same with a description."""
     return {**rules, "meta": {**rules.get("meta", {}), "description": words}}
+
+
+def one_of(*values: str, words: str, **rules: Any) -> dict[str, Any]:
+    """A text that is one of these today. More may come, so the document does not close the list: an app that was
+    built before would not read the answer."""
+    return {"type": "string", **rules, "meta": {"description": words, "x-extensible-enum": list(values)}}
 
 
 def of(schema: dict[str, Any], **rules: Any) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from marketplace.schemas.common import COUNT, ID, NUMBER, TEXT, TEXT_OR_NULL, TIME, described, of
+from marketplace.catalog_csv import FILE_CODES
+from marketplace.schemas.common import COUNT, ID, NUMBER, TEXT, TEXT_OR_NULL, TIME, described, of, one_of
 from marketplace.validation import Named
 
 _TIME_OR_NULL: dict[str, Any] = {**TIME, "nullable": True}
@@ -23,11 +24,14 @@ FILTERS: dict[str, Any] = {
     "store_id": described(ID, "For admins: the imports of one store."),
 }
 
+#: Why an import fails: the file cannot be read, or what the worker met.
+ERROR_CODES = (*FILE_CODES, "file_missing", "session_ended", "unavailable", "internal_error")
+
 _LISTED: dict[str, Any] = {
     "id": ID,
     "store_id": ID,
     "user_id": described(ID, "Who sent the file."),
-    "state": described(TEXT, "queued, reading, applying, done or failed; more may come."),
+    "state": one_of("queued", "reading", "applying", "done", "failed", words="`done` and `failed` are for good."),
     "file_name": TEXT_OR_NULL,
     "file_bytes": COUNT,
     "default_stock": NUMBER,
@@ -37,7 +41,7 @@ _LISTED: dict[str, Any] = {
     "rows_skipped": described(COUNT, "Rows whose SKU or link the store had already."),
     "rows_bad": described(COUNT, "Rows refused; errors.csv says why."),
     "progress": described({**NUMBER, "max": 100}, "Per cent."),
-    "error_code": described(TEXT_OR_NULL, "Why the import as a whole failed."),
+    "error_code": one_of(*ERROR_CODES, words="Why the import as a whole failed; more may come.", nullable=True),
     "error_message": TEXT_OR_NULL,
     "created_at": TIME,
     "started_at": _TIME_OR_NULL,

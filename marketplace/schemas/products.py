@@ -3,6 +3,7 @@
 from typing import Any
 
 from marketplace.schemas.common import (
+    FLAG,
     ID,
     NUMBER,
     REFERENCE,
@@ -12,6 +13,7 @@ from marketplace.schemas.common import (
     described,
     list_of,
     of,
+    one_of,
     read_only,
 )
 from marketplace.validation import Named
@@ -26,7 +28,7 @@ _NAMED: dict[str, Any] = of(REFERENCE, nullable=True)
 VARIANT = Named(
     "PictureVariant",
     {
-        "name": described(TEXT, "thumb, small or large: at most 240, 640, 1280 pixels."),
+        "name": one_of("thumb", "small", "large", words="At most 240, 640, 1280 pixels; more may come."),
         "url": _URL,
         "width": NUMBER,
         "height": NUMBER,
@@ -34,7 +36,7 @@ VARIANT = Named(
 )
 
 IMAGE = Named(
-    "Image",
+    "ProductImage",
     {
         "id": read_only(**ID),
         "image_url": read_only(**_URL),
@@ -46,16 +48,16 @@ IMAGE = Named(
         "variants": read_only(**list_of(VARIANT)),
     },
 )
-IMAGES = Named("Images", {"images": list_of(IMAGE)})
+IMAGES = Named("ProductImages", {"images": list_of(IMAGE)})
 CHANGE_IMAGE = Named(
-    "ImageChange",
+    "ProductImageChange",
     {
         **IMAGE,
         "position": {
             "coerce": "int64",
             "min": 1,
             "max": 1000,
-            "meta": {"description": "Where it stands among the others.", "format": "int32"},
+            "meta": {"description": "Where it stands among the others."},
         },
     },
 )
@@ -76,7 +78,7 @@ _WRITTEN: dict[str, Any] = {
         "required": True,
         "meta": {"description": "A text or a number, at most two decimals.", "example": "12500.00"},
     },
-    "stock": {"coerce": "int64", "min": 0, "max": 1_000_000_000, "meta": {"format": "int32", "example": 12}},
+    "stock": {"coerce": "int64", "min": 0, "max": 1_000_000_000, "meta": {"example": 12}},
     "sku": {"coerce": "line", "minlength": 1, "maxlength": 100, "nullable": True},
     "source_url": {"coerce": "link", "maxlength": 2048, "nullable": True},
     "category_id": {**ID, "nullable": True},
@@ -90,7 +92,7 @@ _WRITTEN: dict[str, Any] = {
         "meta": {
             "description": "Name of a brand, instead of brand_id; made if it is new. The object of a GET is ignored.",
             "example": "Gayo Asli",
-            "answered_as_object": True,
+            "answered_as": REFERENCE,
         },
     },
     "hidden": {"coerce": "boolean"},
@@ -101,7 +103,7 @@ _READ: dict[str, Any] = {
     "id": read_only(**ID),
     "slug": read_only(**TEXT),
     "currency": read_only(**TEXT),
-    "in_stock": read_only(type="boolean"),
+    "in_stock": read_only(**FLAG),
     "category": read_only(**_NAMED),
     "store": read_only(**of(REFERENCE)),
     "images": read_only(**list_of(IMAGE)),
@@ -121,7 +123,7 @@ _LISTED: dict[str, Any] = {
     "price": _PRICE,
     "currency": {"type": "string", "meta": {"description": "ISO 4217.", "example": "IDR"}},
     "stock": NUMBER,
-    "in_stock": {"type": "boolean"},
+    "in_stock": FLAG,
     "sku": TEXT_OR_NULL,
     "source_url": TEXT_OR_NULL,
     "category_id": {**ID, "nullable": True},
@@ -130,7 +132,7 @@ _LISTED: dict[str, Any] = {
     "brand": _NAMED,
     "store": of(REFERENCE),
     "images": described(list_of(IMAGE), "The main one first."),
-    "hidden": {"type": "boolean"},
+    "hidden": FLAG,
     **STAMPS,
 }
 #: A product as lists answer it; GET of one adds the description.

@@ -3,8 +3,10 @@
 from typing import Any
 
 from marketplace.schemas.common import (
+    FLAG,
     ID,
     NUMBER,
+    ROLE,
     STAMPS,
     TEXT,
     TEXT_OR_NULL,
@@ -36,7 +38,6 @@ _PRESENT: dict[str, Any] = {"coerce": "secret", "minlength": 1, "maxlength": 128
 _PHONE: dict[str, Any] = {"coerce": "line", "maxlength": 32, "nullable": True, "meta": {"example": "0812 3456 7890"}}
 _ADDRESS: dict[str, Any] = {"coerce": "prose", "maxlength": 1000, "nullable": True}
 _DEVICE: dict[str, Any] = {"coerce": "line", "maxlength": 200, "nullable": True, "meta": {"example": "Pixel 9"}}
-_ROLES = ["buyer", "seller", "admin"]
 #: The same in the words of the first app.
 _USER_ROLE: dict[str, Any] = {
     "type": "string",
@@ -93,7 +94,7 @@ SIGNED_IN = Named(
         "id": ID,
         "name": TEXT,
         "email": TEXT,
-        "role": {"type": "string", "allowed": _ROLES},
+        "role": ROLE,
         "user_role": optional(described(_USER_ROLE, _FOR_FIRST_APP)),
         "store_id": {**ID, "nullable": True},
         "avatar": of(AVATAR, nullable=True),
@@ -137,14 +138,14 @@ PROFILE = Named(
         "id": read_only(**ID),
         "name": {**_NAME, "required": True},
         "email": _EMAIL,
-        "email_verified": read_only(type="boolean"),
+        "email_verified": read_only(**FLAG),
         "phone": _PHONE,
         "address": _ADDRESS,
-        "role": read_only(type="string", allowed=_ROLES),
+        "role": read_only(**ROLE),
         "user_role": read_only(**_USER_ROLE),
         "store_id": read_only(**ID, nullable=True),
         "avatar": read_only(**of(AVATAR, nullable=True)),
-        "suspended": read_only(type="boolean"),
+        "suspended": read_only(**FLAG),
         **STAMPS,
     },
 )
@@ -154,8 +155,9 @@ CHANGE = Named(
     "ProfileChange",
     {
         **PROFILE,
+        "email": {"coerce": "email", "meta": {"description": "Another one needs current_password."}},
         "current_password": {**_PRESENT, "meta": {"description": "Needed to change email or password."}},
-        "password": _PASSWORD,
+        "password": {**_PASSWORD, "meta": {"description": "A new one: 8 to 128 characters of any script."}},
     },
 )
 
@@ -170,6 +172,6 @@ MANAGE = Named(
 
 SEARCH: dict[str, Any] = {
     "search": {"coerce": "line", "maxlength": 200, "meta": {"description": "Part of the name or address."}},
-    "role": {"coerce": "line", "allowed": ["buyer", "seller", "admin"]},
+    "role": ROLE,
     "suspended": {"coerce": "boolean"},
 }
