@@ -20,6 +20,7 @@ from falcon.util import mediatypes
 
 from marketplace import conditions, idempotency, requests, validation
 from marketplace.errors import Problem, repeated
+from marketplace.languages import say
 from marketplace.validation import Schema
 
 PUBLIC = ("guest",)
@@ -162,7 +163,7 @@ def _check(req: falcon.Request, resp: falcon.Response, resource: Any, params: di
         req.context.body = validation.check(document, declared.body, partial=declared.partial)
     elif declared.parts is None or kind != MULTIPART:
         allowed = [falcon.MEDIA_JSON, *([MULTIPART] if declared.parts else []), *declared.media]
-        raise Problem("unsupported_media_type", f"Send {' or '.join(allowed)}.")
+        raise Problem("unsupported_media_type", say("Send one of these: {types}.", types=", ".join(allowed)))
 
 
 def _require_acceptable(req: falcon.Request, declared: Operation) -> None:
@@ -178,7 +179,7 @@ def _require_acceptable(req: falcon.Request, declared: Operation) -> None:
     except ValueError:
         return
     if not acceptable:
-        raise Problem("not_acceptable", f"This call answers {' or '.join(declared.produces)}.")
+        raise Problem("not_acceptable", say("This call answers {types}.", types=", ".join(declared.produces)))
 
 
 @lru_cache(maxsize=4096)
