@@ -9,6 +9,8 @@ from test_auth import problem
 from test_imports import Shop
 from test_users import picture
 
+from marketplace.queries import audit, users
+
 
 def trail(api: Api, admin: User, query: str = "") -> list[dict[str, Any]]:
     return api.get(f"/api/audit?per_page=100&{query}", admin).json["audit"]
@@ -107,7 +109,29 @@ def test_stores_categories_brands_and_pictures_are_in_the_trail(api: Api):
     expected = ("update", "product_image", {"alt": None, "product_id": product["id"]})
     assert told(newest(api, admin, "type=product_image"))[:3] == expected
     api.delete(f"/api/products/{product['id']}/images/{image['id']}", seller)
-    assert newest(api, admin, "type=product_image")["after"] is None
+    entry = newest(api, admin, "type=product_image")
+    assert (entry["before"]["product_id"], entry["after"]) == (product["id"], None)
+    assert entry["before"]["url"].startswith("http")
+
+
+def test_opening_a_store_says_that_its_owner_is_a_seller_now(api: Api):
+    admin, buyer = api.admin(), api.buyer()
+    headers = {"X-Request-ID": "request-that-opens"}
+    assert api.post("/api/stores", buyer, json={"name": "Toko"}, headers=headers).status_code == 201
+
+    opened = {entry["type"]: entry for entry in trail(api, admin, "request_id=request-that-opens")}
+    assert opened.keys() == {"store", "user"}
+    assert told(opened["user"]) == ("update", "user", {"role": "buyer"}, {"role": "seller"})
+    assert opened["user"]["user_id"] == opened["user"]["thing_id"] == buyer.id
+
+
+def test_a_request_that_comes_again_leaves_no_second_entry(api: Api):
+    seller = api.seller()
+    body, headers = {"name": "Kopi", "price": "1"}, {"Idempotency-Key": "once"}
+    first, again = (api.post("/api/products", seller, json=body, headers=headers).json["id"] for _ in range(2))
+
+    assert first == again
+    assert len(trail(api, seller, "type=product")) == 1
 
 
 def test_of_people_it_says_what_changed_and_not_to_what(api: Api):
@@ -160,6 +184,8 @@ def test_the_trail_is_filtered_and_paged(api: Api):
 
     assert len(trail(api, admin, f"user_id={seller.id}&action=update&type=product")) == 6
     assert len(trail(api, admin, f"store_id={seller.store_id}&action=create")) == 2
+    assert len(trail(api, admin, f"id={product['id']}&type=product&from=2000-01-01&to=2999-01-01")) == 7
+    assert trail(api, seller, "action=delete") == []
     request_id = newest(api, admin)["request_id"]
     assert len(trail(api, admin, f"request_id={request_id}")) == 1
     assert trail(api, admin, "from=2999-01-01") == []
@@ -177,21 +203,68 @@ def test_the_trail_is_filtered_and_paged(api: Api):
     assert [entry["id"] for entry in found] == sorted((entry["id"] for entry in found), reverse=True)
 
 
-def test_a_statement_over_many_rows_is_one_entry(api: Api):
-    admin, seller = api.admin(), api.seller()
-    brands = [api.post("/api/brands", admin, json={"name": name}).json["id"] for name in ("Satu", "Dua")]
+def fill(api: Api, seller: User, brand_id: int, count: int) -> None:
     with api.as_owner(api.db.conn) as conn:
         conn.execute(
             "INSERT INTO products (store_id, brand_id, name, price, in_stock) "
-            "SELECT %s, %s, 'P ' || n, n, true FROM generate_series(1, 150) AS n",
-            [seller.store_id, brands[0]],
+            "SELECT %s, %s, 'P ' || n, n, true FROM generate_series(1, %s) AS n",
+            [seller.store_id, brand_id, count],
         )
+
+
+def test_a_statement_over_many_rows_is_one_entry_a_store(api: Api):
+    admin, seller, other = api.admin(), api.seller(), api.seller()
+    brands = [api.post("/api/brands", admin, json={"name": name}).json["id"] for name in ("Satu", "Dua")]
+    fill(api, seller, brands[0], 150)
+    fill(api, other, brands[0], 1)
     assert api.delete(f"/api/brands/{brands[0]}?move_to={brands[1]}", admin).status_code == 204
 
-    entry = newest(api, admin, "type=product")
+    entry = newest(api, seller, "type=product")
     assert (entry["action"], entry["thing_id"], entry["user_id"]) == ("update", None, admin.id)
-    assert entry["after"]["rows"] == 150
+    assert entry["before"] == {"brand_id": brands[0]}
+    assert (entry["after"]["rows"], entry["after"]["brand_id"]) == (150, brands[1])
     assert len(entry["after"]["ids"]) == 100
+    entry = newest(api, other, "type=product")
+    assert (entry["after"]["rows"], entry["after"]["ids"]) == (1, [entry["thing_id"]])
+    assert len(trail(api, admin, f"request_id={entry['request_id']}&type=product")) == 2
+
+
+def test_of_many_rows_it_keeps_the_values_they_share(api: Api):
+    admin, seller = api.admin(), api.seller()
+    brand = api.post("/api/brands", admin, json={"name": "Satu"}).json["id"]
+    fill(api, seller, brand, 101)
+    assert newest(api, seller)["after"].keys() == {"rows", "ids"}
+    with api.as_owner(api.db.conn) as conn:
+        conn.execute("UPDATE products SET price = price + 1, hidden = true")
+        assert told(newest(api, seller))[2:] == (
+            {"hidden": False},
+            {"rows": 101, "ids": newest(api, seller)["after"]["ids"], "hidden": True, "price": "changed"},
+        )
+    with api.as_owner(api.db.conn) as conn:
+        conn.execute("DELETE FROM products")
+
+    entry = newest(api, seller)
+    assert (entry["action"], entry["before"]["rows"], entry["after"]) == ("delete", 101, None)
+
+
+def test_of_many_rows_only_those_that_changed_count(api: Api):
+    admin = api.admin()
+    top, goal = (api.post("/api/categories", admin, json={"name": name}).json["id"] for name in ("Atas", "Tujuan"))
+    with api.as_owner(api.db.conn) as conn:
+        conn.execute(
+            "WITH fresh AS (SELECT nextval('categories_id_seq') AS id FROM generate_series(1, 101)) "
+            "INSERT INTO categories (id, parent_id, path, name) OVERRIDING SYSTEM VALUE "
+            "SELECT f.id, %(top)s, ARRAY[%(top)s, f.id], 'Bawah ' || f.id FROM fresh AS f",
+            {"top": top},
+        )
+        conn.execute("UPDATE categories SET version = version + 1")
+    before = len(trail(api, admin))
+    assert api.patch(f"/api/categories/{top}", admin, json={"parent_id": goal}).status_code == 200
+
+    assert len(trail(api, admin)) == before + 1
+    entry = newest(api, admin)
+    assert told(entry) == ("update", "category", {"parent_id": None}, {"parent_id": goal})
+    assert entry["thing_id"] == top
 
 
 def test_an_import_is_one_entry_under_the_request_that_sent_the_file(committed: Api):
@@ -222,6 +295,19 @@ def test_an_import_is_one_entry_under_the_request_that_sent_the_file(committed: 
     }
 
 
+def test_an_import_that_fails_is_one_entry_too(committed: Api):
+    shop = Shop(committed)
+    try:
+        import_id = shop.send("neither,of,these\n1,2,3\n")
+        assert shop.run(import_id)["state"] == "failed"
+    finally:
+        shop.db.close()
+
+    [entry] = trail(committed, shop.seller, f"type=import&id={import_id}")
+    assert (entry["action"], entry["user_id"], entry["after"]["state"]) == ("import", shop.seller.id, "failed")
+    assert entry["after"]["error_code"]
+
+
 def test_only_the_worker_can_keep_an_import_out_of_the_trail(api: Api):
     admin, seller = api.admin(), api.seller()
     api.db.conn.execute("SELECT set_config('app.audit', 'import', true)")
@@ -242,15 +328,77 @@ def test_a_hand_in_psql_is_recorded_too(api: Api):
     assert entry["after"] == {"price": "7.00"}
 
 
-@pytest.mark.parametrize("statement", ["UPDATE audit SET role = 'x'", "DELETE FROM audit", "TRUNCATE audit"])
+def test_an_admin_made_by_command_was_not_made_by_themselves(api: Api):
+    admin = api.admin()
+    with api.as_owner(api.db.conn) as conn:
+        user_id = users.add_admin(conn, name="Lain", email="lain@example.com", password_hash="-")
+
+    [entry] = trail(api, admin, f"type=user&id={user_id}")
+    assert told(entry) == ("create", "user", None, {"role": "admin"})
+    assert (entry["user_id"], entry["role"]) == (None, None)
+
+
+def test_times_are_kept_as_the_api_answers_them(api: Api):
+    admin, user = api.admin(), api.buyer()
+    with api.as_owner(api.db.conn) as conn:
+        conn.execute("SET LOCAL timezone = 'Asia/Jakarta'")
+        conn.execute("UPDATE users SET suspended_at = '2026-11-22 16:18:00.5+07' WHERE id = %s", [user.id])
+        conn.execute("SET LOCAL timezone = 'UTC'")
+
+    assert newest(api, admin)["after"] == {"suspended_at": "2026-11-22T09:18:00Z"}
+
+
+def test_a_password_put_in_by_hand_is_recorded(committed: Api):
+    admin, user = committed.admin(), committed.buyer()
+    with psycopg.connect(committed.owner_url) as conn:
+        conn.execute("DELETE FROM auth.credentials WHERE user_id = %s", [user.id])
+        conn.execute("INSERT INTO auth.credentials (user_id, password_hash) VALUES (%s, 'x')", [user.id])
+
+    entries = trail(committed, admin, f"type=user&id={user.id}")
+    assert [entry["after"] for entry in entries] == [{"password": "changed"}] * 2 + [{"role": "buyer"}]
+    assert [entry["user_id"] for entry in entries] == [None, None, user.id]
+
+
+def test_an_emptied_table_is_recorded(api: Api):
+    admin, seller = api.admin(), api.seller()
+    api.product(seller)
+    with api.as_owner(api.db.conn) as conn:
+        conn.execute("TRUNCATE products CASCADE")
+
+    assert told(newest(api, admin, "type=product&action=delete")) == ("delete", "product", {"rows": 1}, None)
+
+
+def present_month(conn: Any) -> str:
+    return str(conn.execute("SELECT tableoid::regclass::text AS name FROM audit LIMIT 1").fetchone()["name"])
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET role = 'x'", "DELETE FROM {}", "TRUNCATE {}"])
 def test_the_trail_is_never_changed_not_even_by_its_owner(api: Api, statement: str):
     api.seller()
+    with api.as_owner(api.db.conn) as conn:
+        month = present_month(conn)
     for role in ("marketplace_app", "none"):  # none: whom the connection logged in as, the owner
-        api.db.conn.execute("SAVEPOINT tried")
-        api.db.conn.execute("SELECT set_config('role', %s, true)", [role])
+        for table in ("audit", month):
+            api.db.conn.execute("SAVEPOINT tried")
+            api.db.conn.execute("SELECT set_config('role', %s, true)", [role])
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                api.db.conn.execute(statement.format(table))
+            api.db.conn.execute("ROLLBACK TO SAVEPOINT tried")
+
+
+def test_an_old_month_is_dropped_as_a_whole(api: Api):
+    admin = api.admin()
+    with api.as_owner(api.db.conn) as conn:
+        month = present_month(conn)
+        conn.execute(f"ALTER TABLE audit DETACH PARTITION {month}")
+        conn.execute(f"DROP TABLE {month}")
+        assert audit.make_partitions(conn, months=0) == 1
+        conn.execute("SAVEPOINT tried")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            api.db.conn.execute(statement)
-        api.db.conn.execute("ROLLBACK TO SAVEPOINT tried")
+            conn.execute(f"TRUNCATE {month}")
+        conn.execute("ROLLBACK TO SAVEPOINT tried")
+
+    assert trail(api, admin) == []
 
 
 def test_the_application_cannot_write_the_trail_itself(api: Api):

@@ -31,7 +31,7 @@ ENTRY = Named(
         "store_id": described(_ID_OR_NULL, "Whose thing it is; null for what belongs to no store."),
         "action": described(TEXT, "create, update, delete or import."),
         "type": described(TEXT, "The kind of thing; more may come."),
-        "thing_id": described(_ID_OR_NULL, "Which one; null for an entry about more than a hundred."),
+        "thing_id": described(_ID_OR_NULL, "Which one; null for an entry about several."),
         "before": described(_COLUMNS, "What changed, as it was; null for what is new."),
         "after": described(_COLUMNS, "What changed, as it is now; null for what is gone."),
         "request_id": TEXT_OR_NULL,
