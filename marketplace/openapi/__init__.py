@@ -164,7 +164,7 @@ class _Builder:
         elif rules is not None:
             made["content"] = {falcon.MEDIA_JSON: {"schema": self._components.object(rules, request=False)}}
         elif status == 200:
-            made["content"] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in declared.produces}
+            made["content"] = {kind: {"schema": _file(kind)} for kind in declared.produces}
         if (method == "get" and _json(declared)) or "version" in (rules or {}):
             names.append("ETag")
         if "next_cursor" in (rules or {}):
@@ -175,6 +175,11 @@ class _Builder:
             names.append("Idempotent-Replayed")
         made["headers"] = _headers(names)
         return made
+
+
+def _file(kind: str) -> Document:
+    """What a download is to a client: bytes to be kept, or JSON to be read."""
+    return {"type": "object"} if kind == falcon.MEDIA_JSON else {"type": "string", "format": "binary"}
 
 
 def _headers(names: Sequence[str]) -> Document:
