@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gunicorn.http import wsgi
+
 from marketplace import db
 
 threads = int(os.environ.get("POOL_SIZE") or 4)  # one connection for each
@@ -23,6 +25,7 @@ max_requests_jitter = 2_000
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat must not wait for a disk
 
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
+wsgi.SERVER = "marketplace"  # the Server header: who looks for holes need not hear what runs here
 control_socket_disable = True  # it would lie in the home folder, one for all projects
 accesslog = None  # the application writes its own, one JSON object a request
 LEVEL = (os.environ.get("LOG_LEVEL") or "INFO").upper()

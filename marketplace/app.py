@@ -7,18 +7,21 @@ import falcon
 from falcon.routing import BaseConverter
 
 from marketplace import config as configuration
-from marketplace import errors, idempotency, logs
+from marketplace import errors, headers, idempotency, logs
 from marketplace.auth import Authentication, Passwords, Tokens
 from marketplace.conditions import Conditions
 from marketplace.config import Config
 from marketplace.db import Database
+from marketplace.files import Files
 from marketplace.rendering import Rendering
 from marketplace.resources import (
     activities,
+    audit,
     auth,
     brands,
     categories,
     changes,
+    docs,
     first_app,
     health,
     images,
@@ -38,6 +41,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
     return [
         ("/healthz", health.Alive()),
         ("/readyz", health.Ready(db)),
+        ("/docs", docs.Page()),
         ("/api/auth/register", auth.Register(db, passwords, tokens)),
         ("/api/auth/login", auth.Login(db, passwords, tokens)),
         ("/api/auth/refresh", auth.Refresh(db, tokens)),
@@ -76,6 +80,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/products/{product_id:id}", products.Product(db)),
         ("/api/products/{product_id:id}/images", images.Images(db, uploads)),
         ("/api/products/{product_id:id}/images/{image_id:id}", images.Image(db)),
+        ("/api/audit", audit.Audit(db)),
         ("/api/changes", changes.Changes(db)),
     ]
 
@@ -94,8 +99,15 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     db = db or Database(config)
     tokens = Tokens(config)
     # Independent middleware would answer in reverse order: the log line is written last, when all is known.
-    app: falcon.App[Any, Any] = falcon.App(
-        middleware=[logs.AccessLog(config), Conditions(), Rendering(), Authentication(db, tokens)],
+    app = App(
+        middleware=[
+            logs.AccessLog(config),
+            *([headers.Cors(config.cors_origins)] if config.cors_origins else []),
+            headers.Headers(),
+            Conditions(),
+            Rendering(),
+            Authentication(db, tokens),
+        ],
         independent_middleware=True,
     )
     app.req_options.strip_url_path_trailing_slash = True
@@ -106,13 +118,19 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     errors.install(app)
     idempotency.install(app)
     for path, resource in route_table(config, db):
-        if hasattr(resource, "on_get") and not hasattr(resource, "on_head"):
-            resource.on_head = resource.on_get
+        headers.complete(resource)
         app.add_route(path, resource)
+    app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
     if not config.production:
         config.uploads_dir.mkdir(parents=True, exist_ok=True)
-        app.add_static_route("/uploads", config.uploads_dir)
+        app.add_sink(Files("/uploads/", config.uploads_dir, keep="public, max-age=31536000, immutable"), "/uploads/")
     return app
+
+
+class App(falcon.App[Any, Any]):
+    """Falcon refuses the method WEBSOCKET before any middleware has seen the request; here it is a 405 like any."""
+
+    _META_METHODS = frozenset()
 
 
 class IdConverter(BaseConverter):

@@ -25,6 +25,7 @@ from marketplace import operations
 from marketplace.config import Config
 from marketplace.db import Caller, Database
 from marketplace.errors import FieldError, Problem, unauthorized
+from marketplace.languages import say, together
 from marketplace.queries import sessions
 
 ALGORITHM = "HS256"
@@ -159,9 +160,10 @@ def require_strong(password: str, pointer: str, *about: str) -> None:
     best = max(verdicts, key=lambda verdict: verdict["score"])
     if best["score"] < STRENGTH:
         feedback = best["feedback"]
-        hint = " ".join([feedback["warning"], *feedback["suggestions"]]).strip()
-        reason = FieldError(pointer, "weak_password", hint or "is too easily guessed")
-        raise Problem("weak_password", hint or "The password is too easily guessed.", errors=[reason])
+        hints = [hint for hint in (feedback["warning"], *feedback["suggestions"]) if hint]
+        reason = FieldError(pointer, "weak_password", together(*hints) if hints else say("is too easily guessed"))
+        detail = together(*hints) if hints else say("The password is too easily guessed.")
+        raise Problem("weak_password", detail, errors=[reason])
 
 
 def new_secret() -> str:
@@ -247,4 +249,5 @@ def require_role(
 ) -> None:
     """Hook: 403 unless the caller has one of the roles."""
     if req.context.caller.role not in roles:
-        raise Problem("forbidden", f"This call is for {' and '.join(roles)}s.")
+        allowed = say(" and ".join(f"{role}s" for role in roles))
+        raise Problem("forbidden", say("This call is for {roles}.", roles=allowed))

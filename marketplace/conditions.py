@@ -14,6 +14,7 @@ import falcon
 
 from marketplace import rendering
 from marketplace.errors import Problem
+from marketplace.languages import say
 
 if TYPE_CHECKING:
     from marketplace.operations import Operation
@@ -81,7 +82,7 @@ def _parsed(req: falcon.Request, name: str) -> list[str]:
         tags.append(_COMPRESSED.sub("", found[1]))
         end = found.end()
     if end != len(header) or not tags:
-        raise Problem("bad_request", f'{name} must be * or tags in quotation marks: "7-1f0c".')
+        raise Problem("bad_request", say('{name} must be * or tags in quotation marks: "7-1f0c".', name=name))
     return tags
 
 

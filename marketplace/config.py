@@ -5,6 +5,7 @@ Every setting is a variable of the same name in capitals; a secret may instead s
 """
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
+_ORIGIN = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::(?P<port>[1-9][0-9]{0,4}))?\Z"
+)
 
 
 class ConfigError(Exception):
@@ -47,6 +51,7 @@ class Config:
     import_new_categories: bool
     change_retention_days: int
     trusted_proxies: tuple[str, ...]
+    cors_origins: tuple[str, ...]
     log_level: str
 
     @property
@@ -92,6 +97,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "import_new_categories": _boolean(env, "IMPORT_NEW_CATEGORIES", True),
         "change_retention_days": _integer(env, "CHANGE_RETENTION_DAYS", 90, 1, 3650),
         "trusted_proxies": tuple((env.get("TRUSTED_PROXIES") or "").replace(",", " ").split()),
+        "cors_origins": _origins(env),
         "log_level": (env.get("LOG_LEVEL") or "INFO").upper(),
     }
     values.update(overrides)
@@ -132,6 +138,26 @@ def _boolean(env: Mapping[str, str], name: str, default: bool) -> bool:
     if text in ("0", "false", "no", "off"):
         return False
     raise ConfigError(f"{name} must be yes or no, not {text!r}.")
+
+
+def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
+    """CORS_ORIGINS as browsers write them in Origin: one that differs by a slash or a capital would never match."""
+    origins = tuple((env.get("CORS_ORIGINS") or "").replace(",", " ").split())
+    for origin in origins:
+        if not _is_origin(origin) and origins != ("*",):
+            raise ConfigError(
+                "CORS_ORIGINS must be * alone, or origins with commas such as https://app.example,"
+                f" without a path, capitals or the scheme's own port; not {origin!r}."
+            )
+    return origins
+
+
+def _is_origin(text: str) -> bool:
+    found = _ORIGIN.match(text)
+    if found is None or found["port"] is None:
+        return found is not None
+    port = int(found["port"])
+    return port < 65536 and port != {"http": 80, "https": 443}.get(found["scheme"])
 
 
 def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tuple[str, ...]:

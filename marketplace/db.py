@@ -137,7 +137,7 @@ class Database:
         """
 
         def act(conn: Conn) -> None:
-            conn.execute(SQL["act_as"], {"session_hash": caller.session_hash})
+            conn.execute(SQL["act_as"], {"session_hash": caller.session_hash, "request_id": caller.request_id})
             if not durable:
                 conn.execute(SQL["do_not_wait"])
 
@@ -145,9 +145,14 @@ class Database:
             yield conn
 
     @contextmanager
-    def signing_in(self) -> Iterator[Conn]:
+    def signing_in(self, request_id: str | None = None) -> Iterator[Conn]:
         """One transaction without a caller: only the functions of sessions.sql get anywhere in it."""
-        with self._transaction(lambda conn: None) as conn:
+
+        def name(conn: Conn) -> None:
+            if request_id is not None:
+                conn.execute(SQL["name_request"], {"request_id": request_id})
+
+        with self._transaction(name) as conn:
             yield conn
 
     @contextmanager

@@ -21,6 +21,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from marketplace.languages import Text, say
+
 MAX_SCANS = 64  # a progressive photo has about ten; each costs a pass over all pixels
 MAX_READS = 200_000  # a photo needs some hundreds; a file of nothing but tiny parts would take seconds
 
@@ -55,7 +57,7 @@ class PictureRefused(Exception):
     def __init__(self, code: str, message: str):
         super().__init__(f"{code}: {message}")
         self.code = code
-        self.message = message
+        self.message = message if isinstance(message, Text) else say(message)
 
 
 class Decoded(NamedTuple):
@@ -86,7 +88,9 @@ def kind_of(file: BinaryIO, max_bytes: int) -> str:
     if size == 0:
         raise PictureRefused("picture_empty", "The file is empty.")
     if size > max_bytes:
-        raise PictureRefused("picture_too_large", f"The file is larger than {max_bytes / 1048576:g} MB.")
+        raise PictureRefused(
+            "picture_too_large", say("The file is larger than {size} MB.", size=f"{max_bytes / 1048576:g}")
+        )
     file.seek(0)
     head = file.read(256)
     if head.startswith(b"\xff\xd8\xff"):
@@ -104,9 +108,7 @@ def kind_of(file: BinaryIO, max_bytes: int) -> str:
             return "AVIF"
         if brands & HEIF_BRANDS:
             return "HEIF"
-    raise PictureRefused(
-        "picture_type_not_supported", "This is not a JPEG, PNG, WebP, GIF, AVIF or HEIC picture."
-    )
+    raise PictureRefused("picture_type_not_supported", "This is not a JPEG, PNG, WebP, GIF, AVIF or HEIC picture.")
 
 
 def decode(data: bytes, kind: str, max_pixels: int, enough: int) -> Decoded:
@@ -192,7 +194,8 @@ def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
 
 def _too_many_pixels(max_pixels: int) -> PictureRefused:
     return PictureRefused(
-        "picture_too_many_pixels", f"The picture has more than {max_pixels / 1e6:g} megapixels."
+        "picture_too_many_pixels",
+        say("The picture has more than {size} megapixels.", size=f"{max_pixels / 1e6:g}"),
     )
 
 

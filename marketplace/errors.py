@@ -5,7 +5,7 @@ of the database refuses; a constraint that is not listed there is a bug and answ
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import falcon
@@ -14,6 +14,7 @@ import psycopg
 import psycopg_pool
 from psycopg import errors as pg
 
+from marketplace.languages import ENGLISH, negotiate, say, sentence, spoken
 from marketplace.storage import URL_MARKER
 
 MEDIA_TYPE = "application/problem+json"
@@ -157,32 +158,42 @@ def install(app: "falcon.App[Any, Any]") -> None:
     app.add_error_handler(falcon.HTTPError, _http)
 
 
-def body(error: falcon.HTTPError, request_id: str | None) -> bytes:
-    """The problem document of an error."""
+def body(error: falcon.HTTPError, request_id: str | None, language: str = ENGLISH) -> bytes:
+    """The problem document of an error, in a language; codes are the same in all."""
     code = getattr(error, "problem_code", None) or _BY_STATUS.get(error.status_code, "bad_request")
+    errors = [
+        field._replace(message=spoken(field.message, language))._asdict() for field in getattr(error, "errors", ())
+    ]
+    title = PROBLEMS[code][1]
+    detail = spoken(error.description, language) if error.description else _details(errors, language)
     document: dict[str, Any] = {
         "type": f"urn:marketplace:problem:{code}",
-        "title": PROBLEMS[code][1],
+        "title": spoken(title, language),
         "status": error.status_code,
-        "detail": error.description or _details(getattr(error, "errors", ())) or PROBLEMS[code][1] + ".",
+        "detail": detail or sentence(title).spoken(language),
         "code": code,
         "request_id": request_id,
     }
-    errors = getattr(error, "errors", ())
     if errors:
-        document["errors"] = [field._asdict() for field in errors]
+        document["errors"] = errors
     return orjson.dumps(document).replace(URL_MARKER.encode(), b"")  # here it can only be a client's
 
 
-def _details(errors: Sequence[FieldError]) -> str:
+def _details(errors: Sequence[Mapping[str, str]], language: str) -> str:
     """The first wrong fields in one sentence, for those who read only that."""
-    named = "; ".join(f"{error.pointer[1:] or 'the document'} {error.message}" for error in errors[:3])
-    return f"{named}; and {len(errors) - 3} more." if len(errors) > 3 else f"{named}." if named else ""
+    whole = say("the document").spoken(language)
+    named = "; ".join(f"{error['pointer'][1:] or whole} {error['message']}" for error in errors[:3])
+    if len(errors) > 3:
+        return say("{named}; and {more} more.", named=named, more=len(errors) - 3).spoken(language)
+    return f"{named}." if named else ""
 
 
 def _serialize(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:
+    language = negotiate(req.get_header("Accept-Language"))
     resp.content_type = MEDIA_TYPE
-    resp.data = body(error, getattr(req.context, "request_id", None))
+    resp.data = body(error, getattr(req.context, "request_id", None), language)
+    resp.set_header("Content-Language", language)
+    resp.append_header("Vary", "Accept-Language")
 
 
 def _http(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: Any) -> None:
@@ -216,7 +227,7 @@ def _from_database(error: Exception) -> Problem | None:
                 return None
             code, pointer, message = known
             errors = [FieldError(pointer, code if PROBLEMS[code][0] == 409 else "invalid", message)]
-            return Problem(code, f"{message[0].upper()}{message[1:]}.", errors=errors)
+            return Problem(code, sentence(message), errors=errors)
         case pg.InvalidAuthorizationSpecification() if error.diag.source_function == "exec_stmt_raise":
             return unauthorized("invalid_token", "The session has ended; sign in again.")
         case pg.InsufficientPrivilege() if error.diag.source_function == "exec_stmt_raise":
@@ -233,5 +244,5 @@ def _from_database(error: Exception) -> Problem | None:
 def _unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
     """A bug: the log has all of it under the request id, the client nothing but the id."""
     log.error("unexpected failure", exc_info=error)
-    detail = "The request failed here; its request_id is in the server's log."
-    _http(req, resp, Problem("internal_error", detail), params)
+    problem = Problem("internal_error", "The request failed here; its request_id is in the server's log.")
+    _http(req, resp, problem, params)

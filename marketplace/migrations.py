@@ -78,8 +78,9 @@ def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATION
         for file in missing:
             _apply(conn, file, report)
         job_queue.install(conn, report)
-        if _value(conn, "SELECT to_regprocedure('public.make_activity_partitions(integer)') IS NOT NULL"):
-            conn.execute("SELECT public.make_activity_partitions(13)")
+        if _value(conn, "SELECT to_regprocedure('public.make_month_partitions(text, integer)') IS NOT NULL"):
+            for parent in ("activities", "audit"):
+                conn.execute("SELECT public.make_month_partitions(%s, 13)", [parent])
         if _value(conn, "SELECT to_regprocedure('public.settle_change_feed()') IS NOT NULL"):
             conn.execute("SELECT public.settle_change_feed()")
     return len(missing)

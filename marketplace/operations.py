@@ -10,14 +10,17 @@ Behind the hooks `req.context.query` and `req.context.body` hold what was sent, 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import falcon
+from falcon.util import mediatypes
 
 from marketplace import conditions, idempotency, requests, validation
 from marketplace.errors import Problem, repeated
+from marketplace.languages import say
 from marketplace.validation import Schema
 
 PUBLIC = ("guest",)
@@ -42,6 +45,15 @@ class Parts:
 
 
 @dataclass(frozen=True)
+class Deprecated:
+    """A call that clients should leave: since when, when it ends if that is known, the path of what to call instead."""
+
+    since: date
+    sunset: date | None = None
+    successor: str | None = None
+
+
+@dataclass(frozen=True)
 class Operation:
     """One call of the API. `name` is what generated clients call the method."""
 
@@ -60,6 +72,7 @@ class Operation:
     produces: tuple[str, ...]
     rate: str | None
     max_age: int
+    deprecated: Deprecated | None
 
     @property
     def public(self) -> bool:
@@ -84,6 +97,7 @@ def operation(
     produces: tuple[str, ...] = (falcon.MEDIA_JSON,),
     rate: str | None = None,
     max_age: int = 0,
+    deprecated: Deprecated | None = None,
 ) -> Callable[[Responder], Responder]:
     """Declare a responder's call, and put the hooks before it that hold a request to it.
 
@@ -93,7 +107,8 @@ def operation(
     `idempotent`: an Idempotency-Key is taken, and the responder's transaction is idempotency.transaction().
     `conditional`: If-Match is taken, and the responder holds it against the present version (conditions.require).
     `produces` are the types of a success, of which JSON is by the schema; `rate` the class of call whose limits
-    apply; `max_age` how many seconds the answer of a public read may be kept by anybody without asking again.
+    apply; `max_age` how many seconds the answer of a public read may be kept by anybody without asking again;
+    `deprecated` that it is to go, which every answer says in its headers.
     """
     from marketplace.auth import require_role  # the hook lives with authentication, which reads this module
 
@@ -113,6 +128,7 @@ def operation(
         produces,
         rate,
         max_age,
+        deprecated,
     )
 
     def declare(responder: Responder) -> Responder:
@@ -133,6 +149,7 @@ def of(resource: Any, method: str) -> Operation | None:
 
 def _check(req: falcon.Request, resp: falcon.Response, resource: Any, params: dict[str, Any]) -> None:
     declared: Operation = req.context.operation
+    _require_acceptable(req, declared)
     req.context.query = _query(req.query_string, declared)
     if declared.conditional:
         conditions.check(req)
@@ -146,7 +163,23 @@ def _check(req: falcon.Request, resp: falcon.Response, resource: Any, params: di
         req.context.body = validation.check(document, declared.body, partial=declared.partial)
     elif declared.parts is None or kind != MULTIPART:
         allowed = [falcon.MEDIA_JSON, *([MULTIPART] if declared.parts else []), *declared.media]
-        raise Problem("unsupported_media_type", f"Send {' or '.join(allowed)}.")
+        raise Problem("unsupported_media_type", say("Send one of these: {types}.", types=", ".join(allowed)))
+
+
+def _require_acceptable(req: falcon.Request, declared: Operation) -> None:
+    """406 where Accept leaves out all that the call answers when it succeeds.
+
+    A header that cannot be read counts as none, and so does any where there is no content to choose.
+    """
+    accept = req.accept.lower()
+    if accept == "*/*" or not declared.answers.keys() - {204}:
+        return
+    try:
+        acceptable = any(mediatypes.quality(kind, accept) > 0 for kind in declared.produces)
+    except ValueError:
+        return
+    if not acceptable:
+        raise Problem("not_acceptable", say("This call answers {types}.", types=", ".join(declared.produces)))
 
 
 @lru_cache(maxsize=4096)

@@ -17,6 +17,7 @@ import falcon
 import orjson
 
 from marketplace.errors import Problem
+from marketplace.languages import say
 from marketplace.validation import Named, Schema
 
 PER_PAGE = 20
@@ -85,7 +86,7 @@ def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH)
         return Window(None, query["per_page"], decode_cursor(req, query))
     page = query.get("page", 1)
     if page * query["per_page"] > depth:
-        raise Problem("page_too_deep", f"page * per_page goes to {depth} here; go on with the cursor.")
+        raise Problem("page_too_deep", say("page * per_page goes to {depth} here; go on with the cursor.", depth=depth))
     return Window(page, query["per_page"], None)
 
 

@@ -19,9 +19,8 @@ class Rendering:
     """Middleware: turns `resp.media` into JSON, puts the address of uploads in, and leaves no body unread."""
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
-        """Serialise, fill in PUBLIC_URL, set what every answer has."""
+        """Serialise, fill in PUBLIC_URL; drain a refused request."""
         render(req, resp)
-        resp.set_header("X-Content-Type-Options", "nosniff")
         if resp.status_code >= 400 and req.method not in ("GET", "HEAD", "OPTIONS"):
             requests.drain(req)
 

@@ -19,6 +19,7 @@ from falcon.media.multipart import MultipartParseError
 
 from marketplace.db import Client
 from marketplace.errors import Problem, repeated
+from marketplace.languages import say
 
 CHUNK = 64 * 1024
 DRAIN = 1024 * 1024
@@ -117,7 +118,7 @@ def read_json(req: falcon.Request, limit: int) -> Any:
     except UnicodeDecodeError:
         raise Problem("invalid_json", "The body is not UTF-8.") from None
     except (ValueError, ArithmeticError) as error:
-        raise Problem("invalid_json", f"The body is not JSON: {error}"[:300]) from None
+        raise Problem("invalid_json", say("The body is not JSON: {reason}", reason=str(error)[:280])) from None
     except RecursionError:
         raise Problem("invalid_json", "The body is nested too deeply.") from None
     if req.context.said is not None:  # whatever order an app writes the members in, it says the same
@@ -142,7 +143,7 @@ def parts(
             if name in files:
                 seen += 1
                 if seen > count:
-                    raise Problem("payload_too_large", f"At most {count} files can be sent at once.")
+                    raise Problem("payload_too_large", say("At most {count} files can be sent at once.", count=count))
                 filename = _filename(part)
                 _say(said, name, filename)
                 if into is not None:
@@ -156,7 +157,8 @@ def parts(
                 _say(said, name, value)
                 yield name, value
     except MultipartParseError as error:
-        raise Problem("invalid_multipart", error.description) from None
+        words = say("The multipart body is broken: {reason}", reason=error.description)
+        raise Problem("invalid_multipart", words) from None
     except (ValueError, OSError) as error:
         raise Problem("invalid_multipart", "The multipart body is broken or broke off.") from error
 
@@ -253,7 +255,7 @@ def _filename(part: Any) -> str | None:
 
 def _too_large(limit: int) -> Problem:
     size = f"{limit // (1024 * 1024)} MB" if limit >= 1024 * 1024 else f"{limit // 1024} kB"
-    return Problem("payload_too_large", f"At most {size} are taken here.")
+    return Problem("payload_too_large", say("At most {size} are taken here.", size=size))
 
 
 def _integer(digits: str) -> int:

@@ -7,6 +7,7 @@ import falcon
 from marketplace import pictures, requests, validation
 from marketplace.config import Config
 from marketplace.errors import FieldError, Problem
+from marketplace.languages import say
 from marketplace.operations import Parts
 from marketplace.storage import URL_MARKER, picture_key
 
@@ -45,7 +46,7 @@ def receive(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[s
             try:
                 made.append(Upload(part.name, part.filename, _make(part, config)))
             except pictures.PictureRefused as error:
-                words = f"{part.filename or 'the picture'}: {error.message}"
+                words = say("{file}: {reason}", file=part.filename or say("the picture"), reason=error.message)
                 refused.append(FieldError(f"/{part.name}", error.code, words))
     if refused:
         raise Problem("picture_refused", refused[0].message, errors=refused)

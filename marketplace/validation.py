@@ -19,6 +19,7 @@ import cerberus
 from cerberus import errors as reasons
 
 from marketplace.errors import FieldError, Problem
+from marketplace.languages import say
 from marketplace.nfc import TooManyMarks, nfc
 
 Schema = Mapping[str, Mapping[str, Any]]
@@ -60,6 +61,7 @@ _CODES = {
 
 
 _MESSAGES = {
+    "invalid": "is not valid",
     "required": "is required",
     "unknown_field": "is not a field of this call",
     "not_nullable": "must not be null",
@@ -147,8 +149,8 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
             raise Wrong("too_long", "must be at most 254 characters long")
         try:
             normalized: str = email_validator.validate_email(address, check_deliverability=False).normalized
-        except email_validator.EmailNotValidError as error:
-            raise Wrong("bad_format", f"is not an e-mail address: {error}") from None
+        except email_validator.EmailNotValidError:
+            raise Wrong("bad_format", "is not an e-mail address") from None
         return normalized
 
     def _normalize_coerce_link(self, value: Any) -> str:
@@ -206,8 +208,8 @@ def text(value: Any, *, multiline: bool) -> str:
     _encodable(value)
     try:
         normal = nfc(value)
-    except TooManyMarks as error:
-        raise Wrong("too_many_marks", str(error)) from None
+    except TooManyMarks:
+        raise Wrong("too_many_marks", "has more than 200 accents on one letter") from None
     if not normal.isprintable():
         allowed = "\n\r\t" if multiline else ""
         if any(unicodedata.category(sign) == "Cc" and sign not in allowed for sign in normal):
@@ -275,6 +277,7 @@ def _flatten(found: Any) -> list[FieldError]:
 
 
 def _words(error: Any) -> tuple[str, str]:
+    """The code and the words of one of cerberus's errors."""
     if error.code == reasons.COERCION_FAILED.code:
         code, _, message = str(error.info[0]).partition(": ")
         return code, message
@@ -283,8 +286,8 @@ def _words(error: Any) -> tuple[str, str]:
         return "blank", str(error.info[0])
     limit = error.constraint
     if code == "not_allowed":
-        return code, "must be one of " + ", ".join(str(value) for value in limit)
-    return code, _MESSAGES.get(code, "is not valid").format(limit=limit)
+        return code, say("must be one of {allowed}", allowed=", ".join(str(value) for value in limit))
+    return code, say(_MESSAGES.get(code, _MESSAGES["invalid"]), limit=limit)
 
 
 def _printable(pointer: str) -> str:

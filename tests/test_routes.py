@@ -13,7 +13,9 @@ GUEST, ANY, SELLERS, ADMIN = "guest", "buyer seller admin", "seller admin", "adm
 EXPECTED = {
     "GET /healthz": GUEST,
     "GET /readyz": GUEST,
+    "GET /docs": GUEST,
     "GET /api/openapi.json": GUEST,
+    "GET /api/audit": SELLERS,
     "GET /api/changes": GUEST,
     "POST /api/auth/register": GUEST,
     "POST /api/auth/login": GUEST,

@@ -161,6 +161,7 @@ def _address(config: Config) -> str:
 
 def _announce(config: Config, api: Child) -> None:
     print(f"\nMarketplace is up.\n  API      {_address(config)}/api/products   (described in docs/api.md)")
+    print(f"  try it   {_address(config)}/docs")
     if config.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         print(f"  phones   http://{_own_address()}:{config.port} in the same network")
     print("  psql     make psql")

@@ -20,6 +20,7 @@ TAGS = {
     "categories": "The tree of categories",
     "brands": "Makers of products",
     "imports": "Catalogues as CSV",
+    "audit": "Who changed what",
     "changes": "What is new, for apps that keep a copy",
     "service": "The service itself",
 }

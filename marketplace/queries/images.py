@@ -48,7 +48,7 @@ def find(conn: Conn, product_id: int, image_id: int) -> Row | None:
 def change(conn: Conn, product_id: int, image_id: int, *, position: int, is_main: bool, alt: str | None) -> Row:
     """Change order, main picture and alternative text; a new main picture takes the place of the old one."""
     if is_main:
-        conn.execute(SQL["clear_main"], {"product_id": product_id})
+        conn.execute(SQL["clear_main"], {"product_id": product_id, "image_id": image_id})
     values = {
         "product_id": product_id,
         "image_id": image_id,

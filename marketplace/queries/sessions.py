@@ -10,9 +10,9 @@ def find(conn: Conn, session_hash: bytes) -> Row | None:
     return conn.execute(SQL["find"], {"session_hash": session_hash}).fetchone()
 
 
-def act_as(conn: Conn, session_hash: bytes) -> Row:
+def act_as(conn: Conn, session_hash: bytes, request_id: str | None = None) -> Row:
     """Make the rest of this transaction act as a session's user: user_id, role, store_id, session_id."""
-    return one(conn, SQL["act_as"], {"session_hash": session_hash})
+    return one(conn, SQL["act_as"], {"session_hash": session_hash, "request_id": request_id})
 
 
 def take_time(conn: Conn) -> None:

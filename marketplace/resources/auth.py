@@ -45,7 +45,7 @@ class Register:
         body = req.context.body
         self.passwords.require_strong(body["password"], "/password", body["name"], body["email"])
         password_hash = self.passwords.hash(body["password"])
-        with self.db.signing_in() as conn:
+        with self.db.signing_in(req.context.request_id) as conn:
             user_id = sessions.register(
                 conn,
                 name=body["name"],
@@ -120,7 +120,7 @@ class Refresh:
                 ip=requests.client_ip(req),
             )
             if outcome["outcome"] == "renewed":
-                sessions.act_as(conn, hashed(secret))
+                sessions.act_as(conn, hashed(secret), req.context.request_id)
                 user = user_queries.find(conn, outcome["user_id"]) or {}
                 resp.media = _pair(config, self.tokens, user, secret, fresh)
         if outcome["outcome"] != "renewed":
@@ -203,7 +203,7 @@ def _sign_in(conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, acti
         user_agent=device,
         ip=ip,
     )
-    sessions.act_as(conn, hashed(secret))
+    sessions.act_as(conn, hashed(secret), req.context.request_id)
     activities.record(conn, Client(user_id, ip, device), activity)
     user = user_queries.find(conn, user_id) or {}
     answer = _pair(config, tokens, user, secret, refresh_token)

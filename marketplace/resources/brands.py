@@ -137,8 +137,9 @@ class Brand:
                     related=("brand", brand_id, removed.name),
                 )
         except ForeignKeyViolation:
-            detail = "Products are of this brand; ?move_to=ID gives them to another one."
-            raise Problem("brand_in_use", detail) from None
+            raise Problem(
+                "brand_in_use", "Products are of this brand; ?move_to=ID gives them to another one."
+            ) from None
         resp.status = falcon.HTTP_204
 
 

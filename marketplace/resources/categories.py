@@ -143,8 +143,9 @@ class Category:
                     related=("category", category_id, removed.name),
                 )
         except ForeignKeyViolation:
-            detail = "Products or categories are in it; ?move_to=ID moves them into another category."
-            raise Problem("category_in_use", detail) from None
+            raise Problem(
+                "category_in_use", "Products or categories are in it; ?move_to=ID moves them into another category."
+            ) from None
         resp.status = falcon.HTTP_204
 
 

@@ -6,6 +6,7 @@ new apps make. What it sends with `client_type` when it signs in stands in resou
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,7 @@ import orjson
 
 from marketplace import conditions, idempotency, paging, pictures, rendering, requests, storage, uploads, validation
 from marketplace.db import Caller, Database, Row
-from marketplace.operations import Parts, operation
+from marketplace.operations import Deprecated, Parts, operation
 from marketplace.queries import products, users
 from marketplace.queries.products import Listing
 from marketplace.schemas import first_app as schemas
@@ -25,6 +26,8 @@ from marketplace.workflows import users as user_workflow
 SELLERS = ("seller", "admin")
 PARTS = Parts(schemas.NEW_PRODUCT, ("main_image",), required=False)
 BATCH = 500
+#: New apps are told what to call instead; no end is set, since the first app stays.
+SINCE = date(2026, 11, 23)
 _MARKER = storage.URL_MARKER.encode()
 #: How Java writes a double from ten million on.
 _JAVA_DOUBLE = re.compile(r"[0-9]\.[0-9]{1,17}E[0-9]{1,2}\Z")
@@ -42,6 +45,7 @@ class Username:
         body=schemas.USERNAME,
         answers={200: schemas.RENAMED},
         conditional=True,
+        deprecated=Deprecated(SINCE, successor="/api/users/profile"),
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Change the name alone, as PATCH of the profile does."""
@@ -66,6 +70,7 @@ class OpenStore:
         answers={201: schemas.OPENED},
         problems=("store_exists", "store_name_taken"),
         idempotent=True,
+        deprecated=Deprecated(SINCE, successor="/api/stores"),
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Open the caller's store; a buyer is a seller from here on."""
@@ -89,7 +94,13 @@ class MyBrand:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getMyBrand", "One's own store (first app)", answers={200: schemas.BRAND}, problems=("not_found",))
+    @operation(
+        "getMyBrand",
+        "One's own store (first app)",
+        answers={200: schemas.BRAND},
+        problems=("not_found",),
+        deprecated=Deprecated(SINCE, successor="/api/stores/mine"),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the caller's store; 404 tells the app that there is none yet."""
         caller = req.context.caller
@@ -109,6 +120,7 @@ class MyBrandProducts:
         roles=SELLERS,
         answers={200: [schemas.PRODUCT]},
         problems=("store_required",),
+        deprecated=Deprecated(SINCE, successor="/api/stores/mine/products"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Stream the products of the caller's store, newest first, sold out ones too; removed ones are gone."""
@@ -133,6 +145,7 @@ class CreateProduct:
         answers={201: schemas.CREATED},
         problems=("store_required", "picture_refused", "too_many_requests"),
         idempotent=True,
+        deprecated=Deprecated(SINCE, successor="/api/products"),
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a product to the caller's store."""

@@ -5,6 +5,7 @@ import falcon
 from marketplace import migrations
 from marketplace.db import Database
 from marketplace.errors import Problem
+from marketplace.languages import say
 from marketplace.operations import PUBLIC, operation
 from marketplace.validation import Named
 
@@ -40,5 +41,5 @@ class Ready:
         with self.db.read() as conn:
             pending = migrations.pending(conn)
         if pending:
-            raise Problem("unavailable", f"{len(pending)} migrations wait; run `make migrate`.")
+            raise Problem("unavailable", say("{count} migrations wait; run `make migrate`.", count=len(pending)))
         resp.media = {"status": "ready"}

@@ -12,6 +12,7 @@ from marketplace import idempotency, paging, requests, validation
 from marketplace.catalog_csv import REPORT_HEADER, defuse
 from marketplace.db import Caller, Database, Row
 from marketplace.errors import Problem, invalid, repeated
+from marketplace.languages import say
 from marketplace.operations import Parts, operation
 from marketplace.queries import activities, imports, jobs
 from marketplace.schemas import imports as schemas
@@ -168,7 +169,7 @@ def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
         options.update(sent)
         size = target.tell()
     else:
-        raise Problem("unsupported_media_type", f"Send multipart/form-data or {CSV}.")
+        raise Problem("unsupported_media_type", say("Send one of these: {types}.", types=f"multipart/form-data, {CSV}"))
     if size == 0:
         raise invalid("/file" if name is not None else "", "empty_file", "the file is empty")
     return _Upload(name, size, options)

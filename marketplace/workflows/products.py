@@ -6,6 +6,7 @@ from typing import Any
 from marketplace import uploads
 from marketplace.db import Caller, Client, Conn, Row
 from marketplace.errors import Problem
+from marketplace.languages import say
 from marketplace.queries import activities, brands, images, products
 from marketplace.uploads import Upload
 from marketplace.workflows import catalogue
@@ -16,8 +17,9 @@ def store_of(caller: Caller, wanted: int | None) -> int:
     if caller.role == "admin" and wanted is not None:
         return wanted
     if caller.store_id is None:
-        detail = "Name the store (store_id)." if caller.role == "admin" else "You have not opened a store yet."
-        raise Problem("store_required", detail)
+        if caller.role == "admin":
+            raise Problem("store_required", "Name the store (store_id).")
+        raise Problem("store_required", "You have not opened a store yet.")
     if wanted is not None and wanted != caller.store_id:
         raise Problem("not_found", "There is no such store of yours.")
     return caller.store_id
@@ -90,7 +92,7 @@ def add_images(
 ) -> list[Row]:
     """Add pictures to a product that find_own has locked; 409 past `most`."""
     if images.count(conn, product["id"]) + len(made) > most:
-        raise Problem("too_many_pictures", f"A product has at most {most} pictures.")
+        raise Problem("too_many_pictures", say("A product has at most {most} pictures.", most=most))
     added = [_attach(conn, product["id"], upload, None) for upload in made]
     products.touch(conn, product["id"], store_id)
     catalogue.refresh(conn, [product["id"]], currency)

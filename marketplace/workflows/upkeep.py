@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from marketplace.db import Conn, Database
-from marketplace.queries import activities, changes, idempotency, imports, sessions
+from marketplace.queries import activities, audit, changes, idempotency, imports, sessions
 from marketplace.storage import Storage
 
 MONTHS = 13
@@ -16,6 +16,7 @@ def run(db: Database, private: Storage, storages: Sequence[Storage], *, change_r
     """Make partitions ahead, forget what is long dead, remove files that nobody waits for. Safe to repeat."""
     with db.working() as conn:
         activities.make_partitions(conn, months=MONTHS)
+        audit.make_partitions(conn, months=MONTHS)
     _sweep(db, lambda conn: sessions.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: idempotency.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: changes.prune(conn, days=change_retention_days, most=BATCH))

@@ -47,4 +47,4 @@ FROM (
 
 -- name: make_partitions
 -- For the worker: this month's partition and the next ones', as far as they are not there.
-SELECT make_activity_partitions(%(months)s) AS made;
+SELECT make_month_partitions('activities', %(months)s) AS made;

@@ -25,7 +25,7 @@ WHERE i.product_id = %(product_id)s AND i.id = %(image_id)s;
 
 -- name: clear_main
 UPDATE product_images SET is_main = false
-WHERE product_id = %(product_id)s AND is_main;
+WHERE product_id = %(product_id)s AND is_main AND id <> %(image_id)s;
 
 -- name: change
 UPDATE product_images

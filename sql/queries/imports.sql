@@ -107,8 +107,9 @@ SET rows_read = rows_read + %(valid)s + %(bad)s,
 WHERE id = %(import_id)s;
 
 -- name: act
--- The rest of the transaction acts as the user who sent the file; SQLSTATE 28000 when they may not any more.
-SELECT a.user_id, a.role, a.store_id
+-- The rest of the transaction acts as the user who sent the file; SQLSTATE 28000 when they may not any more. The audit
+-- trail has one entry for the whole import, when it ends.
+SELECT a.user_id, a.role, a.store_id, set_config('app.audit', 'import', true)
 FROM auth.act_for_import(%(import_id)s) AS a;
 
 -- name: finish

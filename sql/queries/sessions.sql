@@ -13,8 +13,13 @@ SELECT
 
 -- name: act_as
 -- The first statement of every private transaction; SQLSTATE 28000 when the session is not alive.
-SELECT a.user_id, a.role, a.store_id, a.session_id
+-- The request's id is for the audit trail.
+SELECT a.user_id, a.role, a.store_id, a.session_id, set_config('app.request_id', coalesce(%(request_id)s::text, ''), true)
 FROM auth.act_as(%(session_hash)s::bytea) AS a;
+
+-- name: name_request
+-- Where nobody is signed in yet.
+SELECT set_config('app.request_id', %(request_id)s::text, true);
 
 -- name: do_not_wait
 -- For what may be lost in a crash: the commit does not wait for the disk.

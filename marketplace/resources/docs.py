@@ -1,0 +1,43 @@
+"""The page to read the document on and to try the calls: Swagger UI, from files that lie here, without the Internet."""
+
+import falcon
+
+from marketplace.config import ROOT
+from marketplace.operations import PUBLIC, operation
+
+#: What the page is made of; served below /docs/.
+FOLDER = ROOT / "marketplace" / "swagger_ui"
+#: Nothing but our own files, and nothing inline; the pictures in the style sheet are data.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Marketplace API</title>
+<link rel="icon" href="{root}docs/favicon-32x32.png">
+<link rel="stylesheet" href="{root}docs/swagger-ui.css">
+<link rel="stylesheet" href="{root}docs/index.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<noscript>Needs JavaScript; the document itself is <a href="{root}api/openapi.json">openapi.json</a>.</noscript>
+<script src="{root}docs/swagger-ui-bundle.js"></script>
+<script src="{root}docs/start.js"></script>
+</body>
+</html>
+"""
+
+
+class Page:
+    """/docs"""
+
+    @operation("getDocsPage", "A page to try the API on", roles=PUBLIC, answers={200: None}, produces=("text/html",))
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer the page. Its addresses are relative, so that it works behind a prefix too."""
+        resp.set_header("Content-Security-Policy", POLICY)
+        resp.content_type = "text/html; charset=utf-8"
+        resp.text = _PAGE.format(root="../" if req.env["PATH_INFO"].endswith("/") else "")
