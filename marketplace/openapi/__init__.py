@@ -158,13 +158,8 @@ class _Builder:
         rules = declared.answers[status]
         made: Document = {"description": texts.STATUSES[status]}
         names = ["X-Request-ID"]
-        if isinstance(rules, list):
-            items = self._components.object(rules[0], request=False)
-            made["content"] = {falcon.MEDIA_JSON: {"schema": {"type": "array", "items": items}}}
-        elif rules is not None:
-            made["content"] = {falcon.MEDIA_JSON: {"schema": self._components.object(rules, request=False)}}
-        elif status == 200:
-            made["content"] = {kind: {"schema": _file(kind)} for kind in declared.produces}
+        if rules is not None or status == 200:
+            made["content"] = {kind: {"schema": self._answered(kind, rules)} for kind in declared.produces}
         if (method == "get" and _json(declared)) or "version" in (rules or {}):
             names.append("ETag")
         if "next_cursor" in (rules or {}):
@@ -177,9 +172,12 @@ class _Builder:
         return made
 
 
-def _file(kind: str) -> Document:
-    """What a download is to a client: bytes to be kept, or JSON to be read."""
-    return {"type": "object"} if kind == falcon.MEDIA_JSON else {"type": "string", "format": "binary"}
+    def _answered(self, kind: str, rules: Any) -> Document:
+        if kind != falcon.MEDIA_JSON:
+            return {"type": "string", "format": "binary"}
+        if isinstance(rules, list):
+            return {"type": "array", "items": self._components.object(rules[0], request=False)}
+        return self._components.object(rules, request=False)
 
 
 def _headers(names: Sequence[str]) -> Document:
@@ -188,7 +186,7 @@ def _headers(names: Sequence[str]) -> Document:
 
 def _json(declared: Operation) -> bool:
     """Whether it answers a JSON object, which has an ETag; what is streamed has none."""
-    return isinstance(declared.answers.get(200), dict)
+    return isinstance(declared.answers.get(200), dict) and declared.produces == (falcon.MEDIA_JSON,)
 
 
 def _security(declared: Operation) -> list[Document]:

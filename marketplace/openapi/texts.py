@@ -6,7 +6,8 @@ from marketplace import paging
 from marketplace.config import Config
 
 _TAG: dict[str, Any] = {"type": "string", "examples": ['"7-1f0c9d2e4b6a8053"']}
-_ONE_TAG = r'^(\*|(W/)?"[!#-~]*")$'
+_ONE = r'(W/)?"[!#-~]*"'
+_TAGS: dict[str, Any] = {**_TAG, "pattern": rf"^(\*|{_ONE}(, {_ONE})*)$"}
 _SECONDS: dict[str, Any] = {"type": "integer", "format": "int32", "minimum": 0}
 
 STATUSES = {200: "Done", 201: "Made", 202: "Taken; the work is done later", 204: "Done"}
@@ -55,14 +56,14 @@ PARAMETERS: dict[str, Any] = {
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The ETag of what was read: 412 when somebody has changed it since.",
-        "schema": {"type": "string", "pattern": _ONE_TAG},
+        "description": "The ETag of what was read (or several, or *): 412 when somebody has changed it since.",
+        "schema": _TAGS,
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The ETag of what is there already: 304 when it has not changed.",
-        "schema": {"type": "string", "pattern": _ONE_TAG},
+        "description": "The ETag of what is there already (or several, or *): 304 when it has not changed.",
+        "schema": _TAGS,
     },
 }
 
