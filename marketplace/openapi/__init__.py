@@ -86,7 +86,7 @@ class _Builder:
         answers = {str(status): self._answer(method, status, declared) for status in declared.answers}
         if method == "get" and _json(declared):
             answers["304"] = {"description": "It is as you have it", "headers": _headers(["ETag", "X-Request-ID"])}
-        made["responses"] = {**answers, **problems.responses(declared, path, self._problems, reads=method == "get")}
+        made["responses"] = {**answers, **problems.responses(declared, path, self._problems)}
         return made
 
     def _name(self, declared: Operation) -> str:
@@ -157,11 +157,13 @@ class _Builder:
     def _answer(self, method: str, status: int, declared: Operation) -> Document:
         rules = declared.answers[status]
         made: Document = {"description": texts.STATUSES[status]}
-        names = ["X-Request-ID"]
+        names = ["X-Request-ID", *(["Deprecation"] if declared.deprecated is not None else [])]
         if rules is not None or status == 200:
             made["content"] = {kind: {"schema": self._answered(kind, rules)} for kind in declared.produces}
         if (method == "get" and _json(declared)) or "version" in (rules or {}):
             names.append("ETag")
+        if "text/csv" in declared.produces:
+            names.append("Content-Disposition")
         if "next_cursor" in (rules or {}):
             names.append("Link")
         if status in (201, 202) and "id" in (rules or {}):  # what was made has an address of its own

@@ -40,6 +40,17 @@ HEADERS: dict[str, Any] = {
     "Link": {"description": 'The next page: rel="next".', "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": _SECONDS},
     "WWW-Authenticate": {"description": "RFC 6750.", "required": True, "schema": {"type": "string"}},
+    "Content-Language": {
+        "description": "Of title, detail and messages, as Accept-Language asks.",
+        "required": True,
+        "schema": {"type": "string", "examples": ["id"]},
+    },
+    "Content-Disposition": {"description": "The name of the file.", "required": True, "schema": {"type": "string"}},
+    "Deprecation": {
+        "description": "Since when, in seconds (RFC 9745).",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^@[0-9]+$"},
+    },
     "Idempotent-Replayed": {
         "description": "`true` where this was answered before.",
         "schema": {"type": "string", "enum": ["true"]},
