@@ -8,7 +8,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test lint psql migrate check-sql explain openapi clients demo-reset lock clean ready ready-dev \
+.PHONY: help run worker test lint fuzz psql migrate check-sql explain openapi clients demo-reset lock clean ready ready-dev \
 	ready-fuzz ready-clients
 
 help: ## list these commands
@@ -28,6 +28,9 @@ lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
 	@$(VENV) -m mypy
 	@.venv/bin/squawk --config .squawk.toml sql/migrations/*.sql
 	@cd sql && ../$(VENV) -m sqlfluff lint --disable-progress-bar --processes 2 queries migrations
+
+fuzz: ready-dev ready-fuzz ## fuzz the API by its own document, as each role (EXAMPLES=20)
+	@exec $(VENV) tests/fuzz.py --examples $(or $(EXAMPLES),20) $(ARGS)
 
 psql: ready ## open psql on the database as its owner (ARGS="-c 'SELECT 1'")
 	@exec $(COMMAND) psql $(ARGS)

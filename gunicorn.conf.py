@@ -7,9 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gunicorn import util
 from gunicorn.http import wsgi
 
-from marketplace import db
+from marketplace import db, unreadable
+
+util.write_error = unreadable.answer
 
 threads = int(os.environ.get("POOL_SIZE") or 4)  # one connection for each
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * (os.cpu_count() or 1) + 1, 8))

@@ -102,13 +102,13 @@ def operation(
     """Declare a responder's call, and put the hooks before it that hold a request to it.
 
     `answers` maps a status to the schema of its body, to a list with one (a bare array of such things, streamed and so
-    without an ETag), or to None; `problems` are codes beyond those any call may
-    answer; `media` are other request types the responder reads itself; `partial` is PATCH: no field is required.
+    without an ETag), or to None; `problems` are codes beyond those any call may answer; `media` are other request
+    types the responder reads itself; `partial` is PATCH: no field is required.
     `idempotent`: an Idempotency-Key is taken, and the responder's transaction is idempotency.transaction().
     `conditional`: If-Match is taken, and the responder holds it against the present version (conditions.require).
-    `produces` are the types of a success that is not JSON; `rate` the class of call whose limits apply; `max_age`
-    how many seconds the answer of a public read may be kept by anybody without asking again; `deprecated` that it is
-    to go, which every answer says in its headers.
+    `produces` are the types of a success, of which JSON is by the schema; `rate` the class of call whose limits
+    apply; `max_age` how many seconds the answer of a public read may be kept by anybody without asking again;
+    `deprecated` that it is to go, which every answer says in its headers.
     """
     from marketplace.auth import require_role  # the hook lives with authentication, which reads this module
 

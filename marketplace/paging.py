@@ -34,7 +34,11 @@ QUERY: Schema = {
         "coerce": "int64",
         "min": 1,
         "excludes": "cursor",
-        "meta": {"description": "Page number, from 1. For the first pages; go on with the cursor."},
+        "meta": {
+            "description": f"From 1, down to page * per_page = {DEPTH} ({SHALLOW_DEPTH} in a search); then the cursor.",
+            "maximum": DEPTH,
+            "format": "int32",
+        },
     },
     "per_page": {
         "coerce": "int64",

@@ -18,7 +18,7 @@ import falcon
 from falcon.media.multipart import MultipartParseError
 
 from marketplace.db import Client
-from marketplace.errors import Problem, repeated
+from marketplace.errors import Problem, invalid, repeated
 from marketplace.languages import say
 
 CHUNK = 64 * 1024
@@ -143,7 +143,7 @@ def parts(
             if name in files:
                 seen += 1
                 if seen > count:
-                    raise Problem("payload_too_large", say("At most {count} files can be sent at once.", count=count))
+                    raise invalid(f"/{name}", "too_many", say("must be at most {count} files", count=count))
                 filename = _filename(part)
                 _say(said, name, filename)
                 if into is not None:

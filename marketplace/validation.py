@@ -237,8 +237,8 @@ def check(document: Any, schema: Schema, *, text: bool = False, partial: bool = 
         raise Problem("validation_failed", errors=[FieldError("", "wrong_type", "must be an object")])
     ignored = {name for name, rule in schema.items() if _ignored(rule, document.get(name))}
     rules = {name: rule for name, rule in schema.items() if not _ignored(rule, None)}
-    if partial:
-        rules = {name: {key: value for key, value in rule.items() if key != "default"} for name, rule in rules.items()}
+    for name in rules if partial else rules.keys() & document.keys():  # null is not what is missing: no default for it
+        rules[name] = {key: value for key, value in rules[name].items() if key != "default"}
     validator = Validator(rules, text=text)
     sent = {name: value for name, value in document.items() if name not in ignored}
     if not validator.validate(sent, update=partial):

@@ -190,6 +190,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def owner_url() -> Iterator[str]:
+    with owner() as url:
+        yield url
+
+
+@contextmanager
+def owner() -> Iterator[str]:
     """A login that may make databases and roles: DATABASE_URL's, or one of the embedded server."""
     given = os.environ.get("DATABASE_URL")
     if given:

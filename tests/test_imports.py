@@ -417,7 +417,7 @@ def test_what_cannot_be_imported_is_refused_and_not_kept(
         ([], {}, 422, "validation_failed"),
         ([("file", "a.csv", b"")], {}, 422, "validation_failed"),
         ([("file", "a.csv", b"a")], {"mode": "atomic"}, 422, "validation_failed"),
-        ([("file", "a.csv", b"a"), ("file", "b.csv", b"b")], {}, 413, "payload_too_large"),
+        ([("file", "a.csv", b"a"), ("file", "b.csv", b"b")], {}, 422, "validation_failed"),
         ([("file", "a.csv", b"x" * 3000)], {}, 413, "payload_too_large"),
     ],
 )

@@ -131,6 +131,20 @@ def test_a_chunked_body_is_read_and_limited(server: Server):
     assert conn.getresponse().status == 413
 
 
+@pytest.mark.parametrize(
+    ("request_line", "header"),
+    [("GET /api/products HTTP/1.1", b"X-Odd: \x01"), (f"GET /api/products?search={'x' * 9000} HTTP/1.1", b"X: y")],
+)
+def test_what_gunicorn_cannot_read_is_a_problem_too(server: Server, request_line: str, header: bytes):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
+        raw.sendall(request_line.encode() + b"\r\nHost: x\r\n" + header + b"\r\n\r\n")
+        answer = http.client.HTTPResponse(raw)
+        answer.begin()
+        body = answer.read()
+    assert json.loads(body)["code"] == "bad_request"
+    server.documented.check("GET", "/api/products", answer.status, answer.headers, body)
+
+
 def test_a_reload_loses_no_request(server: Server):
     statuses = []
     server.process.send_signal(signal.SIGHUP)

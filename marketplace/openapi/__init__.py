@@ -74,6 +74,8 @@ class _Builder:
             "x-roles": ["anonymous", *operations.EVERYONE] if declared.public else list(declared.roles),
             "x-rate-class": declared.rate or ("read" if method == "get" else "write"),
         }
+        if "{" in path and declared.roles == ("seller", "admin"):
+            made["x-owner"] = "seller"  # of sellers the one whose thing it is; to others it is not there
         if declared.deprecated is not None:
             made["deprecated"] = True
         made["security"] = _security(declared)
@@ -86,7 +88,7 @@ class _Builder:
         answers = {str(status): self._answer(method, status, declared) for status in declared.answers}
         if method == "get" and _json(declared):
             answers["304"] = {"description": "It is as you have it", "headers": _headers(["ETag", "X-Request-ID"])}
-        made["responses"] = {**answers, **problems.responses(declared, path, self._problems, reads=method == "get")}
+        made["responses"] = {**answers, **problems.responses(declared, path, self._problems)}
         return made
 
     def _name(self, declared: Operation) -> str:
@@ -157,16 +159,13 @@ class _Builder:
     def _answer(self, method: str, status: int, declared: Operation) -> Document:
         rules = declared.answers[status]
         made: Document = {"description": texts.STATUSES[status]}
-        names = ["X-Request-ID"]
-        if isinstance(rules, list):
-            items = self._components.object(rules[0], request=False)
-            made["content"] = {falcon.MEDIA_JSON: {"schema": {"type": "array", "items": items}}}
-        elif rules is not None:
-            made["content"] = {falcon.MEDIA_JSON: {"schema": self._components.object(rules, request=False)}}
-        elif status == 200:
-            made["content"] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in declared.produces}
+        names = ["X-Request-ID", *(["Deprecation"] if declared.deprecated is not None else [])]
+        if rules is not None or status == 200:
+            made["content"] = {kind: {"schema": self._answered(kind, rules)} for kind in declared.produces}
         if (method == "get" and _json(declared)) or "version" in (rules or {}):
             names.append("ETag")
+        if "text/csv" in declared.produces:
+            names.append("Content-Disposition")
         if "next_cursor" in (rules or {}):
             names.append("Link")
         if status in (201, 202) and "id" in (rules or {}):  # what was made has an address of its own
@@ -177,13 +176,21 @@ class _Builder:
         return made
 
 
+    def _answered(self, kind: str, rules: Any) -> Document:
+        if kind != falcon.MEDIA_JSON:
+            return {"type": "string", "format": "binary"}
+        if isinstance(rules, list):
+            return {"type": "array", "items": self._components.object(rules[0], request=False)}
+        return self._components.object(rules, request=False)
+
+
 def _headers(names: Sequence[str]) -> Document:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _json(declared: Operation) -> bool:
     """Whether it answers a JSON object, which has an ETag; what is streamed has none."""
-    return isinstance(declared.answers.get(200), dict)
+    return isinstance(declared.answers.get(200), dict) and declared.produces == (falcon.MEDIA_JSON,)
 
 
 def _security(declared: Operation) -> list[Document]:

@@ -35,14 +35,18 @@ PROBLEM = Named(
         },
     },
 )
-#: Headers that come with a status.
+#: What any call may answer: a request that cannot be read, a bad token or query, and what is not the client's fault.
+_ANYWHERE = ("bad_request", "invalid_query", "invalid_token", "validation_failed", "internal_error", "unavailable")
+#: Headers that come with every failure, and those that come with a status.
+_ALWAYS = ("X-Request-ID", "Content-Language")
 _HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
 
 def codes(declared: Operation, path: str) -> set[str]:
     """What the responder names, and what its declaration brings with it."""
-    found = {*declared.problems, "invalid_token", "internal_error", "unavailable", "validation_failed", "invalid_query"}
-    found.add("not_acceptable")
+    found = {*declared.problems, *_ANYWHERE}
+    if declared.answers.keys() - {204}:
+        found.add("not_acceptable")
     if not declared.public:
         found.add("unauthorized")
         if "buyer" not in declared.roles:
@@ -50,23 +54,22 @@ def codes(declared: Operation, path: str) -> set[str]:
     if declared.body is not None:
         found.add("invalid_json")
     if declared.parts is not None:
-        found |= {"invalid_multipart", "bad_request"}
+        found.add("invalid_multipart")
     if declared.body is not None or declared.parts is not None or declared.media:
-        found |= {"payload_too_large", "unsupported_media_type", "bad_request"}
+        found |= {"payload_too_large", "unsupported_media_type"}
     if declared.idempotent:
         found |= {"invalid_idempotency_key", "request_in_progress", "idempotency_key_reused"}
     if declared.conditional:
-        found |= {"precondition_failed", "bad_request"}
+        found.add("precondition_failed")
     if "{" in path:
         found.add("not_found")
     return found
 
 
-def responses(declared: Operation, path: str, shared: dict[str, Any], *, reads: bool) -> dict[str, Any]:
+def responses(declared: Operation, path: str, shared: dict[str, Any]) -> dict[str, Any]:
     """The failures of a call, by status: references to `shared` responses, one for each set of codes."""
     by_status: dict[int, list[str]] = {}
-    found = codes(declared, path) | ({"bad_request"} if reads else set())
-    for code in sorted(found):
+    for code in sorted(codes(declared, path)):
         by_status.setdefault(PROBLEMS[code][0], []).append(code)
     made = {}
     for status, named in sorted(by_status.items()):
@@ -80,7 +83,7 @@ def _response(status: int, named: list[str]) -> dict[str, Any]:
     headers = [*_HEADERS.get(status, ()), *(("Retry-After",) if "request_in_progress" in named else ())]
     return {
         "description": "; ".join(f"`{code}`: {PROBLEMS[code][1]}" for code in named),
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *headers)},
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in (*_ALWAYS, *headers)},
         "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM.name}"}}},
         "x-codes": named,
     }

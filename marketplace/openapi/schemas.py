@@ -16,7 +16,10 @@ _CONTROL = r"\u0000-\u001F\u007F-\u009F"
 _LINE = f"^[^{_CONTROL}]*$"
 _FILLED_LINE = rf"^[^{_CONTROL}]*[^{_CONTROL}\s][^{_CONTROL}]*$"
 _PROSE = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]*$"
-_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
+_DAY = r"[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+_INSTANT = rf"^{_DAY}([T ]{_CLOCK}(:[0-5][0-9](\.[0-9]{{1,6}})?)?(Z|[+-]{_CLOCK})?)?$"
+_LINK = rf"^https?://[^\s/?#@:\[\]{_CONTROL}]+([:/?#][^\s{_CONTROL}]*)?$"
 _INT64: Document = {"type": "integer", "format": "int64"}
 INT32_MAX = 2**31 - 1
 
@@ -26,7 +29,7 @@ _COERCED: dict[str, Document] = {
     "money": {
         "type": "string",
         "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$",
-        "x-also-accepts": {"type": "number", "minimum": 0, "exclusiveMaximum": 10**13},
+        "x-also-accepts": {"type": "number", "minimum": 0, "exclusiveMaximum": 10**13, "multipleOf": 0.01},
     },
     "boolean": {"type": "boolean"},
     "line": {"type": "string", "pattern": _LINE},
@@ -34,7 +37,7 @@ _COERCED: dict[str, Document] = {
     "prose": {"type": "string", "pattern": _PROSE},
     "secret": {"type": "string", "format": "password"},
     "email": {"type": "string", "format": "email", "maxLength": 254},
-    "link": {"type": "string", "format": "uri", "pattern": "^https?://"},
+    "link": {"type": "string", "pattern": _LINK},
     "time": {"type": "string", "pattern": _INSTANT},
     "time_end": {"type": "string", "pattern": _INSTANT},
     "ids": {"type": "array", "items": {**_INT64, "minimum": 1}, "minItems": 1, "maxItems": 100},
@@ -94,7 +97,8 @@ class Components:
         if "enum" in made and "name" in meta:
             made = self._enumeration(meta["name"], made)
         if "answered_as" in meta:
-            made["x-also-accepts"] = self.object(meta["answered_as"], request=False)
+            fields = {name: {**rule, "required": True} for name, rule in meta["answered_as"].items()}
+            made["x-also-accepts"] = self._object(fields, request=True, partial=False)
         if request and meta.get("read_only"):
             made["readOnly"] = True
         if "coerce" in rule and (not request or meta.get("read_only")):

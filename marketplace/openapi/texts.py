@@ -6,7 +6,8 @@ from marketplace import paging
 from marketplace.config import Config
 
 _TAG: dict[str, Any] = {"type": "string", "examples": ['"7-1f0c9d2e4b6a8053"']}
-_ONE_TAG = r'^(\*|(W/)?"[!#-~]*")$'
+_ONE = r'(W/)?"[!#-~]*"'
+_TAGS: dict[str, Any] = {**_TAG, "pattern": rf"^(\*|{_ONE}(, {_ONE})*)$"}
 _SECONDS: dict[str, Any] = {"type": "integer", "format": "int32", "minimum": 0}
 
 STATUSES = {200: "Done", 201: "Made", 202: "Taken; the work is done later", 204: "Done"}
@@ -39,6 +40,17 @@ HEADERS: dict[str, Any] = {
     "Link": {"description": 'The next page: rel="next".', "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": _SECONDS},
     "WWW-Authenticate": {"description": "RFC 6750.", "required": True, "schema": {"type": "string"}},
+    "Content-Language": {
+        "description": "Of title, detail and messages, as Accept-Language asks.",
+        "required": True,
+        "schema": {"type": "string", "examples": ["id"]},
+    },
+    "Content-Disposition": {"description": "The name of the file.", "required": True, "schema": {"type": "string"}},
+    "Deprecation": {
+        "description": "Since when, in seconds (RFC 9745).",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^@[0-9]+$"},
+    },
     "Idempotent-Replayed": {
         "description": "`true` where this was answered before.",
         "schema": {"type": "string", "enum": ["true"]},
@@ -55,14 +67,14 @@ PARAMETERS: dict[str, Any] = {
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The ETag of what was read: 412 when somebody has changed it since.",
-        "schema": {"type": "string", "pattern": _ONE_TAG},
+        "description": "The ETag of what was read (or several, or *): 412 when somebody has changed it since.",
+        "schema": _TAGS,
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The ETag of what is there already: 304 when it has not changed.",
-        "schema": {"type": "string", "pattern": _ONE_TAG},
+        "description": "The ETag of what is there already (or several, or *): 304 when it has not changed.",
+        "schema": _TAGS,
     },
 }
 
@@ -76,7 +88,8 @@ def info(version: str, config: Config) -> dict[str, Any]:
         "description": f"""Buyers browse and search, sellers upload, admins look after a marketplace of many sellers.
 
 **Signing in.** `register` and `login` answer an access token (minutes) and a refresh token (one use). Calls that need
-one take `Authorization: Bearer ACCESS_TOKEN`. `x-roles` says who may make a call.
+one take `Authorization: Bearer ACCESS_TOKEN`. `x-roles` says who may make a call; with `x-owner`, of that role only
+whose thing it is.
 
 **Amounts** are decimal texts with their currency beside them. **Times** are ISO 8601 in UTC. **Ids** are 64-bit.
 

@@ -70,7 +70,7 @@ class Export:
         "exportActivities",
         "What one did, as a file",
         query=schemas.EXPORT,
-        answers={200: None},
+        answers={200: schemas.EXPORTED},
         produces=("text/csv", falcon.MEDIA_JSON),
         rate="export",
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marketplace.schemas.common import ID, TEXT_OR_NULL, TIME, one_of
+from marketplace.schemas.common import ID, TEXT_OR_NULL, TIME, list_of, one_of
 from marketplace.validation import Named
 
 FILTERS: dict[str, Any] = {
@@ -60,3 +60,4 @@ ACTIVITY = Named(
         "created_at": TIME,
     },
 )
+EXPORTED = Named("ActivityExport", {"activities": list_of(ACTIVITY)})

@@ -13,6 +13,8 @@ NUMBER: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32
 TIME: dict[str, Any] = {"type": "string", "meta": {"format": "date-time", "example": "2026-11-22T09:18:00Z"}}
 TEXT: dict[str, Any] = {"type": "string"}
 TEXT_OR_NULL: dict[str, Any] = {"type": "string", "nullable": True}
+#: Of a picture; without `format: uri`, since a client's type for it may be stricter than what a seller's link is.
+URL: dict[str, Any] = {"type": "string", "meta": {"description": "Absolute.", "pattern": "^https?://"}}
 FLAG: dict[str, Any] = {"type": "boolean"}
 ROLE: dict[str, Any] = {"coerce": "line", "allowed": ["buyer", "seller", "admin"], "meta": {"name": "Role"}}
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from marketplace.schemas import products, stores, users
-from marketplace.schemas.common import ID, TEXT, TEXT_OR_NULL, described, of
+from marketplace.schemas.common import ID, TEXT, TEXT_OR_NULL, URL, described, of
 from marketplace.validation import Named
 
 _MESSAGE: dict[str, Any] = described(TEXT, "For the user, in Indonesian.")
@@ -33,7 +33,7 @@ CREATED = Named(
         "message": _MESSAGE,
         "product_id": ID,
         "product_name": TEXT,
-        "main_image_url": {"type": "string", "nullable": True, "meta": {"format": "uri"}},
+        "main_image_url": {**URL, "nullable": True},
         "product": of(products.PRODUCT),
     },
 )

@@ -10,6 +10,7 @@ from marketplace.schemas.common import (
     STAMPS,
     TEXT,
     TEXT_OR_NULL,
+    URL,
     described,
     list_of,
     of,
@@ -22,14 +23,13 @@ _PRICE: dict[str, Any] = {
     "type": "string",
     "meta": {"description": "Decimal, two places.", "pattern": r"^[0-9]{1,13}\.[0-9]{2}$", "example": "12500.00"},
 }
-_URL: dict[str, Any] = {"type": "string", "meta": {"format": "uri"}}
 _NAMED: dict[str, Any] = of(REFERENCE, nullable=True)
 
 VARIANT = Named(
     "PictureVariant",
     {
         "name": one_of("thumb", "small", "large", words="At most 240, 640, 1280 pixels; more may come."),
-        "url": _URL,
+        "url": URL,
         "width": NUMBER,
         "height": NUMBER,
     },
@@ -39,7 +39,7 @@ IMAGE = Named(
     "ProductImage",
     {
         "id": read_only(**ID),
-        "image_url": read_only(**_URL),
+        "image_url": read_only(**URL),
         "is_main": {"coerce": "boolean", "meta": {"description": "True makes it the main picture."}},
         "alt": {"coerce": "line", "maxlength": 500, "nullable": True},
         "width": read_only(**NUMBER, nullable=True),

@@ -11,6 +11,7 @@ from marketplace.schemas.common import (
     TEXT,
     TEXT_OR_NULL,
     TIME,
+    URL,
     described,
     list_of,
     of,
@@ -79,7 +80,7 @@ REFRESH = Named(
 AVATAR = Named(
     "Avatar",
     {
-        "url": {"type": "string", "meta": {"format": "uri"}},
+        "url": URL,
         "width": NUMBER,
         "height": NUMBER,
         "placeholder": described(TEXT, "thumbhash, base64."),
