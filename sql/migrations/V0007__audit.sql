@@ -9,10 +9,15 @@
 --   each store they are of.
 -- * One partition a month: what is too old is dropped as a whole. UPDATE, DELETE and TRUNCATE are refused.
 
--- In the order in which writers take them, so that what follows waits for nobody halfway.
-LOCK TABLE imports IN ACCESS EXCLUSIVE MODE;
-LOCK TABLE stores, users, auth.credentials, categories, brands, inventory, products, product_images
-IN SHARE ROW EXCLUSIVE MODE;
+-- In the order in which writers take them, so that what follows waits for nobody halfway. In a block, so that
+-- `psql -f` takes it too, where each statement is a transaction.
+DO $$
+BEGIN
+    LOCK TABLE imports IN ACCESS EXCLUSIVE MODE;
+    LOCK TABLE stores, users, auth.credentials, categories, brands, inventory, products, product_images
+    IN SHARE ROW EXCLUSIVE MODE;
+END
+$$;
 
 CREATE SEQUENCE audit_id_seq AS bigint;
 CREATE TABLE audit (
