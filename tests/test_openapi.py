@@ -11,7 +11,9 @@ from conftest import Api
 from openapi_spec_validator import validate
 from test_routes import EXPECTED, declared
 
+from marketplace import app, operations, validation
 from marketplace.config import ROOT
+from marketplace.openapi.schemas import example_of
 
 EVERYBODY = "anonymous buyer seller admin"
 
@@ -88,6 +90,16 @@ def test_what_a_hook_takes_stands_in_the_document(api: Api):
     assert "IdempotencyKeyReused" in document["paths"]["/api/products"]["post"]["responses"]["422"]["$ref"]
     patch = document["paths"]["/api/products/{product_id}"]["patch"]["requestBody"]["content"]
     assert set(patch) == {"application/json", "application/merge-patch+json"}
+
+
+def test_every_example_is_taken(api: Api):
+    for path, resource in app.route_table(api.config, api.db):
+        for method in ("POST", "PUT", "PATCH"):
+            declared = operations.of(resource, method)
+            if declared is not None and declared.body is not None:
+                example = example_of(declared.body)
+                assert example, f"{method} {path} has none"
+                validation.check(example, declared.body, partial=declared.partial)
 
 
 def test_no_object_of_an_answer_is_without_a_name(api: Api):

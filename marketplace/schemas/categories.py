@@ -35,7 +35,10 @@ CATEGORY = Named(
 NEW = Named("NewCategory", {**CATEGORY, "parent_id": {**_PARENT, "default": None}})
 
 #: PUT replaces both, so both are asked for: a forgotten parent would move it to the top.
-CHANGE = Named("CategoryChange", {**CATEGORY, "parent_id": {**_PARENT, "required": True}})
+CHANGE = Named(
+    "CategoryChange",
+    {**CATEGORY, "parent_id": {**_PARENT, "required": True, "meta": {**_PARENT["meta"], "example": None}}},
+)
 
 NODE = Named(
     "CategoryNode",
