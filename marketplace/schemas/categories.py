@@ -35,10 +35,7 @@ CATEGORY = Named(
 NEW = Named("NewCategory", {**CATEGORY, "parent_id": {**_PARENT, "default": None}})
 
 #: PUT replaces both, so both are asked for: a forgotten parent would move it to the top.
-CHANGE = Named(
-    "CategoryChange",
-    {**CATEGORY, "parent_id": {**_PARENT, "required": True, "meta": {**_PARENT["meta"], "example": None}}},
-)
+CHANGE = Named("CategoryChange", {**CATEGORY, "parent_id": {**_PARENT, "required": True}})
 
 NODE = Named(
     "CategoryNode",

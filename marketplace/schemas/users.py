@@ -175,8 +175,8 @@ MANAGE = Named(
     "UserChange",
     {
         **{name: read_only(**rule) for name, rule in PROFILE.items()},
-        "role": {"coerce": "line", "allowed": ["buyer", "seller"]},
-        "suspended": {"coerce": "boolean", "meta": {"example": True}},
+        "role": {"coerce": "line", "allowed": ["buyer", "seller"], "meta": {"example": "seller"}},
+        "suspended": {"coerce": "boolean"},
     },
 )
 
