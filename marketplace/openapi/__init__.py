@@ -74,6 +74,8 @@ class _Builder:
             "x-roles": ["anonymous", *operations.EVERYONE] if declared.public else list(declared.roles),
             "x-rate-class": declared.rate or ("read" if method == "get" else "write"),
         }
+        if "{" in path and declared.roles == ("seller", "admin"):
+            made["x-owner"] = "seller"  # of sellers the one whose thing it is; to others it is not there
         if declared.deprecated is not None:
             made["deprecated"] = True
         made["security"] = _security(declared)

@@ -88,7 +88,8 @@ def info(version: str, config: Config) -> dict[str, Any]:
         "description": f"""Buyers browse and search, sellers upload, admins look after a marketplace of many sellers.
 
 **Signing in.** `register` and `login` answer an access token (minutes) and a refresh token (one use). Calls that need
-one take `Authorization: Bearer ACCESS_TOKEN`. `x-roles` says who may make a call.
+one take `Authorization: Bearer ACCESS_TOKEN`. `x-roles` says who may make a call; with `x-owner`, of that role only
+whose thing it is.
 
 **Amounts** are decimal texts with their currency beside them. **Times** are ISO 8601 in UTC. **Ids** are 64-bit.
 
