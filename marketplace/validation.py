@@ -41,6 +41,9 @@ _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
 )
+#: What Python 3.10 wants to see: three or six decimals of a second, and a colon in the zone.
+_DECIMALS = re.compile(r"\.[0-9]{1,6}")
+_ZONE = re.compile(r"(?<=[+-][0-9]{2})(?=[0-9]{2}\Z)")
 
 #: cerberus error -> our code. The message is cerberus's own unless a coercion gave one.
 _CODES = {
@@ -170,7 +173,8 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         if not isinstance(value, str) or not _TIME.match(value):
             raise Wrong("bad_format", "must be a time such as 2026-11-22T09:18:00Z")
         try:
-            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+            exact = _DECIMALS.sub(lambda found: f"{found[0]:0<7}", value.replace("Z", "+00:00"))
+            moment = datetime.fromisoformat(_ZONE.sub(":", exact))
         except ValueError:
             raise Wrong("bad_format", "is not a time that exists") from None
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -90,7 +90,10 @@ class Api:
         if user is not None:
             headers["Authorization"] = f"Bearer {user.token}"
         answer = self.client.simulate_request(method, path, headers=headers, **options)
-        documented(self.config).check(method, path, answer.status_code, answer.headers, answer.content)
+        document = documented(self.config)
+        document.check(method, path, answer.status_code, answer.headers, answer.content)
+        if options.get("json") is not None and answer.status_code < 300:
+            document.check_request(method, path, options["json"])
         return answer
 
     def get(self, path: str, user: User | None = None, **options: Any) -> falcon.testing.Result:

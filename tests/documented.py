@@ -49,13 +49,18 @@ class Documented:
         self.document = json.loads(json.dumps(openapi.build(route_table(config, Database(config)), config)))
         self.called: set[str] = set()
         self.codes: set[str] = set()
-        self._validators: dict[int, Draft202012Validator] = {}
+        self._validators: dict[tuple[int, int], Draft202012Validator] = {}
         self._calls: dict[tuple[str, str], dict[str, Any] | None] = {}
 
     @cached_property
     def _closed(self) -> dict[str, Any]:
         closed: dict[str, Any] = _close(copy.deepcopy(self.document))
         return closed
+
+    @cached_property
+    def _taking(self) -> dict[str, Any]:
+        taking: dict[str, Any] = _widen(self.document)
+        return taking
 
     @cached_property
     def _paths(self) -> list[tuple[re.Pattern[str], dict[str, Any]]]:
@@ -90,6 +95,13 @@ class Documented:
         if status < 400:
             self.called.add(call["operationId"])
 
+    def check_request(self, method: str, path: str, sent: Any) -> None:
+        """AssertionError where a body that was taken is not one that the document describes."""
+        calls = next(calls for pattern, calls in self._paths if pattern.fullmatch(path.partition("?")[0]))
+        schema = calls[method.lower()]["requestBody"]["content"]["application/json"]["schema"]
+        error = next(self._validator(schema, self._taking).iter_errors(sent), None)
+        assert error is None, f"{method} {path} takes what is not in the document: {error.json_path} {error.message}"
+
     def resolved(self, answer: dict[str, Any] | None) -> dict[str, Any] | None:
         """The response itself, where there is a reference to it."""
         name = (answer or {}).get("$ref", "").rpartition("/")[2]
@@ -122,11 +134,12 @@ class Documented:
         assert code in codes, f"{where}: {code} is not among {codes}"
         self.codes.add(code)
 
-    def _validator(self, schema: dict[str, Any]) -> Draft202012Validator:
-        if id(schema) not in self._validators:
-            whole = {**schema, "components": self._closed["components"]}
-            self._validators[id(schema)] = Draft202012Validator(whole, format_checker=formats)
-        return self._validators[id(schema)]
+    def _validator(self, schema: dict[str, Any], document: dict[str, Any] | None = None) -> Draft202012Validator:
+        document = document or self._closed
+        if (id(schema), id(document)) not in self._validators:
+            whole = {**schema, "components": document["components"]}
+            self._validators[id(schema), id(document)] = Draft202012Validator(whole, format_checker=formats)
+        return self._validators[id(schema), id(document)]
 
 
 def _close(node: Any) -> Any:
@@ -142,6 +155,17 @@ def _close(node: Any) -> Any:
         for value in node:
             _close(value)
     return node
+
+
+def _widen(node: Any) -> Any:
+    """A field takes what it says it also accepts; one that only the server writes takes anything."""
+    if isinstance(node, dict):
+        if node.get("readOnly"):
+            return {}
+        wide = {name: _widen(value) for name, value in node.items()}
+        also = wide.pop("x-also-accepts", None)
+        return wide if also is None else {"anyOf": [wide, also]}
+    return [_widen(value) for value in node] if isinstance(node, list) else node
 
 
 _known: list[Documented] = []

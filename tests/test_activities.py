@@ -27,6 +27,8 @@ def test_the_log_is_filtered_by_type_and_time(api: Api):
     assert api.get("/api/users/activities", user, params={"type": "login"}).json["activities"] == []
     assert len(api.get("/api/users/activities", user, params={"from": today, "to": today}).json["activities"]) == 1
     assert api.get("/api/users/activities", user, params={"to": "2020-01-01"}).json["total_items"] == 0
+    for moment in ("2020-01-01T09:18", "2020-01-01 09:18:00.1Z", "2020-01-01T09:18:00.123456+0700"):
+        assert api.get("/api/users/activities", user, params={"from": moment}).json["total_items"] == 1
     problem(api.get("/api/users/activities", user, params={"from": "yesterday"}), 422, "validation_failed")
 
 

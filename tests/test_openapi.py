@@ -7,11 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from conftest import Api
+from documented import documented
 from openapi_spec_validator import validate
 from test_routes import EXPECTED, declared
 
+from marketplace import app, operations, validation
 from marketplace.config import ROOT
+from marketplace.openapi.schemas import example_of
 
 EVERYBODY = "anonymous buyer seller admin"
 
@@ -88,6 +92,42 @@ def test_what_a_hook_takes_stands_in_the_document(api: Api):
     assert "IdempotencyKeyReused" in document["paths"]["/api/products"]["post"]["responses"]["422"]["$ref"]
     patch = document["paths"]["/api/products/{product_id}"]["patch"]["requestBody"]["content"]
     assert set(patch) == {"application/json", "application/merge-patch+json"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "headers", "body"),
+    [
+        ("GET", "/healthz", 200, {}, {"status": "ok", "more": 1}),
+        ("GET", "/healthz", 200, {}, {"status": 1}),
+        ("GET", "/healthz", 200, {}, {}),
+        ("GET", "/healthz", 200, {"ETag": ""}, {"status": "ok"}),
+        ("GET", "/healthz", 200, {"X-Request-ID": ""}, {"status": "ok"}),
+        ("GET", "/healthz", 200, {"Content-Type": "text/html"}, {"status": "ok"}),
+        ("GET", "/healthz", 201, {}, {"status": "ok"}),
+        ("GET", "/healthz", 401, {"Content-Type": "application/problem+json"}, {"code": "unauthorized"}),
+        ("POST", "/healthz", 200, {}, {"status": "ok"}),
+        ("GET", "/nowhere", 200, {}, {"status": "ok"}),
+    ],
+)
+def test_an_answer_that_is_not_in_the_document_is_found(
+    api: Api, method: str, path: str, status: int, headers: dict[str, str], body: dict[str, Any]
+):
+    usual = {"X-Request-ID": "a", "ETag": '"a"', "Content-Type": "application/json", "Content-Language": "en"}
+    good = {name: value for name, value in {**usual, **headers}.items() if value}
+    documented(api.config).check("GET", "/healthz", 200, usual, b'{"status": "ok"}')
+
+    with pytest.raises((AssertionError, KeyError)):
+        documented(api.config).check(method, path, status, good, json.dumps(body).encode())
+
+
+def test_every_example_is_taken(api: Api):
+    for path, resource in app.route_table(api.config, api.db):
+        for method in ("POST", "PUT", "PATCH"):
+            declared = operations.of(resource, method)
+            if declared is not None and declared.body is not None:
+                example = example_of(declared.body)
+                assert example, f"{method} {path} has none"
+                validation.check(example, declared.body, partial=declared.partial)
 
 
 def test_no_object_of_an_answer_is_without_a_name(api: Api):

@@ -92,6 +92,8 @@ class Components:
             made["pattern"] = _FILLED_LINE
         if made.get("format") == "int64" and made.get("maximum", INT32_MAX + 1) <= INT32_MAX:
             made["format"] = "int32"
+        if "enum" in made:
+            made.pop("pattern", None)
         if made.get("type") == "array" and "enum" in made:
             made["items"] = {**made["items"], "enum": made.pop("enum")}
         if "enum" in made and "name" in meta:
@@ -144,9 +146,10 @@ class Components:
 
 
 def example_of(rules: Schema) -> Document:
-    """What could be sent: the fields that can be written and have an example."""
-    metas = {name: rule.get("meta", {}) for name, rule in rules.items()}
-    return {name: meta["example"] for name, meta in metas.items() if "example" in meta and not meta.get("read_only")}
+    """What could be sent: the fields that can be written and have an example, or must be there and may be null."""
+    written = {name: rule for name, rule in rules.items() if not rule.get("meta", {}).get("read_only")}
+    shown = {name: rule for name, rule in written.items() if "example" in rule.get("meta", {}) or rule.get("required")}
+    return {name: rule.get("meta", {}).get("example") for name, rule in shown.items()}
 
 
 def _required(rule: Mapping[str, Any], *, request: bool) -> bool:

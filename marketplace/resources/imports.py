@@ -47,7 +47,7 @@ class ImportCsv:
         rate="import",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Take the file into private storage and leave the rest to the worker: 202 and where to look."""
+        """Take the file and leave the rest to the worker: 202 and where to look. The options may be text parts, too."""
         caller = req.context.caller
         if caller.role != "admin":
             workflow.store_of(caller, None)  # who has no store need not send the file

@@ -41,7 +41,7 @@ IMAGE = Named(
         "id": read_only(**ID),
         "image_url": read_only(**URL),
         "is_main": {"coerce": "boolean", "meta": {"description": "True makes it the main picture."}},
-        "alt": {"coerce": "line", "maxlength": 500, "nullable": True},
+        "alt": {"coerce": "line", "maxlength": 500, "nullable": True, "meta": {"example": "Depan"}},
         "width": read_only(**NUMBER, nullable=True),
         "height": read_only(**NUMBER, nullable=True),
         "placeholder": read_only(**described(TEXT_OR_NULL, "thumbhash, base64.")),

@@ -74,7 +74,16 @@ LOGIN = Named(
 )
 
 REFRESH = Named(
-    "RefreshRequest", {"refresh_token": {"coerce": "secret", "minlength": 1, "maxlength": 200, "required": True}}
+    "RefreshRequest",
+    {
+        "refresh_token": {
+            "coerce": "secret",
+            "minlength": 1,
+            "maxlength": 200,
+            "required": True,
+            "meta": {"example": "s3cR3tOfTheSession.0n3t1m3p4rt"},
+        }
+    },
 )
 
 AVATAR = Named(
@@ -166,7 +175,7 @@ MANAGE = Named(
     "UserChange",
     {
         **{name: read_only(**rule) for name, rule in PROFILE.items()},
-        "role": {"coerce": "line", "allowed": ["buyer", "seller"]},
+        "role": {"coerce": "line", "allowed": ["buyer", "seller"], "meta": {"example": "seller"}},
         "suspended": {"coerce": "boolean"},
     },
 )
