@@ -165,7 +165,8 @@ def body(error: falcon.HTTPError, request_id: str | None, language: str = ENGLIS
         field._replace(message=spoken(field.message, language))._asdict() for field in getattr(error, "errors", ())
     ]
     title = PROBLEMS[code][1]
-    detail = spoken(error.description, language) if error.description else _details(errors, language)
+    ours = isinstance(error, Problem) or language == ENGLISH  # falcon's own descriptions are in English alone
+    detail = spoken(error.description, language) if ours and error.description else _details(errors, language)
     document: dict[str, Any] = {
         "type": f"urn:marketplace:problem:{code}",
         "title": spoken(title, language),

@@ -260,16 +260,16 @@ def _too_large(limit: int) -> Problem:
 
 def _integer(digits: str) -> int:
     if len(digits) > 30:
-        raise ValueError("a number has too many digits")
+        raise Problem("invalid_json", "The body is not JSON: a number has too many digits")
     return int(digits)
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+    raise Problem("invalid_json", say("The body is not JSON: {name} is not a JSON number", name=name))
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("an object names a key twice")
+        raise Problem("invalid_json", "The body is not JSON: an object names a key twice")
     return members

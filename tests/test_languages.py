@@ -2,42 +2,28 @@
 
 import ast
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Api, multipart
+from conftest import PASSWORD, Api, multipart
 from test_auth import problem
+from test_routes import ANY, EXPECTED, GUEST
+from words import Words, placeholders
 from zxcvbn import feedback, zxcvbn
 
 from marketplace import errors, languages, validation
 from marketplace.config import ROOT
 
 PACKAGE = ROOT / "marketplace"
-#: What is said to somebody: the function, and which argument the words are.
-SAYING = {"Problem": 1, "unauthorized": 1, "PictureRefused": 1, "Wrong": 1, "FieldError": 2, "invalid": 2, "say": 0}
-#: Said elsewhere than to a client of the API: the report of an import, a command's own words.
-ELSEWHERE = ("catalog_csv", "commands")
+JSON = {"Content-Type": "application/json"}
+#: Said elsewhere than to a client of the API: the report of an import, a command's own words; or handed on.
+ELSEWHERE = ("catalog_csv", "commands", "languages")
 
 
-def said() -> tuple[set[str], list[str]]:
-    """The templates in the source, and the places where words are put together by hand."""
-    templates: set[str] = set()
-    wrong: list[str] = []
-    for path in PACKAGE.rglob("*.py"):
-        if path.parent.name in ELSEWHERE:
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
-            if name not in SAYING or len(node.args) <= SAYING[name]:
-                continue
-            words = node.args[SAYING[name]]
-            if isinstance(words, ast.Constant) and isinstance(words.value, str):
-                templates.add(words.value)
-            elif isinstance(words, ast.JoinedStr | ast.BinOp):
-                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
-    return templates, wrong
+def said() -> list[Words]:
+    files = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent.name not in ELSEWHERE]
+    return [Words(path.read_text(encoding="utf-8"), path.relative_to(ROOT)) for path in files]
 
 
 def library() -> set[str]:
@@ -48,28 +34,58 @@ def library() -> set[str]:
 
 
 def templates() -> set[str]:
-    found, _ = said()
+    """Everything that can be said to a client of the API."""
+    found = {template for words in said() for template in words.templates}
     found |= {title for _, title in errors.PROBLEMS.values()}
     found |= {words for _, _, words in errors.CONSTRAINTS.values()}
     found |= set(validation._MESSAGES.values())
-    return found | {"sellers and admins", "admins", "must not be blank"}
+    limited = {roles for roles in EXPECTED.values() if GUEST not in roles and roles != ANY}
+    return found | {" and ".join(f"{role}s" for role in roles.split()) for roles in limited}
 
 
 def test_no_words_are_put_together_where_they_cannot_be_translated():
-    assert said()[1] == []
+    assert [place for words in said() for place in sorted(words.untranslatable)] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'raise Problem("not_found", f"There is no {thing}.")',
+        'raise Problem("not_found", "There is no %s." % thing)',
+        'raise Problem("not_found", "There is no " + thing)',
+        'raise Problem("not_found", "There is no {}.".format(thing))',
+        'raise Problem("not_found", detail=f"There is no {thing}.")',
+        'words = f"There is no {thing}."; raise Problem("not_found", words)',
+        'raise Problem("not_found", "None." if thing else f"There is no {thing}.")',
+        'raise Problem("not_found", "There is no {thing}.")',
+        'raise Problem("not_found", say("There is no {thing}.", other=thing))',
+        'raise Problem("not_found", say("There is no {thing}."))',
+        'raise Problem("not_found", say(f"There is no {thing}."))',
+        'raise Problem("not_found", say("There is no {thing!r}.", thing=thing))',
+        'raise Wrong("bad_format", say("is no {thing}", thing=thing))',
+        'raise Problem("validation_failed", errors=[FieldError("/x", "y", f"is no {thing}")])',
+        'raise invalid("/x", "y", str(error))',
+        "self._error(field, f'is no {thing}')",
+    ],
+)
+def test_words_that_cannot_be_translated_are_found(code: str):
+    assert Words(f"def refuse(thing):\n    {code}\n", Path("module.py")).untranslatable
 
 
 def test_every_text_has_its_indonesian_and_none_is_left_over():
     catalogue = languages.catalogue("id")
     wanted = templates() | library()
-    missing = dict.fromkeys(sorted(wanted - set(catalogue)), "")
-    assert not missing, f"add to marketplace/languages/id.json:\n{json.dumps(missing, indent=2, ensure_ascii=False)}"
-    assert set(catalogue) - wanted == set()
+    missing = json.dumps(dict.fromkeys(sorted(wanted - set(catalogue)), ""), indent=2, ensure_ascii=False)
+    assert missing == "{}", f"add to marketplace/languages/id.json, with words:\n{missing}"
+    unused = "\n".join(sorted(set(catalogue) - wanted))
+    assert not unused, f"take out of marketplace/languages/id.json:\n{unused}"
 
 
-def test_a_translation_names_the_same_values():
+def test_a_translation_is_there_and_names_the_same_values():
     for english, other in languages.catalogue("id").items():
-        assert sorted(re.findall(r"\{(\w+)\}", english)) == sorted(re.findall(r"\{(\w+)\}", other)), english
+        assert other.strip(), english
+        assert placeholders(english) == placeholders(other), english
+        assert english.endswith(".") == other.endswith("."), english
 
 
 @pytest.mark.parametrize(
@@ -80,6 +96,11 @@ def test_a_translation_names_the_same_values():
         ("id", "id"),
         ("id-ID,id;q=0.9,en-US;q=0.8,en;q=0.7", "id"),
         ("in-ID", "id"),
+        ("in_ID", "id"),
+        ("id-Latn-ID", "id"),
+        ("id ; q = 0.8 , en ; q = 0.7", "id"),
+        ("jv-ID, id;q=0.9, en;q=0.8", "id"),
+        ("en-GB, en;q=0.9, id;q=0.8", "en"),
         ("ID", "id"),
         ("en;q=0.1, id", "id"),
         ("en, id;q=0.9", "en"),
@@ -88,6 +109,11 @@ def test_a_translation_names_the_same_values():
         ("id;q=0", "en"),
         ("*", "en"),
         ("id;q=2", "en"),
+        ("en, id;q=1.5", "en"),
+        ("id;q=0.0001", "en"),
+        ("idn", "en"),
+        ("en-id", "en"),
+        ("id" + " " * 900 + ";" + " " * 900, "en"),
         ("\u00ff;;;,==", "en"),
         ("x" * 10_000, "en"),
         ("id;q=" * 2_000, "en"),
@@ -113,6 +139,8 @@ def test_every_kind_of_refusal_is_said_in_both_languages(api: Api):
     seller, buyer = api.seller(), api.buyer()
     product = api.product(seller, sku="K-1")
     register = {"name": "x", "email": "a@example.com", "password": "password"}
+    api.config.uploads_dir.mkdir(parents=True, exist_ok=True)
+    (api.config.uploads_dir / "x.txt").write_text("x")
     for english, indonesian in [
         both(api, "GET", "/api/users/profile"),
         both(api, "GET", "/api/users", buyer),
@@ -124,11 +152,23 @@ def test_every_kind_of_refusal_is_said_in_both_languages(api: Api):
         both(api, "GET", "/api/products?sort_by=relevance"),
         both(api, "GET", "/api/products?cursor=x"),
         both(api, "POST", "/api/products", seller, json={"name": "x", "price": 1, "sku": "K-1"}),
-        both(api, "POST", "/api/products", seller, body=b"{", headers={"Content-Type": "application/json"}),
+        both(api, "POST", "/api/products", seller, body=b"{", headers=JSON),
         both(api, "POST", "/api/products", seller, body=b"x", headers={"Content-Type": "text/plain"}),
         both(api, "POST", "/api/auth/register", json=register),
         both(api, "PATCH", f"/api/products/{product['id']}", seller, json={"price": 1}, headers={"If-Match": '"0"'}),
         both(api, "GET", "/api/products", headers={"Accept": "text/html"}),
+        both(api, "GET", "/uploads/x.txt", headers={"Range": "bytes=x"}),
+        both(api, "GET", "/api/users/profile", headers={"Authorization": "Bearer x"}),
+        both(api, "POST", "/api/auth/login", json={"email": "a@example.com", "password": "x"}),
+        both(api, "POST", "/api/auth/login", body=b'{"a": NaN}', headers=JSON),
+        both(api, "POST", "/api/auth/login", body=b'{"a": 1, "a": 1}', headers=JSON),
+        both(api, "POST", "/api/auth/register", json={**register, "email": seller.email, "password": PASSWORD}),
+        both(api, "POST", "/api/stores", seller, json={"name": "Another"}),
+        both(api, "POST", "/api/stores", buyer, json={"name": "x"}, headers={"Idempotency-Key": "a b"}),
+        both(api, "POST", "/api/products/import-csv", seller, body=b"", headers={"Content-Type": "text/csv"}),
+        both(
+            api, "POST", "/api/users/upload-avatar", buyer, body=b"x", headers={"Content-Type": "multipart/form-data"}
+        ),
     ]:
         assert indonesian["title"] != english["title"]
         assert indonesian["detail"] != english["detail"]
@@ -139,14 +179,45 @@ def test_every_kind_of_refusal_is_said_in_both_languages(api: Api):
             assert one["message"] != other["message"]
 
 
-def test_a_picture_is_refused_by_name_in_the_sellers_language(api: Api):
+def test_indonesian_reads_as_an_app_shows_it(api: Api):
+    seller, other = api.seller("Toko Melati"), api.seller()
+    register = {"name": "x", "email": "a@example.com", "password": "password"}
+    name = {"name": "Toko Melati"}
+    four = "/api/products?min_price=-1&in_stock=perhaps&page=0&per_page=101"
+    for (_, found), detail in [
+        (both(api, "GET", "/api/products?min_price=-1"), "min_price tidak boleh negatif."),
+        (
+            both(api, "GET", four),
+            "in_stock harus true atau false; min_price tidak boleh negatif; page minimal 1; dan 1 lagi.",
+        ),
+        (both(api, "POST", "/api/products", seller, body=b"[]", headers=JSON), "data harus berupa objek."),
+        (both(api, "PUT", "/api/stores/mine", other, json=name), "Toko lain sudah memakai nama ini."),
+        (both(api, "GET", "/api/users", seller), "Tindakan ini hanya untuk admin."),
+        (
+            both(api, "POST", "/api/auth/register", json=register),
+            "Ini termasuk 10 kata sandi paling umum. Tambahkan satu atau dua kata lagi. "
+            "Kata yang tidak umum lebih baik.",
+        ),
+        (both(api, "GET", "/api/nothing"), "Tidak ditemukan."),
+    ]:
+        assert found["detail"] == detail
+
+
+def test_the_challenge_of_a_401_is_the_same_in_every_language(api: Api):
+    headers = {"Authorization": "Bearer x", "Accept-Language": "id"}
+    challenge = api.get("/api/users/profile", headers=headers).headers["WWW-Authenticate"]
+    assert 'error="invalid_token", error_description="The access token is not valid or has expired."' in challenge
+
+
+@pytest.mark.parametrize("name", ["{0}.jpg", "{reason}{file!r}%s%(file)s.jpg", "the picture", "The file is empty."])
+def test_a_picture_is_refused_by_its_own_name_in_the_sellers_language(api: Api, name: str):
     seller = api.seller()
     path = f"/api/products/{api.product(seller)['id']}/images"
-    for language, words in (("en", "{0}.jpg: The file is empty."), ("id", "{0}.jpg: Berkasnya kosong.")):
-        body, kind = multipart([("images", "{0}.jpg", b"")], {})
+    for language, reason in (("en", "The file is empty."), ("id", "Berkas kosong.")):
+        body, kind = multipart([("images", name, b"")], {})
         answer = api.post(path, seller, body=body, headers={"Content-Type": kind, "Accept-Language": language})
         problem(answer, 422, "picture_refused")
-        assert answer.json["detail"] == answer.json["errors"][0]["message"] == words
+        assert answer.json["detail"] == answer.json["errors"][0]["message"] == f"{name}: {reason}"
 
 
 def test_success_says_nothing_of_languages(api: Api):

@@ -15,7 +15,11 @@ from typing import Any
 ENGLISH = "en"
 #: Language of Accept-Language -> ours. `in` is what Java called Indonesian, and older Android phones still do.
 _OURS = {"en": ENGLISH, "id": "id", "in": "id", "*": ENGLISH}
-_RANGE = re.compile(r"\s*([A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9-]{1,60})?\s*(?:;\s*[qQ]\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?\Z")
+#: A language range and its weight. `in_ID` is no range, but what Java's Locale.toString() gives, and apps send it.
+_RANGE = re.compile(
+    r"\s*([A-Za-z]{1,8}|\*)(?:[-_][A-Za-z0-9_-]{1,60})?\s*"
+    r"(?:;\s*[qQ]\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*)?\Z"
+)
 _LONGEST = 1000
 
 
@@ -30,7 +34,12 @@ class Text(str):
         template = catalogue(language).get(self.template, self.template)
         if not self.values:
             return template
-        return template.format_map({name: translate(value, language) for name, value in self.values.items()})
+        return template.format_map(
+            {
+                name: value.spoken(language) if isinstance(value, Text) else value
+                for name, value in self.values.items()
+            }
+        )
 
 
 class Sentence(Text):
@@ -42,7 +51,7 @@ class Sentence(Text):
         return f"{words[:1].upper()}{words[1:]}."
 
 
-def say(template: str, **values: Any) -> Text:
+def say(template: str, /, **values: Any) -> Text:
     """A text from an English template with named values in braces."""
     return _made(Text, template, values)
 
@@ -56,13 +65,6 @@ def together(*texts: str) -> Text:
     """Several texts, one after the other."""
     values = {f"part{number}": say(text) for number, text in enumerate(texts)}
     return _made(Text, " ".join(f"{{{name}}}" for name in values), values)
-
-
-def translate(text: Any, language: str) -> Any:
-    """A text of ours in a language; anything else as it is."""
-    if isinstance(text, Text):
-        return text.spoken(language)
-    return text
 
 
 def spoken(text: str, language: str) -> str:

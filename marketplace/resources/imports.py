@@ -171,7 +171,7 @@ def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
     else:
         raise Problem("unsupported_media_type", say("Send one of these: {types}.", types=f"multipart/form-data, {CSV}"))
     if size == 0:
-        raise invalid("/file" if name is not None else "", "empty_file", "the file is empty")
+        raise invalid("/file" if name is not None else "", "empty_file", "must not be empty")
     return _Upload(name, size, options)
 
 
