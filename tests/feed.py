@@ -31,12 +31,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import psycopg
-from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from conftest import created  # noqa: E402
 
 from marketplace import migrations  # noqa: E402
 from marketplace.db import Client  # noqa: E402
@@ -300,15 +300,9 @@ def compete(
 @contextmanager
 def database(url: str) -> Iterator[str]:
     """A migrated database that is dropped at the end."""
-    name = f"marketplace_feed_{secrets.token_hex(4)}"
-    with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            own = make_conninfo("", **{**conninfo_to_dict(url), "dbname": name})
-            migrations.migrate(own, lambda line: None)
-            yield own
-        finally:
-            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with created(url, f"marketplace_feed_{secrets.token_hex(4)}") as own:
+        migrations.migrate(own, lambda line: None)
+        yield own
 
 
 @contextmanager
