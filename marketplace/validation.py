@@ -108,7 +108,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
             value = Decimal(value)
         if not isinstance(value, Decimal) or not value.is_finite():
             raise Wrong("wrong_type", 'must be an amount such as "12500.00"')
-        if value < 0:
+        if value.is_signed():  # also -0
             raise Wrong("too_small", "must not be negative")
         if value.adjusted() >= 13:
             raise Wrong("too_large", "must be less than 10,000,000,000,000")

@@ -420,11 +420,11 @@ def test_a_call_that_is_to_go_says_so_in_every_answer_and_in_the_document(api: A
     assert "Link" not in refused.headers
     assert "Deprecation" not in api.get("/api/products").headers
 
-    for call, successor in (
-        ("PUT /api/users/profile/username", "/api/users/profile"),
-        ("GET /api/auth/brands/my", "/api/stores/mine"),
+    for call, body, successor in (
+        ("PUT /api/users/profile/username", {"name": "Sari"}, "/api/users/profile"),
+        ("GET /api/auth/brands/my", None, "/api/stores/mine"),
     ):
-        answer = api.request(*call.split(), api.seller(), json={"name": "Sari"})
+        answer = api.request(*call.split(), api.seller(), json=body)
         assert f"<{successor}>; rel=successor-version" in answer.headers["Link"]
         assert answer.headers["Deprecation"].startswith("@")
 

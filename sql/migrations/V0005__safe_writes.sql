@@ -8,7 +8,7 @@ CREATE TABLE idempotency_keys (
     user_id bigint NOT NULL,
     key text NOT NULL,
     fingerprint bytea NOT NULL,
-    status smallint NOT NULL,
+    status integer NOT NULL,
     location text,
     version text,
     body bytea NOT NULL,

@@ -24,8 +24,13 @@
 --   for it: do not.
 -- * an import writes rows nobody else can see yet; whoever changes or removes categories holds the lock of the tree.
 
--- In the order in which writers take them, so that the triggers below wait for nobody halfway.
-LOCK TABLE stores, categories, brands, inventory, product_documents IN SHARE ROW EXCLUSIVE MODE;
+-- In the order in which writers take them, so that the triggers below wait for nobody halfway. In a block, since psql -f
+-- has no transaction around it.
+DO $$
+BEGIN
+    LOCK TABLE stores, categories, brands, inventory, product_documents IN SHARE ROW EXCLUSIVE MODE;
+END
+$$;
 
 CREATE TABLE changes (
     type text NOT NULL,
@@ -113,16 +118,22 @@ END
 $$;
 COMMENT ON FUNCTION note_products IS 'Tells of products whose documents were written.';
 
+-- Grouped, not joined: a transition table has no statistics, and the plan that a session keeps from small updates
+-- would compare each row of a large one with every other.
 CREATE FUNCTION note_stock() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM note_changes(
         'product',
         ARRAY(
-            SELECT t.product_id
-            FROM touched AS t
-            JOIN untouched AS u ON u.product_id = t.product_id
-            WHERE u.quantity <> t.quantity
+            SELECT s.product_id
+            FROM (
+                SELECT t.product_id, t.quantity FROM touched AS t
+                UNION ALL
+                SELECT u.product_id, u.quantity FROM untouched AS u
+            ) AS s
+            GROUP BY s.product_id
+            HAVING min(s.quantity) <> max(s.quantity)
         ),
         false
     );
