@@ -4,14 +4,8 @@
 -- name: write
 -- The documents of some products. A document is a JSON object without its last brace: stock, in_stock (both live) and
 -- the description follow when it is sent. Texts are unchanged where nothing changed.
-INSERT INTO product_documents AS kept (product_id, document, search)
-SELECT
-    p.id,
-    left(to_json(shown)::text, -1),
-    setweight(to_tsvector('names', p.name), 'A')
-    || setweight(to_tsvector('names', coalesce(b.name, '')), 'B')
-    || setweight(to_tsvector('names', coalesce(c.name, '')), 'C')
-    || setweight(to_tsvector('names', left(coalesce(p.description, ''), 5000)), 'D')
+INSERT INTO product_documents AS kept (product_id, document)
+SELECT p.id, left(to_json(shown)::text, -1)
 FROM products AS p
 JOIN stores AS s ON s.id = p.store_id
 LEFT JOIN categories AS c ON c.id = p.category_id
@@ -46,8 +40,8 @@ CROSS JOIN LATERAL (
 ) AS shown
 WHERE p.id = ANY(%(product_ids)s)
 ON CONFLICT (product_id) DO UPDATE
-SET document = excluded.document, search = excluded.search
-WHERE (kept.document, kept.search) IS DISTINCT FROM (excluded.document, excluded.search);
+SET document = excluded.document
+WHERE kept.document <> excluded.document;
 
 -- name: write_categories
 -- A row for the category and each above it, for products that are shown; none for the hidden.
@@ -74,6 +68,34 @@ ON CONFLICT (product_id, category_id) DO UPDATE
 SET created_at = excluded.created_at, price = excluded.price, name_key = excluded.name_key, in_stock = excluded.in_stock
 WHERE (kept.created_at, kept.price, kept.name_key, kept.in_stock)
     IS DISTINCT FROM (excluded.created_at, excluded.price, excluded.name_key, excluded.in_stock);
+
+-- name: write_search
+-- The words they are found by, and new words of names and brands for search_words; those in the order of words and last
+-- of all, so that two transactions that bring the same new words wait for each other and for nothing else.
+WITH written AS (
+    INSERT INTO product_search AS kept (product_id, words, name_words)
+    SELECT
+        p.id,
+        search_vector(p.name, b.name, c.name, p.description, p.store_id, p.brand_id, c.path),
+        length(to_tsvector('simple', search_spaced(search_fold(p.name))))
+    FROM products AS p
+    LEFT JOIN brands AS b ON b.id = p.brand_id
+    LEFT JOIN categories AS c ON c.id = p.category_id
+    WHERE p.id = ANY(%(product_ids)s)
+    ON CONFLICT (product_id) DO UPDATE
+    SET words = excluded.words, name_words = excluded.name_words
+    WHERE kept.words <> excluded.words
+    RETURNING words
+)
+
+INSERT INTO search_words (word)
+SELECT DISTINCT u.lexeme
+FROM written AS w
+CROSS JOIN LATERAL unnest(ts_filter(w.words, '{a,b}')) AS u
+WHERE u.lexeme NOT LIKE '#%%'
+    AND NOT EXISTS (SELECT FROM search_words AS known WHERE known.word = u.lexeme COLLATE "C")
+ORDER BY u.lexeme
+ON CONFLICT (word) DO NOTHING;
 
 -- name: lock
 -- Before products are refreshed that others may be changing: what is read after this is what they committed. In the

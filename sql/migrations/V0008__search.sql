@@ -1,0 +1,189 @@
+-- Search: what products are found by, and the words of the catalogue.
+--
+-- Why it is shaped so:
+-- * product_search is a table of its own: the words of a long description would push the document beside it out of its
+--   page, and a listing reads documents.
+-- * A word counts by where it stands: A the name, B the brand, C the category and other forms of the words of name
+--   and brand, D the description. Weights order what is found; two indexes decide what is looked at: one of
+--   all words, one without those of the description, so that who has a word in the name comes before who mentions it.
+-- * Other forms of a word: its stem in each of search_languages, its letters and digits apart and with the neighbour
+--   together (RTX-4090, RTX 4090 and rtx4090 meet), without its hyphen (Wi-Fi, wifi).
+-- * Category, brand and store are in there too, as words nobody can type (#c12): a filter and a word are one lookup.
+-- * search_words knows every word of names and brands: to complete what is typed, to correct what is misspelt, and to
+--   tell rare words from common ones. Reading it is cheap where the names themselves would have to be gone through.
+
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+CREATE EXTENSION IF NOT EXISTS fuzzystrmatch;
+
+CREATE AGGREGATE tsvector_agg(tsvector) (sfunc = tsvector_concat, stype = tsvector, initcond = '', parallel = safe);
+COMMENT ON AGGREGATE tsvector_agg(tsvector) IS 'Several vectors as one.';
+
+CREATE TABLE search_languages (
+    language regconfig NOT NULL,
+    CONSTRAINT search_languages_pkey PRIMARY KEY (language)
+);
+INSERT INTO search_languages (language) VALUES ('indonesian'), ('english');
+COMMENT ON TABLE search_languages IS
+'Languages whose stems words are found by. After a change: make check-documents ARGS=--rebuild.';
+COMMENT ON COLUMN search_languages.language IS 'A text search configuration, such as indonesian.';
+
+-- The parts -------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION search_fold(words text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
+RETURN regexp_replace(
+    regexp_replace(
+        translate(lower(unaccent(words)), '''’`', ''),
+        '(\d)(?:\s*["″”]|\s*-?\s*(?:inch|inches|inci)\M|in\M)', '\1 inch ', 'g'
+    ),
+    '(\d),(?=\d)', '\1.', 'g'
+);
+COMMENT ON FUNCTION search_fold IS 'Without accents and case; 13,3" is 13.3 inch.';
+
+CREATE FUNCTION search_spaced(folded text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
+RETURN btrim(regexp_replace(folded, '[^[:alnum:].]+|\.(?!\d)|(?<!\d)\.', ' ', 'g'));
+COMMENT ON FUNCTION search_spaced IS 'Letters and digits with one blank between words; a point only within numbers.';
+
+CREATE FUNCTION search_pieces(spaced text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
+RETURN regexp_replace(spaced, '(?<=[[:alpha:]])(?=\d)|(?<=\d)(?=[[:alpha:]])', ' ', 'g');
+COMMENT ON FUNCTION search_pieces IS 'Letters and digits apart: rtx4090 is rtx 4090.';
+
+CREATE FUNCTION search_stems(pieces text) RETURNS tsvector
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN (SELECT tsvector_agg(to_tsvector(l.language, pieces)) FROM search_languages AS l);
+COMMENT ON FUNCTION search_stems IS 'The stems of words, in each language.';
+
+-- What a text holds besides its words as they are written.
+CREATE FUNCTION search_forms(folded text, pieces text) RETURNS tsvector
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN search_stems(pieces) || to_tsvector('simple', concat_ws(
+    ' ',
+    pieces,
+    regexp_replace(pieces, '([[:alpha:]]+) ([\d.]+)', '\1\2', 'g'),
+    regexp_replace(pieces, '([\d.]+) ([[:alpha:]]+)', '\1\2', 'g'),
+    search_spaced(regexp_replace(folded, '([[:alnum:]])-(?=[[:alnum:]])', '\1', 'g'))
+));
+COMMENT ON FUNCTION search_forms IS 'Stems, pieces, pieces joined to their neighbours, words without hyphens.';
+
+CREATE FUNCTION search_filters(store_id bigint, brand_id bigint, category_ids bigint[]) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN concat_ws(
+    ' ',
+    '''#s' || store_id || ''':1B',
+    '''#b' || brand_id || ''':1B',
+    (SELECT string_agg('''#c' || c.id || ''':1B', ' ') FROM unnest(category_ids) AS c (id))
+)::tsvector;
+COMMENT ON FUNCTION search_filters IS 'Store, brand and categories as words nobody can type.';
+
+CREATE FUNCTION search_vector(
+    name text, brand text, category text, description text, store_id bigint, brand_id bigint, category_path bigint[]
+) RETURNS tsvector
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = public, pg_temp AS $$
+DECLARE
+    title text := search_fold(concat_ws(' ; ', name, brand));
+    rest text := search_fold(left(coalesce(description, ''), 5000));
+    written tsvector := setweight(to_tsvector('simple', search_spaced(search_fold(name))), 'A')
+        || setweight(to_tsvector('simple', search_spaced(search_fold(coalesce(brand, '')))), 'B');
+    forms tsvector := search_forms(title, search_pieces(search_spaced(title)))
+        || search_stems(search_spaced(search_fold(coalesce(category, ''))))
+        || to_tsvector('simple', search_spaced(search_fold(coalesce(category, ''))));
+    mentioned tsvector := to_tsvector('simple', search_spaced(rest));
+BEGIN
+    mentioned := mentioned
+        || ts_delete(search_forms(rest, search_pieces(search_spaced(rest))), tsvector_to_array(mentioned));
+    RETURN written
+        || setweight(ts_delete(forms, tsvector_to_array(written)), 'C')
+        || setweight(mentioned, 'D')
+        || search_filters(store_id, brand_id, category_path);
+END
+$$;
+COMMENT ON FUNCTION search_vector IS 'The words a product is found by, with their weights.';
+
+-- The tables ------------------------------------------------------------------------------------------------------
+
+CREATE TABLE product_search (
+    product_id bigint NOT NULL,
+    words tsvector NOT NULL,
+    name_words integer NOT NULL,
+    CONSTRAINT product_search_pkey PRIMARY KEY (product_id),
+    CONSTRAINT product_search_product_id_fkey FOREIGN KEY (product_id) REFERENCES products (id) ON DELETE CASCADE
+);
+COMMENT ON TABLE product_search IS 'The words each product is found by.';
+COMMENT ON COLUMN product_search.product_id IS 'The product.';
+COMMENT ON COLUMN product_search.words IS
+'A name, B brand, C category and other forms of those words, D description; and filters: #s store, #b brand, #c category.';
+COMMENT ON COLUMN product_search.name_words IS 'How many different words the name has: in a short one each says more.';
+
+CREATE TABLE search_words (
+    word text COLLATE "C" NOT NULL,
+    products integer NOT NULL DEFAULT 1,
+    CONSTRAINT search_words_pkey PRIMARY KEY (word)
+);
+COMMENT ON TABLE search_words IS 'Every word of names and brands, as it is written there, folded.';
+COMMENT ON COLUMN search_words.word IS 'Letters and digits.';
+COMMENT ON COLUMN search_words.products IS 'About how many products have it; counted by the worker, 1 until then.';
+
+CREATE FUNCTION search_title(words tsvector) RETURNS tsvector
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
+RETURN ts_filter(words, '{a,b,c}');
+COMMENT ON FUNCTION search_title IS 'All words but those of the description: what product_search_title_idx holds.';
+
+-- What is there already. Indexes after it: together that takes a fraction of the time.
+INSERT INTO product_search (product_id, words, name_words)
+SELECT
+    p.id,
+    search_vector(p.name, b.name, c.name, p.description, p.store_id, p.brand_id, c.path),
+    length(to_tsvector('simple', search_spaced(search_fold(p.name))))
+FROM products AS p
+LEFT JOIN brands AS b ON b.id = p.brand_id
+LEFT JOIN categories AS c ON c.id = p.category_id;
+CREATE INDEX product_search_title_idx ON product_search USING gin (search_title(words)) WITH (fastupdate = off);
+CREATE INDEX product_search_words_idx ON product_search USING gin (words) WITH (fastupdate = off);
+
+INSERT INTO search_words (word, products)
+SELECT w.word, w.ndoc FROM ts_stat('SELECT words FROM product_search', 'ab') AS w WHERE w.word NOT LIKE '#%';
+CREATE INDEX search_words_similar_idx ON search_words USING gin (word gin_trgm_ops);
+
+-- No release has read it. What is found by is product_search from here on.
+DROP INDEX product_documents_search_idx;
+-- squawk-ignore ban-drop-column
+ALTER TABLE product_documents DROP COLUMN search;
+
+CREATE TRIGGER guard_insert AFTER INSERT ON product_search
+REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION guard_product_parts();
+CREATE TRIGGER guard_update AFTER UPDATE ON product_search
+REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION guard_product_parts();
+
+-- Upkeep ---------------------------------------------------------------------------------------------------------
+
+-- From a sample of the products, so that it takes the same second in a catalogue of any size. What is in none of the
+-- sample keeps its count; a word that no product has any more does no harm.
+CREATE FUNCTION refresh_search_words(sample integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    rows_there float8 := greatest(
+        (SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'product_search'::regclass), 1
+    );
+    percent float8 := least(100, 100.0 * sample / rows_there);
+    counted integer;
+BEGIN
+    INSERT INTO search_words AS kept (word, products)
+    SELECT w.word, ceil(w.ndoc * 100 / percent)
+    FROM ts_stat(format('SELECT words FROM product_search TABLESAMPLE SYSTEM (%s)', percent), 'ab') AS w
+    WHERE w.word NOT LIKE '#%'
+    ORDER BY w.word
+    ON CONFLICT (word) DO UPDATE SET products = excluded.products
+    WHERE kept.products NOT BETWEEN excluded.products * 0.8 AND excluded.products * 1.25;
+    GET DIAGNOSTICS counted = ROW_COUNT;
+    RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION refresh_search_words IS 'Counts how many products have each word, from a sample of so many; how many changed.';
+
+REVOKE ALL ON FUNCTION refresh_search_words FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION refresh_search_words TO marketplace_worker;
+GRANT SELECT ON product_search, search_words, search_languages TO marketplace_app, marketplace_readonly;
+GRANT INSERT, UPDATE, DELETE ON product_search TO marketplace_app;
+GRANT INSERT ON search_words TO marketplace_app;
