@@ -14,7 +14,7 @@ from procrastinate.jobs import Job
 
 from marketplace.config import Config
 from marketplace.db import Database
-from marketplace.queries import categories
+from marketplace.queries import categories, search
 from marketplace.queries import jobs as queue
 from marketplace.storage import Storage
 from marketplace.workflows import catalogue, imports, upkeep
@@ -27,6 +27,8 @@ ATTEMPTS = 100
 LONGEST_WAIT = 60
 FINISHED_HOURS = 72
 FAILED_HOURS = 30 * 24
+#: Products whose words are counted, which takes about a second.
+WORDS_SAMPLE = 20_000
 log = logging.getLogger("marketplace.jobs")
 
 
@@ -101,6 +103,12 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
     def refresh_category_counts(timestamp: int = 0) -> None:
         with means.db.working() as conn:
             categories.refresh_counts(conn)
+
+    @app.periodic(cron="*/5 * * * *", queueing_lock="refresh_search_words")
+    @app.task(name="refresh_search_words", queue="quick", lock="search_words", retry=Retry())
+    def refresh_search_words(timestamp: int = 0) -> None:
+        with means.db.working() as conn:
+            search.refresh_words(conn, WORDS_SAMPLE)
 
     @app.periodic(cron="17 3 * * *", queueing_lock="upkeep")
     @app.task(name="upkeep", queue="quick", lock="upkeep", retry=Retry())

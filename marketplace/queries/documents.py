@@ -21,13 +21,18 @@ def lock(conn: Conn, product_ids: Sequence[int]) -> None:
 
 
 def write(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
-    """Write documents and search words of these products from the tables; unchanged ones stay untouched."""
+    """Write the documents of these products from the tables; unchanged ones stay untouched."""
     conn.execute(SQL["write"], {"product_ids": product_ids, "currency": currency})
 
 
 def write_categories(conn: Conn, product_ids: Sequence[int]) -> None:
     """Write the rows by which categories list these products; none for hidden ones."""
     conn.execute(SQL["write_categories"], {"product_ids": product_ids})
+
+
+def write_search(conn: Conn, product_ids: Sequence[int]) -> None:
+    """Write the words these products are found by."""
+    conn.execute(SQL["write_search"], {"product_ids": product_ids})
 
 
 def touched(conn: Conn, by: str, id: int | None, *, after_id: int, limit: int) -> list[int]:

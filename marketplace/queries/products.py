@@ -62,12 +62,8 @@ class Listing(NamedTuple):
 
 
 def search(conn: Conn, listing: Listing) -> list[Any]:
-    """Rows (document, quantity, in_stock, id, key) in the order asked for; with words also `matches`, up to 1,000."""
-    name = "list"
-    if "search" in listing.filters:
-        name = "list_found"
-    elif "category_id" in listing.filters:
-        name = "list_category"
+    """Rows (document, quantity, in_stock, id, key) in the order asked for; words are looked for elsewhere (search)."""
+    name = "list_category" if "category_id" in listing.filters else "list"
     with conn.cursor(row_factory=namedtuple_row) as cursor:
         return cursor.execute(SQL[name], listing.values(), prepare=False).fetchall()
 

@@ -13,6 +13,7 @@ from marketplace.queries import activities, products, sessions
 from marketplace.queries.products import Listing
 from marketplace.schemas import products as schemas
 from marketplace.workflows import products as workflow
+from marketplace.workflows import search
 
 SELLERS = ("seller", "admin")
 MAX_AGE = 2  # seconds: stock and prices are looked at while they change
@@ -39,8 +40,7 @@ class Products:
         """Answer what is on sale, from ready documents and live stock."""
         listing, window = _listing(req)
         with self.db.read() as conn:
-            rows = products.search(conn, listing)
-            total = _total(conn, listing, window, rows)
+            rows, total = _page(conn, listing, window)
         _answer(req, resp, rows, window, total)
 
     @operation(
@@ -201,8 +201,7 @@ class Mine:
         store_id = workflow.store_of(caller, None)
         listing, window = _listing(req, store_id=store_id)
         with self.db.transaction(caller) as conn:
-            rows = products.search(conn, listing)
-            total = _total(conn, listing, window, rows)
+            rows, total = _page(conn, listing, window)
         _answer(req, resp, rows, window, total)
 
 
@@ -231,18 +230,22 @@ def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listi
     return Listing(filters, sort, descending, after, window.limit, window.offset, show_hidden=own), window
 
 
+def _page(conn: Conn, listing: Listing, window: Window) -> tuple[list[Any], Total | None]:
+    """The rows of a page and the total where it answers one."""
+    if "search" in listing.filters:
+        found = search.find(conn, listing)
+        return found.rows, Total(found.matches, found.exact) if window.page is not None else None
+    rows = products.search(conn, listing)
+    return rows, _total(conn, listing, window, rows)
+
+
 def _total(conn: Conn, listing: Listing, window: Window, rows: list[Any]) -> Total | None:
-    """Exact to 1,000, the planner's estimate past that; a search knows at most 1,000."""
+    """Exact to 1,000, the planner's estimate past that."""
     if window.page is None:
         return None
-    cap = paging.EXACT_TOTAL
-    if "search" in listing.filters:
-        if not rows and window.page > 1:
-            rows = products.search(conn, listing._replace(limit=1, offset=0))
-        matches = rows[0].matches if rows else 0
-        return Total(matches, matches < cap)
     if window.page == 1 and len(rows) <= window.per_page:
         return Total(len(rows), True)
+    cap = paging.EXACT_TOTAL
     counted = products.count(conn, listing, cap + 1)
     if counted <= cap:
         return Total(counted, True)

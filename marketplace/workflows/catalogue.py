@@ -13,9 +13,10 @@ class Interrupted(Exception):
 
 
 def refresh(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
-    """Write documents and category rows of these products, in the transaction that changed them."""
+    """Write documents, category rows and search words of these products, in the transaction that changed them."""
     documents.write(conn, product_ids, currency)
     documents.write_categories(conn, product_ids)
+    documents.write_search(conn, product_ids)
 
 
 def rebuild(

@@ -139,6 +139,7 @@ def _finish(work: Work, error_code: str | None = None, error_message: str | None
         _hold(conn, work)
         imports.finish(conn, work.id, error_code=error_code, error_message=error_message)
         jobs.enqueue(conn, "refresh_category_counts", queue="quick", lock="category_counts")
+        jobs.enqueue(conn, "refresh_search_words", queue="quick", lock="search_words")
 
 
 # Reading ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@
 --   all words, one without those of the description, so that who has a word in the name comes before who mentions it.
 -- * Other forms of a word: its stem in each of search_languages, its letters and digits apart and with the neighbour
 --   together (RTX-4090, RTX 4090 and rtx4090 meet), without its hyphen (Wi-Fi, wifi).
--- * Category, brand and store are in there too, as words nobody can type (#c12): a filter and a word are one lookup.
+-- * Category, brand and store are in there too, as words nobody can type (#c12): a filter and a word are one lookup. So
+--   is the place in the catalogue (#n): where a word is in a tenth of all products, only the newest are looked at.
 -- * search_words knows every word of names and brands: to complete what is typed, to correct what is misspelt, and to
 --   tell rare words from common ones. Reading it is cheap where the names themselves would have to be gone through.
 
@@ -67,18 +68,21 @@ RETURN search_stems(pieces) || to_tsvector('simple', concat_ws(
 ));
 COMMENT ON FUNCTION search_forms IS 'Stems, pieces, pieces joined to their neighbours, words without hyphens.';
 
-CREATE FUNCTION search_filters(store_id bigint, brand_id bigint, category_ids bigint[]) RETURNS tsvector
+CREATE FUNCTION search_filters(
+    product_id bigint, store_id bigint, brand_id bigint, category_ids bigint[]
+) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN concat_ws(
     ' ',
-    '''#s' || store_id || ''':1B',
-    '''#b' || brand_id || ''':1B',
-    (SELECT string_agg('''#c' || c.id || ''':1B', ' ') FROM unnest(category_ids) AS c (id))
+    '#n' || product_id / 8192 || ':1C',
+    '#s' || store_id || ':1C',
+    '#b' || brand_id || ':1C',
+    '#c' || array_to_string(category_ids, ':1C #c') || ':1C'
 )::tsvector;
-COMMENT ON FUNCTION search_filters IS 'Store, brand and categories as words nobody can type.';
+COMMENT ON FUNCTION search_filters IS 'Place in the catalogue, store, brand and categories as words nobody can type.';
 
 CREATE FUNCTION search_vector(
-    name text, brand text, category text, description text, store_id bigint, brand_id bigint, category_path bigint[]
+    name text, brand text, category text, description text, filters tsvector
 ) RETURNS tsvector
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = public, pg_temp AS $$
 DECLARE
@@ -96,7 +100,7 @@ BEGIN
     RETURN written
         || setweight(ts_delete(forms, tsvector_to_array(written)), 'C')
         || setweight(mentioned, 'D')
-        || search_filters(store_id, brand_id, category_path);
+        || filters;
 END
 $$;
 COMMENT ON FUNCTION search_vector IS 'The words a product is found by, with their weights.';
@@ -118,12 +122,15 @@ COMMENT ON COLUMN product_search.name_words IS 'How many different words the nam
 
 CREATE TABLE search_words (
     word text COLLATE "C" NOT NULL,
-    products integer NOT NULL DEFAULT 1,
+    named integer NOT NULL DEFAULT 0,
+    found integer NOT NULL DEFAULT 0,
     CONSTRAINT search_words_pkey PRIMARY KEY (word)
 );
-COMMENT ON TABLE search_words IS 'Every word of names and brands, as it is written there, folded.';
-COMMENT ON COLUMN search_words.word IS 'Letters and digits.';
-COMMENT ON COLUMN search_words.products IS 'About how many products have it; counted by the worker, 1 until then.';
+COMMENT ON TABLE search_words IS 'Words, stems and filters that products are found by; every word of names and brands at once.';
+COMMENT ON COLUMN search_words.word IS 'As product_search has it: folded letters and digits, or a filter.';
+COMMENT ON COLUMN search_words.named IS
+'About how many products have it in name or brand, as it is written; counted by the worker, 0 until then.';
+COMMENT ON COLUMN search_words.found IS 'About how many products it finds; counted by the worker, 0 until then.';
 
 CREATE FUNCTION search_title(words tsvector) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
@@ -134,7 +141,7 @@ COMMENT ON FUNCTION search_title IS 'All words but those of the description: wha
 INSERT INTO product_search (product_id, words, name_words)
 SELECT
     p.id,
-    search_vector(p.name, b.name, c.name, p.description, p.store_id, p.brand_id, c.path),
+    search_vector(p.name, b.name, c.name, p.description, search_filters(p.id, p.store_id, p.brand_id, c.path)),
     length(to_tsvector('simple', search_spaced(search_fold(p.name))))
 FROM products AS p
 LEFT JOIN brands AS b ON b.id = p.brand_id
@@ -142,8 +149,8 @@ LEFT JOIN categories AS c ON c.id = p.category_id;
 CREATE INDEX product_search_title_idx ON product_search USING gin (search_title(words)) WITH (fastupdate = off);
 CREATE INDEX product_search_words_idx ON product_search USING gin (words) WITH (fastupdate = off);
 
-INSERT INTO search_words (word, products)
-SELECT w.word, w.ndoc FROM ts_stat('SELECT words FROM product_search', 'ab') AS w WHERE w.word NOT LIKE '#%';
+INSERT INTO search_words (word, named)
+SELECT w.word, w.ndoc FROM ts_stat('SELECT words FROM product_search', 'ab') AS w;
 CREATE INDEX search_words_similar_idx ON search_words USING gin (word gin_trgm_ops);
 
 -- No release has read it. What is found by is product_search from here on.
@@ -159,7 +166,7 @@ REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION guard_produ
 -- Upkeep ---------------------------------------------------------------------------------------------------------
 
 -- From a sample of the products, so that it takes the same second in a catalogue of any size. What is in none of the
--- sample keeps its count; a word that no product has any more does no harm.
+-- sample keeps its counts; a word that no product has any more does no harm.
 CREATE FUNCTION refresh_search_words(sample integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -169,14 +176,18 @@ DECLARE
     percent float8 := least(100, 100.0 * sample / rows_there);
     counted integer;
 BEGIN
-    INSERT INTO search_words AS kept (word, products)
-    SELECT w.word, ceil(w.ndoc * 100 / percent)
-    FROM ts_stat(format('SELECT words FROM product_search TABLESAMPLE SYSTEM (%s)', percent), 'ab') AS w
-    WHERE w.word NOT LIKE '#%'
-    ORDER BY w.word
-    ON CONFLICT (word) DO UPDATE SET products = excluded.products
-    WHERE kept.products NOT BETWEEN excluded.products * 0.8 AND excluded.products * 1.25;
+    CREATE TEMPORARY TABLE sampled_search ON COMMIT DROP AS
+    SELECT s.words FROM product_search AS s TABLESAMPLE SYSTEM (percent);
+    INSERT INTO search_words AS kept (word, named, found)
+    SELECT f.word, ceil(coalesce(n.ndoc, 0) * 100 / percent), ceil(f.ndoc * 100 / percent)
+    FROM ts_stat('SELECT words FROM pg_temp.sampled_search') AS f
+    LEFT JOIN ts_stat('SELECT words FROM pg_temp.sampled_search', 'ab') AS n ON n.word = f.word
+    ORDER BY f.word COLLATE "C"
+    ON CONFLICT (word) DO UPDATE SET named = excluded.named, found = excluded.found
+    WHERE kept.named NOT BETWEEN excluded.named * 0.8 AND excluded.named * 1.25
+        OR kept.found NOT BETWEEN excluded.found * 0.8 AND excluded.found * 1.25;
     GET DIAGNOSTICS counted = ROW_COUNT;
+    DROP TABLE pg_temp.sampled_search;
     RETURN counted;
 END
 $$;

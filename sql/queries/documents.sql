@@ -76,7 +76,7 @@ WITH written AS (
     INSERT INTO product_search AS kept (product_id, words, name_words)
     SELECT
         p.id,
-        search_vector(p.name, b.name, c.name, p.description, p.store_id, p.brand_id, c.path),
+        search_vector(p.name, b.name, c.name, p.description, search_filters(p.id, p.store_id, p.brand_id, c.path)),
         length(to_tsvector('simple', search_spaced(search_fold(p.name))))
     FROM products AS p
     LEFT JOIN brands AS b ON b.id = p.brand_id
@@ -92,8 +92,7 @@ INSERT INTO search_words (word)
 SELECT DISTINCT u.lexeme
 FROM written AS w
 CROSS JOIN LATERAL unnest(ts_filter(w.words, '{a,b}')) AS u
-WHERE u.lexeme NOT LIKE '#%%'
-    AND NOT EXISTS (SELECT FROM search_words AS known WHERE known.word = u.lexeme COLLATE "C")
+WHERE NOT EXISTS (SELECT FROM search_words AS known WHERE known.word = u.lexeme COLLATE "C")
 ORDER BY u.lexeme
 ON CONFLICT (word) DO NOTHING;
 

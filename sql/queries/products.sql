@@ -4,7 +4,7 @@
 -- sort: newest, price, name, stock, relevance; `descending` turns it, ids break ties in the same direction.
 
 -- name: list
--- Everything on sale, or one store's own with `show_hidden`; no category (list_category) and no words (list_found).
+-- Everything on sale, or one store's own with `show_hidden`; no category (list_category) and no words (search.find).
 -- The ids of the page come first, by an index alone; then what is shown of them. The outer joins inside fall away
 -- where no filter and no order needs them (i.quantity >= 0 makes the join an inner one for the order by stock).
 WITH found AS (
@@ -144,74 +144,6 @@ FROM (
         AND (%(in_stock)s::boolean IS NULL OR pc.in_stock = %(in_stock)s)
     LIMIT %(limit)s
 ) AS counted;
-
--- name: list_found
--- Full-text search: at most 1,000 matches are taken as the index gives them, then ordered.
-WITH candidates AS MATERIALIZED (
-    SELECT
-        p.id, p.created_at, p.price, p.name_key, p.in_stock, d.document,
-        CASE WHEN %(sort)s = 'relevance' THEN ts_rank(d.search, q.query)::float8 END AS rank
-    FROM websearch_to_tsquery('names', %(search)s) AS q (query)
-    JOIN product_documents AS d ON d.search @@ q.query
-    JOIN products AS p ON p.id = d.product_id
-    WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
-        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
-        AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
-        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
-        AND (
-            %(category_id)s::bigint IS NULL
-            OR EXISTS (
-                SELECT
-                FROM product_categories AS pc
-                WHERE pc.product_id = p.id AND pc.category_id = %(category_id)s
-            )
-        )
-    LIMIT 1000
-)
-
-SELECT
-    c.document, i.quantity, c.in_stock, c.id,
-    CASE
-        WHEN %(sort)s = 'newest' THEN c.created_at::text
-        WHEN %(sort)s = 'price' THEN c.price::text
-        WHEN %(sort)s = 'name' THEN c.name_key
-        WHEN %(sort)s = 'stock' THEN i.quantity::text
-        WHEN %(sort)s = 'relevance' THEN c.rank::text
-    END AS key,
-    (SELECT count(*) FROM candidates AS n) AS matches
-FROM candidates AS c
-JOIN inventory AS i ON i.product_id = c.id
-WHERE %(after_id)s::bigint IS NULL
-    OR CASE
-        WHEN %(sort)s = 'newest' AND %(descending)s THEN (c.created_at, c.id) < (%(after_time)s::timestamptz, %(after_id)s)
-        WHEN %(sort)s = 'newest' THEN (c.created_at, c.id) > (%(after_time)s::timestamptz, %(after_id)s)
-        WHEN %(sort)s = 'price' AND %(descending)s THEN (c.price, c.id) < (%(after_price)s::numeric, %(after_id)s)
-        WHEN %(sort)s = 'price' THEN (c.price, c.id) > (%(after_price)s::numeric, %(after_id)s)
-        WHEN %(sort)s = 'name' AND %(descending)s THEN (c.name_key, c.id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
-        WHEN %(sort)s = 'name' THEN (c.name_key, c.id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
-        WHEN %(sort)s = 'stock' AND %(descending)s THEN (i.quantity, c.id) < (%(after_stock)s::integer, %(after_id)s)
-        WHEN %(sort)s = 'stock' THEN (i.quantity, c.id) > (%(after_stock)s::integer, %(after_id)s)
-        WHEN %(descending)s THEN (c.rank, c.id) < (%(after_rank)s::float8, %(after_id)s)
-        ELSE (c.rank, c.id) > (%(after_rank)s::float8, %(after_id)s)
-    END
-ORDER BY
-    CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN c.created_at END DESC,
-    CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN c.created_at END,
-    CASE WHEN %(sort)s = 'price' AND %(descending)s THEN c.price END DESC,
-    CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN c.price END,
-    CASE WHEN %(sort)s = 'name' AND %(descending)s THEN c.name_key END DESC,
-    CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN c.name_key END,
-    CASE WHEN %(sort)s = 'stock' AND %(descending)s THEN i.quantity END DESC,
-    CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN i.quantity END,
-    CASE WHEN %(sort)s = 'relevance' AND %(descending)s THEN c.rank END DESC,
-    CASE WHEN %(sort)s = 'relevance' AND NOT %(descending)s THEN c.rank END,
-    CASE WHEN %(descending)s THEN c.id END DESC,
-    CASE WHEN NOT %(descending)s THEN c.id END
-LIMIT %(limit)s OFFSET %(offset)s;
 
 -- name: find
 -- One product as the API answers it; hidden ones only with `show_hidden`.

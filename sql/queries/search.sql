@@ -2,72 +2,103 @@
 -- What words are and how they count stands in V0008__search.sql.
 
 -- name: understand
--- A row for each word typed, as the queries that find it: `forms` is the word in any form; a word that a language leaves
--- out (for, dan) is not `required`. `joined` neighbours (head set) count for both where the catalogue knows them
--- (headset), and so do `meant` words where a word is `misspelt`. `products` is about how many have the word.
+-- A row for each word typed or left out (-word), and for each filter (#c12), as the query that finds it: `forms` is the
+-- word in any form. A word that a language leaves out (for, dan) is not `required`. `joined` neighbours (head set)
+-- find the two as one (headset), and `meant` words what is `misspelt`. `rarity` is BM25's idf; `found` is about how
+-- many products it finds. Words the worker has not counted yet are new or rare, and are counted here.
 WITH typed AS (
-    SELECT t.word, t.place
+    SELECT t.word, t.place::integer AS place, 'typed' AS role
     FROM regexp_split_to_table(search_spaced(search_fold(%(typed)s::text)), ' ') WITH ORDINALITY AS t (word, place)
     WHERE t.word <> '' AND t.place <= 12
-),
-
-neighbours AS (
-    SELECT t.place, t.word || lead(t.word) OVER (ORDER BY t.place) AS word
-    FROM typed AS t
+    UNION ALL
+    SELECT t.word, 100 + t.place::integer, 'left out'
+    FROM regexp_split_to_table(search_spaced(search_fold(%(left_out)s::text)), ' ') WITH ORDINALITY AS t (word, place)
+    WHERE t.word <> '' AND t.place <= 12
+    UNION ALL
+    SELECT t.word, 200 + t.place::integer, 'filter'
+    FROM unnest(%(filters)s::text[]) WITH ORDINALITY AS t (word, place)
 ),
 
 joined AS (
-    SELECT step.place, n.word
-    FROM neighbours AS n
-    JOIN search_words AS known ON known.word = n.word COLLATE "C"
-    CROSS JOIN LATERAL (VALUES (n.place), (n.place + 1)) AS step (place)
+    SELECT step.place, pair.word
+    FROM (
+        SELECT t.place, t.word || lead(t.word) OVER (ORDER BY t.place) AS word
+        FROM typed AS t
+        WHERE t.role = 'typed'
+    ) AS pair
+    JOIN search_words AS known ON known.word = pair.word COLLATE "C"
+    CROSS JOIN LATERAL (VALUES (pair.place), (pair.place + 1)) AS step (place)
 ),
 
 forms AS (
-    SELECT t.place, f.form
+    SELECT t.place, quote_literal(t.word) AS form, t.word
     FROM typed AS t
-    CROSS JOIN LATERAL (VALUES (search_pieces(t.word))) AS p (pieces)
+    UNION
+    SELECT t.place, quote_literal(s.lexeme), s.lexeme
+    FROM typed AS t
+    CROSS JOIN LATERAL unnest(search_stems(t.word)) AS s
+    WHERE t.role <> 'filter' AND search_pieces(t.word) = t.word
+    UNION
+    SELECT pieces.place, string_agg(quote_literal(pieces.word || pieces.next), ' & '), NULL
+    FROM (
+        SELECT t.place, r.word, lead(r.word) OVER (PARTITION BY t.place ORDER BY r.place) AS next
+        FROM typed AS t
+        CROSS JOIN LATERAL regexp_split_to_table(search_pieces(t.word), ' ') WITH ORDINALITY AS r (word, place)
+        WHERE t.role <> 'filter'
+    ) AS pieces
+    WHERE pieces.next IS NOT NULL
+    GROUP BY pieces.place
+    UNION
+    SELECT j.place, quote_literal(j.word), j.word
+    FROM joined AS j
+    UNION
+    SELECT t.place, quote_literal(m.word), m.word
+    FROM unnest(%(misspelt)s::text[], %(meant)s::text[]) AS m (misspelt, word)
+    JOIN typed AS t ON t.word = m.misspelt AND t.role = 'typed'
+),
+
+known AS (
+    SELECT
+        t.word, t.place, t.role, f.forms, f.named, f.found,
+        t.role = 'filter' OR NOT EXISTS (
+            SELECT FROM search_languages AS l WHERE to_tsvector(l.language, t.word) = ''::tsvector
+        ) AS required
+    FROM typed AS t
     CROSS JOIN LATERAL (
-        SELECT quote_literal(t.word) AS form
-        UNION
-        SELECT quote_literal(s.lexeme) FROM unnest(search_stems(t.word)) AS s WHERE p.pieces = t.word
-        UNION
-        SELECT string_agg(quote_literal(pair.word), ' & ')
-        FROM (
-            SELECT r.word || lead(r.word) OVER (ORDER BY r.place) AS word
-            FROM regexp_split_to_table(p.pieces, ' ') WITH ORDINALITY AS r (word, place)
-        ) AS pair
-        WHERE pair.word IS NOT NULL
-        UNION
-        SELECT quote_literal(j.word) FROM joined AS j WHERE j.place = t.place
-        UNION
-        SELECT quote_literal(m.word)
-        FROM unnest(%(misspelt)s::text[], %(meant)s::text[]) AS m (misspelt, word)
-        WHERE m.misspelt = t.word
+        SELECT string_agg('(' || f.form || ')', ' | ') AS forms, max(w.named) AS named, max(w.found) AS found
+        FROM forms AS f
+        LEFT JOIN search_words AS w ON w.word = f.word COLLATE "C"
+        WHERE f.place = t.place
     ) AS f
-    WHERE f.form IS NOT NULL
 )
 
 SELECT
-    t.word,
-    (SELECT string_agg('(' || f.form || ')', ' | ') FROM forms AS f WHERE f.place = t.place) AS forms,
-    NOT EXISTS (
-        SELECT FROM search_languages AS l WHERE to_tsvector(l.language, t.word) = ''::tsvector
-    ) AS required,
-    coalesce((
-        SELECT max(w.products)
-        FROM search_words AS w
-        WHERE w.word = ANY(ARRAY(SELECT trim(BOTH '''' FROM f.form) FROM forms AS f WHERE f.place = t.place))
-    ), 0) AS products
-FROM typed AS t
-ORDER BY t.place;
+    k.word, k.role, k.forms, k.required, n.named, n.found,
+    ln(1 + greatest(c.reltuples, 10000) / (1 + n.named)) AS rarity,
+    (SELECT max(p.id) FROM products AS p) AS newest_id
+FROM known AS k
+CROSS JOIN LATERAL (
+    SELECT
+        CASE
+            WHEN k.found > 0 THEN k.named
+            ELSE (SELECT count(*) FROM product_search AS s WHERE search_title(s.words) @@ k.forms::tsquery)
+        END AS named,
+        CASE
+            WHEN k.found > 0 THEN k.found
+            ELSE (SELECT count(*) FROM product_search AS s WHERE s.words @@ k.forms::tsquery)
+        END AS found
+) AS n
+CROSS JOIN pg_class AS c
+WHERE c.oid = 'product_search'::regclass
+ORDER BY k.place;
 
 -- name: find
 -- At most 1,000 products: those with all words in name, brand or category, then those with all words anywhere, and where
--- that makes fewer than `few`, those with any of the rarest words. Of these the page, in the order asked for.
+-- that makes fewer than `few`, those with any of the rarest words. Of these the page, in the order asked for. A page
+-- behind the end is one row without a document.
 -- rank is BM25-like (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009): a word counts more the rarer
 -- it is (`rarity`), saturating, and the less the longer the name is; who has all words comes first.
--- Filters that are not words look at 20,000 matches at most.
+-- Price, stock and ids are no words: of 10,000 products that match, those are taken.
 WITH asked AS MATERIALIZED (
     SELECT %(all_words)s::tsquery AS all_words, %(any_word)s::tsquery AS any_word
 ),
@@ -78,7 +109,7 @@ title AS MATERIALIZED (
         SELECT s.product_id
         FROM product_search AS s
         WHERE search_title(s.words) @@ (SELECT a.all_words FROM asked AS a)
-        LIMIT 20000
+        LIMIT 10000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
@@ -96,7 +127,7 @@ anywhere AS MATERIALIZED (
         SELECT s.product_id
         FROM product_search AS s
         WHERE s.words @@ (SELECT a.all_words FROM asked AS a) AND (SELECT count(*) FROM title) < 1000
-        LIMIT 20000
+        LIMIT 10000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     WHERE p.id <> ALL(ARRAY(SELECT t.id FROM title AS t))
@@ -115,13 +146,13 @@ whole AS MATERIALIZED (
     SELECT a.id FROM anywhere AS a
 ),
 
-some AS MATERIALIZED (
+partial AS MATERIALIZED (
     SELECT p.id
     FROM (
         SELECT s.product_id
         FROM product_search AS s
         WHERE s.words @@ (SELECT a.any_word FROM asked AS a) AND (SELECT count(*) FROM whole) < %(few)s
-        LIMIT 20000
+        LIMIT 10000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     WHERE p.id <> ALL(ARRAY(SELECT w.id FROM whole AS w))
@@ -139,7 +170,7 @@ candidates AS MATERIALIZED (
     FROM (
         SELECT w.id, 1000::float8 AS bonus FROM whole AS w
         UNION ALL
-        SELECT s.id, 0 FROM some AS s
+        SELECT s.id, 0 FROM partial AS s
     ) AS f
     JOIN product_search AS s ON s.product_id = f.id
     JOIN products AS p ON p.id = f.id
@@ -169,36 +200,39 @@ SELECT
 FROM (
     SELECT (SELECT count(*) FROM candidates AS c) AS matches, (SELECT count(*) FROM whole AS w) AS whole
 ) AS n
-LEFT JOIN LATERAL (
-    SELECT c.id, c.created_at, c.price, c.name_key, c.in_stock, c.quantity, c.rank, row_number() OVER () AS place
-    FROM candidates AS c
-    WHERE %(after_id)s::bigint IS NULL
-        OR CASE
-            WHEN %(sort)s = 'newest' AND %(descending)s THEN (c.created_at, c.id) < (%(after_time)s::timestamptz, %(after_id)s)
-            WHEN %(sort)s = 'newest' THEN (c.created_at, c.id) > (%(after_time)s::timestamptz, %(after_id)s)
-            WHEN %(sort)s = 'price' AND %(descending)s THEN (c.price, c.id) < (%(after_price)s::numeric, %(after_id)s)
-            WHEN %(sort)s = 'price' THEN (c.price, c.id) > (%(after_price)s::numeric, %(after_id)s)
-            WHEN %(sort)s = 'name' AND %(descending)s THEN (c.name_key, c.id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
-            WHEN %(sort)s = 'name' THEN (c.name_key, c.id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
-            WHEN %(sort)s = 'stock' AND %(descending)s THEN (c.quantity, c.id) < (%(after_stock)s::integer, %(after_id)s)
-            WHEN %(sort)s = 'stock' THEN (c.quantity, c.id) > (%(after_stock)s::integer, %(after_id)s)
-            WHEN %(descending)s THEN (c.rank, c.id) < (%(after_rank)s::float8, %(after_id)s)
-            ELSE (c.rank, c.id) > (%(after_rank)s::float8, %(after_id)s)
-        END
-    ORDER BY
-        CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN c.created_at END DESC,
-        CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN c.created_at END,
-        CASE WHEN %(sort)s = 'price' AND %(descending)s THEN c.price END DESC,
-        CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN c.price END,
-        CASE WHEN %(sort)s = 'name' AND %(descending)s THEN c.name_key END DESC,
-        CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN c.name_key END,
-        CASE WHEN %(sort)s = 'stock' AND %(descending)s THEN c.quantity END DESC,
-        CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN c.quantity END,
-        CASE WHEN %(sort)s = 'relevance' AND %(descending)s THEN c.rank END DESC,
-        CASE WHEN %(sort)s = 'relevance' AND NOT %(descending)s THEN c.rank END,
-        CASE WHEN %(descending)s THEN c.id END DESC,
-        CASE WHEN NOT %(descending)s THEN c.id END
-    LIMIT %(limit)s OFFSET %(offset)s
+LEFT JOIN (
+    SELECT sorted.*, row_number() OVER () AS place
+    FROM (
+        SELECT c.id, c.created_at, c.price, c.name_key, c.in_stock, c.quantity, c.rank
+        FROM candidates AS c
+        WHERE %(after_id)s::bigint IS NULL
+            OR CASE
+                WHEN %(sort)s = 'newest' AND %(descending)s THEN (c.created_at, c.id) < (%(after_time)s::timestamptz, %(after_id)s)
+                WHEN %(sort)s = 'newest' THEN (c.created_at, c.id) > (%(after_time)s::timestamptz, %(after_id)s)
+                WHEN %(sort)s = 'price' AND %(descending)s THEN (c.price, c.id) < (%(after_price)s::numeric, %(after_id)s)
+                WHEN %(sort)s = 'price' THEN (c.price, c.id) > (%(after_price)s::numeric, %(after_id)s)
+                WHEN %(sort)s = 'name' AND %(descending)s THEN (c.name_key, c.id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
+                WHEN %(sort)s = 'name' THEN (c.name_key, c.id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
+                WHEN %(sort)s = 'stock' AND %(descending)s THEN (c.quantity, c.id) < (%(after_stock)s::integer, %(after_id)s)
+                WHEN %(sort)s = 'stock' THEN (c.quantity, c.id) > (%(after_stock)s::integer, %(after_id)s)
+                WHEN %(descending)s THEN (c.rank, c.id) < (%(after_rank)s::float8, %(after_id)s)
+                ELSE (c.rank, c.id) > (%(after_rank)s::float8, %(after_id)s)
+            END
+        ORDER BY
+            CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN c.created_at END DESC,
+            CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN c.created_at END,
+            CASE WHEN %(sort)s = 'price' AND %(descending)s THEN c.price END DESC,
+            CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN c.price END,
+            CASE WHEN %(sort)s = 'name' AND %(descending)s THEN c.name_key END DESC,
+            CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN c.name_key END,
+            CASE WHEN %(sort)s = 'stock' AND %(descending)s THEN c.quantity END DESC,
+            CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN c.quantity END,
+            CASE WHEN %(sort)s = 'relevance' AND %(descending)s THEN c.rank END DESC,
+            CASE WHEN %(sort)s = 'relevance' AND NOT %(descending)s THEN c.rank END,
+            CASE WHEN %(descending)s THEN c.id END DESC,
+            CASE WHEN NOT %(descending)s THEN c.id END
+        LIMIT %(limit)s OFFSET %(offset)s
+    ) AS sorted
 ) AS page ON true
 LEFT JOIN product_documents AS d ON d.product_id = page.id
 ORDER BY page.place;
@@ -214,11 +248,12 @@ CROSS JOIN LATERAL (
         AND length(w.word) BETWEEN length(t.word) - 1 AND length(t.word) + 1
         AND w.word ~ '^[[:alpha:]]+$'
         AND w.word <> t.word
+        AND (w.named > 0 OR w.found = 0)
         AND levenshtein(w.word, t.word) <= CASE WHEN length(t.word) < 6 THEN 1 ELSE 2 END
-    ORDER BY levenshtein(w.word, t.word), similarity(w.word, t.word) DESC, w.products DESC, w.word
+    ORDER BY levenshtein(w.word, t.word), similarity(w.word, t.word) DESC, w.named DESC, w.word
     LIMIT 3
 ) AS near;
 
 -- name: refresh_words
 -- For the worker and the owner.
-SELECT refresh_search_words(%(sample)s);
+SELECT refresh_search_words(%(sample)s) AS counted;

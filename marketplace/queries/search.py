@@ -1,0 +1,62 @@
+"""What is typed, and the products it finds. Statements: sql/queries/search.sql."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from psycopg.rows import namedtuple_row
+
+from marketplace.db import Conn, Row, named_sql, one
+
+SQL = named_sql("search")
+
+
+class Question(NamedTuple):
+    """Words as queries: what has all of them, what has any, and each by itself with what it is worth.
+
+    `few`: with fewer whole matches, those with any word are answered too.
+    """
+
+    all_words: str
+    any_word: str
+    forms: Sequence[str]
+    rarities: Sequence[float]
+    few: int
+
+
+def understand(
+    conn: Conn, *, typed: str, left_out: str, filters: Sequence[str], meant: Sequence[tuple[str, str]] = ()
+) -> list[Row]:
+    """The words and filters (word, role: typed, left out, filter; forms, required, named, found, rarity, newest_id).
+
+    `meant`: pairs of a misspelt word and one that it may stand for.
+    """
+    values = {
+        "typed": typed,
+        "left_out": left_out,
+        "filters": filters,
+        "misspelt": [pair[0] for pair in meant],
+        "meant": [pair[1] for pair in meant],
+    }
+    return conn.execute(SQL["understand"], values, prepare=True).fetchall()
+
+
+def find(conn: Conn, listing: Mapping[str, Any], question: Question) -> list[Any]:
+    """Rows (document, quantity, in_stock, id, key, matches, whole) in the order asked for; a list's values as ever.
+
+    `matches` (at most 1,000) and `whole`, how many of them have all words, are alike in every row; where the page
+    is empty, they stand in one row whose document is None.
+    """
+    values = {**listing, **question._asdict()}
+    with conn.cursor(row_factory=namedtuple_row) as cursor:
+        return cursor.execute(SQL["find"], values, prepare=True).fetchall()
+
+
+def correct(conn: Conn, words: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of a word and one of the catalogue that it may have been meant to be, at most three each."""
+    rows = conn.execute(SQL["correct"], {"words": words}, prepare=True)
+    return [(row["misspelt"], row["meant"]) for row in rows]
+
+
+def refresh_words(conn: Conn, sample: int) -> int:
+    """Count how many products have each word, from a sample of that many products; how many counts changed."""
+    return int(one(conn, SQL["refresh_words"], {"sample": sample})["counted"])

@@ -1,0 +1,104 @@
+"""Finding products by words: what was typed is understood, and where little is found, corrected.
+
+How words are folded, stemmed and ranked is in sql/migrations/V0008__search.sql and sql/queries/search.sql.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from marketplace.db import Conn, Row
+from marketplace.queries import search
+from marketplace.queries.products import Listing
+from marketplace.queries.search import Question
+
+#: Candidates that are ranked; matches past that are not counted.
+CANDIDATES = 1000
+#: With fewer whole matches, relevance goes on with products that have only some of the words.
+FEW = 20
+#: With fewer whole matches, words that hardly any product has are taken for misspelt.
+LITTLE = 5
+RARE = 5
+SHORTEST_CORRECTED = 4
+#: How many products the rarest words may find together, when any word will do.
+ANY_WORD = 3000
+#: A word that more products have is looked for in the newest ones only.
+COMMON = 40_000
+#: Products to a place of the catalogue (#n), as search_filters has it.
+PLACE = 8192
+_FILTERS = {"category_id": "#c", "brand_id": "#b", "store_id": "#s"}
+
+
+class Found(NamedTuple):
+    """A page of what was found; `matches` is at most CANDIDATES, and only `exact` when that is all there is."""
+
+    rows: list[Any]
+    matches: int
+    exact: bool
+
+
+def find(conn: Conn, listing: Listing) -> Found:
+    """The products that the words of `listing.filters["search"]` find."""
+    typed, left_out = _split(listing.filters["search"])
+    filters = [f"{mark}{listing.filters[name]}" for name, mark in _FILTERS.items() if name in listing.filters]
+    words = search.understand(conn, typed=typed, left_out=left_out, filters=filters)
+    question = _question(words, listing.sort)
+    if question is None:
+        return Found([], 0, True)
+    rows = search.find(conn, listing.values(), question)
+    doubtful = [word["word"] for word in words if _doubtful(word)]
+    if rows[0].whole < LITTLE and doubtful:
+        meant = search.correct(conn, doubtful)
+        if meant:
+            words = search.understand(conn, typed=typed, left_out=left_out, filters=filters, meant=meant)
+            rows = search.find(conn, listing.values(), _question(words, listing.sort) or question)
+    matches = rows[0].matches
+    exact = matches < CANDIDATES and _rarest(words) <= COMMON
+    return Found([row for row in rows if row.document is not None], matches, exact)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """What is looked for, and what is left out: the words behind a minus sign."""
+    words = text.split()
+    left_out = [word for word in words if word.startswith("-") and word.strip("-")]
+    return " ".join(word for word in words if word not in left_out), " ".join(left_out)
+
+
+def _doubtful(word: Row) -> bool:
+    text = word["word"]
+    return word["role"] == "typed" and word["named"] <= RARE and len(text) >= SHORTEST_CORRECTED and text.isalpha()
+
+
+def _rarest(words: Sequence[Row]) -> int:
+    return min(int(word["found"]) for word in words if word["role"] != "left out")
+
+
+def _question(words: Sequence[Row], sort: str) -> Question | None:
+    """The queries that find what was typed; None when nothing was."""
+    typed = [word for word in words if word["role"] == "typed"]
+    if not typed:
+        return None
+    required = [word for word in typed if word["required"]] or typed
+    limits = [f"({word['forms']})" for word in words if word["role"] == "filter"]
+    limits += [f"!({word['forms']})" for word in words if word["role"] == "left out"]
+    if _rarest([*required, *(word for word in words if word["role"] == "filter")]) > COMMON:
+        newest = words[0]["newest_id"] // PLACE
+        limits.append("(" + " | ".join(f"'#n{newest - step}'" for step in range(-(-COMMON // PLACE))) + ")")
+    return Question(
+        all_words=" & ".join([*(f"({word['forms']})" for word in required), *limits]),
+        any_word=" & ".join(["(" + " | ".join(f"({forms})" for forms in _rare(required)) + ")", *limits]),
+        forms=[word["forms"] for word in required],
+        rarities=[word["rarity"] for word in required],
+        few=FEW if sort == "relevance" else 1,
+    )
+
+
+def _rare(words: Sequence[Row]) -> list[str]:
+    """The rarest words that are found at all, as many as find ANY_WORD products together, and one at least."""
+    chosen: list[str] = []
+    found = 0
+    for word in sorted(words, key=lambda word: word["found"]):
+        if found and found + word["found"] > ANY_WORD:
+            break
+        chosen.append(word["forms"])
+        found += word["found"]
+    return chosen
