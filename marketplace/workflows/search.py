@@ -17,10 +17,10 @@ CANDIDATES = 1000
 FEW = 20
 #: With fewer whole matches, words that hardly any product has are taken for misspelt.
 LITTLE = 5
-RARE = 5
+RARE = 2
 SHORTEST_CORRECTED = 4
 #: How many products the rarest words may find together, when any word will do.
-ANY_WORD = 3000
+ANY_WORD = 900
 #: A word that more products have is looked for in the newest ones only.
 COMMON = 40_000
 #: Products to a place of the catalogue (#n), as search_filters has it.
@@ -41,19 +41,28 @@ def find(conn: Conn, listing: Listing) -> Found:
     typed, left_out = _split(listing.filters["search"])
     filters = [f"{mark}{listing.filters[name]}" for name, mark in _FILTERS.items() if name in listing.filters]
     words = search.understand(conn, typed=typed, left_out=left_out, filters=filters)
-    question = _question(words, listing.sort)
-    if question is None:
-        return Found([], 0, True)
-    rows = search.find(conn, listing.values(), question)
-    doubtful = [word["word"] for word in words if _doubtful(word)]
-    if rows[0].whole < LITTLE and doubtful:
-        meant = search.correct(conn, doubtful)
+    doubtful = [word for word in words if _doubtful(word)]
+    rows = None
+    if all(word["found"] for word in doubtful):
+        rows = _find(conn, listing, words)
+    if doubtful and (not rows or rows[0].whole < LITTLE):
+        meant = search.correct(conn, [word["word"] for word in doubtful])
         if meant:
             words = search.understand(conn, typed=typed, left_out=left_out, filters=filters, meant=meant)
-            rows = search.find(conn, listing.values(), _question(words, listing.sort) or question)
-    matches = rows[0].matches
+            rows = None
+    if rows is None:
+        rows = _find(conn, listing, words)
+    matches = rows[0].matches if rows else 0
     exact = matches < CANDIDATES and _rarest(words) <= COMMON
     return Found([row for row in rows if row.document is not None], matches, exact)
+
+
+def _find(conn: Conn, listing: Listing, words: Sequence[Row]) -> list[Any]:
+    """What they find; empty, without asking the index again, where none of them finds anything."""
+    typed = [word for word in words if word["role"] == "typed" and word["found"]]
+    if not typed:
+        return []
+    return search.find(conn, listing.values(), _question(words, listing.sort))
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -69,14 +78,12 @@ def _doubtful(word: Row) -> bool:
 
 
 def _rarest(words: Sequence[Row]) -> int:
-    return min(int(word["found"]) for word in words if word["role"] != "left out")
+    return min((int(word["found"]) for word in words if word["role"] != "left out"), default=0)
 
 
-def _question(words: Sequence[Row], sort: str) -> Question | None:
-    """The queries that find what was typed; None when nothing was."""
+def _question(words: Sequence[Row], sort: str) -> Question:
+    """The queries that find what was typed, which is one word at least."""
     typed = [word for word in words if word["role"] == "typed"]
-    if not typed:
-        return None
     required = [word for word in typed if word["required"]] or typed
     limits = [f"({word['forms']})" for word in words if word["role"] == "filter"]
     limits += [f"!({word['forms']})" for word in words if word["role"] == "left out"]

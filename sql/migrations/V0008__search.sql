@@ -63,7 +63,7 @@ RETURN search_stems(pieces) || to_tsvector('simple', concat_ws(
     ' ',
     pieces,
     regexp_replace(pieces, '([[:alpha:]]+) ([\d.]+)', '\1\2', 'g'),
-    regexp_replace(pieces, '([\d.]+) ([[:alpha:]]+)', '\1\2', 'g'),
+    regexp_replace(pieces, '([\d.]+) ([[:alpha:]]{1,5})\M', '\1\2', 'g'),
     search_spaced(regexp_replace(folded, '([[:alnum:]])-(?=[[:alnum:]])', '\1', 'g'))
 ));
 COMMENT ON FUNCTION search_forms IS 'Stems, pieces, pieces joined to their neighbours, words without hyphens.';

@@ -6,17 +6,22 @@
 -- word in any form. A word that a language leaves out (for, dan) is not `required`. `joined` neighbours (head set)
 -- find the two as one (headset), and `meant` words what is `misspelt`. `rarity` is BM25's idf; `found` is about how
 -- many products it finds. Words the worker has not counted yet are new or rare, and are counted here.
-WITH typed AS (
+-- As in `find`, values come in by subqueries, which no plan depends on.
+WITH typed AS MATERIALIZED (
     SELECT t.word, t.place::integer AS place, 'typed' AS role
-    FROM regexp_split_to_table(search_spaced(search_fold(%(typed)s::text)), ' ') WITH ORDINALITY AS t (word, place)
+    FROM (SELECT %(typed)s::text AS words) AS a
+    CROSS JOIN LATERAL regexp_split_to_table(search_spaced(search_fold(a.words)), ' ')
+        WITH ORDINALITY AS t (word, place)
     WHERE t.word <> '' AND t.place <= 12
     UNION ALL
     SELECT t.word, 100 + t.place::integer, 'left out'
-    FROM regexp_split_to_table(search_spaced(search_fold(%(left_out)s::text)), ' ') WITH ORDINALITY AS t (word, place)
+    FROM (SELECT %(left_out)s::text AS words) AS a
+    CROSS JOIN LATERAL regexp_split_to_table(search_spaced(search_fold(a.words)), ' ')
+        WITH ORDINALITY AS t (word, place)
     WHERE t.word <> '' AND t.place <= 12
     UNION ALL
     SELECT t.word, 200 + t.place::integer, 'filter'
-    FROM unnest(%(filters)s::text[]) WITH ORDINALITY AS t (word, place)
+    FROM unnest((SELECT %(filters)s::text[])) WITH ORDINALITY AS t (word, place)
 ),
 
 joined AS (
@@ -53,7 +58,7 @@ forms AS (
     FROM joined AS j
     UNION
     SELECT t.place, quote_literal(m.word), m.word
-    FROM unnest(%(misspelt)s::text[], %(meant)s::text[]) AS m (misspelt, word)
+    FROM unnest((SELECT %(misspelt)s::text[]), (SELECT %(meant)s::text[])) AS m (misspelt, word)
     JOIN typed AS t ON t.word = m.misspelt AND t.role = 'typed'
 ),
 
@@ -99,8 +104,33 @@ ORDER BY k.place;
 -- rank is BM25-like (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009): a word counts more the rarer
 -- it is (`rarity`), saturating, and the less the longer the name is; who has all words comes first.
 -- Price, stock and ids are no words: of 10,000 products that match, those are taken.
+-- All values come through `asked`: so the plan is the same whatever they are, and is made once for a connection.
 WITH asked AS MATERIALIZED (
-    SELECT %(all_words)s::tsquery AS all_words, %(any_word)s::tsquery AS any_word
+    SELECT
+        %(all_words)s::tsquery AS all_words,
+        %(any_word)s::tsquery AS any_word,
+        %(few)s::integer AS few,
+        %(show_hidden)s::boolean AS show_hidden,
+        %(hidden)s::boolean AS hidden,
+        %(min_price)s::numeric AS min_price,
+        %(max_price)s::numeric AS max_price,
+        %(in_stock)s::boolean AS in_stock,
+        %(ids)s::bigint[] AS ids,
+        %(sort)s::text AS sort,
+        %(descending)s::boolean AS descending,
+        %(after_id)s::bigint AS after_id,
+        %(after_time)s::timestamptz AS after_time,
+        %(after_price)s::numeric AS after_price,
+        %(after_name)s::text COLLATE "C" AS after_name,
+        %(after_stock)s::integer AS after_stock,
+        %(after_rank)s::float8 AS after_rank,
+        %(limit)s::integer AS page_size,
+        %(offset)s::integer AS skipped
+),
+
+asked_words AS MATERIALIZED (
+    SELECT w.forms, w.rarity
+    FROM unnest((SELECT %(forms)s::tsquery[]), (SELECT %(rarities)s::float8[])) AS w (forms, rarity)
 ),
 
 title AS MATERIALIZED (
@@ -112,12 +142,13 @@ title AS MATERIALIZED (
         LIMIT 10000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
-    WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
-        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
-        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
-        AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+    CROSS JOIN asked AS a
+    WHERE (a.show_hidden OR NOT p.hidden)
+        AND (a.hidden IS NULL OR p.hidden = a.hidden)
+        AND (a.min_price IS NULL OR p.price >= a.min_price)
+        AND (a.max_price IS NULL OR p.price <= a.max_price)
+        AND (a.in_stock IS NULL OR p.in_stock = a.in_stock)
+        AND (a.ids IS NULL OR p.id = ANY(a.ids))
     LIMIT 1000
 ),
 
@@ -130,13 +161,14 @@ anywhere AS MATERIALIZED (
         LIMIT 10000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
+    CROSS JOIN asked AS a
     WHERE p.id <> ALL(ARRAY(SELECT t.id FROM title AS t))
-        AND (%(show_hidden)s::boolean OR NOT p.hidden)
-        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
-        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
-        AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+        AND (a.show_hidden OR NOT p.hidden)
+        AND (a.hidden IS NULL OR p.hidden = a.hidden)
+        AND (a.min_price IS NULL OR p.price >= a.min_price)
+        AND (a.max_price IS NULL OR p.price <= a.max_price)
+        AND (a.in_stock IS NULL OR p.in_stock = a.in_stock)
+        AND (a.ids IS NULL OR p.id = ANY(a.ids))
     LIMIT (SELECT 1000 - count(*) FROM title AS t)
 ),
 
@@ -151,17 +183,19 @@ partial AS MATERIALIZED (
     FROM (
         SELECT s.product_id
         FROM product_search AS s
-        WHERE s.words @@ (SELECT a.any_word FROM asked AS a) AND (SELECT count(*) FROM whole) < %(few)s
+        WHERE s.words @@ (SELECT a.any_word FROM asked AS a)
+            AND (SELECT count(*) FROM whole) < (SELECT a.few FROM asked AS a)
         LIMIT 10000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
+    CROSS JOIN asked AS a
     WHERE p.id <> ALL(ARRAY(SELECT w.id FROM whole AS w))
-        AND (%(show_hidden)s::boolean OR NOT p.hidden)
-        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
-        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
-        AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+        AND (a.show_hidden OR NOT p.hidden)
+        AND (a.hidden IS NULL OR p.hidden = a.hidden)
+        AND (a.min_price IS NULL OR p.price >= a.min_price)
+        AND (a.max_price IS NULL OR p.price <= a.max_price)
+        AND (a.in_stock IS NULL OR p.in_stock = a.in_stock)
+        AND (a.ids IS NULL OR p.id = ANY(a.ids))
     LIMIT (SELECT 1000 - count(*) FROM whole AS w)
 ),
 
@@ -176,23 +210,23 @@ candidates AS MATERIALIZED (
     JOIN products AS p ON p.id = f.id
     JOIN inventory AS i ON i.product_id = f.id
     CROSS JOIN LATERAL (
-        SELECT sum(word.rarity * x.found / (x.found + 1)) AS score
-        FROM unnest(%(forms)s::tsquery[], %(rarities)s::float8[]) AS word (forms, rarity)
+        SELECT sum(w.rarity * x.found / (x.found + 1)) AS score
+        FROM asked_words AS w
         CROSS JOIN LATERAL (
             SELECT
-                ts_rank('{0,0.4,0.4,1}', s.words, word.forms)::float8 / (0.7 + 0.3 * s.name_words / 12)
-                + ts_rank('{0.3,0,0,0}', s.words, word.forms)::float8 AS found
+                ts_rank('{0,0.4,0.4,1}', s.words, w.forms)::float8 / (0.7 + 0.3 * s.name_words / 12)
+                + ts_rank('{0.1,0,0,0}', s.words, w.forms)::float8 AS found
         ) AS x
     ) AS g
 )
 
 SELECT
     d.document, page.quantity, page.in_stock, page.id,
-    CASE
-        WHEN %(sort)s = 'newest' THEN page.created_at::text
-        WHEN %(sort)s = 'price' THEN page.price::text
-        WHEN %(sort)s = 'name' THEN page.name_key
-        WHEN %(sort)s = 'stock' THEN page.quantity::text
+    CASE page.sort
+        WHEN 'newest' THEN page.created_at::text
+        WHEN 'price' THEN page.price::text
+        WHEN 'name' THEN page.name_key
+        WHEN 'stock' THEN page.quantity::text
         ELSE page.rank::text
     END AS key,
     n.matches,
@@ -203,54 +237,63 @@ FROM (
 LEFT JOIN (
     SELECT sorted.*, row_number() OVER () AS place
     FROM (
-        SELECT c.id, c.created_at, c.price, c.name_key, c.in_stock, c.quantity, c.rank
+        SELECT c.id, c.created_at, c.price, c.name_key, c.in_stock, c.quantity, c.rank, a.sort
         FROM candidates AS c
-        WHERE %(after_id)s::bigint IS NULL
+        CROSS JOIN asked AS a
+        WHERE a.after_id IS NULL
             OR CASE
-                WHEN %(sort)s = 'newest' AND %(descending)s THEN (c.created_at, c.id) < (%(after_time)s::timestamptz, %(after_id)s)
-                WHEN %(sort)s = 'newest' THEN (c.created_at, c.id) > (%(after_time)s::timestamptz, %(after_id)s)
-                WHEN %(sort)s = 'price' AND %(descending)s THEN (c.price, c.id) < (%(after_price)s::numeric, %(after_id)s)
-                WHEN %(sort)s = 'price' THEN (c.price, c.id) > (%(after_price)s::numeric, %(after_id)s)
-                WHEN %(sort)s = 'name' AND %(descending)s THEN (c.name_key, c.id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
-                WHEN %(sort)s = 'name' THEN (c.name_key, c.id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
-                WHEN %(sort)s = 'stock' AND %(descending)s THEN (c.quantity, c.id) < (%(after_stock)s::integer, %(after_id)s)
-                WHEN %(sort)s = 'stock' THEN (c.quantity, c.id) > (%(after_stock)s::integer, %(after_id)s)
-                WHEN %(descending)s THEN (c.rank, c.id) < (%(after_rank)s::float8, %(after_id)s)
-                ELSE (c.rank, c.id) > (%(after_rank)s::float8, %(after_id)s)
+                WHEN a.sort = 'newest' AND a.descending THEN (c.created_at, c.id) < (a.after_time, a.after_id)
+                WHEN a.sort = 'newest' THEN (c.created_at, c.id) > (a.after_time, a.after_id)
+                WHEN a.sort = 'price' AND a.descending THEN (c.price, c.id) < (a.after_price, a.after_id)
+                WHEN a.sort = 'price' THEN (c.price, c.id) > (a.after_price, a.after_id)
+                WHEN a.sort = 'name' AND a.descending THEN (c.name_key, c.id) < (a.after_name, a.after_id)
+                WHEN a.sort = 'name' THEN (c.name_key, c.id) > (a.after_name, a.after_id)
+                WHEN a.sort = 'stock' AND a.descending THEN (c.quantity, c.id) < (a.after_stock, a.after_id)
+                WHEN a.sort = 'stock' THEN (c.quantity, c.id) > (a.after_stock, a.after_id)
+                WHEN a.descending THEN (-c.rank, c.id) > (-a.after_rank, a.after_id)
+                ELSE (c.rank, c.id) > (a.after_rank, a.after_id)
             END
         ORDER BY
-            CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN c.created_at END DESC,
-            CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN c.created_at END,
-            CASE WHEN %(sort)s = 'price' AND %(descending)s THEN c.price END DESC,
-            CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN c.price END,
-            CASE WHEN %(sort)s = 'name' AND %(descending)s THEN c.name_key END DESC,
-            CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN c.name_key END,
-            CASE WHEN %(sort)s = 'stock' AND %(descending)s THEN c.quantity END DESC,
-            CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN c.quantity END,
-            CASE WHEN %(sort)s = 'relevance' AND %(descending)s THEN c.rank END DESC,
-            CASE WHEN %(sort)s = 'relevance' AND NOT %(descending)s THEN c.rank END,
-            CASE WHEN %(descending)s THEN c.id END DESC,
-            CASE WHEN NOT %(descending)s THEN c.id END
-        LIMIT %(limit)s OFFSET %(offset)s
+            CASE WHEN a.sort = 'newest' AND a.descending THEN c.created_at END DESC,
+            CASE WHEN a.sort = 'newest' AND NOT a.descending THEN c.created_at END,
+            CASE WHEN a.sort = 'price' AND a.descending THEN c.price END DESC,
+            CASE WHEN a.sort = 'price' AND NOT a.descending THEN c.price END,
+            CASE WHEN a.sort = 'name' AND a.descending THEN c.name_key END DESC,
+            CASE WHEN a.sort = 'name' AND NOT a.descending THEN c.name_key END,
+            CASE WHEN a.sort = 'stock' AND a.descending THEN c.quantity END DESC,
+            CASE WHEN a.sort = 'stock' AND NOT a.descending THEN c.quantity END,
+            CASE WHEN a.sort = 'relevance' AND a.descending THEN c.rank END DESC,
+            CASE WHEN a.sort = 'relevance' AND NOT a.descending THEN c.rank END,
+            CASE WHEN a.descending AND a.sort <> 'relevance' THEN c.id END DESC,
+            c.id
+        LIMIT (SELECT a.page_size FROM asked AS a) OFFSET (SELECT a.skipped FROM asked AS a)
     ) AS sorted
 ) AS page ON true
 LEFT JOIN product_documents AS d ON d.product_id = page.id
 ORDER BY page.place;
 
 -- name: correct
--- Words of the catalogue that a word may have been meant to be: at most two letters off, at most three of the nearest.
+-- Words of the catalogue that a word may have been meant to be: one letter off, or two neighbours exchanged, or two letters
+-- off in a longer word; at most three of the nearest. How similar words must be for the index to give them is
+-- pg_trgm.similarity_threshold (sessions.configure).
 SELECT t.word AS misspelt, near.word AS meant
 FROM unnest(%(words)s::text[]) AS t (word)
 CROSS JOIN LATERAL (
     SELECT w.word
     FROM search_words AS w
+    CROSS JOIN LATERAL (
+        SELECT
+            levenshtein(w.word, t.word) AS letters,
+            length(w.word) = length(t.word)
+            AND regexp_split_to_array(w.word, '') @> regexp_split_to_array(t.word, '') AS exchanged
+    ) AS off
     WHERE w.word %% t.word
         AND length(w.word) BETWEEN length(t.word) - 1 AND length(t.word) + 1
         AND w.word ~ '^[[:alpha:]]+$'
         AND w.word <> t.word
         AND (w.named > 0 OR w.found = 0)
-        AND levenshtein(w.word, t.word) <= CASE WHEN length(t.word) < 6 THEN 1 ELSE 2 END
-    ORDER BY levenshtein(w.word, t.word), similarity(w.word, t.word) DESC, w.named DESC, w.word
+        AND (off.letters = 1 OR off.letters = 2 AND (off.exchanged OR length(t.word) > 5))
+    ORDER BY off.letters = 2 AND NOT off.exchanged, w.named DESC, w.word
     LIMIT 3
 ) AS near;
 
