@@ -287,7 +287,7 @@ CROSS JOIN LATERAL (
             length(w.word) = length(t.word)
             AND regexp_split_to_array(w.word, '') @> regexp_split_to_array(t.word, '') AS exchanged
     ) AS off
-    WHERE w.word %% t.word
+    WHERE w.word OPERATOR(public.%%) t.word -- noqa: LT01
         AND length(w.word) BETWEEN length(t.word) - 1 AND length(t.word) + 1
         AND w.word ~ '^[[:alpha:]]+$'
         AND w.word <> t.word
