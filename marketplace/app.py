@@ -29,6 +29,7 @@ from marketplace.resources import (
     openapi,
     products,
     stores,
+    suggestions,
     users,
 )
 from marketplace.storage import LocalStorage
@@ -67,6 +68,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/brands", brands.Brands(db)),
         ("/api/brands/{brand_id:id}", brands.Brand(db)),
         ("/api/products", products.Products(db, uploads)),
+        ("/api/products/suggest", suggestions.Suggestions(db)),
         ("/api/products/categories", categories.Categories(db)),
         ("/api/products/categories/{category_id:id}", categories.Category(db)),
         ("/api/products/brands", brands.Brands(db)),

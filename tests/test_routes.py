@@ -46,6 +46,7 @@ EXPECTED = {
     "GET /api/stores/mine/products": SELLERS,
     "GET /api/stores/{store_id:id}": GUEST,
     "GET /api/products": GUEST,
+    "GET /api/products/suggest": GUEST,
     "POST /api/products": SELLERS,
     "POST /api/products/import-csv": SELLERS,
     "GET /api/products/imports": SELLERS,

@@ -57,6 +57,11 @@ def correct(conn: Conn, words: Sequence[str]) -> list[tuple[str, str]]:
     return [(row["misspelt"], row["meant"]) for row in rows]
 
 
+def suggest(conn: Conn, typed: str) -> list[Row]:
+    """What it may become: rows of kind (products, brands, categories), id and name, at most five of a kind."""
+    return conn.execute(SQL["suggest"], {"typed": typed}, prepare=True).fetchall()
+
+
 def refresh_words(conn: Conn, sample: int) -> int:
     """Count how many products have each word, from a sample of that many products; how many counts changed."""
     return int(one(conn, SQL["refresh_words"], {"sample": sample})["counted"])

@@ -153,6 +153,12 @@ INSERT INTO search_words (word, named)
 SELECT w.word, w.ndoc FROM ts_stat('SELECT words FROM product_search', 'ab') AS w;
 CREATE INDEX search_words_similar_idx ON search_words USING gin (word gin_trgm_ops);
 
+-- Names of brands and categories by the beginning of any word, for suggestions.
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX brands_words_idx ON brands USING gin (to_tsvector('names', name));
+-- squawk-ignore require-concurrent-index-creation
+CREATE INDEX categories_words_idx ON categories USING gin (to_tsvector('names', name));
+
 -- No release has read it. What is found by is product_search from here on.
 -- squawk-ignore ban-drop-column
 ALTER TABLE product_documents DROP COLUMN search;

@@ -297,6 +297,83 @@ CROSS JOIN LATERAL (
     LIMIT 3
 ) AS near;
 
+-- name: suggest
+-- What may become of what is typed, five of each kind. The last word may be unfinished: `completed` are the words that most
+-- products have of those that begin so. Products that have one of them and all words before, in the newest 40,000
+-- where the words are common; those that begin as typed first, then short names.
+WITH typed AS MATERIALIZED (
+    SELECT t.word, t.place, t.place = max(t.place) OVER () AS last, a.begins
+    FROM (SELECT search_spaced(search_fold(%(typed)s::text)) AS begins) AS a
+    CROSS JOIN LATERAL regexp_split_to_table(a.begins, ' ') WITH ORDINALITY AS t (word, place)
+    WHERE t.word <> '' AND t.place <= 12
+),
+
+completed AS MATERIALIZED (
+    SELECT w.word, w.found
+    FROM typed AS t
+    CROSS JOIN LATERAL (
+        SELECT w.word, w.found
+        FROM search_words AS w
+        WHERE w.word >= t.word COLLATE "C" AND w.word < (t.word || chr(1114111)) COLLATE "C"
+            AND (w.named > 0 OR w.found = 0)
+        ORDER BY w.named DESC, w.word
+        LIMIT 10
+    ) AS w
+    WHERE t.last
+),
+
+asked AS MATERIALIZED (
+    SELECT concat_ws(
+        ' & ',
+        (SELECT string_agg(quote_literal(t.word), ' & ') FROM typed AS t WHERE NOT t.last),
+        (SELECT '(' || string_agg(quote_literal(c.word), ' | ') || ')' FROM completed AS c),
+        CASE
+            WHEN (SELECT sum(c.found) FROM completed AS c) > 40000 THEN (
+                SELECT '(' || string_agg(format('''#n%%s''', n.place), ' | ') || ')'
+                FROM (SELECT max(p.id) / 8192 AS place FROM products AS p) AS newest
+                CROSS JOIN LATERAL generate_series(newest.place - 4, newest.place) AS n (place)
+            )
+        END
+    )::tsquery AS words
+    FROM (SELECT count(*) AS words FROM completed AS c) AS n
+    WHERE n.words > 0
+),
+
+unfinished AS MATERIALIZED (
+    SELECT string_agg(quote_literal(t.word) || CASE WHEN t.last THEN ':*' ELSE '' END, ' & ')::tsquery AS words
+    FROM typed AS t
+)
+
+(
+    SELECT 'products' AS kind, p.id, p.name
+    FROM (
+        SELECT s.product_id, s.name_words
+        FROM product_search AS s
+        WHERE search_title(s.words) @@ (SELECT a.words FROM asked AS a)
+        LIMIT 200
+    ) AS s
+    JOIN products AS p ON p.id = s.product_id
+    WHERE NOT p.hidden
+    ORDER BY starts_with(p.name_key, (SELECT t.begins FROM typed AS t WHERE t.last)) DESC, s.name_words, p.id
+    LIMIT 5
+)
+UNION ALL
+(
+    SELECT 'brands', b.id, b.name
+    FROM brands AS b
+    WHERE to_tsvector('names', b.name) @@ (SELECT u.words FROM unfinished AS u)
+    ORDER BY starts_with(lower(b.name), (SELECT t.begins FROM typed AS t WHERE t.last)) DESC, length(b.name), b.id
+    LIMIT 5
+)
+UNION ALL
+(
+    SELECT 'categories', c.id, c.name
+    FROM categories AS c
+    WHERE to_tsvector('names', c.name) @@ (SELECT u.words FROM unfinished AS u)
+    ORDER BY starts_with(lower(c.name), (SELECT t.begins FROM typed AS t WHERE t.last)) DESC, length(c.name), c.id
+    LIMIT 5
+);
+
 -- name: refresh_words
 -- For the worker and the owner.
 SELECT refresh_search_words(%(sample)s) AS counted;

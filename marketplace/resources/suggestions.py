@@ -1,0 +1,33 @@
+"""What a search may be meant to be, while it is typed."""
+
+import falcon
+
+from marketplace.db import Database
+from marketplace.operations import PUBLIC, operation
+from marketplace.queries import search
+from marketplace.schemas import suggestions as schemas
+
+KINDS = ("products", "brands", "categories")
+
+
+class Suggestions:
+    """/api/products/suggest"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "suggestProducts",
+        "Complete what is typed",
+        roles=PUBLIC,
+        query=schemas.QUERY,
+        answers={200: schemas.SUGGESTIONS},
+        max_age=60,
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer products, brands and categories with words that begin as the last one typed."""
+        with self.db.read() as conn:
+            rows = search.suggest(conn, req.context.query["q"])
+        resp.media = {
+            kind: [{"id": row["id"], "name": row["name"]} for row in rows if row["kind"] == kind] for kind in KINDS
+        }
