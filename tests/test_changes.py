@@ -477,7 +477,7 @@ def test_what_was_there_before_the_feed_is_in_it(owner_url: str, tmp_path: Path)
             conn.execute("INSERT INTO brands (name) VALUES ('Merek')")
             conn.execute("INSERT INTO products (store_id, name, price, in_stock) VALUES (1, 'Kopi', 1, true)")
             conn.execute("INSERT INTO inventory VALUES (1, 5)")
-            conn.execute("INSERT INTO product_documents VALUES (1, '{')")
+            conn.execute("INSERT INTO product_documents VALUES (1, '{', '')")
         migrations.migrate(url, lambda line: None)
         with psycopg.connect(url) as conn:
             kept = conn.execute("SELECT type, thing_id, gone FROM changes ORDER BY type").fetchall()
