@@ -6,7 +6,7 @@
 -- * A word counts by where it stands: A the name, B the brand, C the category and other forms of the words of name
 --   and brand, D the description. Weights order what is found; two indexes decide what is looked at: one of
 --   all words, one without those of the description, so that who has a word in the name comes before who mentions it.
--- * Other forms of a word: its stem in each of search_languages, its letters and digits apart and with the neighbour
+-- * Other forms of a word: its stem in two languages, its letters and digits apart and with the neighbour
 --   together (RTX-4090, RTX 4090 and rtx4090 meet), without its hyphen (Wi-Fi, wifi).
 -- * Category, brand and store are in there too, as words nobody can type (#c12): a filter and a word are one lookup. So
 --   is the place in the catalogue (#n): where a word is in a tenth of all products, only the newest are looked at.
@@ -16,17 +16,13 @@
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE EXTENSION IF NOT EXISTS fuzzystrmatch;
 
-CREATE AGGREGATE tsvector_agg (tsvector)(sfunc = tsvector_concat, stype = tsvector, initcond = '', parallel = safe);
-COMMENT ON AGGREGATE tsvector_agg (tsvector) IS 'Several vectors as one.';
-
-CREATE TABLE search_languages (
-    language regconfig NOT NULL,
-    CONSTRAINT search_languages_pkey PRIMARY KEY (language)
-);
-INSERT INTO search_languages (language) VALUES ('indonesian'), ('english');
-COMMENT ON TABLE search_languages IS
-'Languages whose stems words are found by. After a change: make check-documents ARGS=--rebuild.';
-COMMENT ON COLUMN search_languages.language IS 'A text search configuration, such as indonesian.';
+-- Two languages, whose stems every text is searched by. Another one is put in their place by, for example,
+-- ALTER TEXT SEARCH CONFIGURATION search_second ALTER MAPPING REPLACE english_stem WITH german_stem
+-- and then all products are written anew: make check-documents ARGS=--rebuild
+CREATE TEXT SEARCH CONFIGURATION search_first (COPY = indonesian);
+CREATE TEXT SEARCH CONFIGURATION search_second (COPY = english);
+COMMENT ON TEXT SEARCH CONFIGURATION search_first IS 'Stems that products are found by.';
+COMMENT ON TEXT SEARCH CONFIGURATION search_second IS 'Stems that products are found by.';
 
 -- The parts -------------------------------------------------------------------------------------------------------
 
@@ -52,21 +48,15 @@ RETURN regexp_replace(spaced, '(?<=[[:alpha:]])(?=\d)|(?<=\d)(?=[[:alpha:]])', '
 COMMENT ON FUNCTION search_pieces IS 'Letters and digits apart: rtx4090 is rtx 4090.';
 
 CREATE FUNCTION search_stems(pieces text) RETURNS tsvector
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (SELECT tsvector_agg(to_tsvector(l.language, pieces)) FROM search_languages AS l);
-COMMENT ON FUNCTION search_stems IS 'The stems of words, in each language.';
+LANGUAGE sql STABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
+RETURN to_tsvector('search_first', pieces) || to_tsvector('search_second', pieces);
+COMMENT ON FUNCTION search_stems IS 'The stems of words, in both languages.';
 
--- What a text holds besides its words as they are written.
-CREATE FUNCTION search_forms(folded text, pieces text) RETURNS tsvector
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN search_stems(pieces) || to_tsvector('simple', concat_ws(
-    ' ',
-    pieces,
-    regexp_replace(pieces, '([[:alpha:]]+) ([\d.]+)', '\1\2', 'g'),
-    regexp_replace(pieces, '([\d.]+) ([[:alpha:]]{1,5})\M', '\1\2', 'g'),
-    search_spaced(regexp_replace(folded, '([[:alnum:]])-(?=[[:alnum:]])', '\1', 'g'))
-));
-COMMENT ON FUNCTION search_forms IS 'Stems, pieces, pieces joined to their neighbours, words without hyphens.';
+CREATE FUNCTION search_joined(pieces text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
+RETURN regexp_replace(pieces, '([[:alpha:]]+) ([\d.]+)', '\1\2', 'g') || ' '
+    || regexp_replace(pieces, '([\d.]+) ([[:alpha:]]{1,5})\M', '\1\2', 'g');
+COMMENT ON FUNCTION search_joined IS 'Letters and the number behind them as one word, and numbers and their unit.';
 
 CREATE FUNCTION search_filters(
     product_id bigint, store_id bigint, brand_id bigint, category_ids bigint[]
@@ -84,23 +74,30 @@ COMMENT ON FUNCTION search_filters IS 'Place in the catalogue, store, brand and 
 CREATE FUNCTION search_vector(
     name text, brand text, category text, description text, filters tsvector
 ) RETURNS tsvector
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
-    title text := search_fold(concat_ws(' ; ', name, brand));
-    rest text := search_fold(left(coalesce(description, ''), 5000));
-    written tsvector := setweight(to_tsvector('simple', search_spaced(search_fold(name))), 'A')
-        || setweight(to_tsvector('simple', search_spaced(search_fold(coalesce(brand, '')))), 'B');
-    forms tsvector := search_forms(title, search_pieces(search_spaced(title)))
-        || search_stems(search_spaced(search_fold(coalesce(category, ''))))
-        || to_tsvector('simple', search_spaced(search_fold(coalesce(category, ''))));
-    mentioned tsvector := to_tsvector('simple', search_spaced(rest));
+    name_folded text := search_fold(name);
+    brand_folded text := coalesce(search_fold(brand), '');
+    title text := name_folded || ' ; ' || brand_folded;
+    pieces text := search_pieces(search_spaced(title));
+    kind text := coalesce(search_spaced(search_fold(category)), '');
+    rest text := search_pieces(search_spaced(search_fold(left(description, 5000))));
+    words tsvector := setweight(to_tsvector('simple', search_spaced(name_folded)), 'A')
+        || setweight(to_tsvector('simple', search_spaced(brand_folded)), 'B');
+    forms tsvector := search_stems(pieces || ' ' || kind) || to_tsvector('simple', concat_ws(
+        ' ',
+        pieces,
+        search_joined(pieces),
+        search_spaced(regexp_replace(title, '([[:alnum:]])-(?=[[:alnum:]])', '\1', 'g')),
+        kind
+    ));
 BEGIN
-    mentioned := mentioned
-        || ts_delete(search_forms(rest, search_pieces(search_spaced(rest))), tsvector_to_array(mentioned));
-    RETURN written
-        || setweight(ts_delete(forms, tsvector_to_array(written)), 'C')
-        || setweight(mentioned, 'D')
-        || filters;
+    words := words || setweight(ts_delete(forms, tsvector_to_array(words)), 'C') || filters;
+    IF rest <> '' THEN
+        words := words
+            || setweight(to_tsvector('simple', rest || ' ' || search_joined(rest)) || search_stems(rest), 'D');
+    END IF;
+    RETURN words;
 END
 $$;
 COMMENT ON FUNCTION search_vector IS 'The words a product is found by, with their weights.';
@@ -200,6 +197,6 @@ COMMENT ON FUNCTION refresh_search_words IS 'Counts how many products have each 
 
 REVOKE ALL ON FUNCTION refresh_search_words FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION refresh_search_words TO marketplace_worker;
-GRANT SELECT ON product_search, search_words, search_languages TO marketplace_app, marketplace_readonly;
+GRANT SELECT ON product_search, search_words TO marketplace_app, marketplace_readonly;
 GRANT INSERT, UPDATE, DELETE ON product_search TO marketplace_app;
 GRANT INSERT ON search_words TO marketplace_app;

@@ -65,9 +65,9 @@ forms AS (
 known AS (
     SELECT
         t.word, t.place, t.role, f.forms, f.named, f.found,
-        t.role = 'filter' OR NOT EXISTS (
-            SELECT FROM search_languages AS l WHERE to_tsvector(l.language, t.word) = ''::tsvector
-        ) AS required
+        t.role = 'filter'
+        OR to_tsvector('search_first', t.word) <> ''::tsvector
+        AND to_tsvector('search_second', t.word) <> ''::tsvector AS required
     FROM typed AS t
     CROSS JOIN LATERAL (
         SELECT string_agg('(' || f.form || ')', ' | ') AS forms, max(w.named) AS named, max(w.found) AS found
