@@ -22,7 +22,7 @@ SHORTEST_CORRECTED = 4
 #: How many products the rarest words may find together, when any word will do.
 ANY_WORD = 900
 #: A word that more products have is looked for in the newest ones only.
-COMMON = 40_000
+COMMON = 25_000
 #: Products to a place of the catalogue (#n), as search_filters has it.
 PLACE = 8192
 _FILTERS = {"category_id": "#c", "brand_id": "#b", "store_id": "#s"}

@@ -103,7 +103,7 @@ ORDER BY k.place;
 -- behind the end is one row without a document.
 -- rank is BM25-like (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009): a word counts more the rarer
 -- it is (`rarity`), saturating, and the less the longer the name is; who has all words comes first.
--- Price, stock and ids are no words: of 10,000 products that match, those are taken.
+-- Price, stock and ids are no words: of 5,000 products that match, those are taken.
 -- All values come through `asked`: so the plan is the same whatever they are, and is made once for a connection.
 WITH asked AS MATERIALIZED (
     SELECT
@@ -139,7 +139,7 @@ title AS MATERIALIZED (
         SELECT s.product_id
         FROM product_search AS s
         WHERE search_title(s.words) @@ (SELECT a.all_words FROM asked AS a)
-        LIMIT 10000
+        LIMIT 5000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
@@ -158,7 +158,7 @@ anywhere AS MATERIALIZED (
         SELECT s.product_id
         FROM product_search AS s
         WHERE s.words @@ (SELECT a.all_words FROM asked AS a) AND (SELECT count(*) FROM title) < 1000
-        LIMIT 10000
+        LIMIT 5000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
@@ -185,7 +185,7 @@ partial AS MATERIALIZED (
         FROM product_search AS s
         WHERE s.words @@ (SELECT a.any_word FROM asked AS a)
             AND (SELECT count(*) FROM whole) < (SELECT a.few FROM asked AS a)
-        LIMIT 10000
+        LIMIT 5000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
@@ -299,7 +299,7 @@ CROSS JOIN LATERAL (
 
 -- name: suggest
 -- What may become of what is typed, five of each kind. The last word may be unfinished: `completed` are the words that most
--- products have of those that begin so. Products that have one of them and all words before, in the newest 40,000
+-- products have of those that begin so. Products that have one of them and all words before, in the newest 25,000
 -- where the words are common; those that begin as typed first, then short names.
 WITH typed AS MATERIALIZED (
     SELECT t.word, t.place, t.place = max(t.place) OVER () AS last, a.begins
@@ -328,10 +328,10 @@ asked AS MATERIALIZED (
         (SELECT string_agg(quote_literal(t.word), ' & ') FROM typed AS t WHERE NOT t.last),
         (SELECT '(' || string_agg(quote_literal(c.word), ' | ') || ')' FROM completed AS c),
         CASE
-            WHEN (SELECT sum(c.found) FROM completed AS c) > 40000 THEN (
+            WHEN (SELECT sum(c.found) FROM completed AS c) > 25000 THEN (
                 SELECT '(' || string_agg(format('''#n%%s''', n.place), ' | ') || ')'
                 FROM (SELECT max(p.id) / 8192 AS place FROM products AS p) AS newest
-                CROSS JOIN LATERAL generate_series(newest.place - 4, newest.place) AS n (place)
+                CROSS JOIN LATERAL generate_series(newest.place - 3, newest.place) AS n (place)
             )
         END
     )::tsquery AS words
