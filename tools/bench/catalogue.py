@@ -78,6 +78,17 @@ class Catalogue:
                 above = path[-2] if len(path) > 1 else NULL
                 yield f"{path[-1]}\t{above}\t{{{','.join(map(str, path))}}}\t{name}\t{then}\t{then}\n"
 
+    def last_ids(self) -> dict[str, int]:
+        """The highest id that the lines of a table may have."""
+        return {
+            "users": self.stores,
+            "stores": self.stores,
+            "categories": sum(LEVELS),
+            "brands": self.brands,
+            "products": self.products,
+            "product_images": self.products * MOST_PICTURES,
+        }
+
     def chunks(self) -> list[range]:
         """The ids of the products, in parts that can be made apart."""
         return [

@@ -20,16 +20,11 @@ from psycopg.rows import dict_row
 from marketplace.db import Conn, Row, named_sql
 from marketplace.queries import categories
 from marketplace.workflows import catalogue as upkeep
-from tools.bench.catalogue import COLUMNS, MOST_PICTURES, Catalogue
+from tools.bench.catalogue import COLUMNS, Catalogue
 from tools.bench.progress import Progress
 
 SQL = named_sql("fill", Path(__file__).parent)
 CURRENCY = "IDR"
-#: Everything that is written, those that take longest to index first.
-TABLES = (
-    "product_documents", "product_categories", "products", "product_images", "inventory", "changes", "category_counts",
-    "brands", "categories", "stores", "users",
-)  # fmt: skip
 SETTINGS = (
     "-c synchronous_commit=off -c maintenance_work_mem=512MB -c work_mem=64MB -c jit=off "
     "-c max_parallel_maintenance_workers=0 -c max_parallel_workers_per_gather=0 -c client_min_messages=warning"
@@ -40,7 +35,7 @@ Report = Callable[[str], None]
 def fill(url: str, made: Catalogue, report: Report) -> None:
     """Write the whole shop; `report` hears how long each step took. `url` is the owner's."""
     with connected(url) as conn:
-        aside = conn.execute(SQL["set_aside"], {"tables": list(TABLES)}).fetchall()
+        aside = conn.execute(SQL["set_aside"], {"schema": "public"}).fetchall()
         with timed("small tables", report):
             for thing in reversed(aside):
                 conn.execute(thing["take"].encode())
@@ -51,16 +46,17 @@ def fill(url: str, made: Catalogue, report: Report) -> None:
         with timed("change feed, counts", report):
             conn.execute(SQL["tell"])
             categories.refresh_counts(conn)
-            last = {"last": made.products * MOST_PICTURES, "tables": list(COLUMNS)}
-            conn.execute(SQL["count_on"], last)
+            for table, last in made.last_ids().items():
+                conn.execute(SQL["count_on"], {"name": table, "last": last})
+        tables = [row["name"] for row in sizes(conn)]
     with timed("indexes", report):
-        _at_once(url, "indexes", [each["restore"] for each in aside if each["kind"] == "index"])
+        _at_once(url, "indexes", _longest_first([each for each in aside if each["kind"] == "index"], tables))
     with timed("foreign keys, triggers", report), connected(url) as conn:
         for thing in aside:
             if thing["kind"] != "index":
                 conn.execute(thing["restore"].encode())
     with timed("vacuum, analyze", report):
-        _at_once(url, "tables", [f"VACUUM (ANALYZE) {table}" for table in TABLES])
+        _at_once(url, "tables", [f"VACUUM (ANALYZE) {table}" for table in tables])
 
 
 def copy(conn: Conn, table: str, lines: Iterator[str] | list[str]) -> None:
@@ -87,7 +83,7 @@ def timed(step: str, report: Report) -> Iterator[None]:
 
 def sizes(conn: Conn) -> list[Row]:
     """`name` and `bytes` of the tables, the largest first."""
-    return conn.execute(SQL["sizes"], {"tables": list(TABLES)}).fetchall()
+    return conn.execute(SQL["sizes"]).fetchall()
 
 
 def described(conn: Conn) -> str | None:
@@ -117,6 +113,16 @@ def _fill_products(url: str, made: Catalogue) -> None:
         with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
             for done in as_completed([pool.submit(write, chunk) for chunk in chunks]):
                 bar.add(done.result())
+
+
+def _longest_first(indexes: list[Row], tables: list[str]) -> list[str]:
+    """Statements that make the indexes: those of large tables first, GIN before all of the same table."""
+    places = {name: place for place, name in enumerate(tables)}
+
+    def order(index: Row) -> tuple[int, bool]:
+        return places.get(index["name"], len(places)), " USING gin " not in index["restore"]
+
+    return [index["restore"] for index in sorted(indexes, key=order)]
 
 
 def _at_once(url: str, what: str, statements: list[str]) -> None:

@@ -2,8 +2,8 @@
 
 -- name: set_aside
 -- What makes rows slow to write or keeps autovacuum busy, as the statements that take it away and bring it back: triggers,
--- indexes that no constraint stands on, foreign keys. In the order in which it comes back; within a kind by place in `tables`.
-SELECT i.kind, i.take, i.restore
+-- indexes that no constraint stands on, foreign keys. In the order in which it comes back.
+SELECT i.kind, t.relname AS name, i.take, i.restore
 FROM (
     SELECT
         'index' AS kind, x.indrelid AS table_id, x.indexrelid AS id,
@@ -25,8 +25,9 @@ FROM (
         format('ALTER TABLE %%s ENABLE TRIGGER USER, RESET (autovacuum_enabled)', c.oid::regclass)
     FROM pg_class AS c
 ) AS i
-JOIN unnest(%(tables)s::text[]) WITH ORDINALITY AS t (name, place) ON t.name::regclass = i.table_id
-ORDER BY array_position('{index, key, table}', i.kind), t.place, i.restore LIKE '%% USING gin %%' DESC, i.id;
+JOIN pg_class AS t ON t.oid = i.table_id
+WHERE t.relnamespace = %(schema)s::regnamespace AND t.relkind = 'r' AND NOT t.relispartition
+ORDER BY array_position('{index, key, table}', i.kind), i.id;
 
 -- name: tell
 -- The change feed as its triggers would have left it: a row a thing.
@@ -41,14 +42,13 @@ SELECT 'product', d.product_id FROM product_documents AS d;
 
 -- name: count_on
 -- New rows get numbers behind those that were brought along.
-SELECT setval(pg_get_serial_sequence(t.name, 'id'), %(last)s)
-FROM unnest(%(tables)s::text[]) AS t (name)
-WHERE pg_get_serial_sequence(t.name, 'id') IS NOT NULL;
+SELECT setval(pg_get_serial_sequence(%(name)s, 'id'), %(last)s);
 
 -- name: sizes
--- What the tables take with their indexes, the largest first.
-SELECT t.name, pg_total_relation_size(t.name::regclass) AS bytes
-FROM unnest(%(tables)s::text[]) AS t (name)
+-- What the tables that have rows take with their indexes, the largest first.
+SELECT t.relname AS name, pg_total_relation_size(t.oid) AS bytes
+FROM pg_class AS t
+WHERE t.relnamespace = 'public'::regnamespace AND t.relkind = 'r' AND pg_relation_size(t.oid) > 0
 ORDER BY bytes DESC;
 
 -- name: describe
