@@ -22,6 +22,7 @@ def main(arguments: list[str]) -> int:
     data = commands.add_parser("data", help="make the generated shop anew")
     data.add_argument("--products", type=int, default=1_000_000)
     data.add_argument("--seed", type=int, default=1)
+    data.add_argument("--database", default=databases.NAME)
     data.set_defaults(run=make_data)
     parsed = parser.parse_args(arguments)
     try:
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
 def make_data(args: argparse.Namespace) -> int:
     """Drop the database, make and fill it, and say what it holds."""
     started = time.monotonic()
-    with databases.served() as urls:
+    with databases.served(args.database) as urls:
         databases.make_anew(urls)
         migrations.migrate(urls.owner, lambda line: None)
         fill.fill(urls.owner, Catalogue(args.products, args.seed), print)
@@ -44,7 +45,7 @@ def make_data(args: argparse.Namespace) -> int:
             said = f"{args.products} products, seed {args.seed}"
             about = sql.SQL("COMMENT ON DATABASE {} IS {}")
             conn.execute(about.format(sql.Identifier(databases.NAME), sql.Literal(said)))
-    print(f"{databases.NAME}: {said}, in {time.monotonic() - started:.0f} s")
+    print(f"{args.database}: {said}, in {time.monotonic() - started:.0f} s")
     return 0
 
 
