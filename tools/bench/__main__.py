@@ -7,11 +7,12 @@ import time
 import psycopg
 from psycopg import sql
 
+from marketplace import config as configuration
 from marketplace import migrations
 from marketplace.config import ConfigError
 from marketplace.embedded import EmbeddedError
 from marketplace.roles import MigrationError
-from tools.bench import databases, fill
+from tools.bench import databases, fill, samples, worst
 from tools.bench.catalogue import Catalogue
 
 
@@ -24,6 +25,11 @@ def main(arguments: list[str]) -> int:
     data.add_argument("--seed", type=int, default=1)
     data.add_argument("--database", default=databases.NAME)
     data.set_defaults(run=make_data)
+    search = commands.add_parser("worst", help="look for the public request that costs the database most")
+    search.add_argument("--requests", type=int, default=4000)
+    search.add_argument("--seed", type=int, default=1)
+    search.add_argument("--database", default=databases.NAME)
+    search.set_defaults(run=find_worst)
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -47,6 +53,17 @@ def make_data(args: argparse.Namespace) -> int:
             conn.execute(about.format(sql.Identifier(databases.NAME), sql.Literal(said)))
     print(f"{args.database}: {said}, in {time.monotonic() - started:.0f} s")
     return 0
+
+
+def find_worst(args: argparse.Namespace) -> int:
+    """Ask random requests and print those that cost the database most; 1 where one is over the limit."""
+    with databases.served(args.database) as urls:
+        with fill.connected(urls.owner) as conn:
+            print(f"{args.database}: {fill.described(conn)}")
+            known = samples.load(conn)
+        config = configuration.load(database_url=urls.api, pool_size=1)
+        found = worst.search(config, known, requests=args.requests, seed=args.seed)
+    return 1 if worst.report(found, print) else 0
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Which words there are depends on nothing but this file, so that the same seed gi
 """
 
 import random
+from collections.abc import Iterable
 from itertools import accumulate
 
 SIZE = 6000  # words in all
@@ -81,4 +82,9 @@ def vocabulary() -> list[str]:
 
 def zipf(count: int, exponent: float = 1.0, shift: int = 0) -> list[float]:
     """Cumulative weights of `count` ranks, for random.choices; `shift` makes the first of them less frequent."""
-    return list(accumulate(1 / (rank + shift) ** exponent for rank in range(1, count + 1)))
+    return cumulated(1 / (rank + shift) ** exponent for rank in range(1, count + 1))
+
+
+def cumulated(weights: Iterable[float]) -> list[float]:
+    """As random.choices likes weights best."""
+    return list(accumulate(weights))
