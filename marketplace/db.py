@@ -16,6 +16,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
@@ -56,16 +57,16 @@ class Client(NamedTuple):
     device: str | None
 
 
-def named_sql(noun: str) -> Mapping[str, LiteralString]:
-    """The statements of sql/queries/NOUN.sql by name.
+def named_sql(noun: str, folder: Path = QUERIES) -> Mapping[str, LiteralString]:
+    """The statements of sql/queries/NOUN.sql (or of another folder) by name.
 
     Each ends with its own name in a comment, behind the text, where pg_stat_statements keeps it.
     """
-    pieces = _NAME.split((QUERIES / f"{noun}.sql").read_text(encoding="utf-8"))
+    pieces = _NAME.split((folder / f"{noun}.sql").read_text(encoding="utf-8"))
     statements: dict[str, LiteralString] = {}
     for name, text in zip(pieces[1::2], pieces[2::2], strict=True):
         if name in statements:
-            raise ValueError(f"sql/queries/{noun}.sql has two statements named {name}.")
+            raise ValueError(f"{noun}.sql has two statements named {name}.")
         statements[name] = f"{text.strip().rstrip(';')}\n-- {noun}.{name}"
     return statements
 

@@ -1,0 +1,70 @@
+"""python -m tools.bench data [--products N] [--seed S]"""
+
+import argparse
+import sys
+import time
+
+import psycopg
+from psycopg import sql
+
+from marketplace import config as configuration
+from marketplace import migrations
+from marketplace.config import ConfigError
+from marketplace.embedded import EmbeddedError
+from marketplace.roles import MigrationError
+from tools.bench import databases, fill, samples, worst
+from tools.bench.catalogue import Catalogue
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command that the first argument names. The exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    data = commands.add_parser("data", help="make the generated shop anew")
+    data.add_argument("--products", type=int, default=1_000_000)
+    data.add_argument("--seed", type=int, default=1)
+    data.add_argument("--database", default=databases.NAME)
+    data.set_defaults(run=make_data)
+    search = commands.add_parser("worst", help="look for the public request that costs the database most")
+    search.add_argument("--requests", type=int, default=4000)
+    search.add_argument("--seed", type=int, default=1)
+    search.add_argument("--database", default=databases.NAME)
+    search.set_defaults(run=find_worst)
+    parsed = parser.parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except (ConfigError, EmbeddedError, MigrationError, psycopg.OperationalError) as error:
+        print(str(error).strip(), file=sys.stderr)
+        return 1
+
+
+def make_data(args: argparse.Namespace) -> int:
+    """Drop the database, make and fill it, and say what it holds."""
+    started = time.monotonic()
+    with databases.served(args.database) as urls:
+        databases.make_anew(urls)
+        migrations.migrate(urls.owner, lambda line: None)
+        fill.fill(urls.owner, Catalogue(args.products, args.seed), print)
+        with fill.connected(urls.owner) as conn:
+            for row in fill.sizes(conn):
+                print(f"  {row['name']:20} {row['bytes'] / 2**20:8,.0f} MB")
+            said = f"{args.products} products, seed {args.seed}"
+            about = sql.SQL("COMMENT ON DATABASE {} IS {}")
+            conn.execute(about.format(sql.Identifier(databases.NAME), sql.Literal(said)))
+    print(f"{args.database}: {said}, in {time.monotonic() - started:.0f} s")
+    return 0
+
+
+def find_worst(args: argparse.Namespace) -> int:
+    """Ask random requests and print those that cost the database most; 1 where one is over the limit."""
+    with databases.served(args.database) as urls:
+        with fill.connected(urls.owner) as conn:
+            print(f"{args.database}: {fill.described(conn)}")
+            known = samples.load(conn)
+        config = configuration.load(database_url=urls.api, pool_size=1)
+        found = worst.search(config, known, requests=args.requests, seed=args.seed)
+    return 1 if worst.report(found, print) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

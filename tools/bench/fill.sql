@@ -1,0 +1,58 @@
+-- Filling the generated shop. By the owner of the tables, in a database that nobody else uses.
+
+-- name: set_aside
+-- What makes rows slow to write or keeps autovacuum busy, as the statements that take it away and bring it back: triggers,
+-- indexes that no constraint stands on, foreign keys. In the order in which it comes back.
+SELECT i.kind, t.relname AS name, i.take, i.restore
+FROM (
+    SELECT
+        'index' AS kind, x.indrelid AS table_id, x.indexrelid AS id,
+        format('DROP INDEX %%s', x.indexrelid::regclass) AS take,
+        pg_get_indexdef(x.indexrelid) AS restore
+    FROM pg_index AS x
+    WHERE NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = x.indexrelid)
+    UNION ALL
+    SELECT
+        'key', k.conrelid, k.oid,
+        format('ALTER TABLE %%s DROP CONSTRAINT %%I', k.conrelid::regclass, k.conname),
+        format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid))
+    FROM pg_constraint AS k
+    WHERE k.contype = 'f'
+    UNION ALL
+    SELECT
+        'table', c.oid, c.oid,
+        format('ALTER TABLE %%s DISABLE TRIGGER USER, SET (autovacuum_enabled = false)', c.oid::regclass),
+        format('ALTER TABLE %%s ENABLE TRIGGER USER, RESET (autovacuum_enabled)', c.oid::regclass)
+    FROM pg_class AS c
+) AS i
+JOIN pg_class AS t ON t.oid = i.table_id
+WHERE t.relnamespace = %(schema)s::regnamespace AND t.relkind = 'r' AND NOT t.relispartition
+ORDER BY array_position('{index, key, table}', i.kind), i.id;
+
+-- name: tell
+-- The change feed as its triggers would have left it: a row a thing.
+INSERT INTO changes (type, thing_id)
+SELECT 'store', s.id FROM stores AS s
+UNION ALL
+SELECT 'category', c.id FROM categories AS c
+UNION ALL
+SELECT 'brand', b.id FROM brands AS b
+UNION ALL
+SELECT 'product', d.product_id FROM product_documents AS d;
+
+-- name: count_on
+-- New rows get numbers behind those that were brought along.
+SELECT setval(pg_get_serial_sequence(%(name)s, 'id'), %(last)s);
+
+-- name: sizes
+-- What the tables that have rows take with their indexes, the largest first.
+SELECT t.relname AS name, pg_total_relation_size(t.oid) AS bytes
+FROM pg_class AS t
+WHERE t.relnamespace = 'public'::regnamespace AND t.relkind = 'r' AND pg_relation_size(t.oid) > 0
+ORDER BY bytes DESC;
+
+-- name: describe
+-- What is in the database, for those who come to measure it; NULL where the filling was not finished.
+SELECT shobj_description(d.oid, 'pg_database') AS description
+FROM pg_database AS d
+WHERE d.datname = current_database();
