@@ -1,6 +1,7 @@
 """What is typed, and the products it finds. Statements: sql/queries/search.sql."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from psycopg.rows import namedtuple_row
@@ -24,16 +25,24 @@ class Question(NamedTuple):
 
 
 def understand(
-    conn: Conn, *, typed: str, left_out: str, filters: Sequence[str], meant: Sequence[tuple[str, str]] = ()
+    conn: Conn,
+    *,
+    typed: str,
+    left_out: str,
+    filters: Sequence[str] = (),
+    prices: tuple[Decimal | None, Decimal | None] = (None, None),
+    meant: Sequence[tuple[str, str]] = (),
 ) -> list[Row]:
     """The words and filters (word, role: typed, left out, filter; forms, required, named, found, rarity, newest_id).
 
-    `meant`: pairs of a misspelt word and one that it may stand for.
+    `filters`: words such as #c12. `prices`: from, to. `meant`: pairs of a misspelt word and one it may stand for.
     """
     values = {
         "typed": typed,
         "left_out": left_out,
-        "filters": filters,
+        "filters": list(filters),
+        "min_price": prices[0],
+        "max_price": prices[1],
         "misspelt": [pair[0] for pair in meant],
         "meant": [pair[1] for pair in meant],
     }

@@ -38,9 +38,8 @@ class Found(NamedTuple):
 
 def find(conn: Conn, listing: Listing) -> Found:
     """The products that the words of `listing.filters["search"]` find."""
-    typed, left_out = _split(listing.filters["search"])
-    filters = [f"{mark}{listing.filters[name]}" for name, mark in _FILTERS.items() if name in listing.filters]
-    words = search.understand(conn, typed=typed, left_out=left_out, filters=filters)
+    asked = _asked(listing)
+    words = search.understand(conn, **asked)
     doubtful = [word for word in words if _doubtful(word)]
     rows = None
     if all(word["found"] for word in doubtful):
@@ -48,7 +47,7 @@ def find(conn: Conn, listing: Listing) -> Found:
     if doubtful and (not rows or rows[0].whole < LITTLE):
         meant = search.correct(conn, [word["word"] for word in doubtful])
         if meant:
-            words = search.understand(conn, typed=typed, left_out=left_out, filters=filters, meant=meant)
+            words = search.understand(conn, **asked, meant=meant)
             rows = None
     if rows is None:
         rows = _find(conn, listing, words)
@@ -63,6 +62,18 @@ def _find(conn: Conn, listing: Listing, words: Sequence[Row]) -> list[Any]:
     if not typed:
         return []
     return search.find(conn, listing.values(), _question(words, listing.sort))
+
+
+def _asked(listing: Listing) -> dict[str, Any]:
+    """What is typed, and the filters that the index knows."""
+    filters = listing.filters
+    typed, left_out = _split(filters["search"])
+    return {
+        "typed": typed,
+        "left_out": left_out,
+        "filters": [f"{mark}{filters[name]}" for name, mark in _FILTERS.items() if name in filters],
+        "prices": (filters.get("min_price"), filters.get("max_price")),
+    }
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -8,8 +8,8 @@
 --   all words, one without those of the description, so that who has a word in the name comes before who mentions it.
 -- * Other forms of a word: its stem in two languages, its letters and digits apart and with the neighbour
 --   together (RTX-4090, RTX 4090 and rtx4090 meet), without its hyphen (Wi-Fi, wifi).
--- * Category, brand and store are in there too, as words nobody can type (#c12): a filter and a word are one lookup. So
---   is the place in the catalogue (#n): where a word is in a tenth of all products, only the newest are looked at.
+-- * Category, brand, store and about the price are in there too, as words nobody can type (#c12): a filter and a word are
+--   one lookup. So is the place in the catalogue (#n): of a word that very many have, only the newest are looked at.
 -- * search_words knows every word of names and brands: to complete what is typed, to correct what is misspelt, and to
 --   tell rare words from common ones. Reading it is cheap where the names themselves would have to be gone through.
 
@@ -58,18 +58,24 @@ RETURN regexp_replace(pieces, '([[:alpha:]]+) ([\d.]+)', '\1\2', 'g') || ' '
     || regexp_replace(pieces, '([\d.]+) ([[:alpha:]]{1,5})\M', '\1\2', 'g');
 COMMENT ON FUNCTION search_joined IS 'Letters and the number behind them as one word, and numbers and their unit.';
 
+CREATE FUNCTION search_price(price numeric) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
+RETURN floor(2 * ln(greatest(price, 1)::float8) / ln(2::float8));
+COMMENT ON FUNCTION search_price IS 'The half octave a price is in: 0 up to the root of 2, 1 up to 2, 2 up to its double root...';
+
 CREATE FUNCTION search_filters(
-    product_id bigint, store_id bigint, brand_id bigint, category_ids bigint[]
+    product_id bigint, store_id bigint, brand_id bigint, category_ids bigint[], price numeric
 ) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN concat_ws(
     ' ',
     '#n' || product_id / 8192 || ':1C',
+    '#p' || search_price(price) || ':1C',
     '#s' || store_id || ':1C',
     '#b' || brand_id || ':1C',
     '#c' || array_to_string(category_ids, ':1C #c') || ':1C'
 )::tsvector;
-COMMENT ON FUNCTION search_filters IS 'Place in the catalogue, store, brand and categories as words nobody can type.';
+COMMENT ON FUNCTION search_filters IS 'Place in the catalogue, price, store, brand and categories as words nobody can type.';
 
 CREATE FUNCTION search_vector(
     name text, brand text, category text, description text, filters tsvector
@@ -114,7 +120,7 @@ CREATE TABLE product_search (
 COMMENT ON TABLE product_search IS 'The words each product is found by.';
 COMMENT ON COLUMN product_search.product_id IS 'The product.';
 COMMENT ON COLUMN product_search.words IS
-'A name, B brand, C category and other forms of those words, D description; and filters: #s store, #b brand, #c category.';
+'A name, B brand, C category and other forms of those words, D description; and filters: #s store, #b brand, #c category, #p price, #n place.';
 COMMENT ON COLUMN product_search.name_words IS 'How many different words the name has: in a short one each says more.';
 
 CREATE TABLE search_words (
@@ -138,7 +144,9 @@ COMMENT ON FUNCTION search_title IS 'All words but those of the description: wha
 INSERT INTO product_search (product_id, words, name_words)
 SELECT
     p.id,
-    search_vector(p.name, b.name, c.name, p.description, search_filters(p.id, p.store_id, p.brand_id, c.path)),
+    search_vector(
+        p.name, b.name, c.name, p.description, search_filters(p.id, p.store_id, p.brand_id, c.path, p.price)
+    ),
     length(to_tsvector('simple', search_spaced(search_fold(p.name))))
 FROM products AS p
 LEFT JOIN brands AS b ON b.id = p.brand_id

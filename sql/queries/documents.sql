@@ -76,7 +76,10 @@ WITH written AS (
     INSERT INTO product_search AS kept (product_id, words, name_words)
     SELECT
         p.id,
-        search_vector(p.name, b.name, c.name, p.description, search_filters(p.id, p.store_id, p.brand_id, c.path)),
+        search_vector(
+            p.name, b.name, c.name, p.description,
+            search_filters(p.id, p.store_id, p.brand_id, c.path, p.price)
+        ),
         length(to_tsvector('simple', search_spaced(search_fold(p.name))))
     FROM products AS p
     LEFT JOIN brands AS b ON b.id = p.brand_id

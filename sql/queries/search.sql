@@ -2,8 +2,8 @@
 -- What words are and how they count stands in V0008__search.sql.
 
 -- name: understand
--- A row for each word typed or left out (-word), and for each filter (#c12), as the query that finds it: `forms` is the
--- word in any form. A word that a language leaves out (for, dan) is not `required`. `joined` neighbours (head set)
+-- A row for each word typed or left out (-word), and for each filter (#c12; prices unless the range is very wide), as
+-- the query that finds it: `forms` is the word in any form. A word that a language leaves out (for, dan) is not `required`. `joined` neighbours (head set)
 -- find the two as one (headset), and `meant` words what is `misspelt`. `rarity` is BM25's idf; `found` is about how
 -- many products it finds. Words the worker has not counted yet are new or rare, and are counted here.
 -- As in `find`, values come in by subqueries, which no plan depends on.
@@ -22,6 +22,16 @@ WITH typed AS MATERIALIZED (
     UNION ALL
     SELECT t.word, 200 + t.place::integer, 'filter'
     FROM unnest((SELECT %(filters)s::text[])) WITH ORDINALITY AS t (word, place)
+    UNION ALL
+    SELECT string_agg('#p' || n.price, ' '), 300, 'filter'
+    FROM (
+        SELECT
+            search_price(coalesce(%(min_price)s::numeric, 0)) AS low,
+            search_price(coalesce(%(max_price)s::numeric, 1e12)) AS high
+    ) AS range
+    CROSS JOIN LATERAL generate_series(range.low, range.high) AS n (price)
+    WHERE range.high - range.low < 20
+    HAVING count(*) > 0
 ),
 
 joined AS (
@@ -36,8 +46,9 @@ joined AS (
 ),
 
 forms AS (
-    SELECT t.place, quote_literal(t.word) AS form, t.word
+    SELECT t.place, quote_literal(w.word) AS form, w.word
     FROM typed AS t
+    CROSS JOIN LATERAL regexp_split_to_table(t.word, ' ') AS w (word)
     UNION
     SELECT t.place, quote_literal(s.lexeme), s.lexeme
     FROM typed AS t
@@ -70,7 +81,10 @@ known AS (
         AND to_tsvector('search_second', t.word) <> ''::tsvector AS required
     FROM typed AS t
     CROSS JOIN LATERAL (
-        SELECT string_agg('(' || f.form || ')', ' | ') AS forms, max(w.named) AS named, max(w.found) AS found
+        SELECT
+            string_agg('(' || f.form || ')', ' | ') AS forms,
+            max(w.named) AS named,
+            CASE WHEN t.role = 'filter' THEN sum(w.found) ELSE max(w.found) END AS found
         FROM forms AS f
         LEFT JOIN search_words AS w ON w.word = f.word COLLATE "C"
         WHERE f.place = t.place
@@ -103,7 +117,7 @@ ORDER BY k.place;
 -- behind the end is one row without a document.
 -- rank is BM25-like (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009): a word counts more the rarer
 -- it is (`rarity`), saturating, and the less the longer the name is; who has all words comes first.
--- Price, stock and ids are no words: of 5,000 products that match, those are taken.
+-- What is no word (the very price, stock, ids) is looked at in 2,000 products that match.
 -- All values come through `asked`: so the plan is the same whatever they are, and is made once for a connection.
 WITH asked AS MATERIALIZED (
     SELECT
@@ -139,7 +153,7 @@ title AS MATERIALIZED (
         SELECT s.product_id
         FROM product_search AS s
         WHERE search_title(s.words) @@ (SELECT a.all_words FROM asked AS a)
-        LIMIT 5000
+        LIMIT 2000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
@@ -158,7 +172,7 @@ anywhere AS MATERIALIZED (
         SELECT s.product_id
         FROM product_search AS s
         WHERE s.words @@ (SELECT a.all_words FROM asked AS a) AND (SELECT count(*) FROM title) < 1000
-        LIMIT 5000
+        LIMIT 2000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
@@ -185,7 +199,7 @@ partial AS MATERIALIZED (
         FROM product_search AS s
         WHERE s.words @@ (SELECT a.any_word FROM asked AS a)
             AND (SELECT count(*) FROM whole) < (SELECT a.few FROM asked AS a)
-        LIMIT 5000
+        LIMIT 2000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
