@@ -23,8 +23,11 @@ from marketplace.validation import Named, Schema
 PER_PAGE = 20
 PER_PAGE_MAX = 100
 EXACT_TOTAL = 1000
+#: With count=exact.
+COUNTED = 250_000
 DEPTH = 10_000
 SHALLOW_DEPTH = 500
+_EXACT_TO = {None: EXACT_TOTAL, "exact": COUNTED, "none": None}
 _SIGNATURE = 12
 Item = TypeVar("Item")
 
@@ -35,7 +38,8 @@ QUERY: Schema = {
         "min": 1,
         "excludes": "cursor",
         "meta": {
-            "description": f"From 1, down to page * per_page = {DEPTH} ({SHALLOW_DEPTH} in a search); then the cursor.",
+            "description": f"From 1, down to page * per_page = {DEPTH} ({SHALLOW_DEPTH} in a search, or where no index "
+            "has the filters in that order); then the cursor.",
             "maximum": DEPTH,
             "format": "int32",
         },
@@ -54,13 +58,25 @@ QUERY: Schema = {
     },
 }
 
+#: What lists take that can be very long.
+COUNT: Schema = {
+    "count": {
+        "coerce": "line",
+        "allowed": ["exact", "none"],
+        "meta": {
+            "description": f"In page mode: `exact` counts up to {COUNTED}, not {EXACT_TOTAL}; `none` answers no total.",
+        },
+    },
+}
+
 
 class Window(NamedTuple):
-    """Which part of a list is asked for."""
+    """Which part of a list is asked for, and up to which number it is counted (None: not at all)."""
 
     page: int | None
     per_page: int
     after: list[Any] | None
+    exact_to: int | None = EXACT_TOTAL
 
     @property
     def offset(self) -> int:
@@ -83,11 +99,11 @@ class Total(NamedTuple):
 def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH) -> Window:
     """The part of the list that a checked query asks for. Raises 400 for a bad cursor or too deep a page."""
     if "cursor" in query:
-        return Window(None, query["per_page"], decode_cursor(req, query))
+        return Window(None, query["per_page"], decode_cursor(req, query), None)
     page = query.get("page", 1)
     if page * query["per_page"] > depth:
         raise Problem("page_too_deep", say("page * per_page goes to {depth} here; go on with the cursor.", depth=depth))
-    return Window(page, query["per_page"], None)
+    return Window(page, query["per_page"], None, _EXACT_TO[query.get("count")])
 
 
 def capped(window: Window, count: Callable[[int], int]) -> Total | None:
@@ -139,7 +155,7 @@ def answer_rows(
 def listed(noun: str, schema: Named) -> Named:
     """The schema of a list's answer."""
     whole: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32"}}
-    total = {**whole, "meta": {"format": "int64", "description": "In page mode.", "optional": True}}
+    total = {**whole, "meta": {"format": "int64", "description": "In page mode, without count=none.", "optional": True}}
     page = {**whole, "meta": {"format": "int32", "description": "In page mode.", "optional": True}}
     return Named(
         f"{schema.name.removeprefix('Listed')}Page",
@@ -175,11 +191,9 @@ def answer(
     cursor = encode_cursor(req, req.context.query, last) if last is not None else None
     rest: dict[str, Any] = {}
     if total is not None and window.page is not None:
-        rest = {
-            "total_items": total.items,
-            "total_pages": -(-total.items // window.per_page),
-            "current_page": window.page,
-        }
+        rest = {"total_items": total.items, "total_pages": -(-total.items // window.per_page)}
+    if window.page is not None:
+        rest["current_page"] = window.page
     rest["per_page"] = window.per_page
     rest["has_next"] = cursor is not None
     if window.page is not None:
@@ -196,7 +210,7 @@ def answer(
 
 def _fingerprint(req: falcon.Request, query: Mapping[str, Any]) -> bytes:
     """What a cursor is bound to: the list, its filters and its order. Whose rows it goes through the caller says."""
-    bound = {name: str(value) for name, value in query.items() if name not in ("page", "per_page", "cursor")}
+    bound = {name: str(value) for name, value in query.items() if name not in ("page", "per_page", "cursor", "count")}
     key = [req.uri_template, bound]
     return orjson.dumps(key, option=orjson.OPT_SORT_KEYS)
 

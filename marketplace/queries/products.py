@@ -30,6 +30,19 @@ _AFTER = {
     "stock": "after_stock",
     "relevance": "after_rank",
 }
+#: Lists with a statement of their own, by filters, sort and descending.
+_HOT = {
+    (frozenset[str](), "newest", True): "list_newest",
+    (frozenset({"category_id"}), "newest", True): "list_category_newest",
+    (frozenset({"category_id"}), "price", False): "list_category_cheapest",
+    (frozenset({"brand_id"}), "newest", True): "list_brand_newest",
+    (frozenset({"store_id"}), "newest", True): "list_store_newest",
+}
+#: What their first page comes after.
+_BEGIN: dict[str, dict[str, Any]] = {
+    "newest": {"after_time": "infinity", "after_id": 2**63 - 1},
+    "price": {"after_price": -1, "after_id": 0},
+}
 
 
 class Listing(NamedTuple):
@@ -61,22 +74,49 @@ class Listing(NamedTuple):
         }
 
 
-def search(conn: Conn, listing: Listing) -> list[Any]:
-    """Rows (document, quantity, in_stock, id, key) in the order asked for; words are looked for elsewhere (search)."""
-    name = "list_category" if "category_id" in listing.filters else "list"
+def hot(listing: Listing) -> str | None:
+    """The name of the prepared statement that a much asked-for list has of its own, or None."""
+    if listing.show_hidden:
+        return None
+    return _HOT.get((frozenset(listing.filters), listing.sort, listing.descending))
+
+
+def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
+    """Rows (document, quantity, in_stock, id, key; hot ones also `about`, how many there may be) in the order asked.
+
+    Of at most `walk` products along that order. Words are looked for elsewhere (search).
+    """
+    values = listing.values()
+    name = None if walk else hot(listing)
     with conn.cursor(row_factory=namedtuple_row) as cursor:
-        return cursor.execute(SQL[name], listing.values(), prepare=False).fetchall()
+        if name is not None:
+            if listing.after is None:
+                values.update(_BEGIN[listing.sort])
+            return cursor.execute(SQL[name], values, prepare=True).fetchall()
+        name = "list_category" if "category_id" in listing.filters else "list"
+        return cursor.execute(SQL[name], {**values, "walk": walk}, prepare=False).fetchall()
 
 
-def count(conn: Conn, listing: Listing, cap: int) -> int:
-    """How many products the filters match, counted up to `cap`; not for lists with words."""
-    values = {**listing.values(), "limit": cap}
+def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
+    """What the filters leave of the catalogue, if that is less than `most`: rows as `search`, with matches, complete.
+
+    One at least: where the page is empty its document is None. Not complete: others match too.
+    """
+    crossing = sum(name in listing.filters for name in ("category_id", "brand_id", "store_id")) > 1
+    values = {**listing.values(), "most": most, "crossing": crossing}
+    with conn.cursor(row_factory=namedtuple_row) as cursor:
+        return cursor.execute(SQL["list_narrow"], values, prepare=False).fetchall()
+
+
+def count(conn: Conn, listing: Listing, most: int) -> int:
+    """How many products the filters match, counted up to `most`; not for lists with words."""
+    values = {**listing.values(), "most": most}
     return int(conn.execute(_counting(listing), values, prepare=False).fetchall()[0]["matches"])
 
 
 def estimate(conn: Conn, listing: Listing) -> int:
     """How many the planner believes there are."""
-    return db.estimate(conn, _counting(listing), {**listing.values(), "limit": None})
+    return db.estimate(conn, _counting(listing), {**listing.values(), "most": None})
 
 
 def _counting(listing: Listing) -> Any:

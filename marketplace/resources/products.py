@@ -8,12 +8,12 @@ from marketplace import conditions, idempotency, paging, pictures, requests, sto
 from marketplace.db import Conn, Database, Row
 from marketplace.errors import Problem
 from marketplace.operations import ANYONE, PUBLIC, Parts, operation
-from marketplace.paging import Total, Window
+from marketplace.paging import Window
 from marketplace.queries import activities, products, sessions
 from marketplace.queries.products import Listing
 from marketplace.schemas import products as schemas
+from marketplace.workflows import listings
 from marketplace.workflows import products as workflow
-from marketplace.workflows import search
 
 SELLERS = ("seller", "admin")
 MAX_AGE = 2  # seconds: stock and prices are looked at while they change
@@ -31,7 +31,7 @@ class Products:
         "listProducts",
         "Browse and search products",
         roles=PUBLIC,
-        query={**schemas.FILTERS, **paging.QUERY},
+        query={**schemas.FILTERS, **paging.QUERY, **paging.COUNT},
         answers={200: paging.listed("products", schemas.LISTED)},
         problems=("invalid_cursor", "page_too_deep", "sort_not_offered"),
         max_age=MAX_AGE,
@@ -40,8 +40,8 @@ class Products:
         """Answer what is on sale, from ready documents and live stock."""
         listing, window = _listing(req)
         with self.db.read() as conn:
-            rows, total = _page(conn, listing, window)
-        _answer(req, resp, rows, window, total)
+            page = listings.page(conn, listing, window.exact_to)
+        _answer(req, resp, page, window)
 
     @operation(
         "createProduct",
@@ -191,7 +191,7 @@ class Mine:
         "listMyProducts",
         "One's own products",
         roles=SELLERS,
-        query={**schemas.OWN_FILTERS, **paging.QUERY},
+        query={**schemas.OWN_FILTERS, **paging.QUERY, **paging.COUNT},
         answers={200: paging.listed("products", schemas.LISTED)},
         problems=("invalid_cursor", "page_too_deep", "sort_not_offered", "store_required"),
     )
@@ -201,8 +201,8 @@ class Mine:
         store_id = workflow.store_of(caller, None)
         listing, window = _listing(req, store_id=store_id)
         with self.db.transaction(caller) as conn:
-            rows, total = _page(conn, listing, window)
-        _answer(req, resp, rows, window, total)
+            page = listings.page(conn, listing, window.exact_to)
+        _answer(req, resp, page, window)
 
 
 def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listing, Window]:
@@ -223,40 +223,17 @@ def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listi
             "stock orders the whole catalogue, a search or a list of ids; "
             "with other filters take newest, price or name.",
         )
-    window = paging.window(req, query, depth=paging.SHALLOW_DEPTH if words else paging.DEPTH)
+    listing = Listing(filters, sort, descending, None, 0, 0, show_hidden=store_id is not None)
+    window = paging.window(req, query, depth=paging.SHALLOW_DEPTH if words or listings.mixed(listing) else paging.DEPTH)
     after = (window.after[0], window.after[1]) if window.after else None
-    # A store's own list walks product_categories no more: hidden products have no rows there.
-    own = store_id is not None
-    return Listing(filters, sort, descending, after, window.limit, window.offset, show_hidden=own), window
+    return listing._replace(after=after, limit=window.limit, offset=window.offset), window
 
 
-def _page(conn: Conn, listing: Listing, window: Window) -> tuple[list[Any], Total | None]:
-    """The rows of a page and the total where it answers one."""
-    if "search" in listing.filters:
-        found = search.find(conn, listing)
-        return found.rows, Total(found.matches, found.exact) if window.page is not None else None
-    rows = products.search(conn, listing)
-    return rows, _total(conn, listing, window, rows)
-
-
-def _total(conn: Conn, listing: Listing, window: Window, rows: list[Any]) -> Total | None:
-    """Exact to 1,000, the planner's estimate past that."""
-    if window.page is None:
-        return None
-    if window.page == 1 and len(rows) <= window.per_page:
-        return Total(len(rows), True)
-    cap = paging.EXACT_TOTAL
-    counted = products.count(conn, listing, cap + 1)
-    if counted <= cap:
-        return Total(counted, True)
-    return Total(max(products.estimate(conn, listing), cap + 1), False)
-
-
-def _answer(req: falcon.Request, resp: falcon.Response, rows: list[Any], window: Window, total: Total | None) -> None:
-    shown = rows[: window.per_page]
-    last = (shown[-1].key, shown[-1].id) if len(rows) > window.per_page else None
+def _answer(req: falcon.Request, resp: falcon.Response, page: listings.Page, window: Window) -> None:
+    shown = page.rows[: window.per_page]
+    last = (shown[-1].key, shown[-1].id) if len(page.rows) > window.per_page else None
     body = ",".join(map(workflow.listed, shown))
-    paging.answer(req, resp, noun="products", items=body.encode(), window=window, last=last, total=total)
+    paging.answer(req, resp, noun="products", items=body.encode(), window=window, last=last, total=page.total)
 
 
 def _hidden(conn: Conn, session_hash: bytes, product_id: int) -> dict[str, Any] | None:

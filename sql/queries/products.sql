@@ -1,25 +1,108 @@
--- Products. The lists are static text with optional filters: sent unprepared, PostgreSQL folds the constants and
--- plans as if each had been written by hand.
+-- Products. How lists are read is in README.md: hot shapes are prepared statements of their own; `list` and `list_category`
+-- are static text with optional filters, sent unprepared, so that PostgreSQL folds the constants and plans as if each
+-- had been written by hand; `list_narrow` takes what many filters leave.
 --
--- sort: newest, price, name, stock, relevance; `descending` turns it, ids break ties in the same direction.
+-- sort: newest, price, name, stock; `descending` turns it, ids break ties in the same direction.
+
+-- name: list_newest
+-- The first thing an app shows. Page mode begins after 'infinity'. `about`: how many there are, for a total.
+SELECT
+    d.document, i.quantity, p.in_stock, p.id, p.created_at::text AS key,
+    (SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'products'::regclass)::bigint AS about
+FROM (
+    SELECT p.id, p.created_at, p.in_stock
+    FROM products AS p
+    WHERE NOT p.hidden AND (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
+    ORDER BY p.created_at DESC, p.id DESC
+    LIMIT %(limit)s OFFSET %(offset)s
+) AS p
+JOIN product_documents AS d ON d.product_id = p.id
+JOIN inventory AS i ON i.product_id = p.id
+ORDER BY p.created_at DESC, p.id DESC;
+
+-- name: list_category_newest
+SELECT
+    d.document, i.quantity, p.in_stock, p.product_id AS id, p.created_at::text AS key,
+    (SELECT c.products FROM category_counts AS c WHERE c.category_id = %(category_id)s) AS about
+FROM (
+    SELECT pc.product_id, pc.created_at, pc.in_stock
+    FROM product_categories AS pc
+    WHERE pc.category_id = %(category_id)s
+        AND (pc.created_at, pc.product_id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
+    ORDER BY pc.created_at DESC, pc.product_id DESC
+    LIMIT %(limit)s OFFSET %(offset)s
+) AS p
+JOIN product_documents AS d ON d.product_id = p.product_id
+JOIN inventory AS i ON i.product_id = p.product_id
+ORDER BY p.created_at DESC, p.product_id DESC;
+
+-- name: list_category_cheapest
+SELECT
+    d.document, i.quantity, p.in_stock, p.product_id AS id, p.price::text AS key,
+    (SELECT c.products FROM category_counts AS c WHERE c.category_id = %(category_id)s) AS about
+FROM (
+    SELECT pc.product_id, pc.price, pc.in_stock
+    FROM product_categories AS pc
+    WHERE pc.category_id = %(category_id)s
+        AND (pc.price, pc.product_id) > (%(after_price)s::numeric, %(after_id)s::bigint)
+    ORDER BY pc.price, pc.product_id
+    LIMIT %(limit)s OFFSET %(offset)s
+) AS p
+JOIN product_documents AS d ON d.product_id = p.product_id
+JOIN inventory AS i ON i.product_id = p.product_id
+ORDER BY p.price, p.product_id;
+
+-- name: list_brand_newest
+SELECT
+    d.document, i.quantity, p.in_stock, p.id, p.created_at::text AS key,
+    NULL::bigint AS about
+FROM (
+    SELECT p.id, p.created_at, p.in_stock
+    FROM products AS p
+    WHERE NOT p.hidden AND p.brand_id = %(brand_id)s
+        AND (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
+    ORDER BY p.created_at DESC, p.id DESC
+    LIMIT %(limit)s OFFSET %(offset)s
+) AS p
+JOIN product_documents AS d ON d.product_id = p.id
+JOIN inventory AS i ON i.product_id = p.id
+ORDER BY p.created_at DESC, p.id DESC;
+
+-- name: list_store_newest
+SELECT
+    d.document, i.quantity, p.in_stock, p.id, p.created_at::text AS key,
+    NULL::bigint AS about
+FROM (
+    SELECT p.id, p.created_at, p.in_stock
+    FROM products AS p
+    WHERE NOT p.hidden AND p.store_id = %(store_id)s
+        AND (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
+    ORDER BY p.created_at DESC, p.id DESC
+    LIMIT %(limit)s OFFSET %(offset)s
+) AS p
+JOIN product_documents AS d ON d.product_id = p.id
+JOIN inventory AS i ON i.product_id = p.id
+ORDER BY p.created_at DESC, p.id DESC;
 
 -- name: list
 -- Everything on sale, or one store's own with `show_hidden`; no category (list_category) and no words (search.find).
--- The ids of the page come first, by an index alone; then what is shown of them. The outer joins inside fall away
--- where no filter and no order needs them (i.quantity >= 0 makes the join an inner one for the order by stock).
-WITH found AS (
-    SELECT p.id
+-- `walked` goes along the index that has the order, at most `walk` rows of it; what that index does not know is looked at
+-- after. The outer join inside falls away but for the order by stock.
+WITH walked AS (
+    SELECT p.id, p.price, p.in_stock, p.store_id, p.created_at, p.name_key, i.quantity
     FROM products AS p
     LEFT JOIN inventory AS i ON i.product_id = p.id
     WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
         AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
         AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
-        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
         AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+        AND (%(brand_id)s::bigint IS NOT NULL OR %(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+        AND (%(sort)s <> 'price' OR %(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
+        AND (%(sort)s <> 'price' OR %(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
+        AND (%(in_stock)s::boolean IS NOT TRUE OR p.in_stock)
         AND (%(sort)s <> 'stock' OR i.quantity >= 0)
+        AND (%(sort)s <> 'stock' OR %(in_stock)s::boolean IS NOT TRUE OR i.quantity > 0)
+        AND (%(sort)s <> 'stock' OR %(in_stock)s::boolean IS NOT FALSE OR i.quantity = 0)
         AND (
             %(after_id)s::bigint IS NULL
             OR CASE
@@ -46,7 +129,7 @@ WITH found AS (
         CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN i.product_id END,
         CASE WHEN %(descending)s THEN p.id END DESC,
         CASE WHEN NOT %(descending)s THEN p.id END
-    LIMIT %(limit)s OFFSET %(offset)s
+    LIMIT %(walk)s
 )
 
 SELECT
@@ -57,42 +140,41 @@ SELECT
         WHEN %(sort)s = 'name' THEN p.name_key
         WHEN %(sort)s = 'stock' THEN i.quantity::text
     END AS key
-FROM unnest(ARRAY(SELECT f.id FROM found AS f)) WITH ORDINALITY AS page (id, place)
+FROM unnest(ARRAY(
+    SELECT w.id
+    FROM walked AS w
+    WHERE (%(store_id)s::bigint IS NULL OR w.store_id = %(store_id)s)
+        AND (%(min_price)s::numeric IS NULL OR w.price >= %(min_price)s)
+        AND (%(max_price)s::numeric IS NULL OR w.price <= %(max_price)s)
+        AND (%(in_stock)s::boolean IS NULL OR w.in_stock = %(in_stock)s)
+    ORDER BY
+        CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN w.created_at END DESC,
+        CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN w.created_at END,
+        CASE WHEN %(sort)s = 'price' AND %(descending)s THEN w.price END DESC,
+        CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN w.price END,
+        CASE WHEN %(sort)s = 'name' AND %(descending)s THEN w.name_key END DESC,
+        CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN w.name_key END,
+        CASE WHEN %(sort)s = 'stock' AND %(descending)s THEN w.quantity END DESC,
+        CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN w.quantity END,
+        CASE WHEN %(descending)s THEN w.id END DESC,
+        CASE WHEN NOT %(descending)s THEN w.id END
+    LIMIT %(limit)s OFFSET %(offset)s
+)) WITH ORDINALITY AS page (id, place)
 JOIN products AS p ON p.id = page.id
 JOIN product_documents AS d ON d.product_id = page.id
 JOIN inventory AS i ON i.product_id = page.id
 ORDER BY page.place;
 
--- name: count
--- What the list goes through, counted up to `limit`; EXPLAIN of it without one is the estimate past that.
-SELECT count(*) AS matches
-FROM (
-    SELECT
-    FROM products AS p
-    WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
-        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
-        AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
-        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
-    LIMIT %(limit)s
-) AS counted;
-
 -- name: list_category
--- A category with its subtree: product_categories has the order, products the other filters.
-WITH found AS (
-    SELECT pc.product_id
+-- A category with its subtree: product_categories has the order, products the other filters. As `list`.
+WITH walked AS (
+    SELECT pc.product_id, pc.price, pc.in_stock, pc.created_at, pc.name_key
     FROM product_categories AS pc
-    LEFT JOIN products AS p ON p.id = pc.product_id
     WHERE pc.category_id = %(category_id)s
         AND (%(ids)s::bigint[] IS NULL OR pc.product_id = ANY(%(ids)s))
-        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-        AND (%(min_price)s::numeric IS NULL OR pc.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR pc.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR pc.in_stock = %(in_stock)s)
+        AND (%(sort)s <> 'price' OR %(min_price)s::numeric IS NULL OR pc.price >= %(min_price)s)
+        AND (%(sort)s <> 'price' OR %(max_price)s::numeric IS NULL OR pc.price <= %(max_price)s)
+        AND (%(in_stock)s::boolean IS NOT TRUE OR pc.in_stock)
         AND (
             %(after_id)s::bigint IS NULL
             OR CASE
@@ -113,7 +195,7 @@ WITH found AS (
         CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN pc.name_key END,
         CASE WHEN %(descending)s THEN pc.product_id END DESC,
         CASE WHEN NOT %(descending)s THEN pc.product_id END
-    LIMIT %(limit)s OFFSET %(offset)s
+    LIMIT %(walk)s
 )
 
 SELECT
@@ -123,11 +205,161 @@ SELECT
         WHEN %(sort)s = 'price' THEN p.price::text
         WHEN %(sort)s = 'name' THEN p.name_key
     END AS key
-FROM unnest(ARRAY(SELECT f.product_id FROM found AS f)) WITH ORDINALITY AS page (id, place)
+FROM unnest(ARRAY(
+    SELECT w.product_id
+    FROM walked AS w
+    LEFT JOIN products AS p ON p.id = w.product_id
+    WHERE (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
+        AND (%(min_price)s::numeric IS NULL OR w.price >= %(min_price)s)
+        AND (%(max_price)s::numeric IS NULL OR w.price <= %(max_price)s)
+        AND (%(in_stock)s::boolean IS NULL OR w.in_stock = %(in_stock)s)
+    ORDER BY
+        CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN w.created_at END DESC,
+        CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN w.created_at END,
+        CASE WHEN %(sort)s = 'price' AND %(descending)s THEN w.price END DESC,
+        CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN w.price END,
+        CASE WHEN %(sort)s = 'name' AND %(descending)s THEN w.name_key END DESC,
+        CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN w.name_key END,
+        CASE WHEN %(descending)s THEN w.product_id END DESC,
+        CASE WHEN NOT %(descending)s THEN w.product_id END
+    LIMIT %(limit)s OFFSET %(offset)s
+)) WITH ORDINALITY AS page (id, place)
 JOIN products AS p ON p.id = page.id
 JOIN product_documents AS d ON d.product_id = page.id
 JOIN inventory AS i ON i.product_id = page.id
 ORDER BY page.place;
+
+-- name: list_narrow
+-- What several filters leave of the catalogue, sorted here: for filters that leave so little that walking along an order
+-- finds nothing for long. Two or more of category, brand and store (`crossing`) are known together by the index of
+-- product_search; else an index of the one and the price knows them. `complete`: these are all, not just `most`.
+-- `matches` and `complete` stand in every row; a page behind the end is one row without a document.
+WITH asked AS MATERIALIZED (
+    SELECT concat_ws(
+        ' & ',
+        '#c' || %(category_id)s::bigint,
+        '#b' || %(brand_id)s::bigint,
+        '#s' || %(store_id)s::bigint,
+        (
+            SELECT '(' || string_agg('#p' || n.price, ' | ') || ')'
+            FROM (
+                SELECT
+                    search_price(coalesce(%(min_price)s::numeric, 0)) AS low,
+                    search_price(coalesce(%(max_price)s::numeric, 1e12)) AS high
+            ) AS range
+            CROSS JOIN LATERAL generate_series(range.low, range.high) AS n (price)
+            WHERE range.high - range.low < 20
+        )
+    )::tsquery AS filters
+),
+
+known AS MATERIALIZED (
+    (
+        SELECT s.product_id AS id
+        FROM product_search AS s
+        WHERE %(crossing)s::boolean AND s.words @@ (SELECT a.filters FROM asked AS a)
+        LIMIT %(most)s
+    )
+    UNION ALL
+    (
+        SELECT pc.product_id
+        FROM product_categories AS pc
+        WHERE NOT %(crossing)s::boolean
+            AND pc.category_id = %(category_id)s
+            AND (%(min_price)s::numeric IS NULL OR pc.price >= %(min_price)s)
+            AND (%(max_price)s::numeric IS NULL OR pc.price <= %(max_price)s)
+            AND (%(in_stock)s::boolean IS NULL OR pc.in_stock = %(in_stock)s)
+        LIMIT %(most)s
+    )
+    UNION ALL
+    (
+        SELECT p.id
+        FROM products AS p
+        WHERE NOT %(crossing)s::boolean
+            AND %(category_id)s::bigint IS NULL
+            AND (%(show_hidden)s::boolean OR NOT p.hidden)
+            AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
+            AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+            AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
+            AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
+            AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
+            AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+        LIMIT %(most)s
+    )
+),
+
+narrow AS MATERIALIZED (
+    SELECT p.id, p.created_at, p.price, p.name_key, p.in_stock
+    FROM known AS k
+    JOIN products AS p ON p.id = k.id
+    WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
+        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
+        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
+        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
+        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+)
+
+SELECT
+    d.document, i.quantity, page.in_stock, page.id,
+    CASE
+        WHEN %(sort)s = 'newest' THEN page.created_at::text
+        WHEN %(sort)s = 'price' THEN page.price::text
+        WHEN %(sort)s = 'name' THEN page.name_key
+    END AS key,
+    n.matches,
+    n.complete
+FROM (
+    SELECT
+        (SELECT count(*) FROM narrow AS m) AS matches,
+        (SELECT count(*) FROM known AS k) < %(most)s AS complete
+) AS n
+LEFT JOIN (
+    SELECT sorted.*, row_number() OVER () AS place
+    FROM (
+        SELECT m.id, m.created_at, m.price, m.name_key, m.in_stock
+        FROM narrow AS m
+        WHERE %(after_id)s::bigint IS NULL
+            OR CASE
+                WHEN %(sort)s = 'newest' AND %(descending)s THEN (m.created_at, m.id) < (%(after_time)s::timestamptz, %(after_id)s)
+                WHEN %(sort)s = 'newest' THEN (m.created_at, m.id) > (%(after_time)s::timestamptz, %(after_id)s)
+                WHEN %(sort)s = 'price' AND %(descending)s THEN (m.price, m.id) < (%(after_price)s::numeric, %(after_id)s)
+                WHEN %(sort)s = 'price' THEN (m.price, m.id) > (%(after_price)s::numeric, %(after_id)s)
+                WHEN %(descending)s THEN (m.name_key, m.id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
+                ELSE (m.name_key, m.id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
+            END
+        ORDER BY
+            CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN m.created_at END DESC,
+            CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN m.created_at END,
+            CASE WHEN %(sort)s = 'price' AND %(descending)s THEN m.price END DESC,
+            CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN m.price END,
+            CASE WHEN %(sort)s = 'name' AND %(descending)s THEN m.name_key END DESC,
+            CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN m.name_key END,
+            CASE WHEN %(descending)s THEN m.id END DESC,
+            CASE WHEN NOT %(descending)s THEN m.id END
+        LIMIT %(limit)s OFFSET %(offset)s
+    ) AS sorted
+) AS page ON true
+LEFT JOIN product_documents AS d ON d.product_id = page.id
+LEFT JOIN inventory AS i ON i.product_id = page.id
+ORDER BY page.place;
+
+-- name: count
+-- What a list of one filter goes through, counted up to `most`; EXPLAIN of it without that is the estimate past it.
+SELECT count(*) AS matches
+FROM (
+    SELECT
+    FROM products AS p
+    WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
+        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
+        AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
+        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
+        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
+        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+    LIMIT %(most)s
+) AS counted;
 
 -- name: count_category
 SELECT count(*) AS matches
@@ -142,7 +374,7 @@ FROM (
         AND (%(min_price)s::numeric IS NULL OR pc.price >= %(min_price)s)
         AND (%(max_price)s::numeric IS NULL OR pc.price <= %(max_price)s)
         AND (%(in_stock)s::boolean IS NULL OR pc.in_stock = %(in_stock)s)
-    LIMIT %(limit)s
+    LIMIT %(most)s
 ) AS counted;
 
 -- name: find

@@ -1,0 +1,84 @@
+"""A page of products: by a statement of its own, along an order, or from what many filters leave.
+
+Every way gives the same rows in the same order, and no way goes through more than some thousand products: which one is
+taken is a matter of cost alone.
+"""
+
+from typing import Any, NamedTuple
+
+from marketplace.db import Conn
+from marketplace.paging import Total
+from marketplace.queries import products
+from marketplace.queries.products import Listing
+from marketplace.workflows import search
+
+#: Products to go along an order for a page, before what the filters leave is collected and sorted.
+WALK = 6000
+#: What filters leave is sorted up to here.
+NARROW = 5000
+_OWNERS = ("category_id", "brand_id", "store_id")
+
+
+class Page(NamedTuple):
+    """Rows (document, quantity, in_stock, id, key), one more than is shown where there are more; a total if wanted."""
+
+    rows: list[Any]
+    total: Total | None
+
+
+def page(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
+    """The products a list asks for, and how many there are: exactly up to `exact_to`, about past it; None: no total."""
+    if "search" in listing.filters:
+        found = search.find(conn, listing)
+        return Page(found.rows, None if exact_to is None else Total(found.matches, found.exact))
+    if mixed(listing):
+        return _mixed(conn, listing, exact_to)
+    rows = products.search(conn, listing)
+    return Page(rows, None if exact_to is None else _total(conn, listing, rows, exact_to))
+
+
+def mixed(listing: Listing) -> bool:
+    """Whether no index has these filters together in this order."""
+    filters = listing.filters
+    if "search" in filters or "ids" in filters or listing.sort == "stock":
+        return False
+    owners = sum(name in filters for name in _OWNERS)
+    if owners > 1 or (listing.sort != "price" and ("min_price" in filters or "max_price" in filters)):
+        return True
+    if filters.get("in_stock"):
+        return listing.sort == "name" or "brand_id" in filters or "store_id" in filters
+    return "in_stock" in filters
+
+
+def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
+    rows = products.search(conn, listing, WALK)
+    if len(rows) < listing.limit:
+        narrow = products.narrow(conn, listing, NARROW + 1)
+        if narrow[0].complete:
+            total = None if exact_to is None else Total(narrow[0].matches, True)
+            return Page([row for row in narrow if row.document is not None], total)
+        rows = products.search(conn, listing)
+    return Page(rows, None if exact_to is None else _total_of_mixed(conn, listing, exact_to))
+
+
+def _total_of_mixed(conn: Conn, listing: Listing, exact_to: int) -> Total:
+    for most in (exact_to, NARROW):
+        counted = products.narrow(conn, listing._replace(limit=0, offset=0), min(most, NARROW) + 1)[0]
+        if counted.complete:
+            return Total(counted.matches, True)
+        if counted.matches > exact_to:
+            break
+    return Total(max(products.estimate(conn, listing), counted.matches), False)
+
+
+def _total(conn: Conn, listing: Listing, rows: list[Any], exact_to: int) -> Total:
+    """From the page itself where it is the last one, from a number kept elsewhere, or counted."""
+    if listing.after is None and len(rows) < listing.limit and (rows or not listing.offset):
+        return Total(listing.offset + len(rows), True)
+    about = rows[0].about or 0 if products.hot(listing) and rows else 0
+    if about > 2 * exact_to:
+        return Total(about, False)
+    counted = products.count(conn, listing, exact_to + 1)
+    if counted <= exact_to:
+        return Total(counted, True)
+    return Total(max(about or products.estimate(conn, listing), exact_to + 1), False)
