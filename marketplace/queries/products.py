@@ -94,6 +94,7 @@ def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
                 values.update(_BEGIN[listing.sort])
             return cursor.execute(SQL[name], values, prepare=True).fetchall()
         name = "list_category" if "category_id" in listing.filters else "list"
+        name = "list_stock" if listing.sort == "stock" else name
         return cursor.execute(SQL[name], {**values, "walk": walk}, prepare=False).fetchall()
 
 

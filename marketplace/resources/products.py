@@ -224,7 +224,12 @@ def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listi
             "with other filters take newest, price or name.",
         )
     listing = Listing(filters, sort, descending, None, 0, 0, show_hidden=store_id is not None)
-    window = paging.window(req, query, depth=paging.SHALLOW_DEPTH if words or listings.mixed(listing) else paging.DEPTH)
+    if listings.unindexed(listing):
+        raise Problem(
+            "sort_not_offered",
+            "in_stock=false goes with one of category_id, brand_id, store_id; with prices in the order of price.",
+        )
+    window = paging.window(req, query, depth=paging.SHALLOW_DEPTH if listings.shallow(listing) else paging.DEPTH)
     after = (window.after[0], window.after[1]) if window.after else None
     return listing._replace(after=after, limit=window.limit, offset=window.offset), window
 

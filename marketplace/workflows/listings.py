@@ -13,7 +13,9 @@ from marketplace.queries.products import Listing
 from marketplace.workflows import search
 
 #: Products to go along an order for a page, before what the filters leave is collected and sorted.
-WALK = 6000
+WALK = 3000
+#: And for a page further down, for each of its rows and those before.
+DENSE = 25
 #: What filters leave is sorted up to here.
 NARROW = 5000
 _OWNERS = ("category_id", "brand_id", "store_id")
@@ -43,15 +45,35 @@ def mixed(listing: Listing) -> bool:
     if "search" in filters or "ids" in filters or listing.sort == "stock":
         return False
     owners = sum(name in filters for name in _OWNERS)
-    if owners > 1 or (listing.sort != "price" and ("min_price" in filters or "max_price" in filters)):
+    if owners > 1 or (listing.sort != "price" and _priced(listing)):
         return True
     if filters.get("in_stock"):
         return listing.sort == "name" or "brand_id" in filters or "store_id" in filters
-    return "in_stock" in filters
+    return "in_stock" in filters and (listing.sort != "price" or "store_id" in filters)
+
+
+def unindexed(listing: Listing) -> bool:
+    """Whether nothing finds these filters together: what is sold out is known by one owner, and by price.
+
+    A store's own list, which is not long, has no such bounds.
+    """
+    if listing.filters.get("in_stock") is not False or listing.show_hidden or not mixed(listing):
+        return False
+    owners = sum(name in listing.filters for name in _OWNERS)
+    return owners > 1 or (_priced(listing) and listing.sort != "price")
+
+
+def shallow(listing: Listing) -> bool:
+    """Whether pages of it end early, where the cursor still goes on."""
+    return "search" in listing.filters or listing.sort == "stock" or mixed(listing)
+
+
+def _priced(listing: Listing) -> bool:
+    return "min_price" in listing.filters or "max_price" in listing.filters
 
 
 def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
-    rows = products.search(conn, listing, WALK)
+    rows = products.search(conn, listing, max(WALK, DENSE * (listing.offset + listing.limit)))
     if len(rows) < listing.limit:
         narrow = products.narrow(conn, listing, NARROW + 1)
         if narrow[0].complete:
@@ -62,7 +84,8 @@ def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
 
 
 def _total_of_mixed(conn: Conn, listing: Listing, exact_to: int) -> Total:
-    for most in (exact_to, NARROW):
+    # A quarter more at first: of what the filters leave, some is hidden.
+    for most in (exact_to * 5 // 4, NARROW):
         counted = products.narrow(conn, listing._replace(limit=0, offset=0), min(most, NARROW) + 1)[0]
         if counted.complete:
             return Total(counted.matches, True)

@@ -85,13 +85,13 @@ JOIN inventory AS i ON i.product_id = p.id
 ORDER BY p.created_at DESC, p.id DESC;
 
 -- name: list
--- Everything on sale, or one store's own with `show_hidden`; no category (list_category) and no words (search.find).
+-- Everything on sale, or one store's own with `show_hidden`; no category (list_category), no words (search.find), not by
+-- stock (list_stock).
 -- `walked` goes along the index that has the order, at most `walk` rows of it; what that index does not know is looked at
--- after. The outer join inside falls away but for the order by stock.
+-- after.
 WITH walked AS (
-    SELECT p.id, p.price, p.in_stock, p.store_id, p.created_at, p.name_key, i.quantity
+    SELECT p.id, p.price, p.in_stock, p.store_id, p.created_at, p.name_key
     FROM products AS p
-    LEFT JOIN inventory AS i ON i.product_id = p.id
     WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
         AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
         AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
@@ -100,9 +100,7 @@ WITH walked AS (
         AND (%(sort)s <> 'price' OR %(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
         AND (%(sort)s <> 'price' OR %(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
         AND (%(in_stock)s::boolean IS NOT TRUE OR p.in_stock)
-        AND (%(sort)s <> 'stock' OR i.quantity >= 0)
-        AND (%(sort)s <> 'stock' OR %(in_stock)s::boolean IS NOT TRUE OR i.quantity > 0)
-        AND (%(sort)s <> 'stock' OR %(in_stock)s::boolean IS NOT FALSE OR i.quantity = 0)
+        AND (%(in_stock)s::boolean IS NOT FALSE OR %(sort)s <> 'price' OR NOT p.in_stock)
         AND (
             %(after_id)s::bigint IS NULL
             OR CASE
@@ -110,10 +108,8 @@ WITH walked AS (
                 WHEN %(sort)s = 'newest' THEN (p.created_at, p.id) > (%(after_time)s::timestamptz, %(after_id)s)
                 WHEN %(sort)s = 'price' AND %(descending)s THEN (p.price, p.id) < (%(after_price)s::numeric, %(after_id)s)
                 WHEN %(sort)s = 'price' THEN (p.price, p.id) > (%(after_price)s::numeric, %(after_id)s)
-                WHEN %(sort)s = 'name' AND %(descending)s THEN (p.name_key, p.id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
-                WHEN %(sort)s = 'name' THEN (p.name_key, p.id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
-                WHEN %(descending)s THEN (i.quantity, i.product_id) < (%(after_stock)s::integer, %(after_id)s)
-                ELSE (i.quantity, i.product_id) > (%(after_stock)s::integer, %(after_id)s)
+                WHEN %(descending)s THEN (p.name_key, p.id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
+                ELSE (p.name_key, p.id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
             END
         )
     ORDER BY
@@ -123,10 +119,6 @@ WITH walked AS (
         CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN p.price END,
         CASE WHEN %(sort)s = 'name' AND %(descending)s THEN p.name_key END DESC,
         CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN p.name_key END,
-        CASE WHEN %(sort)s = 'stock' AND %(descending)s THEN i.quantity END DESC,
-        CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN i.quantity END,
-        CASE WHEN %(sort)s = 'stock' AND %(descending)s THEN i.product_id END DESC,
-        CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN i.product_id END,
         CASE WHEN %(descending)s THEN p.id END DESC,
         CASE WHEN NOT %(descending)s THEN p.id END
     LIMIT %(walk)s
@@ -138,7 +130,6 @@ SELECT
         WHEN %(sort)s = 'newest' THEN p.created_at::text
         WHEN %(sort)s = 'price' THEN p.price::text
         WHEN %(sort)s = 'name' THEN p.name_key
-        WHEN %(sort)s = 'stock' THEN i.quantity::text
     END AS key
 FROM unnest(ARRAY(
     SELECT w.id
@@ -154,12 +145,55 @@ FROM unnest(ARRAY(
         CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN w.price END,
         CASE WHEN %(sort)s = 'name' AND %(descending)s THEN w.name_key END DESC,
         CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN w.name_key END,
-        CASE WHEN %(sort)s = 'stock' AND %(descending)s THEN w.quantity END DESC,
-        CASE WHEN %(sort)s = 'stock' AND NOT %(descending)s THEN w.quantity END,
         CASE WHEN %(descending)s THEN w.id END DESC,
         CASE WHEN NOT %(descending)s THEN w.id END
     LIMIT %(limit)s OFFSET %(offset)s
 )) WITH ORDINALITY AS page (id, place)
+JOIN products AS p ON p.id = page.id
+JOIN product_documents AS d ON d.product_id = page.id
+JOIN inventory AS i ON i.product_id = page.id
+ORDER BY page.place;
+
+-- name: list_stock
+-- Everything on sale, or some ids, by what is left of it.
+WITH walked AS (
+    SELECT i.product_id, i.quantity
+    FROM inventory AS i
+    JOIN products AS p ON p.id = i.product_id
+    WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
+        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
+        AND (%(ids)s::bigint[] IS NULL OR i.product_id = ANY(%(ids)s))
+        AND (%(in_stock)s::boolean IS NOT TRUE OR i.quantity > 0)
+        AND (%(in_stock)s::boolean IS NOT FALSE OR i.quantity = 0)
+        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
+        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
+        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
+        AND (
+            %(category_id)s::bigint IS NULL
+            OR EXISTS (
+                SELECT
+                FROM product_categories AS pc
+                WHERE pc.product_id = i.product_id AND pc.category_id = %(category_id)s
+            )
+        )
+        AND (
+            %(after_id)s::bigint IS NULL
+            OR CASE
+                WHEN %(descending)s THEN (i.quantity, i.product_id) < (%(after_stock)s::integer, %(after_id)s)
+                ELSE (i.quantity, i.product_id) > (%(after_stock)s::integer, %(after_id)s)
+            END
+        )
+    ORDER BY
+        CASE WHEN %(descending)s THEN i.quantity END DESC,
+        CASE WHEN NOT %(descending)s THEN i.quantity END,
+        CASE WHEN %(descending)s THEN i.product_id END DESC,
+        CASE WHEN NOT %(descending)s THEN i.product_id END
+    LIMIT %(limit)s OFFSET %(offset)s
+)
+
+SELECT d.document, i.quantity, p.in_stock, p.id, i.quantity::text AS key
+FROM unnest(ARRAY(SELECT w.product_id FROM walked AS w)) WITH ORDINALITY AS page (id, place)
 JOIN products AS p ON p.id = page.id
 JOIN product_documents AS d ON d.product_id = page.id
 JOIN inventory AS i ON i.product_id = page.id
@@ -175,6 +209,7 @@ WITH walked AS (
         AND (%(sort)s <> 'price' OR %(min_price)s::numeric IS NULL OR pc.price >= %(min_price)s)
         AND (%(sort)s <> 'price' OR %(max_price)s::numeric IS NULL OR pc.price <= %(max_price)s)
         AND (%(in_stock)s::boolean IS NOT TRUE OR pc.in_stock)
+        AND (%(in_stock)s::boolean IS NOT FALSE OR %(sort)s <> 'price' OR NOT pc.in_stock)
         AND (
             %(after_id)s::bigint IS NULL
             OR CASE
