@@ -96,27 +96,36 @@ def _question(words: Sequence[Row], sort: str) -> Question:
     """The queries that find what was typed, which is one word at least."""
     typed = [word for word in words if word["role"] == "typed"]
     required = [word for word in typed if word["required"]] or typed
-    limits = [f"({word['forms']})" for word in words if word["role"] == "filter"]
+    filters = [word for word in words if word["role"] == "filter"]
+    limits = [f"({word['forms']})" for word in filters]
     limits += [f"!({word['forms']})" for word in words if word["role"] == "left out"]
-    if _rarest([*required, *(word for word in words if word["role"] == "filter")]) > COMMON:
-        newest = words[0]["newest_id"] // PLACE
-        limits.append("(" + " | ".join(f"'#n{newest - step}'" for step in range(-(-COMMON // PLACE))) + ")")
+    rare = _rare(required)
     return Question(
-        all_words=" & ".join([*(f"({word['forms']})" for word in required), *limits]),
-        any_word=" & ".join(["(" + " | ".join(f"({forms})" for forms in _rare(required)) + ")", *limits]),
+        all_words=" & ".join([*(f"({word['forms']})" for word in required), *limits, *_newest(required + filters)]),
+        any_word=" & ".join(
+            ["(" + " | ".join(f"({word['forms']})" for word in rare) + ")", *limits, *_newest(rare[-1:] + filters)]
+        ),
         forms=[word["forms"] for word in required],
         rarities=[word["rarity"] for word in required],
         few=FEW if sort == "relevance" else 1,
     )
 
 
-def _rare(words: Sequence[Row]) -> list[str]:
+def _newest(words: Sequence[Row]) -> list[str]:
+    """The newest places of the catalogue, where all of these words are common."""
+    if _rarest(words) <= COMMON:
+        return []
+    newest = words[0]["newest_id"] // PLACE
+    return ["(" + " | ".join(f"'#n{newest - step}'" for step in range(-(-COMMON // PLACE))) + ")"]
+
+
+def _rare(words: Sequence[Row]) -> list[Row]:
     """The rarest words that are found at all, as many as find ANY_WORD products together, and one at least."""
-    chosen: list[str] = []
+    chosen: list[Row] = []
     found = 0
     for word in sorted(words, key=lambda word: word["found"]):
         if found and found + word["found"] > ANY_WORD:
             break
-        chosen.append(word["forms"])
+        chosen.append(word)
         found += word["found"]
     return chosen
