@@ -88,7 +88,8 @@ def run_bench(args: argparse.Namespace) -> int:
 def machine(conn: Conn) -> str:
     """What the numbers were measured on."""
     version = one(conn, shop.SQL["version"])["version"]
-    return f"PostgreSQL {version}, Python {platform.python_version()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
+    python, busy = platform.python_version(), os.getloadavg()[0]
+    return f"PostgreSQL {version}, Python {python}, {os.cpu_count()} CPUs, load {busy:.1f}"
 
 
 def find_worst(args: argparse.Namespace) -> int:

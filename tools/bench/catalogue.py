@@ -91,9 +91,7 @@ class Catalogue:
 
     def chunks(self) -> list[range]:
         """The ids of the products, in parts that can be made apart."""
-        return [
-            range(first, min(first + CHUNK, self.products + 1)) for first in range(1, self.products + 1, CHUNK)
-        ]
+        return [range(first, min(first + CHUNK, self.products + 1)) for first in range(1, self.products + 1, CHUNK)]
 
     def chunk(self, ids: range) -> dict[str, list[str]]:
         """The lines of some products, their stock and their pictures."""

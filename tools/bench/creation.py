@@ -46,5 +46,10 @@ def _create(conn: Conn, config: Config, seller: Seller, product: dict[str, objec
     body = {name: product[name] for name in ("name", "description", "price", "category_id", "brand_id")}
     client = Client(seller.caller.user_id, None, "bench")
     products.add(
-        conn, client, store_id=seller.caller.store_id or 0, product={**body, "stock": 5}, pictures=(), currency=config.currency
+        conn,
+        client,
+        store_id=seller.caller.store_id or 0,
+        product={**body, "stock": 5},
+        pictures=(),
+        currency=config.currency,
     )

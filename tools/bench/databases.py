@@ -31,13 +31,13 @@ def served(name: str = NAME) -> Iterator[Urls]:
     """
     with databases.connected() as own:
         config = configuration.load()
-        urls = Urls(*(_on(url, name) for url in (config.migrate_database_url,) * 2), _on(config.database_url, name))
+        owner, api = _on(config.migrate_database_url, name), _on(config.database_url, name)
         if not own:
-            yield urls._replace(maker=config.migrate_database_url)
+            yield Urls(config.migrate_database_url, owner, api)
             return
         server = embedded.start(config.data_dir)
         try:
-            yield urls._replace(maker=server.dsn("postgres", "postgres"))
+            yield Urls(server.dsn("postgres", "postgres"), owner, api)
         finally:
             server.stop()
 

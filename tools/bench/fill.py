@@ -1,7 +1,7 @@
 """Fills a migrated, empty database with the generated shop, several connections at once.
 
-Rows come by COPY, without triggers, foreign keys and secondary indexes; what is derived from them is written by the very
-statements of the application. Then all that was set aside is made anew from its own definitions.
+Rows come by COPY, without triggers, foreign keys and secondary indexes; what is derived from them is written by the
+very statements of the application. Then all that was set aside is made anew from its own definitions.
 """
 
 import multiprocessing

@@ -1,4 +1,4 @@
-"""A small load generator: closed loops over kept-alive connections to this machine, one in a process of its own each."""
+"""A small load generator: closed loops over kept-alive connections to this machine, each in a process of its own."""
 
 import multiprocessing
 import socket

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from marketplace.db import Conn
-from tools.bench.creation import Cost
 from tools.bench import processes, servers, shop, yardstick
+from tools.bench.creation import Cost
 from tools.bench.load import Connection, Load, get
 from tools.bench.progress import Progress
 from tools.bench.servers import Server
@@ -26,7 +26,7 @@ class Measured(NamedTuple):
     rate: float
     p50: float
     p99: float
-    refused: int
+    refused: float
 
 
 class Results(NamedTuple):
@@ -40,9 +40,7 @@ class Results(NamedTuple):
 
     def median(self, server: str, shape: str) -> Measured:
         """Of each number, over the rounds."""
-        rows = self.measured[server, shape]
-        return Measured(*(statistics.median(column) for column in zip(*(row[:5] for row in rows), strict=True)),
-                        sum(row.refused for row in rows))  # fmt: skip
+        return Measured(*(statistics.median(column) for column in zip(*self.measured[server, shape], strict=True)))
 
 
 class Bench(NamedTuple):
@@ -118,8 +116,9 @@ def table(results: Results, say: Callable[[str], None]) -> None:
         for other, shape in results.measured:
             if other == server:
                 one = results.median(server, shape)
-                refused = f"   {one.refused} refused" if one.refused else ""
-                say(f"{shape:24} {one.app:8.0f} {one.database:8.0f} {one.rate:10.0f} {one.p50:8.2f} {one.p99:8.2f}{refused}")
+                cpu, times = f"{one.app:8.0f} {one.database:8.0f}", f"{one.p50:8.2f} {one.p99:8.2f}"
+                refused = f"   {one.refused:.0f} refused" if one.refused else ""
+                say(f"{shape:24} {cpu} {one.rate:10.0f} {times}{refused}")
         workers, above = results.memory[server]
         say(f"memory (PSS): {workers:.0f} MB for {servers.WORKERS} workers, {above:.0f} MB for the process above them")
     for shape, why in results.left_out.items():

@@ -52,7 +52,10 @@ def running(config: Config) -> Iterator[list[Server]]:
         for name, command in (("gunicorn", _gunicorn), ("granian", _granian)):
             made = [
                 stack.enter_context(_process(command(what), port, env, logs / f"{name}-{port}.log"))
-                for what, port in (("marketplace.app:create_app", _free_port()), ("tools.bench.hello:app", _free_port()))
+                for what, port in (
+                    ("marketplace.app:create_app", _free_port()),
+                    ("tools.bench.hello:app", _free_port()),
+                )
             ]
             started.append(Server(name, *made[0], *made[1]))
         yield started
@@ -83,7 +86,7 @@ def _process(command: list[str], port: int, env: dict[str, str], log: Path) -> I
     with log.open("wb") as out:
         child = subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT, env=env, stdout=out, stderr=out)
     try:
-        _wait(child, port, log)
+        _wait(child, port, command[0], log)
         yield port, child.pid
     finally:
         child.terminate()
@@ -94,16 +97,16 @@ def _process(command: list[str], port: int, env: dict[str, str], log: Path) -> I
             child.wait()
 
 
-def _wait(child: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _wait(child: "subprocess.Popen[bytes]", port: int, name: str, log: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=5) as answer:  # noqa: S310 - our own
+            with urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=5) as answer:
                 if answer.status == 200:
                     return
         except OSError:
             time.sleep(0.05)
-    raise StartError(f"{child.args[2]} did not start: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
+    raise StartError(f"{name} did not start: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
 
 
 def _free_port() -> int:

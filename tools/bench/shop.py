@@ -6,10 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from psycopg import sql
+
 from marketplace.auth import Tokens, hashed, new_secret
 from marketplace.config import Config
 from marketplace.db import Caller, Conn, Database, named_sql, one
 from marketplace.queries import sessions
+from tools.bench import fill
 
 SQL = named_sql("bench", Path(__file__).parent)
 SECONDS = 86_400
@@ -45,7 +48,8 @@ def kept(conn: Conn) -> Iterator[None]:
         with conn.transaction():
             for name in ("forget_products", "forget_changes", "forget_activities", "forget_sessions"):
                 conn.execute(SQL[name], last)
-        conn.execute("VACUUM (ANALYZE)")
+        for table in fill.sizes(conn):
+            conn.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table["name"])))
 
 
 def backends(conn: Conn) -> set[int]:

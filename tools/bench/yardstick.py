@@ -78,7 +78,9 @@ def script(conn: Conn, statements: Sequence[Sent]) -> str:
         }
         lines += [f"\\set {name}_{number} {value}" for name, value in found.items()]
 
-        def written(match: "re.Match[str]", sent: Sent = sent, found: dict[str, Any] = found, number: int = number) -> str:
+        def written(
+            match: "re.Match[str]", sent: Sent = sent, found: dict[str, Any] = found, number: int = number
+        ) -> str:
             name = match[1]
             if name is None:
                 return "%"
@@ -112,9 +114,14 @@ def run(program: str, conn: Conn, url: str, files: Sequence[Path], seconds: int)
     command = [program, "-n", "-M", "prepared", "-c", str(CLIENTS), "-P", "1", "-T", str(seconds + 2)]
     command += [word for file in files for word in ("-f", str(file))]
     env = {**os.environ, "PGOPTIONS": OPTIONS}
-    with subprocess.Popen([*command, url], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        [*command, url], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as child:
         assert child.stderr is not None  # noqa: S101 - for mypy
-        rates, said, before, after = [], "", {}, {}
+        said = ""
+        rates: list[float] = []
+        before: dict[int, float] = {}
+        after: dict[int, float] = {}
         for line in child.stderr:
             said += line
             if match := re.search(r"progress: [\d.]+ s, ([\d.]+) tps", line):
