@@ -59,7 +59,7 @@ def make_data(args: argparse.Namespace) -> int:
                 print(f"  {row['name']:20} {row['bytes'] / 2**20:8,.0f} MB")
             said = f"{args.products} products, seed {args.seed}"
             about = sql.SQL("COMMENT ON DATABASE {} IS {}")
-            conn.execute(about.format(sql.Identifier(databases.NAME), sql.Literal(said)))
+            conn.execute(about.format(sql.Identifier(args.database), sql.Literal(said)))
     print(f"{args.database}: {said}, in {time.monotonic() - started:.0f} s")
     return 0
 
@@ -68,7 +68,7 @@ def run_bench(args: argparse.Namespace) -> int:
     """Start the servers, drive them, print the table."""
     with databases.served(args.database) as urls, fill.connected(urls.owner) as conn:
         config = configuration.load(database_url=urls.api, pool_size=1, secret_keys=(shop.new_key(),))
-        print(f"{args.database}: {fill.described(conn)}; {machine(conn)}")
+        print(f"{args.database}: {databases.described(urls)}; {machine(conn)}")
         known = samples.load(conn)
         with shop.kept(conn), load.clients() as clients, servers.running(config) as running:
             db = Database(config)
@@ -95,8 +95,8 @@ def machine(conn: Conn) -> str:
 def find_worst(args: argparse.Namespace) -> int:
     """Ask random requests and print those that cost the database most; 1 where one is over the limit."""
     with databases.served(args.database) as urls:
+        print(f"{args.database}: {databases.described(urls)}")
         with fill.connected(urls.owner) as conn:
-            print(f"{args.database}: {fill.described(conn)}")
             known = samples.load(conn)
         config = configuration.load(database_url=urls.api, pool_size=1)
         found = worst.search(config, known, requests=args.requests, seed=args.seed)

@@ -33,3 +33,9 @@ DELETE FROM auth.sessions;
 
 -- name: version
 SELECT split_part(version(), ' ', 2) AS version;
+
+-- name: describe
+-- What was said of the database when it was full: in the database of whoever may make it.
+SELECT shobj_description(d.oid, 'pg_database') AS description
+FROM pg_database AS d
+WHERE d.datname = %(name)s;

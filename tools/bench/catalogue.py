@@ -19,7 +19,7 @@ CHUNK = 10_000
 BEGIN = datetime(2024, 6, 1, tzinfo=timezone.utc)
 SECONDS = 730 * 86_400  # what products are spread over
 LEVELS = (12, 60, 428)  # categories of the first, second and third level
-TAPE = 1_000_000  # words in a row, of which texts are cut
+TAPE = 400_000  # words in a row, of which texts are cut
 MOST_PICTURES = 4
 NULL = r"\N"
 

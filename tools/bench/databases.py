@@ -3,16 +3,21 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
 
 from marketplace import config as configuration
 from marketplace import databases, embedded
+from marketplace.config import ConfigError
+from marketplace.db import named_sql
 
 NAME = "marketplace_bench"
+SQL = named_sql("bench", Path(__file__).parent)
 
 
 class Urls(NamedTuple):
@@ -49,6 +54,16 @@ def make_anew(urls: Urls) -> None:
     with psycopg.connect(urls.maker, autocommit=True) as conn:
         conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
         conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
+
+
+def described(urls: Urls) -> str:
+    """What the shop is, as it was said when it was full. Raises ConfigError where there is none."""
+    name = conninfo_to_dict(urls.owner)["dbname"]
+    with psycopg.connect(urls.maker, row_factory=dict_row) as conn:
+        row = conn.execute(SQL["describe"], {"name": name}).fetchone()
+    if row is None or row["description"] is None:
+        raise ConfigError(f"There is no generated shop in {name}: `make bench-data` makes one.")
+    return str(row["description"])
 
 
 def _on(url: str, name: str) -> str:

@@ -86,12 +86,6 @@ def sizes(conn: Conn) -> list[Row]:
     return conn.execute(SQL["sizes"]).fetchall()
 
 
-def described(conn: Conn) -> str | None:
-    """What was said of the database when it was full; None when it is not."""
-    description: str | None = conn.execute(SQL["describe"]).fetchall()[0]["description"]
-    return description
-
-
 def write_chunk(url: str, made: Catalogue, ids: range) -> int:
     """Write some products with all that hangs on them, in one transaction; how many."""
     with connected(url) as conn, conn.transaction():

@@ -50,9 +50,3 @@ SELECT t.relname AS name, pg_total_relation_size(t.oid) AS bytes
 FROM pg_class AS t
 WHERE t.relnamespace = 'public'::regnamespace AND t.relkind = 'r' AND pg_relation_size(t.oid) > 0
 ORDER BY bytes DESC;
-
--- name: describe
--- What is in the database, for those who come to measure it; NULL where the filling was not finished.
-SELECT shobj_description(d.oid, 'pg_database') AS description
-FROM pg_database AS d
-WHERE d.datname = current_database();

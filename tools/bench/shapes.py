@@ -27,7 +27,7 @@ def build(samples: Samples, port: int, token: str, seed: int) -> Shapes:
         ],
         FIRST: [get("/api/products")],
         DEEP_NAME: [get(f"/api/products?{urlencode({'cursor': cursor})}") for cursor in cursors(port, DEEP)],
-        DETAIL: [get(f"/api/products/{product['id']}") for product in rng.sample(samples.products, KINDS)],
+        DETAIL: [get(f"/api/products/{product['id']}") for product in rng.choices(samples.products, k=KINDS)],
         "search, common word": _searches([rng.choice(samples.common[:20]) for _ in range(KINDS)]),
         "search, rare word": _searches([rng.choice(samples.rare) for _ in range(KINDS)]),
         "search, absent word": _searches(samples.absent),
@@ -74,7 +74,7 @@ def _bodies(rng: random.Random, samples: Samples) -> list[bytes]:
                 "stock": rng.randrange(100),
             }
         )
-        for product in rng.sample(samples.products, KINDS)
+        for product in rng.choices(samples.products, k=KINDS)
     ]
 
 

@@ -131,7 +131,7 @@ def _products(rng: random.Random, samples: Samples) -> str:
     if rng.random() < 0.3:
         query["in_stock"] = rng.choice(("true", "false"))
     if rng.random() < 0.03:
-        query["ids"] = ",".join(str(product["id"]) for product in rng.sample(samples.products, 20))
+        query["ids"] = ",".join(str(product["id"]) for product in rng.choices(samples.products, k=20))
     if rng.random() < 0.4:
         query["search"] = _text(rng, samples)
     if rng.random() < 0.6:
