@@ -41,10 +41,10 @@ def fill(url: str, made: Catalogue, report: Report) -> None:
                 conn.execute(thing["take"].encode())
             for table in ("users", "stores", "categories", "brands"):
                 copy(conn, table, made.lines(table))
+            conn.execute(SQL["tell"])
         with timed("products", report):
             _fill_products(url, made)
-        with timed("change feed, counts", report):
-            conn.execute(SQL["tell"])
+        with timed("counts", report):
             categories.refresh_counts(conn)
             for table, last in made.last_ids().items():
                 conn.execute(SQL["count_on"], {"name": table, "last": last})
@@ -92,6 +92,7 @@ def write_chunk(url: str, made: Catalogue, ids: range) -> int:
         for table, lines in made.chunk(ids).items():
             copy(conn, table, lines)
         upkeep.refresh(conn, list(ids), CURRENCY)
+        conn.execute(SQL["tell_products"], {"product_ids": list(ids)})
     return len(ids)
 
 
