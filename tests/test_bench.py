@@ -195,7 +195,7 @@ def test_the_table_has_medians_and_ratios():
         ("gunicorn", name): [rounds.Measured(app, app / 2, 1000, 1, 2, 0) for app in (100.0, 300.0, 200.0)]
         for name in (shapes.HELLO, shapes.LISTING, shapes.FIRST, shapes.DEEP_NAME)
     }
-    pgbench = [yardstick.Spent(80.0, 1.0)] * 3
+    pgbench = {"gunicorn": [yardstick.Spent(80.0, 1.0)] * 3}
     results = rounds.Results(measured, {"gunicorn": (120.0, 20.0)}, pgbench, {"facets": "422"})
     lines: list[str] = []
     rounds.table(results, lines.append)

@@ -31,11 +31,11 @@ class Measured(NamedTuple):
 
 class Results(NamedTuple):
     """By server and shape: a measure a round. By server: megabytes of the workers, of the process above them.
-    What pgbench took, a round each; shapes that were left out, and why."""
+    What pgbench took right after the listing; shapes that were left out, and why."""
 
     measured: dict[tuple[str, str], list[Measured]]
     memory: dict[str, tuple[float, float]]
-    pgbench: list[yardstick.Spent]
+    pgbench: dict[str, list[yardstick.Spent]]
     left_out: dict[str, str]
 
     def median(self, server: str, shape: str) -> Measured:
@@ -57,24 +57,29 @@ class Bench(NamedTuple):
         """Drive every shape for so many seconds on every server, in each of the rounds."""
         left_out = self._left_out(shapes)
         offered = {name: requests for name, requests in shapes.items() if name not in left_out}
-        results = Results({}, {}, [], left_out)
+        results = Results({}, {}, {}, left_out)
         with Progress("measurements", (rounds + 1) * len(self.running) * (len(offered) + 1)) as bar:
             for number in range(rounds + 1):  # the first is for warming up
                 for server in self.running:
                     for name, requests in [(BARE, [get("/")]), *offered.items()]:
-                        share = CREATES if name == CREATE else 1.0
-                        one = self._measure(server, name, requests, share * seconds if number else WARM)
                         if number:
-                            results.measured.setdefault((server.name, name), []).append(one)
+                            self._add(results, server, name, requests, seconds)
+                        else:
+                            self._measure(server, name, requests, WARM)
                         bar.add(1)
-                if number and self.program:
-                    whole = max(1, round(seconds))
-                    results.pgbench.append(yardstick.run(self.program, self.conn, self.url, self.files, whole))
         for server in self.running:
             results.memory[server.name] = (
                 processes.memory(servers.workers(server.pid)), processes.memory([server.pid])
             )  # fmt: skip
         return results
+
+    def _add(self, results: Results, server: Server, name: str, requests: Sequence[bytes], seconds: float) -> None:
+        """Measure a shape; right behind the listing pgbench, so that both meet the same machine."""
+        one = self._measure(server, name, requests, CREATES * seconds if name == CREATE else seconds)
+        results.measured.setdefault((server.name, name), []).append(one)
+        if name == LISTING and self.program:
+            yard = yardstick.run(self.program, self.conn, self.url, self.files, max(1, round(seconds)))
+            results.pgbench.setdefault(server.name, []).append(yard)
 
     def _measure(self, server: Server, name: str, requests: Sequence[bytes], seconds: float) -> Measured:
         bare = name == BARE
@@ -131,11 +136,14 @@ def ratios(results: Results, cost: Cost, say: Callable[[str], None]) -> None:
         listing, hello = results.median(server, LISTING), results.median(server, HELLO)
         say(f"\n{server}")
         say(f"  listing above hello, application: {listing.app - hello.app:.0f} us")
-        if results.pgbench:
-            yard = statistics.median(spent.cpu for spent in results.pgbench)
+        pgbench = results.pgbench.get(server)
+        if not pgbench:
+            say("  there is no pgbench here to hold the listing against")
+        else:
+            yard = statistics.median(spent.cpu for spent in pgbench)
             each = ", ".join(
                 f"{one.database / spent.cpu:.2f}"
-                for one, spent in zip(results.measured[server, LISTING], results.pgbench, strict=True)
+                for one, spent in zip(results.measured[server, LISTING], pgbench, strict=True)
             )
             say(f"  listing by pgbench, PostgreSQL: {listing.database / yard:.2f} ({yard:.0f} us; by round {each})")
         if (server, DEEP_NAME) in results.measured:
