@@ -8,8 +8,8 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test lint fuzz psql migrate check-sql explain openapi clients demo-reset lock clean ready ready-dev \
-	ready-fuzz ready-clients
+.PHONY: help run worker test lint fuzz bench-data bench worst psql migrate check-sql explain openapi clients demo-reset lock clean ready ready-dev \
+	ready-fuzz ready-bench ready-clients
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,15 @@ lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
 
 fuzz: ready-dev ready-fuzz ## fuzz the API by its own document, as each role (EXAMPLES=20)
 	@exec $(VENV) tests/fuzz.py --examples $(or $(EXAMPLES),20) $(ARGS)
+
+bench-data: ready ## make a shop of N=1000000 generated products in a database of its own (ARGS="--seed 2")
+	@exec $(VENV) -m tools.bench data --products $(or $(N),1000000) $(ARGS)
+
+bench: ready-bench ## measure what serving the generated shop costs (SECONDS=2 for each measure, ARGS="--rounds 5")
+	@exec $(VENV) -m tools.bench run --seconds $(or $(SECONDS),2) $(ARGS)
+
+worst: ready ## look for the public request that costs the database most (N=4000 of them, ARGS="--seed 2")
+	@exec $(VENV) -m tools.bench worst --requests $(or $(N),4000) $(ARGS)
 
 psql: ready ## open psql on the database as its owner (ARGS="-c 'SELECT 1'")
 	@exec $(COMMAND) psql $(ARGS)
@@ -58,6 +67,7 @@ lock: ready-dev ## pin requirements*.txt anew from requirements*.in
 	@$(COMPILE) requirements-embedded.in -o requirements-embedded.txt
 	@$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	@$(COMPILE) requirements-fuzz.in -c requirements.txt -c requirements-dev.txt -o requirements-fuzz.txt
+	@$(COMPILE) requirements-bench.in -c requirements.txt -c requirements-dev.txt -o requirements-bench.txt
 	@$(COMPILE) requirements-clients.in -c requirements.txt -c requirements-dev.txt -c requirements-fuzz.txt -o requirements-clients.txt
 
 clean: ## remove .venv and caches; the data in .data stay
@@ -72,6 +82,9 @@ ready-dev:
 
 ready-fuzz:
 	@$(PYTHON) tools/bootstrap.py fuzz
+
+ready-bench:
+	@$(PYTHON) tools/bootstrap.py bench
 
 ready-clients:
 	@$(PYTHON) tools/bootstrap.py clients

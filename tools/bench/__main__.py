@@ -1,6 +1,8 @@
 """python -m tools.bench data [--products N] [--seed S]"""
 
 import argparse
+import os
+import platform
 import sys
 import time
 
@@ -10,9 +12,10 @@ from psycopg import sql
 from marketplace import config as configuration
 from marketplace import migrations
 from marketplace.config import ConfigError
+from marketplace.db import Conn, Database, one
 from marketplace.embedded import EmbeddedError
 from marketplace.roles import MigrationError
-from tools.bench import databases, fill, samples, worst
+from tools.bench import creation, databases, fill, load, rounds, samples, servers, shapes, shop, worst, yardstick
 from tools.bench.catalogue import Catalogue
 
 
@@ -25,6 +28,12 @@ def main(arguments: list[str]) -> int:
     data.add_argument("--seed", type=int, default=1)
     data.add_argument("--database", default=databases.NAME)
     data.set_defaults(run=make_data)
+    bench = commands.add_parser("run", help="measure what serving the generated shop costs")
+    bench.add_argument("--seconds", type=float, default=2.0)
+    bench.add_argument("--rounds", type=int, default=3)
+    bench.add_argument("--seed", type=int, default=1)
+    bench.add_argument("--database", default=databases.NAME)
+    bench.set_defaults(run=run_bench)
     search = commands.add_parser("worst", help="look for the public request that costs the database most")
     search.add_argument("--requests", type=int, default=4000)
     search.add_argument("--seed", type=int, default=1)
@@ -33,7 +42,7 @@ def main(arguments: list[str]) -> int:
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))
-    except (ConfigError, EmbeddedError, MigrationError, psycopg.OperationalError) as error:
+    except (ConfigError, EmbeddedError, MigrationError, servers.StartError, psycopg.OperationalError) as error:
         print(str(error).strip(), file=sys.stderr)
         return 1
 
@@ -50,16 +59,44 @@ def make_data(args: argparse.Namespace) -> int:
                 print(f"  {row['name']:20} {row['bytes'] / 2**20:8,.0f} MB")
             said = f"{args.products} products, seed {args.seed}"
             about = sql.SQL("COMMENT ON DATABASE {} IS {}")
-            conn.execute(about.format(sql.Identifier(databases.NAME), sql.Literal(said)))
+            conn.execute(about.format(sql.Identifier(args.database), sql.Literal(said)))
     print(f"{args.database}: {said}, in {time.monotonic() - started:.0f} s")
     return 0
+
+
+def run_bench(args: argparse.Namespace) -> int:
+    """Start the servers, drive them, print the table."""
+    with databases.served(args.database) as urls, fill.connected(urls.owner) as conn:
+        config = configuration.load(database_url=urls.api, pool_size=1, secret_keys=(shop.new_key(),))
+        print(f"{args.database}: {databases.described(urls)}; {machine(conn)}")
+        known = samples.load(conn)
+        with shop.kept(conn), load.clients() as clients, servers.running(config) as running:
+            db = Database(config)
+            seller = shop.sign_in(conn, db, config, known.stores[0]["id"])
+            made = shapes.build(known, running[0].port, seller.token, args.seed)
+            heard = yardstick.overhear(config, [load.path(request) for request in made[shapes.LISTING]])
+            with yardstick.scripts(conn, heard) as files:
+                bench = rounds.Bench(conn, urls.api, clients, running, yardstick.pgbench(), files)
+                results = bench.run(made, seconds=args.seconds, rounds=args.rounds)
+            cost = creation.measure(db, config, seller, known)
+            db.close()
+    rounds.table(results, print)
+    rounds.ratios(results, cost, print)
+    return 0
+
+
+def machine(conn: Conn) -> str:
+    """What the numbers were measured on."""
+    version = one(conn, shop.SQL["version"])["version"]
+    python, busy = platform.python_version(), os.getloadavg()[0]
+    return f"PostgreSQL {version}, Python {python}, {os.cpu_count()} CPUs, load {busy:.1f}"
 
 
 def find_worst(args: argparse.Namespace) -> int:
     """Ask random requests and print those that cost the database most; 1 where one is over the limit."""
     with databases.served(args.database) as urls:
+        print(f"{args.database}: {databases.described(urls)}")
         with fill.connected(urls.owner) as conn:
-            print(f"{args.database}: {fill.described(conn)}")
             known = samples.load(conn)
         config = configuration.load(database_url=urls.api, pool_size=1)
         found = worst.search(config, known, requests=args.requests, seed=args.seed)

@@ -3,16 +3,21 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
 
 from marketplace import config as configuration
 from marketplace import databases, embedded
+from marketplace.config import ConfigError
+from marketplace.db import named_sql
 
 NAME = "marketplace_bench"
+SQL = named_sql("bench", Path(__file__).parent)
 
 
 class Urls(NamedTuple):
@@ -31,13 +36,13 @@ def served(name: str = NAME) -> Iterator[Urls]:
     """
     with databases.connected() as own:
         config = configuration.load()
-        urls = Urls(*(_on(url, name) for url in (config.migrate_database_url,) * 2), _on(config.database_url, name))
+        owner, api = _on(config.migrate_database_url, name), _on(config.database_url, name)
         if not own:
-            yield urls._replace(maker=config.migrate_database_url)
+            yield Urls(config.migrate_database_url, owner, api)
             return
         server = embedded.start(config.data_dir)
         try:
-            yield urls._replace(maker=server.dsn("postgres", "postgres"))
+            yield Urls(server.dsn("postgres", "postgres"), owner, api)
         finally:
             server.stop()
 
@@ -49,6 +54,16 @@ def make_anew(urls: Urls) -> None:
     with psycopg.connect(urls.maker, autocommit=True) as conn:
         conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
         conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
+
+
+def described(urls: Urls) -> str:
+    """What the shop is, as it was said when it was full. Raises ConfigError where there is none."""
+    name = conninfo_to_dict(urls.owner)["dbname"]
+    with psycopg.connect(urls.maker, row_factory=dict_row) as conn:
+        row = conn.execute(SQL["describe"], {"name": name}).fetchone()
+    if row is None or row["description"] is None:
+        raise ConfigError(f"There is no generated shop in {name}: `make bench-data` makes one.")
+    return str(row["description"])
 
 
 def _on(url: str, name: str) -> str:

@@ -1,7 +1,7 @@
 """Fills a migrated, empty database with the generated shop, several connections at once.
 
-Rows come by COPY, without triggers, foreign keys and secondary indexes; what is derived from them is written by the very
-statements of the application. Then all that was set aside is made anew from its own definitions.
+Rows come by COPY, without triggers, foreign keys and secondary indexes; what is derived from them is written by the
+very statements of the application. Then all that was set aside is made anew from its own definitions.
 """
 
 import multiprocessing
@@ -41,10 +41,10 @@ def fill(url: str, made: Catalogue, report: Report) -> None:
                 conn.execute(thing["take"].encode())
             for table in ("users", "stores", "categories", "brands"):
                 copy(conn, table, made.lines(table))
+            conn.execute(SQL["tell"])
         with timed("products", report):
             _fill_products(url, made)
-        with timed("change feed, counts", report):
-            conn.execute(SQL["tell"])
+        with timed("counts", report):
             categories.refresh_counts(conn)
             for table, last in made.last_ids().items():
                 conn.execute(SQL["count_on"], {"name": table, "last": last})
@@ -86,18 +86,13 @@ def sizes(conn: Conn) -> list[Row]:
     return conn.execute(SQL["sizes"]).fetchall()
 
 
-def described(conn: Conn) -> str | None:
-    """What was said of the database when it was full; None when it is not."""
-    description: str | None = conn.execute(SQL["describe"]).fetchall()[0]["description"]
-    return description
-
-
 def write_chunk(url: str, made: Catalogue, ids: range) -> int:
     """Write some products with all that hangs on them, in one transaction; how many."""
     with connected(url) as conn, conn.transaction():
         for table, lines in made.chunk(ids).items():
             copy(conn, table, lines)
         upkeep.refresh(conn, list(ids), CURRENCY)
+        conn.execute(SQL["tell_products"], {"product_ids": list(ids)})
     return len(ids)
 
 

@@ -30,15 +30,19 @@ WHERE t.relnamespace = %(schema)s::regnamespace AND t.relkind = 'r' AND NOT t.re
 ORDER BY array_position('{index, key, table}', i.kind), i.id;
 
 -- name: tell
--- The change feed as its triggers would have left it: a row a thing.
+-- The change feed as its triggers would have left it: a row a thing. Of all but the products,
 INSERT INTO changes (type, thing_id)
 SELECT 'store', s.id FROM stores AS s
 UNION ALL
 SELECT 'category', c.id FROM categories AS c
 UNION ALL
-SELECT 'brand', b.id FROM brands AS b
-UNION ALL
-SELECT 'product', d.product_id FROM product_documents AS d;
+SELECT 'brand', b.id FROM brands AS b;
+
+-- name: tell_products
+-- and of some of them.
+INSERT INTO changes (type, thing_id)
+SELECT 'product', p.id
+FROM unnest(%(product_ids)s::bigint[]) AS p (id);
 
 -- name: count_on
 -- New rows get numbers behind those that were brought along.
@@ -50,9 +54,3 @@ SELECT t.relname AS name, pg_total_relation_size(t.oid) AS bytes
 FROM pg_class AS t
 WHERE t.relnamespace = 'public'::regnamespace AND t.relkind = 'r' AND pg_relation_size(t.oid) > 0
 ORDER BY bytes DESC;
-
--- name: describe
--- What is in the database, for those who come to measure it; NULL where the filling was not finished.
-SELECT shobj_description(d.oid, 'pg_database') AS description
-FROM pg_database AS d
-WHERE d.datname = current_database();

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PROC = Path("/proc")
+PARENT, USER, SYSTEM, THREADS = 1, 11, 12, 17  # fields of /proc/PID/stat, behind the name
 TICK = 1e6 / os.sysconf("SC_CLK_TCK")
 
 
@@ -18,7 +19,7 @@ def tree(pid: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for each in _all():
         try:
-            children.setdefault(int(_stat(each)[1]), []).append(each)
+            children.setdefault(int(_stat(each)[PARENT]), []).append(each)
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended meanwhile
     found = [pid]
@@ -27,12 +28,14 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def cpu(pids: Iterable[int]) -> float:
-    """Microseconds of CPU that processes have used in all their threads, in user and in system mode.
+def cpu(pids: Iterable[int]) -> dict[int, float]:
+    """Microseconds of CPU that processes have used in all their threads, in user and in system mode, by process."""
+    return {pid: _used(pid) for pid in pids}
 
-    Take the same processes before and after: of those that have ended nothing is left to read.
-    """
-    return sum(_used(pid) for pid in pids)
+
+def spent(before: dict[int, float], after: dict[int, float]) -> float:
+    """What they have used between two looks; one that has begun meanwhile counts whole, one that has ended not."""
+    return sum(used - before.get(pid, 0.0) for pid, used in after.items())
 
 
 def memory(pids: Iterable[int]) -> float:
@@ -46,12 +49,10 @@ def memory(pids: Iterable[int]) -> float:
 
 
 def _used(pid: int) -> float:
-    """All threads of a process; those that have ended are in its own line of ticks alone."""
+    """To the nanosecond where there is one thread; else in ticks, which threads that have ended are in as well."""
     try:
-        return sum(
-            int((thread / "schedstat").read_text(encoding="ascii").split()[0]) / 1000
-            for thread in (PROC / str(pid) / "task").iterdir()
-        )
+        fields = _stat(pid)
+        return running(pid) if fields[THREADS] == "1" else TICK * (int(fields[USER]) + int(fields[SYSTEM]))
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
 

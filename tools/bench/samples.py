@@ -52,7 +52,7 @@ class Samples:
     def misspelt(self, rng: random.Random) -> str:
         """A word of a name with one letter wrong."""
         while True:
-            known = [word for word in re.findall(r"[a-z]{6,}", rng.choice(self.products)["name"].lower())]
+            known = re.findall(r"[a-z]{6,}", rng.choice(self.products)["name"].lower())
             if known:
                 return misspell(rng, rng.choice(known))
 

@@ -32,9 +32,11 @@ ORDER BY n.products DESC, s.id;
 -- name: products
 -- Of some that are shown, `number` of them spread evenly over the ids.
 SELECT p.id, p.name, p.description, p.price, p.category_id, p.brand_id, p.store_id
-FROM generate_series(1, %(number)s) AS g (place)
-JOIN products AS p ON p.id = (
-    SELECT 1 + max(m.id) * (g.place - 1) / %(number)s FROM products AS m
-)
+FROM products AS p
 WHERE NOT p.hidden
+    AND p.id = ANY(ARRAY(
+        SELECT 1 + m.id * g.place / %(number)s
+        FROM (SELECT max(x.id) AS id FROM products AS x) AS m
+        CROSS JOIN generate_series(0, %(number)s - 1) AS g (place)
+    ))
 ORDER BY p.id;

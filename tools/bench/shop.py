@@ -1,0 +1,62 @@
+"""What a bench needs of the generated shop, and how it leaves the shop as it was."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from psycopg import sql
+
+from marketplace.auth import Tokens, hashed, new_secret
+from marketplace.config import Config
+from marketplace.db import Caller, Conn, Database, named_sql, one
+from marketplace.queries import sessions
+from tools.bench import fill
+
+SQL = named_sql("bench", Path(__file__).parent)
+SECONDS = 86_400
+
+
+class Seller(NamedTuple):
+    """The owner of a store, signed in."""
+
+    caller: Caller
+    token: str
+
+
+def sign_in(conn: Conn, db: Database, config: Config, store_id: int) -> Seller:
+    """Sign the owner of a store in, as a device would."""
+    user_id = one(conn, SQL["seller"], {"store_id": store_id})["user_id"]
+    secret = new_secret()
+    with db.signing_in() as door:
+        sessions.open_device(
+            door, user_id=user_id, session_hash=hashed(secret), refresh_hash=hashed(Tokens.new_refresh(secret)),
+            seconds=SECONDS, device_name="bench", user_agent=None, ip=None,
+        )  # fmt: skip
+    caller = Caller(hashed(secret), user_id, "seller", store_id)
+    return Seller(caller, Tokens(config).access(user_id, secret, SECONDS))
+
+
+@contextmanager
+def kept(conn: Conn) -> Iterator[None]:
+    """Take away behind the block what was created in it. `conn` is the owner's; the audit trail keeps its lines."""
+    last = one(conn, SQL["last_product"])
+    try:
+        yield
+    finally:
+        with conn.transaction():
+            for name in ("forget_products", "forget_changes", "forget_activities", "forget_sessions"):
+                conn.execute(SQL[name], last)
+        for table in fill.sizes(conn):
+            conn.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table["name"])))
+
+
+def backends(conn: Conn) -> set[int]:
+    """Processes of the server that work for this database or for all, but that of `conn`."""
+    return {row["pid"] for row in conn.execute(SQL["backends"])}
+
+
+def new_key() -> str:
+    """What tokens and cursors of one run are signed with."""
+    return secrets.token_urlsafe(48)
