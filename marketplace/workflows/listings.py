@@ -17,7 +17,7 @@ WALK = 3000
 #: And for a page further down, for each of its rows and those before.
 DENSE = 25
 #: What filters leave is sorted up to here.
-NARROW = 5000
+NARROW = 8000
 _OWNERS = ("category_id", "brand_id", "store_id")
 
 
