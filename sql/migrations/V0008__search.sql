@@ -26,25 +26,36 @@ COMMENT ON TEXT SEARCH CONFIGURATION search_second IS 'Stems that products are f
 
 -- The parts -------------------------------------------------------------------------------------------------------
 
+-- Most work is for numbers: texts without any are spared it.
 CREATE FUNCTION search_fold(words text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
-RETURN regexp_replace(
-    regexp_replace(
-        translate(lower(unaccent(words)), '''’`', ''),
-        '(\d)(?:\s*["″”]|\s*-?\s*(?:inch|inches|inci)\M|in\M)', '\1 inch ', 'g'
-    ),
-    '(\d),(?=\d)', '\1.', 'g'
-);
+RETURN CASE
+    WHEN words ~ '\d' THEN regexp_replace(
+        regexp_replace(
+            translate(lower(unaccent(words)), '''’`', ''),
+            '(\d)(?:\s*["″”]|\s*-?\s*(?:inch|inches|inci)\M|in\M)', '\1 inch ', 'g'
+        ),
+        '(\d),(?=\d)', '\1.', 'g'
+    )
+    ELSE translate(lower(unaccent(words)), '''’`', '')
+END;
 COMMENT ON FUNCTION search_fold IS 'Without accents and case; 13,3" is 13.3 inch.';
 
 CREATE FUNCTION search_spaced(folded text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
-RETURN btrim(regexp_replace(folded, '[^[:alnum:].]+|\.(?!\d)|(?<!\d)\.', ' ', 'g'));
+RETURN btrim(CASE
+    WHEN folded ~ '\d' THEN regexp_replace(folded, '[^[:alnum:].]+|\.(?!\d)|(?<!\d)\.', ' ', 'g')
+    ELSE regexp_replace(folded, '[^[:alnum:]]+', ' ', 'g')
+END);
 COMMENT ON FUNCTION search_spaced IS 'Letters and digits with one blank between words; a point only within numbers.';
 
 CREATE FUNCTION search_pieces(spaced text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
-RETURN regexp_replace(spaced, '(?<=[[:alpha:]])(?=\d)|(?<=\d)(?=[[:alpha:]])', ' ', 'g');
+RETURN CASE
+    WHEN spaced ~ '\d'
+        THEN regexp_replace(spaced, '(?<=[[:alpha:]])(?=\d)|(?<=\d)(?=[[:alpha:]])', ' ', 'g')
+    ELSE spaced
+END;
 COMMENT ON FUNCTION search_pieces IS 'Letters and digits apart: rtx4090 is rtx 4090.';
 
 CREATE FUNCTION search_stems(pieces text) RETURNS tsvector
@@ -54,8 +65,12 @@ COMMENT ON FUNCTION search_stems IS 'The stems of words, in both languages.';
 
 CREATE FUNCTION search_joined(pieces text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURNS NULL ON NULL INPUT
-RETURN regexp_replace(pieces, '([[:alpha:]]+) ([\d.]+)', '\1\2', 'g') || ' '
-    || regexp_replace(pieces, '([\d.]+) ([[:alpha:]]{1,5})\M', '\1\2', 'g');
+RETURN CASE
+    WHEN pieces ~ '\d'
+        THEN regexp_replace(pieces, '([[:alpha:]]+) ([\d.]+)', '\1\2', 'g') || ' '
+            || regexp_replace(pieces, '([\d.]+) ([[:alpha:]]{1,5})\M', '\1\2', 'g')
+    ELSE ''
+END;
 COMMENT ON FUNCTION search_joined IS 'Letters and the number behind them as one word, and numbers and their unit.';
 
 CREATE FUNCTION search_price(price numeric) RETURNS integer
@@ -77,31 +92,41 @@ RETURN concat_ws(
 )::tsvector;
 COMMENT ON FUNCTION search_filters IS 'Place in the catalogue, price, store, brand and categories as words nobody can type.';
 
+-- A step a line: PostgreSQL takes the functions above in where they are given a variable, and calls them elsewhere.
 CREATE FUNCTION search_vector(
     name text, brand text, category text, description text, filters tsvector
 ) RETURNS tsvector
 LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 DECLARE
     name_folded text := search_fold(name);
-    brand_folded text := coalesce(search_fold(brand), '');
-    title text := name_folded || ' ; ' || brand_folded;
-    pieces text := search_pieces(search_spaced(title));
-    kind text := coalesce(search_spaced(search_fold(category)), '');
-    rest text := search_pieces(search_spaced(search_fold(left(description, 5000))));
-    words tsvector := setweight(to_tsvector('simple', search_spaced(name_folded)), 'A')
-        || setweight(to_tsvector('simple', search_spaced(brand_folded)), 'B');
-    forms tsvector := search_stems(pieces || ' ' || kind) || to_tsvector('simple', concat_ws(
-        ' ',
-        pieces,
-        search_joined(pieces),
-        search_spaced(regexp_replace(title, '([[:alnum:]])-(?=[[:alnum:]])', '\1', 'g')),
-        kind
-    ));
+    name_spaced text := search_spaced(name_folded);
+    name_pieces text := search_pieces(name_spaced);
+    brand_folded text := search_fold(brand);
+    brand_spaced text := coalesce(search_spaced(brand_folded), '');
+    kind text := search_fold(category);
+    written tsvector;
+    others text;
+    words tsvector := setweight(to_tsvector('simple', name_spaced), 'A')
+        || setweight(to_tsvector('simple', brand_spaced), 'B');
 BEGIN
-    words := words || setweight(ts_delete(forms, tsvector_to_array(words)), 'C') || filters;
-    IF rest <> '' THEN
-        words := words
-            || setweight(to_tsvector('simple', rest || ' ' || search_joined(rest)) || search_stems(rest), 'D');
+    kind := coalesce(search_spaced(kind), '');
+    others := concat_ws(' ', name_pieces, search_pieces(brand_spaced), kind);
+    written := search_stems(others);
+    others := concat_ws(' ', others, search_joined(name_pieces));
+    IF name LIKE '%-%' OR brand LIKE '%-%' THEN
+        name_folded := regexp_replace(concat_ws(' ', name_folded, brand_folded), '([[:alnum:]])-(?=[[:alnum:]])', '\1', 'g');
+        others := concat_ws(' ', others, search_spaced(name_folded));
+    END IF;
+    written := written || to_tsvector('simple', others);
+    words := words || setweight(ts_delete(written, tsvector_to_array(words)), 'C') || filters;
+    IF description <> '' THEN
+        others := left(description, 5000);
+        others := search_fold(others);
+        others := search_spaced(others);
+        others := search_pieces(others);
+        written := search_stems(others);
+        others := concat_ws(' ', others, search_joined(others));
+        words := words || setweight(written || to_tsvector('simple', others), 'D');
     END IF;
     RETURN words;
 END
