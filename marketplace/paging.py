@@ -27,6 +27,8 @@ EXACT_TOTAL = 1000
 COUNTED = 250_000
 DEPTH = 10_000
 SHALLOW_DEPTH = 500
+#: What a cursor is not bound to: how much of the list is asked for, and what beside it.
+UNBOUND = frozenset({"page", "per_page", "cursor", "count", "facets"})
 _EXACT_TO = {None: EXACT_TOTAL, "exact": COUNTED, "none": None}
 _SIGNATURE = 12
 Item = TypeVar("Item")
@@ -152,8 +154,8 @@ def answer_rows(
     answer(req, resp, noun=noun, items=items(shown), window=window, last=last, total=total)
 
 
-def listed(noun: str, schema: Named) -> Named:
-    """The schema of a list's answer."""
+def listed(noun: str, schema: Named, **more: Any) -> Named:
+    """The schema of a list's answer, with what `more` stands beside the list."""
     whole: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32"}}
     total = {**whole, "meta": {"format": "int64", "description": "In page mode, without count=none.", "optional": True}}
     page = {**whole, "meta": {"format": "int32", "description": "In page mode.", "optional": True}}
@@ -172,6 +174,7 @@ def listed(noun: str, schema: Named) -> Named:
                 "meta": {"description": "In page mode; false when total_items is an estimate.", "optional": True},
             },
             "next_cursor": {"type": "string", "nullable": True},
+            **more,
         },
     )
 
@@ -185,9 +188,10 @@ def answer(
     window: Window,
     last: Sequence[Any] | None,
     total: Total | None,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a list: `items` is the JSON of its rows with commas between, `last` the sort keys of the last
-    row shown where there is a next one."""
+    row shown where there is a next one, `more` what stands beside the list."""
     cursor = encode_cursor(req, req.context.query, last) if last is not None else None
     rest: dict[str, Any] = {}
     if total is not None and window.page is not None:
@@ -201,8 +205,9 @@ def answer(
     if total is not None and window.page is not None:
         rest["total_exact"] = total.exact
     rest["next_cursor"] = cursor
+    rest.update(more or {})
     if cursor is not None:
-        query = {name: value for name, value in req.params.items() if name not in ("page", "cursor")}
+        query = {name: value for name, value in req.params.items() if name not in ("page", "cursor", "facets")}
         resp.append_link(f"{req.path}?{urlencode({**query, 'cursor': cursor}, doseq=True)}", "next")
     resp.content_type = falcon.MEDIA_JSON
     resp.data = b'{"%s":[%s],%s' % (noun.encode(), items, orjson.dumps(rest)[1:])
@@ -210,7 +215,7 @@ def answer(
 
 def _fingerprint(req: falcon.Request, query: Mapping[str, Any]) -> bytes:
     """What a cursor is bound to: the list, its filters and its order. Whose rows it goes through the caller says."""
-    bound = {name: str(value) for name, value in query.items() if name not in ("page", "per_page", "cursor", "count")}
+    bound = {name: str(value) for name, value in query.items() if name not in UNBOUND}
     key = [req.uri_template, bound]
     return orjson.dumps(key, option=orjson.OPT_SORT_KEYS)
 

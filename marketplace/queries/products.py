@@ -98,13 +98,17 @@ def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
         return cursor.execute(SQL[name], {**values, "walk": walk}, prepare=False).fetchall()
 
 
+def crossing(listing: Listing) -> bool:
+    """Whether filters of several tables meet, which product_search alone knows together."""
+    return sum(name in listing.filters for name in ("category_id", "brand_id", "store_id")) > 1
+
+
 def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
     """What the filters leave of the catalogue, if that is less than `most`: rows as `search`, with matches, complete.
 
     One at least: where the page is empty its document is None. Not complete: others match too.
     """
-    crossing = sum(name in listing.filters for name in ("category_id", "brand_id", "store_id")) > 1
-    values = {**listing.values(), "most": most, "crossing": crossing}
+    values = {**listing.values(), "most": most, "crossing": crossing(listing)}
     with conn.cursor(row_factory=namedtuple_row) as cursor:
         return cursor.execute(SQL["list_narrow"], values, prepare=False).fetchall()
 

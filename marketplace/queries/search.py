@@ -49,13 +49,13 @@ def understand(
     return conn.execute(SQL["understand"], values, prepare=True).fetchall()
 
 
-def find(conn: Conn, listing: Mapping[str, Any], question: Question) -> list[Any]:
+def find(conn: Conn, listing: Mapping[str, Any], question: Question, *, with_ids: bool = False) -> list[Any]:
     """Rows (document, quantity, in_stock, id, key, matches, whole) in the order asked for; a list's values as ever.
 
     `matches` (at most 1,000) and `whole`, how many of them have all words, are alike in every row; where the page
-    is empty, they stand in one row whose document is None.
+    is empty, they stand in one row whose document is None. `with_ids`: also `ids`, of all matches.
     """
-    values = {**listing, **question._asdict()}
+    values = {**listing, **question._asdict(), "with_ids": with_ids}
     with conn.cursor(row_factory=namedtuple_row) as cursor:
         return cursor.execute(SQL["find"], values, prepare=True).fetchall()
 

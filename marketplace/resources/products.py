@@ -11,12 +11,15 @@ from marketplace.operations import ANYONE, PUBLIC, Parts, operation
 from marketplace.paging import Window
 from marketplace.queries import activities, products, sessions
 from marketplace.queries.products import Listing
+from marketplace.schemas import facets as facet_schemas
 from marketplace.schemas import products as schemas
-from marketplace.workflows import listings
+from marketplace.schemas.common import of, optional
+from marketplace.workflows import facets, listings
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
 MAX_AGE = 2  # seconds: stock and prices are looked at while they change
+PAGE = paging.listed("products", schemas.LISTED, facets=optional(of(facet_schemas.FACETS)))
 PARTS = Parts(schemas.NEW, ("main_image",), required=False)
 
 
@@ -31,8 +34,8 @@ class Products:
         "listProducts",
         "Browse and search products",
         roles=PUBLIC,
-        query={**schemas.FILTERS, **paging.QUERY, **paging.COUNT},
-        answers={200: paging.listed("products", schemas.LISTED)},
+        query={**schemas.FILTERS, **paging.QUERY, **paging.COUNT, **facet_schemas.QUERY},
+        answers={200: PAGE},
         problems=("invalid_cursor", "page_too_deep", "sort_not_offered"),
         max_age=MAX_AGE,
     )
@@ -41,7 +44,9 @@ class Products:
         listing, window = _listing(req)
         with self.db.read() as conn:
             page = listings.page(conn, listing, window.exact_to)
-        _answer(req, resp, page, window)
+            wanted = req.context.query.get("facets")
+            more = {"facets": facets.count(conn, listing, wanted)} if wanted else None
+        _answer(req, resp, page, window, more)
 
     @operation(
         "createProduct",
@@ -192,7 +197,7 @@ class Mine:
         "One's own products",
         roles=SELLERS,
         query={**schemas.OWN_FILTERS, **paging.QUERY, **paging.COUNT},
-        answers={200: paging.listed("products", schemas.LISTED)},
+        answers={200: PAGE},
         problems=("invalid_cursor", "page_too_deep", "sort_not_offered", "store_required"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -234,11 +239,17 @@ def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listi
     return listing._replace(after=after, limit=window.limit, offset=window.offset), window
 
 
-def _answer(req: falcon.Request, resp: falcon.Response, page: listings.Page, window: Window) -> None:
+def _answer(
+    req: falcon.Request,
+    resp: falcon.Response,
+    page: listings.Page,
+    window: Window,
+    more: dict[str, Any] | None = None,
+) -> None:
     shown = page.rows[: window.per_page]
     last = (shown[-1].key, shown[-1].id) if len(page.rows) > window.per_page else None
-    body = ",".join(map(workflow.listed, shown))
-    paging.answer(req, resp, noun="products", items=body.encode(), window=window, last=last, total=page.total)
+    items = ",".join(map(workflow.listed, shown)).encode()
+    paging.answer(req, resp, noun="products", items=items, window=window, last=last, total=page.total, more=more)
 
 
 def _hidden(conn: Conn, session_hash: bytes, product_id: int) -> dict[str, Any] | None:

@@ -38,30 +38,42 @@ class Found(NamedTuple):
 
 def find(conn: Conn, listing: Listing) -> Found:
     """The products that the words of `listing.filters["search"]` find."""
+    rows, words = _search(conn, listing)
+    matches = rows[0].matches if rows else 0
+    exact = matches < CANDIDATES and _rarest(words) <= COMMON
+    return Found([row for row in rows if row.document is not None], matches, exact)
+
+
+def candidates(conn: Conn, listing: Listing) -> list[int]:
+    """Ids of all that they find, at most CANDIDATES."""
+    rows, _ = _search(conn, listing._replace(limit=0, offset=0), with_ids=True)
+    return rows[0].ids if rows else []
+
+
+def _search(conn: Conn, listing: Listing, *, with_ids: bool = False) -> tuple[list[Any], list[Row]]:
+    """Rows of search.find, and the words they are found by."""
     asked = _asked(listing)
     words = search.understand(conn, **asked)
     doubtful = [word for word in words if _doubtful(word)]
     rows = None
     if all(word["found"] for word in doubtful):
-        rows = _find(conn, listing, words)
+        rows = _find(conn, listing, words, with_ids)
     if doubtful and (not rows or rows[0].whole < LITTLE):
         meant = search.correct(conn, [word["word"] for word in doubtful])
         if meant:
             words = search.understand(conn, **asked, meant=meant)
             rows = None
     if rows is None:
-        rows = _find(conn, listing, words)
-    matches = rows[0].matches if rows else 0
-    exact = matches < CANDIDATES and _rarest(words) <= COMMON
-    return Found([row for row in rows if row.document is not None], matches, exact)
+        rows = _find(conn, listing, words, with_ids)
+    return rows, words
 
 
-def _find(conn: Conn, listing: Listing, words: Sequence[Row]) -> list[Any]:
+def _find(conn: Conn, listing: Listing, words: Sequence[Row], with_ids: bool) -> list[Any]:
     """What they find; empty, without asking the index again, where none of them finds anything."""
     typed = [word for word in words if word["role"] == "typed" and word["found"]]
     if not typed:
         return []
-    return search.find(conn, listing.values(), _question(words, listing.sort))
+    return search.find(conn, listing.values(), _question(words, listing.sort), with_ids=with_ids)
 
 
 def _asked(listing: Listing) -> dict[str, Any]:

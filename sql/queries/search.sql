@@ -124,6 +124,7 @@ WITH asked AS MATERIALIZED (
         %(all_words)s::tsquery AS all_words,
         %(any_word)s::tsquery AS any_word,
         %(few)s::integer AS few,
+        %(with_ids)s::boolean AS with_ids,
         %(show_hidden)s::boolean AS show_hidden,
         %(hidden)s::boolean AS hidden,
         %(min_price)s::numeric AS min_price,
@@ -244,9 +245,14 @@ SELECT
         ELSE page.rank::text
     END AS key,
     n.matches,
-    n.whole
+    n.whole,
+    n.ids
 FROM (
-    SELECT (SELECT count(*) FROM candidates AS c) AS matches, (SELECT count(*) FROM whole AS w) AS whole
+    SELECT
+        (SELECT count(*) FROM candidates AS c) AS matches,
+        (SELECT count(*) FROM whole AS w) AS whole,
+        CASE WHEN a.with_ids THEN ARRAY(SELECT c.id FROM candidates AS c) END AS ids
+    FROM asked AS a
 ) AS n
 LEFT JOIN (
     SELECT sorted.*, row_number() OVER () AS place

@@ -1,0 +1,30 @@
+"""How many products there are for each choice. Statements: sql/queries/facets.sql."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from marketplace.db import Conn, Row, named_sql
+
+SQL = named_sql("facets")
+
+
+def count(
+    conn: Conn,
+    listing: Mapping[str, Any],
+    *,
+    facets: Sequence[str],
+    crossing: bool,
+    found: Sequence[int] | None,
+    most: int,
+) -> list[Row]:
+    """Rows of facet, id, name, count, low, high, in_stock; the first, `all`, also says whether it is `complete`.
+
+    Of what a list's values filter, or of the products `found`; at most `most`.
+    """
+    values = {**listing, "facets": list(facets), "crossing": crossing, "found": found, "most": most}
+    return conn.execute(SQL["count"], values, prepare=False).fetchall()
+
+
+def categories(conn: Conn, category_id: int | None) -> list[Row]:
+    """The largest categories right below one, or at the top: facet, id, name, count."""
+    return conn.execute(SQL["categories"], {"category_id": category_id}).fetchall()

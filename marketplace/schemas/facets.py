@@ -1,0 +1,43 @@
+"""Facets: the choices a list offers, and how many products are behind each."""
+
+from typing import Any
+
+from marketplace.schemas.common import COUNT, FLAG, ID, TEXT, described, list_of, of, optional
+from marketplace.validation import Named
+
+NAMES = ("category", "brand", "price", "in_stock")
+
+QUERY: dict[str, Any] = {
+    "facets": {
+        "coerce": "names",
+        "allowed": list(NAMES),
+        "meta": {
+            "description": "Some of category, brand, price and in_stock, with commas between: answers `facets` too.",
+            "example": "brand,price",
+        },
+    },
+}
+
+_AMOUNT: dict[str, Any] = {"type": "string", "meta": {"example": "50000.00"}}
+_CHOICE = Named("Choice", {"id": ID, "name": TEXT, "count": COUNT})
+_RANGE = Named("PriceRange", {"from": _AMOUNT, "to": described(_AMOUNT, "Not in it any more."), "count": COUNT})
+_PRICES = Named(
+    "Prices",
+    {
+        "min": {**_AMOUNT, "nullable": True},
+        "max": {**_AMOUNT, "nullable": True},
+        "ranges": list_of(_RANGE),
+    },
+)
+_STOCK = Named("StockCounts", {"available": COUNT, "sold_out": COUNT})
+
+FACETS = Named(
+    "Facets",
+    {
+        "exact": described(FLAG, "false: there are at least so many; only some thousands have been looked at."),
+        "category": optional(described(list_of(_CHOICE), "Right below the category chosen, the largest first.")),
+        "brand": optional(list_of(_CHOICE)),
+        "price": optional(of(_PRICES)),
+        "in_stock": optional(of(_STOCK)),
+    },
+)

@@ -1,0 +1,147 @@
+-- Facets: how many products there are for each choice a buyer could make next.
+
+-- name: count
+-- Of what the filters leave, or of the products `found` by words: at most `most`, the newest where an order is at hand.
+-- `known` is as in products.list_narrow. A row for each choice: facet (category, brand, price, in_stock), id and name, or
+-- from and below (price: 1, 2, 5, 10, 20...), and count; and one `all` with the count of all and whether that is
+-- `complete`. Categories are those right below `category_id`, or the top ones, each with all below it.
+WITH asked AS MATERIALIZED (
+    SELECT concat_ws(
+        ' & ',
+        '#c' || %(category_id)s::bigint,
+        '#b' || %(brand_id)s::bigint,
+        '#s' || %(store_id)s::bigint,
+        (
+            SELECT '(' || string_agg('#p' || n.price, ' | ') || ')'
+            FROM (
+                SELECT
+                    search_price(coalesce(%(min_price)s::numeric, 0)) AS low,
+                    search_price(coalesce(%(max_price)s::numeric, 1e12)) AS high
+            ) AS range
+            CROSS JOIN LATERAL generate_series(range.low, range.high) AS n (price)
+            WHERE range.high - range.low < 20
+        )
+    )::tsquery AS filters
+),
+
+known AS MATERIALIZED (
+    SELECT f.id
+    FROM unnest(%(found)s::bigint[]) AS f (id)
+    UNION ALL
+    (
+        SELECT s.product_id AS id
+        FROM product_search AS s
+        WHERE %(found)s::bigint[] IS NULL
+            AND %(crossing)s::boolean
+            AND s.words @@ (SELECT a.filters FROM asked AS a)
+        LIMIT %(most)s
+    )
+    UNION ALL
+    (
+        SELECT pc.product_id
+        FROM product_categories AS pc
+        WHERE %(found)s::bigint[] IS NULL
+            AND NOT %(crossing)s::boolean
+            AND pc.category_id = %(category_id)s
+            AND (%(ids)s::bigint[] IS NULL OR pc.product_id = ANY(%(ids)s))
+            AND (%(min_price)s::numeric IS NULL OR pc.price >= %(min_price)s)
+            AND (%(max_price)s::numeric IS NULL OR pc.price <= %(max_price)s)
+            AND (%(in_stock)s::boolean IS NULL OR pc.in_stock = %(in_stock)s)
+        LIMIT %(most)s
+    )
+    UNION ALL
+    (
+        SELECT p.id
+        FROM products AS p
+        WHERE %(found)s::bigint[] IS NULL
+            AND NOT %(crossing)s::boolean
+            AND %(category_id)s::bigint IS NULL
+            AND NOT p.hidden
+            AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+            AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+            AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
+            AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
+            AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
+            AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+        LIMIT %(most)s
+    )
+),
+
+counted AS MATERIALIZED (
+    SELECT p.category_id, p.brand_id, p.price, p.in_stock
+    FROM known AS k
+    JOIN products AS p ON p.id = k.id
+    WHERE NOT p.hidden
+        AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
+        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
+        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+)
+
+SELECT
+    'all' AS facet, NULL::bigint AS id, NULL AS name, (SELECT count(*) FROM counted AS c) AS count,
+    (SELECT min(c.price) FROM counted AS c) AS low, (SELECT max(c.price) FROM counted AS c) AS high,
+    NULL::boolean AS in_stock,
+    (SELECT count(*) FROM known AS k) < %(most)s AS complete
+UNION ALL
+(
+    SELECT 'category', below.id, below.name, sum(c.count)::bigint, NULL, NULL, NULL, NULL
+    FROM (
+        SELECT c.category_id, count(*) AS count
+        FROM counted AS c
+        WHERE 'category' = ANY(%(facets)s::text[]) AND c.category_id IS NOT NULL
+        GROUP BY c.category_id
+    ) AS c
+    JOIN categories AS own ON own.id = c.category_id
+    JOIN categories AS below
+        ON below.id = own.path[coalesce(array_position(own.path, %(category_id)s::bigint), 0) + 1]
+    GROUP BY below.id
+    ORDER BY 4 DESC, 3, 2
+    LIMIT 20
+)
+UNION ALL
+(
+    SELECT 'brand', b.id, b.name, c.count, NULL, NULL, NULL, NULL
+    FROM (
+        SELECT c.brand_id, count(*) AS count
+        FROM counted AS c
+        WHERE 'brand' = ANY(%(facets)s::text[]) AND c.brand_id IS NOT NULL
+        GROUP BY c.brand_id
+        ORDER BY count(*) DESC, c.brand_id
+        LIMIT 20
+    ) AS c
+    JOIN brands AS b ON b.id = c.brand_id
+    ORDER BY c.count DESC, b.id
+)
+UNION ALL
+(
+    SELECT 'price', NULL, NULL, count(*), step.low, step.high, NULL, NULL
+    FROM counted AS c
+    CROSS JOIN LATERAL (
+        SELECT 10::numeric ^ floor(log(greatest(c.price, 1))) AS unit
+    ) AS ten
+    CROSS JOIN LATERAL (
+        SELECT
+            CASE WHEN c.price < 1 THEN 0 WHEN c.price < 2 * ten.unit THEN 1 WHEN c.price < 5 * ten.unit THEN 2 ELSE 5 END
+            * ten.unit AS low,
+            CASE WHEN c.price < 1 THEN 1 WHEN c.price < 2 * ten.unit THEN 2 WHEN c.price < 5 * ten.unit THEN 5 ELSE 10 END
+            * ten.unit AS high
+    ) AS step
+    WHERE 'price' = ANY(%(facets)s::text[])
+    GROUP BY step.low, step.high
+    ORDER BY step.low
+)
+UNION ALL
+SELECT 'in_stock', NULL, NULL, count(*), NULL, NULL, c.in_stock, NULL
+FROM counted AS c
+WHERE 'in_stock' = ANY(%(facets)s::text[])
+GROUP BY c.in_stock;
+
+-- name: categories
+-- The same of whole categories, as the worker keeps it: for lists without another filter.
+SELECT 'category' AS facet, c.id, c.name, k.products AS count
+FROM categories AS c
+JOIN category_counts AS k ON k.category_id = c.id
+WHERE c.parent_id IS NOT DISTINCT FROM %(category_id)s::bigint AND k.products > 0
+ORDER BY k.products DESC, c.name, c.id
+LIMIT 20;
