@@ -140,7 +140,7 @@ def test_random_requests_are_asked_and_the_dearest_named(filled: str, config: Co
 
 def test_the_yardstick_sends_what_the_application_sends(filled: str, config: Config):
     heard = yardstick.overhear(config, ["/api/products?category_id=1&page=2", "/api/brands?search=a%25b"])
-    assert heard[0][0].text.endswith("-- products.list_category")
+    assert heard[0][0].text.endswith("-- products.list_category_newest")
     assert "brands." in heard[1][0].text
     with connected(filled) as conn, yardstick.scripts(conn, heard) as files:
         texts = [file.read_text() for file in files]

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from marketplace.db import Conn, named_sql
+import psycopg
+
+from marketplace.db import Conn, Row, named_sql, one
 
 SQL = named_sql("documents")
 
@@ -20,19 +22,29 @@ def lock(conn: Conn, product_ids: Sequence[int]) -> None:
     conn.execute(SQL["lock"], {"product_ids": product_ids})
 
 
-def write(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
-    """Write the documents of these products from the tables; unchanged ones stay untouched."""
-    conn.execute(SQL["write"], {"product_ids": product_ids, "currency": currency})
+def write(conn: Conn, product_ids: Sequence[int], currency: str) -> list[int]:
+    """Write the documents of these products from the tables; those that were not as they should be."""
+    return _ids(conn.execute(SQL["write"], {"product_ids": product_ids, "currency": currency}))
 
 
-def write_categories(conn: Conn, product_ids: Sequence[int]) -> None:
-    """Write the rows by which categories list these products; none for hidden ones."""
-    conn.execute(SQL["write_categories"], {"product_ids": product_ids})
+def write_categories(conn: Conn, product_ids: Sequence[int]) -> list[int]:
+    """Write the rows by which categories list these products, none for hidden ones; those that had others."""
+    return _ids(conn.execute(SQL["write_categories"], {"product_ids": product_ids}))
 
 
-def write_search(conn: Conn, product_ids: Sequence[int]) -> None:
-    """Write the words these products are found by."""
-    conn.execute(SQL["write_search"], {"product_ids": product_ids})
+def write_search(conn: Conn, product_ids: Sequence[int]) -> list[int]:
+    """Write the words these products are found by; those that had others."""
+    return _ids(conn.execute(SQL["write_search"], {"product_ids": product_ids}))
+
+
+def waiting(conn: Conn, product_ids: Sequence[int]) -> list[int]:
+    """Those of these products that a job of the queue is going to write. For the worker."""
+    return _ids(conn.execute(SQL["waiting"], {"product_ids": product_ids}), "id")
+
+
+def last_id(conn: Conn) -> int:
+    """The highest id of a product; 0 where there is none."""
+    return int(one(conn, SQL["last_id"])["id"])
 
 
 def touched(conn: Conn, by: str, id: int | None, *, after_id: int, limit: int) -> list[int]:
@@ -41,4 +53,8 @@ def touched(conn: Conn, by: str, id: int | None, *, after_id: int, limit: int) -
     Raises KeyError for anything else.
     """
     rows = conn.execute(_TOUCHED[by], {"id": id, "after_id": after_id, "limit": limit}, prepare=False)
-    return [row["id"] for row in rows]
+    return _ids(rows, "id")
+
+
+def _ids(rows: psycopg.Cursor[Row], name: str = "product_id") -> list[int]:
+    return [row[name] for row in rows]

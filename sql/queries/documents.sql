@@ -2,7 +2,7 @@
 -- transaction that changes it.
 
 -- name: write
--- The documents of some products. A document is a JSON object without its last brace: stock, in_stock (both live) and
+-- The documents of some products, and which of them were not as they should be (so with the next two). A document is a JSON object without its last brace: stock, in_stock (both live) and
 -- the description follow when it is sent. Texts are unchanged where nothing changed.
 INSERT INTO product_documents AS kept (product_id, document)
 SELECT p.id, left(to_json(shown)::text, -1)
@@ -41,7 +41,8 @@ CROSS JOIN LATERAL (
 WHERE p.id = ANY(%(product_ids)s)
 ON CONFLICT (product_id) DO UPDATE
 SET document = excluded.document
-WHERE kept.document <> excluded.document;
+WHERE kept.document <> excluded.document
+RETURNING product_id;
 
 -- name: write_categories
 -- A row for the category and each above it, for products that are shown; none for the hidden.
@@ -59,15 +60,24 @@ removed AS (
         AND NOT EXISTS (
             SELECT FROM wanted AS w WHERE w.product_id = old.product_id AND w.category_id = old.category_id
         )
+    RETURNING old.product_id
+),
+
+written AS (
+    INSERT INTO product_categories AS kept (product_id, category_id, created_at, price, name_key, in_stock)
+    SELECT w.product_id, w.category_id, w.created_at, w.price, w.name_key, w.in_stock
+    FROM wanted AS w
+    ON CONFLICT (product_id, category_id) DO UPDATE
+    SET created_at = excluded.created_at, price = excluded.price, name_key = excluded.name_key,
+        in_stock = excluded.in_stock
+    WHERE (kept.created_at, kept.price, kept.name_key, kept.in_stock)
+        IS DISTINCT FROM (excluded.created_at, excluded.price, excluded.name_key, excluded.in_stock)
+    RETURNING product_id
 )
 
-INSERT INTO product_categories AS kept (product_id, category_id, created_at, price, name_key, in_stock)
-SELECT w.product_id, w.category_id, w.created_at, w.price, w.name_key, w.in_stock
-FROM wanted AS w
-ON CONFLICT (product_id, category_id) DO UPDATE
-SET created_at = excluded.created_at, price = excluded.price, name_key = excluded.name_key, in_stock = excluded.in_stock
-WHERE (kept.created_at, kept.price, kept.name_key, kept.in_stock)
-    IS DISTINCT FROM (excluded.created_at, excluded.price, excluded.name_key, excluded.in_stock);
+SELECT r.product_id FROM removed AS r
+UNION
+SELECT w.product_id FROM written AS w;
 
 -- name: write_search
 -- The words they are found by, and new words of names and brands for search_words; those in the order of words and last
@@ -87,17 +97,43 @@ WITH written AS (
     WHERE p.id = ANY(%(product_ids)s)
     ON CONFLICT (product_id) DO UPDATE
     SET words = excluded.words, name_words = excluded.name_words
-    WHERE kept.words <> excluded.words
-    RETURNING words
+    WHERE (kept.words, kept.name_words) IS DISTINCT FROM (excluded.words, excluded.name_words)
+    RETURNING product_id, words
+),
+
+added AS (
+    INSERT INTO search_words (word)
+    SELECT DISTINCT u.lexeme
+    FROM written AS w
+    CROSS JOIN LATERAL unnest(ts_filter(w.words, '{a,b}')) AS u
+    WHERE NOT EXISTS (SELECT FROM search_words AS known WHERE known.word = u.lexeme COLLATE "C")
+    ORDER BY u.lexeme
+    ON CONFLICT (word) DO NOTHING
 )
 
-INSERT INTO search_words (word)
-SELECT DISTINCT u.lexeme
-FROM written AS w
-CROSS JOIN LATERAL unnest(ts_filter(w.words, '{a,b}')) AS u
-WHERE NOT EXISTS (SELECT FROM search_words AS known WHERE known.word = u.lexeme COLLATE "C")
-ORDER BY u.lexeme
-ON CONFLICT (word) DO NOTHING;
+SELECT w.product_id FROM written AS w;
+
+-- name: waiting
+-- Those of some products that a job is still going to write: after a rename, a move.
+SELECT p.id
+FROM products AS p
+LEFT JOIN categories AS c ON c.id = p.category_id
+WHERE p.id = ANY(%(product_ids)s)
+    AND EXISTS (
+        SELECT
+        FROM jobs.procrastinate_jobs AS j
+        WHERE j.task_name = 'rebuild_documents' AND j.status IN ('todo', 'doing')
+            AND CASE j.args ->> 'by'
+                WHEN 'store' THEN p.store_id = (j.args ->> 'id')::bigint
+                WHEN 'brand' THEN p.brand_id = (j.args ->> 'id')::bigint
+                WHEN 'category' THEN (j.args ->> 'id')::bigint = ANY(c.path)
+                ELSE true
+            END
+    );
+
+-- name: last_id
+SELECT coalesce(max(p.id), 0) AS id
+FROM products AS p;
 
 -- name: lock
 -- Before products are refreshed that others may be changing: what is read after this is what they committed. In the

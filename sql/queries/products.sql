@@ -122,16 +122,9 @@ WITH walked AS (
         CASE WHEN %(descending)s THEN p.id END DESC,
         CASE WHEN NOT %(descending)s THEN p.id END
     LIMIT %(walk)s
-)
+),
 
-SELECT
-    d.document, i.quantity, p.in_stock, p.id,
-    CASE
-        WHEN %(sort)s = 'newest' THEN p.created_at::text
-        WHEN %(sort)s = 'price' THEN p.price::text
-        WHEN %(sort)s = 'name' THEN p.name_key
-    END AS key
-FROM unnest(ARRAY(
+shown AS (
     SELECT w.id
     FROM walked AS w
     WHERE (%(store_id)s::bigint IS NULL OR w.store_id = %(store_id)s)
@@ -148,7 +141,16 @@ FROM unnest(ARRAY(
         CASE WHEN %(descending)s THEN w.id END DESC,
         CASE WHEN NOT %(descending)s THEN w.id END
     LIMIT %(limit)s OFFSET %(offset)s
-)) WITH ORDINALITY AS page (id, place)
+)
+
+SELECT
+    d.document, i.quantity, p.in_stock, p.id,
+    CASE
+        WHEN %(sort)s = 'newest' THEN p.created_at::text
+        WHEN %(sort)s = 'price' THEN p.price::text
+        WHEN %(sort)s = 'name' THEN p.name_key
+    END AS key
+FROM unnest(ARRAY(SELECT s.id FROM shown AS s)) WITH ORDINALITY AS page (id, place)
 JOIN products AS p ON p.id = page.id
 JOIN product_documents AS d ON d.product_id = page.id
 JOIN inventory AS i ON i.product_id = page.id
@@ -231,16 +233,9 @@ WITH walked AS (
         CASE WHEN %(descending)s THEN pc.product_id END DESC,
         CASE WHEN NOT %(descending)s THEN pc.product_id END
     LIMIT %(walk)s
-)
+),
 
-SELECT
-    d.document, i.quantity, p.in_stock, p.id,
-    CASE
-        WHEN %(sort)s = 'newest' THEN p.created_at::text
-        WHEN %(sort)s = 'price' THEN p.price::text
-        WHEN %(sort)s = 'name' THEN p.name_key
-    END AS key
-FROM unnest(ARRAY(
+shown AS (
     SELECT w.product_id
     FROM walked AS w
     LEFT JOIN products AS p ON p.id = w.product_id
@@ -259,7 +254,16 @@ FROM unnest(ARRAY(
         CASE WHEN %(descending)s THEN w.product_id END DESC,
         CASE WHEN NOT %(descending)s THEN w.product_id END
     LIMIT %(limit)s OFFSET %(offset)s
-)) WITH ORDINALITY AS page (id, place)
+)
+
+SELECT
+    d.document, i.quantity, p.in_stock, p.id,
+    CASE
+        WHEN %(sort)s = 'newest' THEN p.created_at::text
+        WHEN %(sort)s = 'price' THEN p.price::text
+        WHEN %(sort)s = 'name' THEN p.name_key
+    END AS key
+FROM unnest(ARRAY(SELECT s.product_id FROM shown AS s)) WITH ORDINALITY AS page (id, place)
 JOIN products AS p ON p.id = page.id
 JOIN product_documents AS d ON d.product_id = page.id
 JOIN inventory AS i ON i.product_id = page.id

@@ -18,10 +18,10 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from marketplace.db import Conn, Row, named_sql
+from marketplace.progress import Progress
 from marketplace.queries import categories
 from marketplace.workflows import catalogue as upkeep
 from tools.bench.catalogue import COLUMNS, Catalogue
-from tools.bench.progress import Progress
 
 SQL = named_sql("fill", Path(__file__).parent)
 CURRENCY = "IDR"

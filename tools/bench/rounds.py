@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from marketplace.db import Conn
+from marketplace.progress import Progress
 from tools.bench import processes, servers, shop, yardstick
 from tools.bench.creation import Cost
 from tools.bench.load import Connection, Load, get
-from tools.bench.progress import Progress
 from tools.bench.servers import Server
 from tools.bench.shapes import CREATE, DEEP_NAME, FIRST, HELLO, LISTING, Shapes
 

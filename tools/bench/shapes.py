@@ -82,7 +82,7 @@ def _mix(rng: random.Random, shapes: Shapes) -> list[bytes]:
     """A thousand requests as an evening brings them: mostly lists and products, a search now and then."""
     shares = {
         LISTING: 350, FIRST: 100, DEEP_NAME: 50, DETAIL: 300, "search, common word": 50, "search, rare word": 30,
-        "search, absent word": 10, "search, three words": 80, "search, misspelt word": 20, CREATE: 10,
+        "search, absent word": 10, "search, three words": 60, "search, misspelt word": 20, "facets": 20, CREATE: 10,
     }  # fmt: skip
     mixed = [rng.choice(shapes[name]) for name, count in shares.items() for _ in range(count)]
     rng.shuffle(mixed)

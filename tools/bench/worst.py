@@ -17,8 +17,8 @@ import orjson
 from marketplace.app import create_app
 from marketplace.config import Config
 from marketplace.db import Database
+from marketplace.progress import Progress
 from tools.bench import processes
-from tools.bench.progress import Progress
 from tools.bench.samples import Samples, misspell
 
 AGAIN = 40  # of the dearest, which are asked again

@@ -19,7 +19,11 @@ class Progress:
 
     def add(self, count: int) -> None:
         """So much more is done."""
-        self.done += count
+        self.reach(self.done + count)
+
+    def reach(self, done: int) -> None:
+        """So much is done."""
+        self.done = done
         if sys.stderr.isatty():
             full = WIDTH * self.done // self.total
             self._write(f"\r{self.what} [{'#' * full}{'.' * (WIDTH - full)}] {self.done:,}/{self.total:,}")
