@@ -6,11 +6,11 @@ answer would be the same byte for byte. If-Match compares the version: what a wo
 count, the name of a brand) is no change that an editor has to hear of.
 """
 
-import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
 import falcon
+import xxhash
 
 from marketplace import rendering
 from marketplace.errors import Problem
@@ -87,7 +87,7 @@ def _parsed(req: falcon.Request, name: str) -> list[str]:
 
 
 def _tag(data: bytes, version: str | None) -> str:
-    digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+    digest = xxhash.xxh3_64_hexdigest(data)
     return f"{version}-{digest}" if version else digest
 
 

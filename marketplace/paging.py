@@ -10,8 +10,9 @@ import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import falcon
 import orjson
@@ -101,7 +102,7 @@ class Total(NamedTuple):
 def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH) -> Window:
     """The part of the list that a checked query asks for. Raises 400 for a bad cursor or too deep a page."""
     if "cursor" in query:
-        return Window(None, query["per_page"], decode_cursor(req, query), None)
+        return Window(None, query["per_page"], decode_cursor(req, query["cursor"]), None)
     page = query.get("page", 1)
     if page * query["per_page"] > depth:
         raise Problem("page_too_deep", say("page * per_page goes to {depth} here; go on with the cursor.", depth=depth))
@@ -192,7 +193,7 @@ def answer(
 ) -> None:
     """Write a list: `items` is the JSON of its rows with commas between, `last` the sort keys of the last
     row shown where there is a next one, `more` what stands beside the list."""
-    cursor = encode_cursor(req, req.context.query, last) if last is not None else None
+    cursor = encode_cursor(req, last) if last is not None else None
     rest: dict[str, Any] = {}
     if total is not None and window.page is not None:
         rest = {"total_items": total.items, "total_pages": -(-total.items // window.per_page)}
@@ -207,40 +208,56 @@ def answer(
     rest["next_cursor"] = cursor
     rest.update(more or {})
     if cursor is not None:
-        query = {name: value for name, value in req.params.items() if name not in ("page", "cursor", "facets")}
-        resp.append_link(f"{req.path}?{urlencode({**query, 'cursor': cursor}, doseq=True)}", "next")
+        following = _bound_of(req).following
+        resp.set_header("Link", f"<{req.path}?{following}{'&' if following else ''}cursor={cursor}>; rel=next")
     resp.content_type = falcon.MEDIA_JSON
     resp.data = b'{"%s":[%s],%s' % (noun.encode(), items, orjson.dumps(rest)[1:])
 
 
-def _fingerprint(req: falcon.Request, query: Mapping[str, Any]) -> bytes:
-    """What a cursor is bound to: the list, its filters and its order. Whose rows it goes through the caller says."""
-    bound = {name: str(value) for name, value in query.items() if name not in UNBOUND}
-    key = [req.uri_template, bound]
-    return orjson.dumps(key, option=orjson.OPT_SORT_KEYS)
+class _Bound(NamedTuple):
+    """What a cursor of a list is bound to, and the query string of the pages that follow without their cursor."""
+
+    fingerprint: bytes
+    following: str
 
 
-def _sign(req: falcon.Request, query: Mapping[str, Any], payload: bytes, key: str) -> bytes:
-    return hmac.digest(key.encode(), b"cursor\0" + _fingerprint(req, query) + b"\0" + payload, "sha256")[:_SIGNATURE]
+@lru_cache(maxsize=4096)
+def _bound(uri_template: str, query_string: str) -> _Bound:
+    """The list, its filters and its order, as the client wrote them. Whose rows a cursor goes through is not in it."""
+    given = parse_qsl(query_string)
+    # What stands between commas is a set: types=brands,stores is types=stores,brands.
+    filters = sorted((name, sorted(value.split(","))) for name, value in given if name not in UNBOUND)
+    following = [pair for pair in given if pair[0] not in ("page", "cursor", "facets")]
+    return _Bound(orjson.dumps([uri_template, filters]), urlencode(following))
 
 
-def encode_cursor(req: falcon.Request, query: Mapping[str, Any], keys: Sequence[Any]) -> str:
+def _bound_of(req: falcon.Request) -> _Bound:
+    text = req.query_string
+    find = _bound if len(text) <= 512 else _bound.__wrapped__  # what is long is rarely asked twice
+    return find(req.uri_template, text)
+
+
+def _sign(req: falcon.Request, payload: bytes, key: str) -> bytes:
+    said = b"cursor\0" + _bound_of(req).fingerprint + b"\0" + payload
+    return hmac.digest(key.encode(), said, "sha256")[:_SIGNATURE]
+
+
+def encode_cursor(req: falcon.Request, keys: Sequence[Any]) -> str:
     """These keys as a cursor that only this call, with these filters, takes back."""
     payload = orjson.dumps([_plain(key) for key in keys])
-    signature = _sign(req, query, payload, req.context.config.secret_keys[0])
+    signature = _sign(req, payload, req.context.config.secret_keys[0])
     return base64.urlsafe_b64encode(signature + payload).decode().rstrip("=")
 
 
-def decode_cursor(req: falcon.Request, query: Mapping[str, Any]) -> list[Any]:
-    """The keys in the cursor of a checked query. Raises 400 where it is not of this call and these filters."""
-    text = query["cursor"]
+def decode_cursor(req: falcon.Request, text: str) -> list[Any]:
+    """The keys in a cursor. Raises 400 where it is not of this call and these filters."""
     try:
         raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
     except (ValueError, binascii.Error):
         raw = b""
     signature, payload = raw[:_SIGNATURE], raw[_SIGNATURE:]
     keys = req.context.config.secret_keys
-    if not payload or not any(hmac.compare_digest(signature, _sign(req, query, payload, key)) for key in keys):
+    if not payload or not any(hmac.compare_digest(signature, _sign(req, payload, key)) for key in keys):
         raise Problem("invalid_cursor", "The cursor is damaged, or comes from a list with other filters or order.")
     decoded: list[Any] = orjson.loads(payload)
     return decoded

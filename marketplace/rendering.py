@@ -28,8 +28,8 @@ class Rendering:
 def render(req: falcon.Request, resp: falcon.Response) -> None:
     """Bring `resp.data` to what is sent. Doing it twice is as good as once."""
     serialize(resp)
-    if resp.data is not None and _MARKER in resp.data:
-        resp.data = resp.data.replace(_MARKER, uploads_url(req))
+    if resp.data is not None and resp.data is not getattr(resp.context, "rendered", None):
+        resp.data = resp.context.rendered = resp.data.replace(_MARKER, uploads_url(req))
 
 
 def serialize(resp: falcon.Response) -> None:

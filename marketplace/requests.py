@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import falcon
@@ -42,8 +43,14 @@ def client_ip(req: falcon.Request) -> str | None:
     peer = req.env.get("REMOTE_ADDR") or "unix"
     if peer in req.context.config.trusted_proxies:
         peer = (req.get_header("X-Forwarded-For") or "").rpartition(",")[2].strip()
+    return _address(peer)
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> str | None:
+    """An address in its usual form; None where it is none."""
     try:
-        return str(ipaddress.ip_address(peer))
+        return str(ipaddress.ip_address(text))
     except ValueError:
         return None
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from psycopg.rows import namedtuple_row
+from psycopg.rows import namedtuple_row, tuple_row
 
 from marketplace import db
 from marketplace.db import Conn, Row, named_sql, one
@@ -39,10 +39,8 @@ _HOT = {
     (frozenset({"store_id"}), "newest", True): "list_store_newest",
 }
 #: What their first page comes after.
-_BEGIN: dict[str, dict[str, Any]] = {
-    "newest": {"after_time": "infinity", "after_id": 2**63 - 1},
-    "price": {"after_price": -1, "after_id": 0},
-}
+_BEGIN: dict[str, tuple[Any, int]] = {"newest": ("infinity", 2**63 - 1), "price": (-1, 0)}
+HotRow = tuple[str, int, bool, int, str, int | None]
 
 
 class Listing(NamedTuple):
@@ -74,28 +72,36 @@ class Listing(NamedTuple):
         }
 
 
-def hot(listing: Listing) -> str | None:
-    """The name of the prepared statement that a much asked-for list has of its own, or None."""
-    if listing.show_hidden:
+def hot(conn: Conn, listing: Listing) -> list[HotRow] | None:
+    """The rows of a much asked-for list, by the prepared statement it has of its own; None of any other list.
+
+    (document, quantity, in_stock, id, key, about how many there are): bare tuples, since naming them costs more than
+    reading them.
+    """
+    name = _HOT.get((frozenset(listing.filters), listing.sort, listing.descending))
+    if name is None or listing.show_hidden:
         return None
-    return _HOT.get((frozenset(listing.filters), listing.sort, listing.descending))
+    key, after_id = listing.after or _BEGIN[listing.sort]
+    values = {
+        **listing.filters,
+        _AFTER[listing.sort]: key,
+        "after_id": after_id,
+        "limit": listing.limit,
+        "offset": listing.offset,
+    }
+    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        return cursor.execute(SQL[name], values, prepare=True).fetchall()
 
 
 def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
-    """Rows (document, quantity, in_stock, id, key; hot ones also `about`, how many there may be) in the order asked.
+    """Rows (document, quantity, in_stock, id, key) in the order asked, of at most `walk` products along that order.
 
-    Of at most `walk` products along that order. Words are looked for elsewhere (search).
+    Words are looked for elsewhere (search).
     """
-    values = listing.values()
-    name = None if walk else hot(listing)
+    name = "list_category" if "category_id" in listing.filters else "list"
+    name = "list_stock" if listing.sort == "stock" else name
     with conn.cursor(row_factory=namedtuple_row) as cursor:
-        if name is not None:
-            if listing.after is None:
-                values.update(_BEGIN[listing.sort])
-            return cursor.execute(SQL[name], values, prepare=True).fetchall()
-        name = "list_category" if "category_id" in listing.filters else "list"
-        name = "list_stock" if listing.sort == "stock" else name
-        return cursor.execute(SQL[name], {**values, "walk": walk}, prepare=False).fetchall()
+        return cursor.execute(SQL[name], {**listing.values(), "walk": walk}, prepare=False).fetchall()
 
 
 def crossing(listing: Listing) -> bool:

@@ -38,7 +38,7 @@ class Changes:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer what was written since the cursor, as it is now; without a cursor all there is."""
         query = req.context.query
-        place = Place(*paging.decode_cursor(req, query)) if "cursor" in query else START
+        place = Place(*paging.decode_cursor(req, query["cursor"])) if "cursor" in query else START
         types = [schemas.TYPES[name] for name in query["types"]]
         with self.db.read() as conn:
             page = changes.since(conn, place, types=types, limit=query["per_page"])
@@ -46,7 +46,7 @@ class Changes:
             raise Problem("cursor_expired", "Forget what you have, and start again without a cursor.")
         resp.media = {
             "changes": [_told(row) for row in page.rows],
-            "next_cursor": paging.encode_cursor(req, query, page.next),
+            "next_cursor": paging.encode_cursor(req, page.next),
             "has_next": page.has_next,
             "delay_seconds": page.delay_seconds,
         }

@@ -246,10 +246,8 @@ def _answer(
     window: Window,
     more: dict[str, Any] | None = None,
 ) -> None:
-    shown = page.rows[: window.per_page]
-    last = (shown[-1].key, shown[-1].id) if len(page.rows) > window.per_page else None
-    items = ",".join(map(workflow.listed, shown)).encode()
-    paging.answer(req, resp, noun="products", items=items, window=window, last=last, total=page.total, more=more)
+    items = page.items.encode()
+    paging.answer(req, resp, noun="products", items=items, window=window, last=page.last, total=page.total, more=more)
 
 
 def _hidden(conn: Conn, session_hash: bytes, product_id: int) -> dict[str, Any] | None:

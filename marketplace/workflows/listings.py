@@ -4,12 +4,14 @@ Every way gives the same rows in the same order, and no way goes through more th
 taken is a matter of cost alone.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from marketplace.db import Conn
 from marketplace.paging import Total
 from marketplace.queries import products
 from marketplace.queries.products import Listing
+from marketplace.workflows import products as catalogue
 from marketplace.workflows import search
 
 #: Products to go along an order for a page, before what the filters leave is collected and sorted.
@@ -22,9 +24,11 @@ _OWNERS = ("category_id", "brand_id", "store_id")
 
 
 class Page(NamedTuple):
-    """Rows (document, quantity, in_stock, id, key), one more than is shown where there are more; a total if wanted."""
+    """The JSON of the products with commas between, the place (key, id) of the last where others follow, a total if
+    wanted."""
 
-    rows: list[Any]
+    items: str
+    last: tuple[str, int] | None
     total: Total | None
 
 
@@ -32,11 +36,13 @@ def page(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
     """The products a list asks for, and how many there are: exactly up to `exact_to`, about past it; None: no total."""
     if "search" in listing.filters:
         found = search.find(conn, listing)
-        return Page(found.rows, None if exact_to is None else Total(found.matches, found.exact))
+        return _page(listing, found.rows, None if exact_to is None else Total(found.matches, found.exact))
     if mixed(listing):
         return _mixed(conn, listing, exact_to)
-    rows = products.search(conn, listing)
-    return Page(rows, None if exact_to is None else _total(conn, listing, rows, exact_to))
+    hot = products.hot(conn, listing)
+    rows = products.search(conn, listing) if hot is None else hot
+    about = hot[0][5] if hot else None
+    return _page(listing, rows, None if exact_to is None else _total(conn, listing, len(rows), about, exact_to))
 
 
 def mixed(listing: Listing) -> bool:
@@ -78,9 +84,9 @@ def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
         narrow = products.narrow(conn, listing, NARROW + 1)
         if narrow[0].complete:
             total = None if exact_to is None else Total(narrow[0].matches, True)
-            return Page([row for row in narrow if row.document is not None], total)
+            return _page(listing, [row for row in narrow if row.document is not None], total)
         rows = products.search(conn, listing)
-    return Page(rows, None if exact_to is None else _total_of_mixed(conn, listing, exact_to))
+    return _page(listing, rows, None if exact_to is None else _total_of_mixed(conn, listing, exact_to))
 
 
 def _total_of_mixed(conn: Conn, listing: Listing, exact_to: int) -> Total:
@@ -94,14 +100,19 @@ def _total_of_mixed(conn: Conn, listing: Listing, exact_to: int) -> Total:
     return Total(max(products.estimate(conn, listing), counted.matches), False)
 
 
-def _total(conn: Conn, listing: Listing, rows: list[Any], exact_to: int) -> Total:
-    """From the page itself where it is the last one, from a number kept elsewhere, or counted."""
-    if listing.after is None and len(rows) < listing.limit and (rows or not listing.offset):
-        return Total(listing.offset + len(rows), True)
-    about = rows[0].about or 0 if products.hot(listing) and rows else 0
-    if about > 2 * exact_to:
+def _total(conn: Conn, listing: Listing, read: int, about: int | None, exact_to: int) -> Total:
+    """From the rows `read` for the page where it is the last one, from a number kept elsewhere, or counted."""
+    if listing.after is None and read < listing.limit and (read or not listing.offset):
+        return Total(listing.offset + read, True)
+    if about is not None and about > 2 * exact_to:
         return Total(about, False)
     counted = products.count(conn, listing, exact_to + 1)
     if counted <= exact_to:
         return Total(counted, True)
     return Total(max(about or products.estimate(conn, listing), exact_to + 1), False)
+
+
+def _page(listing: Listing, rows: Sequence[Any], total: Total | None) -> Page:
+    """Of rows that begin (document, quantity, in_stock, id, key), the last read only to know that there are more."""
+    last = (rows[-2][4], rows[-2][3]) if len(rows) == listing.limit else None
+    return Page(",".join([catalogue.listed(*row[:3]) for row in rows[: listing.limit - 1]]), last, total)

@@ -30,18 +30,15 @@ def reach(caller: Caller) -> int | None:
     return None if caller.role == "admin" else (caller.store_id or 0)
 
 
-def listed(row: Any) -> str:
-    """A row of products.search as lists answer it, in JSON: the ready document, and the stock of now."""
-    return f'{row.document},"stock":{row.quantity},"in_stock":{"true" if row.in_stock else "false"}}}'
+def listed(document: str, quantity: int, in_stock: bool) -> str:
+    """A product as lists answer it, in JSON: the ready document, and the stock of now."""
+    return f'{document},"stock":{quantity},"in_stock":{"true" if in_stock else "false"}}}'
 
 
 def whole(product: Row) -> str:
     """A product of products.find in JSON, with its description."""
-    in_stock = "true" if product["in_stock"] else "false"
-    return (
-        f'{product["document"]},"stock":{product["stock"]},"in_stock":{in_stock}'
-        f',"description":{product["description"]}}}'
-    )
+    shown = listed(product["document"], product["stock"], product["in_stock"])
+    return f'{shown[:-1]},"description":{product["description"]}}}'
 
 
 def version(product: Row) -> str:
