@@ -38,9 +38,21 @@ _HOT = {
     (frozenset({"brand_id"}), "newest", True): "list_brand_newest",
     (frozenset({"store_id"}), "newest", True): "list_store_newest",
 }
+#: What stands between two products of a list.
+BETWEEN = ",\n"
 #: What their first page comes after.
 _BEGIN: dict[str, tuple[Any, int]] = {"newest": ("infinity", 2**63 - 1), "price": (-1, 0)}
-HotRow = tuple[str, int, bool, int, str, int | None]
+
+
+class HotPage(NamedTuple):
+    """The JSON of all products that were read, separated by BETWEEN, and how many they are; the place (key, id) of the
+    last but one; about how many the list has."""
+
+    items: str | None
+    found: int
+    key: str | None
+    id: int | None
+    about: int | None
 
 
 class Listing(NamedTuple):
@@ -72,12 +84,8 @@ class Listing(NamedTuple):
         }
 
 
-def hot(conn: Conn, listing: Listing) -> list[HotRow] | None:
-    """The rows of a much asked-for list, by the prepared statement it has of its own; None of any other list.
-
-    (document, quantity, in_stock, id, key, about how many there are): bare tuples, since naming them costs more than
-    reading them.
-    """
+def hot(conn: Conn, listing: Listing) -> HotPage | None:
+    """A page of a much asked-for list, by the prepared statement it has of its own; None of any other list."""
     name = _HOT.get((frozenset(listing.filters), listing.sort, listing.descending))
     if name is None or listing.show_hidden:
         return None
@@ -90,7 +98,7 @@ def hot(conn: Conn, listing: Listing) -> list[HotRow] | None:
         "offset": listing.offset,
     }
     with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
-        return cursor.execute(SQL[name], values, prepare=True).fetchall()
+        return HotPage(*cursor.execute(SQL[name], values, prepare=True).fetchall()[0])
 
 
 def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:

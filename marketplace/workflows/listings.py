@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from marketplace.db import Conn
 from marketplace.paging import Total
 from marketplace.queries import products
-from marketplace.queries.products import Listing
+from marketplace.queries.products import BETWEEN, HotPage, Listing
 from marketplace.workflows import products as catalogue
 from marketplace.workflows import search
 
@@ -40,9 +40,10 @@ def page(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
     if mixed(listing):
         return _mixed(conn, listing, exact_to)
     hot = products.hot(conn, listing)
-    rows = products.search(conn, listing) if hot is None else hot
-    about = hot[0][5] if hot else None
-    return _page(listing, rows, None if exact_to is None else _total(conn, listing, len(rows), about, exact_to))
+    if hot is not None:
+        return _hot(conn, listing, hot, exact_to)
+    rows = products.search(conn, listing)
+    return _page(listing, rows, None if exact_to is None else _total(conn, listing, len(rows), None, exact_to))
 
 
 def mixed(listing: Listing) -> bool:
@@ -113,6 +114,14 @@ def _total(conn: Conn, listing: Listing, read: int, about: int | None, exact_to:
 
 
 def _page(listing: Listing, rows: Sequence[Any], total: Total | None) -> Page:
-    """Of rows that begin (document, quantity, in_stock, id, key), the last read only to know that there are more."""
-    last = (rows[-2][4], rows[-2][3]) if len(rows) == listing.limit else None
-    return Page(",".join([catalogue.listed(*row[:3]) for row in rows[: listing.limit - 1]]), last, total)
+    """Of rows (document, quantity, in_stock, id, key), the last read only to know that there are more."""
+    shown = rows[: listing.limit - 1]
+    last = (shown[-1].key, shown[-1].id) if len(rows) == listing.limit else None
+    return Page(BETWEEN.join(catalogue.listed(row.document, row.quantity, row.in_stock) for row in shown), last, total)
+
+
+def _hot(conn: Conn, listing: Listing, hot: HotPage, exact_to: int | None) -> Page:
+    total = None if exact_to is None else _total(conn, listing, hot.found, hot.about, exact_to)
+    if hot.items is None or hot.key is None or hot.id is None or hot.found < listing.limit:
+        return Page(hot.items or "", None, total)
+    return Page(hot.items.rpartition(BETWEEN)[0], (hot.key, hot.id), total)

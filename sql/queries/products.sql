@@ -5,84 +5,127 @@
 -- sort: newest, price, name, stock; `descending` turns it, ids break ties in the same direction.
 
 -- name: list_newest
--- The first thing an app shows. Page mode begins after 'infinity'. `about`: how many there are, for a total.
+-- The first thing an app shows; page mode begins after 'infinity'. One row for the page, as a row for each product costs
+-- twice the packets: `items` is the JSON of all that were read, one a line, `found` how many; `key` and `id` are of the
+-- last but one, where the next page begins; `about` is how many the list may have, for a total.
 SELECT
-    d.document, i.quantity, p.in_stock, p.id, p.created_at::text AS key,
+    string_agg(shown.item, E',\n') AS items,
+    count(*) AS found,
+    (array_agg(shown.key))[%(limit)s - 1]::text AS key,
+    (array_agg(shown.id))[%(limit)s - 1] AS id,
     (SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'products'::regclass)::bigint AS about
 FROM (
-    SELECT p.id, p.created_at, p.in_stock
-    FROM products AS p
-    WHERE NOT p.hidden AND (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
-    ORDER BY p.created_at DESC, p.id DESC
-    LIMIT %(limit)s OFFSET %(offset)s
-) AS p
-JOIN product_documents AS d ON d.product_id = p.id
-JOIN inventory AS i ON i.product_id = p.id
-ORDER BY p.created_at DESC, p.id DESC;
+    SELECT
+        page.id, page.key,
+        concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
+    FROM (
+        SELECT p.id AS id, p.in_stock, p.created_at AS key
+        FROM products AS p
+        WHERE NOT p.hidden
+            AND (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
+        ORDER BY p.created_at DESC, p.id DESC
+        LIMIT %(limit)s OFFSET %(offset)s
+    ) AS page
+    JOIN product_documents AS d ON d.product_id = page.id
+    JOIN inventory AS i ON i.product_id = page.id
+    ORDER BY page.key DESC, page.id DESC
+) AS shown;
 
 -- name: list_category_newest
 SELECT
-    d.document, i.quantity, p.in_stock, p.product_id AS id, p.created_at::text AS key,
+    string_agg(shown.item, E',\n') AS items,
+    count(*) AS found,
+    (array_agg(shown.key))[%(limit)s - 1]::text AS key,
+    (array_agg(shown.id))[%(limit)s - 1] AS id,
     (SELECT c.products FROM category_counts AS c WHERE c.category_id = %(category_id)s) AS about
 FROM (
-    SELECT pc.product_id, pc.created_at, pc.in_stock
-    FROM product_categories AS pc
-    WHERE pc.category_id = %(category_id)s
-        AND (pc.created_at, pc.product_id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
-    ORDER BY pc.created_at DESC, pc.product_id DESC
-    LIMIT %(limit)s OFFSET %(offset)s
-) AS p
-JOIN product_documents AS d ON d.product_id = p.product_id
-JOIN inventory AS i ON i.product_id = p.product_id
-ORDER BY p.created_at DESC, p.product_id DESC;
+    SELECT
+        page.id, page.key,
+        concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
+    FROM (
+        SELECT pc.product_id AS id, pc.in_stock, pc.created_at AS key
+        FROM product_categories AS pc
+        WHERE pc.category_id = %(category_id)s
+            AND (pc.created_at, pc.product_id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
+        ORDER BY pc.created_at DESC, pc.product_id DESC
+        LIMIT %(limit)s OFFSET %(offset)s
+    ) AS page
+    JOIN product_documents AS d ON d.product_id = page.id
+    JOIN inventory AS i ON i.product_id = page.id
+    ORDER BY page.key DESC, page.id DESC
+) AS shown;
 
 -- name: list_category_cheapest
 SELECT
-    d.document, i.quantity, p.in_stock, p.product_id AS id, p.price::text AS key,
+    string_agg(shown.item, E',\n') AS items,
+    count(*) AS found,
+    (array_agg(shown.key))[%(limit)s - 1]::text AS key,
+    (array_agg(shown.id))[%(limit)s - 1] AS id,
     (SELECT c.products FROM category_counts AS c WHERE c.category_id = %(category_id)s) AS about
 FROM (
-    SELECT pc.product_id, pc.price, pc.in_stock
-    FROM product_categories AS pc
-    WHERE pc.category_id = %(category_id)s
-        AND (pc.price, pc.product_id) > (%(after_price)s::numeric, %(after_id)s::bigint)
-    ORDER BY pc.price, pc.product_id
-    LIMIT %(limit)s OFFSET %(offset)s
-) AS p
-JOIN product_documents AS d ON d.product_id = p.product_id
-JOIN inventory AS i ON i.product_id = p.product_id
-ORDER BY p.price, p.product_id;
+    SELECT
+        page.id, page.key,
+        concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
+    FROM (
+        SELECT pc.product_id AS id, pc.in_stock, pc.price AS key
+        FROM product_categories AS pc
+        WHERE pc.category_id = %(category_id)s
+            AND (pc.price, pc.product_id) > (%(after_price)s::numeric, %(after_id)s::bigint)
+        ORDER BY pc.price, pc.product_id
+        LIMIT %(limit)s OFFSET %(offset)s
+    ) AS page
+    JOIN product_documents AS d ON d.product_id = page.id
+    JOIN inventory AS i ON i.product_id = page.id
+    ORDER BY page.key, page.id
+) AS shown;
 
 -- name: list_brand_newest
 SELECT
-    d.document, i.quantity, p.in_stock, p.id, p.created_at::text AS key,
+    string_agg(shown.item, E',\n') AS items,
+    count(*) AS found,
+    (array_agg(shown.key))[%(limit)s - 1]::text AS key,
+    (array_agg(shown.id))[%(limit)s - 1] AS id,
     NULL::bigint AS about
 FROM (
-    SELECT p.id, p.created_at, p.in_stock
-    FROM products AS p
-    WHERE NOT p.hidden AND p.brand_id = %(brand_id)s
-        AND (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
-    ORDER BY p.created_at DESC, p.id DESC
-    LIMIT %(limit)s OFFSET %(offset)s
-) AS p
-JOIN product_documents AS d ON d.product_id = p.id
-JOIN inventory AS i ON i.product_id = p.id
-ORDER BY p.created_at DESC, p.id DESC;
+    SELECT
+        page.id, page.key,
+        concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
+    FROM (
+        SELECT p.id AS id, p.in_stock, p.created_at AS key
+        FROM products AS p
+        WHERE NOT p.hidden AND p.brand_id = %(brand_id)s
+            AND (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
+        ORDER BY p.created_at DESC, p.id DESC
+        LIMIT %(limit)s OFFSET %(offset)s
+    ) AS page
+    JOIN product_documents AS d ON d.product_id = page.id
+    JOIN inventory AS i ON i.product_id = page.id
+    ORDER BY page.key DESC, page.id DESC
+) AS shown;
 
 -- name: list_store_newest
 SELECT
-    d.document, i.quantity, p.in_stock, p.id, p.created_at::text AS key,
+    string_agg(shown.item, E',\n') AS items,
+    count(*) AS found,
+    (array_agg(shown.key))[%(limit)s - 1]::text AS key,
+    (array_agg(shown.id))[%(limit)s - 1] AS id,
     NULL::bigint AS about
 FROM (
-    SELECT p.id, p.created_at, p.in_stock
-    FROM products AS p
-    WHERE NOT p.hidden AND p.store_id = %(store_id)s
-        AND (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
-    ORDER BY p.created_at DESC, p.id DESC
-    LIMIT %(limit)s OFFSET %(offset)s
-) AS p
-JOIN product_documents AS d ON d.product_id = p.id
-JOIN inventory AS i ON i.product_id = p.id
-ORDER BY p.created_at DESC, p.id DESC;
+    SELECT
+        page.id, page.key,
+        concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
+    FROM (
+        SELECT p.id AS id, p.in_stock, p.created_at AS key
+        FROM products AS p
+        WHERE NOT p.hidden AND p.store_id = %(store_id)s
+            AND (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
+        ORDER BY p.created_at DESC, p.id DESC
+        LIMIT %(limit)s OFFSET %(offset)s
+    ) AS page
+    JOIN product_documents AS d ON d.product_id = page.id
+    JOIN inventory AS i ON i.product_id = page.id
+    ORDER BY page.key DESC, page.id DESC
+) AS shown;
 
 -- name: list
 -- Everything on sale, or one store's own with `show_hidden`; no category (list_category), no words (search.find), not by
