@@ -46,13 +46,14 @@ _BEGIN: dict[str, tuple[Any, int]] = {"newest": ("infinity", 2**63 - 1), "price"
 
 class HotPage(NamedTuple):
     """The JSON of all products that were read, separated by BETWEEN, and how many they are; the place (key, id) of the
-    last but one; about how many the list has."""
+    last but one; about how many the list has, and exactly, unless those are many more than were to be counted."""
 
     items: str | None
     found: int
     key: str | None
     id: int | None
     about: int | None
+    counted: int | None
 
 
 class Listing(NamedTuple):
@@ -84,8 +85,11 @@ class Listing(NamedTuple):
         }
 
 
-def hot(conn: Conn, listing: Listing) -> HotPage | None:
-    """A page of a much asked-for list, by the prepared statement it has of its own; None of any other list."""
+def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
+    """A page of a much asked-for list, by the prepared statement it has of its own; None of any other list.
+
+    `most`: how far it is counted; 0: not at all.
+    """
     name = _HOT.get((frozenset(listing.filters), listing.sort, listing.descending))
     if name is None or listing.show_hidden:
         return None
@@ -96,6 +100,7 @@ def hot(conn: Conn, listing: Listing) -> HotPage | None:
         "after_id": after_id,
         "limit": listing.limit,
         "offset": listing.offset,
+        "most": most,
     }
     with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
         return HotPage(*cursor.execute(SQL[name], values, prepare=True).fetchall()[0])

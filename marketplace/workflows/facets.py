@@ -13,7 +13,7 @@ from marketplace.queries.products import Listing, crossing
 from marketplace.workflows import search
 
 #: Products that are looked at for one answer, in 50 ms of the database at most.
-MOST = 12_000
+MOST = 8_000
 _OWN = {"brand": ("brand_id",), "price": ("min_price", "max_price"), "in_stock": ("in_stock",)}
 
 

@@ -39,11 +39,11 @@ def page(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
         return _page(listing, found.rows, None if exact_to is None else Total(found.matches, found.exact))
     if mixed(listing):
         return _mixed(conn, listing, exact_to)
-    hot = products.hot(conn, listing)
+    hot = products.hot(conn, listing, 0 if exact_to is None else exact_to + 1)
     if hot is not None:
         return _hot(conn, listing, hot, exact_to)
     rows = products.search(conn, listing)
-    return _page(listing, rows, None if exact_to is None else _total(conn, listing, len(rows), None, exact_to))
+    return _page(listing, rows, None if exact_to is None else _total(conn, listing, len(rows), exact_to))
 
 
 def mixed(listing: Listing) -> bool:
@@ -101,13 +101,18 @@ def _total_of_mixed(conn: Conn, listing: Listing, exact_to: int) -> Total:
     return Total(max(products.estimate(conn, listing), counted.matches), False)
 
 
-def _total(conn: Conn, listing: Listing, read: int, about: int | None, exact_to: int) -> Total:
-    """From the rows `read` for the page where it is the last one, from a number kept elsewhere, or counted."""
+def _whole(listing: Listing, read: int) -> Total | None:
+    """From the rows `read` for the page, where it is the last one."""
     if listing.after is None and read < listing.limit and (read or not listing.offset):
         return Total(listing.offset + read, True)
-    if about is not None and about > 2 * exact_to:
-        return Total(about, False)
-    counted = products.count(conn, listing, exact_to + 1)
+    return None
+
+
+def _total(conn: Conn, listing: Listing, read: int, exact_to: int) -> Total:
+    return _whole(listing, read) or _counted(conn, listing, products.count(conn, listing, exact_to + 1), None, exact_to)
+
+
+def _counted(conn: Conn, listing: Listing, counted: int, about: int | None, exact_to: int) -> Total:
     if counted <= exact_to:
         return Total(counted, True)
     return Total(max(about or products.estimate(conn, listing), exact_to + 1), False)
@@ -121,7 +126,13 @@ def _page(listing: Listing, rows: Sequence[Any], total: Total | None) -> Page:
 
 
 def _hot(conn: Conn, listing: Listing, hot: HotPage, exact_to: int | None) -> Page:
-    total = None if exact_to is None else _total(conn, listing, hot.found, hot.about, exact_to)
+    total = None
+    if exact_to is not None:
+        total = _whole(listing, hot.found)
+        if total is None and hot.counted is None:
+            total = Total(hot.about or 0, False)
+        elif total is None:
+            total = _counted(conn, listing, hot.counted or 0, hot.about, exact_to)
     if hot.items is None or hot.key is None or hot.id is None or hot.found < listing.limit:
         return Page(hot.items or "", None, total)
     return Page(hot.items.rpartition(BETWEEN)[0], (hot.key, hot.id), total)

@@ -47,6 +47,11 @@ known AS MATERIALIZED (
             AND (%(min_price)s::numeric IS NULL OR pc.price >= %(min_price)s)
             AND (%(max_price)s::numeric IS NULL OR pc.price <= %(max_price)s)
             AND (%(in_stock)s::boolean IS NULL OR pc.in_stock = %(in_stock)s)
+        ORDER BY
+            CASE
+                WHEN %(min_price)s::numeric IS NULL AND %(max_price)s::numeric IS NULL AND %(in_stock)s::boolean IS NOT FALSE
+                    THEN pc.created_at
+            END DESC
         LIMIT %(most)s
     )
     UNION ALL
@@ -63,6 +68,11 @@ known AS MATERIALIZED (
             AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
             AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
             AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+        ORDER BY
+            CASE
+                WHEN %(min_price)s::numeric IS NULL AND %(max_price)s::numeric IS NULL AND %(in_stock)s::boolean IS NOT FALSE
+                    THEN p.created_at
+            END DESC
         LIMIT %(most)s
     )
 ),
@@ -76,6 +86,12 @@ counted AS MATERIALIZED (
         AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
         AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
         AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+),
+
+steps AS MATERIALIZED (
+    SELECT ARRAY[0::numeric] || array_agg(d.digit * 10::numeric ^ p.power ORDER BY p.power, d.digit) AS lows
+    FROM generate_series(0, 15) AS p (power)
+    CROSS JOIN (VALUES (1), (2), (5)) AS d (digit)
 )
 
 SELECT
@@ -115,21 +131,15 @@ UNION ALL
 )
 UNION ALL
 (
-    SELECT 'price', NULL, NULL, count(*), step.low, step.high, NULL, NULL
-    FROM counted AS c
-    CROSS JOIN LATERAL (
-        SELECT 10::numeric ^ floor(log(greatest(c.price, 1))) AS unit
-    ) AS ten
-    CROSS JOIN LATERAL (
-        SELECT
-            CASE WHEN c.price < 1 THEN 0 WHEN c.price < 2 * ten.unit THEN 1 WHEN c.price < 5 * ten.unit THEN 2 ELSE 5 END
-            * ten.unit AS low,
-            CASE WHEN c.price < 1 THEN 1 WHEN c.price < 2 * ten.unit THEN 2 WHEN c.price < 5 * ten.unit THEN 5 ELSE 10 END
-            * ten.unit AS high
-    ) AS step
-    WHERE 'price' = ANY(%(facets)s::text[])
-    GROUP BY step.low, step.high
-    ORDER BY step.low
+    SELECT 'price', NULL, NULL, b.count, s.lows[b.step], s.lows[b.step + 1], NULL, NULL
+    FROM (
+        SELECT width_bucket(c.price, (SELECT s.lows FROM steps AS s)) AS step, count(*) AS count
+        FROM counted AS c
+        WHERE 'price' = ANY(%(facets)s::text[])
+        GROUP BY 1
+    ) AS b
+    CROSS JOIN steps AS s
+    ORDER BY b.step
 )
 UNION ALL
 SELECT 'in_stock', NULL, NULL, count(*), NULL, NULL, c.in_stock, NULL

@@ -5,26 +5,49 @@
 -- sort: newest, price, name, stock; `descending` turns it, ids break ties in the same direction.
 
 -- name: list_newest
--- The first thing an app shows; page mode begins after 'infinity'. One row for the page, as a row for each product costs
--- twice the packets: `items` is the JSON of all that were read, one a line, `found` how many; `key` and `id` are of the
--- last but one, where the next page begins; `about` is how many the list may have, for a total.
+-- The first thing an app shows; page mode begins after 'infinity'. This and the next four answer one row for the page, as
+-- a row for each product costs twice the packets: `items` is the JSON of all that were read, one a line, `found` how many;
+-- `key` and `id` are of the last but one, where the next page begins; `about` is how many there may be, and `counted` how
+-- many there are up to `most`, unless there are many more or nobody asks (0).
+-- Values come as subqueries, and LIMIT 101 says what the largest page is, so that no plan depends on them: it is made once
+-- for a connection. Planning takes as long as the rest.
+WITH kept AS MATERIALIZED (
+    SELECT (SELECT c.reltuples::bigint FROM pg_class AS c WHERE c.oid = 'products'::regclass) AS about
+)
+
 SELECT
     string_agg(shown.item, E',\n') AS items,
     count(*) AS found,
-    (array_agg(shown.key))[%(limit)s - 1]::text AS key,
-    (array_agg(shown.id))[%(limit)s - 1] AS id,
-    (SELECT c.reltuples FROM pg_class AS c WHERE c.oid = 'products'::regclass)::bigint AS about
+    (array_agg(shown.key))[(SELECT %(limit)s::integer) - 1]::text AS key,
+    (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
+    (SELECT k.about FROM kept AS k) AS about,
+    CASE
+        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s)
+            THEN (
+                SELECT count(*)
+                FROM (
+                    SELECT
+                    FROM products AS p
+                    WHERE NOT p.hidden
+                    LIMIT (SELECT %(most)s)
+                ) AS counted
+            )
+    END AS counted
 FROM (
     SELECT
         page.id, page.key,
         concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
     FROM (
-        SELECT p.id AS id, p.in_stock, p.created_at AS key
-        FROM products AS p
-        WHERE NOT p.hidden
-            AND (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
-        ORDER BY p.created_at DESC, p.id DESC
-        LIMIT %(limit)s OFFSET %(offset)s
+        SELECT walked.*
+        FROM (
+            SELECT p.id AS id, p.in_stock, p.created_at AS key
+            FROM products AS p
+            WHERE NOT p.hidden
+                AND (p.created_at, p.id) < ((SELECT %(after_time)s::timestamptz), (SELECT %(after_id)s::bigint))
+            ORDER BY p.created_at DESC, p.id DESC
+            LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
+        ) AS walked
+        LIMIT 101
     ) AS page
     JOIN product_documents AS d ON d.product_id = page.id
     JOIN inventory AS i ON i.product_id = page.id
@@ -32,23 +55,43 @@ FROM (
 ) AS shown;
 
 -- name: list_category_newest
+WITH kept AS MATERIALIZED (
+    SELECT (SELECT c.products FROM category_counts AS c WHERE c.category_id = (SELECT %(category_id)s::bigint)) AS about
+)
+
 SELECT
     string_agg(shown.item, E',\n') AS items,
     count(*) AS found,
-    (array_agg(shown.key))[%(limit)s - 1]::text AS key,
-    (array_agg(shown.id))[%(limit)s - 1] AS id,
-    (SELECT c.products FROM category_counts AS c WHERE c.category_id = %(category_id)s) AS about
+    (array_agg(shown.key))[(SELECT %(limit)s::integer) - 1]::text AS key,
+    (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
+    (SELECT k.about FROM kept AS k) AS about,
+    CASE
+        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s)
+            THEN (
+                SELECT count(*)
+                FROM (
+                    SELECT
+                    FROM product_categories AS pc
+                    WHERE pc.category_id = (SELECT %(category_id)s::bigint)
+                    LIMIT (SELECT %(most)s)
+                ) AS counted
+            )
+    END AS counted
 FROM (
     SELECT
         page.id, page.key,
         concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
     FROM (
-        SELECT pc.product_id AS id, pc.in_stock, pc.created_at AS key
-        FROM product_categories AS pc
-        WHERE pc.category_id = %(category_id)s
-            AND (pc.created_at, pc.product_id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
-        ORDER BY pc.created_at DESC, pc.product_id DESC
-        LIMIT %(limit)s OFFSET %(offset)s
+        SELECT walked.*
+        FROM (
+            SELECT pc.product_id AS id, pc.in_stock, pc.created_at AS key
+            FROM product_categories AS pc
+            WHERE pc.category_id = (SELECT %(category_id)s::bigint)
+                AND (pc.created_at, pc.product_id) < ((SELECT %(after_time)s::timestamptz), (SELECT %(after_id)s::bigint))
+            ORDER BY pc.created_at DESC, pc.product_id DESC
+            LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
+        ) AS walked
+        LIMIT 101
     ) AS page
     JOIN product_documents AS d ON d.product_id = page.id
     JOIN inventory AS i ON i.product_id = page.id
@@ -56,23 +99,43 @@ FROM (
 ) AS shown;
 
 -- name: list_category_cheapest
+WITH kept AS MATERIALIZED (
+    SELECT (SELECT c.products FROM category_counts AS c WHERE c.category_id = (SELECT %(category_id)s::bigint)) AS about
+)
+
 SELECT
     string_agg(shown.item, E',\n') AS items,
     count(*) AS found,
-    (array_agg(shown.key))[%(limit)s - 1]::text AS key,
-    (array_agg(shown.id))[%(limit)s - 1] AS id,
-    (SELECT c.products FROM category_counts AS c WHERE c.category_id = %(category_id)s) AS about
+    (array_agg(shown.key))[(SELECT %(limit)s::integer) - 1]::text AS key,
+    (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
+    (SELECT k.about FROM kept AS k) AS about,
+    CASE
+        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s)
+            THEN (
+                SELECT count(*)
+                FROM (
+                    SELECT
+                    FROM product_categories AS pc
+                    WHERE pc.category_id = (SELECT %(category_id)s::bigint)
+                    LIMIT (SELECT %(most)s)
+                ) AS counted
+            )
+    END AS counted
 FROM (
     SELECT
         page.id, page.key,
         concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
     FROM (
-        SELECT pc.product_id AS id, pc.in_stock, pc.price AS key
-        FROM product_categories AS pc
-        WHERE pc.category_id = %(category_id)s
-            AND (pc.price, pc.product_id) > (%(after_price)s::numeric, %(after_id)s::bigint)
-        ORDER BY pc.price, pc.product_id
-        LIMIT %(limit)s OFFSET %(offset)s
+        SELECT walked.*
+        FROM (
+            SELECT pc.product_id AS id, pc.in_stock, pc.price AS key
+            FROM product_categories AS pc
+            WHERE pc.category_id = (SELECT %(category_id)s::bigint)
+                AND (pc.price, pc.product_id) > ((SELECT %(after_price)s::numeric), (SELECT %(after_id)s::bigint))
+            ORDER BY pc.price, pc.product_id
+            LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
+        ) AS walked
+        LIMIT 101
     ) AS page
     JOIN product_documents AS d ON d.product_id = page.id
     JOIN inventory AS i ON i.product_id = page.id
@@ -83,20 +146,36 @@ FROM (
 SELECT
     string_agg(shown.item, E',\n') AS items,
     count(*) AS found,
-    (array_agg(shown.key))[%(limit)s - 1]::text AS key,
-    (array_agg(shown.id))[%(limit)s - 1] AS id,
-    NULL::bigint AS about
+    (array_agg(shown.key))[(SELECT %(limit)s::integer) - 1]::text AS key,
+    (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
+    NULL::bigint AS about,
+    CASE
+        WHEN (SELECT %(most)s::integer) > 0
+            THEN (
+                SELECT count(*)
+                FROM (
+                    SELECT
+                    FROM products AS p
+                    WHERE NOT p.hidden AND p.brand_id = (SELECT %(brand_id)s::bigint)
+                    LIMIT (SELECT %(most)s)
+                ) AS counted
+            )
+    END AS counted
 FROM (
     SELECT
         page.id, page.key,
         concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
     FROM (
-        SELECT p.id AS id, p.in_stock, p.created_at AS key
-        FROM products AS p
-        WHERE NOT p.hidden AND p.brand_id = %(brand_id)s
-            AND (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
-        ORDER BY p.created_at DESC, p.id DESC
-        LIMIT %(limit)s OFFSET %(offset)s
+        SELECT walked.*
+        FROM (
+            SELECT p.id AS id, p.in_stock, p.created_at AS key
+            FROM products AS p
+            WHERE NOT p.hidden AND p.brand_id = (SELECT %(brand_id)s::bigint)
+                AND (p.created_at, p.id) < ((SELECT %(after_time)s::timestamptz), (SELECT %(after_id)s::bigint))
+            ORDER BY p.created_at DESC, p.id DESC
+            LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
+        ) AS walked
+        LIMIT 101
     ) AS page
     JOIN product_documents AS d ON d.product_id = page.id
     JOIN inventory AS i ON i.product_id = page.id
@@ -107,20 +186,36 @@ FROM (
 SELECT
     string_agg(shown.item, E',\n') AS items,
     count(*) AS found,
-    (array_agg(shown.key))[%(limit)s - 1]::text AS key,
-    (array_agg(shown.id))[%(limit)s - 1] AS id,
-    NULL::bigint AS about
+    (array_agg(shown.key))[(SELECT %(limit)s::integer) - 1]::text AS key,
+    (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
+    NULL::bigint AS about,
+    CASE
+        WHEN (SELECT %(most)s::integer) > 0
+            THEN (
+                SELECT count(*)
+                FROM (
+                    SELECT
+                    FROM products AS p
+                    WHERE NOT p.hidden AND p.store_id = (SELECT %(store_id)s::bigint)
+                    LIMIT (SELECT %(most)s)
+                ) AS counted
+            )
+    END AS counted
 FROM (
     SELECT
         page.id, page.key,
         concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
     FROM (
-        SELECT p.id AS id, p.in_stock, p.created_at AS key
-        FROM products AS p
-        WHERE NOT p.hidden AND p.store_id = %(store_id)s
-            AND (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s::bigint)
-        ORDER BY p.created_at DESC, p.id DESC
-        LIMIT %(limit)s OFFSET %(offset)s
+        SELECT walked.*
+        FROM (
+            SELECT p.id AS id, p.in_stock, p.created_at AS key
+            FROM products AS p
+            WHERE NOT p.hidden AND p.store_id = (SELECT %(store_id)s::bigint)
+                AND (p.created_at, p.id) < ((SELECT %(after_time)s::timestamptz), (SELECT %(after_id)s::bigint))
+            ORDER BY p.created_at DESC, p.id DESC
+            LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
+        ) AS walked
+        LIMIT 101
     ) AS page
     JOIN product_documents AS d ON d.product_id = page.id
     JOIN inventory AS i ON i.product_id = page.id
