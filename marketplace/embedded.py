@@ -118,6 +118,7 @@ class Server:
             "jit": "off",
             "max_parallel_workers_per_gather": "0",
             "random_page_cost": "1.1",
+            "shared_buffers": f"{_quarter_of_memory()}MB",
             "log_parameter_max_length": "0",  # values may be secrets
         }
         if any((self._binaries.parent / "lib").glob("pg_stat_statements.*")):
@@ -282,3 +283,12 @@ def _last_words(log: Path, start: int) -> str:
         lines = file.read().decode("utf-8", "replace").splitlines()
     errors = [line for line in lines if "FATAL" in line or "PANIC" in line] or lines
     return f"{errors[0].rpartition('FATAL:')[2].strip()}. " if errors else ""
+
+
+def _quarter_of_memory() -> int:
+    """Megabytes: what PostgreSQL's documentation says of shared_buffers, at most 4 GB. Taken as data needs it."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")  # a container's own
+    if limit.exists() and (said := limit.read_text(encoding="ascii").strip()).isdigit():
+        memory = min(memory, int(said))
+    return max(min(memory // 4, 4 * 2**30) // 2**20, 16)

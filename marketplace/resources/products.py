@@ -43,9 +43,9 @@ class Products:
         """Answer what is on sale, from ready documents and live stock."""
         listing, window = _listing(req)
         with self.db.read() as conn:
-            page = listings.page(conn, listing, window.exact_to)
             wanted = req.context.query.get("facets")
-            more = {"facets": facets.count(conn, listing, wanted)} if wanted else None
+            page = listings.page(conn, listing, window.exact_to, with_ids=bool(wanted))
+            more = {"facets": facets.count(conn, listing, wanted, page.found)} if wanted else None
         _answer(req, resp, page, window, more)
 
     @operation(

@@ -25,18 +25,20 @@ _OWNERS = ("category_id", "brand_id", "store_id")
 
 class Page(NamedTuple):
     """The JSON of the products with commas between, the place (key, id) of the last where others follow, a total if
-    wanted."""
+    wanted; in a search, where that is wanted, the ids of all that was found."""
 
     items: str
     last: tuple[str, int] | None
     total: Total | None
+    found: list[int] | None = None
 
 
-def page(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
+def page(conn: Conn, listing: Listing, exact_to: int | None, *, with_ids: bool = False) -> Page:
     """The products a list asks for, and how many there are: exactly up to `exact_to`, about past it; None: no total."""
     if "search" in listing.filters:
-        found = search.find(conn, listing)
-        return _page(listing, found.rows, None if exact_to is None else Total(found.matches, found.exact))
+        found = search.find(conn, listing, with_ids=with_ids)
+        total = None if exact_to is None else Total(found.matches, found.exact)
+        return _page(listing, found.rows, total)._replace(found=found.ids)
     if mixed(listing):
         return _mixed(conn, listing, exact_to)
     hot = products.hot(conn, listing, 0 if exact_to is None else exact_to + 1)
@@ -91,13 +93,12 @@ def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
 
 
 def _total_of_mixed(conn: Conn, listing: Listing, exact_to: int) -> Total:
-    # A quarter more at first: of what the filters leave, some is hidden.
-    for most in (exact_to * 5 // 4, NARROW):
-        counted = products.narrow(conn, listing._replace(limit=0, offset=0), min(most, NARROW) + 1)[0]
-        if counted.complete:
-            return Total(counted.matches, True)
-        if counted.matches > exact_to:
-            break
+    # A quarter more: some is hidden. Price and stock may leave out any number of what is collected.
+    filtered = _priced(listing) or "in_stock" in listing.filters
+    most = NARROW if filtered else min(exact_to * 5 // 4, NARROW)
+    counted = products.narrow(conn, listing._replace(limit=0, offset=0), most + 1)[0]
+    if counted.complete:
+        return Total(counted.matches, True)
     return Total(max(products.estimate(conn, listing), counted.matches), False)
 
 

@@ -29,25 +29,27 @@ _FILTERS = {"category_id": "#c", "brand_id": "#b", "store_id": "#s"}
 
 
 class Found(NamedTuple):
-    """A page of what was found; `matches` is at most CANDIDATES, and only `exact` when that is all there is."""
+    """A page of what was found; `matches` is at most CANDIDATES, and only `exact` when that is all there is; the `ids`
+    of all of them, where they were asked for."""
 
     rows: list[Any]
     matches: int
     exact: bool
+    ids: list[int]
 
 
-def find(conn: Conn, listing: Listing) -> Found:
+def find(conn: Conn, listing: Listing, *, with_ids: bool = False) -> Found:
     """The products that the words of `listing.filters["search"]` find."""
-    rows, words = _search(conn, listing)
+    rows, words = _search(conn, listing, with_ids=with_ids)
     matches = rows[0].matches if rows else 0
     exact = matches < CANDIDATES and _rarest(words) <= COMMON
-    return Found([row for row in rows if row.document is not None], matches, exact)
+    ids = (rows[0].ids or []) if rows else []
+    return Found([row for row in rows if row.document is not None], matches, exact, ids)
 
 
 def candidates(conn: Conn, listing: Listing) -> list[int]:
     """Ids of all that they find, at most CANDIDATES."""
-    rows, _ = _search(conn, listing._replace(limit=0, offset=0), with_ids=True)
-    return rows[0].ids if rows else []
+    return find(conn, listing._replace(limit=0, offset=0), with_ids=True).ids
 
 
 def _search(conn: Conn, listing: Listing, *, with_ids: bool = False) -> tuple[list[Any], list[Row]]:

@@ -79,10 +79,12 @@ known AS MATERIALIZED (
 
 counted AS MATERIALIZED (
     SELECT p.category_id, p.brand_id, p.price, p.in_stock
-    FROM known AS k
-    JOIN products AS p ON p.id = k.id
-    WHERE NOT p.hidden
+    FROM products AS p
+    WHERE p.id = ANY(ARRAY(SELECT k.id FROM known AS k)) -- sorted first: neighbours share a page
+        AND NOT p.hidden
         AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
+        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
         AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
         AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
         AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)

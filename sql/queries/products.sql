@@ -468,9 +468,9 @@ known AS MATERIALIZED (
 
 narrow AS MATERIALIZED (
     SELECT p.id, p.created_at, p.price, p.name_key, p.in_stock
-    FROM known AS k
-    JOIN products AS p ON p.id = k.id
-    WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
+    FROM products AS p
+    WHERE p.id = ANY(ARRAY(SELECT k.id FROM known AS k)) -- sorted first: neighbours share a page
+        AND (%(show_hidden)s::boolean OR NOT p.hidden)
         AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
         AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
         AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
