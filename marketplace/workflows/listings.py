@@ -19,7 +19,7 @@ WALK = 3000
 #: And for a page further down, for each of its rows and those before.
 DENSE = 25
 #: What filters leave is sorted up to here.
-NARROW = 8000
+NARROW = 6000
 _OWNERS = ("category_id", "brand_id", "store_id")
 
 
@@ -58,7 +58,7 @@ def mixed(listing: Listing) -> bool:
         return True
     if filters.get("in_stock"):
         return listing.sort == "name" or "brand_id" in filters or "store_id" in filters
-    return "in_stock" in filters and (listing.sort != "price" or "store_id" in filters)
+    return "in_stock" in filters and listing.sort != "price"
 
 
 def unindexed(listing: Listing) -> bool:
@@ -83,23 +83,26 @@ def _priced(listing: Listing) -> bool:
 
 def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
     rows = products.search(conn, listing, max(WALK, DENSE * (listing.offset + listing.limit)))
+    narrow: list[Any] = []
     if len(rows) < listing.limit:
         narrow = products.narrow(conn, listing, NARROW + 1)
         if narrow[0].complete:
             total = None if exact_to is None else Total(narrow[0].matches, True)
             return _page(listing, [row for row in narrow if row.document is not None], total)
         rows = products.search(conn, listing)
-    return _page(listing, rows, None if exact_to is None else _total_of_mixed(conn, listing, exact_to))
-
-
-def _total_of_mixed(conn: Conn, listing: Listing, exact_to: int) -> Total:
-    # A quarter more: some is hidden. Price and stock may leave out any number of what is collected.
-    filtered = _priced(listing) or "in_stock" in listing.filters
-    most = NARROW if filtered else min(exact_to * 5 // 4, NARROW)
-    counted = products.narrow(conn, listing._replace(limit=0, offset=0), most + 1)[0]
+    if exact_to is None:
+        return _page(listing, rows, None)
+    counted = (narrow or products.narrow(conn, listing._replace(limit=0, offset=0), _collected(listing, exact_to)))[0]
     if counted.complete:
-        return Total(counted.matches, True)
-    return Total(max(products.estimate(conn, listing), counted.matches), False)
+        return _page(listing, rows, Total(counted.matches, True))
+    return _page(listing, rows, Total(max(products.estimate(conn, listing), counted.matches), False))
+
+
+def _collected(listing: Listing, exact_to: int) -> int:
+    """How many to collect for a total. Some is hidden; prices and stock may leave out any number of them."""
+    if _priced(listing) or "in_stock" in listing.filters:
+        return NARROW + 1
+    return min(exact_to * 5 // 4, NARROW) + 1
 
 
 def _whole(listing: Listing, read: int) -> Total | None:
