@@ -1,18 +1,20 @@
 """Conditional requests (RFC 9110, section 13): ETag, If-None-Match, If-Match; and how long an answer may be cached.
 
 A tag is `"VERSION-DIGEST"`: the version of the thing (of a product with its stock, `7.12`) and a digest of the answer
-as it was sent; a list has the digest alone. If-None-Match compares the whole, so that a 304 is given only when the
-answer would be the same byte for byte. If-Match compares the version: what a worker does to an answer meanwhile (a
+as it was sent; a list has the digest alone. For a product PostgreSQL keeps the digest, and a 304 reads nothing else.
+If-None-Match compares the whole, so that a 304 is given only when the answer would be the same byte for byte. If-Match
+compares the version: what a worker does to an answer meanwhile (a
 count, the name of a brand) is no change that an editor has to hear of.
 """
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import falcon
 import xxhash
 
-from marketplace import rendering
+from marketplace import __version__, rendering
 from marketplace.errors import Problem
 from marketplace.languages import say
 
@@ -44,14 +46,29 @@ class Conditions:
 def unchanged(req: falcon.Request, resp: falcon.Response) -> bool:
     """Whether the client has what a GET is about to answer. Sets the answer's ETag."""
     reading = req.method in ("GET", "HEAD")
-    rendering.render(req, resp)
     version = getattr(resp.context, "version", None)
-    if resp.data is None or resp.status_code not in (200, 201) or not (reading or version):
+    if resp.status_code not in (200, 201) or not (reading or version):
         return False
-    tag = _tag(resp.data, version)
+    tag = getattr(resp.context, "tag", None)
+    if tag is None:
+        rendering.render(req, resp)
+        if resp.data is None:
+            return False
+        tag = _tag(resp.data, version)
     resp.set_header("ETag", f'"{tag}"')
-    known = _parsed(req, "If-None-Match") if reading else []
+    known = known_tags(req) if reading else []
     return ANY in known or tag in known
+
+
+def known_tags(req: falcon.Request) -> list[str]:
+    """The tags of answers the client has (If-None-Match). Raises 400 for a header that cannot be read."""
+    return _parsed(req, "If-None-Match")
+
+
+@lru_cache(maxsize=64)
+def dressing(uploads_url: bytes) -> str:
+    """A digest of what a product's answer has from elsewhere: the address of uploads, the form of this version."""
+    return xxhash.xxh3_64_hexdigest(uploads_url + __version__.encode())[:8]
 
 
 def check(req: falcon.Request) -> None:

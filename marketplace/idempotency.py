@@ -82,7 +82,7 @@ def transaction(db: Database, req: falcon.Request, resp: falcon.Response) -> Ite
             fingerprint=fingerprint,
             status=resp.status_code,
             location=resp.get_header("Location"),
-            version=getattr(resp.context, "version", None),
+            version=getattr(resp.context, "tag", None) or getattr(resp.context, "version", None),
             body=resp.data or b"",
         )
 
@@ -102,4 +102,6 @@ def _replay(req: falcon.Request, resp: falcon.Response, error: Replayed, params:
         resp.location = kept["location"]
     if kept["version"] is not None:
         resp.context.version = kept["version"]
+    if "-" in (kept["version"] or ""):  # a whole tag
+        resp.context.tag = kept["version"]
     resp.set_header("Idempotent-Replayed", "true")

@@ -9,6 +9,8 @@ from test_auth import problem
 from test_users import picture
 
 from marketplace import app, operations
+from marketplace.queries import products
+from marketplace.workflows import catalogue
 
 
 def things(api: Api) -> list[tuple[str, User, dict[str, Any]]]:
@@ -180,6 +182,53 @@ def test_a_reading_that_is_known_answers_304_without_a_body(api: Api):
         assert api.get(path, user, headers={"If-None-Match": '"x"'}).content == first.content
         head = api.request("HEAD", path, user)
         assert head.headers["ETag"] == tag
+
+
+def test_the_tag_of_a_product_changes_when_its_answer_does(api: Api):
+    seller, admin = api.seller(), api.admin()
+    product = api.product(seller, brand="Gayo", stock=2)
+    path = f"/api/products/{product['id']}"
+    seen = {api.get(path).headers["ETag"]: api.get(path).content}
+    changes: list[tuple[str, str, User, dict[str, Any]]] = [
+        ("PATCH", path, seller, {"stock": 1}),
+        ("PATCH", path, seller, {"stock": 0}),
+        ("PATCH", path, seller, {"description": "Harum"}),
+        ("PATCH", path, seller, {"description": None}),
+        ("PATCH", path, seller, {"price": "3"}),
+        ("PATCH", "/api/stores/mine", seller, {"name": "Toko Lain"}),
+        ("PATCH", path, seller, {}),
+    ]
+    for method, changed, user, body in changes:
+        assert api.request(method, changed, user, json=body).status_code == 200
+        assert catalogue_rebuilt(api) >= 1
+        answer = api.get(path)
+        known = answer.headers["ETag"] in seen
+        assert known == (answer.content in seen.values()), body
+        seen[answer.headers["ETag"]] = answer.content
+    assert len(seen) >= 6
+    tag = api.get(path).headers["ETag"]
+    other = api.get(path, headers={"Host": "images.example", "If-None-Match": tag})
+    assert other.status_code == 200, "the addresses of its pictures would be others"
+    assert api.get(path, admin, headers={"If-None-Match": tag}).status_code == 304
+
+
+def catalogue_rebuilt(api: Api) -> int:
+    """Do what the worker does after a rename, in the test's own transaction."""
+    with api.as_owner(api.db.conn) as conn:
+        found = [row["id"] for row in conn.execute("SELECT id FROM products")]
+        catalogue.refresh(conn, found, api.config.currency)
+    return len(found)
+
+
+def test_a_product_that_is_known_is_not_read(api: Api):
+    product = api.product(api.seller())
+    conn = api.db.conn
+    row = products.find(conn, product["id"])
+    assert row is not None
+    known = products.find(conn, product["id"], known=["x", row["tag"]])
+    assert known is not None
+    assert (row["document"] is None, row["description"]) == (False, "null")
+    assert known == {**row, "document": None, "description": None}
 
 
 def test_looking_again_at_what_has_not_changed_is_not_logged(api: Api):

@@ -1,6 +1,6 @@
 """Products. Statements: sql/queries/products.sql."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -147,9 +147,13 @@ def _counting(listing: Listing) -> Any:
     return SQL["count_category" if "category_id" in listing.filters else "count"]
 
 
-def find(conn: Conn, product_id: int, *, show_hidden: bool = False) -> Row | None:
-    """One product: document, stock, in_stock, description (JSON), name, store_id, version; or None."""
-    return conn.execute(SQL["find"], {"product_id": product_id, "show_hidden": show_hidden}).fetchone()
+def find(conn: Conn, product_id: int, *, show_hidden: bool = False, known: Sequence[str] = ()) -> Row | None:
+    """One product: tag, document, stock, in_stock, description (JSON), name, store_id, version; or None.
+
+    Where the tag is among those that are `known`, document and description are None.
+    """
+    values = {"product_id": product_id, "show_hidden": show_hidden, "known": list(known)}
+    return conn.execute(SQL["find"], values).fetchone()
 
 
 def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:

@@ -1,10 +1,11 @@
 """Products: lists, one, adding, changing, hiding."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import falcon
 
-from marketplace import conditions, idempotency, paging, pictures, requests, storage, uploads
+from marketplace import conditions, idempotency, paging, pictures, rendering, requests, storage, uploads
 from marketplace.db import Conn, Database, Row
 from marketplace.errors import Problem
 from marketplace.operations import ANYONE, PUBLIC, Parts, operation
@@ -73,7 +74,7 @@ class Products:
             product_id = workflow.add(
                 conn, requests.client(req), store_id=store_id, product=body, pictures=made, currency=config.currency
             )
-            _show(resp, products.find(conn, product_id, show_hidden=True))
+            _show(req, resp, products.find(conn, product_id, show_hidden=True))
             resp.status = falcon.HTTP_201
             resp.location = f"/api/products/{product_id}"
 
@@ -95,13 +96,15 @@ class Product:
     def on_get(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Answer a product; a hidden one only to its store and admins."""
         caller = req.context.caller
+        known = _known(req)
         if caller is None:
             with self.db.read() as conn:
-                _show(resp, products.find(conn, product_id))
+                _show(req, resp, products.find(conn, product_id, known=known))
         else:
             with self.db.transaction(caller, durable=False) as conn:
-                row = products.find(conn, product_id) or _hidden(conn, caller.session_hash, product_id)
-                _show(resp, row)
+                row = products.find(conn, product_id, known=known)
+                row = row or _hidden(conn, caller.session_hash, product_id, known)
+                _show(req, resp, row)
                 if row is not None and req.method != "HEAD" and not conditions.unchanged(req, resp):
                     activities.record_view(
                         conn,
@@ -183,7 +186,7 @@ class Product:
                 related=("product", product_id, after["name"]),
                 details={"fields": sorted(body)},
             )
-            _show(resp, products.find(conn, product_id, show_hidden=True))
+            _show(req, resp, products.find(conn, product_id, show_hidden=True))
 
 
 class Mine:
@@ -250,22 +253,30 @@ def _answer(
     paging.answer(req, resp, noun="products", items=items, window=window, last=page.last, total=page.total, more=more)
 
 
-def _hidden(conn: Conn, session_hash: bytes, product_id: int) -> dict[str, Any] | None:
+def _hidden(conn: Conn, session_hash: bytes, product_id: int, known: Sequence[str]) -> dict[str, Any] | None:
     """A hidden product, where it is the caller's to see."""
     who = sessions.find(conn, session_hash)
-    row = products.find(conn, product_id, show_hidden=True)
+    row = products.find(conn, product_id, show_hidden=True, known=known)
     if row is None or who is None or not (who["role"] == "admin" or row["store_id"] == who["store_id"]):
         return None
     return row
 
 
-def _show(resp: falcon.Response, row: Row | None) -> None:
-    """Answer a product from its ready document; 404 when there is none."""
+def _known(req: falcon.Request) -> list[str]:
+    """The tags of the product that the client has, as products.find knows them."""
+    own = conditions.dressing(rendering.uploads_url(req))
+    return [tag.removesuffix(own) for tag in conditions.known_tags(req) if tag.endswith(own)]
+
+
+def _show(req: falcon.Request, resp: falcon.Response, row: Row | None) -> None:
+    """Answer a product from its ready document, or only that it has not changed; 404 when there is none."""
     if row is None:
         raise _not_found()
-    resp.data = workflow.whole(row).encode()
-    resp.content_type = falcon.MEDIA_JSON
     resp.context.version = workflow.version(row)
+    resp.context.tag = f"{row['tag']}{conditions.dressing(rendering.uploads_url(req))}"
+    if row["document"] is not None:
+        resp.data = workflow.whole(row).encode()
+        resp.content_type = falcon.MEDIA_JSON
 
 
 def _not_found() -> Problem:

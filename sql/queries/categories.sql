@@ -2,6 +2,7 @@
 -- (lock_tree), so that a path that was read is still true when it is written.
 
 -- name: all
+-- budget: 20 buffers
 -- The whole tree, flat. Sorted here, so that children come out in order wherever they are put together.
 SELECT c.id, c.name, c.slug, c.parent_id, coalesce(k.products, 0) AS product_count
 FROM categories AS c
@@ -9,6 +10,7 @@ LEFT JOIN category_counts AS k ON k.category_id = c.id
 ORDER BY lower(c.name), c.id;
 
 -- name: find
+-- budget: 30 buffers
 -- One category with those above it, from the top down, and those right below it.
 SELECT
     c.id, c.name, c.slug, c.parent_id,

@@ -1,6 +1,7 @@
 -- The change feed. How it works stands in migrations/V0006__changes.sql.
 
 -- name: since
+-- budget: 500 buffers
 -- The next things behind a place (xid, type, id) of the feed, each as it is now, with what is said of the feed as a
 -- whole; one row with a NULL type where there are none. For each type that is asked for it is one range of
 -- changes_xid_idx, and what is answered of the things is looked up for the page alone.

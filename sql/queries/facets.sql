@@ -1,6 +1,7 @@
 -- Facets: how many products there are for each choice a buyer could make next.
 
 -- name: count
+-- budget: 21000 buffers
 -- Of what the filters leave, or of the products `found` by words: at most `most`, the newest where an order is at hand.
 -- `known` is as in products.list_narrow. A row for each choice: facet (category, brand, price, in_stock), id and name, or
 -- from and below (price: 1, 2, 5, 10, 20...), and count; and one `all` with the count of all and whether that is
@@ -150,6 +151,7 @@ WHERE 'in_stock' = ANY(%(facets)s::text[])
 GROUP BY c.in_stock;
 
 -- name: categories
+-- budget: 70 buffers
 -- The same of whole categories, as the worker keeps it: for lists without another filter.
 SELECT 'category' AS facet, c.id, c.name, k.products AS count
 FROM categories AS c

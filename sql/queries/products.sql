@@ -5,6 +5,7 @@
 -- sort: newest, price, name, stock; `descending` turns it, ids break ties in the same direction.
 
 -- name: list_newest
+-- budget: 900 buffers
 -- The first thing an app shows; page mode begins after 'infinity'. This and the next four answer one row for the page, as
 -- a row for each product costs twice the packets: `items` is the JSON of all that were read, one a line, `found` how many;
 -- `key` and `id` are of the last but one, where the next page begins; `about` is how many there may be, and `counted` how
@@ -55,6 +56,7 @@ FROM (
 ) AS shown;
 
 -- name: list_category_newest
+-- budget: 900 buffers
 WITH kept AS MATERIALIZED (
     SELECT (SELECT c.products FROM category_counts AS c WHERE c.category_id = (SELECT %(category_id)s::bigint)) AS about
 )
@@ -99,6 +101,7 @@ FROM (
 ) AS shown;
 
 -- name: list_category_cheapest
+-- budget: 220 buffers
 WITH kept AS MATERIALIZED (
     SELECT (SELECT c.products FROM category_counts AS c WHERE c.category_id = (SELECT %(category_id)s::bigint)) AS about
 )
@@ -143,6 +146,7 @@ FROM (
 ) AS shown;
 
 -- name: list_brand_newest
+-- budget: 220 buffers
 SELECT
     string_agg(shown.item, E',\n') AS items,
     count(*) AS found,
@@ -183,6 +187,7 @@ FROM (
 ) AS shown;
 
 -- name: list_store_newest
+-- budget: 1500 buffers
 SELECT
     string_agg(shown.item, E',\n') AS items,
     count(*) AS found,
@@ -223,6 +228,7 @@ FROM (
 ) AS shown;
 
 -- name: list
+-- budget: 4300 buffers
 -- Everything on sale, or one store's own with `show_hidden`; no category (list_category), no words (search.find), not by
 -- stock (list_stock).
 -- `walked` goes along the index that has the order, at most `walk` rows of it; what that index does not know is looked at
@@ -295,6 +301,7 @@ JOIN inventory AS i ON i.product_id = page.id
 ORDER BY page.place;
 
 -- name: list_stock
+-- budget: 350 buffers
 -- Everything on sale, or some ids, by what is left of it.
 WITH walked AS (
     SELECT i.product_id, i.quantity
@@ -340,6 +347,7 @@ JOIN inventory AS i ON i.product_id = page.id
 ORDER BY page.place;
 
 -- name: list_category
+-- budget: 4300 buffers
 -- A category with its subtree: product_categories has the order, products the other filters. As `list`.
 WITH walked AS (
     SELECT pc.product_id, pc.price, pc.in_stock, pc.created_at, pc.name_key
@@ -408,6 +416,7 @@ JOIN inventory AS i ON i.product_id = page.id
 ORDER BY page.place;
 
 -- name: list_narrow
+-- budget: 24000 buffers
 -- What several filters leave of the catalogue, sorted here: for filters that leave so little that walking along an order
 -- finds nothing for long. Two or more of category, brand and store (`crossing`) are known together by the index of
 -- product_search; else an index of the one and the price knows them. `complete`: these are all, not just `most`.
@@ -522,6 +531,7 @@ LEFT JOIN inventory AS i ON i.product_id = page.id
 ORDER BY page.place;
 
 -- name: count
+-- budget: 1400 buffers
 -- What a list of one filter goes through, counted up to `most`; EXPLAIN of it without that is the estimate past it.
 SELECT count(*) AS matches
 FROM (
@@ -539,6 +549,7 @@ FROM (
 ) AS counted;
 
 -- name: count_category
+-- budget: 30 buffers
 SELECT count(*) AS matches
 FROM (
     SELECT
@@ -555,13 +566,22 @@ FROM (
 ) AS counted;
 
 -- name: find
--- One product as the API answers it; hidden ones only with `show_hidden`.
+-- budget: 12 buffers
+-- One product as the API answers it; hidden ones only with `show_hidden`. `tag` changes when the answer does; document and
+-- description are not read for a client that has the answer (`known`).
 SELECT
-    d.document, i.quantity AS stock, p.in_stock, coalesce(to_json(p.description)::text, 'null') AS description,
+    t.tag,
+    CASE WHEN t.tag <> ALL(%(known)s::text[]) THEN d.document END AS document,
+    i.quantity AS stock,
+    p.in_stock,
+    CASE WHEN t.tag <> ALL(%(known)s::text[]) THEN coalesce(to_json(p.description)::text, 'null') END AS description,
     p.name, p.store_id, p.version
 FROM products AS p
 JOIN product_documents AS d ON d.product_id = p.id
 JOIN inventory AS i ON i.product_id = p.id
+CROSS JOIN LATERAL (
+    SELECT concat(p.version, '.', i.quantity, '-', to_hex(d.digest)) AS tag
+) AS t
 WHERE p.id = %(product_id)s
     AND (%(show_hidden)s::boolean OR NOT p.hidden);
 

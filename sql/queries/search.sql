@@ -2,6 +2,7 @@
 -- What words are and how they count stands in V0008__search.sql.
 
 -- name: understand
+-- budget: 220 buffers
 -- A row for each word typed or left out (-word), and for each filter (#c12; prices unless the range is very wide), as
 -- the query that finds it: `forms` is the word in any form. A word that a language leaves out (for, dan) is not `required`. `joined` neighbours (head set)
 -- find the two as one (headset), and `meant` words what is `misspelt`. `rarity` is BM25's idf; `found` is about how
@@ -41,7 +42,12 @@ joined AS (
         FROM typed AS t
         WHERE t.role = 'typed'
     ) AS pair
-    JOIN search_words AS known ON known.word = pair.word COLLATE "C"
+    CROSS JOIN LATERAL (
+        SELECT w.word
+        FROM search_words AS w
+        WHERE w.word = pair.word COLLATE "C"
+        LIMIT 1
+    ) AS known
     CROSS JOIN LATERAL (VALUES (pair.place), (pair.place + 1)) AS step (place)
 ),
 
@@ -86,7 +92,13 @@ known AS (
             max(w.named) AS named,
             CASE WHEN t.role = 'filter' THEN sum(w.found) ELSE max(w.found) END AS found
         FROM forms AS f
-        LEFT JOIN search_words AS w ON w.word = f.word COLLATE "C"
+        -- LIMIT 1, here and above: looked up one by one, however many words the planner believes in.
+        LEFT JOIN LATERAL (
+            SELECT w.named, w.found
+            FROM search_words AS w
+            WHERE w.word = f.word COLLATE "C"
+            LIMIT 1
+        ) AS w ON true
         WHERE f.place = t.place
     ) AS f
 )
@@ -112,6 +124,7 @@ WHERE c.oid = 'product_search'::regclass
 ORDER BY k.place;
 
 -- name: find
+-- budget: 17000 buffers
 -- At most 1,000 products: those with all words in name, brand or category, then those with all words anywhere, and where
 -- that makes fewer than `few`, those with any of the rarest words. Of these the page, in the order asked for. A page
 -- behind the end is one row without a document.
@@ -293,6 +306,7 @@ LEFT JOIN product_documents AS d ON d.product_id = page.id
 ORDER BY page.place;
 
 -- name: correct
+-- budget: 140 buffers
 -- Words of the catalogue that a word may have been meant to be: one letter off, or two neighbours exchanged, or two letters
 -- off in a longer word; at most three of the nearest. How similar words must be for the index to give them is
 -- pg_trgm.similarity_threshold (sessions.configure).
@@ -318,6 +332,7 @@ CROSS JOIN LATERAL (
 ) AS near;
 
 -- name: suggest
+-- budget: 2300 buffers
 -- What may become of what is typed, five of each kind. The last word may be unfinished: `completed` are the words that most
 -- products have of those that begin so. Products that have one of them and all words before, in the newest 25,000
 -- where the words are common; those that begin as typed first, then short names.

@@ -7,6 +7,7 @@ SELECT
     set_config('TimeZone', 'UTC', false),
     set_config('jit', 'off', false),
     set_config('max_parallel_workers_per_gather', '0', false),
+    set_config('random_page_cost', '1.1', false),
     set_config('pg_trgm.similarity_threshold', '0.2', false),
     set_config('statement_timeout', %(statement_timeout)s, false),
     set_config('lock_timeout', %(lock_timeout)s, false),

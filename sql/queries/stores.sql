@@ -1,6 +1,7 @@
 -- Stores.
 
 -- name: find
+-- budget: 5 buffers
 SELECT s.id, s.name, s.description, s.version, s.created_at, s.updated_at
 FROM stores AS s
 WHERE s.id = %(store_id)s;
