@@ -1,8 +1,8 @@
 """Every public read is held to a budget: pages of the database it may touch, on a shop of a hundred thousand products.
 
-The budget stands beside the statement's name (`-- budget: 300 buffers`), where it is seen before it is broken. Times differ
-from machine to machine and hour to hour; buffers do not. What is asked for is common, rare and absent; whatever it
-is, no large table is read from end to end.
+The budget stands beside the statement's name (`-- budget: 300 buffers`), where it is seen before it is broken. Times
+differ from machine to machine and hour to hour; buffers do not. What is asked for is common, rare and absent; whatever
+it is, no large table is read from end to end.
 """
 
 import random
@@ -115,7 +115,7 @@ def paths(known: Samples, config: Config) -> Iterator[str]:
         "store_id": [known.stores[0]["id"], known.stores[-1]["id"], 10**9],
     }
     price = int(product["price"])
-    prices: list[dict[str, Any]] = [{"min_price": price, "max_price": price * 2}, {"max_price": 1}, {"min_price": price}]
+    prices = [{"min_price": price, "max_price": price * 2}, {"max_price": 1}, {"min_price": price}]
     texts = [
         known.common[0], known.rare[0], known.absent[0], known.three(rng), known.misspelt(rng), product["name"],
         f"{known.common[0]} -{known.common[1]}", " ".join(known.common[:6]), f"{known.common[2]} {known.absent[1]}",
@@ -179,8 +179,8 @@ def test_every_public_read_is_asked(config: Config, asked: list[str]):
         for template in templates
         if any(re.fullmatch(re.sub(r"\{\w+:id\}", "[0-9]+", template) + r"(\?.*)?", path) for path in asked)
     }
-    under_products = {each for each in templates if re.match("/api/products/(categories|brands)", each)}  # aliases
-    assert templates - seen - under_products == set()
+    aliases = {each for each in templates if re.match("/api/products/(categories|brands)", each)}
+    assert templates - seen - aliases == set()
 
 
 def test_what_is_read_for_the_public_has_a_budget(runs: dict[str, list[Run]]):
