@@ -8,7 +8,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test lint fuzz bench-data bench worst psql migrate check-sql explain openapi clients demo-reset lock clean ready ready-dev \
+.PHONY: help run worker test lint fuzz bench-data bench worst psql migrate check-sql check-documents explain openapi clients demo-reset lock clean ready ready-dev \
 	ready-fuzz ready-bench ready-clients
 
 help: ## list these commands
@@ -49,6 +49,9 @@ migrate: ready ## bring the database up to sql/migrations
 
 check-sql: ready ## have PostgreSQL read every statement of sql/queries
 	@$(COMMAND) check-sql $(ARGS)
+
+check-documents: ready ## prove that what lists and searches read is what the tables say (ARGS=--rebuild)
+	@$(COMMAND) check-documents $(ARGS)
 
 explain: ready ## show the plan of a statement (NAME=products.find ARGS="product_id=1")
 	@$(COMMAND) explain $(NAME) $(ARGS)
