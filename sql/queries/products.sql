@@ -23,14 +23,14 @@ SELECT
     (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
     (SELECT k.about FROM kept AS k) AS about,
     CASE
-        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s)
+        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s::integer)
             THEN (
                 SELECT count(*)
                 FROM (
                     SELECT
                     FROM products AS p
                     WHERE NOT p.hidden
-                    LIMIT (SELECT %(most)s)
+                    LIMIT (SELECT %(most)s::integer)
                 ) AS counted
             )
     END AS counted
@@ -48,6 +48,7 @@ FROM (
             ORDER BY p.created_at DESC, p.id DESC
             LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
         ) AS walked
+        ORDER BY walked.key DESC, walked.id DESC
         LIMIT 101
     ) AS page
     JOIN product_documents AS d ON d.product_id = page.id
@@ -68,14 +69,14 @@ SELECT
     (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
     (SELECT k.about FROM kept AS k) AS about,
     CASE
-        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s)
+        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s::integer)
             THEN (
                 SELECT count(*)
                 FROM (
                     SELECT
                     FROM product_categories AS pc
                     WHERE pc.category_id = (SELECT %(category_id)s::bigint)
-                    LIMIT (SELECT %(most)s)
+                    LIMIT (SELECT %(most)s::integer)
                 ) AS counted
             )
     END AS counted
@@ -93,6 +94,7 @@ FROM (
             ORDER BY pc.created_at DESC, pc.product_id DESC
             LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
         ) AS walked
+        ORDER BY walked.key DESC, walked.id DESC
         LIMIT 101
     ) AS page
     JOIN product_documents AS d ON d.product_id = page.id
@@ -113,14 +115,14 @@ SELECT
     (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
     (SELECT k.about FROM kept AS k) AS about,
     CASE
-        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s)
+        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s::integer)
             THEN (
                 SELECT count(*)
                 FROM (
                     SELECT
                     FROM product_categories AS pc
                     WHERE pc.category_id = (SELECT %(category_id)s::bigint)
-                    LIMIT (SELECT %(most)s)
+                    LIMIT (SELECT %(most)s::integer)
                 ) AS counted
             )
     END AS counted
@@ -138,6 +140,7 @@ FROM (
             ORDER BY pc.price, pc.product_id
             LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
         ) AS walked
+        ORDER BY walked.key, walked.id
         LIMIT 101
     ) AS page
     JOIN product_documents AS d ON d.product_id = page.id
@@ -161,7 +164,7 @@ SELECT
                     SELECT
                     FROM products AS p
                     WHERE NOT p.hidden AND p.brand_id = (SELECT %(brand_id)s::bigint)
-                    LIMIT (SELECT %(most)s)
+                    LIMIT (SELECT %(most)s::integer)
                 ) AS counted
             )
     END AS counted
@@ -179,6 +182,7 @@ FROM (
             ORDER BY p.created_at DESC, p.id DESC
             LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
         ) AS walked
+        ORDER BY walked.key DESC, walked.id DESC
         LIMIT 101
     ) AS page
     JOIN product_documents AS d ON d.product_id = page.id
@@ -202,7 +206,7 @@ SELECT
                     SELECT
                     FROM products AS p
                     WHERE NOT p.hidden AND p.store_id = (SELECT %(store_id)s::bigint)
-                    LIMIT (SELECT %(most)s)
+                    LIMIT (SELECT %(most)s::integer)
                 ) AS counted
             )
     END AS counted
@@ -220,6 +224,7 @@ FROM (
             ORDER BY p.created_at DESC, p.id DESC
             LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
         ) AS walked
+        ORDER BY walked.key DESC, walked.id DESC
         LIMIT 101
     ) AS page
     JOIN product_documents AS d ON d.product_id = page.id
