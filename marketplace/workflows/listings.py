@@ -92,17 +92,22 @@ def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
         rows = products.search(conn, listing)
     if exact_to is None:
         return _page(listing, rows, None)
-    counted = (narrow or products.narrow(conn, listing._replace(limit=0, offset=0), _collected(listing, exact_to)))[0]
+    counted = narrow[0] if narrow else _collected(conn, listing, exact_to)
     if counted.complete:
         return _page(listing, rows, Total(counted.matches, True))
     return _page(listing, rows, Total(max(products.estimate(conn, listing), counted.matches), False))
 
 
-def _collected(listing: Listing, exact_to: int) -> int:
-    """How many to collect for a total. Some is hidden; prices and stock may leave out any number of them."""
-    if _priced(listing) or "in_stock" in listing.filters:
-        return NARROW + 1
-    return min(exact_to * 5 // 4, NARROW) + 1
+def _collected(conn: Conn, listing: Listing, exact_to: int) -> Any:
+    """What the filters leave, counted as far as it takes to know that it is more than `exact_to`."""
+    # Of two owners with a price, most will not match: a first step would be in vain.
+    sparse = products.crossing(listing) and (_priced(listing) or listing.filters.get("in_stock") is False)
+    steps = [NARROW] if sparse or 2 * exact_to >= NARROW else [2 * exact_to, NARROW]
+    for most in steps:
+        counted = products.narrow(conn, listing._replace(limit=0, offset=0), most + 1)[0]
+        if counted.complete or counted.matches > exact_to:
+            break
+    return counted
 
 
 def _whole(listing: Listing, read: int) -> Total | None:
