@@ -421,7 +421,7 @@ JOIN inventory AS i ON i.product_id = page.id
 ORDER BY page.place;
 
 -- name: list_narrow
--- budget: 24000 buffers
+-- budget: 10500 buffers
 -- What several filters leave of the catalogue, sorted here: for filters that leave so little that walking along an order
 -- finds nothing for long. Two or more of category, brand and store (`crossing`) are known together by the index of
 -- product_search; else an index of the one and the price knows them. `complete`: these are all, not just `most`.
