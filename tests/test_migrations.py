@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from conftest import drop
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from marketplace import migrations
@@ -114,7 +115,7 @@ def test_several_databases_of_one_server_may_be_migrated_at_once(owner_url: str,
                 assert list(pool.map(lambda url: migrate(url, silent, folder), urls)) == [1] * 4
         finally:
             for name in names:
-                conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
+                drop(conn, name)
 
 
 def test_a_version_unknown_here_is_refused_unless_it_is_newer(url: str, write: Callable[[str, str], Path]):
