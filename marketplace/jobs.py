@@ -113,8 +113,9 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
     @app.periodic(cron="17 3 * * *", queueing_lock="upkeep")
     @app.task(name="upkeep", queue="quick", lock="upkeep", retry=Retry())
     def run_upkeep(timestamp: int = 0) -> None:
-        storages = (means.private, means.uploads)
-        upkeep.run(means.db, means.private, storages, change_retention_days=means.config.change_retention_days)
+        upkeep.run(
+            means.db, means.private, means.uploads, change_retention_days=means.config.change_retention_days
+        )
 
     @app.periodic(cron="47 3 * * *", queueing_lock="forget_jobs")
     @app.task(name="forget_jobs", queue="quick", lock="forget_jobs", pass_context=True)

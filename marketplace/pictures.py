@@ -18,9 +18,8 @@ import thumbhash
 from PIL import Image, ImageCms
 
 from marketplace.decoders import QUARTER_TURNS, Decoded, PictureRefused, decode, fit, kind_of
-from marketplace.storage import Storage, picture_key
 
-__all__ = ["Picture", "PictureRefused", "PicturesBusy", "Variant", "make", "save_picture"]
+__all__ = ["Picture", "PictureRefused", "PicturesBusy", "Variant", "make"]
 
 SIZES = {"large": 1280, "small": 640, "thumb": 240}  # longest side in pixels, largest first
 QUALITY = 80
@@ -74,12 +73,6 @@ def make(source: bytes | BinaryIO, *, max_bytes: int, max_pixels: int, wait: flo
     with _turn_in_queue(wait):
         file.seek(0)
         return _picture(decode(file.read(), kind, max_pixels, SIZES["large"]))
-
-
-def save_picture(storage: Storage, picture: Picture) -> None:
-    """Store all sizes; once this returns they are on disk, and rows may point to them."""
-    for variant in picture.variants:
-        storage.put(picture_key(picture.digest, variant.name), variant.data)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ KEY = re.compile(r"(?!.{513})(?!.*\.\.)[a-z0-9_-][a-z0-9_.-]*(?:/[a-z0-9_-][a-z0
 URL_MARKER = "\x7f"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 VARIANT = re.compile(r"[a-z0-9]{1,20}")
+_PICTURE = re.compile(r"pictures/[0-9a-f]{2}/[0-9a-f]{2}/([0-9a-f]{64})-[a-z0-9]{1,20}\.webp")
 
 
 class StorageError(Exception):
@@ -46,8 +47,8 @@ class Storage(Protocol):
     def open(self, key: str) -> BinaryIO:
         """The file, for reading."""
 
-    def exists(self, key: str) -> bool:
-        """Whether there is such a file."""
+    def modified(self, key: str) -> float | None:
+        """When the file was last put, in seconds since 1970; None where there is none."""
 
     def delete(self, key: str) -> None:
         """Remove the file; one that is not there is no error."""
@@ -67,6 +68,12 @@ def picture_key(digest: str, variant: str) -> str:
     if not (DIGEST.fullmatch(digest) and VARIANT.fullmatch(variant)):
         raise StorageError(f"Not a picture: {digest!r} {variant!r}")
     return f"pictures/{digest[:2]}/{digest[2:4]}/{digest}-{variant}.webp"
+
+
+def digest_of(key: str) -> str | None:
+    """The picture that a file is a size of; None of any other file."""
+    found = _PICTURE.fullmatch(key)
+    return found[1] if found else None
 
 
 class LocalStorage:
@@ -111,9 +118,12 @@ class LocalStorage:
         """The file, for reading."""
         return self._path(key).open("rb")
 
-    def exists(self, key: str) -> bool:
-        """Whether there is such a file."""
-        return self._path(key).is_file()
+    def modified(self, key: str) -> float | None:
+        """When the file was last put, in seconds since 1970; None where there is none."""
+        try:
+            return self._path(key).stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     def delete(self, key: str) -> None:
         """Remove the file; one that is not there is no error. Its folder stays: a writer may be in it."""

@@ -87,7 +87,7 @@ def sweep(committed: Api, tmp_path: Path) -> Iterator[Callable[[int], None]]:
     """The worker's daily upkeep, with so many days of tombstones."""
     worker = Database(committed.config, role="marketplace_worker", patient=True)
     files = LocalStorage(tmp_path / "private")
-    yield lambda days: upkeep.run(worker, files, [files], change_retention_days=days)
+    yield lambda days: upkeep.run(worker, files, files, change_retention_days=days)
     worker.close()
 
 

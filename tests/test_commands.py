@@ -22,11 +22,11 @@ def environment(url: str, folder: Path, **more: str) -> dict[str, str]:
     return env | {"DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "up")} | more
 
 
-def command(url: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def command(url: str, folder: Path, *arguments: str, uploads: Path | None = None) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "marketplace", *arguments],
         cwd=ROOT,
-        env=environment(url, folder),
+        env=environment(url, folder, **({"UPLOADS_DIR": str(uploads)} if uploads else {})),
         capture_output=True,
         text=True,
         timeout=60,

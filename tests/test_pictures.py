@@ -18,6 +18,7 @@ from marketplace import pictures
 from marketplace.decoders import TURNS
 from marketplace.pictures import Picture, PictureRefused, PicturesBusy
 from marketplace.storage import LocalStorage, picture_key
+from marketplace.workflows.pictures import save
 
 # How a test run treats warnings is not how a server does: broken metadata is expected here.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -521,8 +522,8 @@ def test_many_threads_get_the_same_picture():
 
 def test_a_saved_picture_is_found_under_its_keys(tmp_path):
     storage, picture = LocalStorage(tmp_path, "/uploads/"), make(saved(quarters(700, 500)))
-    pictures.save_picture(storage, picture)
-    pictures.save_picture(storage, picture)
+    save(storage, [picture])
+    save(storage, [picture])
     assert len(list(storage.keys(""))) == 3
     for variant in picture.variants:
         with storage.open(picture_key(picture.digest, variant.name)) as file:

@@ -34,12 +34,12 @@ def files(storage) -> list[Path]:
 
 
 def test_what_is_put_is_there_until_it_is_deleted(public):
-    assert not public.exists(KEY)
+    assert public.modified(KEY) is None
     public.put(KEY, b"one")
-    assert public.exists(KEY)
+    assert public.modified(KEY) is not None
     assert content(public) == b"one"
     public.delete(KEY)
-    assert not public.exists(KEY)
+    assert public.modified(KEY) is None
     public.delete(KEY)
     with pytest.raises(FileNotFoundError):
         public.open(KEY)
@@ -66,7 +66,7 @@ def test_a_large_file_is_written_in_pieces(private):
     with private.writing("imports/7.csv") as file:
         for _ in range(300):
             file.write(b"x" * 10_000)
-        assert not private.exists("imports/7.csv")
+        assert private.modified("imports/7.csv") is None
     assert len(content(private, "imports/7.csv")) == 3_000_000
 
 
@@ -155,7 +155,7 @@ def test_what_could_lead_elsewhere_is_no_key(public, key):
         lambda: public.put(key, b""),
         lambda: public.open(key),
         lambda: public.delete(key),
-        lambda: public.exists(key),
+        lambda: public.modified(key),
         lambda: public.url(key),
         lambda: list(public.keys(key + "/")),
         lambda: public.writing(key).__enter__(),
@@ -191,7 +191,7 @@ def test_many_writers_of_one_key_leave_one_whole_file(public):
 
     def watch():
         while not stop.is_set():
-            if public.exists(KEY) and content(public) not in contents:
+            if public.modified(KEY) is not None and content(public) not in contents:
                 wrong.append("torn")
 
     threads = [threading.Thread(target=public.put, args=(KEY, data)) for data in contents * 3]

@@ -27,6 +27,7 @@ from marketplace.queries import demo as queries
 from marketplace.storage import LocalStorage
 from marketplace.uploads import Upload
 from marketplace.workflows import categories, products, stores
+from marketplace.workflows import pictures as picture_workflow
 
 PRODUCTS = Path(__file__).with_name("products.csv")
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
@@ -138,7 +139,7 @@ def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
             picture = pictures.make(
                 data, max_bytes=config.image_max_bytes, max_pixels=config.image_max_pixels
             )
-            pictures.save_picture(files, picture)
+            picture_workflow.save(files, [picture])
             uploads.append(Upload("main_image", None, picture))
     return made
 

@@ -1,5 +1,6 @@
 """Pictures of products. Statements: sql/queries/images.sql."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -65,3 +66,13 @@ def remove(conn: Conn, product_id: int, image_id: int) -> bool:
     if removed and removed["is_main"]:
         conn.execute(SQL["promote"], {"product_id": product_id})
     return removed is not None
+
+
+def hold_files(conn: Conn, digests: Sequence[str]) -> None:
+    """Keep the sweeper from the files of these pictures until the transaction ends."""
+    conn.execute(SQL["hold_files"], {"digests": list(digests)})
+
+
+def lock_unused(conn: Conn, digests: Sequence[str]) -> list[str]:
+    """Those of these pictures that no row uses, locked until the transaction ends. For the worker."""
+    return [row["digest"] for row in conn.execute(SQL["lock_unused"], {"digests": list(digests)})]

@@ -13,12 +13,13 @@ from typing import Any
 import falcon
 import orjson
 
-from marketplace import conditions, idempotency, paging, pictures, rendering, requests, storage, uploads, validation
+from marketplace import conditions, idempotency, paging, rendering, requests, storage, uploads, validation
 from marketplace.db import Caller, Database, Row
 from marketplace.operations import Deprecated, Parts, operation
 from marketplace.queries import products, users
 from marketplace.queries.products import Listing
 from marketplace.schemas import first_app as schemas
+from marketplace.workflows import pictures as picture_workflow
 from marketplace.workflows import products as product_workflow
 from marketplace.workflows import stores as store_workflow
 from marketplace.workflows import users as user_workflow
@@ -153,9 +154,10 @@ class CreateProduct:
         store_id = product_workflow.store_of(caller, None)
         texts, made = uploads.receive(req, PARTS, count=1)
         body = validation.check(_meant(texts), PARTS.fields, text=True)
-        for upload in made:
-            pictures.save_picture(self.files, upload.picture)
+        found = [upload.picture for upload in made]
+        picture_workflow.save(self.files, found)
         with idempotency.transaction(self.db, req, resp) as conn:
+            picture_workflow.hold(conn, self.files, found)
             product_id = product_workflow.add(
                 conn, requests.client(req), store_id=store_id, product=body, pictures=made, currency=config.currency
             )

@@ -2,13 +2,13 @@
 
 import falcon
 
-from marketplace import conditions, idempotency, pictures, requests, storage, uploads
+from marketplace import conditions, idempotency, requests, storage, uploads
 from marketplace.db import Database
 from marketplace.errors import Problem, invalid
 from marketplace.operations import Parts, operation
 from marketplace.queries import activities, images, products
 from marketplace.schemas import products as schemas
-from marketplace.workflows import catalogue
+from marketplace.workflows import catalogue, pictures
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
@@ -42,12 +42,13 @@ class Images:
         _, made = uploads.read(req, PARTS, count=config.images_per_product)
         if not made:
             raise invalid("/images", "required", "is the part that pictures come in")
-        for upload in made:
-            pictures.save_picture(self.files, upload.picture)
+        found = [upload.picture for upload in made]
+        pictures.save(self.files, found)
         with idempotency.transaction(self.db, req, resp) as conn:
             product = products.find_own(conn, product_id, store_id)
             if product is None:
                 raise _not_found()
+            pictures.hold(conn, self.files, found)
             added = workflow.add_images(
                 conn, product, store_id, made, most=config.images_per_product, currency=config.currency
             )

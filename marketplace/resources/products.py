@@ -5,7 +5,7 @@ from typing import Any
 
 import falcon
 
-from marketplace import conditions, idempotency, paging, pictures, rendering, requests, storage, uploads
+from marketplace import conditions, idempotency, paging, rendering, requests, storage, uploads
 from marketplace.db import Conn, Database, Row
 from marketplace.errors import Problem
 from marketplace.operations import ANYONE, PUBLIC, Parts, operation
@@ -15,7 +15,7 @@ from marketplace.queries.products import Listing
 from marketplace.schemas import facets as facet_schemas
 from marketplace.schemas import products as schemas
 from marketplace.schemas.common import of, optional
-from marketplace.workflows import facets, listings
+from marketplace.workflows import facets, listings, pictures
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
@@ -68,9 +68,10 @@ class Products:
         else:
             body = req.context.body
         store_id = workflow.store_of(caller, body.get("store_id"))
-        for upload in made:
-            pictures.save_picture(self.files, upload.picture)
+        found = [upload.picture for upload in made]
+        pictures.save(self.files, found)
         with idempotency.transaction(self.db, req, resp) as conn:
+            pictures.hold(conn, self.files, found)
             product_id = workflow.add(
                 conn, requests.client(req), store_id=store_id, product=body, pictures=made, currency=config.currency
             )

@@ -5,13 +5,14 @@ from typing import Any
 import falcon
 import orjson
 
-from marketplace import conditions, idempotency, paging, pictures, requests, storage, uploads
+from marketplace import conditions, idempotency, paging, requests, storage, uploads
 from marketplace.auth import Passwords
 from marketplace.db import Conn, Database
 from marketplace.errors import FieldError, Problem, invalid
 from marketplace.operations import Parts, operation
 from marketplace.queries import activities, sessions, users
 from marketplace.schemas import users as schemas
+from marketplace.workflows import pictures
 from marketplace.workflows import users as workflow
 
 AVATAR = Parts(files=("avatar",))
@@ -126,9 +127,10 @@ class UploadAvatar:
         if not made:
             raise invalid("/avatar", "required", "is the part the picture must come in")
         picture = made[0].picture
-        pictures.save_picture(self.files, picture)
+        pictures.save(self.files, [picture])
         avatar = uploads.as_json(picture)
         with idempotency.transaction(self.db, req, resp) as conn:
+            pictures.hold(conn, self.files, [picture])
             users.change_avatar(conn, caller.user_id, orjson.dumps(avatar).decode())
             activities.record(conn, requests.client(req), "upload_avatar")
             resp.media = {"avatar": avatar}

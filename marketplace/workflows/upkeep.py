@@ -1,18 +1,19 @@
 """What the worker does once a day, so that nothing grows without end and nothing runs out."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from marketplace.db import Conn, Database
 from marketplace.queries import activities, audit, changes, idempotency, imports, sessions
 from marketplace.storage import Storage
+from marketplace.workflows import pictures
 
 MONTHS = 13
 BATCH = 5000
 DAY = 86_400
 
 
-def run(db: Database, private: Storage, storages: Sequence[Storage], *, change_retention_days: int) -> None:
+def run(db: Database, private: Storage, uploads: Storage, *, change_retention_days: int) -> None:
     """Make partitions ahead, forget what is long dead, remove files that nobody waits for. Safe to repeat."""
     with db.working() as conn:
         activities.make_partitions(conn, months=MONTHS)
@@ -21,7 +22,8 @@ def run(db: Database, private: Storage, storages: Sequence[Storage], *, change_r
     _sweep(db, lambda conn: idempotency.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: changes.prune(conn, days=change_retention_days, most=BATCH))
     _sweep_imports(db, private)
-    for storage in storages:
+    pictures.sweep(db, uploads, DAY)
+    for storage in (private, uploads):
         storage.clear_unfinished(DAY)
 
 

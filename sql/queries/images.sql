@@ -49,3 +49,17 @@ WHERE product_id = %(product_id)s
         ORDER BY i.position, i.id
         LIMIT 1
     );
+
+-- name: hold_files
+-- Before the rows of pictures are written: until the transaction ends, nobody removes their files. In the order of digests, as
+-- everybody locks several.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('picture ' || d.digest, 0))
+FROM (
+    SELECT DISTINCT u.digest
+    FROM unnest(%(digests)s::text[]) AS u (digest)
+    ORDER BY u.digest
+) AS d;
+
+-- name: lock_unused
+-- For the worker: those of some pictures that no row uses, locked against whoever is about to.
+SELECT lock_unused_pictures(%(digests)s::text[]) AS digest;

@@ -1,0 +1,33 @@
+"""sweep-uploads: removes files of pictures that no row uses any more; the worker does the same once a day.
+
+    python -m marketplace sweep-uploads [--min-age SECONDS]
+
+Files are spared that were put less than --min-age seconds ago (a day): whoever put them may be about to use them, and
+phones may still show what was removed. It runs beside uploads, and may be stopped anywhere.
+"""
+
+import argparse
+
+from marketplace import config as configuration
+from marketplace.db import Database
+from marketplace.storage import LocalStorage
+from marketplace.workflows import pictures, upkeep
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--min-age."""
+    parser.add_argument("--min-age", type=float, default=upkeep.DAY, metavar="SECONDS", help="default %(default)s")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Sweep once, and say what is gone."""
+    config = configuration.load()
+    uploads = LocalStorage(config.uploads_dir, "/uploads/")
+    db = Database(config, url=config.worker_database_url, role="marketplace_worker", patient=True)
+    try:
+        files, size = pictures.sweep(db, uploads, args.min_age)
+    finally:
+        db.close()
+    unfinished = uploads.clear_unfinished(args.min_age)
+    print(f"{files} files of pictures that nobody uses, {size / 2**20:.1f} MB; {unfinished} that were never finished.")
+    return 0
