@@ -68,7 +68,8 @@ demo-reset: ready ## take the demo shop away and load it anew
 lock: ready-dev ## pin requirements*.txt anew from requirements*.in
 	@$(COMPILE) requirements.in -o requirements.txt
 	@$(COMPILE) requirements-embedded.in -o requirements-embedded.txt
-	@$(COMPILE) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	@$(COMPILE) requirements-s3.in -c requirements.txt -o requirements-s3.txt
+	@$(COMPILE) requirements-dev.in -c requirements.txt -c requirements-s3.txt -o requirements-dev.txt
 	@$(COMPILE) requirements-fuzz.in -c requirements.txt -c requirements-dev.txt -o requirements-fuzz.txt
 	@$(COMPILE) requirements-bench.in -c requirements.txt -c requirements-dev.txt -o requirements-bench.txt
 	@$(COMPILE) requirements-clients.in -c requirements.txt -c requirements-dev.txt -c requirements-fuzz.txt -o requirements-clients.txt

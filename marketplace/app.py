@@ -32,13 +32,13 @@ from marketplace.resources import (
     suggestions,
     users,
 )
-from marketplace.storage import LocalStorage
+from marketplace.storage import LocalStorage, of_uploads
 
 
 def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
     """Every path of the API and the resource that answers it; what it takes and who may call it stands there."""
     passwords, tokens = Passwords(config.bcrypt_cost), Tokens(config)
-    uploads, private = LocalStorage(config.uploads_dir, "/uploads/"), LocalStorage(config.private_dir)
+    uploads, private = of_uploads(config), LocalStorage(config.private_dir)
     return [
         ("/healthz", health.Alive()),
         ("/readyz", health.Ready(db)),
@@ -123,7 +123,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
         headers.complete(resource)
         app.add_route(path, resource)
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
-    if not config.production:
+    if not config.production and not config.s3_bucket:
         config.uploads_dir.mkdir(parents=True, exist_ok=True)
         app.add_sink(Files("/uploads/", config.uploads_dir, keep="public, max-age=31536000, immutable"), "/uploads/")
     return app

@@ -35,6 +35,10 @@ class Config:
     uploads_dir: Path
     secret_keys: tuple[str, ...]
     public_url: str
+    uploads_url: str
+    s3_bucket: str
+    s3_endpoint_url: str
+    s3_prefix: str
     currency: str
     host: str
     port: int
@@ -81,6 +85,10 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "data_dir": data_dir,
         "uploads_dir": Path(env.get("UPLOADS_DIR") or ROOT / "uploads").resolve(),
         "public_url": (env.get("PUBLIC_URL") or "").rstrip("/"),
+        "uploads_url": (env.get("UPLOADS_URL") or "").rstrip("/"),
+        "s3_bucket": env.get("S3_BUCKET") or "",
+        "s3_endpoint_url": env.get("S3_ENDPOINT_URL") or "",
+        "s3_prefix": (env.get("S3_PREFIX") or "").strip("/"),
         "currency": env.get("CURRENCY") or "IDR",
         "host": env.get("BIND") or "127.0.0.1",
         "port": _integer(env, "PORT", 8000, 1, 65535),
@@ -106,6 +114,8 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     if "secret_keys" not in values:
         values["secret_keys"] = _secret_keys(env, values["data_dir"], environment == "production")
     config = Config(**values)
+    if config.s3_bucket and not config.uploads_url.startswith(("https://", "http://")):
+        raise ConfigError("UPLOADS_URL (https://cdn.shop.example), where pictures are fetched, goes with S3_BUCKET.")
     if config.production:
         _check_production(config)
     return config

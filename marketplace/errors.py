@@ -15,7 +15,7 @@ import psycopg_pool
 from psycopg import errors as pg
 
 from marketplace.languages import ENGLISH, negotiate, say, sentence, spoken
-from marketplace.storage import URL_MARKER
+from marketplace.storage import URL_MARKER, StorageUnavailableError
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("marketplace")
@@ -155,6 +155,7 @@ def install(app: "falcon.App[Any, Any]") -> None:
     app.add_error_handler(Exception, _unexpected)
     app.add_error_handler(psycopg.Error, _database)
     app.add_error_handler(psycopg_pool.PoolTimeout, _database)
+    app.add_error_handler(StorageUnavailableError, _storage)
     app.add_error_handler(falcon.HTTPError, _http)
 
 
@@ -240,6 +241,12 @@ def _from_database(error: Exception) -> Problem | None:
         case psycopg_pool.PoolTimeout() | psycopg.OperationalError() | psycopg.InterfaceError():
             return Problem("unavailable", "The database does not answer. Try again in a moment.")
     return None
+
+
+def _storage(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
+    """What keeps files is away: nothing has been written, and another try may succeed."""
+    log.warning("storage unavailable", extra={"error": str(error)[:300]})
+    _http(req, resp, Problem("unavailable", "Pictures cannot be stored for a moment. Try again."), params)
 
 
 def _unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:

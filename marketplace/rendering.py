@@ -43,8 +43,10 @@ def serialize(resp: falcon.Response) -> None:
 
 
 def uploads_url(req: falcon.Request) -> bytes:
-    """Where uploads are served from, with the slash: PUBLIC_URL, or in development the host that was asked."""
+    """Where uploads are served from, with the slash: UPLOADS_URL, PUBLIC_URL, or in development the host asked."""
     config: Config = req.context.config
+    if config.uploads_url:
+        return f"{config.uploads_url}/".encode()
     host = req.netloc if _HOST.match(req.netloc) else f"{config.host}:{config.port}"
     return f"{config.public_url or f'{req.scheme}://{host}'}/uploads/".encode()
 

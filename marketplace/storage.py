@@ -1,4 +1,4 @@
-"""Where files live: a local folder now, and anything else that keeps bytes under keys.
+"""Where files live: a local folder, or anything else that keeps bytes under keys (s3.py).
 
 A key is a relative path in a small alphabet (`pictures/ab/cd/<digest>-thumb.webp`); whatever a client sent
 is never part of one. A file is either there as a whole and on disk, or it is not there.
@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
+from marketplace.config import Config
+
 KEY = re.compile(r"(?!.{513})(?!.*\.\.)[a-z0-9_-][a-z0-9_.-]*(?:/[a-z0-9_-][a-z0-9_.-]*)*")
 #: Stands in stored JSON for the address uploads are served from, until the answer is sent. No input can contain it:
 #: control characters are refused.
@@ -24,7 +26,11 @@ _PICTURE = re.compile(r"pictures/[0-9a-f]{2}/[0-9a-f]{2}/([0-9a-f]{64})-[a-z0-9]
 
 
 class StorageError(Exception):
-    """A key that cannot be one, or a file that has no URL: a mistake of the program, never of a client."""
+    """A key that cannot be one: a mistake of the program, never of a client."""
+
+
+class StorageUnavailableError(Exception):
+    """What keeps files does not answer, or refuses: worth another try."""
 
 
 class Stored(NamedTuple):
@@ -59,8 +65,13 @@ class Storage(Protocol):
     def clear_unfinished(self, min_age: float) -> int:
         """Remove what crashed writers left, untouched for `min_age` seconds; answers how many."""
 
-    def url(self, key: str) -> str:
-        """The address a client fetches the file from. Raises StorageError where nothing is served."""
+def of_uploads(config: Config) -> "Storage":
+    """Where pictures live: in UPLOADS_DIR, or in a bucket of an S3 API."""
+    if config.s3_bucket:
+        from marketplace.s3 import S3Storage  # an extra; its import takes a quarter of a second
+
+        return S3Storage(config)
+    return LocalStorage(config.uploads_dir, public=True)
 
 
 def picture_key(digest: str, variant: str) -> str:
@@ -77,12 +88,11 @@ def digest_of(key: str) -> str | None:
 
 
 class LocalStorage:
-    """Files under one folder: public with a `url_prefix`, otherwise readable by this user alone."""
+    """Files under one folder: `public` ones may be read by a web server, others by this user alone."""
 
-    def __init__(self, root: Path, url_prefix: str | None = None):
+    def __init__(self, root: Path, *, public: bool = False):
         self.root = root
-        self.url_prefix = url_prefix
-        self._file_mode, self._folder_mode = (0o600, 0o700) if url_prefix is None else (0o644, 0o755)
+        self._file_mode, self._folder_mode = (0o644, 0o755) if public else (0o600, 0o700)
 
     def put(self, key: str, data: bytes) -> None:
         """Store these bytes; on return they are on disk. A file of the same content only becomes younger."""
@@ -147,12 +157,6 @@ class LocalStorage:
                 path.unlink(missing_ok=True)
                 removed += 1
         return removed
-
-    def url(self, key: str) -> str:
-        """The path a client fetches the file from. Raises StorageError where nothing is served."""
-        if self.url_prefix is None:
-            raise StorageError(f"This file is private: {key!r}")
-        return self.url_prefix + _checked(key)
 
     def _path(self, key: str) -> Path:
         return self.root / _checked(key)

@@ -19,7 +19,7 @@ from procrastinate.jobs import Status
 from marketplace import jobs
 from marketplace.config import Config
 from marketplace.db import Database
-from marketplace.storage import LocalStorage
+from marketplace.storage import LocalStorage, of_uploads
 from marketplace.workflows.imports import PASSING
 
 #: One each: a second fetch that finds only locked jobs would sleep while the first could go on.
@@ -45,7 +45,7 @@ class Worker:
             config=config,
             db=self._db,
             private=LocalStorage(config.private_dir),
-            uploads=LocalStorage(config.uploads_dir, "/uploads/"),
+            uploads=of_uploads(config),
             stopping=self._stopping.is_set,
         )
 

@@ -521,7 +521,7 @@ def test_many_threads_get_the_same_picture():
 
 
 def test_a_saved_picture_is_found_under_its_keys(tmp_path):
-    storage, picture = LocalStorage(tmp_path, "/uploads/"), make(saved(quarters(700, 500)))
+    storage, picture = LocalStorage(tmp_path, public=True), make(saved(quarters(700, 500)))
     save(storage, [picture])
     save(storage, [picture])
     assert len(list(storage.keys(""))) == 3

@@ -16,7 +16,7 @@ DIGEST = "ab12" + "0" * 60
 
 @pytest.fixture
 def public(tmp_path) -> LocalStorage:
-    return LocalStorage(tmp_path / "uploads", "/uploads/")
+    return LocalStorage(tmp_path / "uploads", public=True)
 
 
 @pytest.fixture
@@ -156,19 +156,12 @@ def test_what_could_lead_elsewhere_is_no_key(public, key):
         lambda: public.open(key),
         lambda: public.delete(key),
         lambda: public.modified(key),
-        lambda: public.url(key),
         lambda: list(public.keys(key + "/")),
         lambda: public.writing(key).__enter__(),
     ):
         with pytest.raises(StorageError):
             action()
     assert not public.root.exists()
-
-
-def test_public_files_have_a_url_private_ones_have_none(public, private):
-    assert public.url(KEY) == f"/uploads/{KEY}"
-    with pytest.raises(StorageError):
-        private.url(KEY)
 
 
 def test_public_files_can_be_read_by_the_web_server_private_ones_by_nobody_else(public, private):

@@ -22,7 +22,7 @@ DAY = 86_400
 
 @pytest.fixture
 def files(committed: Api) -> LocalStorage:
-    return LocalStorage(committed.config.uploads_dir, "/uploads/")
+    return LocalStorage(committed.config.uploads_dir, public=True)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import argparse
 
 from marketplace import config as configuration
 from marketplace.db import Database
-from marketplace.storage import LocalStorage
+from marketplace.storage import of_uploads
 from marketplace.workflows import pictures, upkeep
 
 
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Sweep once, and say what is gone."""
     config = configuration.load()
-    uploads = LocalStorage(config.uploads_dir, "/uploads/")
+    uploads = of_uploads(config)
     db = Database(config, url=config.worker_database_url, role="marketplace_worker", patient=True)
     try:
         files, size = pictures.sweep(db, uploads, args.min_age)

@@ -24,7 +24,7 @@ from marketplace.demo.drawings import draw
 from marketplace.queries import activities, sessions, users
 from marketplace.queries import categories as category_queries
 from marketplace.queries import demo as queries
-from marketplace.storage import LocalStorage
+from marketplace.storage import of_uploads
 from marketplace.uploads import Upload
 from marketplace.workflows import categories, products, stores
 from marketplace.workflows import pictures as picture_workflow
@@ -125,7 +125,7 @@ def _rows() -> list[dict[str, str]]:
 
 def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
     """Each product with its pictures, drawn and stored: two for every third product, one for the rest."""
-    files = LocalStorage(config.uploads_dir, "/uploads/")
+    files = of_uploads(config)
     made: list[tuple[dict[str, str], list[Upload]]] = [(row, []) for row in _rows()]
     wanted = [(entry, view) for place, entry in enumerate(made) for view in range(2 if place % 3 == 0 else 1)]
 
