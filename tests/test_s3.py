@@ -93,7 +93,7 @@ def test_a_writer_that_fails_leaves_nothing(on_s3: Config):
     with storage.writing("imports/1.csv") as file:
         file.write(b"x" * 3_000_000)
     assert content(storage, "imports/1.csv") == b"x" * 3_000_000
-    with pytest.raises(RuntimeError), storage.writing("imports/2.csv") as file:
+    with pytest.raises(RuntimeError), storage.writing("imports/2.csv") as file:  # noqa: PT012
         file.write(b"half")
         raise RuntimeError
     assert [each.key for each in storage.keys("")] == ["imports/1.csv"]
