@@ -7,6 +7,7 @@ sees the bytes, none of Pillow's process-wide limits has to change, and a config
 import re
 import struct
 import warnings
+import zlib
 from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
@@ -23,6 +24,9 @@ from PIL import (
 
 from marketplace.languages import Text, say
 
+PIECE = 64 * 1024
+#: The passes of an interlaced PNG: first column, first row, columns and rows from one to the next.
+ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 MAX_SCANS = 64  # a progressive photo has about ten; each costs a pass over all pixels
 MAX_READS = 200_000  # a photo needs some hundreds; a file of nothing but tiny parts would take seconds
 
@@ -129,6 +133,8 @@ def decode(data: bytes, kind: str, max_pixels: int, enough: int) -> Decoded:
         if kind == "JPEG":
             _check_scans(data)
             image.draft(None, fit(size, enough))
+        if kind == "PNG":
+            _check_rows(data)
         _mend_transparency(image)
         turn = _turn(image, kind)
         image.load()
@@ -218,6 +224,31 @@ def _check_scans(data: bytes) -> None:
         scans += found[1] == b"\xda"
         at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
     raise _too_complex()
+
+
+def _check_rows(data: bytes) -> None:
+    """Refuse a PNG whose compressed data end before its last row: Pillow would show what is missing as black.
+
+    (PNG specification, sections 8.1 and 11.2.1.) They are unpacked a second time for it, and not kept.
+    """
+    width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    missing = 0
+    for left, top, right, down in ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-(width - left) // right), -(-(height - top) // down)
+        if columns > 0 and rows > 0:
+            missing += rows * (1 + -(-columns * bits // 8))
+    unpacking = zlib.decompressobj()
+    at = 8
+    while missing > 0:
+        length, name = struct.unpack_from(">I4s", data, at)
+        if name == b"IDAT":
+            for start in range(at + 8, at + 8 + length, PIECE):
+                piece = data[start : min(start + PIECE, at + 8 + length)]
+                while piece and missing > 0:
+                    missing -= len(unpacking.decompress(piece, 16 * PIECE))
+                    piece = unpacking.unconsumed_tail
+        at += 12 + length
 
 
 def _mend_transparency(image: ImageFile.ImageFile) -> None:

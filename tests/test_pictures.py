@@ -396,6 +396,21 @@ def test_every_cut_of_every_format_is_refused_or_whole():
         assert refusal(data[: len(data) // 2]) == "picture_damaged", kind
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_a_png_with_rows_missing_is_refused_and_a_whole_one_is_not(mode):
+    image = Image.new(mode, (37, 29))
+    out = BytesIO()
+    image.save(out, "PNG")
+    data = out.getvalue()
+    make(data)
+    taller = bytearray(data)
+    taller[20:24] = (30).to_bytes(4, "big")  # a row more than there are, and a checksum that says so
+    taller[29:33] = zlib.crc32(taller[12:29]).to_bytes(4, "big")
+    with pytest.raises(PictureRefused) as refused:
+        make(bytes(taller))
+    assert refused.value.code == "picture_damaged"
+
+
 def test_flipped_bits_never_fail_otherwise_than_by_refusal():
     for kind in ("JPEG", "PNG", "WEBP", "GIF", "AVIF"):
         data = saved(quarters(), kind)
