@@ -6,9 +6,12 @@ metadata, or says in words why it will not. Nothing of the original is kept.
 
 import base64
 import hashlib
+import os
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -27,7 +30,11 @@ WAIT_SECONDS = 10.0
 MAX_PROFILE_BYTES = 4 * 1024 * 1024
 PLAIN_MODES = ("L", "RGB", "CMYK", "La", "RGBa")
 
+NICE = 10
+
 _gate = threading.BoundedSemaphore(1)
+_counting = threading.Lock()
+_queue: set[object] = set()
 
 
 class PicturesBusy(Exception):
@@ -62,27 +69,52 @@ class Picture:
     variants: tuple[Variant, ...]
 
 
-def make(source: bytes | BinaryIO, *, max_bytes: int, max_pixels: int, wait: float = WAIT_SECONDS) -> Picture:
-    """The picture in all sizes. Raises PictureRefused, or PicturesBusy after `wait` seconds in the queue.
+def make(
+    source: bytes | BinaryIO,
+    *,
+    max_bytes: int,
+    max_pixels: int,
+    wait: float = WAIT_SECONDS,
+    places: int | None = None,
+) -> Picture:
+    """The picture in all sizes. Raises PictureRefused; PicturesBusy after `wait` seconds in the queue, or at once where
+    `places` others are in it: each holds a thread that could answer listings.
 
     `source` may be a (spooled) file: it is read only when it is this picture's turn, so waiting ones cost
-    no memory. One picture at a time is decoded in a process.
+    no memory. One picture at a time is decoded in a process, in a thread that steps back for all others.
     """
     file = BytesIO(source) if isinstance(source, bytes) else source
     kind = kind_of(file, max_bytes)
-    with _turn_in_queue(wait):
+    with _turn_in_queue(wait, places):
         file.seek(0)
-        return _picture(decode(file.read(), kind, max_pixels, SIZES["large"]))
+        data = file.read()
+        return _decoder.submit(lambda: _picture(decode(data, kind, max_pixels, SIZES["large"]))).result()
 
 
 @contextmanager
-def _turn_in_queue(wait: float) -> Iterator[None]:
-    if not _gate.acquire(timeout=wait):
-        raise PicturesBusy
+def _turn_in_queue(wait: float, places: int | None) -> Iterator[None]:
+    with _counting:
+        if places is not None and len(_queue) >= places:
+            raise PicturesBusy
+        place = object()
+        _queue.add(place)
     try:
-        yield
+        if not _gate.acquire(timeout=wait):
+            raise PicturesBusy
+        try:
+            yield
+        finally:
+            _gate.release()
     finally:
-        _gate.release()
+        with _counting:
+            _queue.remove(place)
+
+
+def _step_back() -> None:
+    """Linux has a priority for each thread; what answers listings goes first."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _picture(decoded: Decoded) -> Picture:
@@ -191,6 +223,10 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image:
 @lru_cache(maxsize=1)
 def _srgb_profile() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+#: Its thread begins with the first picture: behind the fork.
+_decoder = ThreadPoolExecutor(1, "pictures", _step_back)
 
 
 def _webp(image: Image.Image) -> bytes:

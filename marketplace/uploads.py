@@ -55,7 +55,12 @@ def receive(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[s
 
 def _make(part: requests.FilePart, config: Config) -> pictures.Picture:
     try:
-        return pictures.make(part.file, max_bytes=config.image_max_bytes, max_pixels=config.image_max_pixels)
+        return pictures.make(
+            part.file,
+            max_bytes=config.image_max_bytes,
+            max_pixels=config.image_max_pixels,
+            places=max(1, config.pool_size // 2),
+        )
     except pictures.PicturesBusy:
         raise Problem("too_many_requests", "Many pictures are coming in. Try again in a moment.") from None
 

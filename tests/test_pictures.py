@@ -1,6 +1,7 @@
 """Pictures: what is accepted looks right and carries nothing else; what is refused is refused cheaply."""
 
 import base64
+import os
 import struct
 import subprocess
 import sys
@@ -53,8 +54,8 @@ REFUSED = {
 }
 
 
-def make(source, max_bytes=15 << 20, max_pixels=50_000_000, wait=60.0) -> Picture:
-    return pictures.make(source, max_bytes=max_bytes, max_pixels=max_pixels, wait=wait)
+def make(source, max_bytes=15 << 20, max_pixels=50_000_000, wait=60.0, places=None) -> Picture:
+    return pictures.make(source, max_bytes=max_bytes, max_pixels=max_pixels, wait=wait, places=places)
 
 
 def saved(image, kind="PNG", **options) -> bytes:
@@ -516,12 +517,29 @@ def test_a_phone_photo_is_cheap(tmp_path):
 
 
 def test_one_that_waits_too_long_is_told_to_come_back():
-    with pictures._turn_in_queue(1):
+    with pictures._turn_in_queue(1, None):
         with pytest.raises(PicturesBusy) as caught:
             make(saved(quarters()), wait=0.05)
         assert caught.value.retry_after > 0
         assert refusal(b"", wait=0.05) == "picture_empty", "what needs no decoding needs no queue"
     assert make(saved(quarters()), wait=0.05)
+
+
+def test_no_more_wait_than_there_are_places_for():
+    with pictures._turn_in_queue(1, None):
+        with pytest.raises(PicturesBusy):
+            make(saved(quarters()), places=1)
+        with pytest.raises(PicturesBusy):
+            make(saved(quarters()), places=2, wait=0.05)  # it had a place, and waited
+    assert make(saved(quarters()), places=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has no priority of its own elsewhere")
+def test_pictures_are_decoded_behind_everything_else():
+    make(saved(quarters()))
+    decoders = {thread.native_id for thread in threading.enumerate() if thread.name.startswith("pictures")}
+    assert [os.getpriority(os.PRIO_PROCESS, each or 0) for each in decoders] == [pictures.NICE]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == 0
 
 
 def test_many_threads_get_the_same_picture():
