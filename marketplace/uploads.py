@@ -59,7 +59,7 @@ def _make(part: requests.FilePart, config: Config) -> pictures.Picture:
             part.file,
             max_bytes=config.image_max_bytes,
             max_pixels=config.image_max_pixels,
-            places=max(1, config.pool_size // 2),
+            places=max(1, config.pool_size - 1),  # one thread is always left for listings
         )
     except pictures.PicturesBusy:
         raise Problem("too_many_requests", "Many pictures are coming in. Try again in a moment.") from None
