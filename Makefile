@@ -12,7 +12,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	ready-fuzz ready-bench ready-clients
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: ready ## start everything: database, API (PORT, BIND) and worker; Ctrl-C stops it
 	@exec $(COMMAND) run --with-parent
