@@ -123,6 +123,11 @@ class Database:
             open=False,
         )
 
+    @classmethod
+    def of_worker(cls, config: Config) -> "Database":
+        """The worker's pool, for jobs and for commands that do their work by hand."""
+        return cls(config, url=config.worker_database_url, role="marketplace_worker", patient=True)
+
     @contextmanager
     def read(self) -> Iterator[Conn]:
         """Public reads: no caller, no transaction, each statement by itself."""

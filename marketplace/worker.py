@@ -39,7 +39,7 @@ class Worker:
 
     def __init__(self, config: Config, queues: Sequence[str] = jobs.QUEUES) -> None:
         self._queues = queues
-        self._db = Database(config, url=config.worker_database_url, role="marketplace_worker", patient=True)
+        self._db = Database.of_worker(config)
         self._stopping = threading.Event()
         self._means = jobs.Means(
             config=config,

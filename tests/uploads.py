@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -87,9 +88,9 @@ def crash(args: argparse.Namespace, server: Server, url: str, folder: Path) -> i
                     break
                 time.sleep(0.5)
 
-    def killer(what: str, every: float, victim: "object") -> None:
+    def killer(what: str, every: float, victim: Callable[[], int | None]) -> None:
         while not done.wait(every):
-            pid = victim()  # type: ignore[operator]
+            pid = victim()
             if pid:
                 os.kill(pid, signal.SIGKILL)
                 kills[what] += 1

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Go through all products; print what is wrong, by kind, with the first ids."""
     config = configuration.load()
-    db = Database(config, url=config.worker_database_url, role="marketplace_worker", patient=True)
+    db = Database.of_worker(config)
     wrong = catalogue.Untrue([], [], [])
     waiting = last_id = 0
     try:

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     """Sweep once, and say what is gone."""
     config = configuration.load()
     uploads = of_uploads(config)
-    db = Database(config, url=config.worker_database_url, role="marketplace_worker", patient=True)
+    db = Database.of_worker(config)
     try:
         files, size = pictures.sweep(db, uploads, args.min_age)
     finally:

@@ -265,8 +265,11 @@ def _hidden(conn: Conn, session_hash: bytes, product_id: int, known: Sequence[st
 
 def _known(req: falcon.Request) -> list[str]:
     """The tags of the product that the client has, as products.find knows them."""
+    tags = conditions.known_tags(req)
+    if not tags:
+        return []
     own = conditions.dressing(rendering.uploads_url(req))
-    return [tag.removesuffix(own) for tag in conditions.known_tags(req) if tag.endswith(own)]
+    return [tag.removesuffix(own) for tag in tags if tag.endswith(own)]
 
 
 def _show(req: falcon.Request, resp: falcon.Response, row: Row | None) -> None:

@@ -20,7 +20,6 @@ WALK = 3000
 DENSE = 25
 #: What filters leave is sorted up to here.
 NARROW = 6000
-_OWNERS = ("category_id", "brand_id", "store_id")
 
 
 class Page(NamedTuple):
@@ -53,8 +52,7 @@ def mixed(listing: Listing) -> bool:
     filters = listing.filters
     if "search" in filters or "ids" in filters or listing.sort == "stock":
         return False
-    owners = sum(name in filters for name in _OWNERS)
-    if owners > 1 or (listing.sort != "price" and _priced(listing)):
+    if products.crossing(listing) or (listing.sort != "price" and _priced(listing)):
         return True
     if filters.get("in_stock"):
         return listing.sort == "name" or "brand_id" in filters or "store_id" in filters
@@ -68,8 +66,7 @@ def unindexed(listing: Listing) -> bool:
     """
     if listing.filters.get("in_stock") is not False or listing.show_hidden or not mixed(listing):
         return False
-    owners = sum(name in listing.filters for name in _OWNERS)
-    return owners > 1 or (_priced(listing) and listing.sort != "price")
+    return products.crossing(listing) or (_priced(listing) and listing.sort != "price")
 
 
 def shallow(listing: Listing) -> bool:

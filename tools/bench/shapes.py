@@ -27,7 +27,7 @@ def build(samples: Samples, port: int, token: str, seed: int) -> Shapes:
         ],
         FIRST: [get("/api/products")],
         # One page, as page 1 is one: several would be colder, which is not what is asked.
-        DEEP_NAME: [get(f"/api/products?{urlencode({'cursor': cursor})}") for cursor in cursors(port, DEEP)[-1:]],
+        DEEP_NAME: [get(f"/api/products?{urlencode({'cursor': cursor})}") for cursor in deepest(port, DEEP)],
         DETAIL: [get(f"/api/products/{product['id']}") for product in rng.choices(samples.products, k=KINDS)],
         "search, common word": _searches([rng.choice(samples.common[:20]) for _ in range(KINDS)]),
         "search, rare word": _searches([rng.choice(samples.rare) for _ in range(KINDS)]),
@@ -43,8 +43,8 @@ def build(samples: Samples, port: int, token: str, seed: int) -> Shapes:
     return {**shapes, "mix": _mix(rng, shapes)}
 
 
-def cursors(port: int, pages: int) -> list[str]:
-    """Cursors so many pages of 20 behind the begin, by going there; the deepest there are in a smaller shop."""
+def deepest(port: int, pages: int) -> list[str]:
+    """The cursor so many pages of 20 behind the begin, by going there; the deepest of a smaller shop, if it has any."""
     connection = Connection(port)
     found: list[str] = []
     path = "/api/products?per_page=100"
@@ -52,10 +52,10 @@ def cursors(port: int, pages: int) -> list[str]:
         follow = orjson.loads(connection.ask(get(path)).body)["next_cursor"]
         if follow is None:
             break
-        found.append(follow)
+        found = [follow]
         path = f"/api/products?{urlencode({'per_page': 100, 'cursor': follow})}"
     connection.close()
-    return found[-20:]
+    return found
 
 
 def _searches(texts: list[str]) -> list[bytes]:
