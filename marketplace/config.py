@@ -52,6 +52,7 @@ class Config:
     image_max_pixels: int
     images_per_product: int
     import_max_bytes: int
+    import_atomic_max_rows: int
     import_new_categories: bool
     change_retention_days: int
     trusted_proxies: tuple[str, ...]
@@ -62,6 +63,12 @@ class Config:
     def production(self) -> bool:
         """Whether weak or missing secrets must stop the start."""
         return self.environment == "production"
+
+    @property
+    def uploads_urls(self) -> tuple[str, ...]:
+        """Where pictures may be served from, with the slash; none in development, where it is the host asked."""
+        public = f"{self.public_url}/uploads" if self.public_url else ""
+        return tuple(f"{url}/" for url in (self.uploads_url, public) if url)
 
     @property
     def private_dir(self) -> Path:
@@ -102,6 +109,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "image_max_pixels": _integer(env, "IMAGE_MAX_MEGAPIXELS", 50, 1, 200) * 1_000_000,
         "images_per_product": _integer(env, "IMAGES_PER_PRODUCT", 10, 1, 100),
         "import_max_bytes": _integer(env, "IMPORT_MAX_MB", 500, 1, 10000) * MEBIBYTE,
+        "import_atomic_max_rows": _integer(env, "IMPORT_ATOMIC_MAX_ROWS", 100_000, 1, 10_000_000),
         "import_new_categories": _boolean(env, "IMPORT_NEW_CATEGORIES", True),
         "change_retention_days": _integer(env, "CHANGE_RETENTION_DAYS", 90, 1, 3650),
         "trusted_proxies": tuple((env.get("TRUSTED_PROXIES") or "").replace(",", " ").split()),

@@ -102,12 +102,13 @@ class Database:
             "role": role,
             "statement_timeout": "10min" if patient else "5s",
             "lock_timeout": "1min" if patient else "3s",
+            "gin_pending_list_limit": "4MB" if patient else "64kB",
         }
         self._lock = threading.Lock()
         self._pool: ConnectionPool[Conn] = ConnectionPool(
             url or config.database_url,
             min_size=1,
-            max_size=config.pool_size,
+            max_size=max(config.pool_size, 2) if patient else config.pool_size,
             timeout=2.0,
             reconnect_timeout=0.5,  # give up soon: the next request makes a fresh attempt at once
             max_lifetime=600.0,

@@ -58,6 +58,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "weak_password": (422, "The password is weak"),
     "picture_refused": (422, "The picture is refused"),
     "too_many_pictures": (409, "The product has all the pictures it may have"),
+    "import_not_applicable": (409, "The import cannot be applied"),
+    "import_ended": (409, "The import has ended"),
     "too_many_requests": (429, "Too many requests"),
     "internal_error": (500, "Something went wrong here"),
     "unavailable": (503, "The service is not available for a moment"),

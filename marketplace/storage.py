@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
@@ -85,6 +85,19 @@ def digest_of(key: str) -> str | None:
     """The picture that a file is a size of; None of any other file."""
     found = _PICTURE.fullmatch(key)
     return found[1] if found else None
+
+
+def own_picture(url: str, bases: Sequence[str]) -> str:
+    """A link to one of our own uploads as the database has it; any other link as it is.
+
+    `bases` are where uploads are served from; without any, every host's /uploads/ is taken for ours.
+    """
+    place = url.find("/pictures/") + 1
+    if not place or not _PICTURE.fullmatch(url, place):
+        return url
+    base = url[:place]
+    ours = base in bases if bases else base.endswith("/uploads/")
+    return f"{URL_MARKER}{url[place:]}" if ours else url
 
 
 class LocalStorage:

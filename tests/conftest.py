@@ -27,6 +27,7 @@ from marketplace.app import create_app
 from marketplace.config import ROOT, Config
 from marketplace.db import Database
 
+pytest_plugins = ["import_shop"]
 SHARED = ROOT.parent / "shared"
 PASSWORD = "kopi-susu-tanpa-gula-7"
 _numbers = itertools.count(1)

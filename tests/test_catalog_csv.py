@@ -52,6 +52,7 @@ def test_our_own_header_fills_every_field():
     )
     assert row == GoodRow(
         line=2,
+        known_id=None,
         name="Pan, large",
         description="two\r\nlines",
         price=Decimal("12500.50"),
@@ -61,6 +62,7 @@ def test_our_own_header_fills_every_field():
         category=("Home", "Kitchen", "Pans"),
         brand="Acme",
         image_urls=("https://cdn.example/1.jpg", "https://cdn.example/2.jpg"),
+        hidden=None,
     )
 
 
@@ -68,13 +70,13 @@ def test_the_headers_of_the_first_system_are_known_in_any_order_and_spelling():
     catalog, (row,) = rows_of(
         "Rating;LINK_GAMBAR;nama  produk;Lokasi;Harga;Link Produk;Náma Toko;Kategori;Warna;Review\n"
         "4.9;https://cdn.example/1.jpg;Panci;Jakarta;Rp8.799.000;https://shop.example/1;Toko;Dapur;merah;12\n",
-        default_stock=5,
     )
     assert row[1:] == (
-        "Panci", None, Decimal("8799000.00"), 5, None, "https://shop.example/1", ("Dapur",), "Toko",
-        ("https://cdn.example/1.jpg",),
+        None, "Panci", None, Decimal("8799000.00"), None, None, "https://shop.example/1", ("Dapur",), "Toko",
+        ("https://cdn.example/1.jpg",), None,
     )  # fmt: skip
     assert catalog.describe() == {
+        "dialect": "indonesian",
         "encoding": "utf-8",
         "delimiter": ";",
         "used": {
@@ -89,8 +91,7 @@ def test_the_headers_of_the_first_system_are_known_in_any_order_and_spelling():
         "unknown": ["Warna"],
         "own_header": False,
         "stock_column": False,
-        "default_stock": 5,
-        "decimal_signs": [],
+        "prices": {"decimal_sign": ",", "decided_by": "thousands", "three_digits": 0},
         "currencies": ["RP"],
         "notes": {"default_stock": 1},
     }
@@ -122,7 +123,7 @@ def test_the_delimiter_line_of_excel_is_understood():
 def test_blank_lines_and_blank_rows_are_left_out_and_lines_still_counted():
     catalog, rows = rows_of("\n \n\nname,price,stock\n\nPan,1,2\n,,\n , \n\nPot,3,4\n")
     assert [(row.line, row.name) for row in rows] == [(6, "Pan"), (10, "Pot")]
-    assert catalog.notes == {"blank_rows": 2}
+    assert catalog.notes == {"blank_rows": 2, "no_key": 2}
 
 
 # -- refusals of the whole file
@@ -177,7 +178,7 @@ def test_a_workbook_is_called_a_workbook():
 
 def test_every_error_of_a_row_is_named_with_its_column_and_the_row_itself():
     _, (before, bad, after) = rows_of(
-        "Nama Produk,Harga,Stok,Link Produk,Kategori\nPan,1,1,,\n,abc,-3,ftp://x.example,A>B>C>D>E>F>G\nPot,2,2,,\n"
+        "Nama Produk,Harga,Stok,Link Produk,Kategori\nPan,1,1,,\n,abc,-3,ftp://x.example,A>B>C>D>E>F>G>H>I\nPot,2,2,,\n"
     )
     assert (before.name, after.name) == ("Pan", "Pot")
     assert bad.line == 3
@@ -188,12 +189,12 @@ def test_every_error_of_a_row_is_named_with_its_column_and_the_row_itself():
         ("Link Produk", "invalid_url"),
         ("Kategori", "category_too_deep"),
     ]
-    assert bad.cells == ("", "abc", "-3", "ftp://x.example", "A>B>C>D>E>F>G")
+    assert bad.cells == ("", "abc", "-3", "ftp://x.example", "A>B>C>D>E>F>G>H>I")
 
 
 def test_missing_cells_at_the_end_are_empty_unless_they_must_be_there():
-    _, (short, shorter) = rows_of("name,price,stock,sku\nPan,1\nPot\n", default_stock=9)
-    assert (short.stock, short.sku) == (9, None)
+    _, (short, shorter) = rows_of("name,price,stock,sku\nPan,1\nPot\n")
+    assert (short.stock, short.sku) == (None, None)
     assert codes(shorter) == [(None, "too_few_columns")]
 
 
@@ -209,10 +210,10 @@ def test_the_line_of_a_row_is_its_first_one():
     assert [row.line for row in rows] == [2, 6, 7]
 
 
-def test_an_empty_stock_takes_the_default_and_is_counted():
-    catalog, rows = rows_of("name,price,stock\nPan,1,\nPot,1,4\n", default_stock=7)
-    assert [row.stock for row in rows] == [7, 4]
-    assert catalog.notes == {"default_stock": 1}
+def test_an_empty_stock_says_nothing_and_is_counted():
+    catalog, rows = rows_of("name,price,stock\nPan,1,\nPot,1,4\n")
+    assert [row.stock for row in rows] == [None, 4]
+    assert catalog.notes == {"default_stock": 1, "no_key": 2}
 
 
 @pytest.mark.parametrize("stock", ["5", " 5 ", "005", "5.0", "5,00"])

@@ -10,7 +10,6 @@ import pytest
 from test_catalog_csv import codes, good, one, rows_of
 
 from marketplace.catalog_csv import HEADER, GoodRow, defuse, restore, write_path
-from marketplace.catalog_csv.prices import Prices
 
 # -- prices
 
@@ -54,20 +53,46 @@ def test_what_is_no_price_is_refused(cell, code):
     assert codes(one("price", cell)) == [("price", code)]
 
 
-def test_prices_that_could_be_read_otherwise_are_counted_for_the_whole_file():
-    catalog, rows = rows_of('name,price\nA,"1,299"\nB,"9,99"\nC,5.200\n')
-    assert [row.price for row in rows] == [1299, Decimal("9.99"), 5200]
-    assert catalog.notes["ambiguous_prices"] == 1
-    assert catalog.describe()["decimal_signs"] == [","]
+def prices_of(*cells: str, **options) -> tuple[dict, list]:
+    """What the file says of its signs, and each price, or the code of what is wrong with it."""
+    lines = [f'P{place},"{cell}"' for place, cell in enumerate(cells)]
+    catalog, rows = rows_of("name,price\n" + "\n".join(lines) + "\n", **options)
+    return catalog.describe()["prices"], [
+        row.price if isinstance(row, GoodRow) else row.errors[0].code for row in rows
+    ]
 
 
-def test_a_known_decimal_sign_settles_what_is_ambiguous():
-    assert Prices(decimal=".").read("5.200") == Decimal("5.20")
-    assert Prices(decimal=",").read("1,290") == Decimal("1.29")
-    assert Prices(decimal=",").read("5.200") == 5200
-    assert Prices(decimal=".").read("1.234.567") == 1234567
-    _, (row,) = rows_of('name,price\nA,"1,299"\n', decimal=",")
-    assert codes(row) == [("price", "invalid_price")]
+@pytest.mark.parametrize(
+    ("cells", "sign", "reason", "prices"),
+    [
+        (["1,299", "5.200"], None, "no_decimals", [1299, 5200]),
+        (["1,299", "12.50"], ".", "decimals", [1299, Decimal("12.5")]),
+        (["1.299", "12,50"], ",", "decimals", [1299, Decimal("12.5")]),
+        (["1,299", "9,99", "5.200"], ",", "decimals", ["ambiguous_price", Decimal("9.99"), 5200]),
+        (["1.299", "9.99"], ".", "decimals", ["ambiguous_price", Decimal("9.99")]),
+        (["1.299", "1.299.000"], ",", "thousands", [1299, 1299000]),
+        (["1,299", "1.299.000,50"], ",", "decimals", ["ambiguous_price", Decimal("1299000.5")]),
+        (["1.299", "1,299", "9,99", "9.99"], None, "both", ["ambiguous_price"] * 2 + [Decimal("9.99")] * 2),
+        (["34.0000", "1.500"], ".", "decimals", [34, "ambiguous_price"]),
+    ],
+)
+def test_the_file_decides_what_its_signs_mean_and_says_so(cells, sign, reason, prices):
+    said, read = prices_of(*cells)
+    assert read == prices
+    assert (said["decimal_sign"], said["decided_by"]) == (sign, reason)
+
+
+def test_the_last_row_decides_as_well_as_the_first():
+    said, read = prices_of("1.500", *["7"] * 30_000, "12.50")
+    assert (read[0], read[-1], said["decimal_sign"]) == ("ambiguous_price", Decimal("12.50"), ".")
+
+
+def test_a_sign_that_was_asked_for_settles_it():
+    assert prices_of("5.200", "1.234.567", "7,50", decimal=".") == (
+        {"decimal_sign": ".", "decided_by": "asked", "three_digits": 1},
+        [Decimal("5.20"), 1234567, "invalid_price"],
+    )
+    assert prices_of("1,290", "5.200", "1,299", decimal=",")[1] == [Decimal("1.29"), 5200, "invalid_price"]
 
 
 # -- texts, links, categories
@@ -218,12 +243,12 @@ def test_only_files_that_we_wrote_are_restored():
 
 def test_an_exported_row_is_read_back_as_it_was():
     row = GoodRow(
-        2, "=cmd|' /C calc'!A0", '-"quoted"\r\nline, 2', Decimal("12500.50"), 3, "+49", "https://shop.example/é",
-        ("A > B", "-C"), "@brand", ("https://cdn.example/1.jpg", "https://cdn.example/2.jpg"),
+        2, 77, "=cmd|' /C calc'!A0", '-"quoted"\r\nline, 2', Decimal("12500.50"), 3, "+49", "https://shop.example/é",
+        ("A > B", "-C"), "@brand", ("https://cdn.example/1.jpg", "https://cdn.example/2.jpg"), True,
     )  # fmt: skip
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(HEADER)
-    cells = [*row[1:7], write_path(row.category), row.brand, "|".join(row.image_urls)]
+    cells = [*row[1:8], write_path(row.category), row.brand, "|".join(row.image_urls), "yes"]
     writer.writerow([defuse(str(cell)) for cell in cells])
     assert good(out.getvalue()) == [row]

@@ -1,152 +1,39 @@
 """Imports: what is sent, what the worker makes of it, and what is left when the worker is killed."""
 
-import csv
-import io
 import os
-import random
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from conftest import Api, User
-from psycopg.rows import dict_row
+from conftest import Api
+from import_shop import HEADER, Generated, Shop, generate, wait_for, worker
 from test_auth import problem
 
 from marketplace import catalog_csv
-from marketplace.config import ROOT
-from marketplace.db import Database
 from marketplace.queries import imports as queries
 from marketplace.storage import LocalStorage
 from marketplace.workflows import catalogue, imports, upkeep
 
-HEADER = [
-    "Nama Produk",
-    "Harga",
-    "Lokasi",
-    "Rating",
-    "Review",
-    "Link Produk",
-    "Link Gambar",
-    "Nama Toko",
-    "Kategori",
-]
-CATEGORIES = [
-    "Elektronik > HP",
-    "elektronik > hp",
-    "Elektronik > Laptop",
-    "Fashion > Wanita > Gamis",
-    "Makanan",
-    "",
-]
-WORDS = ["kopi", "susu", "besar", "murah", "original", "promo", "kaos", "batik"]
-
-
-class Shop:
-    """A seller, the worker's means, and a way to look into the tables."""
-
-    def __init__(self, api: Api, **settings: Any) -> None:
-        self.config = replace(api.config, **settings)
-        self.api = Api(self.config, api.db, api.owner_url)
-        self.seller = self.api.seller()
-        self.db = Database(self.config, url=api.owner_url, role="marketplace_worker", patient=True)
-        self.files = LocalStorage(self.config.private_dir)
-
-    def send(self, text: str | bytes, query: str = "", user: User | None = None) -> int:
-        body = text.encode() if isinstance(text, str) else text
-        answer = self.api.post(
-            "/api/products/import-csv",
-            user or self.seller,
-            body=body,
-            query_string=query,
-            headers={"Content-Type": "text/csv"},
-        )
-        assert answer.status_code == 202, answer.text
-        return int(answer.json["id"])
-
-    def run(self, import_id: int, **options: Any) -> dict[str, Any]:
-        imports.run(self.db, self.files, self.config, import_id, **options)
-        return self.find(import_id)
-
-    def find(self, import_id: int) -> dict[str, Any]:
-        answer = self.api.get(f"/api/products/imports/{import_id}", self.seller)
-        assert answer.status_code == 200, answer.text
-        return answer.json
-
-    def errors(self, import_id: int) -> list[dict[str, str]]:
-        answer = self.api.get(f"/api/products/imports/{import_id}/errors.csv", self.seller)
-        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-        return list(csv.DictReader(io.StringIO(answer.text)))
-
-    def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        with psycopg.connect(self.api.owner_url, row_factory=dict_row) as conn:
-            return conn.execute(query, values).fetchall()
-
-    def value(self, query: str, *values: Any) -> Any:
-        return next(iter(self.rows(query, *values)[0].values()))
-
-
-@pytest.fixture
-def shop(committed: Api) -> Iterator[Shop]:
-    opened = Shop(committed)
-    yield opened
-    opened.db.close()
-
-
-class Generated(NamedTuple):
-    """A file with the first system's header, and what is in it."""
-
-    text: str
-    rows: int
-    bad_lines: list[int]
-    twins: int
-
-
-def generate(rows: int, *, bad_every: int = 50, twin_every: int = 20) -> Generated:
-    random.seed(20261123)
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(HEADER)
-    bad: list[int] = []
-    links: list[str] = []
-    twins = 0
-    for number in range(rows):
-        link = f"https://toko.example/p/{number}?ref={'x' * random.randint(0, 200)}"
-        price = random.choice(["Rp 5.200", "Rp8.799.000", "12500", "12.500,50"])
-        if number % bad_every == bad_every - 1:
-            price = "gratis"
-            bad.append(number + 2)
-        elif number % twin_every == twin_every - 1:
-            link = random.choice(links)
-            twins += 1
-        else:
-            links.append(link)
-        name = f"Produk {number} " + " ".join(random.choices(WORDS, k=random.randint(1, 60)))
-        picture = f"https://gambar.example/{number}.jpg"
-        brand, category = f"Merek {random.randint(1, 300)}", random.choice(CATEGORIES)
-        writer.writerow([name, price, "Jakarta", "4,9", "120", link, picture, brand, category])
-    return Generated(out.getvalue(), rows, bad, twins)
-
 
 def require_whole(shop: Shop, import_id: int, file: Generated) -> None:
-    """Every row of the file is a product with all its parts, a twin that was skipped, or in the report."""
+    """Every row of the file is a product with all its parts, or in the report with its cells."""
     found = shop.find(import_id)
-    products = file.rows - len(file.bad_lines) - file.twins
+    products = file.rows - len(file.bad_lines)
     assert (found["state"], found["error_code"], found["progress"]) == ("done", None, 100)
-    counts = [found[f"rows_{name}"] for name in ("read", "valid", "created", "skipped", "bad")]
-    assert counts == [file.rows, file.rows - len(file.bad_lines), products, file.twins, len(file.bad_lines)]
+    counts = [found[f"rows_{name}"] for name in ("total", "read", "valid", "created", "bad")]
+    assert counts == [file.rows, file.rows, products, products, len(file.bad_lines)]
+    assert [found[f"rows_{name}"] for name in ("updated", "unchanged", "skipped", "shared")] == [0, 0, 0, 0]
     for table in ("inventory", "product_images", "product_documents"):
         counted = f"SELECT count(*) FROM products p JOIN {table} t ON t.product_id = p.id"  # noqa: S608
         assert shop.value(f"{counted} WHERE p.store_id = %s", shop.seller.store_id) == products, table
     assert shop.value("SELECT count(*) FROM products WHERE store_id = %s", shop.seller.store_id) == products
     assert shop.value("SELECT count(*) FROM import_rows") == 0
-    assert [int(row["error_line"]) for row in shop.errors(import_id)] == file.bad_lines
+    lines = file.text.splitlines()
+    report = shop.errors(import_id)
+    assert [int(row["error_line"]) for row in report] == file.bad_lines
+    assert all(row["Nama Produk"] in lines[int(row["error_line"]) - 1] and row["Nama Produk"] for row in report)
     assert shop.value("SELECT count(*) FROM auth.sessions WHERE kind = 'import' AND ended_at IS NULL") == 0
     assert list(shop.files.keys("imports/")) == []
 
@@ -161,7 +48,7 @@ def test_twenty_thousand_rows_are_all_accounted_for(shop: Shop):
     assert found["columns"]["header"] == HEADER
     assert found["columns"]["stock_column"] is False
     assert found["default_stock"] == 7
-    assert {row["error_code"] for row in shop.errors(import_id)} == {"invalid_price"}
+    assert {row["error_code"] for row in shop.errors(import_id)} == {"invalid_price", "duplicate_source_url"}
     listed = shop.api.get("/api/products", query_string=f"store_id={shop.seller.store_id}").json
     product = listed["products"][0]
     assert (product["stock"], product["in_stock"], len(product["images"])) == (7, True, 1)
@@ -181,26 +68,30 @@ def test_the_same_file_again_adds_nothing(shop: Shop):
     again = shop.run(shop.send(file.text))
 
     valid = file.rows - len(file.bad_lines)
-    assert (again["rows_created"], again["rows_skipped"], again["rows_valid"]) == (0, valid, valid)
+    assert (again["rows_created"], again["rows_unchanged"], again["rows_valid"]) == (0, valid, valid)
 
 
-def test_twins_by_sku_or_link_are_skipped_wherever_they_stand(shop: Shop):
-    shop.api.product(shop.seller, name="Sudah ada", sku="A-1", source_url="https://toko.example/1")
+def test_twins_in_a_file_are_left_out_or_named(shop: Shop):
     text = (
         "name,price,sku,source_url,image_url\n"
-        "Sama SKU,1000,A-1,,\n"
-        "Sama tautan,1000,,https://toko.example/1,\n"
         "Baru,1000,B-1,https://toko.example/2,https://gambar.example/1.jpg|https://gambar.example/2.jpg\n"
-        "Sama SKU di berkas,1000,B-1,,\n"
-        "Sama tautan di berkas,1000,,https://toko.example/2,\n"
+        "Sama SKU,1000,B-1,,\n"
+        "Sama tautan,1000,,https://toko.example/2,\n"
         "Tanpa kunci,1000,,,\n"
         "Tanpa kunci,1000,,,\n"
+        "Baru,1000,B-1,https://toko.example/2,https://gambar.example/1.jpg|https://gambar.example/2.jpg\n"
     )
     found = shop.run(shop.send(text))
 
-    assert (found["rows_read"], found["rows_created"], found["rows_skipped"]) == (7, 3, 4)
+    assert (found["rows_read"], found["rows_created"], found["rows_skipped"], found["rows_bad"]) == (6, 3, 1, 2)
+    assert found["columns"]["notes"]["no_key"] == 2
+    named = ("error_line", "error_code", "error_column", "name")
+    assert [tuple(row[key] for key in named) for row in shop.errors(found["id"])] == [
+        ("3", "duplicate_sku", "sku", "Sama SKU"),
+        ("4", "duplicate_source_url", "source_url", "Sama tautan"),
+    ]
     names = shop.rows("SELECT name FROM products ORDER BY id")
-    assert [row["name"] for row in names] == ["Sudah ada", "Baru", "Tanpa kunci", "Tanpa kunci"]
+    assert [row["name"] for row in names] == ["Baru", "Tanpa kunci", "Tanpa kunci"]
     pictures = shop.rows(
         "SELECT i.url, i.is_main FROM product_images i JOIN products p ON p.id = i.product_id"
         " WHERE p.name = 'Baru' ORDER BY i.position"
@@ -250,10 +141,8 @@ def test_a_category_removed_meanwhile_refuses_its_rows_where_none_may_be_made(co
     admin = shop.api.admin()
     category = shop.api.post("/api/categories", admin, json={"name": "Dapur"}).json
     import_id = shop.send("name,price,Kategori\nA,1,Dapur\nB,2,\n")
-    stops = iter([False, False, True])
     with pytest.raises(catalogue.Interrupted):
-        shop.run(import_id, stopping=lambda: next(stops))
-    assert shop.find(import_id)["state"] == "applying"
+        shop.run(import_id, stopping=lambda: shop.find(import_id)["state"] == "applying")
     assert shop.api.delete(f"/api/categories/{category['id']}", admin).status_code == 204
     found = shop.run(import_id)
 
@@ -282,16 +171,15 @@ def test_a_file_that_turns_out_broken_late_leaves_no_product(shop: Shop):
     rows = "".join(f"Produk {number},1000\n" for number in range(6000))
     found = shop.run(shop.send("name,price\n" + rows + '"' + "x" * 1_100_000))
 
-    assert (found["state"], found["rows_read"], found["rows_created"]) == ("failed", 5000, 0)
+    assert (found["state"], found["rows_read"], found["rows_created"]) == ("failed", 0, 0)
     assert found["error_code"] in catalog_csv.FILE_CODES
     assert shop.value("SELECT count(*) FROM products") == shop.value("SELECT count(*) FROM import_rows") == 0
 
 
 def test_suspending_the_seller_stops_the_import(shop: Shop):
     import_id = shop.send(generate(2500).text)
-    stops = iter([False, False, False, True])
     with pytest.raises(catalogue.Interrupted):
-        shop.run(import_id, stopping=lambda: next(stops))
+        shop.run(import_id, stopping=lambda: shop.find(import_id)["rows_created"] > 0)
     with psycopg.connect(shop.api.owner_url) as conn:
         conn.execute("UPDATE users SET suspended_at = now() WHERE id = %s", [shop.seller.id])
     imports.run(shop.db, shop.files, shop.config, import_id)
@@ -306,12 +194,12 @@ def test_suspending_the_seller_stops_the_import(shop: Shop):
 def test_an_import_taken_up_by_another_worker_is_let_go(shop: Shop):
     file = generate(3000)
     import_id = shop.send(file.text)
-    calls = 0
+    displaced = False
 
     def displace() -> bool:
-        nonlocal calls
-        calls += 1
-        if calls == 4:
+        nonlocal displaced
+        if not displaced and shop.find(import_id)["rows_created"]:
+            displaced = True
             with shop.db.working() as conn:
                 queries.start(conn, import_id)
         return False
@@ -394,7 +282,8 @@ def test_imports_are_listed_newest_first_in_both_modes(api: Api):
         ("", "text/csv", b"", 422, "validation_failed"),
         ("", "application/json", b"{}", 415, "unsupported_media_type"),
         ("", "", b"a", 415, "unsupported_media_type"),
-        ("dry_run=true", "text/csv", b"a", 422, "validation_failed"),
+        ("dry_run=maybe", "text/csv", b"a", 422, "validation_failed"),
+        ("dialect=etsy", "text/csv", b"a", 422, "validation_failed"),
         ("default_stock=-1", "text/csv", b"a", 422, "validation_failed"),
         ("store_id=999999999", "text/csv", b"a", 404, "not_found"),
         ("", "text/csv", b"x" * 3000, 413, "payload_too_large"),
@@ -416,7 +305,7 @@ def test_what_cannot_be_imported_is_refused_and_not_kept(
     [
         ([], {}, 422, "validation_failed"),
         ([("file", "a.csv", b"")], {}, 422, "validation_failed"),
-        ([("file", "a.csv", b"a")], {"mode": "atomic"}, 422, "validation_failed"),
+        ([("file", "a.csv", b"a")], {"mode": "some"}, 422, "validation_failed"),
         ([("file", "a.csv", b"a"), ("file", "b.csv", b"b")], {}, 422, "validation_failed"),
         ([("file", "a.csv", b"x" * 3000)], {}, 413, "payload_too_large"),
     ],
@@ -443,37 +332,6 @@ def test_who_has_no_store_cannot_import(api: Api):
 
 
 # The worker as a process ---------------------------------------------------------------------------------
-
-
-@contextmanager
-def worker(shop: Shop, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A real worker, killed at the end if it still runs."""
-    env = {
-        **os.environ,
-        "DATABASE_URL": shop.api.owner_url,
-        "DATA_DIR": str(shop.config.data_dir),
-        "UPLOADS_DIR": str(shop.config.uploads_dir),
-    }
-    with (folder / "worker.log").open("ab") as log:
-        command = [sys.executable, "-m", "marketplace", "worker"]
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
-
-
-def wait_for(shop: Shop, import_id: int, condition: Any, seconds: float = 60) -> dict[str, Any]:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        answer = shop.api.get(f"/api/products/imports/{import_id}", shop.seller)
-        found = answer.json
-        if answer.status_code == 200 and condition(found):
-            return found
-        time.sleep(0.02)
-    log = shop.config.data_dir.parent / "worker.log"
-    raise AssertionError(f"waited for nothing: {found}\n{log.read_text()}")
 
 
 def wait_for_end(shop: Shop, import_id: int) -> None:

@@ -1,14 +1,16 @@
 """Reads product files (CSV) of sellers: any size in flat memory, every bad row named; no database, no HTTP.
 
-    catalog = read(stream, default_stock=0)     # CatalogRefused where the file cannot be read
-    for row in catalog:                         # CatalogRefused here too: some things show late
+    catalog = read(stream)                      # CatalogRefused where the file cannot be read
+    for row in catalog:
         if isinstance(row, GoodRow): ...        # a product, checked
-        else: ...                               # BadRow: every error of it, and the row itself
-    catalog.describe()                          # encoding, delimiter, columns, notes: for the seller
+        elif isinstance(row, BadRow): ...       # every error of it, and the row itself
+        else: ...                               # SharedRow: no product, but what products share
+    catalog.describe()                          # dialect, encoding, columns, signs, notes: for the seller
 """
 
 from marketplace.catalog_csv.cells import write_path
-from marketplace.catalog_csv.columns import HEADER, REPORT_HEADER
+from marketplace.catalog_csv.dialects import NAMES as DIALECTS
+from marketplace.catalog_csv.headers import HEADER, REPORT_HEADER
 from marketplace.catalog_csv.model import (
     FILE_CODES,
     NOTES,
@@ -17,11 +19,13 @@ from marketplace.catalog_csv.model import (
     CatalogRefused,
     CellError,
     GoodRow,
+    SharedRow,
 )
 from marketplace.catalog_csv.reader import CatalogFile, read
 from marketplace.catalog_csv.spreadsheet import defuse, restore
 
 __all__ = [
+    "DIALECTS",
     "FILE_CODES",
     "HEADER",
     "NOTES",
@@ -32,6 +36,7 @@ __all__ = [
     "CatalogRefused",
     "CellError",
     "GoodRow",
+    "SharedRow",
     "defuse",
     "read",
     "restore",

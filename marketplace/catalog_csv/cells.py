@@ -13,7 +13,9 @@ _BREAKS = re.compile(r"[\t\r\n]+")
 _LONE_CR = re.compile(r"\r(?!\n)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LINK = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](?::[0-9]{1,5})?(?:[/?#][!-~]*)?\Z").match
-_PATH_LENGTH = 3000
+_PATH_LENGTH = 4000
+_YES = {"yes", "y", "true", "t", "1", "ya"}
+_NO = {"no", "n", "false", "f", "0", "tidak"}
 _STEP = re.compile(r"(?:\\.|[^>])+", re.DOTALL)
 _ESCAPE = re.compile(r"\\([\\>])")
 
@@ -91,6 +93,28 @@ def _read_path(cell: str) -> tuple[str, ...]:
 def write_path(names: Iterable[str]) -> str:
     """A path of categories as a cell that `read_path` reads back."""
     return " > ".join(re.sub(r"([\\>])", r"\\\1", name) for name in names)
+
+
+def read_hidden(cell: str) -> bool | None:
+    """Whether the product is not to be shown: yes or no in the words of spreadsheets; None for an empty cell."""
+    word = cell.strip().lower()
+    if not word:
+        return None
+    if word in _YES:
+        return True
+    if word in _NO:
+        return False
+    raise Wrong("invalid_hidden", "must be yes or no")
+
+
+def read_id(cell: str) -> int | None:
+    """The number of a product, 1 to 18 digits; None for an empty cell."""
+    digits = cell.strip()
+    if not digits:
+        return None
+    if len(digits) > 18 or not (digits.isascii() and digits.isdigit()):
+        raise Wrong("invalid_id", "must be the number of a product, as the export wrote it")
+    return int(digits)
 
 
 def _clean(text: str, limit: int) -> str:

@@ -2,102 +2,115 @@
 
 import csv
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from marketplace.catalog_csv import dialects
+from marketplace.catalog_csv.dialects.marketplace import OURS, REPORTS
+from marketplace.catalog_csv.dialects.shape import Dialect, Layout
 from marketplace.catalog_csv.encoding import NUL, UNDECODABLE
+from marketplace.catalog_csv.headers import HEADER, REQUIRED, folded
 from marketplace.catalog_csv.model import COLUMNS, CatalogRefused
 
-#: Our own header, in the order an export writes it.
-HEADER = ("name", "description", "price", "stock", "sku", "source_url", "category", "brand", "image_url")
-#: What a report of bad rows has beside the row itself; without meaning when it comes back.
-REPORT_HEADER = ("error_line", "error_column", "error_code", "error_message")
-REQUIRED = ("name", "price")
 DELIMITERS = ",;\t|"
 
-_FIRST_SYSTEM = {
-    "Nama Produk": "name",
-    "Harga": "price",
-    "Link Produk": "source_url",
-    "Link Gambar": "image_url",
-    "Nama Toko": "brand",
-    "Kategori": "category",
-    "Deskripsi": "description",
-    "Stok": "stock",
-}
-_IGNORED = ("Lokasi", "Rating", "Review", "Jumlah Review", "Ulasan", "Terjual", "Jumlah Terjual")
-_SHORT_REPORT_HEADER = ("line", "column", "code", "message")
 _SEPARATOR_LINE = re.compile(r"sep=(.)[\r\n]*\Z", re.IGNORECASE)
-
-
-def _folded(header: str) -> str:
-    """A header without case, accents, blanks and marks: `Image URL` and `image_url` are one."""
-    plain = unicodedata.normalize("NFKD", header[:200]).casefold()
-    return "".join(sign for sign in plain if sign.isalnum())
-
-
-_OURS = {_folded(name): name for name in HEADER} | {"imageurls": "image_url"}
-_FIELDS = _OURS | {_folded(name): field for name, field in _FIRST_SYSTEM.items()}
-_REPORTS = [{_folded(name) for name in names} for names in (REPORT_HEADER, _SHORT_REPORT_HEADER)]
-_KNOWN = {_folded(name) for name in _IGNORED}.union(*_REPORTS)
+#: Vendure writes `name:en`.
+_LANGUAGE = re.compile(r"(?<=\w):[a-z]{2}(?:[-_][A-Za-z]{2,4})?\Z")
+#: Fields of dialects that say how rows belong together, and nothing of a product.
+_STRUCTURE = "variant"
 
 
 class Columns(NamedTuple):
     """What the columns of a file mean.
 
-    `header` has the names as in the file; `positions` says which columns hold a field (several only for
-    image_url). `own` is true for a file that we wrote, as its header shows: our own header and no other, or
-    any header beside that of a report of bad rows. There, what `defuse` did is undone.
+    `header` has the names as in the file; `positions` says which columns hold a field. `own` is true for a file
+    that we wrote, as its header shows: our own header and no other, or any header beside that of a report of
+    bad rows. There, what `defuse` did is undone. `exported`: it has the ids that the export writes.
     """
 
+    dialect: Dialect
+    layout: Layout
     header: tuple[str, ...]
     positions: dict[str, tuple[int, ...]]
     ignored: tuple[str, ...]
     unknown: tuple[str, ...]
     own: bool
+    exported: bool
 
 
-def recognise(header: Sequence[str]) -> Columns:
+def recognise(header: Sequence[str], asked: str | None = None, currency: str = "") -> Columns:
     """The columns behind a header. Raises CatalogRefused where they cannot make products."""
     if len(header) > COLUMNS:
         words = f"The header has {len(header):,} columns; {COLUMNS:,} are possible."
         raise CatalogRefused("too_many_columns", words)
     names = tuple(printable(name).strip() for name in header)
-    positions: dict[str, tuple[int, ...]] = {}
-    ignored, unknown = [], []
-    keys = [_folded(name) for name in names]
-    own = all(key in _OURS for key in keys) or any(report.issubset(keys) for report in _REPORTS)
-    for position, (key, name) in enumerate(zip(keys, names, strict=True)):
-        field = _FIELDS.get(key)
-        if field is not None:
-            positions[field] = (*positions.get(field, ()), position)
-        elif key in _KNOWN:
-            ignored.append(name)
+    keys = tuple(folded(_LANGUAGE.sub("", name)) for name in names)
+    dialect = dialects.of(keys, asked)
+    places: dict[str, int] = {}
+    for position, key in enumerate(keys):
+        places.setdefault(key, position)
+    layout = Layout(keys, places, currency)
+    positions, left = _positions(dialect, layout)
+    positions |= {field: positions[other] for field, other in dialect.also.items() if other in positions}
+    ignored = [position for position in left if dialect.ignored(keys[position])]
+    unknown = [names[place] or f"(column {place + 1})" for place in left if place not in ignored]
+    own = all(key in OURS for key in keys) or any(report.issubset(keys) for report in REPORTS)
+    _check(dialect, names, positions)
+    exported = folded(HEADER[0]) in places
+    return Columns(
+        dialect, layout, names, positions, tuple(names[place] for place in ignored), tuple(unknown), own, exported
+    )
+
+
+def _positions(dialect: Dialect, layout: Layout) -> tuple[dict[str, tuple[int, ...]], list[int]]:
+    """Which columns hold a field, and the columns that hold none."""
+    chosen = dialect.choose(layout)
+    found: dict[str, list[int]] = {}
+    left = []
+    for position, key in enumerate(layout.names):
+        field = chosen.get(key) or dialect.field_of(key)
+        twin = dialect.arrange is not None and layout.places[key] != position
+        if field is None or twin:
+            left.append(position)
         else:
-            unknown.append(name or f"(column {position + 1})")
-    _check(names, positions)
-    return Columns(names, positions, tuple(ignored), tuple(unknown), own)
+            found.setdefault(field, []).append(position)
+    order = list(dialect.fields)
+    for field, positions in found.items():
+        if dialect.arrange is not None:  # an error names the first
+            positions.sort(key=lambda place: order.index(key) if (key := layout.names[place]) in order else 0)
+        strong = [position for position in positions if layout.names[position] not in dialect.weak]
+        kept = strong or (positions if field == "image_url" else positions[:1])
+        if len(positions) > 1 and dialect.weak and (field != "image_url" or strong):
+            left += [position for position in positions if position not in kept]
+            found[field] = kept
+    return {field: tuple(positions) for field, positions in found.items()}, sorted(left)
 
 
-def _check(names: tuple[str, ...], positions: dict[str, tuple[int, ...]]) -> None:
+def _check(dialect: Dialect, names: tuple[str, ...], positions: dict[str, tuple[int, ...]]) -> None:
     seen = ", ".join(name[:40] or "(empty)" for name in names[:20]) + (", ..." if len(names) > 20 else "")
-    if not positions:
+    if not positions.keys() - {_STRUCTURE}:
         others = ", ".join(name for name in HEADER if name not in REQUIRED)
         raise CatalogRefused(
             "no_known_columns",
             f"No column of the first line is known. It has: {seen}. Needed are name and price (or Nama "
-            f"Produk and Harga); also known are {others}.",
+            f"Produk and Harga); also known are {others}, and the exports of {_others()}.",
         )
     missing = [name for name in REQUIRED if name not in positions]
     if missing:
         words = f"The column {' and '.join(missing)} is missing. The header has: {seen}."
         raise CatalogRefused("missing_column", words)
+    if dialect.arrange is not None:
+        return
     for field, places in positions.items():
         if len(places) > 1 and field != "image_url":
             twins = " and ".join(f"{names[place]} (column {place + 1})" for place in places[:5])
             words = f"Several columns mean {field}: {twins}. Keep one of them."
             raise CatalogRefused("duplicate_column", words)
+
+
+def _others() -> str:
+    return ", ".join(dialect.name for dialect in dialects.DIALECTS if dialect.arrange)
 
 
 def delimiter_of(lines: Sequence[str]) -> tuple[str, int]:
@@ -121,8 +134,9 @@ def _fit(lines: Sequence[str], delimiter: str) -> tuple[int, int]:
         cells = next((cells for cells in records if any(cell.strip() for cell in cells)), [])
     except csv.Error:
         return 0, 0
-    known = {_folded(cell) for cell in cells[:COLUMNS]}
-    return sum(1 for key in known if key in _FIELDS), len(cells)
+    known = {folded(_LANGUAGE.sub("", cell.strip())) for cell in cells[:COLUMNS]}
+    dialect = dialects.of(tuple(known), None)
+    return sum(1 for key in known if dialect.field_of(key)), len(cells)
 
 
 def printable(cell: str) -> str:

@@ -8,7 +8,7 @@ DESCRIPTION_LENGTH = 20_000
 SKU_LENGTH = 100
 LINK_LENGTH = 2048
 CATEGORY_LENGTH = 200
-CATEGORY_DEPTH = 6
+CATEGORY_DEPTH = 8
 BRAND_LENGTH = 200
 IMAGES = 100
 STOCK_LIMIT = 1_000_000_000
@@ -25,6 +25,7 @@ ROW_CODES = {
     "too_many_marks": "hundreds of accents on one letter",
     "invalid_encoding": "bytes that are no text in the encoding of the file",
     "invalid_price": "not an amount, or one with more than two decimals",
+    "ambiguous_price": "1.299 or 1,299 in a file that has that sign for decimals, or both signs",
     "negative_price": "an amount below zero",
     "price_too_large": "an amount of 10,000,000,000,000 or more",
     "invalid_integer": "not a whole number",
@@ -32,8 +33,13 @@ ROW_CODES = {
     "stock_too_large": "a stock of more than 1,000,000,000",
     "invalid_url": "not a link that begins with http:// or https://",
     "too_many_images": "more than 100 links to pictures",
-    "category_too_deep": "a path of more than 6 categories",
+    "category_too_deep": "a path of more than 8 categories",
     "unknown_category": "a category that is not there, where imports may not add any",
+    "invalid_hidden": "neither yes nor no",
+    "invalid_id": "not the number of a product",
+    "duplicate_sku": "an earlier row of the file has the same SKU and says something else",
+    "duplicate_source_url": "an earlier row of the file has the same link and says something else",
+    "conflicting_keys": "the SKU belongs to one product of the store and the link to another",
     "too_many_columns": "more cells than the header has columns",
     "too_few_columns": "the row ends before a column that it must have",
     "stray_quote": "something stands behind the quote that closes a cell",
@@ -57,9 +63,17 @@ FILE_CODES = {
 #: What a seller should know about how a file was read; see CatalogFile.notes.
 NOTES = {
     "blank_rows": "rows without anything in them, left out",
-    "default_stock": "rows whose stock is default_stock, as the file gives none",
-    "ambiguous_prices": "prices such as 1,299 read as 1299 where the file has that sign for decimals too",
-    "several_categories": "rows with several categories on lines of one cell: the first was taken",
+    "default_stock": "rows that give no stock: new products get default_stock, others keep theirs",
+    "no_key": "rows with neither SKU nor link: each import makes a new product of them",
+    "several_categories": "rows with several categories: the first was taken",
+    "sale_prices": "rows whose price is the sale price",
+    "negative_stock": "rows of another system with a stock below zero, read as 0",
+    "pictures_left_out": "pictures that are no links, such as names of files",
+    "hidden": "rows whose product is not to be shown: drafts, private and archived ones",
+    "repeated_skus": "variants with the SKU of another variant of their product: the option was added to it",
+    "other_currency": "rows with further prices of a product, in another currency than the one that was read",
+    "grouped": "rows that only bundle other products and have no price, left out",
+    "parents_shortened": "so many parent rows that their descriptions and pictures were not given to their variants",
 }
 
 
@@ -93,18 +107,23 @@ class CellError(NamedTuple):
 
 
 class GoodRow(NamedTuple):
-    """A product as the file gives it, checked. The fields stand in the order of the table import_rows."""
+    """A product as the file gives it, checked; None for what it does not say.
+
+    `known_id` is the product's own id, in files that the export wrote.
+    """
 
     line: int
+    known_id: int | None
     name: str
     description: str | None
     price: Decimal
-    stock: int
+    stock: int | None
     sku: str | None
     source_url: str | None
     category: tuple[str, ...] | None
     brand: str | None
     image_urls: tuple[str, ...]
+    hidden: bool | None
 
 
 class BadRow(NamedTuple):
@@ -113,3 +132,9 @@ class BadRow(NamedTuple):
     line: int
     errors: tuple[CellError, ...]
     cells: tuple[str, ...]
+
+
+class SharedRow(NamedTuple):
+    """A row that is no product: the parent of variants, further pictures, a bundle."""
+
+    line: int

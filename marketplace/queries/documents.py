@@ -32,6 +32,11 @@ def write_categories(conn: Conn, product_ids: Sequence[int]) -> list[int]:
     return _ids(conn.execute(SQL["write_categories"], {"product_ids": product_ids}))
 
 
+def add_categories(conn: Conn, product_ids: Sequence[int]) -> None:
+    """The same for products that are new."""
+    conn.execute(SQL["add_categories"], {"product_ids": product_ids})
+
+
 def write_search(conn: Conn, product_ids: Sequence[int]) -> list[int]:
     """Write the words these products are found by; those that had others."""
     return _ids(conn.execute(SQL["write_search"], {"product_ids": product_ids}))

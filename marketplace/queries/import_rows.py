@@ -1,7 +1,7 @@
 """Good rows of an import, staged, then taken into the catalogue. Statements: sql/queries/import_rows.sql."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from marketplace.catalog_csv import GoodRow
 from marketplace.db import Conn, Row, named_sql, one
@@ -10,12 +10,27 @@ SQL = named_sql("import_rows")
 
 
 class Batch(NamedTuple):
-    """The staged rows of an import above after_line, up to last_line."""
+    """The staged rows of an import above after_line, up to last_line; `fields` are what the file speaks of."""
 
     import_id: int
     store_id: int
     after_line: int
     last_line: int
+    default_stock: int
+    fields: list[str]
+
+
+class Met(NamedTuple):
+    """Lines of a batch that meet products of the store, and of those what is another, with the products' ids."""
+
+    met: list[int]
+    conflicts: list[int]
+    changed: list[int]
+    changed_ids: list[int]
+    pictures: list[int]
+    pictures_ids: list[int]
+    stocked: list[int]
+    stocked_ids: list[int]
 
 
 def forget(conn: Conn, import_id: int) -> None:
@@ -23,22 +38,38 @@ def forget(conn: Conn, import_id: int) -> None:
     conn.execute(SQL["forget"], {"import_id": import_id})
 
 
+def clear(conn: Conn, import_id: int) -> None:
+    """Remove staged rows that nobody will apply."""
+    conn.execute(SQL["clear"], {"import_id": import_id})
+
+
 def copy(conn: Conn, import_id: int, rows: Iterable[GoodRow]) -> None:
     """Stage good rows."""
     with conn.cursor() as cursor, cursor.copy(SQL["copy_rows"]) as copying:
+        write = copying.write_row
         for row in rows:
-            category = list(row.category) if row.category else None
-            copying.write_row((import_id, *row[:7], category, row.brand, list(row.image_urls)))
+            category = _array(row.category) if row.category else None
+            write((import_id, *row[:8], category, row.brand, _array(row.image_urls), row.hidden))
+
+
+def settle_twins(conn: Conn, import_id: int) -> None:
+    """Leave out rows whose keys an earlier one has; those that say something else are bad."""
+    conn.execute(SQL["settle_twins"], {"import_id": import_id}, prepare=False)
 
 
 def next_batch(conn: Conn, import_id: int, *, after_line: int, limit: int) -> Row:
-    """last_line (None when nothing is left), has_categories and has_brands of the next rows."""
+    """Of the next rows: last_line (None: there are none), rows_ahead, has_categories, has_brands, settled (lines)."""
     return one(conn, SQL["next_batch"], {"import_id": import_id, "after_line": after_line, "limit": limit})
 
 
-def skip_known(conn: Conn, batch: Batch) -> int:
-    """Drop rows whose SKU or link the store has already; how many."""
-    return conn.execute(SQL["skip_known"], batch._asdict()).rowcount
+def match(conn: Conn, batch: Batch) -> Met:
+    """What of the batch is there already, and what of that is another."""
+    return Met(**one(conn, SQL["match"], batch._asdict()))
+
+
+def refuse_conflicts(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
+    """Turn rows whose keys meet several products into bad ones."""
+    conn.execute(SQL["refuse_conflicts"], {"import_id": import_id, "lines": list(lines)})
 
 
 def missing_levels(conn: Conn, batch: Batch) -> int:
@@ -51,9 +82,9 @@ def add_categories(conn: Conn, batch: Batch, level: int) -> None:
     conn.execute(SQL["add_categories"], {**batch._asdict(), "level": level})
 
 
-def refuse_unknown(conn: Conn, batch: Batch) -> int:
-    """Turn rows whose category is not there into bad ones; how many."""
-    return conn.execute(SQL["refuse_unknown"], batch._asdict()).rowcount
+def refuse_unknown(conn: Conn, batch: Batch) -> None:
+    """Turn rows whose category is not there into bad ones."""
+    conn.execute(SQL["refuse_unknown"], batch._asdict())
 
 
 def lock_categories(conn: Conn, batch: Batch) -> None:
@@ -66,16 +97,70 @@ def add_brands(conn: Conn, batch: Batch) -> None:
     conn.execute(SQL["add_brands"], batch._asdict())
 
 
-def add_products(conn: Conn, batch: Batch) -> list[int]:
-    """Make products of the rows, with stock and pictures; the new ids. Would-be twins are left out."""
-    product_ids = [row["id"] for row in conn.execute(SQL["add_products"], batch._asdict())]
-    values = {**batch._asdict(), "product_ids": product_ids}
-    conn.execute(SQL["add_stock"], values, prepare=False)  # planned with the ids at hand, which are then hashed
-    conn.execute(SQL["add_images"], values, prepare=False)
+def add_products(conn: Conn, batch: Batch, met: Sequence[int]) -> list[int]:
+    """Make products of the rows but for the lines that met one, with stock and pictures; the new ids.
+
+    Raises psycopg.errors.UniqueViolation where somebody has made one of them meanwhile.
+    """
+    values = {**batch._asdict(), "met": list(met)}
+    product_ids = [row["id"] for row in conn.execute(SQL["add_products"], values)]
+    if product_ids:
+        conn.execute(SQL["add_stock"], values)
+        conn.execute(SQL["add_images"], values)
     return product_ids
 
 
-def end_batch(conn: Conn, batch: Batch, *, created: int, skipped: int, refused: int) -> None:
-    """Remove the batch from the staged rows and count: what was neither created nor refused was skipped."""
-    values = {**batch._asdict(), "created": created, "skipped": skipped, "refused": refused}
-    conn.execute(SQL["end_batch"], values)
+def change_products(conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]) -> None:
+    """Write what rows say into products that are locked."""
+    values: dict[str, Any] = {**batch._asdict(), "lines": list(lines), "product_ids": list(product_ids)}
+    conn.execute(SQL["change_products"], values)
+
+
+def touch_products(conn: Conn, batch: Batch, product_ids: Sequence[int]) -> None:
+    """Count up the versions of products whose pictures alone are others."""
+    conn.execute(SQL["touch_products"], {"store_id": batch.store_id, "product_ids": list(product_ids)})
+
+
+def change_images(conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]) -> None:
+    """Have products that are locked show the pictures that rows name, in their order, and no others."""
+    values = {"import_id": batch.import_id, "lines": list(lines), "product_ids": list(product_ids)}
+    for name in ("remove_images", "unset_main_images", "add_further_images", "order_images"):
+        conn.execute(SQL[name], values)
+
+
+def lock_stock_ahead(conn: Conn, import_id: int, store_id: int) -> None:
+    """Lock the stock of all products that the import will give another."""
+    conn.execute(SQL["lock_stock_ahead"], {"import_id": import_id, "store_id": store_id}, prepare=False)
+
+
+def change_stock(conn: Conn, import_id: int, lines: Sequence[int], product_ids: Sequence[int]) -> None:
+    """Write the stock that rows say, where it is another."""
+    values = {"import_id": import_id, "lines": list(lines), "product_ids": list(product_ids)}
+    conn.execute(SQL["lock_stock"], values)
+    conn.execute(SQL["change_stock"], values)
+
+
+def settle(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
+    """Note that only the stock of these rows is still to come."""
+    conn.execute(SQL["settle"], {"import_id": import_id, "lines": list(lines)})
+
+
+def end_batch(conn: Conn, batch: Batch, keep: Sequence[int]) -> None:
+    """Remove the batch from the staged rows, but for these lines."""
+    conn.execute(SQL["end_batch"], {**batch._asdict(), "lines": list(keep)})
+
+
+def new_things(conn: Conn, import_id: int, limit: int) -> dict[str, Any]:
+    """Categories and brands that would be added: `count` of them, and the `first`."""
+    values = {"import_id": import_id, "limit": limit}
+    return {
+        "new_categories": dict(one(conn, SQL["new_categories"], values)),
+        "new_brands": dict(one(conn, SQL["new_brands"], values)),
+    }
+
+
+def _array(texts: tuple[str, ...]) -> str:
+    """Texts as PostgreSQL reads an array; three times as quick as adapting a list."""
+    if not texts:
+        return "{}"
+    return "{%s}" % ",".join(['"%s"' % text.replace("\\", "\\\\").replace('"', '\\"') for text in texts])

@@ -4,7 +4,7 @@ The steps on the staged rows are in queries/import_rows.py.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -12,6 +12,17 @@ from marketplace.catalog_csv import BadRow
 from marketplace.db import Conn, Row, named_sql, one
 
 SQL = named_sql("imports")
+
+
+class Options(NamedTuple):
+    """How an import is to be done."""
+
+    default_stock: int = 0
+    mode: str = "skip_bad"
+    dry_run: bool = False
+    on_match: str = "update"
+    dialect: str | None = None
+    decimal_sign: str | None = None
 
 
 def add(
@@ -22,7 +33,7 @@ def add(
     file_name: str | None,
     file_key: str,
     file_bytes: int,
-    default_stock: int,
+    options: Options,
 ) -> int:
     """Add an import of the caller's, with the session the worker will act through; its id.
 
@@ -34,9 +45,19 @@ def add(
         "file_name": file_name,
         "file_key": file_key,
         "file_bytes": file_bytes,
-        "default_stock": default_stock,
+        **options._asdict(),
     }
     return int(one(conn, SQL["add"], values)["id"])
+
+
+def add_for_store(
+    conn: Conn, store: str, *, file_name: str, file_key: str, file_bytes: int, options: Options
+) -> Row | None:
+    """Add an import that acts as the owner of a store, named by id or name: id and store_id. For the tables' owner."""
+    values = {
+        "store": store, "file_name": file_name, "file_key": file_key, "file_bytes": file_bytes, **options._asdict()
+    }  # fmt: skip
+    return conn.execute(SQL["add_for_store"], values).fetchone()
 
 
 def find(conn: Conn, import_id: int, store_id: int | None) -> Row | None:
@@ -61,20 +82,40 @@ def bad_rows(conn: Conn, import_id: int, *, after_line: int, limit: int) -> list
     return conn.execute(SQL["bad_rows"], {"import_id": import_id, "after_line": after_line, "limit": limit}).fetchall()
 
 
+def lock(conn: Conn, import_id: int, store_id: int | None) -> Row | None:
+    """Lock an import of the store: id, store_id, state, dry_run, mode, rows_bad, expired; or None."""
+    return conn.execute(SQL["lock"], {"import_id": import_id, "store_id": store_id}).fetchone()
+
+
+def cancel(conn: Conn, import_id: int) -> None:
+    """End an import that is locked; the worker clears up behind it."""
+    conn.execute(SQL["cancel"], {"import_id": import_id})
+
+
+def apply(conn: Conn, import_id: int) -> None:
+    """Turn a dry run that is locked into a real import of the caller's."""
+    conn.execute(SQL["apply"], {"import_id": import_id})
+
+
 def start(conn: Conn, import_id: int) -> Row | None:
-    """Take an import up: id, store_id, state, attempt, file_key, default_stock. None when it has ended."""
+    """Take an import up: what it takes to run it. None when it has ended."""
     return conn.execute(SQL["start"], {"import_id": import_id}).fetchone()
 
 
-def find_file(conn: Conn, import_id: int) -> str | None:
-    """The key of an import's file in private storage; None when there is no such import."""
-    row = conn.execute(SQL["find_file"], {"import_id": import_id}).fetchone()
+def find_ended(conn: Conn, import_id: int) -> str | None:
+    """The key of the file of an import that has ended for good; None when it has not."""
+    row = conn.execute(SQL["find_ended"], {"import_id": import_id}).fetchone()
     return row["file_key"] if row else None
 
 
 def hold(conn: Conn, import_id: int, attempt: int) -> bool:
-    """Lock the import until the transaction ends; False when another worker has it by now."""
+    """Lock the import until the transaction ends; False when another worker has it by now, or it has ended."""
     return conn.execute(SQL["hold"], {"import_id": import_id, "attempt": attempt}).fetchone() is not None
+
+
+def look(conn: Conn, import_id: int, attempt: int) -> bool:
+    """Whether the import is still this worker's, without a lock."""
+    return conn.execute(SQL["look"], {"import_id": import_id, "attempt": attempt}).fetchone() is not None
 
 
 def add_errors(conn: Conn, import_id: int, rows: Sequence[BadRow]) -> None:
@@ -97,26 +138,103 @@ def add_errors(conn: Conn, import_id: int, rows: Sequence[BadRow]) -> None:
         conn.execute(SQL["add_errors"], {"import_id": import_id, **values})
 
 
+def bare_errors(conn: Conn, import_id: int, *, limit: int) -> list[int]:
+    """The first lines of bad rows whose cells are not in the report yet."""
+    return [row["line"] for row in conn.execute(SQL["bare_errors"], {"import_id": import_id, "limit": limit})]
+
+
+def fill_errors(conn: Conn, import_id: int, cells: Mapping[int, Sequence[str]]) -> None:
+    """Put the cells of bad rows into the report, by line."""
+    values = {
+        "import_id": import_id,
+        "lines": list(cells),
+        "cells": [orjson.dumps(list(each)).decode() for each in cells.values()],
+    }
+    conn.execute(SQL["fill_errors"], values)
+
+
+def note_survey(conn: Conn, import_id: int, *, bytes_read: int, rows_total: int | None) -> None:
+    """How far the first reading is, and at its end how many rows there are."""
+    conn.execute(SQL["note_survey"], {"import_id": import_id, "bytes_read": bytes_read, "rows_total": rows_total})
+
+
 def note_read(
     conn: Conn,
     import_id: int,
     *,
     valid: int,
     bad: int,
+    shared: int,
     bytes_read: int,
     columns: Mapping[str, Any],
-    last: bool,
+    fields: Sequence[str],
 ) -> None:
-    """Count rows that were just read; after the last ones the import is `applying`."""
+    """Count rows that were just read."""
     values = {
         "import_id": import_id,
         "valid": valid,
         "bad": bad,
+        "shared": shared,
         "bytes_read": bytes_read,
         "columns": orjson.dumps(columns).decode(),
-        "last": last,
+        "fields": list(fields),
     }
     conn.execute(SQL["note_read"], values)
+
+
+def end_reading(conn: Conn, import_id: int) -> Row:
+    """All rows are read: rows_valid and rows_bad."""
+    return one(conn, SQL["end_reading"], {"import_id": import_id})
+
+
+def count_applied(
+    conn: Conn, import_id: int, *, created: int, updated: int, unchanged: int, skipped: int, locked_ms: int | None
+) -> None:
+    """Count what became of rows; `locked_ms`: how long that held products."""
+    values = {
+        "import_id": import_id,
+        "created": created,
+        "updated": updated,
+        "unchanged": unchanged,
+        "skipped": skipped,
+        "locked_ms": locked_ms,
+    }
+    conn.execute(SQL["count_applied"], values)
+
+
+def count_anew(
+    conn: Conn, import_id: int, *, created: int, updated: int, unchanged: int, skipped: int, locked_ms: int
+) -> None:
+    """Say what became of all rows, at the end of the one transaction that did it; rows skipped while reading stay."""
+    values = {
+        "import_id": import_id,
+        "created": created,
+        "updated": updated,
+        "unchanged": unchanged,
+        "skipped": skipped,
+        "locked_ms": locked_ms,
+    }
+    conn.execute(SQL["count_anew"], values)
+
+
+def keep_plan(conn: Conn, import_id: int, plan: Mapping[str, Any]) -> None:
+    """What a dry run has found would be new."""
+    conn.execute(SQL["keep_plan"], {"import_id": import_id, "plan": orjson.dumps(plan).decode()})
+
+
+def settle_search(conn: Conn) -> None:
+    """Take words that wait into the indexes."""
+    conn.execute(SQL["settle_search"])
+
+
+def expire(conn: Conn) -> None:
+    """Remove staged rows that nobody will apply any more."""
+    conn.execute(SQL["expire"])
+
+
+def worker_alive(conn: Conn) -> bool:
+    """Whether a worker is there to take jobs."""
+    return bool(one(conn, SQL["worker_alive"])["alive"])
 
 
 def act(conn: Conn, import_id: int) -> Row:
@@ -131,6 +249,11 @@ def finish(conn: Conn, import_id: int, *, error_code: str | None = None, error_m
     """End the import and its session: done, or failed with a code and words."""
     values = {"import_id": import_id, "error_code": error_code, "error_message": error_message}
     conn.execute(SQL["finish"], values)
+    end_session(conn, import_id)
+
+
+def end_session(conn: Conn, import_id: int) -> None:
+    """Nobody acts for the import any more."""
     conn.execute(SQL["end_session"], {"import_id": import_id})
 
 

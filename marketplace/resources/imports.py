@@ -1,16 +1,12 @@
 """Imports: sending a file of products, following what becomes of it, fetching the rows that were refused."""
 
-import csv
-import io
 import secrets
-from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import falcon
 
 from marketplace import idempotency, paging, requests, validation
-from marketplace.catalog_csv import REPORT_HEADER, defuse
-from marketplace.db import Caller, Database, Row
+from marketplace.db import Caller, Conn, Database, Row
 from marketplace.errors import Problem, invalid, repeated
 from marketplace.languages import say
 from marketplace.operations import Parts, operation
@@ -21,7 +17,6 @@ from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
 CSV = "text/csv"
-BATCH = 1000
 PARTS = Parts(schemas.OPTIONS, ("file",), limit="import_max_bytes")
 #: Text parts and boundaries of a multipart body, beside its file.
 AROUND_FILE = 1024 * 1024
@@ -64,10 +59,10 @@ class ImportCsv:
                     file_name=upload.name,
                     file_key=key,
                     file_bytes=upload.size,
-                    default_stock=upload.options.get("default_stock", 0),
+                    options=_options(upload.options),
                 )
                 activities.record(conn, requests.client(req), "import_csv", related=("import", import_id, upload.name))
-                jobs.enqueue(conn, "run_import", queue="long", lock=f"import:{store_id}", import_id=import_id)
+                _enqueue(conn, store_id, import_id)
                 resp.media = imports.find(conn, import_id, store_id)
                 resp.status = falcon.HTTP_202
                 resp.location = f"/api/products/imports/{import_id}"
@@ -116,34 +111,98 @@ class Import:
     @operation("getImport", "One import", roles=SELLERS, answers={200: schemas.IMPORT}, problems=("not_found",))
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
         """Answer how far an import is and what it did."""
-        resp.media = _find(self.db, req.context.caller, import_id)
+        caller = req.context.caller
+        with self.db.transaction(caller) as conn:
+            found = imports.find(conn, import_id, workflow.reach(caller))
+        if found is None:
+            raise Problem("not_found", "There is no such import.")
+        resp.media = found
 
 
-class Errors:
-    """/api/products/imports/{import_id}/errors.csv"""
+class ImportApplication:
+    """/api/products/imports/{import_id}/apply"""
 
     def __init__(self, db: Database) -> None:
         self.db = db
 
     @operation(
-        "downloadImportErrors",
-        "The rows an import refused, as a file",
+        "applyImport",
+        "Apply a dry run",
         roles=SELLERS,
-        answers={200: None},
-        problems=("not_found",),
-        produces=("text/csv",),
-        rate="export",
+        answers={202: schemas.IMPORT},
+        problems=("not_found", "import_not_applicable"),
+        idempotent=True,
+        rate="import",
     )
-    def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stream every bad row under the file's own header, with what is wrong with it, to be sent again.
+    def on_post(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
+        """Do what a dry run has said, with the rows it has kept: within a week, and once. What it said of products that
+        were changed meanwhile is found out anew."""
+        store_id = workflow.reach(req.context.caller)
+        with idempotency.transaction(self.db, req, resp) as conn:
+            found = _locked(conn, import_id, store_id)
+            _require_applicable(found)
+            imports.apply(conn, import_id)
+            activities.record(conn, requests.client(req), "import_csv", related=("import", import_id, None))
+            _enqueue(conn, found["store_id"], import_id)
+            resp.media = imports.find(conn, import_id, store_id)
+            resp.status = falcon.HTTP_202
+            resp.location = f"/api/products/imports/{import_id}"
 
-        A batch at a time: no transaction waits for a slow phone.
-        """
-        found = _find(self.db, req.context.caller, import_id)
-        header: Sequence[str] = (found["columns"] or {}).get("header", ())
-        resp.content_type = "text/csv; charset=utf-8"
-        resp.downloadable_as = f"import-{import_id}-errors.csv"
-        resp.stream = _report(header, _bad_rows(self.db, req.context.caller, import_id))
+
+class ImportCancellation:
+    """/api/products/imports/{import_id}/cancel"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "cancelImport",
+        "Stop an import",
+        roles=SELLERS,
+        answers={200: schemas.IMPORT},
+        problems=("not_found", "import_ended"),
+        idempotent=True,
+        rate="import",
+    )
+    def on_post(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
+        """Stop an import, or drop a dry run. Products that are in stay, the counts say how many; of mode=atomic none
+        is in."""
+        store_id = workflow.reach(req.context.caller)
+        with idempotency.transaction(self.db, req, resp) as conn:
+            found = _locked(conn, import_id, store_id)
+            waiting = found["state"] == "done" and found["dry_run"]
+            if found["state"] in ("done", "failed") and not waiting:
+                raise Problem("import_ended", "The import has ended.")
+            if found["state"] != "cancelled":
+                imports.cancel(conn, import_id)
+                _enqueue(conn, found["store_id"], import_id)
+            resp.media = imports.find(conn, import_id, store_id)
+
+
+def _enqueue(conn: Conn, store_id: int, import_id: int) -> None:
+    """Have the worker run it, or clear up behind it, when the store's imports before it are through."""
+    jobs.enqueue(conn, "run_import", queue="long", lock=f"import:{store_id}", import_id=import_id)
+
+
+def _locked(conn: Conn, import_id: int, store_id: int | None) -> Row:
+    found = imports.lock(conn, import_id, store_id)
+    if found is None:
+        raise Problem("not_found", "There is no such import.")
+    return found
+
+
+def _require_applicable(found: Row) -> None:
+    if found["state"] != "done" or not found["dry_run"]:
+        raise Problem("import_not_applicable", "Only a dry run that is done can be applied, and only once.")
+    if found["expired"]:
+        raise Problem("import_not_applicable", "The dry run is older than a week; send the file again.")
+    if found["mode"] == "atomic" and found["rows_bad"]:
+        raise Problem("import_not_applicable", "It has bad rows, and mode=atomic takes all rows or none.")
+
+
+def _options(sent: dict[str, Any]) -> imports.Options:
+    known = {name: sent[name] for name in imports.Options._fields if name in sent}
+    return imports.Options(**known, decimal_sign=sent.get("decimal"))
 
 
 class _Upload(NamedTuple):
@@ -203,43 +262,3 @@ def _listed_store(caller: Caller, wanted: int | None) -> int | None:
     if wanted is not None and wanted != caller.store_id:
         raise Problem("not_found", "There is no such store of yours.")
     return workflow.reach(caller)
-
-
-def _find(db: Database, caller: Caller, import_id: int) -> dict[str, Any]:
-    with db.transaction(caller) as conn:
-        found = imports.find(conn, import_id, workflow.reach(caller))
-    if found is None:
-        raise Problem("not_found", "There is no such import.")
-    return found
-
-
-def _bad_rows(db: Database, caller: Caller, import_id: int) -> Iterator[list[dict[str, Any]]]:
-    def read(after_line: int | None) -> list[Row]:
-        with db.transaction(caller) as conn:
-            return imports.bad_rows(conn, import_id, after_line=after_line or 0, limit=BATCH)
-
-    return paging.batches(read, lambda row: row["line"], size=BATCH)
-
-
-def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
-    """The report as CSV. What an earlier report had put before the row is left out."""
-    kept = [place for place, name in enumerate(header) if name not in REPORT_HEADER]
-    yield _lines([[*REPORT_HEADER, *(header[place] for place in kept)]])
-    for rows in batches:
-        yield _lines(
-            [row["line"], row["columns"], row["codes"], row["messages"], *_cells(row["cells"] or (), kept, len(header))]
-            for row in rows
-        )
-
-
-def _cells(cells: Sequence[str], kept: Sequence[int], width: int) -> list[str]:
-    """The row's cells under the header, and behind them those it has too many."""
-    return [cells[place] if place < len(cells) else "" for place in kept] + list(cells[width:])
-
-
-def _lines(rows: Any) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    for row in rows:
-        writer.writerow([defuse(value) if isinstance(value, str) else value for value in row])
-    return out.getvalue().encode("utf-8", "replace")

@@ -36,6 +36,7 @@ TYPES = (
     "delete_image",
     "import_csv",
     "export_activities",
+    "export_products",
     "create_category",
     "update_category",
     "delete_category",

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from marketplace.catalog_csv import FILE_CODES
-from marketplace.schemas.common import COUNT, ID, NUMBER, TEXT, TEXT_OR_NULL, TIME, described, of, one_of
+from marketplace.catalog_csv import DIALECTS, FILE_CODES, NOTES
+from marketplace.schemas.common import COUNT, FLAG, ID, NUMBER, TEXT, TEXT_OR_NULL, TIME, described, of, one_of
 from marketplace.validation import Named
 
 _TIME_OR_NULL: dict[str, Any] = {**TIME, "nullable": True}
@@ -15,7 +15,28 @@ OPTIONS: dict[str, Any] = {
         "coerce": "int64",
         "min": 0,
         "max": 1_000_000_000,
-        "meta": {"description": "Stock of rows whose file gives none; 0 if not said."},
+        "meta": {"description": "Stock of new products whose row gives none; 0 if not said."},
+    },
+    "dry_run": described({"coerce": "boolean"}, "Say what would be done and keep the rows; `apply` then does it."),
+    "mode": {
+        "coerce": "line",
+        "allowed": ["skip_bad", "atomic"],
+        "meta": {"description": "`skip_bad` takes the good rows, `atomic` all rows or none. skip_bad if not said."},
+    },
+    "on_match": {
+        "coerce": "line",
+        "allowed": ["update", "skip"],
+        "meta": {"description": "What becomes of products that are there already. update if not said."},
+    },
+    "dialect": {
+        "coerce": "line",
+        "allowed": list(DIALECTS),
+        "meta": {"description": "What kind of file it is; the header tells if not said."},
+    },
+    "decimal": {
+        "coerce": "line",
+        "allowed": [".", ","],
+        "meta": {"description": "The sign that prices have for decimals; the file's other prices tell if not said."},
     },
     "store_id": described(ID, "For admins: whose products they are."),
 }
@@ -24,21 +45,48 @@ FILTERS: dict[str, Any] = {
     "store_id": described(ID, "For admins: the imports of one store."),
 }
 
+EXPORT: dict[str, Any] = {
+    "format": {
+        "coerce": "line",
+        "allowed": ["csv", "jsonl"],
+        "default": "csv",
+        "meta": {"description": "`csv` imports again as it is; `jsonl` has a product as the API answers it a line."},
+    },
+    "store_id": described(ID, "For admins: whose products."),
+}
+
 #: Why an import fails: the file cannot be read, or what the worker met.
-ERROR_CODES = (*FILE_CODES, "file_missing", "session_ended", "unavailable", "internal_error")
+ERROR_CODES = (
+    *FILE_CODES, "bad_rows", "too_many_rows", "file_missing", "session_ended", "unavailable", "internal_error"
+)  # fmt: skip
 
 _LISTED: dict[str, Any] = {
     "id": ID,
     "store_id": ID,
     "user_id": described(ID, "Who sent the file."),
-    "state": one_of("queued", "reading", "applying", "done", "failed", words="`done` and `failed` are for good."),
+    "state": one_of(
+        "queued",
+        "reading",
+        "applying",
+        "done",
+        "failed",
+        "cancelled",
+        words="`done`, `failed` and `cancelled` are for good, but that a dry run that is done may be applied.",
+    ),
+    "mode": one_of("skip_bad", "atomic", words="The good rows, or all rows or none."),
+    "dry_run": {**FLAG, "meta": {"description": "Whether nothing is written; false once it is applied."}},
+    "on_match": one_of("update", "skip", words="What becomes of products that are there already."),
     "file_name": TEXT_OR_NULL,
     "file_bytes": COUNT,
     "default_stock": NUMBER,
+    "rows_total": described({**COUNT, "nullable": True}, "Rows of the file; null until it was surveyed."),
     "rows_read": COUNT,
-    "rows_valid": COUNT,
-    "rows_created": described(COUNT, "Rows that became products."),
-    "rows_skipped": described(COUNT, "Rows whose SKU or link the store had already."),
+    "rows_valid": described(COUNT, "Good rows: created, updated, unchanged, skipped, or still to come."),
+    "rows_shared": described(COUNT, "Rows that are no products: parents of variants, further pictures, bundles."),
+    "rows_created": described(COUNT, "Rows that became products, or would in a dry run."),
+    "rows_updated": described(COUNT, "Rows that changed a product, or would."),
+    "rows_unchanged": described(COUNT, "Rows whose product was so already."),
+    "rows_skipped": described(COUNT, "Rows left out: on_match=skip, or the same as an earlier row of the file."),
     "rows_bad": described(COUNT, "Rows refused; errors.csv says why."),
     "progress": described({**NUMBER, "max": 100}, "Per cent."),
     "error_code": one_of(*ERROR_CODES, words="Why the import as a whole failed; more may come.", nullable=True),
@@ -49,10 +97,23 @@ _LISTED: dict[str, Any] = {
 }
 LISTED = Named("ListedCatalogImport", _LISTED)
 
+_SIGNS = Named(
+    "ImportPrices",
+    {
+        "decimal_sign": described(TEXT_OR_NULL, "The file's sign for decimals; null where it has none, or both."),
+        "decided_by": one_of(
+            "asked", "decimals", "thousands", "no_decimals", "both", words="What that was told by."
+        ),
+        "three_digits": described(COUNT, "Prices such as 1.299, which that decides."),
+    },
+)
+_SAID = "; ".join(f"`{code}` {words}" for code, words in NOTES.items())
+
 COLUMNS = Named(
     "ImportColumns",
     {
         "header": _NAMES,
+        "dialect": one_of(*DIALECTS, words="What kind of file it was taken for."),
         "encoding": TEXT,
         "delimiter": TEXT,
         "used": {"type": "dict", "valuesrules": _NAMES},
@@ -60,14 +121,44 @@ COLUMNS = Named(
         "unknown": _NAMES,
         "own_header": {"type": "boolean"},
         "stock_column": {"type": "boolean", "meta": {"description": "False: every product got default_stock."}},
-        "default_stock": NUMBER,
-        "decimal_signs": _NAMES,
-        "currencies": _NAMES,
-        "notes": {"type": "dict", "valuesrules": COUNT},
+        "prices": of(_SIGNS),
+        "currencies": described(_NAMES, "Those that prices name; nothing is converted."),
+        "notes": {
+            "type": "dict",
+            "valuesrules": COUNT,
+            "meta": {"description": "What else to know, with how many rows: " + _SAID + "."},
+        },
+    },
+)
+
+_NEW = Named(
+    "ImportNews",
+    {"count": COUNT, "first": _NAMES},
+)
+PLAN = Named(
+    "ImportPlan",
+    {
+        "new_categories": described(of(_NEW), "How many, and the first hundred, from the top down."),
+        "new_brands": described(of(_NEW), "How many, and the names of the first hundred."),
+    },
+)
+_MS: dict[str, Any] = {**COUNT, "nullable": True}
+TIMINGS = Named(
+    "ImportTimings",
+    {
+        "waited_ms": described(_MS, "Until the worker took the file."),
+        "reading_ms": described(_MS, "Until its last row was read."),
+        "applying_ms": described(_MS, "From then, or from when a dry run was applied, to the end."),
+        "locked_ms": described(_MS, "The longest that one transaction held its locks on products."),
     },
 )
 
 IMPORT = Named(
     "CatalogImport",
-    {**_LISTED, "columns": described(of(COLUMNS, nullable=True), "How the file was read; null until it is.")},
+    {
+        **_LISTED,
+        "columns": described(of(COLUMNS, nullable=True), "How the file was read; null until it is."),
+        "plan": described(of(PLAN, nullable=True), "What a dry run would add beside products."),
+        "timings": of(TIMINGS),
+    },
 )

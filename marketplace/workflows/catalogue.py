@@ -38,6 +38,13 @@ def refresh(conn: Conn, product_ids: Sequence[int], currency: str) -> Untrue:
     )
 
 
+def add(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
+    """The same for products that this transaction has made: nothing of theirs is there yet."""
+    documents.write(conn, product_ids, currency)
+    documents.add_categories(conn, product_ids)
+    documents.write_search(conn, product_ids)
+
+
 def rebuild(
     db: Database, by: str, id: int | None, currency: str, *, stopping: Callable[[], bool] = lambda: False
 ) -> int:

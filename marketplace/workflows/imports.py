@@ -1,17 +1,18 @@
 """One import, from the file in private storage to products: what the worker does with it.
 
-    queued -> reading    the file, row by row: good rows are staged, bad ones are reported
-           -> applying   the staged rows, batch by batch, acting as the user who sent the file
-           -> done | failed
+    queued -> reading    the file is surveyed, then read: good rows are staged, bad ones are reported
+           -> applying   the staged rows meet the catalogue (workflows/import_batches.py)
+           -> done | failed | cancelled
 
-Every step is a transaction of its own that counts what it did. After a worker was killed while reading, the
-next one reads from the beginning; after one was killed while applying, the next one goes on where it stopped.
+A dry run goes through all of it and writes nothing; its staged rows stay until it is applied or cancelled. Every step
+is a transaction of its own that counts what it did. After a worker was killed while reading, the next one reads from
+the beginning; after one was killed while applying, the next one goes on where it stopped.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple
 
 import psycopg
 import psycopg_pool
@@ -19,50 +20,26 @@ import psycopg_pool
 from marketplace import catalog_csv
 from marketplace.catalog_csv import BadRow, CatalogFile, CatalogRefused, GoodRow
 from marketplace.config import Config
-from marketplace.db import Conn, Database
-from marketplace.queries import categories, import_rows, imports, jobs
-from marketplace.queries.import_rows import Batch
-from marketplace.storage import Storage
-from marketplace.workflows import catalogue
+from marketplace.db import Conn, Database, Row
+from marketplace.queries import import_rows, imports, jobs
+from marketplace.storage import Storage, own_picture
+from marketplace.workflows import import_batches
 from marketplace.workflows.catalogue import Interrupted
+from marketplace.workflows.import_batches import Displaced, Refused, Work, hold
 
 READ_ROWS = 5000
 READ_CHARACTERS = 4_000_000
-APPLY_ROWS = 1000
+REPORT_ROWS = 2000
+REPORT_LINES = 50_000
 #: A database that is away, a lock that was not to be had: worth another try, with everything as it was.
 PASSING = (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout)
 log = logging.getLogger("marketplace.imports")
 
 
-class Displaced(Exception):
-    """Another worker has taken the import up: this one was too slow to be believed alive."""
-
-
-class TreeChanged(Exception):
-    """A category went away between being found and being locked; the batch is tried again."""
-
-
-class Refused(Exception):
-    """The import has failed for good: a code and words for the seller."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-class Work(NamedTuple):
-    """What an import is run with."""
-
-    db: Database
-    files: Storage
-    config: Config
-    stopping: Callable[[], bool]
-    id: int
-    store_id: int
-    attempt: int
-    file_key: str
-    default_stock: int
+class _Portion(NamedTuple):
+    good: list[GoodRow]
+    bad: list[BadRow]
+    shared: int
 
 
 def run(
@@ -80,26 +57,12 @@ def run(
     """
     with db.working() as conn:
         row = imports.start(conn, import_id)
-        file_key = row["file_key"] if row else imports.find_file(conn, import_id)
     if row is not None:
-        work = Work(
-            db,
-            files,
-            config,
-            stopping,
-            row["id"],
-            row["store_id"],
-            row["attempt"],
-            row["file_key"],
-            row["default_stock"],
-        )
         try:
-            _bring_to_end(work, row["state"])
+            _bring_to_end(_work(db, files, config, row, stopping), row["state"])
         except Displaced:
-            log.warning("import taken up by another worker", extra={"import_id": import_id})
-            return
-    if file_key is not None:
-        files.delete(file_key)
+            log.warning("import taken up by another worker, or cancelled", extra={"import_id": import_id})
+    _clear_up(db, files, import_id)
 
 
 def give_up(db: Database, import_id: int, code: str, message: str) -> None:
@@ -108,13 +71,34 @@ def give_up(db: Database, import_id: int, code: str, message: str) -> None:
         imports.finish(conn, import_id, error_code=code, error_message=message)
 
 
+def _work(db: Database, files: Storage, config: Config, row: Row, stopping: Callable[[], bool]) -> Work:
+    own = {name: row[name] for name in Work._fields if name in row}
+    return Work(db=db, files=files, config=config, stopping=stopping, **own)
+
+
+def _clear_up(db: Database, files: Storage, import_id: int) -> None:
+    """Remove what an import that has ended for good leaves behind; one that is still run, or may be, keeps it."""
+    with db.working() as conn:
+        ended = imports.find_ended(conn, import_id)
+        if ended is None:
+            return
+        import_rows.clear(conn, import_id)
+        imports.end_session(conn, import_id)
+    files.delete(ended)
+
+
 def _bring_to_end(work: Work, state: str) -> None:
     started = time.monotonic()
     try:
         if state == "reading":
-            _read(work)
-        rows = _apply(work)
+            work = work._replace(fields=_read(work))
+        if work.mode == "atomic" and not work.dry_run:
+            import_batches.apply_at_once(work)
+        else:
+            import_batches.apply_in_batches(work)
+        _complete_report(work)
     except (CatalogRefused, Refused) as error:
+        _complete_report(work)
         _finish(work, error.code, error.message)
         log.info("import failed", extra={"import_id": work.id, "error": error.code})
     except (Interrupted, Displaced, *PASSING):
@@ -125,77 +109,127 @@ def _bring_to_end(work: Work, state: str) -> None:
     else:
         _finish(work)
         elapsed = round((time.monotonic() - started) * 1000)
-        log.info("import done", extra={"import_id": work.id, "rows": rows, "ms": elapsed})
-
-
-def _hold(conn: Conn, work: Work) -> None:
-    """Begin a step: nobody else is at this import until it ends."""
-    if not imports.hold(conn, work.id, work.attempt):
-        raise Displaced
+        log.info("import done", extra={"import_id": work.id, "ms": elapsed})
 
 
 def _finish(work: Work, error_code: str | None = None, error_message: str | None = None) -> None:
     with work.db.working() as conn:
-        _hold(conn, work)
+        hold(conn, work)
         imports.finish(conn, work.id, error_code=error_code, error_message=error_message)
+        if work.dry_run:
+            return
         jobs.enqueue(conn, "refresh_category_counts", queue="quick", lock="category_counts")
         jobs.enqueue(conn, "refresh_search_words", queue="quick", lock="search_words")
+    with work.db.working() as conn:
+        imports.settle_search(conn)
 
 
 # Reading ----------------------------------------------------------------------------------------------------
 
 
-def _read(work: Work) -> None:
-    """Stage the good rows of the file and report the bad ones."""
+def _read(work: Work) -> list[str]:
+    """Stage the good rows of the file and report the bad ones; which fields of products it speaks of."""
     with work.db.working() as conn:
-        _hold(conn, work)
+        hold(conn, work)
         import_rows.forget(conn, work.id)
-        known = None if work.config.import_new_categories else _known_categories(conn)
+    with _opened(work) as stream:
+        catalog = _surveyed(work, stream)
+        _require_few(work, catalog.rows_total)
+        for portion in _portions(catalog, work.config.uploads_urls):
+            _stage(work, catalog, portion)
+        with work.db.working() as conn:
+            hold(conn, work)
+            _note(conn, work, catalog, _Portion([], [], 0))
+            import_rows.settle_twins(conn, work.id)
+            ended = imports.end_reading(conn, work.id)
+    if work.mode == "atomic" and not work.dry_run and ended["rows_bad"]:
+        raise Refused("bad_rows", f"{ended['rows_bad']:,} rows are bad, so none was taken; errors.csv names them.")
+    return catalog.fields
+
+
+def _opened(work: Work) -> BinaryIO:
     try:
-        stream = work.files.open(work.file_key)
+        return work.files.open(work.file_key)
     except FileNotFoundError:
         raise Refused("file_missing", "The file is not in storage any more; send it again.") from None
-    with stream:
-        catalog = catalog_csv.read(stream, default_stock=work.default_stock, known_category=known)
-        for good, bad in _portions(catalog):
-            _stage(work, catalog, good, bad, last=False)
-    _stage(work, catalog, [], [], last=True)
 
 
-def _portions(catalog: CatalogFile) -> Iterator[tuple[list[GoodRow], list[BadRow]]]:
+def _surveyed(work: Work, stream: BinaryIO) -> CatalogFile:
+    """The file behind its first reading."""
+
+    def watch(bytes_read: int, rows_total: int | None = None) -> None:
+        if work.stopping():
+            raise Interrupted
+        with work.db.working() as conn:
+            hold(conn, work)
+            imports.note_survey(conn, work.id, bytes_read=bytes_read, rows_total=rows_total)
+
+    with work.db.working() as conn:
+        known = None if work.config.import_new_categories else _known_categories(conn)
+    catalog = catalog_csv.read(
+        stream,
+        dialect=work.dialect,
+        decimal=work.decimal_sign,
+        currency=work.config.currency,
+        known_category=known,
+        watch=watch,
+    )
+    watch(work.file_bytes, catalog.rows_total)
+    return catalog
+
+
+def _require_few(work: Work, rows: int) -> None:
+    """What is one transaction must end some time."""
+    most = work.config.import_atomic_max_rows
+    if work.mode == "atomic" and rows > most:
+        words = f"The file has {rows:,} rows; mode=atomic takes at most {most:,}. Send it without."
+        raise Refused("too_many_rows", words)
+
+
+def _portions(catalog: CatalogFile, uploads_urls: Sequence[str]) -> Iterator[_Portion]:
     """The rows, as many at a time as fit into memory whatever stands in them."""
     good: list[GoodRow] = []
     bad: list[BadRow] = []
-    size = 0
+    shared = size = 0
     for row in catalog:
         if isinstance(row, GoodRow):
+            if row.image_urls:
+                row = row._replace(image_urls=tuple(own_picture(url, uploads_urls) for url in row.image_urls))
             good.append(row)
             size += len(row.description or "")
-        else:
+        elif isinstance(row, BadRow):
             bad.append(row)
             size += sum(map(len, row.cells))
+        else:
+            shared += 1
         if len(good) + len(bad) >= READ_ROWS or size >= READ_CHARACTERS:
-            yield good, bad
-            good, bad, size = [], [], 0
-    yield good, bad
+            yield _Portion(good, bad, shared)
+            good, bad = [], []
+            shared = size = 0
+    yield _Portion(good, bad, shared)
 
 
-def _stage(work: Work, catalog: CatalogFile, good: list[GoodRow], bad: list[BadRow], *, last: bool) -> None:
+def _stage(work: Work, catalog: CatalogFile, portion: _Portion) -> None:
     if work.stopping():
         raise Interrupted
     with work.db.working() as conn:
-        _hold(conn, work)
-        import_rows.copy(conn, work.id, good)
-        imports.add_errors(conn, work.id, bad)
-        imports.note_read(
-            conn,
-            work.id,
-            valid=len(good),
-            bad=len(bad),
-            bytes_read=catalog.bytes_read,
-            columns={"header": catalog.header, **catalog.describe()},
-            last=last,
-        )
+        hold(conn, work)
+        import_rows.copy(conn, work.id, portion.good)
+        imports.add_errors(conn, work.id, portion.bad)
+        _note(conn, work, catalog, portion)
+
+
+def _note(conn: Conn, work: Work, catalog: CatalogFile, portion: _Portion) -> None:
+    imports.note_read(
+        conn,
+        work.id,
+        valid=len(portion.good),
+        bad=len(portion.bad),
+        shared=portion.shared,
+        bytes_read=catalog.bytes_read,
+        columns={"header": catalog.header, **catalog.describe()},
+        fields=catalog.fields,
+    )
 
 
 def _known_categories(conn: Conn) -> Callable[[tuple[str, ...]], bool]:
@@ -204,76 +238,40 @@ def _known_categories(conn: Conn) -> Callable[[tuple[str, ...]], bool]:
     return lambda path: tuple(name.lower() for name in path) in paths
 
 
-# Applying ---------------------------------------------------------------------------------------------------
+# The report -------------------------------------------------------------------------------------------------
 
 
-def _apply(work: Work) -> int:
-    """Take the staged rows into the catalogue; how many products that made in this run."""
-    created = after_line = 0
-    while True:
-        if work.stopping():
-            raise Interrupted
-        try:
-            batch, new = _apply_batch(work, after_line)
-        except (TreeChanged, psycopg.errors.ForeignKeyViolation):
-            continue  # a category or brand was removed meanwhile: the batch finds or makes it anew
-        if batch is None:
-            return created
-        created += new
-        after_line = batch.last_line
+def _complete_report(work: Work) -> None:
+    """Put the cells of rows that were found bad behind the reading into the report: the file is gone through again."""
+    while wanted := _bare_lines(work):
+        with _opened(work) as stream:
+            catalog = catalog_csv.read(
+                stream, dialect=work.dialect, decimal=work.decimal_sign, currency=work.config.currency
+            )
+            found: dict[int, list[str]] = {}
+            for line, cells in catalog.cells():
+                if line in wanted:
+                    found[line] = cells
+                    wanted.discard(line)
+                if len(found) >= REPORT_ROWS or not wanted:
+                    _fill(work, found)
+                if not wanted:
+                    break
+            _fill(work, found)
+        if wanted:
+            log.error("rows of the report are not in the file", extra={"import_id": work.id, "rows": len(wanted)})
+            return
 
 
-def _apply_batch(work: Work, after_line: int) -> tuple[Batch | None, int]:
-    """The next rows, in one transaction: all of them created, skipped or refused, or none of them touched."""
+def _bare_lines(work: Work) -> set[int]:
+    """Lines that are still without, not more than fit into memory."""
     with work.db.working() as conn:
-        _hold(conn, work)
-        _act(conn, work)
-        ahead = import_rows.next_batch(conn, work.id, after_line=after_line, limit=APPLY_ROWS)
-        if ahead["last_line"] is None:
-            return None, 0
-        batch = Batch(work.id, work.store_id, after_line, ahead["last_line"])
-        skipped = import_rows.skip_known(conn, batch)
-        refused = 0
-        if ahead["has_categories"]:
-            refused = _settle_categories(conn, batch, new=work.config.import_new_categories)
-        if ahead["has_brands"]:
-            import_rows.add_brands(conn, batch)
-        product_ids = import_rows.add_products(conn, batch)
-        if product_ids:
-            catalogue.refresh(conn, product_ids, work.config.currency)
-        import_rows.end_batch(conn, batch, created=len(product_ids), skipped=skipped, refused=refused)
-    return batch, len(product_ids)
+        return set(imports.bare_errors(conn, work.id, limit=REPORT_LINES))
 
 
-def _act(conn: Conn, work: Work) -> None:
-    """Act as the user who sent the file, if they still may write to the store."""
-    try:
-        user = imports.act(conn, work.id)
-    except psycopg.errors.InvalidAuthorizationSpecification:
-        _refuse_user()
-    if user["role"] != "admin" and (user["role"] != "seller" or user["store_id"] != work.store_id):
-        _refuse_user()
-
-
-def _refuse_user() -> NoReturn:
-    words = "The account that sent the file may not write to the store any more, or the file waited too long."
-    raise Refused("session_ended", words) from None
-
-
-def _settle_categories(conn: Conn, batch: Batch, *, new: bool) -> int:
-    """See to it that the batch's categories are there and stay; how many rows were refused for want of them.
-
-    The tree is locked before any category is, as everywhere.
-    """
-    if not new:
-        import_rows.lock_categories(conn, batch)
-        return import_rows.refuse_unknown(conn, batch)
-    levels = import_rows.missing_levels(conn, batch)
-    if levels:
-        categories.lock_tree(conn)
-    for level in range(1, levels + 1):
-        import_rows.add_categories(conn, batch, level)
-    import_rows.lock_categories(conn, batch)
-    if import_rows.missing_levels(conn, batch):
-        raise TreeChanged
-    return 0
+def _fill(work: Work, found: dict[int, list[str]]) -> None:
+    if found:
+        with work.db.working() as conn:
+            hold(conn, work)
+            imports.fill_errors(conn, work.id, found)
+        found.clear()

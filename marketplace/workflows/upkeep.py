@@ -36,8 +36,9 @@ def _sweep(db: Database, some: Callable[[Conn], int]) -> None:
 
 
 def _sweep_imports(db: Database, private: Storage) -> None:
-    """Remove files of imports that ended, or never began, when a process was killed between two steps."""
+    """Remove what imports leave when a process is killed between two steps, and dry runs that are too old."""
     with db.working() as conn:
+        imports.expire(conn)
         waiting = imports.waiting_files(conn)
     before = time.time() - DAY
     for stored in private.keys("imports/"):

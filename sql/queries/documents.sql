@@ -79,21 +79,32 @@ SELECT r.product_id FROM removed AS r
 UNION
 SELECT w.product_id FROM written AS w;
 
+-- name: add_categories
+-- The rows of products that are new.
+INSERT INTO product_categories (product_id, category_id, created_at, price, name_key, in_stock)
+SELECT p.id, step.category_id, p.created_at, p.price, p.name_key, p.in_stock
+FROM products AS p
+JOIN categories AS c ON c.id = p.category_id
+CROSS JOIN LATERAL unnest(c.path) AS step (category_id)
+WHERE p.id = ANY(ARRAY(SELECT unnest(%(product_ids)s::bigint[]))) AND NOT p.hidden;
+
 -- name: write_search
 -- The words they are found by, and new words of names and brands for search_words; those in the order of words and last
 -- of all, so that two transactions that bring the same new words wait for each other and for nothing else.
 WITH written AS (
     INSERT INTO product_search AS kept (product_id, words, name_words)
-    SELECT
-        p.id,
-        search_vector(
-            p.name, b.name, c.name, p.description,
-            search_filters(p.id, p.store_id, p.brand_id, c.path, p.price)
-        ),
-        length(to_tsvector('simple', search_spaced(search_fold(p.name))))
+    SELECT p.id, found.words, length(ts_filter(found.words, '{a}'))
     FROM products AS p
     LEFT JOIN brands AS b ON b.id = p.brand_id
     LEFT JOIN categories AS c ON c.id = p.category_id
+    CROSS JOIN LATERAL (
+        SELECT
+            search_vector(
+                p.name, b.name, c.name, p.description,
+                search_filters(p.id, p.store_id, p.brand_id, c.path, p.price)
+            ) AS words
+        LIMIT 1
+    ) AS found
     WHERE p.id = ANY(ARRAY(SELECT unnest(%(product_ids)s::bigint[])))
     ON CONFLICT (product_id) DO UPDATE
     SET words = excluded.words, name_words = excluded.name_words

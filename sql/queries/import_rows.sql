@@ -1,7 +1,8 @@
 -- Good rows of an import on their way into the catalogue: the steps of the worker.
 --
 -- A batch is the staged rows above after_line up to last_line. They leave import_rows in the transaction that makes
--- products of them, so that a worker that is killed leaves a whole number of batches behind.
+-- products of them, so that a worker that is killed leaves a whole number of batches behind. `fields` are what the file
+-- says anything about; the others of a product that is there stay as they are.
 
 -- name: forget
 -- Before a file is read from the beginning: what an earlier worker had read of it.
@@ -14,36 +15,199 @@ errors AS (
 )
 
 UPDATE imports
-SET rows_read = 0, rows_valid = 0, rows_bad = 0, bytes_read = 0
+SET rows_read = 0, rows_valid = 0, rows_shared = 0, rows_skipped = 0, rows_bad = 0, bytes_read = 0
 WHERE id = %(import_id)s;
+
+-- name: clear
+DELETE FROM import_rows
+WHERE import_id = %(import_id)s;
 
 -- name: copy_rows
 -- The id of the future product comes by itself.
 COPY import_rows (
-    import_id, line, name, description, price, stock, sku, source_url, category, brand, image_urls
+    import_id, line, known_id, name, description, price, stock, sku, source_url, category, brand, image_urls, hidden
 ) FROM STDIN;
 
+-- name: settle_twins
+-- Rows whose id, SKU or link an earlier row of the file has. One that says the same is left out; one that says something
+-- else is bad: which of the two is meant? Keys are told apart by their hashes first, which fit into memory.
+WITH keys AS MATERIALIZED (
+    SELECT r.line, k.kind, hashtextextended(k.value, 0) AS hash
+    FROM import_rows AS r
+    CROSS JOIN LATERAL (
+        VALUES ('marketplace_product_id', r.known_id::text), ('sku', r.sku), ('source_url', r.source_url)
+    ) AS k (kind, value)
+    WHERE r.import_id = %(import_id)s AND k.value IS NOT NULL
+),
+
+doubled AS (
+    SELECT k.kind, k.hash
+    FROM keys AS k
+    GROUP BY k.kind, k.hash
+    HAVING count(*) > 1
+),
+
+firsts AS (
+    SELECT k.line, k.kind, first_value(k.line) OVER (PARTITION BY k.kind, k.hash ORDER BY k.line) AS first_line
+    FROM keys AS k
+    JOIN doubled AS d ON d.kind = k.kind AND d.hash = k.hash
+),
+
+twins AS MATERIALIZED (
+    SELECT DISTINCT ON (f.line)
+        f.line, f.first_line, f.kind,
+        CASE
+            WHEN (r.known_id IS DISTINCT FROM o.known_id) OR (r.sku IS DISTINCT FROM o.sku) THEN false
+            WHEN (r.source_url IS DISTINCT FROM o.source_url) OR (r.stock IS DISTINCT FROM o.stock) THEN false
+            WHEN (r.description IS DISTINCT FROM o.description) OR (r.category IS DISTINCT FROM o.category) THEN false
+            WHEN (r.brand IS DISTINCT FROM o.brand) OR (r.hidden IS DISTINCT FROM o.hidden) THEN false
+            ELSE r.name = o.name AND r.price = o.price AND r.image_urls = o.image_urls
+        END AS same
+    FROM firsts AS f
+    JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = f.line
+    JOIN import_rows AS o ON o.import_id = %(import_id)s AND o.line = f.first_line
+    WHERE f.line <> f.first_line
+        AND CASE f.kind
+            WHEN 'sku' THEN r.sku = o.sku
+            WHEN 'source_url' THEN r.source_url = o.source_url
+            ELSE r.known_id = o.known_id
+        END
+    ORDER BY f.line, f.kind
+),
+
+gone AS (
+    DELETE FROM import_rows AS r
+    USING twins AS t
+    WHERE r.import_id = %(import_id)s AND r.line = t.line
+),
+
+told AS (
+    INSERT INTO import_errors (import_id, line, number, column_name, code, message)
+    SELECT
+        %(import_id)s, t.line, 1, i.columns -> 'used' -> t.kind ->> 0, 'duplicate_' || t.kind,
+        'is that of the row in line ' || t.first_line || ' too, which says something else'
+    FROM twins AS t
+    JOIN imports AS i ON i.id = %(import_id)s
+    WHERE NOT t.same
+)
+
+UPDATE imports AS i
+SET rows_valid = i.rows_valid - c.bad,
+    rows_bad = i.rows_bad + c.bad,
+    rows_skipped = i.rows_skipped + c.same
+FROM (SELECT count(*) FILTER (WHERE NOT t.same) AS bad, count(*) FILTER (WHERE t.same) AS same FROM twins AS t) AS c
+WHERE i.id = %(import_id)s AND (c.bad > 0 OR c.same > 0);
+
 -- name: next_batch
--- Its last line, NULL when nothing is left, and whether it names categories and brands.
-SELECT max(b.line) AS last_line, count(b.category) > 0 AS has_categories, count(b.brand) > 0 AS has_brands
+-- Its last line, NULL when nothing is left, how many rows it has, whether it names categories and brands, and which lines
+-- of it are settled but for their stock.
+SELECT
+    max(b.line) AS last_line,
+    count(*) AS rows_ahead,
+    count(b.category) > 0 AS has_categories,
+    count(b.brand) > 0 AS has_brands,
+    coalesce(array_agg(b.line) FILTER (WHERE b.settled), '{}') AS settled
 FROM (
-    SELECT r.line, r.category, r.brand
+    SELECT r.line, r.category, r.brand, r.settled
     FROM import_rows AS r
     WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s
     ORDER BY r.line
     LIMIT %(limit)s
 ) AS b;
 
--- name: skip_known
--- Rows whose product the store has already. Twins within the batch are left to add_products.
-DELETE FROM import_rows AS r
-WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
-    AND (
-        EXISTS (SELECT FROM products AS p WHERE p.store_id = %(store_id)s AND p.sku = r.sku)
-        OR EXISTS (
-            SELECT FROM products AS p WHERE p.store_id = %(store_id)s AND md5(p.source_url) = md5(r.source_url)
-        )
-    );
+-- name: match
+-- Which rows meet a product of the store, by its id, else its SKU, else its link; and what of it is another. Two keys
+-- that meet two products are a conflict. Categories and brands are looked for once each.
+WITH batch AS MATERIALIZED (
+    SELECT
+        r.line, r.name, r.description, r.price, r.stock, r.sku, r.source_url, r.category, r.brand, r.image_urls, r.hidden,
+        (SELECT p.id FROM products AS p WHERE p.id = r.known_id AND p.store_id = %(store_id)s) AS by_id,
+        (SELECT p.id FROM products AS p WHERE p.store_id = %(store_id)s AND p.sku = r.sku) AS by_sku,
+        (
+            SELECT p.id FROM products AS p WHERE p.store_id = %(store_id)s AND md5(p.source_url) = md5(r.source_url)
+        ) AS by_link
+    FROM import_rows AS r
+    WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
+),
+
+met AS MATERIALIZED (
+    SELECT
+        b.line, b.name, b.description, b.price, b.stock, b.sku, b.source_url, b.category, b.brand, b.image_urls, b.hidden,
+        coalesce(b.by_id, b.by_sku, b.by_link) AS product_id,
+        b.by_sku <> coalesce(b.by_id, b.by_sku) OR b.by_link <> coalesce(b.by_id, b.by_sku, b.by_link) AS conflict
+    FROM batch AS b
+    WHERE coalesce(b.by_id, b.by_sku, b.by_link) IS NOT NULL
+),
+
+paths AS MATERIALIZED (
+    SELECT w.category, find_category(w.category) AS id
+    FROM (SELECT DISTINCT m.category FROM met AS m WHERE m.category IS NOT NULL) AS w
+),
+
+makers AS MATERIALIZED (
+    SELECT w.brand, b.id
+    FROM (SELECT DISTINCT m.brand FROM met AS m WHERE m.brand IS NOT NULL) AS w
+    JOIN brands AS b ON lower(b.name) = lower(w.brand)
+),
+
+compared AS (
+    SELECT
+        m.line, m.product_id, coalesce(m.conflict, false) AS conflict,
+        CASE
+            WHEN m.name <> p.name OR m.price <> p.price OR m.hidden <> p.hidden THEN true
+            WHEN m.sku IS NOT NULL AND (m.sku IS DISTINCT FROM p.sku) THEN true
+            WHEN m.source_url IS NOT NULL AND (m.source_url IS DISTINCT FROM p.source_url) THEN true
+            WHEN 'description' = ANY(%(fields)s) AND (m.description IS DISTINCT FROM p.description) THEN true
+            WHEN 'category' = ANY(%(fields)s) AND (c.id IS DISTINCT FROM p.category_id) THEN true
+            WHEN 'brand' = ANY(%(fields)s) AND (k.id IS DISTINCT FROM p.brand_id) THEN true
+            WHEN (m.category IS NOT NULL AND c.id IS NULL) OR (m.brand IS NOT NULL AND k.id IS NULL) THEN true
+            ELSE false
+        END AS changed,
+        m.image_urls <> '{}'
+        AND m.image_urls <> ARRAY(
+            SELECT i.url
+            FROM product_images AS i
+            WHERE i.product_id = m.product_id
+            ORDER BY i.is_main DESC, i.position, i.id
+        ) AS pictures_changed,
+        m.stock <> s.quantity AS stock_changed
+    FROM met AS m
+    JOIN products AS p ON p.id = m.product_id
+    JOIN inventory AS s ON s.product_id = m.product_id
+    LEFT JOIN paths AS c ON c.category = m.category
+    LEFT JOIN makers AS k ON k.brand = m.brand
+)
+
+SELECT
+    coalesce(array_agg(c.line), '{}') AS met,
+    coalesce(array_agg(c.line) FILTER (WHERE c.conflict), '{}') AS conflicts,
+    coalesce(array_agg(c.line) FILTER (WHERE c.changed AND NOT c.conflict), '{}') AS changed,
+    coalesce(array_agg(c.product_id) FILTER (WHERE c.changed AND NOT c.conflict), '{}') AS changed_ids,
+    coalesce(array_agg(c.line) FILTER (WHERE c.pictures_changed AND NOT c.conflict), '{}') AS pictures,
+    coalesce(array_agg(c.product_id) FILTER (WHERE c.pictures_changed AND NOT c.conflict), '{}') AS pictures_ids,
+    coalesce(array_agg(c.line) FILTER (WHERE c.stock_changed AND NOT c.conflict), '{}') AS stocked,
+    coalesce(array_agg(c.product_id) FILTER (WHERE c.stock_changed AND NOT c.conflict), '{}') AS stocked_ids
+FROM compared AS c;
+
+-- name: refuse_conflicts
+-- Rows whose keys meet two products; the report gets their cells later.
+WITH refused AS (
+    DELETE FROM import_rows AS r
+    WHERE r.import_id = %(import_id)s AND r.line = ANY(%(lines)s::bigint[])
+    RETURNING r.line
+),
+
+told AS (
+    INSERT INTO import_errors (import_id, line, number, code, message)
+    SELECT
+        %(import_id)s, u.line, 1, 'conflicting_keys', 'its id, SKU and link are not those of one product of the store'
+    FROM refused AS u
+)
+
+UPDATE imports
+SET rows_valid = rows_valid - (SELECT count(*) FROM refused),
+    rows_bad = rows_bad + (SELECT count(*) FROM refused)
+WHERE id = %(import_id)s;
 
 -- name: missing_levels
 -- How deep the deepest path of the batch is that does not exist; NULL when all do. MATERIALIZED: each path is looked
@@ -114,15 +278,22 @@ WITH refused AS (
     WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
         AND r.category IS NOT NULL
         AND find_category(r.category) IS NULL
-    RETURNING r.line, r.name
+    RETURNING r.line
+),
+
+told AS (
+    INSERT INTO import_errors (import_id, line, number, column_name, code, message)
+    SELECT
+        %(import_id)s, u.line, 1, i.columns -> 'used' -> 'category' ->> 0, 'unknown_category',
+        'is not one of the categories of this marketplace'
+    FROM refused AS u
+    JOIN imports AS i ON i.id = %(import_id)s
 )
 
-INSERT INTO import_errors (import_id, line, number, column_name, code, message)
-SELECT
-    %(import_id)s, u.line, 1, i.columns -> 'used' -> 'category' ->> 0, 'unknown_category',
-    'is not one of the categories of this marketplace (' || u.name || ')'
-FROM refused AS u
-JOIN imports AS i ON i.id = %(import_id)s;
+UPDATE imports
+SET rows_valid = rows_valid - (SELECT count(*) FROM refused),
+    rows_bad = rows_bad + (SELECT count(*) FROM refused)
+WHERE id = %(import_id)s;
 
 -- name: add_brands
 INSERT INTO brands (name)
@@ -135,46 +306,231 @@ ORDER BY lower(r.brand), r.line
 ON CONFLICT (lower(name)) DO NOTHING;
 
 -- name: add_products
--- The batch becomes products; their ids. A row whose SKU or link the store has by now, or that an earlier row of the
--- batch has taken, is left out.
-INSERT INTO products (id, store_id, category_id, brand_id, name, description, price, sku, source_url, in_stock)
+-- The rows that met no product become new ones; their ids, and the lines they come from. `met` is the lines of the others.
+WITH batch AS MATERIALIZED (
+    SELECT
+        r.line, r.product_id, r.name, r.description, r.price, r.stock, r.sku, r.source_url, r.category, r.brand, r.hidden
+    FROM import_rows AS r
+    WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
+        AND r.line <> ALL(%(met)s::bigint[])
+),
+
+paths AS MATERIALIZED (
+    SELECT w.category, find_category(w.category) AS id
+    FROM (SELECT DISTINCT b.category FROM batch AS b WHERE b.category IS NOT NULL) AS w
+),
+
+makers AS MATERIALIZED (
+    SELECT w.brand, k.id
+    FROM (SELECT DISTINCT b.brand FROM batch AS b WHERE b.brand IS NOT NULL) AS w
+    JOIN brands AS k ON lower(k.name) = lower(w.brand)
+)
+
+INSERT INTO products (
+    id, store_id, category_id, brand_id, name, description, price, sku, source_url, hidden, in_stock
+)
 OVERRIDING SYSTEM VALUE
 SELECT
-    r.product_id, %(store_id)s, find_category(r.category), b.id, r.name, r.description, r.price, r.sku,
-    r.source_url, r.stock > 0
-FROM import_rows AS r
-LEFT JOIN brands AS b ON lower(b.name) = lower(r.brand)
-WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
-ORDER BY r.line
-ON CONFLICT DO NOTHING
+    b.product_id, %(store_id)s, c.id, k.id, b.name, b.description, b.price, b.sku, b.source_url,
+    coalesce(b.hidden, false), coalesce(b.stock, %(default_stock)s) > 0
+FROM batch AS b
+LEFT JOIN paths AS c ON c.category = b.category
+LEFT JOIN makers AS k ON k.brand = b.brand
+ORDER BY b.line
 RETURNING id;
 
 -- name: add_stock
 INSERT INTO inventory (product_id, quantity)
-SELECT r.product_id, r.stock
+SELECT r.product_id, coalesce(r.stock, %(default_stock)s)
 FROM import_rows AS r
 WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
-    AND r.product_id = ANY(%(product_ids)s);
+    AND r.line <> ALL(%(met)s::bigint[]);
 
 -- name: add_images
-INSERT INTO product_images (product_id, position, is_main, url)
-SELECT r.product_id, u.position, u.position = 1, u.url
+-- Links, and uploads of this marketplace by what is known of them; those nobody has any more are left out.
+INSERT INTO product_images (product_id, position, is_main, url, digest, width, height, placeholder, variants)
+SELECT
+    r.product_id, u.position, u.position = min(u.position) OVER (PARTITION BY r.line), u.url,
+    k.digest, k.width, k.height, k.placeholder, coalesce(k.variants, '[]')
 FROM import_rows AS r
 CROSS JOIN LATERAL unnest(r.image_urls) WITH ORDINALITY AS u (url, position)
+LEFT JOIN LATERAL (
+    SELECT i.digest, i.width, i.height, i.placeholder, i.variants
+    FROM product_images AS i
+    WHERE u.url LIKE chr(127) || '%%' AND i.digest = substring(u.url FROM '[0-9a-f]{64}') AND i.url = u.url
+    LIMIT 1
+) AS k ON true
 WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
-    AND r.product_id = ANY(%(product_ids)s)
+    AND r.line <> ALL(%(met)s::bigint[])
+    AND (u.url NOT LIKE chr(127) || '%%' OR k.digest IS NOT NULL)
 ORDER BY r.line, u.position;
 
--- name: end_batch
-WITH gone AS (
-    DELETE FROM import_rows AS r
-    WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
-    RETURNING r.line
+-- name: change_products
+-- What the file says of products that are there; they are locked. An empty SKU or link takes none away.
+WITH rows AS MATERIALIZED (
+    SELECT
+        m.product_id, r.name, r.description, r.price, r.sku, r.source_url, r.category, r.brand, r.hidden
+    FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id)
+    JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line
+),
+
+paths AS MATERIALIZED (
+    SELECT w.category, find_category(w.category) AS id
+    FROM (SELECT DISTINCT r.category FROM rows AS r WHERE r.category IS NOT NULL) AS w
+),
+
+makers AS MATERIALIZED (
+    SELECT w.brand, k.id
+    FROM (SELECT DISTINCT r.brand FROM rows AS r WHERE r.brand IS NOT NULL) AS w
+    JOIN brands AS k ON lower(k.name) = lower(w.brand)
 )
 
-UPDATE imports
-SET rows_created = rows_created + %(created)s,
-    rows_skipped = rows_skipped + %(skipped)s + (SELECT count(*) FROM gone) - %(created)s,
-    rows_valid = rows_valid - %(refused)s,
-    rows_bad = rows_bad + %(refused)s
-WHERE id = %(import_id)s;
+UPDATE products AS p
+SET name = r.name,
+    price = r.price,
+    description = CASE WHEN 'description' = ANY(%(fields)s) THEN r.description ELSE p.description END,
+    category_id = CASE WHEN 'category' = ANY(%(fields)s) THEN c.id ELSE p.category_id END,
+    brand_id = CASE WHEN 'brand' = ANY(%(fields)s) THEN k.id ELSE p.brand_id END,
+    sku = coalesce(r.sku, p.sku),
+    source_url = coalesce(r.source_url, p.source_url),
+    hidden = coalesce(r.hidden, p.hidden),
+    version = p.version + 1,
+    updated_at = now()
+FROM rows AS r
+LEFT JOIN paths AS c ON c.category = r.category
+LEFT JOIN makers AS k ON k.brand = r.brand
+WHERE p.id = r.product_id AND p.store_id = %(store_id)s;
+
+-- name: touch_products
+-- Whose pictures alone are others.
+UPDATE products AS p
+SET version = p.version + 1, updated_at = now()
+WHERE p.id = ANY(%(product_ids)s) AND p.store_id = %(store_id)s;
+
+-- name: remove_images
+-- Pictures that the rows do not name. None is the main one until order_images has said which.
+DELETE FROM product_images AS i
+USING unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id), import_rows AS r
+WHERE i.product_id = m.product_id AND r.import_id = %(import_id)s AND r.line = m.line
+    AND i.url <> ALL(r.image_urls);
+
+-- name: unset_main_images
+UPDATE product_images AS i
+SET is_main = false
+WHERE i.product_id = ANY(%(product_ids)s) AND i.is_main;
+
+-- name: add_further_images
+-- Pictures that products that are there do not have yet.
+INSERT INTO product_images (product_id, position, is_main, url, digest, width, height, placeholder, variants)
+SELECT m.product_id, u.position, false, u.url, k.digest, k.width, k.height, k.placeholder, coalesce(k.variants, '[]')
+FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id)
+JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line
+CROSS JOIN LATERAL unnest(r.image_urls) WITH ORDINALITY AS u (url, position)
+LEFT JOIN LATERAL (
+    SELECT i.digest, i.width, i.height, i.placeholder, i.variants
+    FROM product_images AS i
+    WHERE u.url LIKE chr(127) || '%%' AND i.digest = substring(u.url FROM '[0-9a-f]{64}') AND i.url = u.url
+    LIMIT 1
+) AS k ON true
+WHERE NOT EXISTS (SELECT FROM product_images AS i WHERE i.product_id = m.product_id AND i.url = u.url)
+    AND (u.url NOT LIKE chr(127) || '%%' OR k.digest IS NOT NULL);
+
+-- name: order_images
+-- As the rows name them, the first one as the main one.
+WITH places AS (
+    SELECT
+        i.product_id, i.id,
+        row_number() OVER (PARTITION BY i.product_id ORDER BY array_position(r.image_urls, i.url), i.id) AS place
+    FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id)
+    JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line
+    JOIN product_images AS i ON i.product_id = m.product_id
+)
+
+UPDATE product_images AS i
+SET position = p.place, is_main = p.place = 1
+FROM places AS p
+WHERE i.product_id = p.product_id AND i.id = p.id;
+
+-- name: lock_stock
+-- Before it is written, in the order of ids, as every sale locks it.
+SELECT s.product_id
+FROM inventory AS s
+WHERE s.product_id = ANY(%(product_ids)s)
+ORDER BY s.product_id
+FOR NO KEY UPDATE;
+
+-- name: lock_stock_ahead
+-- For an import that is one transaction: stock before products, as everybody locks them; only what will be another.
+SELECT s.product_id
+FROM inventory AS s
+WHERE s.product_id = ANY(ARRAY(
+    SELECT k.product_id
+    FROM import_rows AS r
+    CROSS JOIN LATERAL (
+        SELECT coalesce(
+            (SELECT p.id FROM products AS p WHERE p.id = r.known_id AND p.store_id = %(store_id)s),
+            (SELECT p.id FROM products AS p WHERE p.store_id = %(store_id)s AND p.sku = r.sku),
+            (SELECT p.id FROM products AS p WHERE p.store_id = %(store_id)s AND md5(p.source_url) = md5(r.source_url))
+        ) AS product_id
+    ) AS k
+    JOIN inventory AS i ON i.product_id = k.product_id
+    WHERE r.import_id = %(import_id)s AND r.stock <> i.quantity
+))
+ORDER BY s.product_id
+FOR NO KEY UPDATE;
+
+-- name: change_stock
+UPDATE inventory AS s
+SET quantity = r.stock
+FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id)
+JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line
+WHERE s.product_id = m.product_id AND s.quantity <> r.stock;
+
+-- name: settle
+-- The rest of these rows is in and counted.
+UPDATE import_rows
+SET settled = true
+WHERE import_id = %(import_id)s AND line = ANY(%(lines)s::bigint[]);
+
+-- name: end_batch
+-- All of it but these lines is done.
+DELETE FROM import_rows AS r
+WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
+    AND r.line <> ALL(%(lines)s::bigint[]);
+
+-- name: new_categories
+-- Categories that would be added: how many, and the paths of the first.
+WITH wanted AS (
+    SELECT DISTINCT r.category
+    FROM import_rows AS r
+    WHERE r.import_id = %(import_id)s AND r.category IS NOT NULL
+),
+
+missing AS (
+    SELECT DISTINCT ON (lower(p.path::text)) p.path
+    FROM wanted AS w
+    CROSS JOIN LATERAL generate_subscripts(w.category, 1) AS depth
+    CROSS JOIN LATERAL (SELECT w.category[1:depth] AS path) AS p
+    WHERE find_category(w.category) IS NULL AND find_category(p.path) IS NULL
+    ORDER BY lower(p.path::text), p.path
+)
+
+SELECT
+    count(*) AS count,
+    coalesce(json_agg(array_to_string(m.path, ' > ') ORDER BY m.path) FILTER (WHERE m.place <= %(limit)s), '[]') AS first
+FROM (SELECT n.path, row_number() OVER (ORDER BY n.path) AS place FROM missing AS n) AS m;
+
+-- name: new_brands
+-- Brands that would be added: how many, and the names of the first.
+WITH missing AS (
+    SELECT DISTINCT ON (lower(r.brand)) r.brand
+    FROM import_rows AS r
+    WHERE r.import_id = %(import_id)s AND r.brand IS NOT NULL
+        AND NOT EXISTS (SELECT FROM brands AS b WHERE lower(b.name) = lower(r.brand))
+    ORDER BY lower(r.brand), r.line
+)
+
+SELECT
+    count(*) AS count,
+    coalesce(json_agg(m.brand ORDER BY m.brand) FILTER (WHERE m.place <= %(limit)s), '[]') AS first
+FROM (SELECT n.brand, row_number() OVER (ORDER BY n.brand) AS place FROM missing AS n) AS m;

@@ -2,21 +2,48 @@
 
 -- name: add
 -- With the session that the worker will act through.
-INSERT INTO imports (store_id, user_id, session_id, file_name, file_key, file_bytes, default_stock)
+INSERT INTO imports (
+    store_id, user_id, session_id, file_name, file_key, file_bytes, default_stock, mode, dry_run, on_match, dialect,
+    decimal_sign
+)
 VALUES (
     %(store_id)s, %(user_id)s, auth.open_import_session(), %(file_name)s, %(file_key)s, %(file_bytes)s,
-    %(default_stock)s
+    %(default_stock)s, %(mode)s, %(dry_run)s, %(on_match)s, %(dialect)s, %(decimal_sign)s
 )
 RETURNING id;
+
+-- name: add_for_store
+-- By the operator, on the command line: it acts as the owner of the store, named by id or name.
+INSERT INTO imports (
+    store_id, user_id, session_id, file_name, file_key, file_bytes, default_stock, mode, dry_run, on_match, dialect,
+    decimal_sign
+)
+SELECT
+    s.id, s.owner_id, auth.open_import_session_of(s.owner_id), %(file_name)s, %(file_key)s, %(file_bytes)s,
+    %(default_stock)s, %(mode)s, %(dry_run)s, %(on_match)s, %(dialect)s, %(decimal_sign)s
+FROM stores AS s
+WHERE s.id::text = %(store)s OR lower(s.name) = lower(%(store)s)
+ORDER BY (s.id::text = %(store)s) DESC
+LIMIT 1
+RETURNING id, store_id;
 
 -- name: find
 -- NULL for the store is an admin's view: any.
 SELECT
-    i.id, i.store_id, i.user_id, i.state, i.file_name, i.file_bytes, i.default_stock, i.columns,
-    i.rows_read, i.rows_valid, i.rows_created, i.rows_skipped, i.rows_bad,
+    i.id, i.store_id, i.user_id, i.state, i.mode, i.dry_run, i.on_match, i.file_name, i.file_bytes, i.default_stock,
+    i.columns, i.plan,
+    json_build_object(
+        'waited_ms', round(extract(EPOCH FROM i.started_at - i.created_at) * 1000),
+        'reading_ms', round(extract(EPOCH FROM i.read_at - i.started_at) * 1000),
+        'applying_ms', round(extract(EPOCH FROM i.finished_at - greatest(i.read_at, i.queued_at)) * 1000),
+        'locked_ms', i.locked_ms
+    ) AS timings,
+    i.rows_total, i.rows_read, i.rows_valid, i.rows_shared, i.rows_created, i.rows_updated, i.rows_unchanged,
+    i.rows_skipped, i.rows_bad,
     CASE i.state
-        WHEN 'reading' THEN 30 * least(i.bytes_read, i.file_bytes) / greatest(i.file_bytes, 1)
-        WHEN 'applying' THEN 30 + 70 * (i.rows_created + i.rows_skipped) / greatest(i.rows_valid, 1)
+        WHEN 'reading' THEN 40 * least(i.bytes_read, 2 * i.file_bytes) / greatest(2 * i.file_bytes, 1)
+        WHEN 'applying' THEN
+            40 + 60 * (i.rows_created + i.rows_updated + i.rows_unchanged + i.rows_skipped) / greatest(i.rows_valid, 1)
         WHEN 'done' THEN 100
         ELSE 0
     END AS progress,
@@ -28,11 +55,13 @@ WHERE i.id = %(import_id)s
 -- name: search
 -- Newest first; how a file was read is in find alone.
 SELECT
-    i.id, i.store_id, i.user_id, i.state, i.file_name, i.file_bytes, i.default_stock,
-    i.rows_read, i.rows_valid, i.rows_created, i.rows_skipped, i.rows_bad,
+    i.id, i.store_id, i.user_id, i.state, i.mode, i.dry_run, i.on_match, i.file_name, i.file_bytes, i.default_stock,
+    i.rows_total, i.rows_read, i.rows_valid, i.rows_shared, i.rows_created, i.rows_updated, i.rows_unchanged,
+    i.rows_skipped, i.rows_bad,
     CASE i.state
-        WHEN 'reading' THEN 30 * least(i.bytes_read, i.file_bytes) / greatest(i.file_bytes, 1)
-        WHEN 'applying' THEN 30 + 70 * (i.rows_created + i.rows_skipped) / greatest(i.rows_valid, 1)
+        WHEN 'reading' THEN 40 * least(i.bytes_read, 2 * i.file_bytes) / greatest(2 * i.file_bytes, 1)
+        WHEN 'applying' THEN
+            40 + 60 * (i.rows_created + i.rows_updated + i.rows_unchanged + i.rows_skipped) / greatest(i.rows_valid, 1)
         WHEN 'done' THEN 100
         ELSE 0
     END AS progress,
@@ -66,19 +95,65 @@ GROUP BY e.line
 ORDER BY e.line
 LIMIT %(limit)s;
 
--- name: start
--- A worker takes the import up, be it the first or one after another was killed. No row: it has ended.
-UPDATE imports
-SET state = CASE state WHEN 'queued' THEN 'reading' ELSE state END,
-    attempt = attempt + 1,
-    started_at = coalesce(started_at, now())
-WHERE id = %(import_id)s AND state IN ('queued', 'reading', 'applying')
-RETURNING id, store_id, state, attempt, file_key, default_stock;
+-- name: lock
+-- Before it is cancelled or applied.
+SELECT i.id, i.store_id, i.state, i.dry_run, i.mode, i.rows_bad, i.finished_at < now() - interval '7 days' AS expired
+FROM imports AS i
+WHERE i.id = %(import_id)s
+    AND (%(store_id)s::bigint IS NULL OR i.store_id = %(store_id)s)
+FOR NO KEY UPDATE;
 
--- name: find_file
+-- name: cancel
+-- A worker that is at it finds out at its next step. Of all or nothing it is nothing.
+UPDATE imports
+SET state = 'cancelled',
+    rows_created = CASE WHEN mode = 'atomic' OR dry_run THEN 0 ELSE rows_created END,
+    rows_updated = CASE WHEN mode = 'atomic' OR dry_run THEN 0 ELSE rows_updated END,
+    rows_unchanged = CASE WHEN mode = 'atomic' OR dry_run THEN 0 ELSE rows_unchanged END,
+    finished_at = now()
+WHERE id = %(import_id)s;
+
+-- name: apply
+-- A dry run becomes a real one, and acts as whoever says so.
+UPDATE imports
+SET state = 'queued', dry_run = false, session_id = auth.open_import_session(), queued_at = now(), finished_at = NULL
+WHERE id = %(import_id)s;
+
+-- name: start
+-- A worker takes the import up, be it the first or one after another was killed. No row: it has ended. Counts begin anew
+-- where everything is gone through anew: a dry run, one that is now applied, one that is all or nothing.
+WITH before AS (
+    SELECT
+        i.id,
+        CASE WHEN i.read_at IS NULL THEN 'reading' ELSE 'applying' END AS next_state,
+        i.read_at IS NOT NULL AND (i.state = 'queued' OR i.dry_run OR i.mode = 'atomic') AS anew
+    FROM imports AS i
+    WHERE i.id = %(import_id)s AND i.state IN ('queued', 'reading', 'applying')
+    FOR NO KEY UPDATE
+)
+
+UPDATE imports AS i
+SET state = b.next_state,
+    attempt = i.attempt + 1,
+    started_at = coalesce(i.started_at, now()),
+    rows_created = CASE WHEN b.anew THEN 0 ELSE i.rows_created END,
+    rows_updated = CASE WHEN b.anew THEN 0 ELSE i.rows_updated END,
+    rows_unchanged = CASE WHEN b.anew THEN 0 ELSE i.rows_unchanged END,
+    rows_skipped = CASE
+        WHEN b.anew THEN i.rows_valid - (SELECT count(*) FROM import_rows AS r WHERE r.import_id = i.id)
+        ELSE i.rows_skipped
+    END
+FROM before AS b
+WHERE i.id = b.id
+RETURNING
+    i.id, i.store_id, i.state, i.attempt, i.file_key, i.file_bytes, i.default_stock, i.mode, i.dry_run, i.on_match,
+    i.dialect, i.decimal_sign, i.fields;
+
+-- name: find_ended
+-- The file of an import that has ended and is not going to be applied.
 SELECT i.file_key
 FROM imports AS i
-WHERE i.id = %(import_id)s;
+WHERE i.id = %(import_id)s AND i.state IN ('done', 'failed', 'cancelled') AND NOT (i.dry_run AND i.state = 'done');
 
 -- name: hold
 -- The first lock of every step. No row: another worker has taken the import up meanwhile, or it has ended.
@@ -86,6 +161,12 @@ SELECT i.id
 FROM imports AS i
 WHERE i.id = %(import_id)s AND i.attempt = %(attempt)s AND i.state IN ('reading', 'applying')
 FOR NO KEY UPDATE;
+
+-- name: look
+-- The same without a lock, for one long transaction, whose last step is hold.
+SELECT i.id
+FROM imports AS i
+WHERE i.id = %(import_id)s AND i.attempt = %(attempt)s AND i.state IN ('reading', 'applying');
 
 -- name: add_errors
 -- COPY does not work through row-level security. `cells` are JSON, NULL but for the first error of a row.
@@ -96,14 +177,64 @@ FROM unnest(
     %(cells)s::text[]
 ) AS e (line, number, column_name, code, message, cells);
 
+-- name: bare_errors
+-- Lines of bad rows whose cells are not in the report yet: they were found bad behind the reading.
+SELECT e.line
+FROM import_errors AS e
+WHERE e.import_id = %(import_id)s AND e.number = 1 AND e.cells IS NULL
+ORDER BY e.line
+LIMIT %(limit)s;
+
+-- name: fill_errors
+UPDATE import_errors AS e
+SET cells = f.cells::json
+FROM unnest(%(lines)s::bigint[], %(cells)s::text[]) AS f (line, cells)
+WHERE e.import_id = %(import_id)s AND e.line = f.line AND e.number = 1;
+
+-- name: note_survey
+UPDATE imports
+SET bytes_read = %(bytes_read)s, rows_total = coalesce(%(rows_total)s, rows_total)
+WHERE id = %(import_id)s;
+
 -- name: note_read
 UPDATE imports
-SET rows_read = rows_read + %(valid)s + %(bad)s,
+SET rows_read = rows_read + %(valid)s + %(bad)s + %(shared)s,
     rows_valid = rows_valid + %(valid)s,
+    rows_shared = rows_shared + %(shared)s,
     rows_bad = rows_bad + %(bad)s,
-    bytes_read = %(bytes_read)s,
+    bytes_read = file_bytes + %(bytes_read)s,
     columns = %(columns)s::json,
-    state = CASE WHEN %(last)s THEN 'applying' ELSE state END
+    fields = %(fields)s
+WHERE id = %(import_id)s;
+
+-- name: end_reading
+UPDATE imports
+SET state = 'applying', read_at = now()
+WHERE id = %(import_id)s
+RETURNING rows_valid, rows_bad;
+
+-- name: count_applied
+UPDATE imports
+SET rows_created = rows_created + %(created)s,
+    rows_updated = rows_updated + %(updated)s,
+    rows_unchanged = rows_unchanged + %(unchanged)s,
+    rows_skipped = rows_skipped + %(skipped)s,
+    locked_ms = greatest(locked_ms, %(locked_ms)s)
+WHERE id = %(import_id)s;
+
+-- name: count_anew
+-- At the end of the one transaction of an import that is all or nothing, in place of what was told meanwhile.
+UPDATE imports
+SET rows_created = %(created)s,
+    rows_updated = %(updated)s,
+    rows_unchanged = %(unchanged)s,
+    rows_skipped = rows_valid - %(created)s - %(updated)s - %(unchanged)s,
+    locked_ms = %(locked_ms)s
+WHERE id = %(import_id)s;
+
+-- name: keep_plan
+UPDATE imports
+SET plan = %(plan)s::json
 WHERE id = %(import_id)s;
 
 -- name: act
@@ -113,15 +244,21 @@ SELECT a.user_id, a.role, a.store_id, set_config('app.audit', 'import', true)
 FROM auth.act_for_import(%(import_id)s) AS a;
 
 -- name: finish
--- `failed` has a code and words; what was staged is not wanted any more.
+-- `failed` has a code and words; what was staged is not wanted any more, but by a dry run that may be applied.
 WITH rows AS (
-    DELETE FROM import_rows WHERE import_id = %(import_id)s
+    DELETE FROM import_rows AS r
+    USING imports AS i
+    WHERE r.import_id = %(import_id)s AND i.id = %(import_id)s
+        AND NOT (i.dry_run AND %(error_code)s::text IS NULL)
 )
 
 UPDATE imports
 SET state = CASE WHEN %(error_code)s::text IS NULL THEN 'done' ELSE 'failed' END,
     error_code = %(error_code)s,
     error_message = %(error_message)s,
+    rows_created = CASE WHEN %(error_code)s::text IS NOT NULL AND mode = 'atomic' THEN 0 ELSE rows_created END,
+    rows_updated = CASE WHEN %(error_code)s::text IS NOT NULL AND mode = 'atomic' THEN 0 ELSE rows_updated END,
+    rows_unchanged = CASE WHEN %(error_code)s::text IS NOT NULL AND mode = 'atomic' THEN 0 ELSE rows_unchanged END,
     finished_at = now()
 WHERE id = %(import_id)s;
 
@@ -136,7 +273,26 @@ JOIN categories AS a ON a.id = ANY(c.path)
 GROUP BY c.id;
 
 -- name: waiting_files
--- Files that imports still need.
+-- Files that imports still need; a dry run that may be applied needs its own for the report.
 SELECT i.file_key
 FROM imports AS i
-WHERE i.state IN ('queued', 'reading', 'applying');
+WHERE i.state IN ('queued', 'reading', 'applying')
+    OR (i.state = 'done' AND i.dry_run AND i.finished_at > now() - interval '7 days');
+
+-- name: expire
+-- Dry runs that nobody has applied for a week, and what cancelled imports have left.
+DELETE FROM import_rows AS r
+USING imports AS i
+WHERE i.id = r.import_id
+    AND (i.state IN ('failed', 'cancelled') OR (i.state = 'done' AND i.finished_at < now() - interval '7 days'));
+
+-- name: worker_alive
+-- Whether somebody takes jobs of the long queue.
+SELECT EXISTS(
+    SELECT
+    FROM jobs.procrastinate_workers AS w
+    WHERE w.last_heartbeat > now() - interval '30 seconds'
+) AS alive;
+
+-- name: settle_search
+SELECT settle_search();

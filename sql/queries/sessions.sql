@@ -1,7 +1,8 @@
 -- Sessions, and how a connection and a transaction learn who they are.
 
 -- name: configure
--- What every connection of the pool counts on. ALTER ROLE in sql/admin/settings.sql may say the same for the server.
+-- What every connection of the pool counts on. ALTER ROLE in sql/admin/settings.sql may say the same for the server. Words
+-- that wait to be indexed are gone through by every search: requests leave few of them, imports more.
 SELECT
     set_config('role', %(role)s, false),
     set_config('TimeZone', 'UTC', false),
@@ -9,6 +10,7 @@ SELECT
     set_config('max_parallel_workers_per_gather', '0', false),
     set_config('random_page_cost', '1.1', false),
     set_config('pg_trgm.similarity_threshold', '0.2', false),
+    set_config('gin_pending_list_limit', %(gin_pending_list_limit)s, false),
     set_config('statement_timeout', %(statement_timeout)s, false),
     set_config('lock_timeout', %(lock_timeout)s, false),
     set_config('idle_in_transaction_session_timeout', '30s', false);

@@ -1,0 +1,29 @@
+"""A store's products as a file, a batch at a time. Statements: sql/queries/exports.sql."""
+
+from datetime import datetime
+
+from marketplace.db import Conn, Row, named_sql
+
+SQL = named_sql("exports")
+#: Where a batch begins: when the last product of the one before was made, and its id.
+Place = tuple[datetime, int]
+
+
+def rows(conn: Conn, store_id: int, *, after: Place | None, limit: int) -> list[Row]:
+    """The next products as columns of our own dialect; category and image_urls are lists."""
+    return conn.execute(SQL["rows"], _values(store_id, after, limit), prepare=False).fetchall()
+
+
+def documents(conn: Conn, store_id: int, *, after: Place | None, limit: int) -> list[Row]:
+    """The next products: document, stock, in_stock and description (JSON)."""
+    return conn.execute(SQL["documents"], _values(store_id, after, limit), prepare=False).fetchall()
+
+
+def store_there(conn: Conn, store_id: int) -> bool:
+    """Whether there is such a store."""
+    return conn.execute(SQL["store_there"], {"store_id": store_id}).fetchone() is not None
+
+
+def _values(store_id: int, after: Place | None, limit: int) -> dict[str, object]:
+    time, product_id = after or (None, 0)
+    return {"store_id": store_id, "after_time": time, "after_id": product_id, "limit": limit}

@@ -1,0 +1,104 @@
+"""A store's whole catalogue as a file."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+import falcon
+
+from marketplace import paging, rendering, requests
+from marketplace.catalog_csv import HEADER, defuse, write_path
+from marketplace.db import Caller, Database, Row
+from marketplace.errors import Problem
+from marketplace.operations import operation
+from marketplace.queries import activities, exports
+from marketplace.schemas import imports as schemas
+from marketplace.storage import URL_MARKER
+from marketplace.workflows import products as workflow
+
+SELLERS = ("seller", "admin")
+BATCH = 1000
+#: RFC 4180, and JSON Lines.
+TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+
+
+class ProductExport:
+    """/api/products/export"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "exportProducts",
+        "A store's products, as a file",
+        roles=SELLERS,
+        query=schemas.EXPORT,
+        answers={200: None},
+        problems=("store_required", "not_found"),
+        produces=("text/csv", "application/jsonl"),
+        rate="export",
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Stream all products of the store, hidden ones too: as CSV, which imports again and changes nothing, or as
+        JSON lines. No transaction waits for a slow phone; what changes meanwhile may be in or not."""
+        caller, kind = req.context.caller, req.context.query["format"]
+        store_id = workflow.store_of(caller, req.context.query.get("store_id"))
+        with self.db.transaction(caller) as conn:
+            if not exports.store_there(conn, store_id):
+                raise Problem("not_found", "There is no such store.")
+            if req.method != "HEAD":
+                activities.record(conn, requests.client(req), "export_products", details={"format": kind})
+        resp.content_type = TYPES[kind]
+        resp.downloadable_as = f"products-{store_id}.{kind}"
+        uploads = rendering.uploads_url(req)
+        resp.stream = (_csv if kind == "csv" else _lines)(self.db, caller, store_id, uploads)
+
+
+def _csv(db: Database, caller: Caller, store_id: int, uploads: bytes) -> Iterator[bytes]:
+    yield _written([HEADER])
+
+    def read(after: exports.Place | None) -> list[Row]:
+        with db.transaction(caller) as conn:
+            return exports.rows(conn, store_id, after=after, limit=BATCH)
+
+    for rows in paging.batches(read, _place, size=BATCH):
+        yield _written(_cells(row) for row in rows).replace(URL_MARKER.encode(), uploads)
+
+
+def _lines(db: Database, caller: Caller, store_id: int, uploads: bytes) -> Iterator[bytes]:
+    def read(after: exports.Place | None) -> list[Row]:
+        with db.transaction(caller) as conn:
+            return exports.documents(conn, store_id, after=after, limit=BATCH)
+
+    for rows in paging.batches(read, _place, size=BATCH):
+        text = "".join(f"{workflow.whole(row)}\n" for row in rows)
+        yield text.encode().replace(URL_MARKER.encode(), uploads)
+
+
+def _place(row: Row) -> exports.Place:
+    return row["created_at"], row["id"]
+
+
+def _cells(row: Row) -> list[object]:
+    """A product under HEADER."""
+    return [
+        row["id"],
+        row["name"],
+        row["description"],
+        row["price"],
+        row["stock"],
+        row["sku"],
+        row["source_url"],
+        write_path(row["category"]),
+        row["brand"],
+        "|".join(row["image_urls"]),
+        "yes" if row["hidden"] else "no",
+    ]
+
+
+def _written(rows: Iterable[Iterable[object]]) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    for row in rows:
+        writer.writerow([defuse(cell) if isinstance(cell, str) else cell for cell in row])
+    return out.getvalue().encode()

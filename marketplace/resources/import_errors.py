@@ -1,0 +1,82 @@
+"""The rows an import refused, as a file that can be corrected and sent again."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import falcon
+
+from marketplace import paging
+from marketplace.catalog_csv import REPORT_HEADER, defuse
+from marketplace.db import Caller, Database, Row
+from marketplace.errors import Problem
+from marketplace.operations import operation
+from marketplace.queries import imports
+from marketplace.workflows import products as workflow
+
+SELLERS = ("seller", "admin")
+BATCH = 1000
+
+
+class ImportErrors:
+    """/api/products/imports/{import_id}/errors.csv"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "downloadImportErrors",
+        "The rows an import refused, as a file",
+        roles=SELLERS,
+        answers={200: None},
+        problems=("not_found",),
+        produces=("text/csv",),
+        rate="export",
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
+        """Stream every bad row under the file's own header, with what is wrong with it, to be sent again.
+
+        A batch at a time: no transaction waits for a slow phone.
+        """
+        caller = req.context.caller
+        with self.db.transaction(caller) as conn:
+            found = imports.find(conn, import_id, workflow.reach(caller))
+        if found is None:
+            raise Problem("not_found", "There is no such import.")
+        header: Sequence[str] = (found["columns"] or {}).get("header", ())
+        resp.content_type = "text/csv; charset=utf-8"
+        resp.downloadable_as = f"import-{import_id}-errors.csv"
+        resp.stream = _report(header, _bad_rows(self.db, caller, import_id))
+
+
+def _bad_rows(db: Database, caller: Caller, import_id: int) -> Iterator[list[dict[str, Any]]]:
+    def read(after_line: int | None) -> list[Row]:
+        with db.transaction(caller) as conn:
+            return imports.bad_rows(conn, import_id, after_line=after_line or 0, limit=BATCH)
+
+    return paging.batches(read, lambda row: row["line"], size=BATCH)
+
+
+def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
+    """The report as CSV. What an earlier report had put before the row is left out."""
+    kept = [place for place, name in enumerate(header) if name not in REPORT_HEADER]
+    yield _lines([[*REPORT_HEADER, *(header[place] for place in kept)]])
+    for rows in batches:
+        yield _lines(
+            [row["line"], row["columns"], row["codes"], row["messages"], *_cells(row["cells"] or (), kept, len(header))]
+            for row in rows
+        )
+
+
+def _cells(cells: Sequence[str], kept: Sequence[int], width: int) -> list[str]:
+    """The row's cells under the header, and behind them those it has too many."""
+    return [cells[place] if place < len(cells) else "" for place in kept] + list(cells[width:])
+
+
+def _lines(rows: Any) -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    for row in rows:
+        writer.writerow([defuse(value) if isinstance(value, str) else value for value in row])
+    return out.getvalue().encode("utf-8", "replace")

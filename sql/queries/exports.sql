@@ -1,0 +1,46 @@
+-- A store's products as a file: batches in the order in which they were made, each a short statement of its own.
+
+-- name: rows
+-- As the import reads them, hidden ones too. Pictures in the order in which the import compares them.
+SELECT
+    p.created_at, p.id, p.name, p.description, p.price::text AS price, i.quantity AS stock, p.sku, p.source_url,
+    ARRAY(
+        SELECT a.name
+        FROM unnest(c.path) WITH ORDINALITY AS step (id, depth)
+        JOIN categories AS a ON a.id = step.id
+        ORDER BY step.depth
+    ) AS category,
+    b.name AS brand,
+    ARRAY(
+        SELECT m.url
+        FROM product_images AS m
+        WHERE m.product_id = p.id
+        ORDER BY m.is_main DESC, m.position, m.id
+    ) AS image_urls,
+    p.hidden
+FROM products AS p
+JOIN inventory AS i ON i.product_id = p.id
+LEFT JOIN categories AS c ON c.id = p.category_id
+LEFT JOIN brands AS b ON b.id = p.brand_id
+WHERE p.store_id = %(store_id)s
+    AND (p.created_at, p.id) > (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)
+ORDER BY p.created_at, p.id
+LIMIT %(limit)s;
+
+-- name: documents
+-- As the API answers them.
+SELECT
+    p.created_at, p.id, d.document, i.quantity AS stock, p.in_stock,
+    coalesce(to_json(p.description)::text, 'null') AS description
+FROM products AS p
+JOIN inventory AS i ON i.product_id = p.id
+JOIN product_documents AS d ON d.product_id = p.id
+WHERE p.store_id = %(store_id)s
+    AND (p.created_at, p.id) > (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)
+ORDER BY p.created_at, p.id
+LIMIT %(limit)s;
+
+-- name: store_there
+SELECT s.id
+FROM stores AS s
+WHERE s.id = %(store_id)s;
