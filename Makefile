@@ -8,7 +8,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test lint fuzz bench-data bench worst psql migrate check-sql check-documents explain openapi clients demo-reset lock clean ready ready-dev \
+.PHONY: help run worker test lint fuzz bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients demo-reset lock clean ready ready-dev \
 	ready-fuzz ready-bench ready-clients
 
 help: ## list these commands
@@ -37,6 +37,9 @@ bench-data: ready ## make a shop of N=1000000 generated products in a database o
 
 bench: ready-bench ## measure what serving the generated shop costs (SECONDS=2 for each measure, ARGS="--rounds 5")
 	@exec $(VENV) -m tools.bench run --seconds $(or $(SECONDS),2) $(ARGS)
+
+bench-import: ready-bench ## measure what importing a file of N=1000000 rows costs (ARGS="--bad 20000")
+	@exec $(VENV) -m tools.bench imports --rows $(or $(N),1000000) $(ARGS)
 
 worst: ready ## look for the public request that costs the database most (N=4000 of them, ARGS="--seed 2")
 	@exec $(VENV) -m tools.bench worst --requests $(or $(N),4000) $(ARGS)

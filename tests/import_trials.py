@@ -1,7 +1,7 @@
 """Tries imports while the worker and PostgreSQL are killed (`crash`), and beside buyers (`beside`).
 
-    .venv/bin/python tests/import_trials.py crash --imports 20 --rows 6000
-    .venv/bin/python tests/import_trials.py beside --rows 200000 --rate 50
+    PYTHONPATH=. .venv/bin/python tests/import_trials.py crash --imports 20 --rows 6000
+    PYTHONPATH=. .venv/bin/python tests/import_trials.py beside --rows 200000 --rate 50
 
 It makes its own shop in a folder that it throws away: an embedded PostgreSQL (with fsync), gunicorn, a worker. `crash`
 exits 1 unless every import ends with all its rows as products, updated ones too, none twice, and counts that say so.
@@ -108,8 +108,8 @@ def rows_of(run: int, rows: int, price: int) -> bytes:
     out = io.StringIO(HEAD)
     out.seek(0, io.SEEK_END)
     for number in range(rows):
-        own = run - 1 if number % 5 == 0 and run else run
-        key = f"{own}-{number}"
+        known = run and number % 5 == 0
+        key = f"{run - 1}-{number + 1}" if known else f"{run}-{number}"
         name = f"Produk {key} {' '.join(rng.choices(WORDS, k=6))}"
         about = " ".join(rng.choices(WORDS, k=20))
         out.write(

@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,13 +18,14 @@ import pytest
 from conftest import created, make_config
 from psycopg.rows import dict_row
 
+from marketplace import catalog_csv
 from marketplace.app import create_app
 from marketplace.config import Config
 from marketplace.db import Database
 from marketplace.queries import categories
 from marketplace.workflows import catalogue as upkeep
 from tools.bench import __main__ as bench
-from tools.bench import creation, fill, load, processes, rounds, samples, shapes, shop, worst, yardstick
+from tools.bench import catalogue_file, creation, fill, load, processes, rounds, samples, shapes, shop, worst, yardstick
 from tools.bench.catalogue import Catalogue
 
 PRODUCTS = 200
@@ -62,6 +64,17 @@ def test_the_same_number_and_seed_give_the_same_shop():
     assert first.chunk(ids) == again.chunk(ids) != other.chunk(ids)
     for table in ("users", "stores", "brands", "categories"):
         assert list(first.lines(table)) == list(again.lines(table))
+
+
+def test_the_same_rows_and_seed_give_the_same_file_and_its_faults_are_those_that_are_found(tmp_path: Path):
+    first, again, other = (
+        catalogue_file.write(tmp_path / f"{number}.csv", 500, seed, bad=70) for number, seed in enumerate((7, 7, 8))
+    )
+    assert first.path.read_bytes() == again.path.read_bytes() != other.path.read_bytes()
+    with first.path.open("rb") as source:
+        bad = {row.line: row.errors[0].code for row in catalog_csv.read(source) if isinstance(row, catalog_csv.BadRow)}
+    assert len(bad) == 70
+    assert bad == first.bad == again.bad
 
 
 def test_what_the_parts_of_a_shop_hold_does_not_hang_on_who_makes_them():
@@ -188,6 +201,12 @@ def test_cpu_and_memory_are_those_of_the_processes_asked_for():
         child.wait()
         child.stdout.close()
     assert processes.spent({1: 5.0, 2: 7.0}, {1: 6.5, 3: 2.0}) == 3.5
+
+
+def test_cpu_of_children_that_have_ended_is_not_lost():
+    before, own = processes.total(os.getpid()), time.process_time()
+    subprocess.run([sys.executable, "-c", "sum(range(10_000_000))"], check=True)
+    assert processes.total(os.getpid()) - before > 50_000 + 1e6 * (time.process_time() - own)
 
 
 def test_the_table_has_medians_and_ratios():

@@ -1,6 +1,6 @@
 """Uploads pictures, many at once, while workers and PostgreSQL itself are killed; then holds rows and files together.
 
-    .venv/bin/python tests/uploads.py --uploads 400 --clients 200
+    PYTHONPATH=. .venv/bin/python tests/uploads.py --uploads 400 --clients 200
 
 It makes its own shop in a folder that it throws away: an embedded PostgreSQL (with fsync), gunicorn, 40 products. Exits
 1 unless every upload that was answered 201 is there, every row has whole files, and every file a row after one sweep.

@@ -163,4 +163,5 @@ def _array(texts: tuple[str, ...]) -> str:
     """Texts as PostgreSQL reads an array; three times as quick as adapting a list."""
     if not texts:
         return "{}"
-    return "{%s}" % ",".join(['"%s"' % text.replace("\\", "\\\\").replace('"', '\\"') for text in texts])
+    quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
+    return '{"' + '","'.join(quoted) + '"}'

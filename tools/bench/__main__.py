@@ -39,6 +39,13 @@ def main(arguments: list[str]) -> int:
     search.add_argument("--seed", type=int, default=1)
     search.add_argument("--database", default=databases.NAME)
     search.set_defaults(run=find_worst)
+    importing = commands.add_parser("imports", help="measure what importing a file costs")
+    importing.add_argument("--rows", type=int, default=1_000_000)
+    importing.add_argument("--orm-rows", type=int, default=3_000)
+    importing.add_argument("--bad", type=int, default=0)
+    importing.add_argument("--seed", type=int, default=1)
+    importing.add_argument("--database", default="marketplace_bench_import")
+    importing.set_defaults(run=run_imports)
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -83,6 +90,14 @@ def run_bench(args: argparse.Namespace) -> int:
     rounds.table(results, print)
     rounds.ratios(results, cost, print)
     return 0
+
+
+def run_imports(args: argparse.Namespace) -> int:
+    """Import a generated file, and again, beside COPY and the loop of an ORM."""
+    from tools.bench import imports  # needs SQLAlchemy, which the others do without
+
+    with databases.served(args.database) as urls:
+        return imports.measure(urls, rows=args.rows, orm_rows=args.orm_rows, bad=args.bad, seed=args.seed, report=print)
 
 
 def machine(conn: Conn) -> str:

@@ -39,3 +39,6 @@ SELECT split_part(version(), ' ', 2) AS version;
 SELECT shobj_description(d.oid, 'pg_database') AS description
 FROM pg_database AS d
 WHERE d.datname = %(name)s;
+
+-- name: own_backend
+SELECT pg_backend_pid() AS pid;

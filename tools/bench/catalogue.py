@@ -127,14 +127,14 @@ class Catalogue:
         number = _below(rng, 10_000)
         sku = f"S{store}-{product_id}" if number < 7000 else NULL
         link = f"https://example.com/item/{product_id}" if number % 4 == 0 else NULL
-        name = self._name(rng, category.name, self.brand_names[brand] if branded else "")
+        name = self.name(rng, category.name, self.brand_names[brand] if branded else "")
         return (
             f"{product_id}\t{store}\t{category.path[-1] if categorised else NULL}\t{brand + 1 if branded else NULL}\t"
-            f"{name}\t{self._description(rng)}\t{price}\t{sku}\t{link}\t{'t' if number % 33 == 1 else 'f'}\t"
+            f"{name}\t{self.description(rng)}\t{price}\t{sku}\t{link}\t{'t' if number % 33 == 1 else 'f'}\t"
             f"{'t' if quantity else 'f'}\t{at.isoformat()}\t{later.isoformat()}\n"
         )
 
-    def _name(self, rng: random.Random, thing: str, brand: str) -> str:
+    def name(self, rng: random.Random, thing: str, brand: str) -> str:
         """What a seller would call it: the thing, mostly the brand, and a model number or words, colour and size."""
         kind = rng.random()
         if kind < 0.3:
@@ -147,7 +147,7 @@ class Catalogue:
         model = f"{_one(rng, words.MODELS)}{10 + _below(rng, 990)}"
         return f"{brand} {model} {thing} {_one(rng, words.MEASURES)}".strip()
 
-    def _description(self, rng: random.Random) -> str:
+    def description(self, rng: random.Random) -> str:
         """20 to 60 words in two sentences."""
         first, second = self._cut(rng, 10 + _below(rng, 21)), self._cut(rng, 10 + _below(rng, 21))
         return f"{first}. {second}."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 PARENT, USER, SYSTEM, THREADS = 1, 11, 12, 17  # fields of /proc/PID/stat, behind the name
+ENDED_USER, ENDED_SYSTEM = 13, 14  # of children that have ended
 TICK = 1e6 / os.sysconf("SC_CLK_TCK")
 
 
@@ -26,6 +27,36 @@ def tree(pid: int) -> list[int]:
     for each in found:
         found.extend(children.get(each, []))
     return found
+
+
+def parent(pid: int) -> int:
+    """The process above it."""
+    return int(_stat(pid)[PARENT])
+
+
+def total(pid: int) -> float:
+    """Microseconds of CPU of a process, of all that come from it and of those of its children that have ended.
+
+    These are counted in ticks.
+    """
+    while True:
+        ended = _ended(pid)
+        used = sum(_used(each) for each in tree(pid))
+        if _ended(pid) == ended:
+            return ended + used
+
+
+def own_memory(pid: int) -> float:
+    """Megabytes that a process has of its own, without files and what it shares; 0 for one that has ended.
+
+    The buffers of PostgreSQL count for nobody: "private" to Linux is what one process alone has looked at.
+    """
+    return _kilobytes(pid, "smaps_rollup", "Pss_Anon:") / 1024
+
+
+def peak(pid: int) -> float:
+    """Megabytes that a process has had at most, with what it shares; 0 for one that has ended."""
+    return _kilobytes(pid, "status", "VmHWM:") / 1024
 
 
 def cpu(pids: Iterable[int]) -> dict[int, float]:
@@ -55,6 +86,22 @@ def _used(pid: int) -> float:
         return running(pid) if fields[THREADS] == "1" else TICK * (int(fields[USER]) + int(fields[SYSTEM]))
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
+
+
+def _ended(pid: int) -> float:
+    """What the children of a process have used that have ended, and theirs."""
+    fields = _stat(pid)
+    return TICK * (int(fields[ENDED_USER]) + int(fields[ENDED_SYSTEM]))
+
+
+def _kilobytes(pid: int, file: str, name: str) -> int:
+    try:
+        for line in (PROC / str(pid) / file).read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith(name):
+                return int(line.split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return 0
 
 
 def _all() -> list[int]:
