@@ -34,13 +34,13 @@ from marketplace.resources import (
     suggestions,
     users,
 )
-from marketplace.storage import LocalStorage, of_uploads
+from marketplace.storage import of_private, of_uploads
 
 
 def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
     """Every path of the API and the resource that answers it; what it takes and who may call it stands there."""
     passwords, tokens = Passwords(config.bcrypt_cost), Tokens(config)
-    uploads, private = of_uploads(config), LocalStorage(config.private_dir)
+    uploads, private = of_uploads(config), of_private(config)
     return [
         ("/healthz", health.Alive()),
         ("/readyz", health.Ready(db)),

@@ -37,6 +37,7 @@ class Config:
     public_url: str
     uploads_url: str
     s3_bucket: str
+    s3_private_bucket: str
     s3_endpoint_url: str
     s3_prefix: str
     currency: str
@@ -94,6 +95,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "public_url": (env.get("PUBLIC_URL") or "").rstrip("/"),
         "uploads_url": (env.get("UPLOADS_URL") or "").rstrip("/"),
         "s3_bucket": env.get("S3_BUCKET") or "",
+        "s3_private_bucket": env.get("S3_PRIVATE_BUCKET") or "",
         "s3_endpoint_url": env.get("S3_ENDPOINT_URL") or "",
         "s3_prefix": (env.get("S3_PREFIX") or "").strip("/"),
         "currency": env.get("CURRENCY") or "IDR",
@@ -124,6 +126,8 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     config = Config(**values)
     if config.s3_bucket and not config.uploads_url.startswith(("https://", "http://")):
         raise ConfigError("UPLOADS_URL (https://cdn.shop.example), where pictures are fetched, goes with S3_BUCKET.")
+    if config.s3_bucket and config.s3_bucket == config.s3_private_bucket:
+        raise ConfigError("S3_PRIVATE_BUCKET must not be S3_BUCKET: that one is served to everybody.")
     if config.production:
         _check_production(config)
     return config

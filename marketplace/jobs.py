@@ -85,7 +85,7 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
             imports.run(means.db, means.private, means.config, import_id, stopping=means.stopping)
         except PASSING:
             if context.job.attempts >= ATTEMPTS:
-                words = "The database did not answer for a long time; send the file again."
+                words = "The database or the storage of files did not answer for a long time; send the file again."
                 imports.give_up(means.db, import_id, "unavailable", words)
             raise
 

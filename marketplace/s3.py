@@ -18,7 +18,7 @@ try:
     from botocore.config import Config as Settings
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
-    raise ConfigError("S3_BUCKET is set, but boto3 is not here: pip install -r requirements-s3.txt") from None
+    raise ConfigError("A bucket is set, but boto3 is not here: pip install -r requirements-s3.txt") from None
 
 SPOOL = 1024 * 1024
 #: What never changes under its key may be kept for ever.
@@ -29,8 +29,8 @@ TYPES = {"webp": "image/webp"}
 class S3Storage:
     """Files of a bucket, below a prefix. An object is there as a whole or not at all, which S3 itself sees to."""
 
-    def __init__(self, config: Config) -> None:
-        self._bucket = config.s3_bucket
+    def __init__(self, config: Config, bucket: str) -> None:
+        self._bucket = bucket
         self._prefix = f"{config.s3_prefix}/" if config.s3_prefix else ""
         with _answering():
             self._client: Any = boto3.client(

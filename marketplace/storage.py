@@ -70,8 +70,17 @@ def of_uploads(config: Config) -> "Storage":
     if config.s3_bucket:
         from marketplace.s3 import S3Storage  # an extra; its import takes a quarter of a second
 
-        return S3Storage(config)
+        return S3Storage(config, config.s3_bucket)
     return LocalStorage(config.uploads_dir, public=True)
+
+
+def of_private(config: Config) -> "Storage":
+    """Where files live that are never served, what sellers upload to be imported: in DATA_DIR, or in a bucket."""
+    if config.s3_private_bucket:
+        from marketplace.s3 import S3Storage
+
+        return S3Storage(config, config.s3_private_bucket)
+    return LocalStorage(config.private_dir)
 
 
 def picture_key(digest: str, variant: str) -> str:

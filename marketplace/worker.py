@@ -19,7 +19,7 @@ from procrastinate.jobs import Status
 from marketplace import jobs
 from marketplace.config import Config
 from marketplace.db import Database
-from marketplace.storage import LocalStorage, of_uploads
+from marketplace.storage import of_private, of_uploads
 from marketplace.workflows.imports import PASSING
 
 #: One each: a second fetch that finds only locked jobs would sleep while the first could go on.
@@ -44,7 +44,7 @@ class Worker:
         self._means = jobs.Means(
             config=config,
             db=self._db,
-            private=LocalStorage(config.private_dir),
+            private=of_private(config),
             uploads=of_uploads(config),
             stopping=self._stopping.is_set,
         )

@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 
 from marketplace.config import ROOT
 from marketplace.db import Database
-from marketplace.storage import LocalStorage
+from marketplace.storage import of_private
 from marketplace.workflows import imports
 
 HEADER = [
@@ -53,7 +53,7 @@ class Shop:
         self.api = Api(self.config, api.db, api.owner_url)
         self.seller = self.api.seller()
         self.db = Database(self.config, url=api.owner_url, role="marketplace_worker", patient=True)
-        self.files = LocalStorage(self.config.private_dir)
+        self.files = of_private(self.config)
 
     def send(self, text: str | bytes, query: str = "", user: User | None = None) -> int:
         body = text.encode() if isinstance(text, str) else text

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Api
+from import_shop import Shop
 from test_auth import problem
 from test_users import picture
 
@@ -20,8 +21,8 @@ from marketplace import config as configuration
 from marketplace.app import create_app
 from marketplace.config import Config, ConfigError
 from marketplace.db import Database
-from marketplace.storage import StorageError, StorageUnavailableError, of_uploads
-from marketplace.workflows import pictures
+from marketplace.storage import StorageError, StorageUnavailableError, of_private, of_uploads
+from marketplace.workflows import imports, pictures
 
 boto3 = pytest.importorskip("boto3")
 KEY = "pictures/ab/cd/one.webp"
@@ -139,6 +140,28 @@ def test_the_sweeper_finds_what_nobody_uses_in_a_bucket(committed: Api, on_s3: C
     assert pictures.sweep(worker, storage, -60) == (1, 8)
     assert list(storage.keys("")) == []
     worker.close()
+
+
+def test_files_to_be_imported_wait_in_a_private_bucket_for_any_worker(committed: Api, on_s3: Config, server: str):
+    bucket = f"{on_s3.s3_bucket}-private"
+    boto3.client("s3", endpoint_url=server).create_bucket(Bucket=bucket)
+    shop = Shop(committed, s3_private_bucket=bucket, s3_endpoint_url=server)
+    import_id = shop.send("name,price\nKopi,12000\n")
+    assert [each.key.split("/")[0] for each in shop.files.keys("")] == ["imports"]
+    assert not (shop.config.private_dir / "imports").exists()
+    nobody = replace(shop.config, s3_endpoint_url="http://127.0.0.1:9")
+    with pytest.raises(StorageUnavailableError):
+        imports.run(shop.db, of_private(nobody), nobody, import_id)
+    assert shop.find(import_id)["state"] == "reading"
+    assert shop.run(import_id)["rows_created"] == 1
+    assert list(shop.files.keys("")) == []
+    shop.db.close()
+
+
+def test_the_private_bucket_cannot_be_the_one_that_is_served(config: Config):
+    env = {"S3_BUCKET": "shop", "S3_PRIVATE_BUCKET": "shop", "UPLOADS_URL": "https://cdn.example"}
+    with pytest.raises(ConfigError, match="S3_PRIVATE_BUCKET"):
+        configuration.load(env, secret_keys=config.secret_keys)
 
 
 def test_a_bucket_that_is_away_is_a_503_and_writes_no_row(api: Api, on_s3: Config):

@@ -18,7 +18,7 @@ from marketplace.config import Config
 from marketplace.db import Database
 from marketplace.progress import Progress
 from marketplace.queries import imports, jobs
-from marketplace.storage import LocalStorage
+from marketplace.storage import Storage, of_private
 from marketplace.workflows import imports as workflow
 
 PAUSE = 0.5
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _send(config: Config, args: argparse.Namespace) -> int | None:
     """Put the file into private storage and the import into the queue."""
-    files = LocalStorage(config.private_dir)
+    files = of_private(config)
     key = f"imports/{secrets.token_hex(16)}.csv"
     options = imports.Options(
         args.default_stock, args.mode, args.dry_run, args.on_match, args.dialect, args.decimal
@@ -94,7 +94,7 @@ def _send(config: Config, args: argparse.Namespace) -> int | None:
     return int(added["id"])
 
 
-def _refuse(files: LocalStorage, key: str, reason: str) -> None:
+def _refuse(files: Storage, key: str, reason: str) -> None:
     files.delete(key)
     print(reason, file=sys.stderr)
 
@@ -132,7 +132,7 @@ def _work(db: Database, config: Config, import_id: int, bar: Progress) -> None:
             shown = time.monotonic()
         return False
 
-    workflow.run(db, LocalStorage(config.private_dir), config, import_id, stopping=show)
+    workflow.run(db, of_private(config), config, import_id, stopping=show)
 
 
 def _tell(found: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from marketplace.catalog_csv import BadRow, CatalogFile, CatalogRefused, GoodRow
 from marketplace.config import Config
 from marketplace.db import Conn, Database, Row
 from marketplace.queries import import_rows, imports, jobs
-from marketplace.storage import Storage, own_picture
+from marketplace.storage import Storage, StorageUnavailableError, own_picture
 from marketplace.workflows import import_batches
 from marketplace.workflows.catalogue import Interrupted
 from marketplace.workflows.import_batches import Displaced, Refused, Work, hold
@@ -31,8 +31,8 @@ READ_ROWS = 5000
 READ_CHARACTERS = 4_000_000
 REPORT_ROWS = 2000
 REPORT_LINES = 50_000
-#: A database that is away, a lock that was not to be had: worth another try, with everything as it was.
-PASSING = (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout)
+#: A database or a bucket that is away, a lock that was not to be had: worth another try, with everything as it was.
+PASSING = (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout, StorageUnavailableError)
 log = logging.getLogger("marketplace.imports")
 
 
