@@ -29,6 +29,9 @@ lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
 	@.venv/bin/squawk --config .squawk.toml sql/migrations/*.sql
 	@cd sql && ../$(VENV) -m sqlfluff lint --disable-progress-bar --processes 2 queries migrations
 
+audit: ready-dev ## hold installed packages against their pins, ask for known vulnerabilities (ARGS=--strict)
+	@exec $(VENV) -m tools.audit $(ARGS)
+
 fuzz: ready-dev ready-fuzz ## fuzz the API by its own document, as each role (EXAMPLES=20)
 	@exec $(VENV) tests/fuzz.py --examples $(or $(EXAMPLES),20) $(ARGS)
 

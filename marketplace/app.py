@@ -13,6 +13,8 @@ from marketplace.conditions import Conditions
 from marketplace.config import Config
 from marketplace.db import Database
 from marketplace.files import Files
+from marketplace.guessing import Guesses
+from marketplace.limits import Limits
 from marketplace.rendering import Rendering
 from marketplace.resources import (
     activities,
@@ -32,6 +34,7 @@ from marketplace.resources import (
     products,
     stores,
     suggestions,
+    user_export,
     users,
 )
 from marketplace.storage import of_private, of_uploads
@@ -40,20 +43,26 @@ from marketplace.storage import of_private, of_uploads
 def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
     """Every path of the API and the resource that answers it; what it takes and who may call it stands there."""
     passwords, tokens = Passwords(config.bcrypt_cost), Tokens(config)
+    guesses = Guesses(db, passwords)
     uploads, private = of_uploads(config), of_private(config)
     return [
         ("/healthz", health.Alive()),
         ("/readyz", health.Ready(db)),
         ("/docs", docs.Page()),
         ("/api/auth/register", auth.Register(db, passwords, tokens)),
-        ("/api/auth/login", auth.Login(db, passwords, tokens)),
+        ("/api/auth/login", auth.Login(db, guesses, tokens)),
+        ("/api/auth/forgot-password", auth.ForgotPassword(db)),
+        ("/api/auth/reset-password", auth.ResetPassword(db, passwords)),
+        ("/api/auth/verify-email", auth.VerifyEmail(db)),
+        ("/api/auth/send-verification", auth.SendVerification(db)),
         ("/api/auth/refresh", auth.Refresh(db, tokens)),
         ("/api/auth/logout", auth.Logout(db)),
         ("/api/auth/sessions", auth.Sessions(db)),
         ("/api/auth/sessions/{session_id:id}", auth.Session(db)),
         ("/api/auth/open_store", first_app.OpenStore(db)),
         ("/api/auth/brands/my", first_app.MyBrand(db)),
-        ("/api/users/profile", users.Profile(db, passwords)),
+        ("/api/users/profile", users.Profile(db, passwords, guesses)),
+        ("/api/users/export", user_export.UserExport(db)),
         ("/api/users/profile/username", first_app.Username(db)),
         ("/api/users/upload-avatar", users.UploadAvatar(db, uploads)),
         ("/api/users/avatar", users.Avatar(db)),
@@ -113,7 +122,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
             headers.Headers(),
             Conditions(),
             Rendering(),
-            Authentication(db, tokens),
+            Authentication(db, tokens, Limits(db, config.rate_limits)),
         ],
         independent_middleware=True,
     )

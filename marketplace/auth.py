@@ -26,7 +26,9 @@ from marketplace.config import Config
 from marketplace.db import Caller, Database
 from marketplace.errors import FieldError, Problem, unauthorized
 from marketplace.languages import say, together
-from marketplace.queries import sessions
+from marketplace.limits import READS, Limits, Use, answer, by_address
+from marketplace.queries import limits, sessions
+from marketplace.rates import Limit
 
 ALGORITHM = "HS256"
 #: At least this much of zxcvbn's 0 to 4: 2 is "somewhat guessable", safe against guessing through this API.
@@ -69,6 +71,18 @@ class Passwords:
         with self._turn():
             right = bcrypt.checkpw(_digest(password), stored.encode() if stored else self._nobody)
         return right and stored is not None
+
+    def costlier(self, password: str, stored: str) -> str | None:
+        """The same password hashed at the cost of today, where it was stored at a lower one; None otherwise.
+
+        None too where others wait: the next sign-in comes.
+        """
+        if int(stored.split("$")[2]) >= self._cost:
+            return None
+        try:
+            return self.hash(password)
+        except Problem:
+            return None
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -152,8 +166,9 @@ class Tokens:
 
 
 def require_strong(password: str, pointer: str, *about: str) -> None:
-    """Refuse a password that is easily guessed, with the reason zxcvbn gives."""
+    """Refuse a password that is easily guessed, with the reason zxcvbn gives; and the most common ones anyway."""
     from zxcvbn import zxcvbn  # late: its word lists take 50 ms and some memory
+    from zxcvbn.matching import RANKED_DICTIONARIES
 
     # Made to be slow, 64 characters take it seconds and 24 a quarter of one; what is strong in a part is strong.
     verdicts = [zxcvbn(part, user_inputs=list(about)) for part in dict.fromkeys((password[:24], password[-24:]))]
@@ -164,6 +179,9 @@ def require_strong(password: str, pointer: str, *about: str) -> None:
         reason = FieldError(pointer, "weak_password", together(*hints) if hints else say("is too easily guessed"))
         detail = together(*hints) if hints else say("The password is too easily guessed.")
         raise Problem("weak_password", detail, errors=[reason])
+    if unicodedata.normalize("NFKC", password).lower() in RANKED_DICTIONARIES["passwords"]:
+        common = "This is a very common password."
+        raise Problem("weak_password", common, errors=[FieldError(pointer, "weak_password", common)])
 
 
 def new_secret() -> str:
@@ -209,9 +227,10 @@ class Authentication:
     good is refused also there: the app would rather hear of it.
     """
 
-    def __init__(self, db: Database, tokens: Tokens) -> None:
+    def __init__(self, db: Database, tokens: Tokens, allowed: Limits) -> None:
         self._db = db
         self._tokens = tokens
+        self._limits = allowed
 
     def process_resource(
         self, req: falcon.Request, resp: falcon.Response, resource: Any, params: dict[str, Any]
@@ -223,9 +242,26 @@ class Authentication:
         caller = self._bearer(req)
         if caller is None and not operation.public:
             raise unauthorized("unauthorized", "This call needs an access token: Authorization: Bearer ...")
+        limit = self._limits.of(req, operation)
         if caller is not None and not operation.public:
-            caller = self._living(caller)
+            counted = limit if limit is not None and limit.name not in READS else None
+            caller = self._living(caller, counted, resp)
+        if limit is not None and (operation.public or limit.name in READS):
+            self._limit(limit, by_address(req) if caller is None else f"user {caller.user_id}", resp)
+        if operation.sells and req.context.config.verified_sellers and caller is not None:
+            self._require_verified(caller)
         req.context.caller = caller
+
+    def _require_verified(self, caller: Caller) -> None:
+        with self._db.counting() as conn:
+            if not sessions.is_verified(conn, caller.session_hash):
+                raise Problem("email_unverified", "Enter the code from the mail we sent you; then you may sell.")
+
+    def _limit(self, limit: Limit, subject: str | None, resp: falcon.Response) -> None:
+        if subject is not None and limit.name in READS:
+            self._limits.take_here(limit, subject, resp)
+        elif subject is not None:
+            self._limits.take(limit, subject, resp)
 
     def _bearer(self, req: falcon.Request) -> Caller | None:
         header = req.get_header("Authorization")
@@ -236,11 +272,19 @@ class Authentication:
             raise unauthorized("invalid_token", "The Authorization header must be: Bearer and an access token.")
         return self._tokens.read(token)._replace(request_id=req.context.request_id)
 
-    def _living(self, caller: Caller) -> Caller:
-        with self._db.read() as conn:
-            row = sessions.find(conn, caller.session_hash)
+    def _living(self, caller: Caller, limit: Limit | None, resp: falcon.Response) -> Caller:
+        """The caller with role and store, who has used a limit once if there is one; 401 if the session has ended."""
+        with self._db.counting() as conn:
+            if limit is None:
+                row = sessions.find(conn, caller.session_hash)
+            else:
+                row = limits.find_caller_and_take(
+                    conn, caller.session_hash, rate_class=limit.name, every=limit.every, burst=limit.burst
+                )
         if row is None or row["user_id"] != caller.user_id:
             raise unauthorized("invalid_token", "The session has ended; sign in again.")
+        if limit is not None:
+            answer(resp, limit, Use(row["remaining"], row["reset_after"], row["retry_after"]))
         return caller._replace(role=row["role"], store_id=row["store_id"], session_id=row["session_id"])
 
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from marketplace import rates
+from marketplace.rates import Limit
+
 ROOT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 _ORIGIN = re.compile(
@@ -58,6 +61,13 @@ class Config:
     change_retention_days: int
     trusted_proxies: tuple[str, ...]
     cors_origins: tuple[str, ...]
+    rate_limits: Mapping[str, Limit]
+    smtp_url: str
+    mail_from: str
+    app_url: str
+    verified_sellers: bool
+    activity_retention_days: int
+    audit_retention_days: int
     log_level: str
 
     @property
@@ -116,6 +126,13 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "change_retention_days": _integer(env, "CHANGE_RETENTION_DAYS", 90, 1, 3650),
         "trusted_proxies": tuple((env.get("TRUSTED_PROXIES") or "").replace(",", " ").split()),
         "cors_origins": _origins(env),
+        "rate_limits": _rate_limits(env),
+        "smtp_url": _secret(env, "SMTP_URL") or "",
+        "mail_from": env.get("MAIL_FROM") or "Marketplace <no-reply@localhost>",
+        "app_url": (env.get("APP_URL") or "").rstrip("/"),
+        "verified_sellers": _boolean(env, "VERIFIED_SELLERS", False),
+        "activity_retention_days": _integer(env, "ACTIVITY_RETENTION_DAYS", 400, 1, 36500),
+        "audit_retention_days": _integer(env, "AUDIT_RETENTION_DAYS", 1100, 1, 36500),
         "log_level": (env.get("LOG_LEVEL") or "INFO").upper(),
     }
     values.update(overrides)
@@ -128,6 +145,8 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         raise ConfigError("UPLOADS_URL (https://cdn.shop.example), where pictures are fetched, goes with S3_BUCKET.")
     if config.s3_bucket and config.s3_bucket == config.s3_private_bucket:
         raise ConfigError("S3_PRIVATE_BUCKET must not be S3_BUCKET: that one is served to everybody.")
+    if config.smtp_url and not config.smtp_url.startswith(("smtp://", "smtps://")):
+        raise ConfigError("SMTP_URL must be smtp://user:password@mail.example:587, or smtps:// for TLS from the start.")
     if config.production:
         _check_production(config)
     return config
@@ -160,6 +179,17 @@ def _boolean(env: Mapping[str, str], name: str, default: bool) -> bool:
     if text in ("0", "false", "no", "off"):
         return False
     raise ConfigError(f"{name} must be yes or no, not {text!r}.")
+
+
+def _rate_limits(env: Mapping[str, str]) -> Mapping[str, Limit]:
+    try:
+        return rates.parsed(env.get("RATE_LIMITS") or "")
+    except ValueError as error:
+        names = ", ".join(rates.DEFAULTS)
+        raise ConfigError(
+            "RATE_LIMITS must be off, or pairs such as write=1200/2400 (uses a minute / at once)"
+            f" of {names}; not {error}."
+        ) from error
 
 
 def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
@@ -223,5 +253,10 @@ def _check_production(config: Config) -> None:
         raise ConfigError("PUBLIC_URL (https://shop.example) is required when MARKETPLACE_ENV=production.")
     if not config.database_url:
         raise ConfigError("DATABASE_URL is required when MARKETPLACE_ENV=production.")
+    if not config.smtp_url:
+        raise ConfigError(
+            "SMTP_URL (smtp://user:password@mail.example:587) is required when MARKETPLACE_ENV=production:"
+            " passwords are reset by mail."
+        )
     if any(len(set(key)) < 10 for key in config.secret_keys):
         raise ConfigError("SECRET_KEY is too regular to be secret; make a random one.")

@@ -5,7 +5,9 @@ A responder goes through exactly one door:
 * `read()`: public tables, no caller, no transaction (autocommit); may be a replica.
 * `transaction(caller)`: private reads and everything that writes. The `with` block is the transaction; it acts
   as the caller, whom row-level security and the guards of the catalogue see.
-* `signing_in()`: the narrow door for what happens before there is a caller (register, login, refresh).
+* `signing_in()`: the narrow door for what happens before there is a caller (register, login, refresh, reset).
+
+Before the responder, authentication and limits go through `counting()`.
 
 Jobs have a door of their own, `working()`, on the worker's pool.
 """
@@ -136,6 +138,12 @@ class Database:
             yield conn
 
     @contextmanager
+    def counting(self) -> Iterator[Conn]:
+        """Who calls, and how often: no transaction, each statement by itself; never a replica."""
+        with self._connection() as conn:
+            yield conn
+
+    @contextmanager
     def transaction(self, caller: Caller, *, durable: bool = True) -> Iterator[Conn]:
         """One transaction that acts as the caller; committed at the end, rolled back on any exception.
 
@@ -152,12 +160,14 @@ class Database:
             yield conn
 
     @contextmanager
-    def signing_in(self, request_id: str | None = None) -> Iterator[Conn]:
-        """One transaction without a caller: only the functions of sessions.sql get anywhere in it."""
+    def signing_in(self, request_id: str | None = None, *, durable: bool = True) -> Iterator[Conn]:
+        """One transaction without a caller: only the narrow functions of schema auth get anywhere in it."""
 
         def name(conn: Conn) -> None:
             if request_id is not None:
                 conn.execute(SQL["name_request"], {"request_id": request_id})
+            if not durable:
+                conn.execute(SQL["do_not_wait"])
 
         with self._transaction(name) as conn:
             yield conn

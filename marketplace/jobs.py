@@ -6,6 +6,7 @@ dead, are run again by another one.
 
 import logging
 from collections.abc import Callable
+from email.message import EmailMessage
 from typing import Any, NamedTuple
 
 import procrastinate
@@ -17,7 +18,7 @@ from marketplace.db import Database
 from marketplace.queries import categories, search
 from marketplace.queries import jobs as queue
 from marketplace.storage import Storage
-from marketplace.workflows import catalogue, imports, upkeep
+from marketplace.workflows import catalogue, imports, mails, upkeep, users
 from marketplace.workflows.catalogue import Interrupted
 from marketplace.workflows.imports import PASSING
 
@@ -39,6 +40,7 @@ class Means(NamedTuple):
     db: Database
     private: Storage
     uploads: Storage
+    deliver: Callable[[EmailMessage], None]
     stopping: Callable[[], bool]
 
 
@@ -89,6 +91,14 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
                 imports.give_up(means.db, import_id, "unavailable", words)
             raise
 
+    @app.task(name="send_mail", queue="quick", retry=Retry())
+    def send_mail(kind: str, email: str, language: str) -> None:
+        mails.send(means.db, means.config, means.deliver, kind, email, language)
+
+    @app.task(name="forget_user", queue="long", retry=Retry())
+    def forget_user(user_id: int, store_id: int | None) -> None:
+        users.forget(means.db, user_id, store_id, means.config.currency, stopping=means.stopping)
+
     @app.task(name="rebuild_documents", queue="quick", retry=Retry())
     def rebuild_documents(by: str, id: int | None = None) -> None:
         done = catalogue.rebuild(means.db, by, id, means.config.currency, stopping=means.stopping)
@@ -110,12 +120,10 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
         with means.db.working() as conn:
             search.refresh_words(conn, WORDS_SAMPLE)
 
-    @app.periodic(cron="17 3 * * *", queueing_lock="upkeep")
+    @app.periodic(cron="17 */6 * * *", queueing_lock="upkeep")
     @app.task(name="upkeep", queue="quick", lock="upkeep", retry=Retry())
     def run_upkeep(timestamp: int = 0) -> None:
-        upkeep.run(
-            means.db, means.private, means.uploads, change_retention_days=means.config.change_retention_days
-        )
+        upkeep.run(means.db, means.private, means.uploads, means.config)
 
     @app.periodic(cron="47 3 * * *", queueing_lock="forget_jobs")
     @app.task(name="forget_jobs", queue="quick", lock="forget_jobs", pass_context=True)

@@ -72,6 +72,7 @@ class Operation:
     produces: tuple[str, ...]
     rate: str | None
     max_age: int
+    sells: bool
     deprecated: Deprecated | None
 
     @property
@@ -97,6 +98,7 @@ def operation(
     produces: tuple[str, ...] = (falcon.MEDIA_JSON,),
     rate: str | None = None,
     max_age: int = 0,
+    sells: bool = False,
     deprecated: Deprecated | None = None,
 ) -> Callable[[Responder], Responder]:
     """Declare a responder's call, and put the hooks before it that hold a request to it.
@@ -108,6 +110,7 @@ def operation(
     `conditional`: If-Match is taken, and the responder holds it against the present version (conditions.require).
     `produces` are the types of a success, of which JSON is by the schema; `rate` the class of call whose limits
     apply; `max_age` how many seconds the answer of a public read may be kept by anybody without asking again;
+    `sells` that an installation with VERIFIED_SELLERS asks for a confirmed address;
     `deprecated` that it is to go, which every answer says in its headers.
     """
     from marketplace.auth import require_role  # the hook lives with authentication, which reads this module
@@ -128,6 +131,7 @@ def operation(
         produces,
         rate,
         max_age,
+        sells,
         deprecated,
     )
 

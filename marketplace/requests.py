@@ -20,7 +20,7 @@ from falcon.media.multipart import MultipartParseError
 
 from marketplace.db import Client
 from marketplace.errors import Problem, invalid, repeated
-from marketplace.languages import say
+from marketplace.languages import negotiate, say
 
 CHUNK = 64 * 1024
 DRAIN = 1024 * 1024
@@ -46,6 +46,11 @@ def client_ip(req: falcon.Request) -> str | None:
     return _address(peer)
 
 
+def network(address: str) -> str:
+    """The /64 of an IPv6 address."""
+    return str(ipaddress.ip_network(f"{address}/64", strict=False))
+
+
 @lru_cache(maxsize=4096)
 def _address(text: str) -> str | None:
     """An address in its usual form; None where it is none."""
@@ -64,6 +69,11 @@ def device(req: falcon.Request) -> str | None:
         .decode("utf-8", "replace")[:300]
         or None
     )
+
+
+def language(req: falcon.Request) -> str:
+    """The language the client likes best, of ours."""
+    return negotiate(req.get_header("Accept-Language"))
 
 
 def client(req: falcon.Request) -> Client:

@@ -16,7 +16,7 @@ import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Status
 
-from marketplace import jobs
+from marketplace import jobs, mail
 from marketplace.config import Config
 from marketplace.db import Database
 from marketplace.storage import of_private, of_uploads
@@ -46,6 +46,7 @@ class Worker:
             db=self._db,
             private=of_private(config),
             uploads=of_uploads(config),
+            deliver=mail.deliverer(config),
             stopping=self._stopping.is_set,
         )
 

@@ -51,6 +51,8 @@ class RollbackDatabase(Database):
         with self.signing_in() as conn:
             yield conn
 
+    counting = read
+
     def _begin(self, conn: Any) -> None:
         conn.execute("SAVEPOINT request", prepare=False)
 

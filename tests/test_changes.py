@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -87,7 +88,7 @@ def sweep(committed: Api, tmp_path: Path) -> Iterator[Callable[[int], None]]:
     """The worker's daily upkeep, with so many days of tombstones."""
     worker = Database(committed.config, role="marketplace_worker", patient=True)
     files = LocalStorage(tmp_path / "private")
-    yield lambda days: upkeep.run(worker, files, files, change_retention_days=days)
+    yield lambda days: upkeep.run(worker, files, files, replace(committed.config, change_retention_days=days))
     worker.close()
 
 

@@ -226,7 +226,7 @@ def test_a_preflight_needs_no_token_and_says_what_may_be_sent(api: Api):
     assert (answer.status_code, answer.content) == (204, b"")
     assert cors(answer) == {
         "access-control-allow-origin": ORIGIN,
-        "access-control-allow-methods": "GET, HEAD, OPTIONS, PATCH, PUT",
+        "access-control-allow-methods": "DELETE, GET, HEAD, OPTIONS, PATCH, PUT",
         "access-control-allow-headers": headers.TAKEN,
         "access-control-max-age": "7200",
     }

@@ -100,7 +100,7 @@ def test_an_old_dry_run_is_forgotten(shop: Shop):
     with psycopg.connect(shop.api.owner_url) as conn:
         conn.execute("UPDATE imports SET finished_at = now() - interval '8 days'")
     problem(post(shop, import_id, "apply"), 409, "import_not_applicable")
-    upkeep.run(shop.db, shop.files, shop.files, change_retention_days=90)
+    upkeep.run(shop.db, shop.files, shop.files, shop.config)
     assert shop.value("SELECT count(*) FROM import_rows") == 0
 
 

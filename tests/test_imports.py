@@ -427,7 +427,7 @@ def test_upkeep_forgets_what_is_long_dead(shop: Shop):
         os.utime(stored, (0, 0))
     with psycopg.connect(shop.api.owner_url) as conn:
         conn.execute("UPDATE auth.sessions SET ended_at = now() - interval '40 days' WHERE kind = 'device'")
-    upkeep.run(shop.db, shop.files, shop.files, change_retention_days=90)
+    upkeep.run(shop.db, shop.files, shop.files, shop.config)
 
     assert [stored.key for stored in shop.files.keys("imports/")] == [waiting]
     assert shop.value("SELECT count(*) FROM auth.sessions WHERE kind = 'device'") == 0

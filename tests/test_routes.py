@@ -20,6 +20,10 @@ EXPECTED = {
     "POST /api/auth/register": GUEST,
     "POST /api/auth/login": GUEST,
     "POST /api/auth/refresh": GUEST,
+    "POST /api/auth/forgot-password": GUEST,
+    "POST /api/auth/reset-password": GUEST,
+    "POST /api/auth/verify-email": GUEST,
+    "POST /api/auth/send-verification": ANY,
     "POST /api/auth/logout": ANY,
     "GET /api/auth/sessions": ANY,
     "DELETE /api/auth/sessions": ANY,
@@ -32,6 +36,7 @@ EXPECTED = {
     "GET /api/users/profile": ANY,
     "PUT /api/users/profile": ANY,
     "PATCH /api/users/profile": ANY,
+    "GET /api/users/export": ANY,
     "POST /api/users/upload-avatar": ANY,
     "DELETE /api/users/avatar": ANY,
     "GET /api/users/activities": ANY,
@@ -71,6 +76,7 @@ EXPECTED = {
         for one, methods in ((None, ("GET", "POST")), (singular, ("GET", "PUT", "PATCH", "DELETE")))
         for method in methods
     },
+    "DELETE /api/users/profile": ANY,  # last of all: who calls it is gone
 }
 
 

@@ -35,11 +35,15 @@ class Words:
         self.templates: set[str] = set()
         self.untranslatable: set[str] = set()
         self._file = file
-        for function in ast.walk(ast.parse(source)):
+        tree = ast.parse(source)
+        for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef):
                 self._read(function)
+        for statement in tree.body:  # a table of texts
+            if isinstance(statement, ast.Assign | ast.AnnAssign):
+                self._read(statement)
 
-    def _read(self, function: ast.FunctionDef) -> None:
+    def _read(self, function: ast.AST) -> None:
         for call in ast.walk(function):
             name = _name(call)
             if name not in SAYING:
@@ -68,7 +72,7 @@ class Words:
         """Words without values are their own template; a value's name in them would be shown as it stands."""
         return self._said(words, set()) if isinstance(words, ast.Constant) else False
 
-    def _known(self, words: ast.expr, function: ast.FunctionDef) -> bool:
+    def _known(self, words: ast.expr, function: ast.AST) -> bool:
         """Whether an expression is words of ours, whatever way it takes."""
         match words:
             case ast.Constant(value=None) | ast.Starred() | ast.Attribute(attr="message"):
@@ -91,7 +95,7 @@ def _name(call: ast.AST) -> str:
     return getattr(call.func, "id", getattr(call.func, "attr", "")) if isinstance(call, ast.Call) else ""
 
 
-def _assigned(name: str, function: ast.FunctionDef) -> list[ast.expr | None]:
+def _assigned(name: str, function: ast.AST) -> list[ast.expr | None]:
     """What a variable is set to; None where it is one of several, as those of errors.CONSTRAINTS are."""
     values: list[ast.expr | None] = []
     for node in ast.walk(function):

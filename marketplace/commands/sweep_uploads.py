@@ -1,4 +1,4 @@
-"""sweep-uploads: removes files of pictures that no row uses any more; the worker does the same once a day.
+"""sweep-uploads: removes files of pictures that no row uses any more; the worker does the same every six hours.
 
     python -m marketplace sweep-uploads [--min-age SECONDS]
 
@@ -16,7 +16,7 @@ from marketplace.workflows import pictures, upkeep
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--min-age."""
-    parser.add_argument("--min-age", type=float, default=upkeep.DAY, metavar="SECONDS", help="default %(default)s")
+    parser.add_argument("--min-age", type=float, default=upkeep.YOUNG, metavar="SECONDS", help="default %(default)s")
 
 
 def run(args: argparse.Namespace) -> int:

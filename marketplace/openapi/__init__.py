@@ -13,6 +13,7 @@ import falcon
 
 from marketplace import __version__, operations
 from marketplace.config import Config
+from marketplace.limits import READS
 from marketplace.openapi import problems, texts
 from marketplace.openapi.schemas import Components, Document, example_of
 from marketplace.operations import MERGE_PATCH, MULTIPART, Operation, Parts
@@ -72,7 +73,7 @@ class _Builder:
             "description": inspect.getdoc(responder),
             "tags": [_tag(path)],
             "x-roles": ["anonymous", *operations.EVERYONE] if declared.public else list(declared.roles),
-            "x-rate-class": declared.rate or ("read" if method == "get" else "write"),
+            "x-rate-class": _rate_class(method, declared),
         }
         if "{" in path and declared.roles == ("seller", "admin"):
             made["x-owner"] = "seller"  # of sellers the one whose thing it is; to others it is not there
@@ -172,6 +173,8 @@ class _Builder:
             names.append("Location")
         if declared.idempotent:
             names.append("Idempotent-Replayed")
+        if _rate_class(method, declared) not in READS:
+            names += ["RateLimit", "RateLimit-Policy"]
         made["headers"] = _headers(names)
         return made
 
@@ -184,13 +187,18 @@ class _Builder:
         return self._components.object(rules, request=False)
 
 
+def _rate_class(method: str, declared: Operation) -> str:
+    return declared.rate or ("read" if method == "get" else "write")
+
+
 def _headers(names: Sequence[str]) -> Document:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _json(declared: Operation) -> bool:
     """Whether it answers a JSON object, which has an ETag; what is streamed has none."""
-    return isinstance(declared.answers.get(200), dict) and declared.produces == (falcon.MEDIA_JSON,)
+    streamed = declared.rate == "export"
+    return isinstance(declared.answers.get(200), dict) and declared.produces == (falcon.MEDIA_JSON,) and not streamed
 
 
 def _security(declared: Operation) -> list[Document]:

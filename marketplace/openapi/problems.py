@@ -36,10 +36,13 @@ PROBLEM = Named(
     },
 )
 #: What any call may answer: a request that cannot be read, a bad token or query, and what is not the client's fault.
-_ANYWHERE = ("bad_request", "invalid_query", "invalid_token", "validation_failed", "internal_error", "unavailable")
+_ANYWHERE = (
+    "bad_request", "invalid_query", "invalid_token", "too_many_requests", "validation_failed", "internal_error",
+    "unavailable",
+)  # fmt: skip
 #: Headers that come with every failure, and those that come with a status.
 _ALWAYS = ("X-Request-ID", "Content-Language")
-_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After", "RateLimit", "RateLimit-Policy"), 503: ("Retry-After",)}
 
 
 def codes(declared: Operation, path: str) -> set[str]:
@@ -51,6 +54,8 @@ def codes(declared: Operation, path: str) -> set[str]:
         found.add("unauthorized")
         if "buyer" not in declared.roles:
             found.add("forbidden")
+    if declared.sells:
+        found.add("email_unverified")
     if declared.body is not None:
         found.add("invalid_json")
     if declared.parts is not None:

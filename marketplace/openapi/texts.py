@@ -39,6 +39,14 @@ HEADERS: dict[str, Any] = {
     },
     "Link": {"description": 'The next page: rel="next".', "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": _SECONDS},
+    "RateLimit": {
+        "description": "What is left of the limit: its name, r uses, all of it again in t seconds.",
+        "schema": {"type": "string", "examples": ['"write";r=2399;t=1']},
+    },
+    "RateLimit-Policy": {
+        "description": "The limit: its name, q uses in w seconds, in any order.",
+        "schema": {"type": "string", "examples": ['"write";q=2400;w=120']},
+    },
     "WWW-Authenticate": {"description": "RFC 6750.", "required": True, "schema": {"type": "string"}},
     "Content-Language": {
         "description": "Of title, detail and messages, as Accept-Language asks.",

@@ -20,9 +20,9 @@ def take_time(conn: Conn) -> None:
     conn.execute(SQL["take_time"])
 
 
-def find_password(conn: Conn, email: str) -> Row | None:
-    """user_id and password_hash of an address; None when unknown or suspended."""
-    return conn.execute(SQL["find_password"], {"email": email}).fetchone()
+def is_verified(conn: Conn, session_hash: bytes) -> bool:
+    """Whether a session's user has confirmed their address."""
+    return bool(one(conn, SQL["is_verified"], {"session_hash": session_hash})["verified"])
 
 
 def register(conn: Conn, *, name: str, email: str, role: str, phone: str | None, password_hash: str) -> int:
@@ -76,12 +76,6 @@ def end(conn: Conn, session_id: int) -> bool:
 def end_others(conn: Conn) -> int:
     """End all of the caller's devices but this one; how many."""
     return int(one(conn, SQL["end_others"])["ended"])
-
-
-def my_password(conn: Conn) -> str | None:
-    """The caller's password hash."""
-    password_hash: str | None = one(conn, SQL["my_password"])["password_hash"]
-    return password_hash
 
 
 def change_password(conn: Conn, password_hash: str) -> None:

@@ -62,6 +62,22 @@ def manage(conn: Conn, user_id: int, *, role: str | None, suspended: bool | None
     conn.execute(SQL["manage"], {"user_id": user_id, "role": role, "suspended": suspended})
 
 
+def forget_me(conn: Conn) -> Row:
+    """Delete what is known of the caller, but for what a job does; their user_id and store_id."""
+    return one(conn, SQL["forget_me"])
+
+
+def forget_things(conn: Conn, user_id: int, *, most: int) -> int:
+    """Delete imports and activities of a user who has gone, some at a time; how many rows. For the worker."""
+    return int(one(conn, SQL["forget_things"], {"user_id": user_id, "most": most})["forgotten"])
+
+
+def close_store(conn: Conn, store_id: int, *, most: int) -> list[int]:
+    """Hide products of a store whose owner has gone, some at a time; which. For the worker."""
+    product_ids: list[int] = one(conn, SQL["close_store"], {"store_id": store_id, "most": most})["product_ids"]
+    return product_ids
+
+
 def add_admin(conn: Conn, *, name: str, email: str, password_hash: str) -> int:
     """Add an admin, as the tables' owner; the new id. users_email_key refuses an address that is taken."""
     values = {"name": name, "email": email, "password_hash": password_hash}

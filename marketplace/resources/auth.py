@@ -8,11 +8,13 @@ from marketplace import requests
 from marketplace.auth import Passwords, Tokens, hashed, new_secret, secret_of
 from marketplace.config import Config
 from marketplace.db import Client, Conn, Database, Row
-from marketplace.errors import Problem, unauthorized
+from marketplace.errors import FieldError, Problem, unauthorized
+from marketplace.guessing import Guesses
 from marketplace.operations import PUBLIC, operation
-from marketplace.queries import activities, sessions
+from marketplace.queries import activities, mailed_tokens, sessions
 from marketplace.queries import users as user_queries
 from marketplace.schemas import users as schemas
+from marketplace.workflows import mails
 
 #: The first app (`client_type`) cannot refresh: it is signed in again after so long, and its token lives until then.
 FIRST_APP_SECONDS = 30 * 86400
@@ -38,7 +40,7 @@ class Register:
         body=schemas.REGISTER,
         answers={201: schemas.TOKENS},
         problems=("email_taken", "weak_password", "too_many_requests"),
-        rate="sign-in",
+        rate="register",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the tokens, as login does."""
@@ -55,6 +57,7 @@ class Register:
                 password_hash=password_hash,
             )
             resp.media = _sign_in(conn, req, self.tokens, user_id, "register")
+            mails.enqueue(conn, "verify", body["email"], requests.language(req))
         resp.status = falcon.HTTP_201
         resp.set_header("Cache-Control", "no-store")
 
@@ -62,9 +65,9 @@ class Register:
 class Login:
     """/api/auth/login"""
 
-    def __init__(self, db: Database, passwords: Passwords, tokens: Tokens) -> None:
+    def __init__(self, db: Database, guesses: Guesses, tokens: Tokens) -> None:
         self.db = db
-        self.passwords = passwords
+        self.guesses = guesses
         self.tokens = tokens
 
     @operation(
@@ -77,14 +80,18 @@ class Login:
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong password."""
+        """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong password.
+
+        After four wrong ones an account takes the next later and later: 429 with Retry-After.
+        """
         body = req.context.body
-        with self.db.signing_in() as conn:
-            found = sessions.find_password(conn, body["email"])
-        if not self.passwords.verify(body["password"], found["password_hash"] if found else None) or found is None:
+        user_id = self.guesses.owner(
+            body["email"], body["password"], requests.client_ip(req), requests.language(req)
+        )
+        if user_id is None:
             raise unauthorized("invalid_credentials", "No account has this e-mail address and password.")
         with self.db.signing_in() as conn:
-            resp.media = _sign_in(conn, req, self.tokens, found["user_id"], "login")
+            resp.media = _sign_in(conn, req, self.tokens, user_id, "login")
         resp.set_header("Cache-Control", "no-store")
 
 
@@ -102,7 +109,7 @@ class Refresh:
         body=schemas.REFRESH,
         answers={200: schemas.TOKENS},
         problems=("invalid_refresh_token",),
-        rate="sign-in",
+        rate="refresh",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer a new pair. A token that was used before ends the session it belongs to."""
@@ -126,6 +133,102 @@ class Refresh:
         if outcome["outcome"] != "renewed":
             raise unauthorized("invalid_refresh_token", "The refresh token is not valid any more; sign in again.")
         resp.set_header("Cache-Control", "no-store")
+
+
+class ForgotPassword:
+    """/api/auth/forgot-password"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "forgotPassword",
+        "Have a code for a new password sent by mail",
+        roles=PUBLIC,
+        body=schemas.FORGOTTEN,
+        answers={204: None},
+        rate="sign-in",
+    )
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Send a code to the address, if an account has it; the answer is the same if none has.
+
+        The code is good once and for 30 minutes. A mailbox gets three an hour at most; an older code is void.
+        """
+        with self.db.signing_in() as conn:
+            mails.enqueue(conn, "reset", req.context.body["email"], requests.language(req))
+        resp.status = falcon.HTTP_204
+
+
+class ResetPassword:
+    """/api/auth/reset-password"""
+
+    def __init__(self, db: Database, passwords: Passwords) -> None:
+        self.db = db
+        self.passwords = passwords
+
+    @operation(
+        "resetPassword",
+        "Set a new password with a code from a mail",
+        roles=PUBLIC,
+        body=schemas.RESET,
+        answers={204: None},
+        problems=("invalid_code", "weak_password", "too_many_requests"),
+        rate="sign-in",
+    )
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Set the password and sign all devices out. A weak password leaves the code good."""
+        body = req.context.body
+        token_hash = hashed(body["token"])
+        with self.db.signing_in() as conn:
+            account = mailed_tokens.find_reset(conn, token_hash)
+        if account is None:
+            raise _invalid_code()
+        self.passwords.require_strong(body["password"], "/password", account["name"], account["email"])
+        password_hash = self.passwords.hash(body["password"])
+        with self.db.signing_in(req.context.request_id) as conn:
+            if mailed_tokens.reset_password(conn, token_hash, password_hash) is None:
+                raise _invalid_code()
+            mails.enqueue(conn, "password_changed", account["email"], requests.language(req))
+        resp.status = falcon.HTTP_204
+
+
+class VerifyEmail:
+    """/api/auth/verify-email"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "verifyEmail",
+        "Confirm an address with a code from a mail",
+        roles=PUBLIC,
+        body=schemas.VERIFY,
+        answers={204: None},
+        problems=("invalid_code",),
+        rate="sign-in",
+    )
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Note that the mailbox's owner reads it. The code comes after registering, and after a change of address."""
+        with self.db.signing_in(req.context.request_id) as conn:
+            if mailed_tokens.verify_email(conn, hashed(req.context.body["token"])) is None:
+                raise _invalid_code()
+        resp.status = falcon.HTTP_204
+
+
+class SendVerification:
+    """/api/auth/send-verification"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation("sendVerification", "Have the code that confirms one's address sent again", answers={204: None})
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Send a code, unless the address is confirmed already. Three an hour at most; an older code is void."""
+        caller = req.context.caller
+        with self.db.transaction(caller) as conn:
+            user = user_queries.find(conn, caller.user_id) or {}
+            mails.enqueue(conn, "verify", user["email"], requests.language(req))
+        resp.status = falcon.HTTP_204
 
 
 class Logout:
@@ -183,6 +286,11 @@ class Session:
             if not sessions.end(conn, session_id):
                 raise Problem("not_found")
         resp.status = falcon.HTTP_204
+
+
+def _invalid_code() -> Problem:
+    words = "is not a code of ours, or was used, or is too old"
+    return Problem("invalid_code", errors=[FieldError("/token", "invalid_code", words)])
 
 
 def _sign_in(conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, activity: str) -> dict[str, Any]:

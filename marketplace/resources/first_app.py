@@ -72,6 +72,7 @@ class OpenStore:
         problems=("store_exists", "store_name_taken"),
         idempotent=True,
         deprecated=Deprecated(SINCE, successor="/api/stores"),
+        sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Open the caller's store; a buyer is a seller from here on."""
@@ -147,6 +148,7 @@ class CreateProduct:
         problems=("store_required", "picture_refused", "too_many_requests"),
         idempotent=True,
         deprecated=Deprecated(SINCE, successor="/api/products"),
+        sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a product to the caller's store."""

@@ -40,6 +40,7 @@ class ImportCsv:
         problems=("store_required", "not_found", "payload_too_large", "unsupported_media_type", "invalid_multipart"),
         idempotent=True,
         rate="import",
+        sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Take the file and leave the rest to the worker: 202 and where to look. The options may be text parts, too."""
@@ -133,6 +134,7 @@ class ImportApplication:
         problems=("not_found", "import_not_applicable"),
         idempotent=True,
         rate="import",
+        sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
         """Do what a dry run has said, with the rows it has kept: within a week, and once. What it said of products that

@@ -58,6 +58,7 @@ class Products:
         answers={201: schemas.PRODUCT},
         problems=("store_required", "sku_taken", "source_url_taken", "picture_refused", "not_found"),
         idempotent=True,
+        sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a product to the caller's store (an admin names one), from JSON or multipart with a main picture."""

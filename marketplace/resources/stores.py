@@ -24,6 +24,7 @@ class Stores:
         answers={201: schemas.STORE},
         problems=("store_exists", "store_name_taken"),
         idempotent=True,
+        sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Open the caller's store; a buyer is a seller from here on, in this session too."""

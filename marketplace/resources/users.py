@@ -9,10 +9,11 @@ from marketplace import conditions, idempotency, paging, requests, storage, uplo
 from marketplace.auth import Passwords
 from marketplace.db import Conn, Database
 from marketplace.errors import FieldError, Problem, invalid
+from marketplace.guessing import Guesses
 from marketplace.operations import Parts, operation
 from marketplace.queries import activities, sessions, users
 from marketplace.schemas import users as schemas
-from marketplace.workflows import pictures
+from marketplace.workflows import mails, pictures
 from marketplace.workflows import users as workflow
 
 AVATAR = Parts(files=("avatar",))
@@ -22,9 +23,10 @@ CHANGE_PROBLEMS = ("email_taken", "wrong_password", "weak_password", "too_many_r
 class Profile:
     """/api/users/profile"""
 
-    def __init__(self, db: Database, passwords: Passwords) -> None:
+    def __init__(self, db: Database, passwords: Passwords, guesses: Guesses) -> None:
         self.db = db
         self.passwords = passwords
+        self.guesses = guesses
 
     @operation("getProfile", "One's own profile", answers={200: schemas.PROFILE})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -63,14 +65,21 @@ class Profile:
         """Change what is given, as PUT does."""
         self._change(req, resp, merge=True)
 
+    @operation("deleteProfile", "Delete one's account", answers={204: None})
+    def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Delete the account for good: name, address, sessions and pictures at once, activities and imports within
+        minutes. A store is closed, and its products are hidden."""
+        with self.db.transaction(req.context.caller) as conn:
+            workflow.leave(conn)
+        resp.status = falcon.HTTP_204
+
     def _change(self, req: falcon.Request, resp: falcon.Response, *, merge: bool) -> None:
         """The password is checked and hashed between two transactions: neither waits for bcrypt."""
         body, caller = req.context.body, req.context.caller
         with self.db.transaction(caller) as conn:
             seen = users.find(conn, caller.user_id) or {}
-            present = sessions.my_password(conn)
         secret_change = body.get("email", seen["email"]).lower() != seen["email"].lower() or "password" in body
-        password_hash = self._new_password(body, seen, present) if secret_change else None
+        password_hash = self._new_password(req, seen) if secret_change else None
         with self.db.transaction(caller) as conn:
             conditions.require(req, users.hold(conn, caller.user_id))
             before = users.find(conn, caller.user_id) or {}
@@ -79,16 +88,23 @@ class Profile:
                 after["email"] = before["email"]  # no change of it has been asked for, or been proved to be allowed
             if secret_change:
                 _end_others(conn, password_hash)
+                language = requests.language(req)
+                if "password" in body:
+                    mails.enqueue(conn, "password_changed", after["email"], language)
+                if after["email"].lower() != before["email"].lower():
+                    mails.enqueue(conn, "verify", after["email"], language)
             resp.media = workflow.change(
                 conn, requests.client(req), before, after, also=["password"] * ("password" in body)
             )
 
-    def _new_password(self, body: dict[str, Any], before: dict[str, Any], present: str | None) -> str | None:
+    def _new_password(self, req: falcon.Request, before: dict[str, Any]) -> str | None:
         """The hash of the new password, if there is one; the present one is asked for and checked first."""
+        body = req.context.body
         given = body.get("current_password")
         if given is None:
             raise invalid("/current_password", "required", "is needed to change the e-mail address or password")
-        if not self.passwords.verify(given, present):
+        owner = self.guesses.owner(before["email"], given, requests.client_ip(req), requests.language(req))
+        if owner != before["id"]:
             reason = FieldError("/current_password", "wrong_password", "is not the present password")
             raise Problem("wrong_password", "The present password is wrong.", errors=[reason])
         if "password" not in body:

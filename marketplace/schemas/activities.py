@@ -37,6 +37,7 @@ TYPES = (
     "import_csv",
     "export_activities",
     "export_products",
+    "export_profile",
     "create_category",
     "update_category",
     "delete_category",

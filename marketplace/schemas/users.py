@@ -86,6 +86,17 @@ REFRESH = Named(
     },
 )
 
+_CODE: dict[str, Any] = {
+    "coerce": "secret",
+    "minlength": 1,
+    "maxlength": 200,
+    "required": True,
+    "meta": {"description": "The code from the mail.", "example": "Zk3vQ0m2yUuTq8sXb1r9Aw"},
+}
+FORGOTTEN = Named("ForgottenPassword", {"email": LOGIN["email"]})
+RESET = Named("PasswordReset", {"token": _CODE, "password": {**_PASSWORD, "required": True}})
+VERIFY = Named("EmailVerification", {"token": _CODE})
+
 AVATAR = Named(
     "Avatar",
     {

@@ -1,30 +1,36 @@
-"""What the worker does once a day, so that nothing grows without end and nothing runs out."""
+"""What the worker does every six hours, so that nothing grows without end and nothing runs out."""
 
 import time
 from collections.abc import Callable
 
+from marketplace.config import Config
 from marketplace.db import Conn, Database
-from marketplace.queries import activities, audit, changes, idempotency, imports, sessions
+from marketplace.queries import activities, audit, changes, idempotency, imports, sessions, upkeep
 from marketplace.storage import Storage
 from marketplace.workflows import pictures
 
 MONTHS = 13
 BATCH = 5000
-DAY = 86_400
+#: Seconds a file nobody uses is left alone: its row may be on its way. With a run every six hours, it is gone in a day.
+YOUNG = 12 * 3600
 
 
-def run(db: Database, private: Storage, uploads: Storage, *, change_retention_days: int) -> None:
+def run(db: Database, private: Storage, uploads: Storage, config: Config) -> None:
     """Make partitions ahead, forget what is long dead, remove files that nobody waits for. Safe to repeat."""
     with db.working() as conn:
         activities.make_partitions(conn, months=MONTHS)
         audit.make_partitions(conn, months=MONTHS)
     _sweep(db, lambda conn: sessions.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: idempotency.sweep(conn, most=BATCH))
-    _sweep(db, lambda conn: changes.prune(conn, days=change_retention_days, most=BATCH))
+    _sweep(db, lambda conn: changes.prune(conn, days=config.change_retention_days, most=BATCH))
+    with db.working() as conn:
+        upkeep.sweep_guarding(conn)
+        upkeep.drop_months(conn, "activities", days=config.activity_retention_days)
+        upkeep.drop_months(conn, "audit", days=config.audit_retention_days)
     _sweep_imports(db, private)
-    pictures.sweep(db, uploads, DAY)
+    pictures.sweep(db, uploads, YOUNG)
     for storage in (private, uploads):
-        storage.clear_unfinished(DAY)
+        storage.clear_unfinished(YOUNG)
 
 
 def _sweep(db: Database, some: Callable[[Conn], int]) -> None:
@@ -40,7 +46,7 @@ def _sweep_imports(db: Database, private: Storage) -> None:
     with db.working() as conn:
         imports.expire(conn)
         waiting = imports.waiting_files(conn)
-    before = time.time() - DAY
+    before = time.time() - YOUNG
     for stored in private.keys("imports/"):
         if stored.modified < before and stored.key not in waiting:
             private.delete(stored.key)

@@ -1,11 +1,14 @@
-"""What users change of themselves, together with the line in the log."""
+"""What users change of themselves, together with the line in the log; and how they are forgotten."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from marketplace.db import Client, Conn, Row
-from marketplace.queries import activities, users
+from marketplace.db import Client, Conn, Database, Row
+from marketplace.queries import activities, jobs, users
+from marketplace.workflows import catalogue
+from marketplace.workflows.catalogue import Interrupted
 
+BATCH = 1000
 WRITTEN = ("name", "phone", "address", "email")
 
 
@@ -24,3 +27,32 @@ def change(conn: Conn, client: Client, before: Row, after: Mapping[str, Any], *,
         related=("user", client.user_id, after["name"]),
     )
     return users.find(conn, client.user_id) or before
+
+
+def leave(conn: Conn) -> None:
+    """Delete what is known of the caller: who they are and how they sign in at once, the rest in a job."""
+    gone = users.forget_me(conn)
+    jobs.enqueue(conn, "forget_user", queue="long", user_id=gone["user_id"], store_id=gone["store_id"])
+
+
+def forget(
+    db: Database, user_id: int, store_id: int | None, currency: str, *, stopping: Callable[[], bool] = lambda: False
+) -> None:
+    """Delete what is left of a user who has gone, and close their store. For the worker; safe to repeat.
+
+    Raises Interrupted.
+    """
+    left = BATCH
+    while left:
+        if stopping():
+            raise Interrupted
+        with db.working() as conn:
+            left = users.forget_things(conn, user_id, most=BATCH)
+    while store_id is not None:
+        if stopping():
+            raise Interrupted
+        with db.working() as conn:
+            closed = users.close_store(conn, store_id, most=BATCH)
+            catalogue.refresh(conn, closed, currency)
+        if len(closed) < BATCH:
+            return

@@ -39,10 +39,8 @@ SELECT a.user_id, a.role, a.store_id, a.session_id
 FROM auth.alive(%(session_hash)s::bytea) AS a
 WHERE a.user_id IS NOT NULL;
 
--- name: find_password
-SELECT p.user_id, p.password_hash
-FROM auth.find_password(%(email)s) AS p
-WHERE p.user_id IS NOT NULL;
+-- name: is_verified
+SELECT auth.is_verified(%(session_hash)s::bytea) AS verified;
 
 -- name: register
 SELECT auth.register(%(name)s, %(email)s, %(role)s, %(phone)s, %(password_hash)s) AS user_id;
@@ -69,9 +67,6 @@ SELECT auth.end_session(%(session_id)s) AS ended;
 
 -- name: end_others
 SELECT auth.end_other_sessions() AS ended;
-
--- name: my_password
-SELECT auth.my_password() AS password_hash;
 
 -- name: change_password
 SELECT auth.change_password(%(password_hash)s);

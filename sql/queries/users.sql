@@ -73,6 +73,18 @@ RETURNING before.avatar AS replaced;
 -- name: manage
 SELECT auth.manage_user(%(user_id)s, %(role)s, %(suspended)s);
 
+-- name: forget_me
+-- The caller, at once; what may be much goes in a job. Answers whose account and store it was.
+SELECT f.user_id, f.store_id FROM auth.forget_me() AS f;
+
+-- name: forget_things
+-- For the worker, until none are left: imports and activities of who has gone; how many rows went.
+SELECT auth.forget_things(%(user_id)s, %(most)s) AS forgotten;
+
+-- name: close_store
+-- For the worker, until none are left: which products were hidden.
+SELECT auth.close_store(%(store_id)s, %(most)s) AS product_ids;
+
 -- name: add_admin
 -- By the tables' owner, on the command line: the application's role may not write users.
 WITH added AS (

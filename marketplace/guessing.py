@@ -1,0 +1,58 @@
+"""Looking at passwords so that nobody gets far by guessing.
+
+Every try is counted in PostgreSQL before the password is looked at (auth.begin_guess in sql/migrations), for its
+account and for its address; known and unknown accounts alike, with the same statements, so that neither answer nor time
+tells them apart.
+"""
+
+import logging
+
+from marketplace.auth import Passwords
+from marketplace.db import Database
+from marketplace.limits import refused
+from marketplace.queries import guesses
+from marketplace.workflows import mails
+
+log = logging.getLogger("marketplace.guessing")
+
+
+class Guesses:
+    """Tells whose a password is."""
+
+    def __init__(self, db: Database, passwords: Passwords) -> None:
+        self._db = db
+        self._passwords = passwords
+
+    def owner(self, email: str, password: str, ip: str | None, language: str) -> int | None:
+        """The user who has this address and password; None where nobody has. Raises 429 after wrong ones.
+
+        Runs bcrypt between two transactions: no connection waits for it.
+        """
+        with self._db.signing_in(durable=False) as conn:
+            found = guesses.begin(conn, email, ip)
+        if found["retry_after"] is not None:
+            raise refused(found["retry_after"])
+        try:
+            right = self._passwords.verify(password, found["password_hash"])
+        except BaseException:  # it was not looked at: too many are waiting
+            with self._db.signing_in(durable=False) as conn:
+                guesses.end(conn, found["guess"], right_one=False)
+            raise
+        if not right:
+            self._wrong(email, found["guess"], ip, language)
+            return None
+        costlier = self._passwords.costlier(password, found["password_hash"])
+        with self._db.signing_in(durable=False) as conn:
+            guesses.end(conn, found["guess"], right_one=True)
+            if costlier is not None:
+                guesses.rehash(conn, found["user_id"], found["password_hash"], costlier)
+        return int(found["user_id"])
+
+    def _wrong(self, email: str, guess: bytes, ip: str | None, language: str) -> None:
+        """Count it for the address; the owner hears of the tenth in a row, the operator of many accounts tried."""
+        with self._db.signing_in(durable=False) as conn:
+            counted = guesses.wrong(conn, guess, ip)
+            if counted["tell_owner"]:
+                mails.enqueue(conn, "locked", email, language)
+        if counted["spraying"]:
+            log.warning("one address tries the passwords of many accounts", extra={"ip": ip})

@@ -1,0 +1,30 @@
+"""Tokens that go out by mail. Statements: sql/queries/mailed_tokens.sql."""
+
+from marketplace.db import Conn, Row, named_sql, one
+
+SQL = named_sql("mailed_tokens")
+
+
+def issue(conn: Conn, *, email: str, kind: str, token_hash: bytes, seconds: int) -> Row | None:
+    """user_id, name and email of whom to write to; None where nobody is. For the worker."""
+    values = {"email": email, "kind": kind, "token_hash": token_hash, "seconds": seconds}
+    found = one(conn, SQL["issue"], values)
+    return found if found["user_id"] is not None else None
+
+
+def find_reset(conn: Conn, token_hash: bytes) -> Row | None:
+    """name and email of the account whose password a token may set; None where it is no good."""
+    return conn.execute(SQL["find_reset"], {"token_hash": token_hash}).fetchone()
+
+
+def reset_password(conn: Conn, token_hash: bytes, password_hash: str) -> int | None:
+    """Use a token up: set the password, end all sessions. Whose; None where it is no good any more."""
+    values = {"token_hash": token_hash, "password_hash": password_hash}
+    user_id: int | None = one(conn, SQL["reset_password"], values)["user_id"]
+    return user_id
+
+
+def verify_email(conn: Conn, token_hash: bytes) -> int | None:
+    """Use a token up: the address is verified. Whose; None where it is no good any more."""
+    user_id: int | None = one(conn, SQL["verify_email"], {"token_hash": token_hash})["user_id"]
+    return user_id

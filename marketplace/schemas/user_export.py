@@ -1,0 +1,23 @@
+"""All that is kept of a user."""
+
+from marketplace.schemas.activities import ACTIVITY
+from marketplace.schemas.audit import ENTRY
+from marketplace.schemas.common import list_of, of, optional
+from marketplace.schemas.imports import LISTED as IMPORT
+from marketplace.schemas.products import PRODUCT
+from marketplace.schemas.stores import STORE
+from marketplace.schemas.users import PROFILE, SESSION
+from marketplace.validation import Named
+
+EXPORTED = Named(
+    "UserExport",
+    {
+        "profile": of(PROFILE),
+        "sessions": list_of(SESSION),
+        "store": of(STORE, nullable=True),
+        "activities": list_of(ACTIVITY),
+        "imports": optional(list_of(IMPORT)),
+        "audit": optional(list_of(ENTRY)),
+        "products": optional(list_of(PRODUCT)),
+    },
+)

@@ -1,0 +1,32 @@
+"""Mails that go out: enqueued in the transaction that gives reason to them, written and sent by the worker."""
+
+from collections.abc import Callable
+from email.message import EmailMessage
+
+from marketplace import auth, mail
+from marketplace.config import Config
+from marketplace.db import Conn, Database
+from marketplace.queries import jobs, mailed_tokens
+
+RESET_SECONDS = 30 * 60
+VERIFY_SECONDS = 7 * 86_400
+
+
+def enqueue(conn: Conn, kind: str, email: str, language: str) -> None:
+    """Have a mail written (mail.KINDS) to whoever has this address, if anybody has."""
+    jobs.enqueue(conn, "send_mail", queue="quick", kind=kind, email=email, language=language)
+
+
+def send(
+    db: Database, config: Config, deliver: Callable[[EmailMessage], None], kind: str, email: str, language: str
+) -> None:
+    """Write a mail and send it, with a fresh token where the kind has one. To nobody where nobody has the address.
+
+    Sent inside the transaction: where it cannot be sent, there is no token, and another try begins anew.
+    """
+    token = auth.new_secret()
+    seconds = VERIFY_SECONDS if kind == "verify" else RESET_SECONDS
+    with db.working() as conn:
+        to = mailed_tokens.issue(conn, email=email, kind=kind, token_hash=auth.hashed(token), seconds=seconds)
+        if to is not None:
+            deliver(mail.written(config, kind, to=to["email"], name=to["name"], token=token, language=language))
