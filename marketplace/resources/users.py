@@ -65,11 +65,13 @@ class Profile:
         """Change what is given, as PUT does."""
         self._change(req, resp, merge=True)
 
-    @operation("deleteProfile", "Delete one's account", answers={204: None})
+    @operation("deleteProfile", "Delete one's account", answers={204: None}, conditional=True)
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Delete the account for good: name, address, sessions and pictures at once, activities and imports within
         minutes. A store is closed, and its products are hidden."""
-        with self.db.transaction(req.context.caller) as conn:
+        caller = req.context.caller
+        with self.db.transaction(caller) as conn:
+            conditions.require(req, users.hold(conn, caller.user_id))
             workflow.leave(conn)
         resp.status = falcon.HTTP_204
 

@@ -15,7 +15,7 @@ SELECT
 WHERE NOT EXISTS (
     SELECT
     FROM activities AS a
-    WHERE a.user_id = %(user_id)s
+    WHERE /* own */ a.user_id = %(user_id)s
         AND a.type = %(type)s
         AND a.related_id = %(related_id)s
         AND a.created_at > now() - interval '10 minutes'
@@ -25,7 +25,7 @@ WHERE NOT EXISTS (
 -- Newest first; `from` and `to` are inclusive. Also what the export reads, batch after batch.
 SELECT a.id, a.type, a.related_type, a.related_id, a.related_name, a.details, host(a.ip) AS ip, a.device, a.created_at
 FROM activities AS a
-WHERE a.user_id = %(user_id)s
+WHERE /* own */ a.user_id = %(user_id)s
     AND (%(type)s::text IS NULL OR a.type = %(type)s)
     AND (%(from)s::timestamptz IS NULL OR a.created_at >= %(from)s)
     AND (%(to)s::timestamptz IS NULL OR a.created_at <= %(to)s)
@@ -38,7 +38,7 @@ SELECT count(*) AS matches
 FROM (
     SELECT
     FROM activities AS a
-    WHERE a.user_id = %(user_id)s
+    WHERE /* own */ a.user_id = %(user_id)s
         AND (%(type)s::text IS NULL OR a.type = %(type)s)
         AND (%(from)s::timestamptz IS NULL OR a.created_at >= %(from)s)
         AND (%(to)s::timestamptz IS NULL OR a.created_at <= %(to)s)

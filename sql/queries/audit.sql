@@ -5,7 +5,7 @@
 SELECT
     a.id, a.created_at, a.user_id, a.role, a.store_id, a.action, a.type, a.thing_id, a.before, a.after, a.request_id
 FROM audit AS a
-WHERE (%(store_id)s::bigint IS NULL OR a.store_id = %(store_id)s)
+WHERE /* own */ (%(store_id)s::bigint IS NULL OR a.store_id = %(store_id)s)
     AND (%(user_id)s::bigint IS NULL OR a.user_id = %(user_id)s)
     AND (%(type)s::text IS NULL OR a.type = %(type)s)
     AND (%(thing_id)s::bigint IS NULL OR a.thing_id = %(thing_id)s)
@@ -22,7 +22,7 @@ SELECT count(*) AS matches
 FROM (
     SELECT
     FROM audit AS a
-    WHERE (%(store_id)s::bigint IS NULL OR a.store_id = %(store_id)s)
+    WHERE /* own */ (%(store_id)s::bigint IS NULL OR a.store_id = %(store_id)s)
         AND (%(user_id)s::bigint IS NULL OR a.user_id = %(user_id)s)
         AND (%(type)s::text IS NULL OR a.type = %(type)s)
         AND (%(thing_id)s::bigint IS NULL OR a.thing_id = %(thing_id)s)

@@ -22,7 +22,8 @@ FROM products AS p
 JOIN inventory AS i ON i.product_id = p.id
 LEFT JOIN categories AS c ON c.id = p.category_id
 LEFT JOIN brands AS b ON b.id = p.brand_id
-WHERE p.store_id = %(store_id)s
+WHERE /* own */ p.store_id = %(store_id)s
+    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
     AND (p.created_at, p.id) > (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)
 ORDER BY p.created_at, p.id
 LIMIT %(limit)s;
@@ -35,7 +36,8 @@ SELECT
 FROM products AS p
 JOIN inventory AS i ON i.product_id = p.id
 JOIN product_documents AS d ON d.product_id = p.id
-WHERE p.store_id = %(store_id)s
+WHERE /* own */ p.store_id = %(store_id)s
+    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
     AND (p.created_at, p.id) > (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)
 ORDER BY p.created_at, p.id
 LIMIT %(limit)s;

@@ -7,7 +7,7 @@ SELECT pg_try_advisory_xact_lock(hashtextextended(%(user_id)s::bigint || ' ' || 
 -- name: find
 SELECT k.fingerprint, k.status, k.location, k.version, k.body
 FROM idempotency_keys AS k
-WHERE k.user_id = %(user_id)s
+WHERE /* own */ k.user_id = %(user_id)s
     AND k.key = %(key)s
     AND k.created_at > now() - interval '24 hours';
 

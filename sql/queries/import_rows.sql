@@ -121,7 +121,12 @@ FROM (
 WITH batch AS MATERIALIZED (
     SELECT
         r.line, r.name, r.description, r.price, r.stock, r.sku, r.source_url, r.category, r.brand, r.image_urls, r.hidden,
-        (SELECT p.id FROM products AS p WHERE p.id = r.known_id AND p.store_id = %(store_id)s) AS by_id,
+        (
+            SELECT p.id
+            FROM products AS p
+            WHERE p.id = r.known_id
+                AND /* own */ p.store_id = %(store_id)s
+        ) AS by_id,
         (SELECT p.id FROM products AS p WHERE p.store_id = %(store_id)s AND p.sku = r.sku) AS by_sku,
         (
             SELECT p.id FROM products AS p WHERE p.store_id = %(store_id)s AND md5(p.source_url) = md5(r.source_url)
@@ -399,13 +404,15 @@ SET name = r.name,
 FROM rows AS r
 LEFT JOIN paths AS c ON c.category = r.category
 LEFT JOIN makers AS k ON k.brand = r.brand
-WHERE p.id = r.product_id AND p.store_id = %(store_id)s;
+WHERE p.id = r.product_id
+    AND /* own */ p.store_id = %(store_id)s;
 
 -- name: touch_products
 -- Whose pictures alone are others.
 UPDATE products AS p
 SET version = p.version + 1, updated_at = now()
-WHERE p.id = ANY(%(product_ids)s) AND p.store_id = %(store_id)s;
+WHERE p.id = ANY(%(product_ids)s)
+    AND /* own */ p.store_id = %(store_id)s;
 
 -- name: remove_images
 -- Pictures that the rows do not name. None is the main one until order_images has said which.

@@ -50,7 +50,7 @@ SELECT
     i.error_code, i.error_message, i.created_at, i.started_at, i.finished_at
 FROM imports AS i
 WHERE i.id = %(import_id)s
-    AND (%(store_id)s::bigint IS NULL OR i.store_id = %(store_id)s);
+    AND /* own */ (%(store_id)s::bigint IS NULL OR i.store_id = %(store_id)s);
 
 -- name: search
 -- Newest first; how a file was read is in find alone.
@@ -67,7 +67,7 @@ SELECT
     END AS progress,
     i.error_code, i.error_message, i.created_at, i.started_at, i.finished_at
 FROM imports AS i
-WHERE (%(store_id)s::bigint IS NULL OR i.store_id = %(store_id)s)
+WHERE /* own */ (%(store_id)s::bigint IS NULL OR i.store_id = %(store_id)s)
     AND (%(after_id)s::bigint IS NULL OR i.id < %(after_id)s)
 ORDER BY i.id DESC
 LIMIT %(limit)s OFFSET %(offset)s;
@@ -77,7 +77,7 @@ SELECT count(*) AS matches
 FROM (
     SELECT
     FROM imports AS i
-    WHERE %(store_id)s::bigint IS NULL OR i.store_id = %(store_id)s
+    WHERE /* own */ %(store_id)s::bigint IS NULL OR i.store_id = %(store_id)s
     LIMIT %(limit)s
 ) AS counted;
 
@@ -100,7 +100,7 @@ LIMIT %(limit)s;
 SELECT i.id, i.store_id, i.state, i.dry_run, i.mode, i.rows_bad, i.finished_at < now() - interval '7 days' AS expired
 FROM imports AS i
 WHERE i.id = %(import_id)s
-    AND (%(store_id)s::bigint IS NULL OR i.store_id = %(store_id)s)
+    AND /* own */ (%(store_id)s::bigint IS NULL OR i.store_id = %(store_id)s)
 FOR NO KEY UPDATE;
 
 -- name: cancel

@@ -241,11 +241,11 @@ FROM (
 WITH walked AS (
     SELECT p.id, p.price, p.in_stock, p.store_id, p.created_at, p.name_key
     FROM products AS p
-    WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
+    WHERE CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
         AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
         AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
         AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-        AND (%(brand_id)s::bigint IS NOT NULL OR %(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+        AND /* own */ (%(brand_id)s::bigint IS NOT NULL OR %(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
         AND (%(sort)s <> 'price' OR %(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
         AND (%(sort)s <> 'price' OR %(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
         AND (%(in_stock)s::boolean IS NOT TRUE OR p.in_stock)
@@ -312,12 +312,12 @@ WITH walked AS (
     SELECT i.product_id, i.quantity
     FROM inventory AS i
     JOIN products AS p ON p.id = i.product_id
-    WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
+    WHERE CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
         AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
         AND (%(ids)s::bigint[] IS NULL OR i.product_id = ANY(%(ids)s))
         AND (%(in_stock)s::boolean IS NOT TRUE OR i.quantity > 0)
         AND (%(in_stock)s::boolean IS NOT FALSE OR i.quantity = 0)
-        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+        AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
         AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
         AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
         AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
@@ -469,9 +469,9 @@ known AS MATERIALIZED (
         FROM products AS p
         WHERE NOT %(crossing)s::boolean
             AND %(category_id)s::bigint IS NULL
-            AND (%(show_hidden)s::boolean OR NOT p.hidden)
+            AND CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
             AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
-            AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+            AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
             AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
             AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
             AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
@@ -484,7 +484,7 @@ narrow AS MATERIALIZED (
     SELECT p.id, p.created_at, p.price, p.name_key, p.in_stock
     FROM products AS p
     WHERE p.id = ANY(ARRAY(SELECT k.id FROM known AS k)) -- sorted first: neighbours share a page
-        AND (%(show_hidden)s::boolean OR NOT p.hidden)
+        AND CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
         AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
         AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
         AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
@@ -542,10 +542,10 @@ SELECT count(*) AS matches
 FROM (
     SELECT
     FROM products AS p
-    WHERE (%(show_hidden)s::boolean OR NOT p.hidden)
+    WHERE CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
         AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
         AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
-        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+        AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
         AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
         AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
         AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
@@ -588,7 +588,10 @@ CROSS JOIN LATERAL (
     SELECT concat(p.version, '.', i.quantity, '-', to_hex(d.digest)) AS tag
 ) AS t
 WHERE p.id = %(product_id)s
-    AND (%(show_hidden)s::boolean OR NOT p.hidden);
+    AND (
+        NOT p.hidden
+        OR (%(show_hidden)s::boolean AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin'))
+    );
 
 -- name: find_own
 -- What a change starts from. Locked with its stock, so that two changes of one product follow each other and the second
@@ -599,7 +602,8 @@ SELECT
 FROM products AS p
 JOIN inventory AS i ON i.product_id = p.id
 WHERE p.id = %(product_id)s
-    AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+    AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
 FOR UPDATE OF i, p;
 
 -- name: add
@@ -630,14 +634,14 @@ SET category_id = %(category_id)s,
     version = version + 1,
     updated_at = now()
 WHERE id = %(product_id)s
-    AND (%(store_id)s::bigint IS NULL OR store_id = %(store_id)s);
+    AND /* own */ (%(store_id)s::bigint IS NULL OR store_id = %(store_id)s);
 
 -- name: touch
 -- The pictures of a product have changed: so has the product.
 UPDATE products
 SET version = version + 1, updated_at = now()
 WHERE id = %(product_id)s
-    AND (%(store_id)s::bigint IS NULL OR store_id = %(store_id)s);
+    AND /* own */ (%(store_id)s::bigint IS NULL OR store_id = %(store_id)s);
 
 -- name: set_stock
 UPDATE inventory

@@ -171,7 +171,7 @@ title AS MATERIALIZED (
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
-    WHERE (a.show_hidden OR NOT p.hidden)
+    WHERE CASE WHEN a.show_hidden THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
         AND (a.hidden IS NULL OR p.hidden = a.hidden)
         AND (a.min_price IS NULL OR p.price >= a.min_price)
         AND (a.max_price IS NULL OR p.price <= a.max_price)
@@ -191,7 +191,7 @@ anywhere AS MATERIALIZED (
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
     WHERE p.id <> ALL(ARRAY(SELECT t.id FROM title AS t))
-        AND (a.show_hidden OR NOT p.hidden)
+        AND CASE WHEN a.show_hidden THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
         AND (a.hidden IS NULL OR p.hidden = a.hidden)
         AND (a.min_price IS NULL OR p.price >= a.min_price)
         AND (a.max_price IS NULL OR p.price <= a.max_price)
@@ -218,7 +218,7 @@ partial AS MATERIALIZED (
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
     WHERE p.id <> ALL(ARRAY(SELECT w.id FROM whole AS w))
-        AND (a.show_hidden OR NOT p.hidden)
+        AND CASE WHEN a.show_hidden THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
         AND (a.hidden IS NULL OR p.hidden = a.hidden)
         AND (a.min_price IS NULL OR p.price >= a.min_price)
         AND (a.max_price IS NULL OR p.price <= a.max_price)

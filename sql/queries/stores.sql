@@ -19,11 +19,13 @@ SELECT auth.become_seller();
 -- of them has either been committed before the rename, and the rebuild finds it, or reads the new name.
 SELECT s.id, s.name, s.description, s.version
 FROM stores AS s
-WHERE s.id = %(store_id)s AND s.owner_id = %(owner_id)s
+WHERE s.id = %(store_id)s
+    AND /* own */ s.owner_id = %(owner_id)s
 FOR UPDATE;
 
 -- name: change
 UPDATE stores
 SET name = %(name)s, description = %(description)s, version = version + 1, updated_at = now()
-WHERE id = %(store_id)s AND owner_id = %(owner_id)s
+WHERE id = %(store_id)s
+    AND /* own */ owner_id = %(owner_id)s
 RETURNING id, name, description, version, created_at, updated_at;

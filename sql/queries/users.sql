@@ -7,7 +7,7 @@ SELECT
     s.id AS store_id, u.avatar, u.suspended_at IS NOT NULL AS suspended, u.version, u.created_at, u.updated_at
 FROM users AS u
 LEFT JOIN stores AS s ON s.owner_id = u.id
-WHERE u.id = %(user_id)s;
+WHERE /* own */ u.id = %(user_id)s;
 
 -- name: search
 -- For admins: by part of the name or address, newest first. A few hundred thousand users are read in the order of
@@ -57,12 +57,15 @@ SET name = %(name)s,
     address = %(address)s,
     version = version + 1,
     updated_at = now()
-WHERE id = %(user_id)s;
+WHERE /* own */ id = %(user_id)s;
 
 -- name: change_avatar
 -- NULL removes it. Answers the one of before.
 WITH before AS (
-    SELECT b.id, b.avatar FROM users AS b WHERE b.id = %(user_id)s FOR UPDATE
+    SELECT b.id, b.avatar
+    FROM users AS b
+    WHERE /* own */ b.id = %(user_id)s
+    FOR UPDATE
 )
 UPDATE users AS u
 SET avatar = %(avatar)s::json, version = u.version + 1, updated_at = now()
