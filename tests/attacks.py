@@ -1,11 +1,13 @@
 """A victim, an intruder, and what the intruder tries: each attack answers findings, none on a sound application."""
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from conftest import Api, User
 from test_users import picture
 
+_numbers = itertools.count(1)
 #: Stands only in what is the victim's alone.
 MARK = "Zyzzyva"
 #: The victim's rows: table -> condition on them.
@@ -44,9 +46,9 @@ class Scene(NamedTuple):
 
 def scene(api: Api) -> Scene:
     """The victim's private things carry the mark."""
-    victim, intruder = api.seller("Toko Korban"), api.seller("Toko Tamu")
+    victim, intruder = api.seller(f"Toko Korban {next(_numbers)}"), api.seller()
     admin = api.admin()
-    category = api.post("/api/categories", admin, json={"name": "Teh"}).json["id"]
+    category = api.post("/api/categories", admin, json={"name": f"Teh {next(_numbers)}"}).json["id"]
     api.put("/api/users/profile", victim, json={"name": "Sari", "phone": f"{MARK} 1", "address": f"Jalan {MARK}"})
     shown = api.product(victim, name="Teh", category_id=category)["id"]
     hidden = api.product(victim, name=f"{MARK} tea", hidden=True, category_id=category, sku=MARK)["id"]
@@ -132,7 +134,7 @@ def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
 def own_changes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     """What the intruder changes of their own, which must change nothing else."""
     yield "PUT", "/api/users/profile", {"name": "Mine now", "phone": "1", "address": "x"}
-    yield "PUT", "/api/stores/mine", {"name": "Toko Tamu", "description": "Mine now"}
+    yield "PATCH", "/api/stores/mine", {"description": "Mine now"}
     yield "DELETE", "/api/users/avatar", None
     mine = at.api.product(at.intruder, name="Piring")["id"]
     yield "PATCH", f"/api/products/{mine}", {"stock": 3, "name": "Mine now"}
@@ -175,5 +177,3 @@ def refusals(at: Scene) -> list[str]:
             found.append(f"{method} {path}: {status}")
     return found
 
-
-Attack = Callable[[Scene], list[str]]
