@@ -35,6 +35,10 @@ audit: ready-dev ## hold installed packages against their pins, ask for known vu
 fuzz: ready-dev ready-fuzz ## fuzz the API by its own document, as each role (EXAMPLES=20)
 	@exec $(VENV) tests/fuzz.py --examples $(or $(EXAMPLES),20) $(ARGS)
 
+attack: ready-dev ## run a folder of attack scripts against a throw-away system behind nginx (CHECKS=FOLDER, ARGS="--only jwt_attacks")
+	@test -n "$(CHECKS)" || { echo "Name the folder of scripts: make attack CHECKS=FOLDER"; exit 2; }
+	@PYTHONPATH=.:tests exec $(VENV) tests/attack.py --checks "$(abspath $(CHECKS))" $(ARGS)
+
 bench-data: ready ## make a shop of N=1000000 generated products in a database of its own (ARGS="--seed 2")
 	@exec $(VENV) -m tools.bench data --products $(or $(N),1000000) $(ARGS)
 

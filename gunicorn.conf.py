@@ -19,6 +19,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * (os.cpu_count() or 1)
 worker_class = "gthread"
 bind = os.environ.get("GUNICORN_BIND") or f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
 preload_app = False
+limit_request_line = 8190
 
 timeout = 60  # a worker that shows no sign of life this long is replaced
 graceful_timeout = 20

@@ -115,6 +115,7 @@ class Tokens:
     def __init__(self, config: Config) -> None:
         self._keys = {_key_id(key): _signing_key(key) for key in config.secret_keys}
         self._kid = _key_id(config.secret_keys[0])
+        self._succession = hmac.digest(config.secret_keys[0].encode(), b"marketplace refresh token", "sha256")
 
     def access(self, user_id: int, secret: str, seconds: int) -> str:
         """An access token of a session, good for `seconds` unless the session ends before."""
@@ -161,8 +162,16 @@ class Tokens:
 
     @staticmethod
     def new_refresh(secret: str) -> str:
-        """The next one-time refresh token of a session."""
+        """The first one-time refresh token of a session."""
         return f"{secret}.{secrets.token_urlsafe(24)}"
+
+    def next_refresh(self, used: str) -> str:
+        """The one that follows a token: always the same, so that two calls that exchange it at once get one successor.
+
+        Were there two, a thief who is quick would have a line of tokens of their own, and no reuse would show it.
+        """
+        part = hmac.digest(self._succession, used.encode("utf-8", "replace"), "sha256")[:24]
+        return f"{secret_of(used)}.{base64.urlsafe_b64encode(part).decode()}"
 
 
 def require_strong(password: str, pointer: str, *about: str) -> None:
@@ -200,7 +209,8 @@ def hashed(secret: str) -> bytes:
 
 
 def _signing_key(key: str) -> bytes:
-    return hmac.digest(key.encode(), b"marketplace access token", "sha256")
+    """A key of its own for tokens; printable, as those who try to forge them want to be given it."""
+    return base64.urlsafe_b64encode(hmac.digest(key.encode(), b"marketplace access token", "sha256"))
 
 
 def _key_id(key: str) -> str:

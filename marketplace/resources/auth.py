@@ -116,7 +116,7 @@ class Refresh:
         config: Config = req.context.config
         old = req.context.body["refresh_token"]
         secret = secret_of(old)
-        fresh = self.tokens.new_refresh(secret)
+        fresh = self.tokens.next_refresh(old)
         with self.db.signing_in() as conn:
             outcome = sessions.refresh(
                 conn,

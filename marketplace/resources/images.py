@@ -39,6 +39,8 @@ class Images:
         with self.db.transaction(caller) as conn:  # before megabytes are read for somebody else's product
             if products.find_own(conn, product_id, store_id) is None:
                 raise _not_found()
+            if req.get_header("Idempotency-Key") is None:  # what comes again is answered as the first time
+                workflow.require_room(conn, product_id, 1, most=config.images_per_product)
         _, made = uploads.read(req, PARTS, count=config.images_per_product)
         if not made:
             raise invalid("/images", "required", "is the part that pictures come in")

@@ -88,12 +88,17 @@ def add_images(
     conn: Conn, product: Row, store_id: int | None, made: Sequence[Upload], *, most: int, currency: str
 ) -> list[Row]:
     """Add pictures to a product that find_own has locked; 409 past `most`."""
-    if images.count(conn, product["id"]) + len(made) > most:
-        raise Problem("too_many_pictures", say("A product has at most {most} pictures.", most=most))
+    require_room(conn, product["id"], len(made), most=most)
     added = [_attach(conn, product["id"], upload, None) for upload in made]
     products.touch(conn, product["id"], store_id)
     catalogue.refresh(conn, [product["id"]], currency)
     return added
+
+
+def require_room(conn: Conn, product_id: int, more: int, *, most: int) -> None:
+    """409 where a product would have more than `most` pictures."""
+    if images.count(conn, product_id) + more > most:
+        raise Problem("too_many_pictures", say("A product has at most {most} pictures.", most=most))
 
 
 def _brand(conn: Conn, product: Mapping[str, Any]) -> int | None:

@@ -3,6 +3,8 @@
 
 \set ON_ERROR_STOP on
 
+-- What all machines together may open; a login that leaks cannot take every connection there is.
+ALTER ROLE :"api" CONNECTION LIMIT 200;
 -- No request may hold a lock or a connection for long.
 ALTER ROLE :"api" SET statement_timeout = '5s';
 ALTER ROLE :"api" SET lock_timeout = '3s';
@@ -19,6 +21,7 @@ ALTER ROLE :"api" SET pg_trgm.similarity_threshold = 0.2;
 ALTER ROLE :"api" SET log_parameter_max_length = 0;
 ALTER ROLE :"api" SET log_parameter_max_length_on_error = 0;
 
+ALTER ROLE :"jobs" CONNECTION LIMIT 50;
 ALTER ROLE :"jobs" SET lock_timeout = '10s';
 ALTER ROLE :"jobs" SET idle_in_transaction_session_timeout = '5min';
 ALTER ROLE :"jobs" SET timezone = 'UTC';

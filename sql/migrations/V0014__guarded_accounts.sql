@@ -425,6 +425,51 @@ END
 $$;
 COMMENT ON FUNCTION auth.close_store IS 'Hides products of a store whose owner has gone, without pictures and words; which ones.';
 
+-- As it was in V0001, but that a token has one successor, whoever asks for it at the same time: it may be there already.
+CREATE OR REPLACE FUNCTION auth.refresh(
+    old_hash bytea, new_hash bytea, seconds integer, grace integer, address inet,
+    OUT outcome text, OUT session_id bigint, OUT user_id bigint
+)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    used timestamptz;
+BEGIN
+    SELECT t.session_id, s.user_id
+    INTO session_id, user_id
+    FROM auth.refresh_tokens AS t
+    JOIN auth.sessions AS s ON s.id = t.session_id
+    JOIN public.users AS u ON u.id = s.user_id
+    WHERE t.token_hash = old_hash AND s.ended_at IS NULL AND s.expires_at > now() AND u.suspended_at IS NULL
+    FOR UPDATE OF s;
+    IF session_id IS NULL THEN
+        outcome := 'unknown';
+        RETURN;
+    END IF;
+    -- Read behind the lock: a twin may have used it while we waited.
+    SELECT t.used_at INTO used FROM auth.refresh_tokens AS t WHERE t.token_hash = old_hash;
+    IF used IS NOT NULL AND used < clock_timestamp() - make_interval(secs => grace) THEN
+        UPDATE auth.sessions SET ended_at = now() WHERE id = refresh.session_id;
+        outcome := 'reused';
+        RETURN;
+    END IF;
+    UPDATE auth.refresh_tokens SET used_at = clock_timestamp() WHERE token_hash = old_hash AND used_at IS NULL;
+    INSERT INTO auth.refresh_tokens (session_id, token_hash) VALUES (refresh.session_id, new_hash)
+    ON CONFLICT (token_hash) DO NOTHING;
+    UPDATE auth.sessions
+    SET last_used_at = now(), expires_at = now() + make_interval(secs => seconds), ip = address
+    WHERE id = refresh.session_id;
+    outcome := 'renewed';
+END
+$$;
+
+-- Nobody makes temporary tables but the owner, whose functions do.
+DO $$
+BEGIN
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO CURRENT_USER', current_database());
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+END
+$$;
+
 -- Keeping in bounds -----------------------------------------------------------------------------------------------
 
 CREATE FUNCTION auth.sweep_guarding() RETURNS void

@@ -1,0 +1,145 @@
+"""A whole system to be attacked or measured: PostgreSQL, gunicorn on a Unix socket, a worker, nginx before it."""
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+
+from marketplace import embedded, migrations
+from marketplace.config import ROOT
+
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+SHIPPED = ROOT / "deploy" / "nginx"
+#: Of the shipped site, what is another server's: TLS and names are nginx's own affair.
+_HEAD = """{user}
+daemon off;
+worker_processes 2;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx-error.log warn;
+events {{ worker_connections 1024; }}
+http {{
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/nginx/http.conf;
+    server {{
+        listen 127.0.0.1:{port};
+        server_name 127.0.0.1 localhost;
+        include {folder}/nginx/site.conf;
+    }}
+}}
+"""
+
+
+class Site(NamedTuple):
+    """Where it runs. `url` is the owner's database, `base` nginx's address (gunicorn's where there is no nginx)."""
+
+    folder: Path
+    url: str
+    base: str
+    direct: Path
+
+
+def nginx_folder(folder: Path, port: int, *, wide: bool) -> Path:
+    """The shipped configuration with the paths of this folder; `wide` lifts limits by address."""
+    made = folder / "nginx"
+    shutil.copytree(SHIPPED, made)
+    whole = (made / "marketplace.conf").read_text()
+    http = whole[: whole.index("# Whoever asks for a host")]
+    for name, text in (("http", http), ("site", None), ("proxy", None)):
+        text = text or (made / f"{name}.conf").read_text()
+        for shipped, here in {
+            "/run/marketplace/api.sock": f"{folder}/api.sock",
+            "/etc/nginx/marketplace": str(made),
+            "/srv/marketplace/uploads": f"{folder}/uploads",
+            "/var/cache/nginx/marketplace": f"{folder}/cache",
+            "/var/log/nginx": str(folder),
+        }.items():
+            text = text.replace(shipped, here)
+        if wide:
+            text = re.sub(r"rate=\d+r/s", "rate=100000r/s", text)
+            text = re.sub(r"limit_conn (\w+) \d+", r"limit_conn \1 10000", text)
+        (made / f"{name}.conf").write_text(text)
+    main = folder / "nginx.conf"
+    user = "user root;" if os.geteuid() == 0 else ""  # its own user may not enter a folder of ours
+    main.write_text(_HEAD.format(folder=folder, port=port, user=user))
+    return main
+
+
+@contextmanager
+def site(folder: Path, *, wide: bool = False, **settings: str) -> Iterator[Site]:
+    """The system, gone at the end of the block. `settings` are variables of its environment."""
+    folder.chmod(0o755)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    database = embedded.start(folder / "pg")
+    with psycopg.connect(database.dsn("postgres", "postgres"), autocommit=True) as conn:
+        conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
+        conn.execute("CREATE DATABASE shop OWNER marketplace")
+    url = database.dsn("shop", "marketplace")
+    migrations.migrate(url, lambda line: None)
+    direct = folder / "api.sock"
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},
+        "DATABASE_URL": url,
+        "DATA_DIR": str(folder / "data"),
+        "UPLOADS_DIR": str(folder / "uploads"),
+        "SECRET_KEY": secrets.token_urlsafe(40),
+        "BCRYPT_COST": "8",
+        "GUNICORN_BIND": f"unix:{direct}" if NGINX else f"127.0.0.1:{port}",
+        "TRUSTED_PROXIES": "unix",
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "IMAGE_MAX_MB": "5",
+        "WEB_CONCURRENCY": "2",
+        **settings,
+    }
+    commands = {
+        "api": [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"],
+        "worker": [sys.executable, "-m", "marketplace", "worker"],
+    }
+    if NGINX:
+        commands["nginx"] = [NGINX, "-c", str(nginx_folder(folder, port, wide=wide)), "-p", str(folder)]
+    processes = {}
+    try:
+        for name, command in commands.items():
+            with (folder / f"{name}.log").open("ab") as log:
+                processes[name] = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+        base = f"http://127.0.0.1:{port}"
+        _wait(base, folder)
+        (folder / "gunicorn.pid").write_text(str(processes["api"].pid))
+        (folder / "secret").write_text(env["SECRET_KEY"])
+        yield Site(folder, url, base, direct)
+    finally:
+        for process in processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in processes.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            process.kill()
+        database.stop()
+
+
+def _wait(base: str, folder: Path) -> None:
+    for _ in range(300):
+        with contextlib.suppress(OSError):
+            if urllib.request.urlopen(f"{base}/readyz", timeout=2).status == 200:  # noqa: S310 - our own
+                return
+        time.sleep(0.1)
+    logs = "\n".join(file.read_text()[-2000:] for file in folder.glob("*.log"))
+    raise SystemExit(f"it does not come up:\n{logs}")
