@@ -37,8 +37,13 @@ EXPECTED: dict[str, dict[str, str]] = {
         r"bad row .*: answer names the row": "the report does, when the file has been read",
         r"4 parallel imports: each all or nothing": "answers 202; what is in them is applied after the count",
     },
+    "upload_attacks": {
+        r"no upload overwrites another": "files are named by what they hold: the same picture is the same file",
+        r"no file on disk without": "a new avatar replaces the one before, whose file the sweeper takes",
+    },
     "audit_deps": {r"boolean.py .* is pinned": "it is, under its normalised name, boolean-py"},
     "authz_matrix": {
+        r"(update|delete)ProductImage as (seller|admin): allowed: <404": "it makes no picture; test_two_walls does",
         r"getProduct: 'security' and x-roles agree": "a token may be sent: the owner sees hidden products",
     },
 }
@@ -158,7 +163,7 @@ def commands(at: Site, checks: Path, *, wide: bool) -> list[tuple[str, list[str]
         ("pg_harden", ["--dsn", application(at), "--stock-column", "inventory.quantity"]),
         (
             "upload_attacks",
-            [*base, *seller, "--path", f"{item}/images", "--field", "images", "--url-field", "images.0.image_url",
+            [*base, *seller, "--path", "/api/users/upload-avatar", "--field", "avatar", "--url-field", "avatar.url",
              "--media-dir", str(at.folder / "uploads"), "--rss-pid-file", str(at.folder / "gunicorn.pid")],
         ),
         (
@@ -232,7 +237,8 @@ def fixtures() -> dict[str, Any]:
         "replaceProfile": {"name": "Sari"},
         "updateProfile": {"name": "Sari"},
         "updateUser": {},
-        "openStore": {"name": "S $UUID"},
+        "openStore": {"name": "Toko seller"},  # taken: the buyer stays one
+        "openStoreFirstApp": {"name": "Toko seller"},
         "replaceMyStore": {"name": "St $UUID"},
         "createProduct": {"name": "x $UUID", "price": "1", "store_id": 1},
         "replaceProduct": {"name": "p", "price": "5"},
