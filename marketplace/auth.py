@@ -257,7 +257,8 @@ class Authentication:
             counted = limit if limit is not None and limit.name not in READS else None
             caller = self._living(caller, counted, resp)
         if limit is not None and (operation.public or limit.name in READS):
-            self._limit(limit, by_address(req) if caller is None else f"user {caller.user_id}", resp)
+            known = caller is not None and limit.name in READS  # a token is no way round a limit on signing in
+            self._limit(limit, f"user {caller.user_id}" if known and caller else by_address(req), resp)
         if operation.sells and req.context.config.verified_sellers and caller is not None:
             self._require_verified(caller)
         req.context.caller = caller

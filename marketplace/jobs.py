@@ -45,13 +45,16 @@ class Means(NamedTuple):
 
 
 class Retry(procrastinate.BaseRetryStrategy):
-    """Tries again what failed for a reason that passes: a stop of the worker, a database that was away."""
+    """Tries again what failed for a reason that passes: a stop of the worker, a database that was away; `others`."""
+
+    def __init__(self, *others: type[Exception]) -> None:
+        self._passing = (*PASSING, *others)
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         """When to try again; None for a bug, or after very many attempts."""
         if isinstance(exception, Interrupted):
             return RetryDecision(retry_in={"seconds": 0})
-        if not isinstance(exception, PASSING) or job.attempts >= ATTEMPTS:
+        if not isinstance(exception, self._passing) or job.attempts >= ATTEMPTS:
             return None
         wait = min(2 ** min(job.attempts, 6), LONGEST_WAIT)
         log.warning(
@@ -91,7 +94,7 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
                 imports.give_up(means.db, import_id, "unavailable", words)
             raise
 
-    @app.task(name="send_mail", queue="quick", retry=Retry())
+    @app.task(name="send_mail", queue="quick", retry=Retry(OSError))  # smtplib's errors are OSErrors
     def send_mail(kind: str, email: str, language: str) -> None:
         mails.send(means.db, means.config, means.deliver, kind, email, language)
 

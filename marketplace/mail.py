@@ -1,7 +1,7 @@
 """What is written to users, and how it leaves: by SMTP; in development into a folder, and shown in the log.
 
 A mail holds a code to be entered in the app, and where APP_URL is set a link that opens the app with it. Nothing in it
-was typed by anybody but the owner of the mailbox.
+was typed by anybody, not even a name: whoever registers chooses that, with whatever address.
 """
 
 import logging
@@ -48,6 +48,12 @@ KINDS: dict[str, tuple[Text, Text, Text, str | None]] = {
         ),
         None,
     ),
+    "email_changed": (
+        say("Your address was changed"),
+        say("The e-mail address of your account was changed to another one; mails go there from now on."),
+        say("If it was not you, write to us at once: somebody knows your password."),
+        None,
+    ),
     "password_changed": (
         say("Your password was changed"),
         say("The password of your account was changed, and all other devices were signed out."),
@@ -58,10 +64,10 @@ KINDS: dict[str, tuple[Text, Text, Text, str | None]] = {
 log = logging.getLogger("marketplace.mail")
 
 
-def written(config: Config, kind: str, *, to: str, name: str, token: str, language: str) -> EmailMessage:
+def written(config: Config, kind: str, *, to: str, token: str, language: str) -> EmailMessage:
     """A mail of a kind, in a language."""
     subject, first, last, page = KINDS[kind]
-    lines = [say("Hello {name},", name=name).spoken(language), "", first.spoken(language), ""]
+    lines = [say("Hello,").spoken(language), "", first.spoken(language), ""]
     if page is not None:
         lines += [f"    {token}", ""]
         if config.app_url:
@@ -104,7 +110,13 @@ def _send(url: str, message: EmailMessage) -> None:
             if not secure and host not in ("localhost", "127.0.0.1", "::1"):
                 raise smtplib.SMTPNotSupportedError("the server offers no encryption; the password is not sent")
             server.login(unquote(parts.username), unquote(parts.password or ""))
-        server.send_message(message)
+        try:
+            server.send_message(message)
+        except smtplib.SMTPRecipientsRefused as refused:
+            codes = [code for code, _ in refused.recipients.values()]
+            if any(code < 500 for code in codes):
+                raise
+            log.warning("no such mailbox", extra={"error": f"SMTP {codes[0]}"})  # for good: not to be tried again
 
 
 def _keep(folder: Path, message: EmailMessage) -> None:

@@ -62,7 +62,8 @@ def fuzz(server: Server, database: str, role: str, examples: int, seed: int) -> 
         f"http://127.0.0.1:{server.port}/api/openapi.json",
         *("--max-examples", str(examples), "--seed", str(seed), "--checks", "all", "--exclude-checks", EXCLUDED),
         *("--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off", "--request-timeout", "30"),
-        *("--exclude-path-regex", "/auth/(logout|sessions)", "--exclude-operation-id", "deleteProfile", "--workers", "1"),
+        *("--exclude-path-regex", "/auth/(logout|sessions)", "--exclude-operation-id", "deleteProfile"),
+        *("--workers", "1"),
     ]
     if role != "anonymous":
         command += ["--header", f"Authorization: Bearer {token(server, database, role)}"]

@@ -16,6 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 from conftest import PASSWORD, Api, User
 from falcon.testing import Result
+from procrastinate.jobs import Job
 from psycopg.rows import dict_row
 from test_auth import problem
 
@@ -23,6 +24,7 @@ from marketplace import config as configuration
 from marketplace import mail
 from marketplace.config import ConfigError
 from marketplace.db import Database
+from marketplace.jobs import Retry
 from marketplace.workflows import mails
 
 NEW = "another-quiet-morning-41"
@@ -174,8 +176,9 @@ def test_registering_and_a_new_address_send_a_code_that_confirms_it(post: Post):
     first = post.code()
     change = {"email": "new@example.com", "current_password": PASSWORD}
     assert post.api.patch("/api/users/profile", user, json=change).status_code == 200
-    (message,) = post.come()
+    message, notice = post.come()
     assert message["To"] == "new@example.com"
+    assert (notice["To"], notice["Subject"]) == (user.email, "Your address was changed")
     for token, status in ((first, 422), (code_in(message), 204), (code_in(message), 422)):
         assert post.api.post("/api/auth/verify-email", json={"token": token}).status_code == status
     assert post.api.get("/api/users/profile", user).json["email_verified"] is True
@@ -216,19 +219,17 @@ def test_a_mail_is_in_the_language_of_who_asked_and_names_the_app(post: Post):
     forgot(post, user.email, **{"Accept-Language": "id-ID"})
     (message,) = post.come()
     assert message["Subject"] == "Kata sandi baru Anda"
-    assert message.get_content().startswith("Halo Sari,")
+    assert message.get_content().startswith("Halo,")
     assert f"https://app.example/reset-password?token={code_in(message)}" in message.get_content()
 
 
-def test_a_name_cannot_forge_a_mail(post: Post):
-    body = {"name": "Sari", "email": '"a b"@example.com', "password": PASSWORD}
-    assert post.api.post("/api/auth/register", json=body).status_code in (201, 422)
-    for name in ("Bcc: x@example.com", "ü" * 100, "<b>http://evil.example</b>"):
-        message = mail.written(post.config, "reset", to="s@example.com", name=name, token="t" * 22, language="id")
-        read = message_from_bytes(message.as_bytes(), policy=email.policy.SMTP)
-        assert read["To"] == "s@example.com"
-        assert read["Bcc"] is None
-        assert read.get_content_type() == "text/plain"
+def test_nothing_anybody_typed_is_in_a_mail_to_somebody_elses_mailbox(post: Post):
+    body = {"name": "Win at http://evil.example", "email": "victim@example.com", "password": PASSWORD}
+    assert post.api.post("/api/auth/register", json=body).status_code == 201
+    (message,) = post.come()
+    assert message["To"] == "victim@example.com"
+    assert "evil" not in message.as_string()
+    assert message.get_content_type() == "text/plain"
 
 
 # How it leaves ---------------------------------------------------------------------------------------------------
@@ -239,6 +240,14 @@ class Inbox:
 
     def __init__(self) -> None:
         self.envelopes: list[Any] = []
+        self.refusal: str | None = None
+
+    async def handle_RCPT(
+        self, server: Any, session: Any, envelope: Any, address: str, options: Any
+    ) -> str:
+        if self.refusal is None:
+            envelope.rcpt_tos.append(address)
+        return self.refusal or "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.envelopes.append((session.authenticated, envelope))
@@ -273,6 +282,20 @@ def test_a_mail_goes_to_the_server_of_the_setting(post: Post, inbox: tuple[Inbox
     read = message_from_bytes(envelope.content, policy=email.policy.SMTP)
     assert isinstance(read, EmailMessage)
     assert reset(post, code_in(read)).status_code == 204
+
+
+def test_a_mailbox_that_is_not_there_is_not_tried_again(post: Post, inbox: tuple[Inbox, int]):
+    handler, port = inbox
+    handler.refusal = "550 no such mailbox"
+    config = replace(post.config, smtp_url=f"smtp://127.0.0.1:{port}")
+    user = post.api.buyer()
+    mails.send(post.worker, config, mail.deliverer(config), "reset", user.email, "en")
+    handler.refusal = "450 come back later"
+    with pytest.raises(OSError, match="450"):
+        mails.send(post.worker, config, mail.deliverer(config), "reset", user.email, "en")
+    retry = Retry(OSError).get_retry_decision
+    job = Job(id=1, queue="quick", lock=None, queueing_lock=None, task_name="send_mail")
+    assert retry(exception=ConnectionRefusedError(), job=job) is not None
 
 
 def test_a_wrong_password_for_the_server_is_an_error_worth_another_try(post: Post, inbox: tuple[Inbox, int]):

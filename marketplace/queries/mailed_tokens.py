@@ -6,7 +6,7 @@ SQL = named_sql("mailed_tokens")
 
 
 def issue(conn: Conn, *, email: str, kind: str, token_hash: bytes, seconds: int) -> Row | None:
-    """user_id, name and email of whom to write to; None where nobody is. For the worker."""
+    """user_id and email of whom to write to; None where nobody is. For the worker."""
     values = {"email": email, "kind": kind, "token_hash": token_hash, "seconds": seconds}
     found = one(conn, SQL["issue"], values)
     return found if found["user_id"] is not None else None

@@ -95,6 +95,7 @@ class Profile:
                     mails.enqueue(conn, "password_changed", after["email"], language)
                 if after["email"].lower() != before["email"].lower():
                     mails.enqueue(conn, "verify", after["email"], language)
+                    mails.enqueue(conn, "email_changed", before["email"], language)
             resp.media = workflow.change(
                 conn, requests.client(req), before, after, also=["password"] * ("password" in body)
             )

@@ -239,14 +239,14 @@ COMMENT ON COLUMN auth.mailed_tokens.expires_at IS 'After this it is no good.';
 -- For the worker, which writes the mails: so the API does the same, in the same time, for an address nobody has.
 -- Three mails of a kind an hour and mailbox; older tokens of the kind are void.
 CREATE FUNCTION auth.mail_token(
-    of_email text, of_kind text, new_hash bytea, seconds integer, OUT user_id bigint, OUT name text, OUT email text
+    of_email text, of_kind text, new_hash bytea, seconds integer, OUT user_id bigint, OUT email text
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     refused integer;
 BEGIN
-    SELECT u.id, u.name, u.email
-    INTO user_id, name, email
+    SELECT u.id, u.email
+    INTO user_id, email
     FROM public.users AS u
     WHERE lower(u.email) = lower(of_email) AND u.suspended_at IS NULL
         AND (of_kind <> 'verify' OR u.email_verified_at IS NULL);

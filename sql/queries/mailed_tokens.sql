@@ -3,7 +3,7 @@
 -- name: issue
 -- For the worker: whom to write to, by address, with a new token where the kind has one. user_id is NULL where nobody is
 -- written to: an address nobody has, a mailbox that has had enough.
-SELECT t.user_id, t.name, t.email
+SELECT t.user_id, t.email
 FROM auth.mail_token(%(email)s, %(kind)s, %(token_hash)s::bytea, %(seconds)s::integer) AS t;
 
 -- name: find_reset
