@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
+from psycopg.errors import _WaitTimeout
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
@@ -38,6 +39,29 @@ Conn = psycopg.Connection[Row]
 QUERIES = ROOT / "sql" / "queries"
 _NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)[ \t]*$", re.MULTILINE)
 _open_pools: "weakref.WeakSet[ConnectionPool[Conn]]" = weakref.WeakSet()
+
+
+class SilentError(psycopg.OperationalError):
+    """The server has not answered in time; the connection is closed, and what it was doing may be done or not."""
+
+
+class Connection(psycopg.Connection[Row]):
+    """A connection that waits `patience` seconds for an answer, and no longer.
+
+    A server that is frozen, or behind a network that swallows, says nothing: its own time limits do not help.
+    """
+
+    patience: float | None = None
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """As psycopg's; raises SilentError when patience ends."""
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except _WaitTimeout:
+            if timeout is not None:
+                raise
+            self.pgconn.finish()
+            raise SilentError("the server does not answer") from None
 
 
 class Caller(NamedTuple):
@@ -100,9 +124,10 @@ class Database:
     def __init__(
         self, config: Config, *, url: str | None = None, role: str = "marketplace_app", patient: bool = False
     ) -> None:
+        self._patience = 610.0 if patient else 4.5  # a little more than what the server allows a statement
         self._settings = {
             "role": role,
-            "statement_timeout": "10min" if patient else "5s",
+            "statement_timeout": "10min" if patient else "4s",
             "lock_timeout": "1min" if patient else "3s",
             "gin_pending_list_limit": "4MB" if patient else "64kB",
         }
@@ -114,6 +139,7 @@ class Database:
             timeout=2.0,
             reconnect_timeout=0.5,  # give up soon: the next request makes a fresh attempt at once
             max_lifetime=600.0,
+            connection_class=Connection,
             kwargs={
                 "autocommit": True,
                 "row_factory": dict_row,
@@ -198,8 +224,8 @@ class Database:
                     self._begin(conn)
                     start(conn)
                 break
-            except psycopg.Error:
-                dead = conn.broken
+            except psycopg.Error as error:
+                dead = conn.broken and not isinstance(error, SilentError)  # who is silent once is not asked again
                 self._rollback(conn)
                 if attempt == 2 or not dead:
                     raise
@@ -217,8 +243,13 @@ class Database:
                 if self._pool.closed:
                     self._pool.open()
                     _open_pools.add(self._pool)
-        with self._pool.connection() as conn:
-            yield conn
+        try:
+            with self._pool.connection() as conn:
+                yield conn
+                be_patient(conn, self._patience)
+        except SilentError:
+            self._pool.drain()  # the idle ones are connected to the same server
+            raise
 
     def _begin(self, conn: Conn) -> None:
         conn.execute("BEGIN", prepare=False)
@@ -245,7 +276,14 @@ class Database:
 
     def _configure(self, conn: Conn) -> None:
         """Step down to the application's role and set what every statement counts on, in one round trip."""
+        be_patient(conn, self._patience)
         conn.execute(SQL["configure"], self._settings, prepare=False)
+
+
+def be_patient(conn: Conn, seconds: float) -> None:
+    """Wait longer for the statements of this transaction."""
+    if isinstance(conn, Connection):
+        conn.patience = seconds
 
 
 def close_all() -> None:

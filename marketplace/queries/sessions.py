@@ -1,6 +1,6 @@
 """Sessions: signing in, refreshing, ending. Statements: sql/queries/sessions.sql."""
 
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.db import Conn, Row, be_patient, named_sql, one
 
 SQL = named_sql("sessions")
 
@@ -17,6 +17,7 @@ def act_as(conn: Conn, session_hash: bytes, request_id: str | None = None) -> Ro
 
 def take_time(conn: Conn) -> None:
     """Let the statements of this transaction take a minute instead of seconds."""
+    be_patient(conn, 65)
     conn.execute(SQL["take_time"])
 
 

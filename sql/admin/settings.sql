@@ -6,7 +6,7 @@
 -- What all machines together may open; a login that leaks cannot take every connection there is.
 ALTER ROLE :"api" CONNECTION LIMIT 200;
 -- No request may hold a lock or a connection for long.
-ALTER ROLE :"api" SET statement_timeout = '5s';
+ALTER ROLE :"api" SET statement_timeout = '4s';
 ALTER ROLE :"api" SET lock_timeout = '3s';
 ALTER ROLE :"api" SET idle_in_transaction_session_timeout = '30s';
 -- Short statements: compiling them or sharing them among processes costs more than it gives.

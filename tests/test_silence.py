@@ -1,0 +1,132 @@
+"""A PostgreSQL that says nothing: frozen, or behind a network that swallows. Its own time limits do not help then."""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from conftest import Api
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from test_auth import problem
+
+from marketplace.db import Database, SilentError, be_patient
+
+
+class Wire:
+    """What stands between the API and PostgreSQL: a relay that can fall silent."""
+
+    def __init__(self, url: str) -> None:
+        self.silent = threading.Event()
+        parts = conninfo_to_dict(url)
+        self._host, self._port = str(parts.get("host") or "127.0.0.1"), int(parts.get("port") or 5432)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = make_conninfo(url, host="127.0.0.1", port=self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                if self._host.startswith("/"):
+                    server = socket.socket(socket.AF_UNIX)
+                    server.connect(f"{self._host}/.s.PGSQL.{self._port}")
+                else:
+                    server = socket.create_connection((self._host, self._port))
+                for one, other in ((client, server), (server, client)):
+                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                while self.silent.is_set():
+                    time.sleep(0.05)
+                other.sendall(data)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def behind_a_wire(api: Api, patience: float | None = None) -> Iterator[tuple[Api, Wire]]:
+    wire = Wire(api.config.database_url)
+    config = replace(api.config, database_url=wire.url, pool_size=4)
+    database = Database(config)
+    database._patience = patience or database._patience
+    try:
+        yield Api(config, database, api.owner_url), wire
+    finally:
+        wire.silent.clear()
+        database.close()
+        wire.close()
+
+
+def test_nobody_waits_longer_than_five_seconds_and_all_is_well_when_it_speaks_again(committed: Api):
+    seller = committed.seller()
+    with behind_a_wire(committed) as (api, wire):
+        for path, user in (("/api/products", None), ("/api/users/profile", seller)):
+            assert api.get(path, user).status_code == 200
+        wire.silent.set()
+        started = time.monotonic()
+        for path, user in (("/api/products", None), ("/api/users/profile", seller), ("/api/products", None)):
+            begun = time.monotonic()
+            answer = api.get(path, user)
+            problem(answer, 503, "unavailable")
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert time.monotonic() - begun < 5
+        assert time.monotonic() - started < 12, "only the first has to wait for an answer, the others for a connection"
+        wire.silent.clear()
+        spoke = time.monotonic()
+        while api.get("/api/users/profile", seller).status_code != 200:
+            assert time.monotonic() - spoke < 2.5
+            time.sleep(0.05)
+
+
+def test_a_write_whose_answer_never_came_is_a_503_and_can_be_sent_again(committed: Api):
+    seller = committed.seller()
+    body, key = {"name": "Kopi", "price": "1000"}, {"Idempotency-Key": "silent-key-1"}
+    with behind_a_wire(committed, 1.0) as (api, wire):
+        assert api.get("/api/users/profile", seller).status_code == 200
+        wire.silent.set()
+        problem(api.post("/api/products", seller, json=body, headers=key), 503, "unavailable")
+        wire.silent.clear()
+    assert committed.post("/api/products", seller, json=body, headers=key).status_code == 201
+    assert committed.get("/api/stores/mine/products", seller).json["total_items"] == 1
+
+
+def test_a_backend_that_is_frozen_is_left_alone(committed: Api):
+    database = Database(committed.config)
+    database._patience = 1.0
+    with database.read() as conn:
+        pid = conn.info.backend_pid
+        try:
+            os.kill(pid, signal.SIGSTOP)
+        except (PermissionError, ProcessLookupError):
+            pytest.skip("PostgreSQL is another user's, or another machine's")
+        started = time.monotonic()
+        try:
+            with pytest.raises(SilentError):
+                conn.execute("SELECT 1")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert 0.9 < time.monotonic() - started < 2
+    database.close()
+
+
+def test_what_may_take_longer_is_waited_for_longer(committed: Api):
+    database = Database(committed.config)
+    database._patience = 0.5
+    with database.working() as conn:
+        be_patient(conn, 10)
+        conn.execute("SELECT pg_sleep(1)")
+    with database.read() as conn, pytest.raises(SilentError):
+        conn.execute("SELECT pg_sleep(1)")  # and the next transaction is as impatient as ever
+    database.close()
