@@ -337,6 +337,8 @@ BEGIN
     SELECT lower(u.email) INTO account FROM users AS u WHERE u.id = forget_me.user_id;
     DELETE FROM idempotency_keys AS k WHERE k.user_id = forget_me.user_id;
     DELETE FROM auth.mailed_tokens AS m WHERE m.user_id = forget_me.user_id;
+    DELETE FROM jobs.procrastinate_jobs AS j
+    WHERE j.task_name = 'send_mail' AND j.status <> 'doing' AND lower(j.args ->> 'email') = account;
     DELETE FROM auth.guesses AS g WHERE g.key = sha256(convert_to('account ' || account, 'UTF8'));
     UPDATE stores AS s
     SET name = concat_ws(' ', 'Closed store', s.id, CASE
