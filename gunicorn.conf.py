@@ -14,6 +14,11 @@ from marketplace import db, unreadable
 
 util.write_error = unreadable.answer
 
+# Before marketplace.metrics is imported: workers count in files of one folder, and each of them answers for all.
+DATA = Path(os.environ.get("DATA_DIR") or ".data").resolve()
+COUNTS = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA / "metrics")))
+COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
+
 threads = int(os.environ.get("POOL_SIZE") or 4)  # one connection for each
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * (os.cpu_count() or 1) + 1, 8))
 worker_class = "gthread"
@@ -45,6 +50,12 @@ logconfig_dict = {
         "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
     },
 }
+
+
+def on_starting(server: Any) -> None:
+    """Counts begin anew with the master; a reload goes on with them."""
+    for file in COUNTS.glob("*.db"):
+        file.unlink(missing_ok=True)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

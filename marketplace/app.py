@@ -48,6 +48,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
     return [
         ("/healthz", health.Alive()),
         ("/readyz", health.Ready(db)),
+        ("/metrics", health.Metrics(db)),
         ("/docs", docs.Page()),
         ("/api/auth/register", auth.Register(db, passwords, tokens)),
         ("/api/auth/login", auth.Login(db, guesses, tokens)),
@@ -117,7 +118,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     # Independent middleware would answer in reverse order: the log line is written last, when all is known.
     app = App(
         middleware=[
-            logs.AccessLog(config),
+            logs.AccessLog(config, db),
             *([headers.Cors(config.cors_origins)] if config.cors_origins else []),
             headers.Headers(),
             Conditions(),

@@ -15,6 +15,7 @@ Jobs have a door of their own, `working()`, on the worker's pool.
 import re
 import select
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -38,6 +39,7 @@ Conn = psycopg.Connection[Row]
 
 QUERIES = ROOT / "sql" / "queries"
 _NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)[ \t]*$", re.MULTILINE)
+_thread = threading.local()
 _open_pools: "weakref.WeakSet[ConnectionPool[Conn]]" = weakref.WeakSet()
 
 
@@ -54,7 +56,8 @@ class Connection(psycopg.Connection[Row]):
     patience: float | None = None
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """As psycopg's; raises SilentError when patience ends."""
+        """As psycopg's; raises SilentError when patience ends. The time counts as this thread's."""
+        started = time.perf_counter()
         try:
             return super().wait(gen, interval, self.patience if timeout is None else timeout)
         except _WaitTimeout:
@@ -62,6 +65,8 @@ class Connection(psycopg.Connection[Row]):
                 raise
             self.pgconn.finish()
             raise SilentError("the server does not answer") from None
+        finally:
+            _thread.waited = getattr(_thread, "waited", 0.0) + time.perf_counter() - started
 
 
 class Caller(NamedTuple):
@@ -231,6 +236,18 @@ class Database:
                     raise
                 held.close()
         return conn
+
+    def begin_waiting(self) -> None:
+        """From here on waited() counts for this thread."""
+        _thread.waited = 0.0
+
+    def waited(self) -> float:
+        """Seconds this thread has waited for the server."""
+        return float(getattr(_thread, "waited", 0.0))
+
+    def stats(self) -> dict[str, int]:
+        """What the pool says of itself (psycopg_pool)."""
+        return self._pool.get_stats()
 
     def close(self) -> None:
         """Give all connections back to the server."""

@@ -7,6 +7,7 @@ tells them apart.
 
 import logging
 
+from marketplace import metrics
 from marketplace.auth import Passwords
 from marketplace.db import Database
 from marketplace.limits import refused
@@ -31,6 +32,7 @@ class Guesses:
         with self._db.signing_in(durable=False) as conn:
             found = guesses.begin(conn, email, ip)
         if found["retry_after"] is not None:
+            metrics.SIGN_INS.labels("held_up").inc()
             raise refused(found["retry_after"])
         try:
             right = self._passwords.verify(password, found["password_hash"])
@@ -41,6 +43,7 @@ class Guesses:
         if not right:
             self._wrong(email, found["guess"], ip, language)
             return None
+        metrics.SIGN_INS.labels("right").inc()
         costlier = self._passwords.costlier(password, found["password_hash"])
         with self._db.signing_in(durable=False) as conn:
             guesses.end(conn, found["guess"], right_one=True)
@@ -50,9 +53,11 @@ class Guesses:
 
     def _wrong(self, email: str, guess: bytes, ip: str | None, language: str) -> None:
         """Count it for the address; the owner hears of the tenth in a row, the operator of many accounts tried."""
+        metrics.SIGN_INS.labels("wrong").inc()
         with self._db.signing_in(durable=False) as conn:
             counted = guesses.wrong(conn, guess, ip)
             if counted["tell_owner"]:
                 mails.enqueue(conn, "locked", email, language)
         if counted["spraying"]:
+            metrics.SIGN_INS.labels("spraying").inc()
             log.warning("one address tries the passwords of many accounts", extra={"ip": ip})

@@ -4,13 +4,16 @@ Every one is written so that running it twice does no harm: the jobs of a worker
 dead, are run again by another one.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from email.message import EmailMessage
 from typing import Any, NamedTuple
 
 import procrastinate
+import psycopg
 from procrastinate import JobContext, RetryDecision
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 
 from marketplace.config import Config
@@ -28,6 +31,7 @@ ATTEMPTS = 100
 LONGEST_WAIT = 60
 #: Arguments of mails are addresses: with a run every six hours they are gone in a day.
 FINISHED_HOURS = 18
+PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 5.0)
 FAILED_HOURS = 30 * 24
 #: Products whose words are counted, which takes about a second.
 WORDS_SAMPLE = 20_000
@@ -65,9 +69,30 @@ class Retry(procrastinate.BaseRetryStrategy):
         return RetryDecision(retry_in={"seconds": wait})
 
 
+class Connector(procrastinate.PsycopgConnector):
+    """Says again what a dying connection may not have heard: what became of a job, above all.
+
+    A job whose end nobody wrote down would be at work for as long as its worker lives. Doing it twice does no harm: the
+    queue refuses to end what has ended.
+    """
+
+    async def execute_query_async(self, query: Any, **arguments: Any) -> None:
+        """As the library's, with some seconds of patience."""
+        for wait in PAUSES:
+            try:
+                await super().execute_query_async(query, **arguments)
+                return
+            except ConnectorException as error:
+                if not isinstance(error.__cause__, (psycopg.OperationalError, psycopg.InterfaceError)):
+                    raise
+                log.warning("the queue did not hear", extra={"error": type(error.__cause__).__name__})
+                await asyncio.sleep(wait)
+        await super().execute_query_async(query, **arguments)
+
+
 def create_app(means: Means) -> procrastinate.App:
     """The queue with its jobs, connected as the worker; to be opened in the event loop that uses it."""
-    connector = procrastinate.PsycopgConnector(
+    connector = Connector(
         conninfo=means.config.worker_database_url,
         kwargs={"application_name": "marketplace-queue", "connect_timeout": 5},
         configure=queue.configure,

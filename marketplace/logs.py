@@ -16,13 +16,14 @@ from typing import Any
 
 import falcon
 
-from marketplace import requests
+from marketplace import metrics, requests
 from marketplace.config import Config
+from marketplace.db import Database
 
 current_request: ContextVar[str | None] = ContextVar("current_request", default=None)
 log = logging.getLogger("marketplace.access")
 _SANE_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}\Z")
-_FIELDS = ("method", "route", "status", "ms", "user_id", "ip", "error", "job", "import_id", "rows")
+_FIELDS = ("method", "route", "status", "ms", "database_ms", "user_id", "ip", "error", "job", "import_id", "rows")
 
 
 class JsonFormatter(logging.Formatter):
@@ -58,10 +59,11 @@ def install(level: str) -> None:
 
 
 class AccessLog:
-    """Middleware: gives the request its id, and writes one line when it has been answered."""
+    """Middleware: gives the request its id; when it has been answered, counts it and writes one line."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, db: Database) -> None:
         self._config = config
+        self._db = db
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Take the client's own request id if it is sane, else make one."""
@@ -72,6 +74,7 @@ class AccessLog:
         req.context.operation = None
         req.context.said = None
         req.context.started = time.perf_counter()
+        self._db.begin_waiting()
         current_request.set(req.context.request_id)
         resp.set_header("X-Request-ID", req.context.request_id)
 
@@ -80,13 +83,17 @@ class AccessLog:
     ) -> None:
         """Log the route, never the path: a path may hold what a client mistook for a parameter."""
         caller = req.context.caller
+        seconds, waited = time.perf_counter() - req.context.started, self._db.waited()
+        metrics.answered(req.method, req.uri_template, resp.status_code, seconds, waited)
+        metrics.pool(self._db.stats())
         log.info(
             "request",
             extra={
                 "method": req.method,
                 "route": req.uri_template,
                 "status": resp.status_code,
-                "ms": round((time.perf_counter() - req.context.started) * 1000, 1),
+                "ms": round(seconds * 1000, 1),
+                "database_ms": round(waited * 1000, 1),
                 "user_id": caller.user_id if caller else None,
                 "ip": requests.client_ip(req),
             },

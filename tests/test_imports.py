@@ -1,17 +1,20 @@
 """Imports: what is sent, what the worker makes of it, and what is left when the worker is killed."""
 
+import asyncio
 import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import procrastinate
 import psycopg
 import pytest
 from conftest import Api
 from import_shop import HEADER, Generated, Shop, generate, wait_for, worker
+from procrastinate.exceptions import ConnectorException
 from test_auth import problem
 
-from marketplace import catalog_csv
+from marketplace import catalog_csv, jobs
 from marketplace.queries import imports as queries
 from marketplace.storage import LocalStorage
 from marketplace.workflows import catalogue, imports, upkeep
@@ -391,6 +394,24 @@ def test_a_worker_outlives_its_connections(shop: Shop, tmp_path: Path):
         wait_for_end(shop, import_id)
         assert running.poll() is None
     require_whole(shop, import_id, file)
+
+
+def test_what_became_of_a_job_is_told_again_where_a_dying_connection_did_not_hear(shop: Shop):
+    async def tell() -> None:
+        connector = jobs.Connector(conninfo=shop.api.owner_url)
+        async with procrastinate.App(connector=connector).open_async():
+            told = asyncio.create_task(connector.execute_query_async("SELECT pg_sleep(0.7)"))
+            await asyncio.sleep(0.3)
+            async with await psycopg.AsyncConnection.connect(shop.api.owner_url) as conn:
+                killed = await conn.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(0.7)'"
+                )
+                assert await killed.fetchone() == (1,)
+            await told
+            with pytest.raises(ConnectorException):
+                await connector.execute_query_async("SELECT 1 / 0")  # what is refused is not said twice
+
+    asyncio.run(tell())
 
 
 def test_a_dead_workers_job_does_not_stand_in_the_way_of_its_twin(shop: Shop, tmp_path: Path):

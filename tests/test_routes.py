@@ -13,6 +13,7 @@ GUEST, ANY, SELLERS, ADMIN = "guest", "buyer seller admin", "seller admin", "adm
 EXPECTED = {
     "GET /healthz": GUEST,
     "GET /readyz": GUEST,
+    "GET /metrics": GUEST,
     "GET /docs": GUEST,
     "GET /api/openapi.json": GUEST,
     "GET /api/audit": SELLERS,

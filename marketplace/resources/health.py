@@ -1,12 +1,15 @@
-"""Is the process alive, and can it serve?"""
+"""Is the process alive, can it serve, and how does it do?"""
 
 import falcon
+import psycopg
+import psycopg_pool
 
-from marketplace import migrations
+from marketplace import metrics, migrations
 from marketplace.db import Database
 from marketplace.errors import Problem
 from marketplace.languages import say
 from marketplace.operations import PUBLIC, operation
+from marketplace.queries import metrics as queries
 from marketplace.validation import Named
 
 STATUS = Named("Status", {"status": {"type": "string"}})
@@ -43,3 +46,28 @@ class Ready:
         if pending:
             raise Problem("unavailable", say("{count} migrations wait; run `make migrate`.", count=len(pending)))
         resp.media = {"status": "ready"}
+
+
+class Metrics:
+    """/metrics"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "getMetrics", "How the service does (Prometheus)", roles=PUBLIC, answers={200: None}, produces=("text/plain",)
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer what all workers have counted, and what the database knows; without the latter while it is away.
+
+        For who looks after the machine: nginx lets nobody else through.
+        """
+        rows = None
+        try:
+            with self.db.read() as conn:
+                rows = queries.state(conn)
+        except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout):
+            pass  # it says so itself: marketplace_database_up 0
+        resp.set_header("Cache-Control", "no-store")
+        resp.content_type = metrics.MEDIA_TYPE
+        resp.data = metrics.text(rows)

@@ -1,0 +1,122 @@
+"""What Prometheus is told: counted in each worker of gunicorn, added up over all of them where /metrics answers.
+
+Workers come and go, and the files they count in stay: so a worker takes the lowest number that none holds, and goes on
+counting in the files of the one that had it before.
+"""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
+from prometheus_client.core import GaugeMetricFamily
+
+#: Where workers count (gunicorn.conf.py sets it); without it this process counts for itself.
+FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+PAUSE = 1.0
+_numbers: dict[int, int] = {}
+
+
+def _number() -> int:
+    """The lowest number that no living process of the folder holds; held by a lock on a file to the end of this one."""
+    own = _numbers.get(os.getpid())  # a fork has its parent's memory, and needs a number of its own
+    return _take_number() if own is None else own
+
+
+def _take_number() -> int:
+    number = 0
+    while True:
+        handle = os.open(Path(FOLDER or "", f"{number}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            number += 1
+            continue
+        Path(FOLDER or "", f"gauge_livesum_{number}.db").unlink(missing_ok=True)  # what is now is this process's
+        _numbers[os.getpid()] = number
+        return number
+
+
+if FOLDER:
+    values.ValueClass = values.MultiProcessValue(_number)  # type: ignore[no-untyped-call]
+
+OWN = CollectorRegistry()
+REQUESTS = Counter("marketplace_http_requests", "Requests answered.", ["method", "route", "status"], registry=OWN)
+SECONDS = Histogram(
+    "marketplace_http_request_seconds", "From the headers read to the answer.", ["route"], registry=OWN, buckets=BUCKETS
+)
+DATABASE = Counter(
+    "marketplace_database_seconds", "Waited for PostgreSQL while answering, by route.", ["route"], registry=OWN
+)
+SIGN_INS = Counter("marketplace_sign_ins", "Passwords, by what came of them.", ["outcome"], registry=OWN)
+POOL = Gauge(
+    "marketplace_pool_connections", "Connections of the pools, by what they do.", ["state"], registry=OWN,
+    multiprocess_mode="livesum",
+)  # fmt: skip
+POOL_WAITED = Counter("marketplace_pool_waited_seconds", "Waited for a connection of the pool.", registry=OWN)
+_pool_known: dict[str, float] = {"at": 0.0, "waited": 0.0}
+_pool_lock = threading.Lock()
+
+
+def answered(method: str, route: str | None, status: int, seconds: float, database: float) -> None:
+    """One request; `route` is the pattern, never the path."""
+    place = route or "none"
+    REQUESTS.labels(method, place, status).inc()
+    SECONDS.labels(place).observe(seconds)
+    DATABASE.labels(place).inc(database)
+
+
+def pool(stats: Mapping[str, int]) -> None:
+    """What a pool says of itself (psycopg_pool's get_stats); once a second at most."""
+    now = time.monotonic()
+    with _pool_lock:
+        if now - _pool_known["at"] < PAUSE:
+            return
+        _pool_known["at"] = now
+        waited = stats.get("requests_wait_ms", 0) / 1000
+        POOL_WAITED.inc(max(0.0, waited - _pool_known["waited"]))
+        _pool_known["waited"] = waited
+    idle = stats.get("pool_available", 0)
+    POOL.labels("idle").set(idle)
+    POOL.labels("busy").set(stats.get("pool_size", 0) - idle)
+    POOL.labels("awaited").set(stats.get("requests_waiting", 0))
+
+
+class _State:
+    """What the database knows, asked once a scrape."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]] | None) -> None:
+        self._rows = rows
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """The gauges."""
+        yield GaugeMetricFamily(
+            "marketplace_database_up", "Whether PostgreSQL answered this scrape.", value=0 if self._rows is None else 1
+        )
+        families: dict[str, GaugeMetricFamily] = {}
+        for row in self._rows or ():
+            name = f"marketplace_{row['name']}"
+            labels = [row["label"]] if row["label"] else []
+            family = families.setdefault(
+                name, GaugeMetricFamily(name, row["words"], labels=["of"] if labels else None)
+            )
+            family.add_metric(labels, float(row["value"]))
+        yield from families.values()
+
+
+def text(rows: Iterable[Mapping[str, Any]] | None) -> bytes:
+    """Everything, as Prometheus reads it. `rows` are those of queries.metrics; None while the database is away."""
+    registry = CollectorRegistry()
+    if FOLDER:
+        multiprocess.MultiProcessCollector(registry, FOLDER)  # type: ignore[no-untyped-call]
+    answer = generate_latest(registry if FOLDER else OWN)
+    state = CollectorRegistry()
+    state.register(_State(list(rows) if rows is not None else None))
+    return answer + generate_latest(state)

@@ -1,0 +1,10 @@
+"""What operators watch. Statements: sql/queries/metrics.sql."""
+
+from marketplace.db import Conn, Row, named_sql
+
+SQL = named_sql("metrics")
+
+
+def state(conn: Conn) -> list[Row]:
+    """Gauges of queue, workers, imports and change feed: name, label (or an empty text), value, words."""
+    return conn.execute(SQL["state"]).fetchall()

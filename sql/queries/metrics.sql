@@ -1,0 +1,5 @@
+-- What operators watch.
+
+-- name: state
+SELECT s.name, s.label, s.value, s.words
+FROM service_state() AS s;
