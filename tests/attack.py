@@ -15,11 +15,12 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from behind_nginx import NGINX, Site, site
+from behind_nginx import NGINX, Site, database, site
 from psycopg.conninfo import make_conninfo
 
 from marketplace.auth import _signing_key
@@ -60,7 +61,9 @@ def main() -> int:
     only = set(filter(None, args.only.split(",")))
     failed = []
     for wide in (True, False):
-        with tempfile.TemporaryDirectory() as name, site(Path(name), wide=wide, **(WIDE if wide else {})) as at:
+        with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+            url = stack.enter_context(database(Path(name)))
+            at = stack.enter_context(site(Path(name), url, wide=wide, **(WIDE if wide else {})))
             for script, rest in commands(at, args.checks, wide=wide):
                 stem = script.split()[0]
                 if (args.checks / f"{stem}.py").exists() and (not only or stem in only):

@@ -1,4 +1,4 @@
-"""A whole system to be attacked or measured: PostgreSQL, gunicorn on a Unix socket, a worker, nginx before it."""
+"""A whole system to be attacked or measured: gunicorn on a Unix socket, a worker, nginx before it."""
 
 import contextlib
 import os
@@ -82,18 +82,27 @@ def nginx_folder(folder: Path, port: int, *, wide: bool) -> Path:
 
 
 @contextmanager
-def site(folder: Path, *, wide: bool = False, **settings: str) -> Iterator[Site]:
-    """The system, gone at the end of the block. `settings` are variables of its environment."""
+def database(folder: Path) -> Iterator[str]:
+    """A PostgreSQL of its own with a migrated database: the owner's URL."""
     folder.chmod(0o755)
+    server = embedded.start(folder / "pg")
+    try:
+        with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
+            conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
+            conn.execute("CREATE DATABASE shop OWNER marketplace")
+        url = server.dsn("shop", "marketplace")
+        migrations.migrate(url, lambda line: None)
+        yield url
+    finally:
+        server.stop()
+
+
+@contextmanager
+def site(folder: Path, url: str, *, wide: bool = False, **settings: str) -> Iterator[Site]:
+    """The system on a migrated database, gone at the end of the block. `settings` are variables of its environment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    database = embedded.start(folder / "pg")
-    with psycopg.connect(database.dsn("postgres", "postgres"), autocommit=True) as conn:
-        conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
-        conn.execute("CREATE DATABASE shop OWNER marketplace")
-    url = database.dsn("shop", "marketplace")
-    migrations.migrate(url, lambda line: None)
     direct = folder / "api.sock"
     env = {
         **{name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},
@@ -132,7 +141,6 @@ def site(folder: Path, *, wide: bool = False, **settings: str) -> Iterator[Site]
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(20)
             process.kill()
-        database.stop()
 
 
 def _wait(base: str, folder: Path) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
-from behind_nginx import Site, site
+from behind_nginx import Site, database, site
 
 PASSWORD = "kopi-susu-tanpa-gula-7"
 LISTERS = 8
@@ -34,7 +34,11 @@ def main() -> int:
     options.add_argument("--seconds", type=float, default=20)
     args = options.parse_args()
     cost = {"BCRYPT_COST": "12", "RATE_LIMITS": "off"}
-    with tempfile.TemporaryDirectory() as name, site(Path(name), wide=True, **cost) as at:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        database(Path(name)) as url,
+        site(Path(name), url, wide=True, **cost) as at,
+    ):
         return timing(args, at) if args.what == "timing" else beside(args, at)
 
 

@@ -1,6 +1,8 @@
 """What Prometheus is told, by one process and by all workers of a real server."""
 
+import os
 import re
+import signal
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -8,7 +10,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from behind_nginx import Site, site
-from conftest import PASSWORD, Api
+from conftest import PASSWORD, Api, created
 from import_shop import Shop
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -91,8 +93,9 @@ def test_without_the_database_it_answers_all_the_same(committed: Api):
 
 
 @pytest.fixture(scope="module")
-def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(tmp_path_factory.mktemp("counted")) as made:
+def at(owner_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("counted")
+    with created(owner_url, f"{template}_counted", template) as url, site(folder, url) as made:
         yield made
 
 
@@ -102,9 +105,6 @@ def fetched(at: Site, path: str) -> str:
 
 
 def test_all_workers_are_counted_together_and_who_comes_after_goes_on(at: Site):
-    import os
-    import signal
-
     def listings() -> float:
         found = samples(fetched(at, "/metrics"))
         return requests(found, method="GET", route="/api/changes", status="200")

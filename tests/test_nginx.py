@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from behind_nginx import NGINX, SHIPPED, Site, site
+from conftest import created
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 PASSWORD = "kopi-susu-tanpa-gula-7"
@@ -47,8 +48,9 @@ def send(at: Site, method: str, path: str, document: Any, token: str = "", **hea
 
 
 @pytest.fixture(scope="module")
-def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(tmp_path_factory.mktemp("site")) as made:
+def at(owner_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with created(owner_url, f"{template}_nginx", template) as url, site(folder, url) as made:
         yield made
 
 
