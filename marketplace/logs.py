@@ -85,7 +85,7 @@ class AccessLog:
         caller = req.context.caller
         seconds, waited = time.perf_counter() - req.context.started, self._db.waited()
         metrics.answered(req.method, req.uri_template, resp.status_code, seconds, waited)
-        metrics.pool(self._db.stats())
+        metrics.pool(self._db.stats)
         log.info(
             "request",
             extra={

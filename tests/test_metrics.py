@@ -14,6 +14,8 @@ from conftest import PASSWORD, Api, created
 from import_shop import Shop
 from prometheus_client.parser import text_string_to_metric_families
 
+from marketplace import metrics
+
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -52,6 +54,16 @@ def test_requests_are_counted_by_route_never_by_path(committed: Api):
     spent = ("marketplace_http_request_seconds_sum", place)
     assert 0 < after[waited] - before.get(waited, 0) < after[spent] - before.get(spent, 0)
     assert not [key for key in after if "secret" in str(key) or "1000000" in str(key)]
+
+
+def test_methods_anybody_makes_up_are_one(committed: Api):
+    before = scraped(committed)
+    for method in ("PROPFIND", "X" * 100, "TRACE"):
+        metrics.answered(method, "/api/products", 405, 0.001, 0.0)
+    after = scraped(committed)
+    label = {"method": "other", "route": "/api/products", "status": "405"}
+    assert requests(after, **label) - requests(before, **label) == 3
+    assert "PROPFIND" not in str(after)
 
 
 def test_passwords_are_counted_by_what_came_of_them(committed: Api):

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,17 @@ def token(at: Site) -> str:
     return made
 
 
+def logged(at: Site, wanted: Callable[[Any], bool], least: int) -> list[Any]:
+    """Lines of nginx's log, which comes a moment after the answer."""
+    for _ in range(100):
+        text = (at.folder / "marketplace.log").read_text()
+        lines = [line for line in map(json.loads, text[: text.rfind("\n") + 1].splitlines()) if wanted(line)]
+        if len(lines) >= least:
+            return lines
+        time.sleep(0.05)
+    raise AssertionError("nothing of it is in the log")
+
+
 def failure(answer: Answer, status: int, code: str) -> None:
     assert answer.status == status, answer.body
     assert answer.headers["content-type"] == "application/problem+json"
@@ -82,8 +93,7 @@ def test_an_id_of_the_clients_goes_through_and_any_other_is_made(at: Site):
     assert call(at, "GET", "/api/products", X_Request_ID="phone-12345").headers["x-request-id"] == "phone-12345"
     made = call(at, "GET", "/api/products", X_Request_ID="a b\tc").headers["x-request-id"]
     assert re.fullmatch(r"[0-9a-f]{32}", made)
-    line = json.loads((at.folder / "marketplace.log").read_text().splitlines()[-1])
-    assert line["request_id"] == made
+    (line,) = logged(at, lambda line: line["request_id"] == made, 1)
     assert "?" not in line["path"]
 
 
@@ -118,11 +128,7 @@ def test_what_is_the_same_for_everybody_is_kept_for_two_seconds_at_most(at: Site
     assert price(Authorization=f"Bearer {token}") == "2000.00", "who signs in is never answered from the cache"
     time.sleep(2.1)  # nginx counts whole seconds
     assert price() == "2000.00"
-    states = [
-        json.loads(line)["cache"]
-        for line in (at.folder / "marketplace.log").read_text().splitlines()
-        if json.loads(line)["path"] == path and json.loads(line)["method"] == "GET"
-    ]
+    states = [line["cache"] for line in logged(at, lambda line: (line["path"], line["method"]) == (path, "GET"), 3)]
     assert states[0] == "MISS"
     assert states[1] == "BYPASS"
     send(at, "DELETE", path, None, token)

@@ -33,7 +33,7 @@ BUDGETS = {
     for name, buffers in _BUDGET.findall(path.read_text(encoding="utf-8"))
 }
 #: Public paths that read no table of the shop.
-ELSEWHERE = {"/healthz", "/readyz", "/docs", "/api/openapi.json"}
+ELSEWHERE = {"/healthz", "/readyz", "/metrics", "/docs", "/api/openapi.json"}
 
 
 class Run(NamedTuple):
