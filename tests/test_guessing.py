@@ -36,7 +36,7 @@ def forget_waiting(api: Api) -> None:
         conn.execute("UPDATE auth.guesses SET locked_until = now() - interval '1 second'")
 
 
-def test_after_four_wrong_passwords_the_next_must_wait(committed: Api):
+def test_after_five_wrong_passwords_the_next_must_wait(committed: Api):
     user = committed.buyer()
     assert wrong(committed, user.email, 5) == [401] * 5
     refused = sign_in(committed, user.email, PASSWORD)

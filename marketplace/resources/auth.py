@@ -82,7 +82,7 @@ class Login:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong password.
 
-        After four wrong ones an account takes the next later and later: 429 with Retry-After.
+        After five wrong ones an account takes the next later and later: 429 with Retry-After.
         """
         body = req.context.body
         user_id = self.guesses.owner(

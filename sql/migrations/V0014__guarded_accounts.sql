@@ -83,7 +83,7 @@ COMMENT ON COLUMN auth.sprayed.address IS 'The client''s address; of IPv6 its /6
 COMMENT ON COLUMN auth.sprayed.account IS 'As auth.guesses.key.';
 COMMENT ON COLUMN auth.sprayed.at IS 'The last time.';
 
--- Four guesses are free; then 1, 2, 4, 8, 16 seconds; from the tenth on a quarter of an hour each.
+-- Five guesses are looked at at once; then come 1, 2, 4, 8, 16 seconds; from the tenth on a quarter of an hour each.
 CREATE FUNCTION auth.lock_seconds(tries integer) RETURNS integer
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN tries < 5 THEN 0 WHEN tries < 10 THEN 1 << (tries - 5) ELSE 900 END
