@@ -15,6 +15,7 @@ from marketplace.db import Database
 from marketplace.files import Files
 from marketplace.guessing import Guesses
 from marketplace.limits import Limits
+from marketplace.packing import Packing
 from marketplace.rendering import Rendering
 from marketplace.resources import (
     activities,
@@ -121,6 +122,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
             logs.AccessLog(config, db),
             *([headers.Cors(config.cors_origins)] if config.cors_origins else []),
             headers.Headers(),
+            Packing(),
             Conditions(),
             Rendering(),
             Authentication(db, tokens, Limits(db, config.rate_limits)),
