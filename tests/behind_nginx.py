@@ -69,6 +69,7 @@ def nginx_folder(folder: Path, port: int, *, wide: bool) -> Path:
             "/srv/marketplace/uploads": f"{folder}/uploads",
             "/var/cache/nginx/marketplace": f"{folder}/cache",
             "/var/log/nginx": str(folder),
+            "flush=1s": "flush=50ms",
         }.items():
             text = text.replace(shipped, here)
         if wide:
