@@ -1,4 +1,4 @@
-"""What nginx's cache costs: CPU of its workers for each anonymous listing answered from it. `make edge-cost`.
+"""What nginx's cache costs and how fresh it is: CPU of its workers for each anonymous listing it answers. `make edge`.
 
 A throw-away system as in tests/attack.py, a shop of 40 products, wrk (from Debian) as clients on kept connections. CPU
 is user and system time of nginx's workers from /proc, by the answers wrk has counted; what renewing the page once a
@@ -8,6 +8,7 @@ second costs nginx is in it.
 import argparse
 import http.client
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import edge_trials
 from attack import Client, people
 from behind_nginx import NGINX, Site, database, site
 
@@ -29,6 +31,7 @@ def main() -> int:
     options.add_argument("--seconds", type=int, default=5, help="for each measure")
     options.add_argument("--clients", type=int, default=8)
     options.add_argument("--path", default=LISTING)
+    options.add_argument("--trials", type=int, default=40, help="changes whose way to the readers is timed; 0: none")
     args = options.parse_args()
     if NGINX is None or shutil.which("wrk") is None:
         print("It needs nginx and wrk: apt-get install nginx-light wrk")
@@ -36,22 +39,26 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         url = stack.enter_context(database(Path(name)))
         at = stack.enter_context(site(Path(name), url, wide=True, RATE_LIMITS="off"))
-        fill(at)
+        client = Client(at.base)
+        seller, product = fill(client, people(at, client)["seller"])
         for title, headers in asked(at, args.path).items():
             measure(at, title, args.path, headers, args)
+        if args.trials:
+            edge_trials.report(at, client, seller, product, args.trials)
     return 0
 
 
-def fill(at: Site) -> None:
-    """Forty products with what a product of a shop has."""
-    client = Client(at.base)
-    seller = people(at, client)["seller"]
+def fill(client: Client, seller: str) -> tuple[str, int]:
+    """Forty products with what a product of a shop has. The seller's token and the last one's id."""
+    chance = random.Random(1)
     for number in range(40):
+        words = " ".join("".join(chance.choices("aeioukstnrpmgl", k=7)) for _ in range(6))
         body = {
-            "name": f"Kopi Arabika Gayo {number} gram, biji utuh, panen {number}",
-            "price": str(10_000 + number), "stock": number, "sku": f"KOPI-{number}", "description": "Kopi. " * 50,
+            "name": f"{words} {number} gram", "price": str(chance.randrange(10_000, 900_000)), "stock": number,
+            "sku": f"KOPI-{number}", "description": "Kopi. " * 50,
         }  # fmt: skip
-        client.call("POST", "/api/products", body, seller)
+        made = client.call("POST", "/api/products", body, seller)
+    return seller, int(made["id"])
 
 
 def asked(at: Site, path: str) -> dict[str, dict[str, str]]:
