@@ -44,8 +44,8 @@ graceful_timeout = 20
 #: between two looks of what stands before it and has other servers to send to.
 DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS") or 0)
 keepalive = 75  # longer than nginx keeps its side open, so that it is nginx who closes
-max_requests = 20_000
-max_requests_jitter = 2_000
+max_requests = 20_000  # and up to as many more: workers that began together must not end together
+max_requests_jitter = 20_000
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat must not wait for a disk
 
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
