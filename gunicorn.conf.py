@@ -42,7 +42,7 @@ timeout = 60  # a worker that shows no sign of life this long is replaced
 graceful_timeout = 20
 #: Seconds in which /readyz says 503 and everything else goes on, before the server stops: a little more than the pause
 #: between two looks of what stands before it and has other servers to send to.
-DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS") or 0)
+DRAIN_SECONDS = min(max(float(os.environ.get("DRAIN_SECONDS") or 0), 0.0), 60.0)
 keepalive = 75  # longer than nginx keeps its side open, so that it is nginx who closes
 max_requests = 20_000  # and up to as many more: workers that began together must not end together
 max_requests_jitter = 20_000
