@@ -113,6 +113,6 @@ def wait(server: Any, seconds: float) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """Give the worker's connections back."""
-    from marketplace import db
+    from marketplace import connections
 
-    db.close_all()
+    connections.close_all()

@@ -43,7 +43,7 @@ class Ready:
         resp.set_header("Cache-Control", "no-store")
         if draining.under_way():
             raise Problem("unavailable", "It is about to stop.")
-        with self.db.read() as conn:
+        with self.db.primary() as conn:
             pending = migrations.pending(conn)
         if pending:
             raise Problem("unavailable", say("{count} migrations wait; run `make migrate`.", count=len(pending)))
@@ -66,7 +66,7 @@ class Metrics:
         """
         rows = None
         try:
-            with self.db.read() as conn:
+            with self.db.primary() as conn:
                 rows = queries.state(conn)
         except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout):
             pass  # it says so itself: marketplace_database_up 0
