@@ -86,7 +86,7 @@ def alone(folder: Path) -> Iterator[None]:
             raise BackupError(f"Another backup is being written into {folder}.") from None
         for path in folder.iterdir():
             if _UNFINISHED.fullmatch(path.name):  # nobody else is at work here: its writer was killed
-                shutil.rmtree(path)
+                shutil.rmtree(path, ignore_errors=True)
         yield
 
 

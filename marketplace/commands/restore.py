@@ -119,6 +119,7 @@ def _restore(config: Config, url: str, conn: Conn, args: argparse.Namespace, sai
               file=sys.stderr)
         raise
     applied = migrations.migrate(url, print)
+    conn.execute("ANALYZE")  # a dump has no statistics, and plans without them are slow ones
     print(f"{args.backup.resolve().name} is in the database {conn.info.dbname}: {sum(said['rows'].values()):,} rows;"
           f" {put:,} files put back, {there:,} were there; {applied} migrations since.\n"
           "The change feed begins anew: apps copy the catalogue again. Jobs that waited then are done by a worker.")
