@@ -267,6 +267,23 @@ def test_a_file_that_is_gone_is_found_and_nothing_is_restored(
     assert not (tmp_path / "up").exists()
 
 
+def test_files_alone_are_put_back_beside_a_database_that_lives(committed: Api, tmp_path: Path):
+    shop = Kept(committed, tmp_path)
+    seller = committed.seller()
+    add(committed, seller, committed.product(seller)["id"], shot("red"))
+    assert shop.back_up().returncode == 0
+    (backup,) = backups.whole(shop.to)
+    shutil.rmtree(shop.uploads / "pictures")
+    restore = ("restore", "--from", str(backup), "--only-files")
+    done = command(committed.owner_url, tmp_path, *restore, uploads=shop.uploads)
+    assert "3 files put back, 0 were there.\nEvery file that a row names is there." in done.stdout, done.stderr
+    add(committed, seller, committed.product(seller)["id"], shot("green"))
+    shutil.rmtree(shop.uploads / "pictures")
+    done = command(committed.owner_url, tmp_path, *restore, uploads=shop.uploads)
+    assert done.returncode == 1
+    assert "rows name 3 files that are nowhere" in done.stderr
+
+
 def test_a_database_that_lives_is_not_overwritten(kept: Kept, tmp_path: Path):
     (backup,) = backups.whole(kept.to)
     done = kept.restore(backup, tmp_path)

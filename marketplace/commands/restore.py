@@ -1,6 +1,7 @@
 """restore: puts a backup into an empty database, and its files beside those that are there.
 
     python -m marketplace restore --from BACKUP [--into DATABASE]
+    python -m marketplace restore --from BACKUP --only-files
 
 It reads the whole backup first, overwrites nothing, and ends with `migrate`. The table that says which migrations are
 in is filled last: until everything else is back, the API takes the database for an empty one and /readyz says 503.
@@ -42,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="backup", type=Path, required=True, metavar="BACKUP", help="one backup's folder")
     parser.add_argument("--into", metavar="DATABASE", help="another database of the same server, made if it is not "
                         "there; without it, that of MIGRATE_DATABASE_URL")
+    parser.add_argument("--only-files", action="store_true", help="leave the database as it is: after it was "
+                        "put back to an earlier time, rows may name files that are gone")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="tables and indexes at once (2)")
 
 
@@ -50,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     config = configuration.load()
     try:
         said = _manifest(args.backup)
+        if args.only_files:
+            return _only_files(config, args.backup, said["files"])
         url = _target(config.migrate_database_url, args.into)
         with closing(_connected(url)) as conn:
             _refuse_full(conn)
@@ -157,6 +162,17 @@ def _pg_restore(program: Path, dump: Path, url: str, contents: list[str], jobs: 
                    f"--jobs={jobs}", f"--use-list={chosen.name}", f"--dbname={address}", str(dump)]
         with Progress("steps", max(len(contents), 1)) as bar:
             backing_up.watched(command, env, bar, "creating ", "processing data")
+
+
+def _only_files(config: Config, backup: Path, total: int) -> int:
+    if backing_up.check(backup):
+        raise BackupError("the backup is damaged")
+    put, there = _put_back(config, backup, total)
+    print(f"{put:,} files put back, {there:,} were there.")
+    with closing(_connected(config.migrate_database_url)) as conn:
+        _refuse_missing(conn, of_uploads(config), set())
+    print("Every file that a row names is there.")
+    return 0
 
 
 def _compare_counts(then: dict[str, int], now: dict[str, int]) -> None:
