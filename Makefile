@@ -8,7 +8,8 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test lint fuzz bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients backup restore demo-reset lock clean ready ready-dev \
+.PHONY: help run worker test lint audit fuzz attack edge bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients \
+	backup restore demo-reset lock clean ready ready-dev \
 	ready-fuzz ready-bench ready-clients
 
 help: ## list these commands
@@ -38,6 +39,9 @@ fuzz: ready-dev ready-fuzz ## fuzz the API by its own document, as each role (EX
 attack: ready-dev ## run a folder of attack scripts against a throw-away system behind nginx (CHECKS=FOLDER, ARGS="--only jwt_attacks")
 	@test -n "$(CHECKS)" || { echo "Name the folder of scripts: make attack CHECKS=FOLDER"; exit 2; }
 	@PYTHONPATH=.:tests exec $(VENV) tests/attack.py --checks "$(abspath $(CHECKS))" $(ARGS)
+
+edge: ready-dev ## measure nginx's cache: CPU a hit, and how old what it gives may be (needs nginx and wrk; ARGS="--trials 0")
+	@PYTHONPATH=.:tests exec $(VENV) tests/edge_cost.py $(ARGS)
 
 bench-data: ready ## make a shop of N=1000000 generated products in a database of its own (ARGS="--seed 2")
 	@exec $(VENV) -m tools.bench data --products $(or $(N),1000000) $(ARGS)

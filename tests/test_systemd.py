@@ -68,6 +68,7 @@ def test_the_api_takes_the_socket_systemd_opens_and_tells_it_when_it_is_ready(
 ):
     (command,) = re.findall(r"^ExecStart=(.*)$", (UNITS / "marketplace-api.service").read_text(), re.MULTILINE)
     words = command.replace("/srv/marketplace/app/.venv/bin/python", sys.executable).split()
+    words = [word.replace("/srv/marketplace/app/gunicorn.conf.py", "gunicorn.conf.py") for word in words]
     listening, told = tmp_path / "api.sock", tmp_path / "notify.sock"
     notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     notify.bind(str(told))
