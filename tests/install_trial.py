@@ -1,11 +1,11 @@
-"""Follows the chapter "Install on a server" of docs/operations.md in a fresh Debian, word for word: `make test-install`.
+"""Follows the chapter "Install on a server" of docs/operations.md in a fresh Debian: `make test-install`.
 
     .venv/bin/python tests/install_trial.py --base /var/tmp/marketplace-debian    (made by debootstrap the first time)
 
 Needs root, debootstrap, unshare and chroot. Of each block it runs what stands there; only the values of the first are
 the trial's, and systemctl is a stand-in (install_trial_systemctl.py), since nothing boots in a chroot. Processes,
 mounts and ports are in namespaces of their own and gone at the end; packages are fetched through this machine's
-configuration of apt and pip. Ends with 1 at the first command that fails, or where what was installed is not as it should be.
+configuration of apt and pip. Ends with 1 at the first command that fails, or where the result is not as it should be.
 """
 
 import argparse
