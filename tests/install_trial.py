@@ -80,6 +80,11 @@ def follow(root: Path) -> int:
                 enter(root, ["service", service, "start"])
     print(f"-- all blocks: {time.monotonic() - started:.0f} s", flush=True)
     failed = [words for words, well in checks(root, VALUES) if not report(words, well)]
+    for heading, block in runbook():
+        well = enter(root, ["bash", "-ec", block]) == 0
+        failed += [heading] if not report(f'the block of the runbook under "{heading}"', well) else []
+    again = [words for words, well in checks(root, VALUES, "again") if not report(words, well)]
+    failed += again
     if failed:
         show_logs(root)
     return 1 if failed else 0
@@ -93,6 +98,15 @@ def blocks() -> list[str]:
     for name, value in VALUES.items():
         found[0], times = re.subn(rf"^{name}=\S+", f"{name}={value}", found[0], flags=re.MULTILINE)
         assert times == 1, f"the first block has no {name}"
+    return found
+
+
+def runbook() -> list[tuple[str, str]]:
+    """The shell blocks of the runbook, each with its heading."""
+    found = []
+    for part in (ROOT / "deploy" / "RUNBOOK.md").read_text().split("\n## ")[1:]:
+        heading = part.partition("\n")[0]
+        found += [(heading, block) for block in re.findall(r"^```sh\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)]
     return found
 
 

@@ -30,11 +30,22 @@ def main(words):
             subprocess.run(["service", name, verb], check=True)
         elif verb == "enable" and "--now" in words:
             enable(name)
+        elif verb == "restart":
+            stop(name)
+            enable(name)
         elif verb == "reload":
             os.kill(int((PIDS / stem(name)).read_text()), signal.SIGHUP)
         else:
             sys.exit(f"the stand-in for systemctl knows no {verb} {name}")
     return 0
+
+
+def stop(name):
+    """End a service as systemd does, and wait for it."""
+    pid = int((PIDS / stem(name)).read_text())
+    os.kill(pid, signal.SIGTERM)
+    while Path(f"/proc/{pid}/stat").exists() and ") Z" not in Path(f"/proc/{pid}/stat").read_text():
+        time.sleep(0.1)
 
 
 def stem(name):
