@@ -9,6 +9,7 @@ import smtplib
 import socket
 import ssl
 import stat
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -23,6 +24,9 @@ from marketplace.storage import StorageUnavailableError, of_private, of_uploads
 GIGABYTE = 1024**3
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn's workers give signs of life there
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "MIGRATE_DATABASE_URL", "WORKER_DATABASE_URL", "SMTP_URL")
+#: Where deploy/systemd/marketplace-backup.service writes, and the hours a nightly backup may be old.
+BACKUPS = Path("/var/backups/marketplace")
+BACKUP_HOURS = 26
 #: Users that nginx's workers run as, by distribution.
 NGINX_USERS = ("www-data", "nginx")
 #: Days a certificate should have left: who renews it does so thirty days before its end.
@@ -195,6 +199,18 @@ def _fetched(url: str) -> Finding:
         return Finding("unwise", f"whether uploads are served cannot be seen from here: {error}")
 
 
+def backups(config: Config) -> Iterator[Finding]:
+    """How old the newest backup is."""
+    if not config.production:
+        return
+    times = [file.stat().st_mtime for file in BACKUPS.glob("*/manifest.json")]
+    if not times:
+        yield Finding("unwise", f"there is no backup in {BACKUPS} (docs/operations.md, Backup)")
+        return
+    hours = (time.time() - max(times)) / 3600
+    yield Finding("ok" if hours <= BACKUP_HOURS else "wrong", f"the newest backup is {hours:.0f} hours old")
+
+
 LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
-    environment, folders, listening, mail, certificate, uploads,
+    environment, folders, listening, mail, certificate, uploads, backups,
 )  # fmt: skip

@@ -4,6 +4,7 @@ Ends with 1 where something is wrong that makes the service unsafe or stops it; 
 """
 
 import argparse
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from marketplace import config as configuration
 from marketplace.checkups import Finding
 from marketplace.config import Config
 from marketplace.db import Conn, Row
-from marketplace.queries import doctor
+from marketplace.queries import doctor, sessions
 
 #: Seconds the clocks may differ: tokens are dated by this machine's, sessions end by the server's.
 SKEW = 5
@@ -49,6 +50,10 @@ def databases(config: Config) -> Iterator[Finding]:
         "MIGRATE_DATABASE_URL": (config.migrate_database_url, "owner"),
     }
     for name, (url, role) in logins.items():
+        if not url:
+            state = "unwise" if role == "owner" else "wrong"
+            yield Finding(state, f"{name} is not set: with DATABASE_POOLER there must be a way past the pooler")
+            continue
         try:
             with _connected(url) as conn:
                 if role != "owner" or url != config.database_url:  # the owner's may be root's alone
@@ -62,7 +67,7 @@ def databases(config: Config) -> Iterator[Finding]:
 
 
 def _connected(url: str) -> Conn:
-    return psycopg.connect(url, autocommit=True, connect_timeout=5, row_factory=dict_row)
+    return psycopg.connect(url, autocommit=True, connect_timeout=5, prepare_threshold=None, row_factory=dict_row)
 
 
 def _login(config: Config, name: str, role: str, conn: Conn) -> Iterator[Finding]:
@@ -136,4 +141,28 @@ def _watched(facts: Row) -> Iterator[Finding]:
         yield Finding("unwise", "log_min_duration_statement is off: slow statements leave no line in PostgreSQL's log")
 
 
-LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (*checkups.LOOKS, databases, server)
+def others(config: Config) -> Iterator[Finding]:
+    """A pooler's login, and replicas, where there are any."""
+    if config.database_pooler:
+        with contextlib.suppress(psycopg.Error), _connected(config.database_url) as conn:  # said already
+            right = sessions.set_up(conn)
+            if right["almighty"] or not right["limited"]:
+                yield Finding("wrong", "DATABASE_URL is no login a pooler may hand round: sql/admin/settings.sql")
+    if not config.database_replica_url:
+        return
+    try:
+        with _connected(config.database_replica_url) as conn:
+            facts = doctor.replica(conn)
+    except psycopg.Error as error:
+        yield Finding("wrong", f"DATABASE_REPLICA_URL: {str(error).strip().splitlines()[0]}")
+        return
+    if not facts["replica"]:
+        yield Finding("unwise", "DATABASE_REPLICA_URL is a primary: nothing is gained by reading there")
+    elif not facts["feedback"]:
+        yield Finding("unwise", "hot_standby_feedback is off on the replica: a vacuum of the primary ends long reads")
+    near = facts["seconds_behind"] <= config.replica_max_lag_seconds
+    words = f"the replica is {facts['seconds_behind']:.0f} s behind" + ("" if near else ": it is passed over")
+    yield Finding("ok" if near else "wrong", words)
+
+
+LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (*checkups.LOOKS, databases, server, others)

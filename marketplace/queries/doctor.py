@@ -18,3 +18,8 @@ def server(conn: Conn) -> Row:
 def last_sign(conn: Conn) -> Row:
     """`seconds` since a worker was last heard of, None where none ever was."""
     return one(conn, SQL["last_sign"])
+
+
+def replica(conn: Conn) -> Row:
+    """Whether it is a `replica`, whether it gives `feedback`, and how many `seconds_behind` it is."""
+    return one(conn, SQL["replica"])
