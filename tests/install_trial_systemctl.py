@@ -30,6 +30,8 @@ def main(words):
             subprocess.run(["service", name, verb], check=True)
         elif verb == "enable" and "--now" in words:
             enable(name)
+        elif verb == "start":
+            once(name)
         elif verb == "restart":
             stop(name)
             enable(name)
@@ -59,9 +61,37 @@ def read(name):
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith(("#", ";")))
 
 
+def once(name):
+    """A service that does its work and ends, with the credentials it is given."""
+    unit = read(name)
+    assert unit["Type"] == "oneshot"
+    user = pwd.getpwnam(unit["User"])
+    given = Path("/run/credentials", name)
+    given.mkdir(parents=True, exist_ok=True)
+    credential, source = unit["LoadCredential"].split(":")
+    (given / credential).write_text(Path(source).read_text())
+    for path in (given, given / credential):
+        os.chown(path, user.pw_uid, user.pw_gid)
+    key, value = unit["Environment"].replace("%d", str(given)).split("=")
+    os.umask(int(unit["UMask"], 8))
+    env = environment(unit, user) | {key: value}
+    subprocess.run([*as_user(unit, user), *shlex.split(unit["ExecStart"])], cwd=unit["WorkingDirectory"], env=env, check=True)
+
+
+def as_user(unit, user):
+    """What runs a command as the unit's user."""
+    return ["setpriv", f"--reuid={user.pw_name}", f"--regid={unit['Group']}", "--init-groups"]
+
+
+def environment(unit, user):
+    """What systemd gives a service."""
+    env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "HOME": user.pw_dir, "LANG": "C.UTF-8"}
+    return env | settings(unit["EnvironmentFile"])
+
+
 def enable(name):
-    """Start a service; a socket waits for the service that requires it."""
-    if name.endswith(".socket"):
+    """Start a service; a socket waits for the service that requires it, a timer for its hour."""
+    if name.endswith((".socket", ".timer")):
         read(name)
         return
     unit = read(f"{stem(name)}.service")
@@ -71,10 +101,8 @@ def enable(name):
         made.mkdir(exist_ok=True)
         made.chmod(int(unit["StateDirectoryMode"], 8))
         os.chown(made, user.pw_uid, user.pw_gid)
-    as_user = ["setpriv", f"--reuid={user.pw_name}", f"--regid={unit['Group']}", "--init-groups"]
-    command = [*as_user, *shlex.split(unit["ExecStart"])]
-    env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "HOME": user.pw_dir, "LANG": "C.UTF-8"}
-    env |= settings(unit["EnvironmentFile"])
+    command = [*as_user(unit, user), *shlex.split(unit["ExecStart"])]
+    env = environment(unit, user)
     socket = unit.get("Requires")
     if socket:
         passed = [word for key, value in env.items() for word in ("-E", f"{key}={value}")]

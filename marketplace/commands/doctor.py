@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 from psycopg.rows import dict_row
 
-from marketplace import checkups, migrations
+from marketplace import checkups, cores, migrations
 from marketplace import config as configuration
 from marketplace.checkups import Finding
 from marketplace.config import Config
@@ -102,12 +102,7 @@ def server(config: Config) -> Iterator[Finding]:
     yield from _safe(facts)
     yield Finding("ok" if abs(skew) < SKEW else "wrong", f"clocks differ by {skew:+.1f} s")
     yield from _watched(facts)
-    workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * (os.cpu_count() or 1) + 1, 8))
-    wanted = workers * config.pool_size + config.pool_size + 4
-    room = facts["max_connections"] - 3
-    yield Finding(
-        "ok" if wanted <= room else "wrong", f"{wanted} connections from this host of {room} (max_connections)"
-    )
+    yield _connections(config, facts["max_connections"] - 3)
     if last is None:
         yield Finding("unwise", "no worker has ever been at work: imports and mails wait")
     else:
@@ -139,6 +134,14 @@ def _watched(facts: Row) -> Iterator[Finding]:
         yield Finding("unwise", "pg_stat_statements is not there: slow statements have no names (docs/operations.md)")
     if not facts["slow_logged"]:
         yield Finding("unwise", "log_min_duration_statement is off: slow statements leave no line in PostgreSQL's log")
+
+
+def _connections(config: Config, room: int) -> Finding:
+    """Whether there are enough for API and worker, and for the API's old and new workers while it is reloaded."""
+    api = cores.workers(config.pool_size) * config.pool_size
+    wanted = api + config.pool_size + 4
+    words = f"{wanted} connections from this host, {wanted + api} during a reload, of {room} (max_connections)"
+    return Finding("wrong" if wanted > room else "unwise" if wanted + api > room else "ok", words)
 
 
 def others(config: Config) -> Iterator[Finding]:
