@@ -75,7 +75,8 @@ def once(name):
     key, value = unit["Environment"].replace("%d", str(given)).split("=")
     os.umask(int(unit["UMask"], 8))
     env = environment(unit, user) | {key: value}
-    subprocess.run([*as_user(unit, user), *shlex.split(unit["ExecStart"])], cwd=unit["WorkingDirectory"], env=env, check=True)
+    command = [*as_user(unit, user), *shlex.split(unit["ExecStart"])]
+    subprocess.run(command, cwd=unit["WorkingDirectory"], env=env, check=True)
 
 
 def as_user(unit, user):

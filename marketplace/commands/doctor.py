@@ -5,7 +5,6 @@ Ends with 1 where something is wrong that makes the service unsafe or stops it; 
 
 import argparse
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator
 
