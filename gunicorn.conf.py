@@ -3,7 +3,8 @@
 Each worker opens its own pool of connections at its first request: never before the fork. And each loads the
 application itself, so that a HUP takes new code: what the master has loaded, its workers have too. It loads from
 marketplace what needs nothing but the standard library, and forgets that when it reads this file again. Where `-c`
-names this file by an absolute path, links in that path are followed anew: a release may be behind one.
+names this file by an absolute path, links in that path are followed anew by HUP, and only then: a release may be behind
+one, and a worker that is replaced before HUP is of the release of its neighbours.
 """
 
 import importlib
@@ -18,13 +19,15 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http import wsgi
 
+RELEASE = Path(__file__).resolve().parent
+sys.path[:] = [str(RELEASE), *(each for each in sys.path if not Path(each, "gunicorn.conf.py").exists())]
 for name in [each for each in sys.modules if each.partition(".")[0] == "marketplace"]:
     del sys.modules[name]
 importlib.invalidate_caches()
 cores = importlib.import_module("marketplace.cores")
 draining = importlib.import_module("marketplace.draining")
 
-chdir = str(Path(__file__).parent)
+chdir = str(RELEASE)
 
 # Before marketplace.metrics is imported: workers count in files of one folder, and each of them answers for all.
 DATA = Path(os.environ.get("DATA_DIR") or ".data").resolve()
