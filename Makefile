@@ -24,7 +24,7 @@ worker: ready ## run the job worker alone
 test: ready-dev ## run the tests (ARGS="-k words")
 	@exec $(VENV) -m pytest $(ARGS)
 
-test-install: ready-dev ## follow the chapter on installing in a fresh Debian (as root, with debootstrap)
+test-install: ready-dev ## follow the chapter on installing in a fresh Debian that is booted for it (root, debootstrap, systemd-nspawn)
 	@exec $(VENV) tests/install_trial.py $(ARGS)
 
 lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
