@@ -19,7 +19,8 @@ DATA = Path(os.environ.get("DATA_DIR") or ".data").resolve()
 COUNTS = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA / "metrics")))
 COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-threads = int(os.environ.get("POOL_SIZE") or 4)  # one connection for each
+# A thread for each connection, one that may wait for a connection, and one that then still answers.
+threads = int(os.environ.get("POOL_SIZE") or 4) + 2
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * (os.cpu_count() or 1) + 1, 8))
 worker_class = "gthread"
 bind = os.environ.get("GUNICORN_BIND") or f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
@@ -42,7 +43,7 @@ logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "marketplace.logs.JsonFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "handlers": {"stderr": {"()": "marketplace.log_stream.PatientHandler", "formatter": "json"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
         "gunicorn.error": {"level": LEVEL, "handlers": ["stderr"], "propagate": False},

@@ -8,7 +8,6 @@ import json
 import logging
 import re
 import secrets
-import sys
 import time
 from contextvars import ContextVar
 from datetime import datetime, timezone
@@ -18,8 +17,9 @@ import falcon
 
 from marketplace import metrics, requests
 from marketplace.config import Config
-from marketplace.connections import begin_waiting, waited
+from marketplace.connections import begin_waiting, end_waiting, waited
 from marketplace.db import Database
+from marketplace.log_stream import PatientHandler
 
 current_request: ContextVar[str | None] = ContextVar("current_request", default=None)
 log = logging.getLogger("marketplace.access")
@@ -47,7 +47,7 @@ class JsonFormatter(logging.Formatter):
 
 def install(level: str) -> None:
     """Send every logger of this process to standard error in this form."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = PatientHandler()
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -85,6 +85,7 @@ class AccessLog:
         """Log the route, never the path: a path may hold what a client mistook for a parameter."""
         caller = req.context.caller
         seconds, database = time.perf_counter() - req.context.started, waited()
+        end_waiting()
         metrics.answered(req.method, req.uri_template, resp.status_code, seconds, database)
         metrics.pool(self._db.stats)
         log.info(
