@@ -1,10 +1,11 @@
 """What Prometheus is told: counted in each worker of gunicorn, added up over all of them where /metrics answers.
 
 Workers come and go, and the files they count in stay: so a worker takes the lowest number that none holds, and goes on
-counting in the files of the one that had it before.
+counting in the files of the one that had it before. Where the disk has no room for them it counts for itself.
 """
 
 import fcntl
+import logging
 import os
 import threading
 import time
@@ -21,6 +22,9 @@ FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 PAUSE = 1.0
+#: Bytes that a file of counts never outgrows: some 2,000 rows of a metric and all its labels.
+ROOM = 1024 * 1024
+KINDS = ("counter", "histogram", "gauge_livesum")
 #: A client may name any method it likes; each of its own would be a row for ever.
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _numbers: dict[int, int] = {}
@@ -43,12 +47,28 @@ def _take_number() -> int:
             number += 1
             continue
         Path(FOLDER or "", f"gauge_livesum_{number}.db").unlink(missing_ok=True)  # what is now is this process's
+        _reserve([Path(FOLDER or "", f"{kind}_{number}.db") for kind in KINDS])
         _numbers[os.getpid()] = number
         return number
 
 
+def _reserve(files: Iterable[Path]) -> None:
+    """Take the files' room from the disk: who writes into the hole of a mapped file, on a full disk, is killed.
+
+    Raises OSError.
+    """
+    for file in files:
+        with file.open("ab") as handle:
+            if hasattr(os, "posix_fallocate"):  # macOS has none
+                os.posix_fallocate(handle.fileno(), 0, ROOM)
+
+
 if FOLDER:
-    values.ValueClass = values.MultiProcessValue(_number)  # type: ignore[no-untyped-call]
+    try:
+        values.ValueClass = values.MultiProcessValue(_number)  # type: ignore[no-untyped-call]
+    except OSError as error:
+        logging.getLogger("marketplace").error("no room to count for all workers", extra={"error": str(error)})
+        FOLDER, values.ValueClass = None, values.MutexValue
 
 OWN = CollectorRegistry()
 REQUESTS = Counter("marketplace_http_requests", "Requests answered.", ["method", "route", "status"], registry=OWN)
