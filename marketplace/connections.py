@@ -26,6 +26,12 @@ Conn = psycopg.Connection[Row]
 
 #: Seconds from one complaint about a server that refuses to the next, for each thread that connects.
 COMPLAIN = 5.0
+#: Seconds from one replacement of all connections to the next: a server may stay read-only for long.
+DRAIN = 0.5
+
+#: A host that has vanished is noticed within some ten seconds also by who would wait for minutes. (Unix sockets do
+#: without.)
+ALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 log = logging.getLogger("marketplace")
 _thread = threading.local()
@@ -104,6 +110,7 @@ class Pool:
         self._configure = configure
         self._lock = threading.Lock()
         self._gate = Gate(wait)
+        self._drained_at = float("-inf")
         self._pool: ConnectionPool[Conn] = ConnectionPool(
             url,
             min_size=1,
@@ -116,6 +123,7 @@ class Pool:
                 "row_factory": dict_row,
                 "prepare_threshold": 0 if prepares else None,
                 "connect_timeout": 2,
+                **ALIVE,
                 "application_name": "marketplace",
             },
             configure=self._begin,
@@ -142,7 +150,8 @@ class Pool:
                 be_patient(conn, self.patience)
         except (SilentError, ReadOnlySqlTransaction):
             # The idle ones are connected to the same server: one that is frozen, or is the primary no more.
-            self._pool.drain()
+            if time.monotonic() - self._drained_at > DRAIN:
+                self.drain()
             raise
 
     def stats(self) -> dict[str, int]:
@@ -151,6 +160,7 @@ class Pool:
 
     def drain(self) -> None:
         """Replace all connections: the server they are connected to is not to be trusted."""
+        self._drained_at = time.monotonic()
         self._pool.drain()
 
     def close(self) -> None:

@@ -141,7 +141,7 @@ def during(broken: Any, script: Script, scene: Scene, args: argparse.Namespace) 
         reads = Counter(seller.read() for _ in range(int(args.outage * 2)))
         uploads = Counter(seller.upload() for _ in range(3))
     up = time.monotonic()
-    while seller.write() != 201 and time.monotonic() - up < 30:
+    while seller.write() != 200 and time.monotonic() - up < 30:
         time.sleep(0.05)
     recovered = time.monotonic() - up
     worked = seller.renamed()
