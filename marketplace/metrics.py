@@ -1,7 +1,8 @@
 """What Prometheus is told: counted in each worker of gunicorn, added up over all of them where /metrics answers.
 
 Workers come and go, and the files they count in stay: so a worker takes the lowest number that none holds, and goes on
-counting in the files of the one that had it before. Where the disk has no room for them it counts for itself.
+counting in the files of the one that had it before. What is counted while the disk has no room for them is
+lost; a master that starts on such a disk has its workers count each for itself.
 """
 
 import fcntl
@@ -10,7 +11,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +44,16 @@ def _take_number() -> int:
         handle = os.open(Path(FOLDER or "", f"{number}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # What is now is this process's.
+            Path(FOLDER or "", f"gauge_livesum_{number}.db").unlink(missing_ok=True)
+            _reserve([Path(FOLDER or "", f"{kind}_{number}.db") for kind in KINDS])
         except BlockingIOError:
             os.close(handle)
             number += 1
             continue
-        Path(FOLDER or "", f"gauge_livesum_{number}.db").unlink(missing_ok=True)  # what is now is this process's
-        _reserve([Path(FOLDER or "", f"{kind}_{number}.db") for kind in KINDS])
+        except OSError:
+            os.close(handle)
+            raise
         _numbers[os.getpid()] = number
         return number
 
@@ -63,9 +69,37 @@ def _reserve(files: Iterable[Path]) -> None:
                 os.posix_fallocate(handle.fileno(), 0, ROOM)
 
 
+def _where_there_is_room(kept: Any) -> Any:
+    """The class of values that are kept in files; what is counted while the disk has no room for them is lost."""
+
+    class Value(kept):  # type: ignore[misc]
+        def __init__(self, *words: Any, **named: Any) -> None:
+            self._begin: Callable[[], None] | None = partial(super().__init__, *words, **named)
+            with suppress(OSError):
+                self._ensure()
+
+        def inc(self, amount: float) -> None:
+            with suppress(OSError):
+                self._ensure()
+                super().inc(amount)
+
+        def set(self, value: float, timestamp: float | None = None) -> None:
+            with suppress(OSError):
+                self._ensure()
+                super().set(value, timestamp)
+
+        def _ensure(self) -> None:
+            if self._begin is not None:
+                self._begin()
+                self._begin = None
+
+    return Value
+
+
 if FOLDER:
     try:
-        values.ValueClass = values.MultiProcessValue(_number)  # type: ignore[no-untyped-call]
+        kept = values.MultiProcessValue(_number)  # type: ignore[no-untyped-call]
+        values.ValueClass = _where_there_is_room(kept)
     except OSError as error:
         logging.getLogger("marketplace").error("no room to count for all workers", extra={"error": str(error)})
         FOLDER, values.ValueClass = None, values.MutexValue
