@@ -4,6 +4,8 @@ Each worker opens its own pool of connections at its first request: never before
 """
 
 import os
+import select
+import time
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,9 @@ forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
 wsgi.SERVER = "marketplace"  # the Server header: who looks for holes need not hear what runs here
 control_socket_disable = True  # it would lie in the home folder, one for all projects
 accesslog = None  # the application writes its own, one JSON object a request
+#: The pipe through which new workers say that they are ready, during a reload; and the seconds they have for that.
+READY: list[int] = []
+TAKE_OVER = 15.0
 LEVEL = (os.environ.get("LOG_LEVEL") or "INFO").upper()
 logconfig_dict = {
     "version": 1,
@@ -57,6 +62,38 @@ def on_starting(server: Any) -> None:
     """Counts begin anew with the master; a reload goes on with them."""
     for file in COUNTS.glob("*.db"):
         file.unlink(missing_ok=True)
+
+
+def on_reload(server: Any) -> None:
+    """Let the old workers serve until the new ones are ready; gunicorn itself would end them while those still import.
+
+    When the new ones have been started, gunicorn asks `manage_workers` to end whoever is too many.
+    """
+    READY[:] = os.pipe()
+
+    def when_ready() -> None:
+        del server.manage_workers  # for this once
+        ready, told = READY
+        READY.clear()
+        os.close(told)
+        deadline = time.monotonic() + TAKE_OVER
+        missing = server.num_workers
+        while missing > 0 and select.select([ready], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            said = len(os.read(ready, missing))
+            missing = missing - said if said else 0  # they have all died
+        os.close(ready)
+        server.manage_workers()
+
+    server.manage_workers = when_ready
+
+
+def post_worker_init(worker: Any) -> None:
+    """Tell the master that this worker can serve, if it waits for that."""
+    if READY:
+        os.write(READY[1], b"+")
+        for end in READY:
+            os.close(end)
+        READY.clear()
 
 
 def worker_exit(server: Any, worker: Any) -> None:
