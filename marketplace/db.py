@@ -103,7 +103,7 @@ class Database:
         self._pool = Pool(
             url or config.database_url,
             size=max(config.pool_size, 2) if patient else config.pool_size,
-            wait=1.0,
+            wait=1.5,
             patience=610.0 if patient else 4.5,  # a little more than what the server allows a statement
             prepares=not self._pooled,
             configure=self._require_set_up if self._pooled else self._configure,
