@@ -93,7 +93,8 @@ def test_a_database_that_is_away_is_a_503_and_its_return_is_noticed(committed: A
     with psycopg.connect(elsewhere, autocommit=True) as conn:
         conn.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
         conn.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'",
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = %s AND backend_type = 'client backend'",
             [name],
         )
         answer = committed.get("/api/stores/mine", seller)
