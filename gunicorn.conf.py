@@ -115,6 +115,7 @@ def on_reload(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Tell the master that this worker can serve, if it waits for that."""
+    worker.log.info("Worker ready (pid: %s)", os.getpid())
     if READY:
         os.write(READY[1], b"+")
         for end in READY:
