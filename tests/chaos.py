@@ -190,7 +190,7 @@ def sellers(client: Client) -> dict[str, str]:
 def keep(folder: Path, where: Path) -> None:
     """Copy the logs of a system."""
     where.mkdir(parents=True, exist_ok=True)
-    for log in (*folder.glob("*.log"), *folder.glob("pg/pg/chaos.log")):
+    for log in filter(Path.is_file, (*folder.glob("*.log"), *folder.glob("pg/pg/chaos.log"))):  # one may be a pipe
         (where / log.name).write_bytes(log.read_bytes())
 
 

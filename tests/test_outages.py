@@ -3,7 +3,6 @@
 import logging
 import os
 import resource
-import signal
 import subprocess
 import sys
 import threading
@@ -16,11 +15,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import Api, created
+from conftest import Api
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import PoolTimeout
 from test_auth import problem
-from test_server import Server
 from test_silence import behind_a_wire
 
 from marketplace.db import Database
@@ -242,21 +240,6 @@ def test_files_of_counts_take_their_room_at_once(tmp_path: Path):
     counting(tmp_path, "from marketplace import metrics; metrics.answered('GET', '/x', 200, 0.1, 0.1)")
     for file in tmp_path.glob("*.db"):
         assert file.stat().st_blocks * 512 >= file.stat().st_size, f"{file.name} has holes"
-
-
-def test_old_workers_serve_until_the_new_ones_are_ready(owner_url: str, template: str, tmp_path: Path):
-    with created(owner_url, f"{template}_reloaded", template) as url:
-        server = Server(url, tmp_path)
-        try:
-            os.kill(server.process.pid, signal.SIGHUP)
-            deadline = time.monotonic() + 30
-            while server.log.read_text().count("Worker exiting") < 2:
-                assert time.monotonic() < deadline
-                assert server.call("GET", "/healthz")[0] == 200
-            said = server.log.read_text()
-            assert said[: said.index("Worker exiting")].count("Worker ready") == 4
-        finally:
-            server.stop()
 
 
 def test_a_log_that_nobody_reads_stops_nobody(monkeypatch: pytest.MonkeyPatch):
