@@ -50,10 +50,12 @@ def another(api: Api, **changes: Any) -> Iterator[Api]:
 
 def test_a_primary_that_has_become_read_only_is_a_503_and_its_connections_are_let_go(committed: Api):
     seller = committed.seller()
+    product = committed.product(seller)
     with another(committed, pool_size=2) as api:
         with limited(api, "SET default_transaction_read_only = on"):
             problem(api.post("/api/products", seller, json={"name": "Kopi", "price": "1"}), 503, "unavailable")
-            assert api.get("/api/products").status_code == 200
+            for user in (None, seller):
+                assert api.get(f"/api/products/{product['id']}", user).status_code == 200
         with limited(api, "RESET default_transaction_read_only"):
             pass
         deadline = time.monotonic() + 2
