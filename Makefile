@@ -43,6 +43,10 @@ attack: ready-dev ## run a folder of attack scripts against a throw-away system 
 	@test -n "$(CHECKS)" || { echo "Name the folder of scripts: make attack CHECKS=FOLDER"; exit 2; }
 	@PYTHONPATH=.:tests exec $(VENV) tests/attack.py --checks "$(abspath $(CHECKS))" $(ARGS)
 
+chaos: ready-dev ## break PostgreSQL, network and disks under a load of writes (CHECKS=FOLDER, ARGS="--only pg-freeze --seconds 25")
+	@test -n "$(CHECKS)" || { echo "Name the folder of scripts: make chaos CHECKS=FOLDER"; exit 2; }
+	@PYTHONPATH=.:tests exec $(VENV) tests/chaos.py --checks "$(abspath $(CHECKS))" $(ARGS)
+
 edge: ready-dev ## measure nginx's cache: CPU a hit, and how old what it gives may be (needs nginx and wrk; ARGS="--trials 0")
 	@PYTHONPATH=.:tests exec $(VENV) tests/edge_cost.py $(ARGS)
 

@@ -156,15 +156,17 @@ def test_what_gunicorn_cannot_read_is_a_problem_too(server: Server, request_line
     server.documented.check("GET", "/api/products", answer.status, answer.headers, body)
 
 
-def test_a_reload_loses_no_request(server: Server):
+def test_a_reload_loses_no_request_and_the_old_workers_serve_until_the_new_ones_are_ready(server: Server):
     statuses = []
     server.process.send_signal(signal.SIGHUP)
-    end = time.monotonic() + 4
-    while time.monotonic() < end:
+    deadline = time.monotonic() + 60
+    while server.log.read_text().count("Worker exiting") < 2 and time.monotonic() < deadline:
         statuses.append(server.call("GET", "/api/products")[0])
 
     assert set(statuses) == {200}
     assert len(statuses) > 20
+    said = server.log.read_text()
+    assert said[: said.index("Worker exiting")].count("Worker ready") == 4
 
 
 def test_a_chunked_picture_is_taken_and_a_broken_chunk_is_a_400(server: Server):
