@@ -8,8 +8,8 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test lint fuzz bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients demo-reset lock clean ready ready-dev \
-	ready-fuzz ready-bench ready-clients
+.PHONY: help run worker test lint fuzz test-ha bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients demo-reset lock clean ready ready-dev \
+	ready-fuzz ready-bench ready-clients ready-ha
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ fuzz: ready-dev ready-fuzz ## fuzz the API by its own document, as each role (EX
 attack: ready-dev ## run a folder of attack scripts against a throw-away system behind nginx (CHECKS=FOLDER, ARGS="--only jwt_attacks")
 	@test -n "$(CHECKS)" || { echo "Name the folder of scripts: make attack CHECKS=FOLDER"; exit 2; }
 	@PYTHONPATH=.:tests exec $(VENV) tests/attack.py --checks "$(abspath $(CHECKS))" $(ARGS)
+
+test-ha: ready-dev ready-ha ## kill parts of a whole system of several machines under load (ARGS="--only switchover")
+	@PYTHONPATH=.:tests exec $(VENV) -m ha $(ARGS)
 
 bench-data: ready ## make a shop of N=1000000 generated products in a database of its own (ARGS="--seed 2")
 	@exec $(VENV) -m tools.bench data --products $(or $(N),1000000) $(ARGS)
@@ -83,6 +86,7 @@ lock: ready-dev ## pin requirements*.txt anew from requirements*.in
 	@$(COMPILE) requirements-fuzz.in -c requirements.txt -c requirements-dev.txt -o requirements-fuzz.txt
 	@$(COMPILE) requirements-bench.in -c requirements.txt -c requirements-dev.txt -o requirements-bench.txt
 	@$(COMPILE) requirements-clients.in -c requirements.txt -c requirements-dev.txt -c requirements-fuzz.txt -o requirements-clients.txt
+	@$(COMPILE) requirements-ha.in -c requirements.txt -c requirements-dev.txt -o requirements-ha.txt
 
 clean: ## remove .venv and caches; the data in .data stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
@@ -102,3 +106,6 @@ ready-bench:
 
 ready-clients:
 	@$(PYTHON) tools/bootstrap.py clients
+
+ready-ha:
+	@$(PYTHON) tools/bootstrap.py ha
