@@ -10,7 +10,7 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http import wsgi
 
-from marketplace import db, unreadable
+from marketplace import connections, unreadable
 
 util.write_error = unreadable.answer
 
@@ -60,4 +60,4 @@ def on_starting(server: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """Give the worker's connections back."""
-    db.close_all()
+    connections.close_all()

@@ -11,6 +11,7 @@ from marketplace import errors, headers, idempotency, logs
 from marketplace.auth import Authentication, Passwords, Tokens
 from marketplace.conditions import Conditions
 from marketplace.config import Config
+from marketplace.consistency import Consistency
 from marketplace.db import Database
 from marketplace.files import Files
 from marketplace.guessing import Guesses
@@ -121,6 +122,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
             logs.AccessLog(config, db),
             *([headers.Cors(config.cors_origins)] if config.cors_origins else []),
             headers.Headers(),
+            Consistency(db),
             Conditions(),
             Rendering(),
             Authentication(db, tokens, Limits(db, config.rate_limits)),

@@ -264,7 +264,7 @@ class Authentication:
         req.context.caller = caller
 
     def _require_verified(self, caller: Caller) -> None:
-        with self._db.counting() as conn:
+        with self._db.primary() as conn:
             if not sessions.is_verified(conn, caller.session_hash):
                 raise Problem("email_unverified", "Enter the code from the mail we sent you; then you may sell.")
 
@@ -285,7 +285,7 @@ class Authentication:
 
     def _living(self, caller: Caller, limit: Limit | None, resp: falcon.Response) -> Caller:
         """The caller with role and store, who has used a limit once if there is one; 401 if the session has ended."""
-        with self._db.counting() as conn:
+        with self._db.primary() as conn:
             if limit is None:
                 row = sessions.find(conn, caller.session_hash)
             else:

@@ -34,6 +34,9 @@ class Config:
     database_url: str
     migrate_database_url: str
     worker_database_url: str
+    database_replica_url: str
+    database_pooler: str
+    replica_max_lag_seconds: int
     data_dir: Path
     uploads_dir: Path
     secret_keys: tuple[str, ...]
@@ -95,11 +98,16 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         raise ConfigError(f"MARKETPLACE_ENV must be development or production, not {environment!r}.")
     data_dir = Path(env.get("DATA_DIR") or ROOT / ".data").resolve()
     database_url = _secret(env, "DATABASE_URL") or ""
+    pooler = _pooler(env)
+    direct = "" if pooler else database_url
     values: dict[str, Any] = {
         "environment": environment,
         "database_url": database_url,
-        "migrate_database_url": _secret(env, "MIGRATE_DATABASE_URL") or database_url,
-        "worker_database_url": _secret(env, "WORKER_DATABASE_URL") or database_url,
+        "migrate_database_url": _secret(env, "MIGRATE_DATABASE_URL") or direct,
+        "worker_database_url": _secret(env, "WORKER_DATABASE_URL") or direct,
+        "database_replica_url": _secret(env, "DATABASE_REPLICA_URL") or "",
+        "database_pooler": pooler,
+        "replica_max_lag_seconds": _integer(env, "REPLICA_MAX_LAG_SECONDS", 30, 1, 86400),
         "data_dir": data_dir,
         "uploads_dir": Path(env.get("UPLOADS_DIR") or ROOT / "uploads").resolve(),
         "public_url": (env.get("PUBLIC_URL") or "").rstrip("/"),
@@ -179,6 +187,16 @@ def _boolean(env: Mapping[str, str], name: str, default: bool) -> bool:
     if text in ("0", "false", "no", "off"):
         return False
     raise ConfigError(f"{name} must be yes or no, not {text!r}.")
+
+
+def _pooler(env: Mapping[str, str]) -> str:
+    """DATABASE_POOLER: `transaction` where a pooler lends connections for a transaction at a time, else nothing."""
+    pooler = env.get("DATABASE_POOLER") or ""
+    if pooler not in ("", "transaction"):
+        raise ConfigError(
+            f"DATABASE_POOLER must be transaction, or not set (also for a pooler in session mode), not {pooler!r}."
+        )
+    return pooler
 
 
 def _rate_limits(env: Mapping[str, str]) -> Mapping[str, Limit]:

@@ -2,71 +2,35 @@
 
 A responder goes through exactly one door:
 
-* `read()`: public tables, no caller, no transaction (autocommit); may be a replica.
+* `read(seen)`: public tables, no caller, no transaction (autocommit); a replica, if one is near enough.
 * `transaction(caller)`: private reads and everything that writes. The `with` block is the transaction; it acts
   as the caller, whom row-level security and the guards of the catalogue see.
 * `signing_in()`: the narrow door for what happens before there is a caller (register, login, refresh, reset).
 
-Before the responder, authentication and limits go through `counting()`.
+Before the responder, authentication and limits go through `primary()`; so does what watches over the service.
 
 Jobs have a door of their own, `working()`, on the worker's pool.
 """
 
+import logging
 import re
-import select
 import threading
-import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.errors import _WaitTimeout
-from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool
 
-from marketplace.config import ROOT, Config
+from marketplace.config import ROOT, Config, ConfigError
+from marketplace.connections import Conn, LiteralString, Pool, Row, SilentError
+from marketplace.replicas import Replicas
 
-if TYPE_CHECKING:
-    from typing_extensions import LiteralString
-else:  # Python 3.10 has none
-    LiteralString = str
-
-Row = dict[str, Any]
-Conn = psycopg.Connection[Row]
+__all__ = ["Caller", "Client", "Conn", "Database", "Row", "estimate", "named_sql", "one"]
 
 QUERIES = ROOT / "sql" / "queries"
 _NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)[ \t]*$", re.MULTILINE)
 _thread = threading.local()
-_open_pools: "weakref.WeakSet[ConnectionPool[Conn]]" = weakref.WeakSet()
-
-
-class SilentError(psycopg.OperationalError):
-    """The server has not answered in time; the connection is closed, and what it was doing may be done or not."""
-
-
-class Connection(psycopg.Connection[Row]):
-    """A connection that waits `patience` seconds for an answer, and no longer.
-
-    A server that is frozen, or behind a network that swallows, says nothing: its own time limits do not help.
-    """
-
-    patience: float | None = None
-
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """As psycopg's; raises SilentError when patience ends. The time counts as this thread's."""
-        started = time.perf_counter()
-        try:
-            return super().wait(gen, interval, self.patience if timeout is None else timeout)
-        except _WaitTimeout:
-            if timeout is not None:
-                raise
-            self.pgconn.finish()
-            raise SilentError("the server does not answer") from None
-        finally:
-            _thread.waited = getattr(_thread, "waited", 0.0) + time.perf_counter() - started
 
 
 class Caller(NamedTuple):
@@ -117,60 +81,76 @@ def estimate(conn: Conn, counting: LiteralString, values: Mapping[str, Any]) -> 
 
 
 SQL = named_sql("sessions")
+log = logging.getLogger("marketplace")
 
 
 class Database:
-    """A pool of connections that act as `marketplace_app` (or `role`) and nothing more.
+    """A pool of connections that act as `marketplace_app` (or `role`) and nothing more; and one to replicas, if any.
 
-    Open it in the process that uses it, never before a fork. `patient` is for the worker: its statements may
-    take minutes, and they wait longer for locks.
+    `patient` is for the worker: its statements may take minutes, and they wait longer for locks.
     """
 
     def __init__(
         self, config: Config, *, url: str | None = None, role: str = "marketplace_app", patient: bool = False
     ) -> None:
-        self._patience = 610.0 if patient else 4.5  # a little more than what the server allows a statement
+        self._pooled = bool(config.database_pooler) and not patient
         self._settings = {
             "role": role,
             "statement_timeout": "10min" if patient else "4s",
             "lock_timeout": "1min" if patient else "3s",
             "gin_pending_list_limit": "4MB" if patient else "64kB",
         }
-        self._lock = threading.Lock()
-        self._pool: ConnectionPool[Conn] = ConnectionPool(
+        self._pool = Pool(
             url or config.database_url,
-            min_size=1,
-            max_size=max(config.pool_size, 2) if patient else config.pool_size,
-            timeout=2.0,
-            reconnect_timeout=0.5,  # give up soon: the next request makes a fresh attempt at once
-            max_lifetime=600.0,
-            connection_class=Connection,
-            kwargs={
-                "autocommit": True,
-                "row_factory": dict_row,
-                "prepare_threshold": 0,
-                "connect_timeout": 3,
-                "application_name": "marketplace",
-            },
-            configure=self._configure,
-            check=self._refuse_closed,
-            open=False,
+            size=max(config.pool_size, 2) if patient else config.pool_size,
+            wait=2.0,
+            patience=610.0 if patient else 4.5,  # a little more than what the server allows a statement
+            prepares=not self._pooled,
+            configure=self._require_set_up if self._pooled else self._configure,
         )
+        self._replicas = None if patient else self._of_replicas(config)
+
+    def _of_replicas(self, config: Config) -> Replicas | None:
+        if not config.database_replica_url:
+            return None
+        pool = Pool(
+            config.database_replica_url,
+            size=config.pool_size,
+            wait=0.25,  # the primary stands ready
+            patience=4.5,
+            prepares=True,
+            configure=self._configure,
+        )
+        return Replicas(pool, max_lag=config.replica_max_lag_seconds, ask=SQL["replayed"])
 
     @classmethod
     def of_worker(cls, config: Config) -> "Database":
-        """The worker's pool, for jobs and for commands that do their work by hand."""
+        """The worker's pool, for jobs and for commands that do their work by hand. Raises ConfigError."""
+        if not config.worker_database_url:
+            raise ConfigError("WORKER_DATABASE_URL, past the pooler to PostgreSQL itself, goes with DATABASE_POOLER.")
         return cls(config, url=config.worker_database_url, role="marketplace_worker", patient=True)
 
     @contextmanager
-    def read(self) -> Iterator[Conn]:
-        """Public reads: no caller, no transaction, each statement by itself."""
+    def read(self, seen: int) -> Iterator[Conn]:
+        """Public reads: no caller, no transaction, each statement by itself.
+
+        By a replica, if there is one that has replayed all up to `seen`, the position in the write-ahead log that
+        the client has seen (replicas.position()).
+        """
+        if self._replicas is None:
+            with self._connection() as conn:
+                yield conn
+            return
+        with self._replicas.connection(seen) as replica:
+            if replica is not None:
+                yield replica
+                return
         with self._connection() as conn:
             yield conn
 
     @contextmanager
-    def counting(self) -> Iterator[Conn]:
-        """Who calls, and how often: no transaction, each statement by itself; never a replica."""
+    def primary(self) -> Iterator[Conn]:
+        """No transaction, each statement by itself, never a replica: who calls, how often, is all well."""
         with self._connection() as conn:
             yield conn
 
@@ -237,73 +217,58 @@ class Database:
                 held.close()
         return conn
 
-    def begin_waiting(self) -> None:
-        """From here on waited() counts for this thread."""
-        _thread.waited = 0.0
+    def begin_request(self, *, writing: bool) -> None:
+        """From here on this thread serves a request; written() is about what it has written."""
+        _thread.writing, _thread.written = writing, None
 
-    def waited(self) -> float:
-        """Seconds this thread has waited for the server."""
-        return float(getattr(_thread, "waited", 0.0))
+    def written(self) -> int | None:
+        """The position in the write-ahead log that this thread's request has reached by writing.
+
+        None where it has written nothing, or where there are no replicas that could lag behind it.
+        """
+        return getattr(_thread, "written", None)
 
     def stats(self) -> dict[str, int]:
         """What the pool says of itself (psycopg_pool)."""
-        return self._pool.get_stats()
+        return self._pool.stats()
 
     def close(self) -> None:
-        """Give all connections back to the server."""
+        """Give all connections back to the servers."""
         self._pool.close()
+        if self._replicas is not None:
+            self._replicas.close()
 
     @contextmanager
     def _connection(self) -> Iterator[Conn]:
-        if self._pool.closed:
-            with self._lock:
-                if self._pool.closed:
-                    self._pool.open()
-                    _open_pools.add(self._pool)
-        try:
-            with self._pool.connection() as conn:
-                yield conn
-                be_patient(conn, self._patience)
-        except SilentError:
-            self._pool.drain()  # the idle ones are connected to the same server
-            raise
+        with self._pool.connection() as conn:
+            yield conn
 
     def _begin(self, conn: Conn) -> None:
         conn.execute("BEGIN", prepare=False)
 
     def _commit(self, conn: Conn) -> None:
-        conn.execute("COMMIT", prepare=False)
+        if self._replicas is None or not getattr(_thread, "writing", False):
+            conn.execute("COMMIT", prepare=False)
+            return
+        with conn.pipeline():  # one round trip for both
+            conn.execute("COMMIT", prepare=False)
+            reached = conn.execute(SQL["reached"])
+        _thread.written = (reached.fetchone() or {}).get("position")
 
     def _rollback(self, conn: Conn) -> None:
         if not conn.closed:
             conn.rollback()
 
-    def _refuse_closed(self, conn: Conn) -> None:
-        """The pool's check: refuse a connection that the server has closed meanwhile, and with it all idle ones.
-
-        An idle connection has nothing to read; where there is, it is the server's farewell. This costs two
-        microseconds where `SELECT 1` costs three hundred.
-        """
-        poll = select.poll()
-        poll.register(conn.pgconn.socket, select.POLLIN)
-        if poll.poll(0):
-            conn.close()
-            self._pool.drain()
-            raise psycopg.OperationalError("the server has closed this connection")
-
     def _configure(self, conn: Conn) -> None:
         """Step down to the application's role and set what every statement counts on, in one round trip."""
-        be_patient(conn, self._patience)
         conn.execute(SQL["configure"], self._settings, prepare=False)
 
+    def _require_set_up(self, conn: Conn) -> None:
+        """Behind a pooler nothing can be set for a connection: the login itself must be what it has to be.
 
-def be_patient(conn: Conn, seconds: float) -> None:
-    """Wait longer for the statements of this transaction."""
-    if isinstance(conn, Connection):
-        conn.patience = seconds
-
-
-def close_all() -> None:
-    """Close every pool this process has opened; gunicorn calls it when a worker leaves."""
-    for pool in list(_open_pools):
-        pool.close()
+        Raises psycopg.OperationalError where it is more than the application, or has no time limits.
+        """
+        row = one(conn, SQL["set_up"])
+        if row["almighty"] or not row["limited"]:
+            log.error("the login of DATABASE_URL is not set up for a pooler; see sql/admin/settings.sql")
+            raise psycopg.OperationalError("the login is not set up for a pooler")

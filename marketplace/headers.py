@@ -12,11 +12,14 @@ from marketplace.operations import Deprecated, Operation
 POLICY = "default-src 'none'; frame-ancestors 'none'"
 PREFLIGHT_SECONDS = 7200  # Chromium's limit
 #: What a browser app may send, beyond what any page may.
-TAKEN = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Accept-Language, X-Request-ID"
+TAKEN = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Accept-Language, X-Request-ID,"
+    " Consistency-Token"
+)
 #: What it may read, beyond what any page may.
 SHOWN = (
     "X-Request-ID, ETag, Location, Link, Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replayed, Deprecation,"
-    " Sunset, Content-Disposition"
+    " Sunset, Content-Disposition, Consistency-Token"
 )
 
 

@@ -58,7 +58,7 @@ class Limits:
 
     def take(self, limit: Limit, subject: str, resp: falcon.Response) -> None:
         """One use of a limit that all agree on."""
-        with self._db.counting() as conn:
+        with self._db.primary() as conn:
             used = limits.take(conn, f"{limit.name} {subject}", every=limit.every, burst=limit.burst)
         answer(resp, limit, Use(**used))
 

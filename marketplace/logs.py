@@ -18,6 +18,7 @@ import falcon
 
 from marketplace import metrics, requests
 from marketplace.config import Config
+from marketplace.connections import begin_waiting, waited
 from marketplace.db import Database
 
 current_request: ContextVar[str | None] = ContextVar("current_request", default=None)
@@ -74,7 +75,7 @@ class AccessLog:
         req.context.operation = None
         req.context.said = None
         req.context.started = time.perf_counter()
-        self._db.begin_waiting()
+        begin_waiting()
         current_request.set(req.context.request_id)
         resp.set_header("X-Request-ID", req.context.request_id)
 
@@ -83,8 +84,8 @@ class AccessLog:
     ) -> None:
         """Log the route, never the path: a path may hold what a client mistook for a parameter."""
         caller = req.context.caller
-        seconds, waited = time.perf_counter() - req.context.started, self._db.waited()
-        metrics.answered(req.method, req.uri_template, resp.status_code, seconds, waited)
+        seconds, database = time.perf_counter() - req.context.started, waited()
+        metrics.answered(req.method, req.uri_template, resp.status_code, seconds, database)
         metrics.pool(self._db.stats)
         log.info(
             "request",
@@ -93,7 +94,7 @@ class AccessLog:
                 "route": req.uri_template,
                 "status": resp.status_code,
                 "ms": round(seconds * 1000, 1),
-                "database_ms": round(waited * 1000, 1),
+                "database_ms": round(database * 1000, 1),
                 "user_id": caller.user_id if caller else None,
                 "ip": requests.client_ip(req),
             },

@@ -64,6 +64,7 @@ POOL = Gauge(
     multiprocess_mode="livesum",
 )  # fmt: skip
 POOL_WAITED = Counter("marketplace_pool_waited_seconds", "Waited for a connection of the pool.", registry=OWN)
+READS = Counter("marketplace_reads", "Public reads where there are replicas, by server.", ["server"], registry=OWN)
 _pool_known: dict[str, float] = {"at": 0.0, "waited": 0.0}
 _pool_lock = threading.Lock()
 

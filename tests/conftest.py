@@ -47,11 +47,14 @@ class RollbackDatabase(Database):
         yield self.conn
 
     @contextmanager
-    def read(self) -> Iterator[Any]:
+    def primary(self) -> Iterator[Any]:
         with self.signing_in() as conn:
             yield conn
 
-    counting = read
+    @contextmanager
+    def read(self, seen: int) -> Iterator[Any]:
+        with self.primary() as conn:
+            yield conn
 
     def _begin(self, conn: Any) -> None:
         conn.execute("SAVEPOINT request", prepare=False)

@@ -206,7 +206,7 @@ def test_moves_at_the_same_time_leave_every_path_true(committed: Api):
     with ThreadPoolExecutor(8) as pool:
         statuses = set(pool.map(move, range(48)))
     assert statuses == {200, 201}
-    with committed.db.read() as conn:
+    with committed.db.read(0) as conn:
         rows = conn.execute("SELECT id, parent_id, path FROM categories").fetchall()
     paths = {row["id"]: row["path"] for row in rows}
     for row in rows:

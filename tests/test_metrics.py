@@ -98,7 +98,7 @@ def test_queue_imports_and_feed_are_told(shop: Shop):
 def test_without_the_database_it_answers_all_the_same(committed: Api):
     committed.db.close()
     broken = Api(committed.config, committed.db, committed.owner_url)
-    broken.db._pool.conninfo = "host=127.0.0.1 port=9"
+    broken.db._pool._pool.conninfo = "host=127.0.0.1 port=9"
     answer = broken.client.simulate_get("/metrics")
     assert answer.status_code == 200
     assert samples(answer.text)["marketplace_database_up", ()] == 0

@@ -69,7 +69,7 @@ def runs(config: Config, asked: list[str]) -> dict[str, list[Run]]:
     found: dict[str, list[Run]] = {}
     heard = yardstick.overhear(config, asked)
     db = Database(config)
-    with db.read() as conn, conn.cursor(row_factory=dict_row) as cursor:
+    with db.read(0) as conn, conn.cursor(row_factory=dict_row) as cursor:
         large = {
             row["name"]
             for row in cursor.execute(

@@ -15,7 +15,8 @@ from conftest import Api
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from test_auth import problem
 
-from marketplace.db import Database, SilentError, be_patient
+from marketplace.connections import SilentError, be_patient
+from marketplace.db import Database
 
 
 class Wire:
@@ -60,7 +61,7 @@ def behind_a_wire(api: Api, patience: float | None = None) -> Iterator[tuple[Api
     wire = Wire(api.config.database_url)
     config = replace(api.config, database_url=wire.url, pool_size=4)
     database = Database(config)
-    database._patience = patience or database._patience
+    database._pool.patience = patience or database._pool.patience
     try:
         yield Api(config, database, api.owner_url), wire
     finally:
@@ -104,8 +105,8 @@ def test_a_write_whose_answer_never_came_is_a_503_and_can_be_sent_again(committe
 
 def test_a_backend_that_is_frozen_is_left_alone(committed: Api):
     database = Database(committed.config)
-    database._patience = 1.0
-    with database.read() as conn:
+    database._pool.patience = 1.0
+    with database.primary() as conn:
         pid = conn.info.backend_pid
         try:
             os.kill(pid, signal.SIGSTOP)
@@ -123,10 +124,10 @@ def test_a_backend_that_is_frozen_is_left_alone(committed: Api):
 
 def test_what_may_take_longer_is_waited_for_longer(committed: Api):
     database = Database(committed.config)
-    database._patience = 0.5
+    database._pool.patience = 0.5
     with database.working() as conn:
         be_patient(conn, 10)
         conn.execute("SELECT pg_sleep(1)")
-    with database.read() as conn, pytest.raises(SilentError):
+    with database.primary() as conn, pytest.raises(SilentError):
         conn.execute("SELECT pg_sleep(1)")  # and the next transaction is as impatient as ever
     database.close()

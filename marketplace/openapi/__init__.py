@@ -80,7 +80,7 @@ class _Builder:
         if declared.deprecated is not None:
             made["deprecated"] = True
         made["security"] = _security(declared)
-        parameters = self._parameters(method, declared)
+        parameters = self._parameters(method, path, declared)
         if parameters:
             made["parameters"] = parameters
         body = self._body(method, declared)
@@ -98,12 +98,13 @@ class _Builder:
         self._names.add(name)
         return name
 
-    def _parameters(self, method: str, declared: Operation) -> list[Document]:
+    def _parameters(self, method: str, path: str, declared: Operation) -> list[Document]:
         made = [self._query_parameter(name, rule) for name, rule in declared.query.items()]
         flags = {
             "IdempotencyKey": declared.idempotent,
             "IfMatch": declared.conditional,
             "IfNoneMatch": method == "get" and _json(declared),
+            "ConsistencyToken": method == "get" and declared.public and path.startswith("/api/"),
         }
         return made + [{"$ref": f"#/components/parameters/{name}"} for name, taken in flags.items() if taken]
 
@@ -175,6 +176,8 @@ class _Builder:
             names.append("Idempotent-Replayed")
         if _rate_class(method, declared) not in READS:
             names += ["RateLimit", "RateLimit-Policy"]
+        if method != "get":
+            names.append("Consistency-Token")
         made["headers"] = _headers(names)
         return made
 

@@ -59,6 +59,10 @@ HEADERS: dict[str, Any] = {
         "required": True,
         "schema": {"type": "string", "pattern": "^@[0-9]+$"},
     },
+    "Consistency-Token": {
+        "description": "Where there are replicas: sent with later requests, their answers show what was written.",
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{1,16}$"},
+    },
     "Idempotent-Replayed": {
         "description": "`true` where this was answered before.",
         "schema": {"type": "string", "enum": ["true"]},
@@ -83,6 +87,12 @@ PARAMETERS: dict[str, Any] = {
         "in": "header",
         "description": "The ETag of what is there already (or several, or *): 304 when it has not changed.",
         "schema": _TAGS,
+    },
+    "ConsistencyToken": {
+        "name": "Consistency-Token",
+        "in": "header",
+        "description": "The last one an answer carried: no replica answers that lacks what was written by then.",
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{1,16}$"},
     },
 }
 

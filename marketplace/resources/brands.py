@@ -33,7 +33,7 @@ class Brands:
         search = query.get("search")
         window = paging.window(req, query)
         after = (window.after[0], window.after[1]) if window.after else None
-        with self.db.read() as conn:
+        with self.db.read(req.context.seen) as conn:
             rows = brands.search(conn, search=search, after=after, limit=window.limit, offset=window.offset)
             total = paging.capped(window, lambda cap: brands.count(conn, search=search, limit=cap))
         paging.answer_rows(req, resp, "brands", rows, window, total, keys=("name", "id"))
@@ -66,7 +66,7 @@ class Brand:
     @operation("getBrand", "One brand", roles=PUBLIC, answers={200: schemas.BRAND}, problems=("not_found",), max_age=60)
     def on_get(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
         """Answer a brand."""
-        with self.db.read() as conn:
+        with self.db.read(req.context.seen) as conn:
             brand = brands.find(conn, brand_id)
         if brand is None:
             raise _not_found()

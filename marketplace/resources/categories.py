@@ -23,7 +23,7 @@ class Categories:
     @operation("listCategories", "The tree of categories", roles=PUBLIC, answers={200: schemas.TREE}, max_age=60)
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the whole tree, by name, with counts of products."""
-        with self.db.read() as conn:
+        with self.db.read(req.context.seen) as conn:
             rows = categories.all_sorted(conn)
         resp.media = {"categories": _tree(rows)}
 
@@ -65,7 +65,7 @@ class Category:
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
         """Answer a category with those above it and those right below it."""
-        with self.db.read() as conn:
+        with self.db.read(req.context.seen) as conn:
             category = categories.find(conn, category_id)
         if category is None:
             raise _not_found()

@@ -40,7 +40,7 @@ class Changes:
         query = req.context.query
         place = Place(*paging.decode_cursor(req, query["cursor"])) if "cursor" in query else START
         types = [schemas.TYPES[name] for name in query["types"]]
-        with self.db.read() as conn:
+        with self.db.read(req.context.seen) as conn:
             page = changes.since(conn, place, types=types, limit=query["per_page"])
         if page is None:
             raise Problem("cursor_expired", "Forget what you have, and start again without a cursor.")

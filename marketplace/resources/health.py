@@ -41,7 +41,7 @@ class Ready:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer 503 while the database is away or behind this code's migrations."""
         resp.set_header("Cache-Control", "no-store")
-        with self.db.read() as conn:
+        with self.db.primary() as conn:
             pending = migrations.pending(conn)
         if pending:
             raise Problem("unavailable", say("{count} migrations wait; run `make migrate`.", count=len(pending)))
@@ -64,7 +64,7 @@ class Metrics:
         """
         rows = None
         try:
-            with self.db.read() as conn:
+            with self.db.primary() as conn:
                 rows = queries.state(conn)
         except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout):
             pass  # it says so itself: marketplace_database_up 0

@@ -43,7 +43,7 @@ class Products:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer what is on sale, from ready documents and live stock."""
         listing, window = _listing(req)
-        with self.db.read() as conn:
+        with self.db.read(req.context.seen) as conn:
             wanted = req.context.query.get("facets")
             page = listings.page(conn, listing, window.exact_to, with_ids=bool(wanted))
             more = {"facets": facets.count(conn, listing, wanted, page.found)} if wanted else None
@@ -100,7 +100,7 @@ class Product:
         caller = req.context.caller
         known = _known(req)
         if caller is None:
-            with self.db.read() as conn:
+            with self.db.read(req.context.seen) as conn:
                 _show(req, resp, products.find(conn, product_id, known=known))
         else:
             with self.db.transaction(caller, durable=False) as conn:

@@ -47,7 +47,7 @@ class Store:
     @operation("getStore", "One store", roles=PUBLIC, answers={200: schemas.STORE}, problems=("not_found",), max_age=60)
     def on_get(self, req: falcon.Request, resp: falcon.Response, store_id: int) -> None:
         """Answer a store as everybody sees it."""
-        with self.db.read() as conn:
+        with self.db.read(req.context.seen) as conn:
             store = stores.find(conn, store_id)
         if store is None:
             raise Problem("not_found", "There is no such store.")

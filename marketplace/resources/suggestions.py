@@ -26,7 +26,7 @@ class Suggestions:
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer products, brands and categories with words that begin as the last one typed."""
-        with self.db.read() as conn:
+        with self.db.read(req.context.seen) as conn:
             rows = search.suggest(conn, req.context.query["q"])
         resp.media = {
             kind: [{"id": row["id"], "name": row["name"]} for row in rows if row["kind"] == kind] for kind in KINDS

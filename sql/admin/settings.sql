@@ -17,6 +17,8 @@ ALTER ROLE :"api" SET timezone = 'UTC';
 ALTER ROLE :"api" SET random_page_cost = 1.1;
 -- How similar words must be to be taken for misspelt ones: five letters with two exchanged are 0.2.
 ALTER ROLE :"api" SET pg_trgm.similarity_threshold = 0.2;
+-- Words that wait to be indexed are gone through by every search: requests leave few of them.
+ALTER ROLE :"api" SET gin_pending_list_limit = '64kB';
 -- Parameters hold people's addresses and hashes of secrets: they do not belong in the server's log.
 ALTER ROLE :"api" SET log_parameter_max_length = 0;
 ALTER ROLE :"api" SET log_parameter_max_length_on_error = 0;

@@ -15,15 +15,53 @@ SELECT
     set_config('lock_timeout', %(lock_timeout)s, false),
     set_config('idle_in_transaction_session_timeout', '30s', false);
 
+-- name: set_up
+-- Behind a pooler no setting outlives a transaction: is the login what `configure` makes of others? It must not be able to
+-- step around policies, and must not wait for ever.
+SELECT
+    r.rolsuper OR r.rolbypassrls OR pg_has_role(current_user, c.relowner, 'USAGE') AS almighty,
+    current_setting('statement_timeout') <> '0' AND current_setting('lock_timeout') <> '0' AS limited
+FROM pg_roles AS r
+CROSS JOIN pg_class AS c
+WHERE r.rolname = current_user AND c.oid = to_regclass('public.users');
+
 -- name: act_as
 -- The first statement of every private transaction; SQLSTATE 28000 when the session is not alive.
--- The request's id is for the audit trail.
-SELECT a.user_id, a.role, a.store_id, a.session_id, set_config('app.request_id', coalesce(%(request_id)s::text, ''), true)
+-- The request's id is for the audit trail, and for the server's log (%%a in log_line_prefix) and pg_stat_activity.
+SELECT
+    a.user_id,
+    a.role,
+    a.store_id,
+    a.session_id,
+    set_config('app.request_id', coalesce(%(request_id)s::text, ''), true),
+    set_config('application_name', 'marketplace ' || coalesce(%(request_id)s::text, ''), true)
 FROM auth.act_as(%(session_hash)s::bytea) AS a;
 
 -- name: name_request
 -- Where nobody is signed in yet.
-SELECT set_config('app.request_id', %(request_id)s::text, true);
+SELECT
+    set_config('app.request_id', %(request_id)s::text, true),
+    set_config('application_name', 'marketplace ' || %(request_id)s::text, true);
+
+-- name: reached
+-- Behind a COMMIT: where the write-ahead log ends, and so what a replica must have replayed to show what was written. The
+-- place of insertion, not of writing: a commit that does not wait for the disk is behind the latter.
+SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint AS position;
+
+-- name: replayed
+-- Of a replica: how far it is in the write-ahead log, and the age in seconds of the last commit it has seen. The job worker
+-- writes a sign of life every five seconds, so that a replica that follows is never far from now. One that was promoted is a
+-- primary: nothing is ahead of it.
+SELECT
+    CASE
+        WHEN pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint
+        ELSE pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint
+    END AS replayed,
+    CASE
+        WHEN pg_is_in_recovery()
+            THEN coalesce(extract(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 'infinity')::float8
+        ELSE 0
+    END AS seconds_behind;
 
 -- name: do_not_wait
 -- For what may be lost in a crash: the commit does not wait for the disk.

@@ -25,7 +25,7 @@ class Cost(NamedTuple):
 
 def measure(db: Database, config: Config, seller: Seller, samples: Samples, *, times: int = TIMES) -> Cost:
     """Create products like those there are, in turns; medians. `db` has a pool of one."""
-    with db.read() as conn:
+    with db.read(0) as conn:
         backend = conn.info.backend_pid
     taken: dict[bool, list[float]] = {True: [], False: []}
     for number in range(times):

@@ -40,7 +40,7 @@ class Meter:
     def __init__(self, config: Config) -> None:
         self.db = Database(config)
         self.client = falcon.testing.TestClient(create_app(config, self.db))
-        with self.db.read() as conn:
+        with self.db.read(0) as conn:
             self.backend = conn.info.backend_pid
 
     def ask(self, path: str) -> tuple[Asked, Any]:

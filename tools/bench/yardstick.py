@@ -56,7 +56,7 @@ def overhear(config: Config, paths: Sequence[str]) -> list[list[Sent]]:
     client = falcon.testing.TestClient(create_app(config, db))
     found: list[list[Sent]] = []
     try:
-        with db.read() as conn:
+        with db.read(0) as conn:
             conn.cursor_factory = Overheard
         for path in paths:
             client.simulate_get(path)

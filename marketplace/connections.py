@@ -1,0 +1,159 @@
+"""Connections to PostgreSQL and the pools that keep them: patient with a silent server, aware of one that is gone."""
+
+import select
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.errors import ReadOnlySqlTransaction, _WaitTimeout
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString as LiteralString
+else:  # Python 3.10 has none
+    LiteralString = str
+
+Row = dict[str, Any]
+Conn = psycopg.Connection[Row]
+
+_thread = threading.local()
+_open_pools: "weakref.WeakSet[ConnectionPool[Conn]]" = weakref.WeakSet()
+
+
+class SilentError(psycopg.OperationalError):
+    """The server has not answered in time; the connection is closed, and what it was doing may be done or not."""
+
+
+class Connection(psycopg.Connection[Row]):
+    """A connection that waits `patience` seconds for an answer, and no longer.
+
+    A server that is frozen, or behind a network that swallows, says nothing: its own time limits do not help.
+    """
+
+    patience: float | None = None
+    #: How far a replica is known to be, and when it was asked (replicas.py).
+    replayed: int = -1
+    asked_at: float = float("-inf")
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """As psycopg's; raises SilentError when patience ends. The time counts as this thread's."""
+        started = time.perf_counter()
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except _WaitTimeout:
+            if timeout is not None:
+                raise
+            self.pgconn.finish()
+            raise SilentError("the server does not answer") from None
+        finally:
+            _thread.waited = getattr(_thread, "waited", 0.0) + time.perf_counter() - started
+
+
+class Pool:
+    """Connections to one server, made in the process that uses them, and not before they are used: never before a fork.
+
+    `wait` is how many seconds to wait for one; `patience` how many for an answer. `configure` is called with each new
+    one. `prepares` is False where a pooler hands connections round: what was prepared on one is unknown to the next.
+    """
+
+    def __init__(
+        self, url: str, *, size: int, wait: float, patience: float, prepares: bool, configure: Callable[[Conn], None]
+    ) -> None:
+        self.patience = patience
+        self._configure = configure
+        self._lock = threading.Lock()
+        self._pool: ConnectionPool[Conn] = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=wait,
+            reconnect_timeout=0.5,  # give up soon: the next request makes a fresh attempt at once
+            max_lifetime=600.0,
+            connection_class=Connection,
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "prepare_threshold": 0 if prepares else None,
+                "connect_timeout": 3,
+                "application_name": "marketplace",
+            },
+            configure=self._begin,
+            check=self._refuse_closed,
+            open=False,
+        )
+
+    @contextmanager
+    def connection(self) -> Iterator[Conn]:
+        """A connection of the pool for the length of the block.
+
+        Raises psycopg_pool.PoolTimeout where none can be had, psycopg.OperationalError where the server has gone.
+        """
+        if self._pool.closed:
+            with self._lock:
+                if self._pool.closed:
+                    self._pool.open()
+                    _open_pools.add(self._pool)
+        try:
+            with self._pool.connection() as conn:
+                yield conn
+                be_patient(conn, self.patience)
+        except (SilentError, ReadOnlySqlTransaction):
+            # The idle ones are connected to the same server: one that is frozen, or is the primary no more.
+            self._pool.drain()
+            raise
+
+    def stats(self) -> dict[str, int]:
+        """What the pool says of itself (psycopg_pool)."""
+        return self._pool.get_stats()
+
+    def drain(self) -> None:
+        """Replace all connections: the server they are connected to is not to be trusted."""
+        self._pool.drain()
+
+    def close(self) -> None:
+        """Give all connections back to the server."""
+        self._pool.close()
+
+    def _begin(self, conn: Conn) -> None:
+        be_patient(conn, self.patience)
+        self._configure(conn)
+
+    def _refuse_closed(self, conn: Conn) -> None:
+        """The pool's check: refuse a connection that the server has closed meanwhile, and with it all idle ones.
+
+        An idle connection has nothing to read; where there is, it is the server's farewell. This costs two
+        microseconds where `SELECT 1` costs three hundred.
+        """
+        poll = select.poll()
+        poll.register(conn.pgconn.socket, select.POLLIN)
+        if poll.poll(0):
+            conn.close()
+            self._pool.drain()
+            raise psycopg.OperationalError("the server has closed this connection")
+
+
+def be_patient(conn: Conn, seconds: float) -> None:
+    """Wait longer, or not so long, for the statements of this transaction."""
+    if isinstance(conn, Connection):
+        conn.patience = seconds
+
+
+def begin_waiting() -> None:
+    """From here on waited() counts for this thread."""
+    _thread.waited = 0.0
+
+
+def waited() -> float:
+    """Seconds this thread has waited for servers."""
+    return float(getattr(_thread, "waited", 0.0))
+
+
+def close_all() -> None:
+    """Close every pool this process has opened; gunicorn calls it when a worker leaves."""
+    for pool in list(_open_pools):
+        pool.close()
