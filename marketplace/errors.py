@@ -242,6 +242,9 @@ def _from_database(error: Exception) -> Problem | None:
             return Problem("validation_failed", "The words to search for cannot be read.")
         case psycopg.DataError():
             return Problem("validation_failed", "A value cannot be stored.")
+        case pg.ReadOnlySqlTransaction() | pg.IdleInTransactionSessionTimeout() | pg.TransactionTimeout():
+            # psycopg counts these as internal. The first is a primary that has just stepped down.
+            return Problem("unavailable", "The database does not answer. Try again in a moment.")
         case psycopg_pool.PoolTimeout() | psycopg.OperationalError() | psycopg.InterfaceError():
             return Problem("unavailable", "The database does not answer. Try again in a moment.")
     return None

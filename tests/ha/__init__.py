@@ -1,1 +1,1 @@
-"""More than one machine, on one: Patroni, HAProxy, PgBouncer and two application hosts, as deploy/ ships them (`make test-ha`)."""
+"""More than one machine, on one: Patroni, HAProxy, PgBouncer and two application hosts, from deploy/ (`make test-ha`)."""

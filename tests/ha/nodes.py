@@ -1,4 +1,4 @@
-"""The database's side: etcd, and PostgreSQL nodes under Patroni, each of which can be killed, frozen and started again."""
+"""The database's side: etcd, and PostgreSQL nodes under Patroni, each to be killed, frozen and started again."""
 
 import contextlib
 import json
@@ -15,10 +15,10 @@ from typing import Any
 
 import psutil
 import psycopg
-from ha import programs, shipped
-from ha.shipped import Address
 from psycopg.conninfo import make_conninfo
 
+from ha import programs, shipped
+from ha.shipped import Address
 from marketplace.server_account import Account
 
 PASSWORD = "ha-of-one-machine"
@@ -66,7 +66,7 @@ class Node:
     def role(self) -> str:
         """What Patroni says: primary, replica, or nothing while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.at.patroni}/patroni", timeout=2) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.at.patroni}/patroni", timeout=2) as answer:
                 said = json.load(answer)
         except (OSError, ValueError):
             return ""
@@ -75,7 +75,7 @@ class Node:
     def synchronous(self) -> bool:
         """Whether it may take over: Patroni's own word, which it gives later than PostgreSQL."""
         url = f"http://127.0.0.1:{self.at.patroni}/synchronous"
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:
             return bool(answer.status == 200)
         return False
 

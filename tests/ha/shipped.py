@@ -17,7 +17,7 @@ class Address(NamedTuple):
 
 
 def rendered(name: str, replacements: Mapping[str, str]) -> str:
-    """A shipped file with these words replaced, in this order. Raises where one is not in it: then the file has changed."""
+    """A shipped file with these words replaced, in this order. Raises LookupError where one is not in it."""
     text = (DEPLOY / name).read_text(encoding="utf-8")
     for shipped, here in replacements.items():
         if shipped not in text:
@@ -70,12 +70,11 @@ def haproxy(nodes: Mapping[str, Address], primary: int, replicas: int) -> str:
     return rendered("ha/haproxy.cfg", replacements)
 
 
-def pgbouncer(folder: Path, port: int, primary: int, replicas: int) -> str:
+def pgbouncer(folder: Path, port: int, primary: int) -> str:
     """An application machine's pgbouncer.ini."""
     return rendered("pgbouncer/pgbouncer.ini", {
         "listen_port = 6432": f"listen_port = {port}",
         "port=5000": f"port={primary}",
-        "port=5001": f"port={replicas}",
         "/var/log/postgresql/pgbouncer.log": f"{folder}/pgbouncer.log",
         "/var/run/postgresql/pgbouncer.pid": f"{folder}/pgbouncer.pid",
         "/etc/pgbouncer/userlist.txt": f"{folder}/userlist.txt",
