@@ -1,1 +1,1 @@
-"""More than one machine, on one: Patroni, HAProxy, PgBouncer and two application hosts, from deploy/ (`make test-ha`)."""
+"""Several machines on one: Patroni, HAProxy, PgBouncer and two application hosts, from deploy/ (`make test-ha`)."""

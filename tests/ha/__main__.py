@@ -9,36 +9,37 @@ that are free. Disks are synced as in production. Ends with 1 where anything fai
 """
 
 import argparse
-import os
 import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from ha import consistency, faults, programs
+from ha import consistency, costs, faults, files, programs
 from ha.faults import FAULTS, Trial
 from ha.hosts import Host, open_shop
 from ha.load import seller
 from ha.nodes import Cluster
 from marketplace import server_account
+from marketplace.server_account import Account
 
 CONSISTENCY = "consistency"
+COSTS = "costs"
+FILES = "files"
 
 
 def main() -> int:
     """Make the system, let things happen to it, judge."""
-    names = [CONSISTENCY, *FAULTS]
+    names = [FILES, CONSISTENCY, *FAULTS]
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--only", default="", help=f"with commas, of: {', '.join(names)}")
+    options.add_argument("--only", default="", help=f"with commas, of: {', '.join(names)}; or {COSTS}")
     options.add_argument("--pairs", type=int, default=2000, help="of a write and a read")
     options.add_argument("--keep", action="store_true", help="leave the folder with all logs")
     args = options.parse_args()
-    chosen = [name for name in names if name in (args.only.split(",") if args.only else names)]
-    folder = Path(tempfile.mkdtemp(prefix="marketplace-ha."))
-    folder.chmod(0o755)
+    chosen = [name for name in [*names, COSTS] if name in (args.only.split(",") if args.only else names)]
+    account = server_account.account_for(Path("/nowhere"))
+    folder = programs.short_folder(account)
     try:
-        return run(folder, chosen, args.pairs)
+        return run(folder, account, chosen, args.pairs)
     finally:
         if args.keep:
             say(f"The logs are in {folder}")
@@ -46,11 +47,8 @@ def main() -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(folder: Path, chosen: list[str], pairs: int) -> int:
+def run(folder: Path, account: Account | None, chosen: list[str], pairs: int) -> int:
     """All of it in a folder; what the command ends with."""
-    account = server_account.account_for(folder / "none")
-    if account:
-        os.chown(folder, account.uid, account.gid)
     if programs.missing():
         say(f"Missing programs: apt-get install {' '.join(programs.missing())}")
         return 2
@@ -59,28 +57,35 @@ def run(folder: Path, chosen: list[str], pairs: int) -> int:
         return 2
     cluster = Cluster(folder, account)
     hosts: list[Host] = []
+    bucket = files.Bucket()
     try:
         started = time.monotonic()
         cluster.start()
         took = time.monotonic() - started
         say(f"Two nodes, {cluster.primary.name} is primary, the other is synchronous ({took:.0f} s)")
-        hosts += [Host(name, cluster) for name in ("app1", "app2")]
+        hosts += [Host(name, cluster, bucket.settings) for name in ("app1", "app2")]
         open_shop(cluster, hosts)
         took = time.monotonic() - started
         say(f"Two application hosts, each with HAProxy and PgBouncer, and a worker ({took:.0f} s)")
-        return judge(cluster, hosts, chosen, pairs)
+        return judge(cluster, hosts, bucket, chosen, pairs)
     finally:
         for host in hosts:
             host.stop()
         cluster.stop()
+        bucket.stop()
 
 
-def judge(cluster: Cluster, hosts: list[Host], chosen: list[str], pairs: int) -> int:
+def judge(cluster: Cluster, hosts: list[Host], bucket: files.Bucket, chosen: list[str], pairs: int) -> int:
     """Let all that was chosen happen."""
     token = seller(hosts[0], "writer")
     passed, failed = 0, 0
     for name in chosen:
-        if name == CONSISTENCY:
+        if name == COSTS:
+            costs.measure(cluster, hosts, token, 3000, say)
+            continue
+        if name == FILES:
+            results = [files.check(hosts, bucket, token)]
+        elif name == CONSISTENCY:
             results = consistency.check(cluster, hosts, pairs)
         else:
             line, wrong = faults.attempt(Trial(cluster, hosts, token), name)

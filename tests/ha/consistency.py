@@ -87,7 +87,7 @@ def delay(cluster: Cluster, setting: str) -> None:
 def check(cluster: Cluster, hosts: list[Host], number: int) -> list[tuple[str, list[str]]]:
     """Each line that was measured, with what is wrong."""
     lines = []
-    for setting, pairs in (("0", number), ("100ms", number // 10)):
+    for setting, pairs in (("0", number), ("1s", number // 10)):
         delay(cluster, setting)
         late = "" if setting == "0" else f", replica late by {setting}"
         for with_token in (True, False):

@@ -21,13 +21,14 @@ SECRETS = {"SECRET_KEY": secrets.token_urlsafe(40), "PASSWORD": secrets.token_ur
 
 
 class Host:
-    """An application machine."""
+    """An application machine; `settings` are further variables of its environment."""
 
-    def __init__(self, name: str, cluster: Cluster) -> None:
+    def __init__(self, name: str, cluster: Cluster, settings: dict[str, str]) -> None:
         self.name = name
         self.cluster = cluster
         self.folder = cluster.own(cluster.folder / name)
         self.primary, self.replicas, self.pooler, self.port = programs.ports(4)
+        self.settings = settings
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         nodes = {node.name: node.at for node in cluster.nodes}
         self._haproxy = cluster.write(self.folder / "haproxy.cfg", shipped.haproxy(nodes, self.primary, self.replicas))
@@ -102,6 +103,7 @@ class Host:
             "POOL_SIZE": "6",
             "BCRYPT_COST": "8",
             "RATE_LIMITS": "off",
+            **self.settings,
         }
         with (self.folder / f"{log}.log").open("ab") as out:
             return subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT, env=env, stdout=out, stderr=out,

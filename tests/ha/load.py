@@ -47,6 +47,16 @@ class Client:
         body = None
         if document is not None:
             body, sent["Content-Type"] = json.dumps(document).encode(), "application/json"
+        return self._exchange(method, path, body, sent)
+
+    def post_file(self, path: str, part: str, name: str, content: bytes, token: str) -> Answer:
+        """Send one file as multipart."""
+        head = f'--limit\r\nContent-Disposition: form-data; name="{part}"; filename="{name}"\r\n\r\n'
+        body = head.encode() + content + b"\r\n--limit--\r\n"
+        sent = {"Authorization": f"Bearer {token}", "Content-Type": "multipart/form-data; boundary=limit"}
+        return self._exchange("POST", path, body, sent)
+
+    def _exchange(self, method: str, path: str, body: bytes | None, sent: dict[str, str]) -> Answer:
         try:
             self._conn.request(method, path, body, sent)
             raw = self._conn.getresponse()

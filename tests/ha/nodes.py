@@ -85,13 +85,19 @@ class Node:
                             password=f"{PASSWORD}-superuser", connect_timeout=5)
         return psycopg.connect(url, autocommit=True)
 
-    def _signal(self, number: signal.Signals) -> None:
-        processes = [psutil.Process(self._patroni.pid)] if self._patroni and self._patroni.poll() is None else []
+    def server(self) -> psutil.Process | None:
+        """PostgreSQL's first process, if it lives."""
         with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
             pid = int((self.folder / "data" / "postmaster.pid").read_text().split("\n")[0])
             server = psutil.Process(pid)
-            if Path(server.cwd()) == self.folder / "data":
-                processes += [server, *server.children(recursive=True)]
+            return server if Path(server.cwd()) == self.folder / "data" else None
+        return None
+
+    def _signal(self, number: signal.Signals) -> None:
+        processes = [psutil.Process(self._patroni.pid)] if self._patroni and self._patroni.poll() is None else []
+        server = self.server()
+        if server is not None:
+            processes += [server, *server.children(recursive=True)]
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +75,12 @@ def ports(number: int) -> list[int]:
     finally:
         for probe in probes:
             probe.close()
+
+
+def short_folder(account: Account | None) -> Path:
+    """A new folder for the account, where everybody gets in (a test's own may be closed to it)."""
+    folder = Path(tempfile.mkdtemp(prefix="marketplace-ha."))
+    folder.chmod(0o755)
+    if account:
+        os.chown(folder, account.uid, account.gid)
+    return folder
