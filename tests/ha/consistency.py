@@ -2,8 +2,9 @@
 
 import re
 import threading
-import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ha.hosts import DATABASE, Host
 from ha.load import Client, seller
@@ -76,33 +77,47 @@ def counted(hosts: list[Host]) -> dict[str, int]:
     return total
 
 
-def delay(cluster: Cluster, setting: str) -> None:
-    """Have the replica show changes so much later."""
-    with cluster.replica.connect() as conn:
-        conn.execute(f"ALTER SYSTEM SET recovery_min_apply_delay = '{setting}'")
-        conn.execute("SELECT pg_reload_conf()")
-    time.sleep(1)
+@contextmanager
+def pausing(cluster: Cluster) -> Iterator[None]:
+    """Have the replica stop replaying for half a second, again and again: what a large vacuum or a slow disk does."""
+    done = threading.Event()
+
+    def pause() -> None:
+        with cluster.replica.connect() as conn:
+            while not done.is_set():
+                conn.execute("SELECT pg_wal_replay_pause()")
+                done.wait(0.5)
+                conn.execute("SELECT pg_wal_replay_resume()")
+                done.wait(0.05)
+
+    thread = threading.Thread(target=pause)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def check(cluster: Cluster, hosts: list[Host], number: int) -> list[tuple[str, list[str]]]:
     """Each line that was measured, with what is wrong."""
-    lines = []
-    for setting, pairs in (("0", number), ("1s", number // 10)):
-        delay(cluster, setting)
-        late = "" if setting == "0" else f", replica late by {setting}"
-        for with_token in (True, False):
-            before, said = read_by_replica(cluster), counted(hosts).get("replica", 0)
-            name = f"pairs-{setting}-{'with' if with_token else 'without'}-"
-            done = Pairs(hosts, name, with_token=with_token).run(pairs)
-            by_replica, told = read_by_replica(cluster) - before, counted(hosts).get("replica", 0) - said
-            wrong = done.wrong[:3]
-            if with_token and done.stale:
-                wrong.append("stale reads in spite of the token")
-            if by_replica == 0 and (setting == "0" or not with_token):
-                wrong.append("the replica was not asked")
-            if not with_token and setting != "0" and not done.stale:
-                wrong.append("nothing was stale, so this check shows nothing")
-            title = f"{done.made} write-then-read pairs {'with' if with_token else 'without'} token{late}"
-            lines.append((f"{title}: {done.stale} stale, {told} reads by the replica ({by_replica} statements)", wrong))
-    delay(cluster, "0")
+    lines = [_pairs(cluster, hosts, number, "near", with_token) for with_token in (True, False)]
+    with pausing(cluster):
+        lines += [_pairs(cluster, hosts, number // 5, "late", with_token) for with_token in (True, False)]
     return lines
+
+
+def _pairs(cluster: Cluster, hosts: list[Host], number: int, when: str, with_token: bool) -> tuple[str, list[str]]:
+    before, said = read_by_replica(cluster), counted(hosts).get("replica", 0)
+    how = "with" if with_token else "without"
+    done = Pairs(hosts, f"{when}-{how}-", with_token=with_token).run(number)
+    by_replica, told = read_by_replica(cluster) - before, counted(hosts).get("replica", 0) - said
+    wrong = done.wrong[:3]
+    if with_token and done.stale:
+        wrong.append("stale reads in spite of the token")
+    if by_replica == 0:
+        wrong.append("the replica was not asked")
+    if not with_token and when == "late" and not done.stale:
+        wrong.append("nothing was stale, so this check shows nothing")
+    title = f"{done.made} write-then-read pairs {how} token{', replica pausing' if when == 'late' else ''}"
+    return f"{title}: {done.stale} stale, {told} reads by the replica ({by_replica} statements)", wrong
