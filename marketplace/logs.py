@@ -1,17 +1,14 @@
-"""The server's log: one JSON object a line, each with the id of the request it belongs to.
+"""The server's log: one JSON object a line (log_lines.py), each with the id of the request it belongs to.
 
 Nothing a client sends is logged but the method, the route (not the path), and the client's address: no header, body,
 query string, cookie or token.
 """
 
-import json
 import logging
 import re
 import secrets
 import sys
 import time
-from contextvars import ContextVar
-from datetime import datetime, timezone
 from typing import Any
 
 import falcon
@@ -20,29 +17,10 @@ from marketplace import metrics, requests
 from marketplace.config import Config
 from marketplace.connections import begin_waiting, waited
 from marketplace.db import Database
+from marketplace.log_lines import JsonFormatter, current_request
 
-current_request: ContextVar[str | None] = ContextVar("current_request", default=None)
 log = logging.getLogger("marketplace.access")
 _SANE_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}\Z")
-_FIELDS = ("method", "route", "status", "ms", "database_ms", "user_id", "ip", "error", "job", "import_id", "rows")
-
-
-class JsonFormatter(logging.Formatter):
-    """A log record as one line of JSON; line breaks inside it are escaped, so that nobody can forge a line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            "request_id": current_request.get(),
-        }
-        line.update({name: record.__dict__[name] for name in _FIELDS if name in record.__dict__})
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
 
 
 def install(level: str) -> None:

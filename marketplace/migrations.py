@@ -81,8 +81,9 @@ def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATION
         if _value(conn, "SELECT to_regprocedure('public.make_month_partitions(text, integer)') IS NOT NULL"):
             for parent in ("activities", "audit"):
                 conn.execute("SELECT public.make_month_partitions(%s, 13)", [parent])
-        if _value(conn, "SELECT to_regprocedure('public.settle_change_feed()') IS NOT NULL"):
-            conn.execute("SELECT public.settle_change_feed()")
+        for settle in ("settle_change_feed", "settle_database"):  # what a restored dump lacks
+            if _value(conn, f"SELECT to_regprocedure('public.{settle}()') IS NOT NULL"):
+                conn.execute(f"SELECT public.{settle}()")
     return len(missing)
 
 

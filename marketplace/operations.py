@@ -72,6 +72,7 @@ class Operation:
     produces: tuple[str, ...]
     rate: str | None
     max_age: int
+    catalogue: bool
     sells: bool
     deprecated: Deprecated | None
 
@@ -98,6 +99,7 @@ def operation(
     produces: tuple[str, ...] = (falcon.MEDIA_JSON,),
     rate: str | None = None,
     max_age: int = 0,
+    catalogue: bool = False,
     sells: bool = False,
     deprecated: Deprecated | None = None,
 ) -> Callable[[Responder], Responder]:
@@ -110,6 +112,8 @@ def operation(
     `conditional`: If-Match is taken, and the responder holds it against the present version (conditions.require).
     `produces` are the types of a success, of which JSON is by the schema; `rate` the class of call whose limits
     apply; `max_age` how many seconds the answer of a public read may be kept by anybody without asking again;
+    `catalogue` that a guest's answer is every guest's, so that the cache before the application may give it to all for
+    a second (conditions.py, which says exactly how long);
     `sells` that an installation with VERIFIED_SELLERS asks for a confirmed address;
     `deprecated` that it is to go, which every answer says in its headers.
     """
@@ -131,6 +135,7 @@ def operation(
         produces,
         rate,
         max_age,
+        catalogue,
         sells,
         deprecated,
     )

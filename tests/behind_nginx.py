@@ -61,7 +61,7 @@ def nginx_folder(folder: Path, port: int, *, wide: bool) -> Path:
     shutil.copytree(SHIPPED, made)
     whole = (made / "marketplace.conf").read_text()
     http = whole[: whole.index("# Whoever asks for a host")]
-    for name, text in (("http", http), ("site", None), ("proxy", None)):
+    for name, text in (("http", http), ("site", None), ("proxy", None), ("headers", None)):
         text = text or (made / f"{name}.conf").read_text()
         for shipped, here in {
             "/run/marketplace/api.sock": f"{folder}/api.sock",
@@ -69,6 +69,7 @@ def nginx_folder(folder: Path, port: int, *, wide: bool) -> Path:
             "/srv/marketplace/uploads": f"{folder}/uploads",
             "/var/cache/nginx/marketplace": f"{folder}/cache",
             "/var/log/nginx": str(folder),
+            "flush=1s": "flush=50ms",
         }.items():
             text = text.replace(shipped, here)
         if wide:
@@ -79,6 +80,32 @@ def nginx_folder(folder: Path, port: int, *, wide: bool) -> Path:
     user = "user root;" if os.geteuid() == 0 else ""  # its own user may not enter a folder of ours
     main.write_text(_HEAD.format(folder=folder, port=port, user=user))
     return main
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def nginx(folder: Path) -> Iterator[str]:
+    """nginx alone, before whatever listens at `folder`/api.sock: its address."""
+    port = free_port()
+    assert NGINX is not None
+    command = [NGINX, "-c", str(nginx_folder(folder, port, wide=True)), "-p", str(folder)]
+    with (folder / "nginx.log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
 
 
 @contextmanager
@@ -100,9 +127,7 @@ def database(folder: Path) -> Iterator[str]:
 @contextmanager
 def site(folder: Path, url: str, *, wide: bool = False, **settings: str) -> Iterator[Site]:
     """The system on a migrated database, gone at the end of the block. `settings` are variables of its environment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     direct = folder / "api.sock"
     env = {
         **{name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},

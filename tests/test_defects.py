@@ -13,7 +13,7 @@ import pytest
 from attacks import foreign_rows, scene
 from conftest import PASSWORD, Api, User
 
-from marketplace import auth, errors, logs, operations, requests, validation
+from marketplace import auth, errors, log_lines, operations, requests, validation
 from marketplace.auth import Authentication, Passwords, Tokens, hashed
 from marketplace.config import Config
 from marketplace.db import Caller
@@ -154,7 +154,7 @@ def internals(api: Api, monkeypatch: Patch) -> list[str]:
 def a_line_of_ones_own(api: Api) -> list[str]:
     out = io.StringIO()
     handler = logging.StreamHandler(out)
-    handler.setFormatter(logs.JsonFormatter())
+    handler.setFormatter(log_lines.JsonFormatter())
     logger = logging.getLogger("marketplace.forgery")
     logger.propagate = False
     logger.addHandler(handler)
@@ -279,7 +279,7 @@ def show_what_broke(patch: Patch, api: Api) -> None:
 
 
 def break_lines(patch: Patch, api: Api) -> None:
-    patch.setattr(logs.JsonFormatter, "format", lambda self, record: record.getMessage())
+    patch.setattr(log_lines.JsonFormatter, "format", lambda self, record: record.getMessage())
 
 
 def share_keys(patch: Patch, api: Api) -> None:

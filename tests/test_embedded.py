@@ -183,7 +183,7 @@ def test_root_runs_it_as_another_user_and_opens_no_folder(tmp_path: Path):
 def test_programs_that_the_servers_user_cannot_reach_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(server_account, "HOME", Path("/var/tmp") / f"marketplace-test-{os.getpid()}")
     account = server_account.account_for(tmp_path / "none")
-    original = next(iter(embedded._candidates()))
+    original = next(iter(embedded.candidates()))
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     package = original.parent.parent

@@ -389,7 +389,7 @@ def test_a_worker_outlives_its_connections(shop: Shop, tmp_path: Path):
         with psycopg.connect(shop.api.owner_url, autocommit=True) as conn:
             conn.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
         wait_for_end(shop, import_id)
         assert running.poll() is None

@@ -25,7 +25,7 @@ class Answer:
 
     def __init__(self, raw: http.client.HTTPResponse) -> None:
         self.status = raw.status
-        self.headers = {name.lower(): value for name, value in raw.getheaders()}
+        self.headers = {name.lower(): str(raw.getheader(name)) for name, _ in raw.getheaders()}  # one of each
         self.body = raw.read()
 
     @property
@@ -129,8 +129,7 @@ def test_what_is_the_same_for_everybody_is_kept_for_two_seconds_at_most(at: Site
     time.sleep(2.1)  # nginx counts whole seconds
     assert price() == "2000.00"
     states = [line["cache"] for line in logged(at, lambda line: (line["path"], line["method"]) == (path, "GET"), 3)]
-    assert states[0] == "MISS"
-    assert states[1] == "BYPASS"
+    assert sorted(states) == ["BYPASS", "EXPIRED", "MISS"]  # of two processes, each with lines of its own to write
     send(at, "DELETE", path, None, token)
     hidden = call(at, "GET", path, Authorization=f"Bearer {token}")
     time.sleep(2.1)  # nginx counts whole seconds
@@ -168,13 +167,17 @@ def test_a_whole_import_goes_through(at: Site, token: str):
 
 
 def test_an_application_that_is_gone_is_a_503_that_says_when_to_come_again(at: Site):
-    """The last of those that need one."""
+    """The last of those that need one. What was kept a moment ago is still given."""
+    kept = call(at, "GET", "/api/brands")
     os.kill(int((at.folder / "gunicorn.pid").read_text()), signal.SIGTERM)
-    deadline = time.monotonic() + 20
-    while (answer := call(at, "GET", "/api/openapi.json")).status == 200 and time.monotonic() < deadline:
+    for number in range(100):  # connections that nginx keeps are answered for two seconds more
+        answer = call(at, "GET", f"/api/brands?search=never-asked-{number}")
+        if answer.status != 200:
+            break
         time.sleep(0.2)
     failure(answer, 503, "unavailable")
     assert answer.headers["retry-after"] == "1"
+    assert call(at, "GET", "/api/brands").body == kept.body
 
 
 def test_the_shipped_file_is_one_nginx_takes(tmp_path: Path):
@@ -191,7 +194,7 @@ def test_the_shipped_file_is_one_nginx_takes(tmp_path: Path):
         assert shipped in text
         text = text.replace(shipped, here)
     (tmp_path / "shipped").mkdir()
-    for name in ("site.conf", "proxy.conf"):
+    for name in ("site.conf", "proxy.conf", "headers.conf"):
         shared = (SHIPPED / name).read_text().replace("/etc/nginx/marketplace", str(tmp_path / "shipped"))
         (tmp_path / "shipped" / name).write_text(shared.replace("/var/log/nginx", str(tmp_path)))
     (tmp_path / "marketplace.conf").write_text(text)

@@ -86,7 +86,7 @@ def test_what_a_hook_takes_stands_in_the_document(api: Api):
 
     assert taken("post", "/api/products") == {"IdempotencyKey"}
     assert taken("put", "/api/products/{product_id}") == {"IfMatch"}
-    assert taken("get", "/api/products/{product_id}") == {"IfNoneMatch"}
+    assert taken("get", "/api/products/{product_id}") == {"IfNoneMatch", "ConsistencyToken"}
     assert taken("post", "/api/auth/login") == set()
     put = document["paths"]["/api/products/{product_id}"]["put"]["responses"]
     assert put["412"] == {"$ref": "#/components/responses/PreconditionFailed"}

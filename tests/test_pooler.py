@@ -1,6 +1,7 @@
 """Behind a pooler nothing can be set for a connection: the login itself has to be what the application is."""
 
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -22,6 +23,8 @@ def login(committed: Api) -> Iterator[str]:
     with psycopg.connect(committed.owner_url, autocommit=True) as conn:
         conn.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'x' IN ROLE marketplace_app")
         yield name
+        while conn.execute("SELECT FROM pg_stat_activity WHERE usename = %s", [name]).fetchone() is not None:
+            time.sleep(0.01)  # a connection that was closed ends a moment later, and only its own role may end it
         conn.execute(f"DROP ROLE {name}")
 
 

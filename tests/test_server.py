@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,7 +26,7 @@ KEY = "k" * 16 + secrets.token_hex(16)
 class Server:
     """gunicorn on a port of its own, and its log."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, config: str = "gunicorn.conf.py", **settings: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -40,12 +41,13 @@ class Server:
             "UPLOADS_DIR": str(folder / "uploads"),
             "PORT": str(self.port),
             "WEB_CONCURRENCY": "2",
+            **settings,
         }
         env.pop("MIGRATE_DATABASE_URL", None)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"],
-                cwd=ROOT,
+                [sys.executable, "-m", "gunicorn", "-c", config, "marketplace.app:create_app()"],
+                cwd=Path(config).absolute().parent,
                 env=env,
                 stdout=log,
                 stderr=log,
@@ -70,6 +72,15 @@ class Server:
         conn.close()
         self.documented.check(method, path, answer.status, answer.headers, text)
         return answer.status, json.loads(text) if text[:1] == b"{" else {}
+
+    def version(self) -> str:
+        """The version of whoever answers."""
+        return str(self.call("GET", "/api/openapi.json")[1]["info"]["version"])
+
+    def workers(self) -> list[int]:
+        """Process ids."""
+        master = self.process.pid
+        return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -172,3 +183,57 @@ def test_a_chunked_picture_is_taken_and_a_broken_chunk_is_a_400(server: Server):
             b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n0\r\n\r\n"
         )
         assert raw.recv(100).startswith(b"HTTP/1.1 400")
+
+
+def test_a_reload_takes_the_release_a_link_leads_to(owner_url: str, template: str, tmp_path: Path):
+    """All of it, also what the master has loaded; and a worker that is replaced meanwhile is of one release."""
+    for number in ("0.1.1", "0.1.2"):
+        shutil.copytree(ROOT / "marketplace", tmp_path / number / "marketplace", ignore=shutil.ignore_patterns("*.pyc"))
+        (tmp_path / number / "sql").symlink_to(ROOT / "sql")
+        shutil.copy(ROOT / "gunicorn.conf.py", tmp_path / number)
+        (tmp_path / number / "marketplace" / "__init__.py").write_text(f'__version__ = "{number}"\n')
+    link = tmp_path / "app"
+    link.symlink_to(tmp_path / "0.1.1")
+    with created(owner_url, f"{template}_{secrets.token_hex(4)}", template) as url:
+        server = Server(url, tmp_path, str(link / "gunicorn.conf.py"))
+        try:
+            assert server.version() == "0.1.1"
+            link.unlink()
+            link.symlink_to(tmp_path / "0.1.2")
+            server.process.send_signal(signal.SIGHUP)
+            for _ in range(100):
+                if server.version() == "0.1.2":
+                    break
+                time.sleep(0.1)
+            time.sleep(0.5)
+            assert {server.version() for _ in range(20)} == {"0.1.2"}
+        finally:
+            server.process.kill()
+            server.process.wait()
+
+
+def test_a_server_that_is_to_stop_says_so_first_and_goes_on(owner_url: str, template: str, tmp_path: Path):
+    with created(owner_url, f"{template}_{secrets.token_hex(4)}", template) as url:
+        server = Server(url, tmp_path, DRAIN_SECONDS="60")
+        try:
+            server.process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+            assert server.call("GET", "/readyz")[0] == 200, "a reload is none"
+            server.process.send_signal(signal.SIGTERM)
+            for _ in range(100):
+                if server.call("GET", "/readyz")[0] == 503:
+                    break
+                time.sleep(0.1)
+            status, problem = server.call("GET", "/readyz")
+            assert (status, problem["code"]) == (503, "unavailable")
+            assert server.call("GET", "/healthz")[0] == server.call("GET", "/api/products")[0] == 200
+            os.kill(server.workers()[0], signal.SIGKILL)
+            assert server.call("GET", "/api/products")[0] == 200, "a worker that dies is replaced"
+            assert server.process.poll() is None
+            assert server.stop() == 0, "a second time means now"
+        finally:
+            server.process.kill()
+            server.process.wait()
+        assert list((tmp_path / "data" / "metrics").glob("draining-*"))
+        again = Server(url, tmp_path)
+        assert again.stop() == 0

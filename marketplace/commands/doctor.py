@@ -18,7 +18,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from marketplace import config as configuration
-from marketplace import migrations
+from marketplace import cores, migrations
 from marketplace.config import Config
 from marketplace.db import Conn
 from marketplace.queries import doctor, imports
@@ -159,13 +159,16 @@ def server(config: Config) -> Iterator[Finding]:
     if facts["encoding"] != "UTF8":
         yield Finding("wrong", f"the database's encoding is {facts['encoding']}, not UTF8")
     yield Finding("ok" if abs(skew) < SKEW else "wrong", f"clocks differ by {skew:+.1f} s")
-    workers = int(os.environ.get("WEB_CONCURRENCY") or min(2 * (os.cpu_count() or 1) + 1, 8))
-    wanted = workers * config.pool_size + config.pool_size + 4
-    room = facts["max_connections"] - 3
-    yield Finding(
-        "ok" if wanted <= room else "wrong", f"{wanted} connections from this host of {room} (max_connections)"
-    )
+    yield _connections(config, facts["max_connections"] - 3)
     yield Finding("ok" if alive else "unwise", "a worker is at work" if alive else "no worker is at work")
+
+
+def _connections(config: Config, room: int) -> Finding:
+    """Whether there are enough for API and worker, and for the API's old and new workers while it is reloaded."""
+    api = cores.workers(config.pool_size) * config.pool_size
+    wanted = api + config.pool_size + 4
+    words = f"{wanted} connections from this host, {wanted + api} during a reload, of {room} (max_connections)"
+    return Finding("wrong" if wanted > room else "unwise" if wanted + api > room else "ok", words)
 
 
 def elsewhere(config: Config) -> Iterator[Finding]:

@@ -1,14 +1,12 @@
 """psql: opens PostgreSQL's own terminal on the database, as the owner of the tables."""
 
 import argparse
-import os
 import shutil
 import signal
 import subprocess
 import sys
 
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
+from marketplace import client_programs
 from marketplace import config as configuration
 
 takes_anything = True
@@ -20,14 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run psql. The password travels in the environment: arguments stand in the list of processes."""
+    """Run psql, whichever is first on the PATH."""
     program = shutil.which("psql")
     if program is None:
         print("There is no psql here; install postgresql-client (Debian) or libpq (Homebrew).", file=sys.stderr)
         return 1
-    parts = conninfo_to_dict(configuration.load().migrate_database_url)
-    env = {**os.environ, "PGAPPNAME": "marketplace-psql"}
-    if password := parts.pop("password", None):
-        env["PGPASSWORD"] = str(password)
+    address, env = client_programs.connection(configuration.load().migrate_database_url)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in psql ends a query, not us
-    return subprocess.run([program, make_conninfo("", **parts), *args.rest], env=env, check=False).returncode
+    return subprocess.run([program, address, *args.rest], env=env, check=False).returncode

@@ -26,6 +26,7 @@ class Brands:
         answers={200: paging.listed("brands", schemas.BRAND)},
         problems=("invalid_cursor", "page_too_deep"),
         max_age=60,
+        catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer brands by name, all or those with `search` in their name."""
@@ -63,7 +64,15 @@ class Brand:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getBrand", "One brand", roles=PUBLIC, answers={200: schemas.BRAND}, problems=("not_found",), max_age=60)
+    @operation(
+        "getBrand",
+        "One brand",
+        roles=PUBLIC,
+        answers={200: schemas.BRAND},
+        problems=("not_found",),
+        max_age=60,
+        catalogue=True,
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
         """Answer a brand."""
         with self.db.read(req.context.seen) as conn:

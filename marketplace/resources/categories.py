@@ -20,7 +20,14 @@ class Categories:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("listCategories", "The tree of categories", roles=PUBLIC, answers={200: schemas.TREE}, max_age=60)
+    @operation(
+        "listCategories",
+        "The tree of categories",
+        roles=PUBLIC,
+        answers={200: schemas.TREE},
+        max_age=60,
+        catalogue=True,
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the whole tree, by name, with counts of products."""
         with self.db.read(req.context.seen) as conn:
@@ -62,6 +69,7 @@ class Category:
         answers={200: schemas.CATEGORY},
         problems=("not_found",),
         max_age=60,
+        catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
         """Answer a category with those above it and those right below it."""

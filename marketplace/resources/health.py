@@ -4,7 +4,7 @@ import falcon
 import psycopg
 import psycopg_pool
 
-from marketplace import metrics, migrations
+from marketplace import draining, metrics, migrations
 from marketplace.db import Database
 from marketplace.errors import Problem
 from marketplace.languages import say
@@ -33,14 +33,16 @@ class Ready:
 
     @operation(
         "getReadiness",
-        "Whether requests can be served: database there, migrations applied",
+        "Whether requests can be served: database there, migrations applied, not about to stop",
         roles=PUBLIC,
         answers={200: STATUS},
         problems=("unavailable",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer 503 while the database is away or behind this code's migrations."""
+        """Answer 503 while the database is away or behind this code's migrations, and once the server is to stop."""
         resp.set_header("Cache-Control", "no-store")
+        if draining.under_way():
+            raise Problem("unavailable", "It is about to stop.")
         with self.db.primary() as conn:
             pending = migrations.pending(conn)
         if pending:

@@ -19,7 +19,6 @@ from marketplace.workflows import facets, listings, pictures
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
-MAX_AGE = 2  # seconds: stock and prices are looked at while they change
 PAGE = paging.listed("products", schemas.LISTED, facets=optional(of(facet_schemas.FACETS)))
 PARTS = Parts(schemas.NEW, ("main_image",), required=False)
 
@@ -38,7 +37,7 @@ class Products:
         query={**schemas.FILTERS, **paging.QUERY, **paging.COUNT, **facet_schemas.QUERY},
         answers={200: PAGE},
         problems=("invalid_cursor", "page_too_deep", "sort_not_offered"),
-        max_age=MAX_AGE,
+        catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer what is on sale, from ready documents and live stock."""
@@ -93,7 +92,7 @@ class Product:
         roles=ANYONE,
         answers={200: schemas.PRODUCT},
         problems=("not_found",),
-        max_age=MAX_AGE,
+        catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Answer a product; a hidden one only to its store and admins."""

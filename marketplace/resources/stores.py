@@ -44,7 +44,15 @@ class Store:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getStore", "One store", roles=PUBLIC, answers={200: schemas.STORE}, problems=("not_found",), max_age=60)
+    @operation(
+        "getStore",
+        "One store",
+        roles=PUBLIC,
+        answers={200: schemas.STORE},
+        problems=("not_found",),
+        max_age=60,
+        catalogue=True,
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response, store_id: int) -> None:
         """Answer a store as everybody sees it."""
         with self.db.read(req.context.seen) as conn:

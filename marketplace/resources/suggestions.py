@@ -23,6 +23,7 @@ class Suggestions:
         query=schemas.QUERY,
         answers={200: schemas.SUGGESTIONS},
         max_age=60,
+        catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer products, brands and categories with words that begin as the last one typed."""

@@ -61,5 +61,7 @@ FROM (
 ) AS d;
 
 -- name: lock_unused
--- For the worker: those of some pictures that no row uses, locked against whoever is about to.
-SELECT lock_unused_pictures(%(digests)s::text[]) AS digest;
+-- For the worker: those of some pictures that no row uses, locked against whoever is about to. None while a backup is made: the
+-- rows it has seen may be gone by now, and their files are still to be copied.
+SELECT lock_unused_pictures(%(digests)s::text[]) AS digest
+WHERE pg_try_advisory_xact_lock_shared(hashtextextended('backup', 0));

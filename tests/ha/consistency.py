@@ -51,7 +51,9 @@ class Pairs:
     def _judge(self, written: int, seen: str, status: int, body: bytes, price: int) -> None:
         with self._lock:
             self.made += 1
-            if (written, status) != (200, 200) or not seen:
+            if status == 404:  # what was just made is not there yet
+                self.stale += 1
+            elif (written, status) != (200, 200) or not seen:
                 self.wrong.append(f"PATCH {written}, token {seen!r}, GET {status} {body[:200]!r}")
             else:
                 found = re.search(rb'"price": ?"(\d+)', body)
