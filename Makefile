@@ -8,7 +8,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test lint audit fuzz attack test-ha edge bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients \
+.PHONY: help run worker test test-install lint audit fuzz attack test-ha edge bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients \
 	backup restore demo-reset lock clean ready ready-dev \
 	ready-fuzz ready-bench ready-clients ready-ha
 
@@ -23,6 +23,9 @@ worker: ready ## run the job worker alone
 
 test: ready-dev ## run the tests (ARGS="-k words")
 	@exec $(VENV) -m pytest $(ARGS)
+
+test-install: ready-dev ## follow the chapter on installing in a fresh Debian (as root, with debootstrap)
+	@exec $(VENV) tests/install_trial.py $(ARGS)
 
 lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
 	@$(VENV) -m ruff check .

@@ -3,7 +3,8 @@
 Each worker opens its own pool of connections at its first request: never before the fork. And each loads the
 application itself, so that a HUP takes new code: what the master has loaded, its workers have too. It loads from
 marketplace what needs nothing but the standard library, and forgets that when it reads this file again. Where `-c`
-names this file by an absolute path, links in that path are followed anew: a release may be behind one.
+names this file by an absolute path, links in that path are followed anew by HUP, and only then: a release may be behind
+one, and a worker that is replaced before HUP is of the release of its neighbours.
 """
 
 import importlib
@@ -18,13 +19,15 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http import wsgi
 
+RELEASE = Path(__file__).resolve().parent
+sys.path[:] = [str(RELEASE), *(each for each in sys.path if not Path(each, "gunicorn.conf.py").exists())]
 for name in [each for each in sys.modules if each.partition(".")[0] == "marketplace"]:
     del sys.modules[name]
 importlib.invalidate_caches()
 cores = importlib.import_module("marketplace.cores")
 draining = importlib.import_module("marketplace.draining")
 
-chdir = str(Path(__file__).parent)
+chdir = str(RELEASE)
 
 # Before marketplace.metrics is imported: workers count in files of one folder, and each of them answers for all.
 DATA = Path(os.environ.get("DATA_DIR") or ".data").resolve()
@@ -85,15 +88,22 @@ def on_starting(server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """TERM first has /readyz say so, then waits DRAIN_SECONDS, while workers and socket stay as they are."""
-    stop = server.handle_term
+    """TERM first has /readyz say so, then waits DRAIN_SECONDS, while workers and socket stay as they are.
+
+    And in a reload old workers serve until the new ones do: to load the application takes a while.
+    """
+    stop, manage = server.handle_term, server.manage_workers
 
     def drain() -> None:
         draining.begin()
         wait(server, DRAIN_SECONDS)
         stop()
 
-    server.handle_term = drain
+    def replace() -> None:
+        await_new(server)
+        manage()
+
+    server.handle_term, server.manage_workers = drain, replace
 
 
 def wait(server: Any, seconds: float) -> None:
@@ -109,6 +119,18 @@ def wait(server: Any, seconds: float) -> None:
                 server.handle_chld()
         server.murder_workers()
         server.manage_workers()
+
+
+def await_new(server: Any) -> None:
+    """Where there are too many workers: wait until those that will stay have begun to serve, for 20 seconds at most."""
+    end = time.monotonic() + graceful_timeout
+    while len(server.WORKERS) > server.num_workers and time.monotonic() < end:
+        new = sorted(server.WORKERS.values(), key=lambda worker: worker.age)[-server.num_workers :]
+        # Their sign of life bears the time since the machine started; until there is one, the time of day.
+        if all(worker.tmp.last_update() <= time.monotonic() for worker in new):
+            return
+        time.sleep(0.05)
+        server.reap_workers()
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -26,6 +26,7 @@ from typing import IO, Any, BinaryIO, NamedTuple
 
 FORMAT = 1
 DATABASE, FILES, MANIFEST = "database", "files.tsv", "manifest.json"
+LAST = "last-backup"
 UPLOADS, PRIVATE = "uploads", "private"
 #: Stands where a file was listed and not copied.
 UNKNOWN = "-"
@@ -110,6 +111,22 @@ def _free_name(folder: Path) -> str:
     while (folder / (name := datetime.now(timezone.utc).strftime("%Y-%m-%dT%H-%M-%SZ"))).exists():
         time.sleep(0.1)
     return name
+
+
+def note_last(data_dir: Path, backup: Path) -> None:
+    """Write down when a backup ended well, and where it is: for whoever watches that there is one every night."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    fresh = data_dir / ".last-backup.new"
+    fresh.write_text(f"{datetime.now(timezone.utc).isoformat(timespec='seconds')} {backup}\n", encoding="utf-8")
+    fresh.replace(data_dir / LAST)
+
+
+def last(data_dir: Path) -> float | None:
+    """When the last backup from this host ended well, in seconds since 1970; None where none did."""
+    try:
+        return (data_dir / LAST).stat().st_mtime
+    except OSError:
+        return None
 
 
 def prune(folder: Path, keep: int) -> list[str]:

@@ -59,6 +59,8 @@ DATABASE = Counter(
     "marketplace_database_seconds", "Waited for PostgreSQL while answering, by route.", ["route"], registry=OWN
 )
 SIGN_INS = Counter("marketplace_sign_ins", "Passwords, by what came of them.", ["outcome"], registry=OWN)
+for _outcome in ("right", "wrong", "held_up", "spraying"):
+    SIGN_INS.labels(_outcome)  # from 0 on: Prometheus sees no rise in what begins with 1
 POOL = Gauge(
     "marketplace_pool_connections", "Connections of the pools, by what they do.", ["state"], registry=OWN,
     multiprocess_mode="livesum",

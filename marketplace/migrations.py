@@ -25,8 +25,9 @@ __all__ = ["MIGRATIONS", "MigrationError", "migrate", "pending"]
 
 MIGRATIONS = ROOT / "sql" / "migrations"
 LOCK = 0x6D61726B6574  # "market"; the key of the advisory lock
-LOCK_TIMEOUT = "5s"  # everybody else who needs the table queues up behind us: not for long
-LOCK_TRIES = 5
+LOCK_TIMEOUT = "1s"  # everybody else who needs the table queues up behind us, and gives up after three seconds
+LOCK_TRIES = 20
+LONGEST_PAUSE = 5
 _FILE_NAME = re.compile(r"V(\d{4,9})__[a-z0-9_]+\.sql\Z")
 _BOOKKEEPING = """
 CREATE TABLE IF NOT EXISTS public.schema_migrations (
@@ -190,7 +191,7 @@ def _apply(conn: psycopg.Connection[Any], file: Migration, report: Callable[[str
             if attempt == LOCK_TRIES:
                 raise MigrationError(f"{file.name}: a table it needs is in use: {error}") from error
             report(f"{file.name}: a table it needs is in use; trying again ({attempt} of {LOCK_TRIES}).")
-            time.sleep(attempt)
+            time.sleep(min(attempt, LONGEST_PAUSE))
     report(f"{file.name} ({time.monotonic() - started:.1f} s)")
 
 

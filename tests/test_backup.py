@@ -65,6 +65,7 @@ def kept(owner_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
         done = shop.back_up()
         assert done.returncode == 0, done.stderr
         assert stat_mode(shop.to) == 0o700
+        assert backups.last(api.config.data_dir) == pytest.approx(time.time(), abs=60)
         yield shop
 
 
@@ -345,8 +346,10 @@ def test_a_row_whose_file_is_missing_is_named_and_no_old_backup_goes(committed: 
     (shop.uploads / lost).unlink()
     done = shop.back_up("--keep", "1")  # taken from the backup before: names are hashes
     assert done.returncode == 0, done.stderr
+    told = backups.last(tmp_path / "data")
     shutil.rmtree(shop.to)
     assert shop.back_up().returncode == 1
+    assert backups.last(tmp_path / "data") == told
     done = shop.back_up("--keep", "1")
     assert done.returncode == 1
     assert f"a row names it, and it is not there: {lost}" in done.stderr

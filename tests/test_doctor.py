@@ -1,17 +1,29 @@
 """What the doctor says of a host that is well, and of one that is not."""
 
+import contextlib
+import functools
+import http.server
+import os
 import socket
+import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import psycopg
 import pytest
 from conftest import Api, created, database
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from psycopg.conninfo import make_conninfo
 
+from marketplace import checkups
+from marketplace.checkups import Finding
 from marketplace.commands import doctor
-from marketplace.commands.doctor import Finding
 from marketplace.config import Config
 
 Look = Callable[[Config], Iterator[Finding]]
@@ -47,15 +59,131 @@ def test_settings_that_are_unsafe_are_wrong_in_production(well: Config):
         cors_origins=("*",), rate_limits={},
     )  # fmt: skip
     for word, state in {"PUBLIC_URL": "wrong", "TRUSTED_PROXIES": "wrong", "BCRYPT_COST": "wrong"}.items():
-        assert states(doctor.environment, bad, word) == [state]
-    assert states(doctor.environment, bad, "CORS_ORIGINS") == ["unwise"]
-    assert states(doctor.environment, bad, "RATE_LIMITS") == ["unwise"]
+        assert states(checkups.environment, bad, word) == [state]
+    assert states(checkups.environment, bad, "CORS_ORIGINS") == ["unwise"]
+    assert states(checkups.environment, bad, "RATE_LIMITS") == ["unwise"]
 
 
 def test_folders_must_be_there_and_secrets_be_secret(well: Config, tmp_path: Path):
     (well.data_dir / "secret").chmod(0o644)
-    assert states(doctor.folders, well, "can be read by others") == ["wrong"]
-    assert states(doctor.folders, replace(well, uploads_dir=tmp_path / "nowhere"), "UPLOADS_DIR") == ["wrong"]
+    assert states(checkups.folders, well, "can be read by others") == ["wrong"]
+    assert states(checkups.folders, replace(well, uploads_dir=tmp_path / "nowhere"), "UPLOADS_DIR") == ["wrong"]
+
+
+def test_secrets_may_be_read_by_the_services_group_but_not_written(well: Config):
+    secret = well.data_dir / "secret"
+    secret.chmod(0o640)
+    assert states(checkups.folders, well, "can be") == []
+    secret.chmod(0o660)
+    assert states(checkups.folders, well, "written by its group") == ["wrong"]
+
+
+def test_the_socket_must_be_there_and_nginx_be_let_in(well: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "api.sock"
+    monkeypatch.setenv("GUNICORN_BIND", f"unix:{path}")
+    assert states(checkups.listening, well, "marketplace-api.socket") == ["wrong"]
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        path.chmod(0o600)
+        monkeypatch.setattr(checkups, "NGINX_USERS", ("nobody",))
+        assert states(checkups.listening, well, "may not connect") == ["wrong"]
+        path.chmod(0o666)
+        assert states(checkups.listening, well, "nginx's way in") == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("days", "trusted", "state"), [(60, True, "ok"), (5, True, "wrong"), (-1, True, "wrong"), (60, False, "unwise")]
+)
+def test_certificates_that_end_soon_are_wrong(
+    well: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, trusted: bool, state: str
+):
+    config = replace(well, public_url=f"https://localhost:{served_with_tls(tmp_path, days)}")
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    assert states(checkups.certificate, config, "PUBLIC_URL") == [state]
+
+
+def served_with_tls(folder: Path, days: int) -> int:
+    """A port where one handshake is made with a certificate that lasts so many days."""
+    now = datetime.now(timezone.utc)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(9), now + timedelta(days, 60))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    certificate = made.sign(key, hashes.SHA256())
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *private))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listening, contextlib.suppress(OSError), context.wrap_socket(listening.accept()[0], server_side=True):
+            pass
+
+    threading.Thread(target=serve, daemon=True).start()
+    return int(listening.getsockname()[1])
+
+
+def test_uploads_are_fetched_as_phones_fetch_them(well: Config):
+    handler = functools.partial(Quiet, directory=str(well.uploads_dir))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        right = replace(well, uploads_url=f"http://127.0.0.1:{server.server_port}")
+        assert states(checkups.uploads, right, "uploads are served at") == ["ok"]
+        wrong = replace(well, uploads_url=f"http://127.0.0.1:{server.server_port}/elsewhere")
+        assert states(checkups.uploads, wrong, "404") == ["wrong"]
+        server.shutdown()
+    assert states(checkups.uploads, right, "cannot be seen from here") == ["unwise"]
+    assert not list((well.uploads_dir / "doctor").iterdir()), "nothing is left behind"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_backups_are_missed(well: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    config = replace(well, environment="production")
+    monkeypatch.setattr(checkups, "BACKUPS", tmp_path)
+    assert states(checkups.backups, config, "there is no backup") == ["unwise"]
+    made = tmp_path / "20261127T023000Z" / "manifest.json"
+    made.parent.mkdir()
+    made.touch()
+    assert states(checkups.backups, config, "0 hours old") == ["ok"]
+    os.utime(made, (0, time.time() - 30 * 3600))
+    assert states(checkups.backups, config, "30 hours old") == ["wrong"]
+
+
+def test_what_a_dba_will_want_is_missed(well: Config):
+    assert states(doctor.server, well, "no statement_timeout of its own") == ["unwise"]
+    limited = replace(well, database_url=make_conninfo(well.database_url, options="-c statement_timeout=4s"))
+    assert states(doctor.server, limited, "no statement_timeout of its own") == []
+
+
+def test_the_last_sign_of_a_worker_is_told(well: Config, committed: Api):
+    with psycopg.connect(committed.owner_url) as conn:
+        conn.execute("INSERT INTO jobs.procrastinate_workers (last_heartbeat) VALUES (now() - interval '70 seconds')")
+    assert states(doctor.server, well, "is not at work, its last sign of life came 7") == ["unwise"]
+    with psycopg.connect(committed.owner_url) as conn:
+        conn.execute("UPDATE jobs.procrastinate_workers SET last_heartbeat = now()")
+    assert states(doctor.server, well, "is at work") == ["ok"]
+
+
+def test_a_replica_that_is_none_is_unwise_and_one_that_is_away_wrong(well: Config):
+    primary = replace(well, database_replica_url=well.database_url)
+    assert states(doctor.others, primary, "is a primary") == ["unwise"]
+    assert states(doctor.others, primary, "0 s behind") == ["ok"]
+    away = replace(well, database_replica_url="host=127.0.0.1 port=9 dbname=x")
+    assert states(doctor.others, away, "DATABASE_REPLICA_URL: ") == ["wrong"]
+
+
+def test_behind_a_pooler_logins_must_be_set_up_and_go_past_it(well: Config):
+    pooled = replace(well, database_pooler="transaction", worker_database_url="", migrate_database_url="")
+    assert states(doctor.others, pooled, "no login a pooler may hand round") == ["wrong"]
+    assert states(doctor.databases, pooled, "WORKER_DATABASE_URL is not set") == ["wrong"]
+    assert states(doctor.databases, pooled, "MIGRATE_DATABASE_URL is not set") == ["unwise"]
 
 
 def test_a_database_that_is_away_or_behind_is_wrong(well: Config, owner_url: str):
@@ -64,7 +192,7 @@ def test_a_database_that_is_away_or_behind_is_wrong(well: Config, owner_url: str
     assert list(doctor.server(away)) == []
     with created(owner_url, "marketplace_doctor_empty") as url:
         empty = replace(well, database_url=url, worker_database_url=url, migrate_database_url=url)
-        assert "wrong" in states(doctor.databases, empty, "MIGRATE_DATABASE_URL")
+        assert states(doctor.databases, empty, "migrations wait") == ["wrong"]
 
 
 def test_logins_that_are_too_much_or_too_little(well: Config, owner_url: str):
@@ -87,7 +215,7 @@ def test_a_mail_server_that_does_not_answer_is_wrong(well: Config):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    assert states(doctor.elsewhere, replace(well, smtp_url=f"smtp://127.0.0.1:{port}"), "SMTP_URL") == ["wrong"]
+    assert states(checkups.mail, replace(well, smtp_url=f"smtp://127.0.0.1:{port}"), "SMTP_URL") == ["wrong"]
 
 
 def test_the_command_counts_and_judges(

@@ -93,6 +93,7 @@ def _back_up(config: Config, args: argparse.Namespace) -> int:
     if said["missing"]:
         print("The backup was kept, and no old one removed.", file=sys.stderr)
         return 1
+    backups.note_last(config.data_dir, args.to / name)
     for old in backups.prune(args.to, args.keep) if args.keep else ():
         print(f"{args.to / old} was removed.")
     return 0

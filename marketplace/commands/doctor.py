@@ -4,39 +4,26 @@ Ends with 1 where something is wrong that makes the service unsafe or stops it; 
 """
 
 import argparse
-import os
-import shutil
-import smtplib
-import socket
+import contextlib
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.rows import dict_row
 
+from marketplace import checkups, cores, migrations
 from marketplace import config as configuration
-from marketplace import cores, migrations
+from marketplace.checkups import Finding
 from marketplace.config import Config
-from marketplace.db import Conn
-from marketplace.queries import doctor, imports
-from marketplace.storage import StorageUnavailableError, of_private, of_uploads
+from marketplace.db import Conn, Row
+from marketplace.queries import doctor, sessions
 
-GIGABYTE = 1024**3
 #: Seconds the clocks may differ: tokens are dated by this machine's, sessions end by the server's.
 SKEW = 5
+#: Seconds after which a worker is taken for dead.
+DEAD = 30
 SERVERS = (15, 18)
-SECRETS = ("SECRET_KEY", "DATABASE_URL", "MIGRATE_DATABASE_URL", "WORKER_DATABASE_URL", "SMTP_URL")
 GROUPS = {"application": "marketplace_app", "worker": "marketplace_worker"}
-
-
-class Finding(NamedTuple):
-    """One thing that was looked at: `ok`, `unwise` or `wrong`."""
-
-    state: str
-    words: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,46 +41,6 @@ def run(args: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def environment(config: Config) -> Iterator[Finding]:
-    """What the settings say by themselves."""
-    if not config.production:
-        yield Finding("unwise", "MARKETPLACE_ENV is development: secrets are made up, /uploads/ is served by Python")
-    if config.public_url.startswith("http://") and config.production:
-        yield Finding("wrong", "PUBLIC_URL is http: tokens and passwords would travel in the open")
-    if not config.trusted_proxies:
-        yield Finding(
-            "wrong" if config.production else "unwise",
-            "TRUSTED_PROXIES is empty: behind nginx everybody would be counted as one address (unix for its socket)",
-        )
-    if "*" in config.cors_origins:
-        yield Finding("unwise", "CORS_ORIGINS is *: any web page may call the API with a token it has been given")
-    if not config.rate_limits:
-        yield Finding("unwise", "RATE_LIMITS is off")
-    if config.bcrypt_cost < 10:
-        state = "wrong" if config.production else "unwise"
-        yield Finding(state, f"BCRYPT_COST={config.bcrypt_cost} is quickly guessed")
-    yield Finding("ok", f"settings of {config.environment}")
-
-
-def folders(config: Config) -> Iterator[Finding]:
-    """Where files go: there, writable, room left, and nobody else's business."""
-    for name, folder in (("DATA_DIR", config.data_dir), ("UPLOADS_DIR", config.uploads_dir)):
-        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-            yield Finding("wrong", f"{name} {folder} is not a folder this user may write to")
-            continue
-        free = shutil.disk_usage(folder).free
-        state = "ok" if free > 5 * GIGABYTE else "unwise" if free > GIGABYTE else "wrong"
-        yield Finding(state, f"{name} {folder}: {free / GIGABYTE:.0f} GB free")
-    for file in _secrets(config):
-        if file.exists() and file.stat().st_mode & 0o077:
-            yield Finding("wrong", f"{file} can be read by others: chmod 600 {file}")
-
-
-def _secrets(config: Config) -> Iterator[Path]:
-    yield config.data_dir / "secret"
-    yield from (Path(os.environ[f"{name}_FILE"]) for name in SECRETS if os.environ.get(f"{name}_FILE"))
-
-
 def databases(config: Config) -> Iterator[Finding]:
     """Each login: that it comes in, and is no more than it has to be."""
     logins = {
@@ -102,10 +49,15 @@ def databases(config: Config) -> Iterator[Finding]:
         "MIGRATE_DATABASE_URL": (config.migrate_database_url, "owner"),
     }
     for name, (url, role) in logins.items():
+        if not url:
+            state = "unwise" if role == "owner" else "wrong"
+            yield Finding(state, f"{name} is not set: with DATABASE_POOLER there must be a way past the pooler")
+            continue
         try:
             with _connected(url) as conn:
-                yield from _login(config, name, role, conn)
-                if name == "MIGRATE_DATABASE_URL":
+                if role != "owner" or url != config.database_url:  # the owner's may be root's alone
+                    yield from _login(config, name, role, conn)
+                if role == "owner":
                     waiting = migrations.pending(conn)
                     state, words = ("wrong", f"{len(waiting)} migrations wait") if waiting else ("ok", "all migrations")
                     yield Finding(state, f"{words}: python -m marketplace migrate" if waiting else words)
@@ -114,7 +66,7 @@ def databases(config: Config) -> Iterator[Finding]:
 
 
 def _connected(url: str) -> Conn:
-    return psycopg.connect(url, autocommit=True, connect_timeout=5, row_factory=dict_row)
+    return psycopg.connect(url, autocommit=True, connect_timeout=5, prepare_threshold=None, row_factory=dict_row)
 
 
 def _login(config: Config, name: str, role: str, conn: Conn) -> Iterator[Finding]:
@@ -143,9 +95,22 @@ def server(config: Config) -> Iterator[Finding]:
             facts = doctor.server(conn)
             skew = float(facts["now"]) - (before + time.time()) / 2
         with _connected(config.worker_database_url) as conn:
-            alive = imports.worker_alive(conn)
+            last = doctor.last_sign(conn)["seconds"]
     except psycopg.Error:
         return  # said already
+    yield from _safe(facts)
+    yield Finding("ok" if abs(skew) < SKEW else "wrong", f"clocks differ by {skew:+.1f} s")
+    yield from _watched(facts)
+    yield _connections(config, facts["max_connections"] - 3)
+    if last is None:
+        yield Finding("unwise", "no worker has ever been at work: imports and mails wait")
+    else:
+        state, words = ("ok", "is at work") if last < DEAD else ("unwise", "is not at work")
+        yield Finding(state, f"a worker {words}, its last sign of life came {last:.0f} s ago")
+
+
+def _safe(facts: Row) -> Iterator[Finding]:
+    """What keeps data safe."""
     major = facts["version"] // 10000
     known = SERVERS[0] <= major <= SERVERS[1]
     yield Finding("ok" if known else "wrong", f"PostgreSQL {facts['version_name']}" + ("" if known else ": 15 to 18"))
@@ -158,9 +123,16 @@ def server(config: Config) -> Iterator[Finding]:
         yield Finding("wrong", "synchronous_commit is off: what was acknowledged may be lost")
     if facts["encoding"] != "UTF8":
         yield Finding("wrong", f"the database's encoding is {facts['encoding']}, not UTF8")
-    yield Finding("ok" if abs(skew) < SKEW else "wrong", f"clocks differ by {skew:+.1f} s")
-    yield _connections(config, facts["max_connections"] - 3)
-    yield Finding("ok" if alive else "unwise", "a worker is at work" if alive else "no worker is at work")
+
+
+def _watched(facts: Row) -> Iterator[Finding]:
+    """What a DBA will want when it is slow, and what ends statements that nobody waits for any more."""
+    if not facts["statement_timeout"]:
+        yield Finding("unwise", f"{facts['name']} has no statement_timeout of its own: sql/admin/settings.sql")
+    if not facts["statements_counted"]:
+        yield Finding("unwise", "pg_stat_statements is not there: slow statements have no names (docs/operations.md)")
+    if not facts["slow_logged"]:
+        yield Finding("unwise", "log_min_duration_statement is off: slow statements leave no line in PostgreSQL's log")
 
 
 def _connections(config: Config, room: int) -> Finding:
@@ -171,30 +143,28 @@ def _connections(config: Config, room: int) -> Finding:
     return Finding("wrong" if wanted > room else "unwise" if wanted + api > room else "ok", words)
 
 
-def elsewhere(config: Config) -> Iterator[Finding]:
-    """What else is called: a mail server, a bucket."""
-    if config.smtp_url:
-        parts = urlsplit(config.smtp_url)
-        kind: Callable[..., smtplib.SMTP] = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
-        try:
-            with kind(parts.hostname or "", parts.port or (465 if parts.scheme == "smtps" else 587), timeout=5) as smtp:
-                smtp.noop()
-            yield Finding("ok", f"SMTP_URL: {parts.hostname} answers")
-        except (OSError, smtplib.SMTPException) as error:
-            yield Finding("wrong", f"SMTP_URL: {parts.hostname}: {error or type(error).__name__}")
-    for name, bucket, storage in (
-        ("S3_BUCKET", config.s3_bucket, of_uploads),
-        ("S3_PRIVATE_BUCKET", config.s3_private_bucket, of_private),
-    ):
-        if bucket:
-            key = f"doctor/{socket.gethostname().lower().replace('_', '-')[:40] or 'host'}.txt"
-            try:
-                files = storage(config)
-                files.put(key, b"written by doctor")
-                files.delete(key)
-                yield Finding("ok", f"{name} {bucket} can be written to")
-            except StorageUnavailableError as error:
-                yield Finding("wrong", f"{name} {bucket}: {str(error)[:200]}")
+def others(config: Config) -> Iterator[Finding]:
+    """A pooler's login, and replicas, where there are any."""
+    if config.database_pooler:
+        with contextlib.suppress(psycopg.Error), _connected(config.database_url) as conn:  # said already
+            right = sessions.set_up(conn)
+            if right["almighty"] or not right["limited"]:
+                yield Finding("wrong", "DATABASE_URL is no login a pooler may hand round: sql/admin/settings.sql")
+    if not config.database_replica_url:
+        return
+    try:
+        with _connected(config.database_replica_url) as conn:
+            facts = doctor.replica(conn)
+    except psycopg.Error as error:
+        yield Finding("wrong", f"DATABASE_REPLICA_URL: {str(error).strip().splitlines()[0]}")
+        return
+    if not facts["replica"]:
+        yield Finding("unwise", "DATABASE_REPLICA_URL is a primary: nothing is gained by reading there")
+    elif not facts["feedback"]:
+        yield Finding("unwise", "hot_standby_feedback is off on the replica: a vacuum of the primary ends long reads")
+    near = facts["seconds_behind"] <= config.replica_max_lag_seconds
+    words = f"the replica is {facts['seconds_behind']:.0f} s behind" + ("" if near else ": it is passed over")
+    yield Finding("ok" if near else "wrong", words)
 
 
-LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (environment, folders, databases, server, elsewhere)
+LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (*checkups.LOOKS, databases, server, others)

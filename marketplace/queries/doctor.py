@@ -11,5 +11,15 @@ def login(conn: Conn) -> Row:
 
 
 def server(conn: Conn) -> Row:
-    """Version, settings that keep data safe, encoding, and the server's clock (seconds since 1970)."""
+    """Version, settings that keep data safe and tell what is slow, encoding, clock (seconds since 1970)."""
     return one(conn, SQL["server"])
+
+
+def last_sign(conn: Conn) -> Row:
+    """`seconds` since a worker was last heard of, None where none ever was."""
+    return one(conn, SQL["last_sign"])
+
+
+def replica(conn: Conn) -> Row:
+    """Whether it is a `replica`, whether it gives `feedback`, and how many `seconds_behind` it is."""
+    return one(conn, SQL["replica"])

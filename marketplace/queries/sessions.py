@@ -6,6 +6,11 @@ from marketplace.db import Conn, Row, named_sql, one
 SQL = named_sql("sessions")
 
 
+def set_up(conn: Conn) -> Row:
+    """Whether the login is `almighty` (steps around policies), and whether its statements are `limited` in time."""
+    return one(conn, SQL["set_up"])
+
+
 def find(conn: Conn, session_hash: bytes) -> Row | None:
     """user_id, role, store_id and session_id of a living session, or None."""
     return conn.execute(SQL["find"], {"session_hash": session_hash}).fetchone()

@@ -21,6 +21,28 @@ SELECT
     current_setting('full_page_writes') = 'on' AS full_page_writes,
     current_setting('synchronous_commit') AS synchronous_commit,
     pg_encoding_to_char(d.encoding) AS encoding,
+    session_user AS name,
+    current_setting('statement_timeout') <> '0' AS statement_timeout,
+    current_setting('log_min_duration_statement') <> '-1' AS slow_logged,
+    -- The setting is there where the library is loaded; who may not read its value may still see that.
+    EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_stat_statements')
+    AND EXISTS (SELECT FROM pg_settings AS g WHERE g.name = 'pg_stat_statements.max') AS statements_counted,
     extract(EPOCH FROM clock_timestamp()) AS now
 FROM pg_database AS d
 WHERE d.datname = current_database();
+
+-- name: last_sign
+-- Seconds since a worker was last heard of; NULL where none ever was.
+SELECT extract(EPOCH FROM clock_timestamp() - max(w.last_heartbeat)) AS seconds
+FROM jobs.procrastinate_workers AS w;
+
+-- name: replica
+-- As sessions.replayed judges it; feedback keeps the primary from vacuuming what is being read.
+SELECT
+    pg_is_in_recovery() AS replica,
+    current_setting('hot_standby_feedback') = 'on' AS feedback,
+    CASE
+        WHEN pg_is_in_recovery()
+            THEN coalesce(extract(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 'infinity')::float8
+        ELSE 0
+    END AS seconds_behind;
