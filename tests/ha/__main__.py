@@ -10,6 +10,7 @@ that are free. Disks are synced as in production. Ends with 1 where anything fai
 
 import argparse
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -36,6 +37,7 @@ def main() -> int:
     options.add_argument("--keep", action="store_true", help="leave the folder with all logs")
     args = options.parse_args()
     chosen = [name for name in [*names, COSTS] if name in (args.only.split(",") if args.only else names)]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and take down what was started
     account = server_account.account_for(Path("/nowhere"))
     folder = programs.short_folder(account)
     try:
