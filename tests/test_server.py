@@ -185,6 +185,17 @@ def test_a_chunked_picture_is_taken_and_a_broken_chunk_is_a_400(server: Server):
         assert raw.recv(100).startswith(b"HTTP/1.1 400")
 
 
+def test_the_master_loads_nothing_that_a_reload_is_to_load_anew(tmp_path: Path):
+    code = (
+        "import logging.config, runpy, sys; made = runpy.run_path('gunicorn.conf.py');"
+        "logging.config.dictConfig(made['logconfig_dict']);"
+        "print(*{name.partition('.')[0] for name in sys.modules} & {'falcon', 'psycopg', 'prometheus_client'})"
+    )
+    env = {**os.environ, "DATA_DIR": str(tmp_path)}
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == ""
+
+
 def test_a_reload_takes_the_release_a_link_leads_to(owner_url: str, template: str, tmp_path: Path):
     """All of it, also what the master has loaded; and a worker that is replaced meanwhile is of one release."""
     for number in ("0.1.1", "0.1.2"):
