@@ -8,9 +8,9 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test test-install lint audit fuzz attack edge bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients \
+.PHONY: help run worker test test-install lint audit fuzz attack test-ha edge bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients \
 	backup restore demo-reset lock clean ready ready-dev \
-	ready-fuzz ready-bench ready-clients
+	ready-fuzz ready-bench ready-clients ready-ha
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ attack: ready-dev ## run a folder of attack scripts against a throw-away system 
 chaos: ready-dev ## break PostgreSQL, network and disks under a load of writes (CHECKS=FOLDER, ARGS="--only pg-freeze --seconds 25")
 	@test -n "$(CHECKS)" || { echo "Name the folder of scripts: make chaos CHECKS=FOLDER"; exit 2; }
 	@PYTHONPATH=.:tests exec $(VENV) tests/chaos.py --checks "$(abspath $(CHECKS))" $(ARGS)
+
+test-ha: ready-dev ready-ha ## kill parts of a whole system of several machines under load (ARGS="--only switchover")
+	@PYTHONPATH=.:tests exec $(VENV) -m ha $(ARGS)
 
 edge: ready-dev ## measure nginx's cache: CPU a hit, and how old what it gives may be (needs nginx and wrk; ARGS="--trials 0")
 	@PYTHONPATH=.:tests exec $(VENV) tests/edge_cost.py $(ARGS)
@@ -101,6 +104,7 @@ lock: ready-dev ## pin requirements*.txt anew from requirements*.in
 	@$(COMPILE) requirements-fuzz.in -c requirements.txt -c requirements-dev.txt -o requirements-fuzz.txt
 	@$(COMPILE) requirements-bench.in -c requirements.txt -c requirements-dev.txt -o requirements-bench.txt
 	@$(COMPILE) requirements-clients.in -c requirements.txt -c requirements-dev.txt -c requirements-fuzz.txt -o requirements-clients.txt
+	@$(COMPILE) requirements-ha.in -c requirements.txt -c requirements-dev.txt -o requirements-ha.txt
 
 clean: ## remove .venv and caches; the data in .data stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
@@ -120,3 +124,6 @@ ready-bench:
 
 ready-clients:
 	@$(PYTHON) tools/bootstrap.py clients
+
+ready-ha:
+	@$(PYTHON) tools/bootstrap.py ha
