@@ -8,9 +8,8 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test test-install lint audit fuzz attack test-ha edge bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients \
-	backup restore demo-reset lock clean ready ready-dev \
-	ready-fuzz ready-bench ready-clients ready-ha
+.PHONY: help run worker test test-install lint audit fuzz attack chaos test-ha edge bench-data bench bench-import worst psql migrate check-sql \
+	check-documents explain openapi clients backup restore demo-reset lock clean ready ready-dev ready-fuzz ready-bench ready-clients ready-ha
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
