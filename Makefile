@@ -24,7 +24,7 @@ worker: ready ## run the job worker alone
 test: ready-dev ## run the tests (ARGS="-k words")
 	@exec $(VENV) -m pytest $(ARGS)
 
-test-install: ready-dev ## follow the chapter on installing in a fresh Debian (as root, with debootstrap)
+test-install: ready-dev ## follow the chapter on installing in a fresh Debian that is booted for it (root, debootstrap, systemd-nspawn)
 	@exec $(VENV) tests/install_trial.py $(ARGS)
 
 lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
@@ -42,6 +42,10 @@ fuzz: ready-dev ready-fuzz ## fuzz the API by its own document, as each role (EX
 attack: ready-dev ## run a folder of attack scripts against a throw-away system behind nginx (CHECKS=FOLDER, ARGS="--only jwt_attacks")
 	@test -n "$(CHECKS)" || { echo "Name the folder of scripts: make attack CHECKS=FOLDER"; exit 2; }
 	@PYTHONPATH=.:tests exec $(VENV) tests/attack.py --checks "$(abspath $(CHECKS))" $(ARGS)
+
+chaos: ready-dev ## break PostgreSQL, network and disks under a load of writes (CHECKS=FOLDER, ARGS="--only pg-freeze --seconds 25")
+	@test -n "$(CHECKS)" || { echo "Name the folder of scripts: make chaos CHECKS=FOLDER"; exit 2; }
+	@PYTHONPATH=.:tests exec $(VENV) tests/chaos.py --checks "$(abspath $(CHECKS))" $(ARGS)
 
 edge: ready-dev ## measure nginx's cache: CPU a hit, and how old what it gives may be (needs nginx and wrk; ARGS="--trials 0")
 	@PYTHONPATH=.:tests exec $(VENV) tests/edge_cost.py $(ARGS)

@@ -9,6 +9,7 @@ one, and a worker that is replaced before HUP is of the release of its neighbour
 
 import importlib
 import os
+import select
 import signal
 import socket
 import sys
@@ -34,8 +35,10 @@ DATA = Path(os.environ.get("DATA_DIR") or ".data").resolve()
 COUNTS = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA / "metrics")))
 COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-threads = int(os.environ.get("POOL_SIZE") or 4)  # one connection for each
-workers = cores.workers(threads)
+pool = int(os.environ.get("POOL_SIZE") or 4)
+# A thread for each connection, one that may wait for a connection, and one that then still answers.
+threads = pool + 2
+workers = cores.workers(pool)
 worker_class = "gthread"
 bind = os.environ.get("GUNICORN_BIND") or f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
 preload_app = False
@@ -55,12 +58,15 @@ forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
 wsgi.SERVER = "marketplace"  # the Server header: who looks for holes need not hear what runs here
 control_socket_disable = True  # it would lie in the home folder, one for all projects
 accesslog = None  # the application writes its own, one JSON object a request
+#: The pipe through which new workers say that they are ready, during a reload; and the seconds they have for that.
+READY: list[int] = []
+TAKE_OVER = 15.0
 LEVEL = (os.environ.get("LOG_LEVEL") or "INFO").upper()
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "marketplace.log_lines.JsonFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "handlers": {"stderr": {"()": "marketplace.log_stream.PatientHandler", "formatter": "json"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
         "gunicorn.error": {"level": LEVEL, "handlers": ["stderr"], "propagate": False},
@@ -85,6 +91,39 @@ def on_starting(server: Any) -> None:
     draining.forget()
     for file in COUNTS.glob("*.db"):
         file.unlink(missing_ok=True)
+
+
+def on_reload(server: Any) -> None:
+    """Let the old workers serve until the new ones are ready; gunicorn itself would end them while those still import.
+
+    When the new ones have been started, gunicorn asks `manage_workers` to end whoever is too many.
+    """
+    READY[:] = os.pipe()
+
+    def take_over() -> None:
+        del server.manage_workers  # for this once
+        ready, told = READY
+        READY.clear()
+        os.close(told)
+        deadline = time.monotonic() + TAKE_OVER
+        missing = server.num_workers
+        while missing > 0 and select.select([ready], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            said = len(os.read(ready, missing))
+            missing = missing - said if said else 0  # they have all died
+        os.close(ready)
+        server.manage_workers()
+
+    server.manage_workers = take_over
+
+
+def post_worker_init(worker: Any) -> None:
+    """Tell the master that this worker can serve, if it waits for that."""
+    worker.log.info("Worker ready (pid: %s)", os.getpid())
+    if READY:
+        os.write(READY[1], b"+")
+        for end in READY:
+            os.close(end)
+        READY.clear()
 
 
 def when_ready(server: Any) -> None:

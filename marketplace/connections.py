@@ -1,17 +1,20 @@
 """Connections to PostgreSQL and the pools that keep them: patient with a silent server, aware of one that is gone."""
 
+import logging
 import select
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.errors import ReadOnlySqlTransaction, _WaitTimeout
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
+
+from marketplace.gate import Gate
 
 if TYPE_CHECKING:
     from typing_extensions import LiteralString as LiteralString
@@ -21,7 +24,18 @@ else:  # Python 3.10 has none
 Row = dict[str, Any]
 Conn = psycopg.Connection[Row]
 
+#: Seconds from one complaint about a server that refuses to the next, for each thread that connects.
+COMPLAIN = 5.0
+#: Seconds from one replacement of all connections to the next: a server may stay read-only for long.
+DRAIN = 0.5
+
+#: A host that has vanished is noticed within some ten seconds also by who would wait for minutes. (Unix sockets do
+#: without.)
+ALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+
+log = logging.getLogger("marketplace")
 _thread = threading.local()
+_complained = threading.local()
 _open_pools: "weakref.WeakSet[ConnectionPool[Conn]]" = weakref.WeakSet()
 
 
@@ -29,8 +43,18 @@ class SilentError(psycopg.OperationalError):
     """The server has not answered in time; the connection is closed, and what it was doing may be done or not."""
 
 
+class _counted:
+    """The time of the block counts as waited."""
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        _thread.waited = getattr(_thread, "waited", 0.0) + time.perf_counter() - self._started
+
+
 class Connection(psycopg.Connection[Row]):
-    """A connection that waits `patience` seconds for an answer, and no longer.
+    """A connection that waits `patience` seconds for answers, and no longer; in a request, for all of them together.
 
     A server that is frozen, or behind a network that swallows, says nothing: its own time limits do not help.
     """
@@ -40,18 +64,36 @@ class Connection(psycopg.Connection[Row]):
     replayed: int = -1
     asked_at: float = float("-inf")
 
+    @classmethod
+    def connect(cls, conninfo: str = "", **options: Any) -> Any:
+        """As psycopg's; why there is no connection goes to the log, every few seconds."""
+        try:
+            return super().connect(conninfo, **options)
+        except psycopg.OperationalError as error:
+            _complain(error)
+            raise
+
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """As psycopg's; raises SilentError when patience ends. The time counts as this thread's."""
-        started = time.perf_counter()
+        left = self.patience
+        if left is not None and getattr(_thread, "asked", False):
+            left = max(left - waited(), 0.1)
         try:
-            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+            with _counted():
+                return super().wait(gen, interval, left if timeout is None else timeout)
         except _WaitTimeout:
             if timeout is not None:
                 raise
             self.pgconn.finish()
             raise SilentError("the server does not answer") from None
-        finally:
-            _thread.waited = getattr(_thread, "waited", 0.0) + time.perf_counter() - started
+
+
+def _complain(error: psycopg.OperationalError) -> None:
+    """Tell the operator why there is no connection: a wrong password is not cured by waiting."""
+    now = time.monotonic()
+    if now - getattr(_complained, "at", float("-inf")) >= COMPLAIN:
+        _complained.at = now
+        log.error("cannot connect to the database", extra={"error": " ".join(str(error).split())[:300]})
 
 
 class Pool:
@@ -67,11 +109,12 @@ class Pool:
         self.patience = patience
         self._configure = configure
         self._lock = threading.Lock()
+        self._gate = Gate(wait)
+        self._drained_at = float("-inf")
         self._pool: ConnectionPool[Conn] = ConnectionPool(
             url,
             min_size=1,
             max_size=size,
-            timeout=wait,
             reconnect_timeout=0.5,  # give up soon: the next request makes a fresh attempt at once
             max_lifetime=600.0,
             connection_class=Connection,
@@ -79,7 +122,8 @@ class Pool:
                 "autocommit": True,
                 "row_factory": dict_row,
                 "prepare_threshold": 0 if prepares else None,
-                "connect_timeout": 3,
+                "connect_timeout": 2,
+                **ALIVE,
                 "application_name": "marketplace",
             },
             configure=self._begin,
@@ -99,12 +143,15 @@ class Pool:
                     self._pool.open()
                     _open_pools.add(self._pool)
         try:
-            with self._pool.connection() as conn:
+            with ExitStack() as held:
+                with self._gate.waiting() as seconds, _counted():
+                    conn = held.enter_context(self._pool.connection(seconds))
                 yield conn
                 be_patient(conn, self.patience)
         except (SilentError, ReadOnlySqlTransaction):
             # The idle ones are connected to the same server: one that is frozen, or is the primary no more.
-            self._pool.drain()
+            if time.monotonic() - self._drained_at > DRAIN:
+                self.drain()
             raise
 
     def stats(self) -> dict[str, int]:
@@ -113,6 +160,7 @@ class Pool:
 
     def drain(self) -> None:
         """Replace all connections: the server they are connected to is not to be trusted."""
+        self._drained_at = time.monotonic()
         self._pool.drain()
 
     def close(self) -> None:
@@ -144,8 +192,13 @@ def be_patient(conn: Conn, seconds: float) -> None:
 
 
 def begin_waiting() -> None:
-    """From here on waited() counts for this thread."""
-    _thread.waited = 0.0
+    """From here on waited() counts for this thread, which is asked for an answer."""
+    _thread.waited, _thread.asked = 0.0, True
+
+
+def end_waiting() -> None:
+    """The answer has begun: what is streamed may take its time, statement by statement."""
+    _thread.asked = False
 
 
 def waited() -> float:

@@ -24,8 +24,9 @@ def workers(pool_size: int) -> int:
 
 
 def planned(cores: int, memory: int, pool_size: int) -> int:
-    """One for each core, and one more for when the others wait for PostgreSQL; fewer where connections or bytes of
-    memory would not suffice; never none."""
+    """One for each core, whose threads take turns with PostgreSQL; and one more, so that somebody serves while another
+    begins anew. Fewer where connections or bytes of memory would not suffice; never none.
+    """
     return max(1, min(cores + 1, CONNECTIONS // pool_size, memory // WORKER_BYTES))
 
 

@@ -26,7 +26,7 @@ from marketplace.config import ROOT, Config, ConfigError
 from marketplace.connections import Conn, LiteralString, Pool, Row, SilentError
 from marketplace.replicas import Replicas
 
-__all__ = ["Caller", "Client", "Conn", "Database", "Row", "estimate", "named_sql", "one"]
+__all__ = ["UNWRITABLE", "Caller", "Client", "Conn", "Database", "Row", "estimate", "named_sql", "one"]
 
 QUERIES = ROOT / "sql" / "queries"
 _NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)[ \t]*$", re.MULTILINE)
@@ -81,6 +81,8 @@ def estimate(conn: Conn, counting: LiteralString, values: Mapping[str, Any]) -> 
 
 
 SQL = named_sql("sessions")
+#: What a server says that can be read from but not written to: a standby, or one whose disk is full.
+UNWRITABLE = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.DiskFull)
 log = logging.getLogger("marketplace")
 
 
@@ -103,7 +105,7 @@ class Database:
         self._pool = Pool(
             url or config.database_url,
             size=max(config.pool_size, 2) if patient else config.pool_size,
-            wait=2.0,
+            wait=1.5,
             patience=610.0 if patient else 4.5,  # a little more than what the server allows a statement
             prepares=not self._pooled,
             configure=self._require_set_up if self._pooled else self._configure,

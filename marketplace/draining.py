@@ -4,6 +4,7 @@ The master leaves a file beside the counts of its workers, under its own process
 side. Without gunicorn nobody drains. Standard library only: see gunicorn.conf.py.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -12,7 +13,8 @@ def begin() -> None:
     """In the master: requests should go elsewhere from now on."""
     file = _file(os.getpid())
     if file is not None:
-        file.touch()
+        with contextlib.suppress(OSError):  # on a full disk it stops all the same
+            file.touch()
 
 
 def forget() -> None:

@@ -4,6 +4,7 @@
 of the database refuses; a constraint that is not listed there is a bug and answers 500.
 """
 
+import errno
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -90,6 +91,13 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "imports_store_id_fkey": ("validation_failed", "/store_id", "there is no such store"),
 }
 
+#: What a machine says that has run short of something, or whose disk has failed.
+SHORTAGES = {
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "ESTALE")
+    if hasattr(errno, name)
+}
+
 _BY_STATUS = {
     400: "bad_request",
     401: "unauthorized",
@@ -160,6 +168,7 @@ def install(app: "falcon.App[Any, Any]") -> None:
     app.add_error_handler(psycopg.Error, _database)
     app.add_error_handler(psycopg_pool.PoolTimeout, _database)
     app.add_error_handler(StorageUnavailableError, _storage)
+    app.add_error_handler(OSError, _system)
     app.add_error_handler(falcon.HTTPError, _http)
 
 
@@ -242,7 +251,13 @@ def _from_database(error: Exception) -> Problem | None:
             return Problem("validation_failed", "The words to search for cannot be read.")
         case psycopg.DataError():
             return Problem("validation_failed", "A value cannot be stored.")
-        case psycopg_pool.PoolTimeout() | psycopg.OperationalError() | psycopg.InterfaceError():
+        case (
+            psycopg.OperationalError()  # a pool that has no connection to give is one, too
+            | psycopg.InterfaceError()
+            | pg.ReadOnlySqlTransaction()  # it is a standby now, or its disk is nearly full
+            | pg.IdleInTransactionSessionTimeout()
+            | pg.TransactionTimeout()
+        ):
             return Problem("unavailable", "The database does not answer. Try again in a moment.")
     return None
 
@@ -251,6 +266,15 @@ def _storage(req: falcon.Request, resp: falcon.Response, error: Exception, param
     """What keeps files is away: nothing has been written, and another try may succeed."""
     log.warning("storage unavailable", extra={"error": str(error)[:300]})
     _http(req, resp, Problem("unavailable", "Pictures cannot be stored for a moment. Try again."), params)
+
+
+def _system(req: falcon.Request, resp: falcon.Response, error: OSError, params: Any) -> None:
+    """A full disk, too many open files: nothing the client did, and it passes when the operator has seen to it."""
+    if error.errno not in SHORTAGES:
+        _unexpected(req, resp, error, params)
+        return
+    log.error("this machine has run short", extra={"error": str(error)[:300]})
+    _http(req, resp, Problem("unavailable", "The request could not be finished here. Try again in a moment."), params)
 
 
 def _unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:

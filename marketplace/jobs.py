@@ -17,6 +17,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 
 from marketplace.config import Config
+from marketplace.connections import ALIVE
 from marketplace.db import Database
 from marketplace.queries import categories, search
 from marketplace.queries import jobs as queue
@@ -94,7 +95,7 @@ def create_app(means: Means) -> procrastinate.App:
     """The queue with its jobs, connected as the worker; to be opened in the event loop that uses it."""
     connector = Connector(
         conninfo=means.config.worker_database_url,
-        kwargs={"application_name": "marketplace-queue", "connect_timeout": 5},
+        kwargs={"application_name": "marketplace-queue", "connect_timeout": 5, **ALIVE},
         configure=queue.configure,
         min_size=1,
         max_size=4,

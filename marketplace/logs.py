@@ -7,7 +7,6 @@ query string, cookie or token.
 import logging
 import re
 import secrets
-import sys
 import time
 from typing import Any
 
@@ -15,9 +14,10 @@ import falcon
 
 from marketplace import metrics, requests
 from marketplace.config import Config
-from marketplace.connections import begin_waiting, waited
+from marketplace.connections import begin_waiting, end_waiting, waited
 from marketplace.db import Database
 from marketplace.log_lines import JsonFormatter, current_request
+from marketplace.log_stream import PatientHandler
 
 log = logging.getLogger("marketplace.access")
 _SANE_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}\Z")
@@ -25,7 +25,7 @@ _SANE_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}\Z")
 
 def install(level: str) -> None:
     """Send every logger of this process to standard error in this form."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = PatientHandler()
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -63,6 +63,7 @@ class AccessLog:
         """Log the route, never the path: a path may hold what a client mistook for a parameter."""
         caller = req.context.caller
         seconds, database = time.perf_counter() - req.context.started, waited()
+        end_waiting()
         metrics.answered(req.method, req.uri_template, resp.status_code, seconds, database)
         metrics.pool(self._db.stats)
         log.info(

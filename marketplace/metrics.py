@@ -1,15 +1,18 @@
 """What Prometheus is told: counted in each worker of gunicorn, added up over all of them where /metrics answers.
 
 Workers come and go, and the files they count in stay: so a worker takes the lowest number that none holds, and goes on
-counting in the files of the one that had it before.
+counting in the files of the one that had it before. What is counted while the disk has no room for them is
+lost; a master that starts on such a disk has its workers count each for itself.
 """
 
 import fcntl
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,9 @@ FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 PAUSE = 1.0
+#: Bytes that a file of counts never outgrows: some 2,000 rows of a metric and all its labels.
+ROOM = 1024 * 1024
+KINDS = ("counter", "histogram", "gauge_livesum")
 #: A client may name any method it likes; each of its own would be a row for ever.
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _numbers: dict[int, int] = {}
@@ -38,17 +44,65 @@ def _take_number() -> int:
         handle = os.open(Path(FOLDER or "", f"{number}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # What is now is this process's.
+            Path(FOLDER or "", f"gauge_livesum_{number}.db").unlink(missing_ok=True)
+            _reserve([Path(FOLDER or "", f"{kind}_{number}.db") for kind in KINDS])
         except BlockingIOError:
             os.close(handle)
             number += 1
             continue
-        Path(FOLDER or "", f"gauge_livesum_{number}.db").unlink(missing_ok=True)  # what is now is this process's
+        except OSError:
+            os.close(handle)
+            raise
         _numbers[os.getpid()] = number
         return number
 
 
+def _reserve(files: Iterable[Path]) -> None:
+    """Take the files' room from the disk: who writes into the hole of a mapped file, on a full disk, is killed.
+
+    Raises OSError.
+    """
+    for file in files:
+        with file.open("ab") as handle:
+            if hasattr(os, "posix_fallocate"):  # macOS has none
+                os.posix_fallocate(handle.fileno(), 0, ROOM)
+
+
+def _where_there_is_room(kept: Any) -> Any:
+    """The class of values that are kept in files; what is counted while the disk has no room for them is lost."""
+
+    class Value(kept):  # type: ignore[misc]
+        def __init__(self, *words: Any, **named: Any) -> None:
+            self._begin: Callable[[], None] | None = partial(super().__init__, *words, **named)
+            with suppress(OSError):
+                self._ensure()
+
+        def inc(self, amount: float) -> None:
+            with suppress(OSError):
+                self._ensure()
+                super().inc(amount)
+
+        def set(self, value: float, timestamp: float | None = None) -> None:
+            with suppress(OSError):
+                self._ensure()
+                super().set(value, timestamp)
+
+        def _ensure(self) -> None:
+            if self._begin is not None:
+                self._begin()
+                self._begin = None
+
+    return Value
+
+
 if FOLDER:
-    values.ValueClass = values.MultiProcessValue(_number)  # type: ignore[no-untyped-call]
+    try:
+        kept = values.MultiProcessValue(_number)  # type: ignore[no-untyped-call]
+        values.ValueClass = _where_there_is_room(kept)
+    except OSError as error:
+        logging.getLogger("marketplace").error("no room to count for all workers", extra={"error": str(error)})
+        FOLDER, values.ValueClass = None, values.MutexValue
 
 OWN = CollectorRegistry()
 REQUESTS = Counter("marketplace_http_requests", "Requests answered.", ["method", "route", "status"], registry=OWN)
@@ -103,16 +157,20 @@ def pool(stats_of: Callable[[], Mapping[str, int]]) -> None:
 
 
 class _State:
-    """What the database knows, asked once a scrape."""
+    """What the database and the host know, asked once a scrape."""
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]] | None) -> None:
+    def __init__(self, rows: Iterable[Mapping[str, Any]] | None, backup_age: float | None) -> None:
         self._rows = rows
+        self._backup_age = backup_age
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """The gauges."""
         yield GaugeMetricFamily(
             "marketplace_database_up", "Whether PostgreSQL answered this scrape.", value=0 if self._rows is None else 1
         )
+        if self._backup_age is not None:
+            words = "How long ago a backup of this host ended well."
+            yield GaugeMetricFamily("marketplace_backup_age_seconds", words, value=self._backup_age)
         families: dict[str, GaugeMetricFamily] = {}
         for row in self._rows or ():
             name = f"marketplace_{row['name']}"
@@ -124,12 +182,16 @@ class _State:
         yield from families.values()
 
 
-def text(rows: Iterable[Mapping[str, Any]] | None) -> bytes:
-    """Everything, as Prometheus reads it. `rows` are those of queries.metrics; None while the database is away."""
+def text(rows: Iterable[Mapping[str, Any]] | None, backup_age: float | None = None) -> bytes:
+    """Everything, as Prometheus reads it.
+
+    `rows` are those of queries.metrics, None while the database is away; `backup_age` is in seconds, None where there
+    is no backup.
+    """
     registry = CollectorRegistry()
     if FOLDER:
         multiprocess.MultiProcessCollector(registry, FOLDER)  # type: ignore[no-untyped-call]
     answer = generate_latest(registry if FOLDER else OWN)
     state = CollectorRegistry()
-    state.register(_State(list(rows) if rows is not None else None))
+    state.register(_State(list(rows) if rows is not None else None, backup_age))
     return answer + generate_latest(state)

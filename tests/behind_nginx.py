@@ -125,7 +125,7 @@ def database(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def site(folder: Path, url: str, *, wide: bool = False, **settings: str) -> Iterator[Site]:
+def site(folder: Path, url: str, *, wide: bool = False, nginx: str | None = NGINX, **settings: str) -> Iterator[Site]:
     """The system on a migrated database, gone at the end of the block. `settings` are variables of its environment."""
     port = free_port()
     direct = folder / "api.sock"
@@ -136,7 +136,7 @@ def site(folder: Path, url: str, *, wide: bool = False, **settings: str) -> Iter
         "UPLOADS_DIR": str(folder / "uploads"),
         "SECRET_KEY": secrets.token_urlsafe(40),
         "BCRYPT_COST": "8",
-        "GUNICORN_BIND": f"unix:{direct}" if NGINX else f"127.0.0.1:{port}",
+        "GUNICORN_BIND": f"unix:{direct}" if nginx else f"127.0.0.1:{port}",
         "TRUSTED_PROXIES": "unix",
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "IMAGE_MAX_MB": "5",
@@ -147,8 +147,8 @@ def site(folder: Path, url: str, *, wide: bool = False, **settings: str) -> Iter
         "api": [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"],
         "worker": [sys.executable, "-m", "marketplace", "worker"],
     }
-    if NGINX:
-        commands["nginx"] = [NGINX, "-c", str(nginx_folder(folder, port, wide=wide)), "-p", str(folder)]
+    if nginx:
+        commands["nginx"] = [nginx, "-c", str(nginx_folder(folder, port, wide=wide)), "-p", str(folder)]
     processes = {}
     try:
         for name, command in commands.items():

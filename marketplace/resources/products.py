@@ -6,7 +6,7 @@ from typing import Any
 import falcon
 
 from marketplace import conditions, idempotency, paging, rendering, requests, storage, uploads
-from marketplace.db import Conn, Database, Row
+from marketplace.db import UNWRITABLE, Conn, Database, Row
 from marketplace.errors import Problem
 from marketplace.operations import ANYONE, PUBLIC, Parts, operation
 from marketplace.paging import Window
@@ -96,23 +96,28 @@ class Product:
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Answer a product; a hidden one only to its store and admins."""
-        caller = req.context.caller
-        known = _known(req)
-        if caller is None:
+        if req.context.caller is None:
             with self.db.read(req.context.seen) as conn:
-                _show(req, resp, products.find(conn, product_id, known=known))
-        else:
-            with self.db.transaction(caller, durable=False) as conn:
-                row = products.find(conn, product_id, known=known)
-                row = row or _hidden(conn, caller.session_hash, product_id, known)
-                _show(req, resp, row)
-                if row is not None and req.method != "HEAD" and not conditions.unchanged(req, resp):
-                    activities.record_view(
-                        conn,
-                        requests.client(req),
-                        "view_product",
-                        related=("product", product_id, row["name"]),
-                    )
+                _show(req, resp, products.find(conn, product_id, known=_known(req)))
+            return
+        try:
+            self._view(req, resp, product_id)
+        except UNWRITABLE:  # a read needs no disk
+            self._view(req, resp, product_id, recorded=False)
+
+    def _view(self, req: falcon.Request, resp: falcon.Response, product_id: int, *, recorded: bool = True) -> None:
+        caller, known = req.context.caller, _known(req)
+        with self.db.transaction(caller, durable=False) as conn:
+            row = products.find(conn, product_id, known=known)
+            row = row or _hidden(conn, caller.session_hash, product_id, known)
+            _show(req, resp, row)
+            if recorded and row is not None and req.method != "HEAD" and not conditions.unchanged(req, resp):
+                activities.record_view(
+                    conn,
+                    requests.client(req),
+                    "view_product",
+                    related=("product", product_id, row["name"]),
+                )
 
     @operation(
         "replaceProduct",
