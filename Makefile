@@ -8,9 +8,8 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test test-install lint audit fuzz attack edge bench-data bench bench-import worst psql migrate check-sql check-documents explain openapi clients \
-	backup restore demo-reset lock clean ready ready-dev \
-	ready-fuzz ready-bench ready-clients
+.PHONY: help run worker test test-install lint audit fuzz attack chaos test-ha edge bench-data bench bench-import worst psql migrate check-sql \
+	check-documents explain openapi clients backup restore demo-reset lock clean ready ready-dev ready-fuzz ready-bench ready-clients ready-ha
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -24,7 +23,7 @@ worker: ready ## run the job worker alone
 test: ready-dev ## run the tests (ARGS="-k words")
 	@exec $(VENV) -m pytest $(ARGS)
 
-test-install: ready-dev ## follow the chapter on installing in a fresh Debian (as root, with debootstrap)
+test-install: ready-dev ## follow the chapter on installing in a fresh Debian that is booted for it (root, debootstrap, systemd-nspawn)
 	@exec $(VENV) tests/install_trial.py $(ARGS)
 
 lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
@@ -46,6 +45,9 @@ attack: ready-dev ## run a folder of attack scripts against a throw-away system 
 chaos: ready-dev ## break PostgreSQL, network and disks under a load of writes (CHECKS=FOLDER, ARGS="--only pg-freeze --seconds 25")
 	@test -n "$(CHECKS)" || { echo "Name the folder of scripts: make chaos CHECKS=FOLDER"; exit 2; }
 	@PYTHONPATH=.:tests exec $(VENV) tests/chaos.py --checks "$(abspath $(CHECKS))" $(ARGS)
+
+test-ha: ready-dev ready-ha ## kill parts of a whole system of several machines under load (ARGS="--only switchover")
+	@PYTHONPATH=.:tests exec $(VENV) -m ha $(ARGS)
 
 edge: ready-dev ## measure nginx's cache: CPU a hit, and how old what it gives may be (needs nginx and wrk; ARGS="--trials 0")
 	@PYTHONPATH=.:tests exec $(VENV) tests/edge_cost.py $(ARGS)
@@ -101,6 +103,7 @@ lock: ready-dev ## pin requirements*.txt anew from requirements*.in
 	@$(COMPILE) requirements-fuzz.in -c requirements.txt -c requirements-dev.txt -o requirements-fuzz.txt
 	@$(COMPILE) requirements-bench.in -c requirements.txt -c requirements-dev.txt -o requirements-bench.txt
 	@$(COMPILE) requirements-clients.in -c requirements.txt -c requirements-dev.txt -c requirements-fuzz.txt -o requirements-clients.txt
+	@$(COMPILE) requirements-ha.in -c requirements.txt -c requirements-dev.txt -o requirements-ha.txt
 
 clean: ## remove .venv and caches; the data in .data stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
@@ -120,3 +123,6 @@ ready-bench:
 
 ready-clients:
 	@$(PYTHON) tools/bootstrap.py clients
+
+ready-ha:
+	@$(PYTHON) tools/bootstrap.py ha

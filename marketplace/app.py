@@ -50,7 +50,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
     return [
         ("/healthz", health.Alive()),
         ("/readyz", health.Ready(db)),
-        ("/metrics", health.Metrics(db)),
+        ("/metrics", health.Metrics(db, config.data_dir)),
         ("/docs", docs.Page()),
         ("/api/auth/register", auth.Register(db, passwords, tokens)),
         ("/api/auth/login", auth.Login(db, guesses, tokens)),

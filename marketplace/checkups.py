@@ -24,8 +24,7 @@ from marketplace.storage import StorageUnavailableError, of_private, of_uploads
 GIGABYTE = 1024**3
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn's workers give signs of life there
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "MIGRATE_DATABASE_URL", "WORKER_DATABASE_URL", "SMTP_URL")
-#: Where deploy/systemd/marketplace-backup.service writes, and the hours a nightly backup may be old.
-BACKUPS = Path("/var/backups/marketplace")
+#: Hours a nightly backup may be old.
 BACKUP_HOURS = 26
 #: Users that nginx's workers run as, by distribution.
 NGINX_USERS = ("www-data", "nginx")
@@ -200,14 +199,12 @@ def _fetched(url: str) -> Finding:
 
 
 def backups(config: Config) -> Iterator[Finding]:
-    """How old the newest backup is."""
-    if not config.production:
+    """How long ago a backup of this host ended well."""
+    try:
+        hours = (time.time() - (config.data_dir / "last-backup").stat().st_mtime) / 3600
+    except OSError:
+        yield Finding("unwise", "no backup was ever made here (docs/operations.md, Backup)")
         return
-    times = [file.stat().st_mtime for file in BACKUPS.glob("*/manifest.json")]
-    if not times:
-        yield Finding("unwise", f"there is no backup in {BACKUPS} (docs/operations.md, Backup)")
-        return
-    hours = (time.time() - max(times)) / 3600
     yield Finding("ok" if hours <= BACKUP_HOURS else "wrong", f"the newest backup is {hours:.0f} hours old")
 
 

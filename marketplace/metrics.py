@@ -157,16 +157,20 @@ def pool(stats_of: Callable[[], Mapping[str, int]]) -> None:
 
 
 class _State:
-    """What the database knows, asked once a scrape."""
+    """What the database and the host know, asked once a scrape."""
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]] | None) -> None:
+    def __init__(self, rows: Iterable[Mapping[str, Any]] | None, backup_age: float | None) -> None:
         self._rows = rows
+        self._backup_age = backup_age
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """The gauges."""
         yield GaugeMetricFamily(
             "marketplace_database_up", "Whether PostgreSQL answered this scrape.", value=0 if self._rows is None else 1
         )
+        if self._backup_age is not None:
+            words = "How long ago a backup of this host ended well."
+            yield GaugeMetricFamily("marketplace_backup_age_seconds", words, value=self._backup_age)
         families: dict[str, GaugeMetricFamily] = {}
         for row in self._rows or ():
             name = f"marketplace_{row['name']}"
@@ -178,12 +182,16 @@ class _State:
         yield from families.values()
 
 
-def text(rows: Iterable[Mapping[str, Any]] | None) -> bytes:
-    """Everything, as Prometheus reads it. `rows` are those of queries.metrics; None while the database is away."""
+def text(rows: Iterable[Mapping[str, Any]] | None, backup_age: float | None = None) -> bytes:
+    """Everything, as Prometheus reads it.
+
+    `rows` are those of queries.metrics, None while the database is away; `backup_age` is in seconds, None where there
+    is no backup.
+    """
     registry = CollectorRegistry()
     if FOLDER:
         multiprocess.MultiProcessCollector(registry, FOLDER)  # type: ignore[no-untyped-call]
     answer = generate_latest(registry if FOLDER else OWN)
     state = CollectorRegistry()
-    state.register(_State(list(rows) if rows is not None else None))
+    state.register(_State(list(rows) if rows is not None else None, backup_age))
     return answer + generate_latest(state)

@@ -144,16 +144,15 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def test_backups_are_missed(well: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    config = replace(well, environment="production")
-    monkeypatch.setattr(checkups, "BACKUPS", tmp_path)
-    assert states(checkups.backups, config, "there is no backup") == ["unwise"]
-    made = tmp_path / "20261127T023000Z" / "manifest.json"
-    made.parent.mkdir()
+def test_backups_are_missed(well: Config):
+    made = well.data_dir / "last-backup"
+    made.unlink(missing_ok=True)
+    assert states(checkups.backups, well, "no backup") == ["unwise"]
     made.touch()
-    assert states(checkups.backups, config, "0 hours old") == ["ok"]
+    assert states(checkups.backups, well, "0 hours old") == ["ok"]
     os.utime(made, (0, time.time() - 30 * 3600))
-    assert states(checkups.backups, config, "30 hours old") == ["wrong"]
+    assert states(checkups.backups, well, "30 hours old") == ["wrong"]
+    made.unlink()
 
 
 def test_what_a_dba_will_want_is_missed(well: Config):

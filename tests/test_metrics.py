@@ -95,6 +95,16 @@ def test_queue_imports_and_feed_are_told(shop: Shop):
         assert scraped(shop.api)["marketplace_feed_lag_seconds", ()] > 1
 
 
+def test_the_age_of_the_last_backup_is_told_where_there_is_one(committed: Api):
+    made = committed.config.data_dir / "last-backup"
+    assert ("marketplace_backup_age_seconds", ()) not in scraped(committed)
+    made.parent.mkdir(exist_ok=True)
+    made.touch()
+    os.utime(made, (0, time.time() - 3600))
+    assert 3590 < scraped(committed)["marketplace_backup_age_seconds", ()] < 3700
+    made.unlink()
+
+
 def test_without_the_database_it_answers_all_the_same(committed: Api):
     committed.db.close()
     broken = Api(committed.config, committed.db, committed.owner_url)

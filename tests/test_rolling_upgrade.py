@@ -1,12 +1,12 @@
 """A new release with a migration, taken while everybody goes on: old and new code side by side, and no request lost."""
 
-import contextlib
 import http.client
 import json
 import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from behind_nginx import NGINX, free_port, nginx_folder
+from behind_nginx import NGINX, nginx
 from conftest import PASSWORD, Api, created, make_config, multipart
 from test_routes import test_each_role_may_do_what_the_list_says_and_nothing_else as every_call
 from test_users import picture
@@ -64,11 +64,6 @@ def lead(link: Path, made: Path) -> None:
     fresh = link.with_name("fresh")
     fresh.symlink_to(made)
     fresh.rename(link)
-
-
-def children(pid: int) -> set[int]:
-    """Processes that a process has started and that are there."""
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
 
 class Client:
@@ -173,37 +168,66 @@ class Load:
         self.versions.setdefault(phase, set()).add(version)
 
 
+class Service:
+    """gunicorn as the units run it: started through the link, on a socket that somebody else holds open."""
+
+    def __init__(self, link: Path, url: str, folder: Path) -> None:
+        self._link = link
+        self._folder = folder
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(folder / "api.sock"))
+        self._socket.listen(2048)
+        self._env = {
+            **os.environ, "DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "uploads"),
+            "SECRET_KEY": secrets.token_urlsafe(40), "BCRYPT_COST": "4", "WEB_CONCURRENCY": "2", "RATE_LIMITS": "off",
+            "TRUSTED_PROXIES": "unix", "PWD": str(link), "LISTEN_FDS": "1",
+        }  # fmt: skip
+        self.master = self._started()
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        """systemd hands sockets on as number 3, to the process that LISTEN_PID names."""
+        given = self._socket.fileno()
+        hand_on = (
+            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid());"
+            " os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+        )
+        gunicorn = ["-m", "gunicorn", "-c", f"{self._link}/gunicorn.conf.py", "marketplace.app:create_app()"]
+        with (self._folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", hand_on, str(given), *gunicorn],
+                cwd=self._link, env=self._env, stdout=log, stderr=log, pass_fds=[given],
+            )  # fmt: skip
+
+    def workers(self) -> set[int]:
+        pid = self.master.pid
+        return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+    def stop(self) -> None:
+        self.master.send_signal(signal.SIGTERM)
+        self.master.wait(30)
+
+    def restart(self) -> None:
+        """As `systemctl restart`: connections wait in the socket."""
+        self.stop()
+        self.master = self._started()
+
+
 @contextmanager
-def serving(link: Path, url: str, folder: Path) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """gunicorn started through the link, as the unit does it, and nginx before it: nginx's port, gunicorn's master."""
-    port = free_port()
-    env = {
-        **os.environ, "DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "uploads"),
-        "SECRET_KEY": secrets.token_urlsafe(40), "BCRYPT_COST": "4", "WEB_CONCURRENCY": "2", "RATE_LIMITS": "off",
-        "GUNICORN_BIND": f"unix:{folder}/api.sock", "TRUSTED_PROXIES": "unix", "PWD": str(link),
-    }  # fmt: skip
-    assert NGINX is not None
-    commands = [
-        [sys.executable, "-m", "gunicorn", "-c", f"{link}/gunicorn.conf.py", "marketplace.app:create_app()"],
-        [NGINX, "-c", str(nginx_folder(folder, port, wide=True)), "-p", str(folder)],
-    ]
-    processes = []
+def serving(link: Path, url: str, folder: Path) -> Iterator[tuple[int, Service]]:
+    """The service, and nginx before it: nginx's port."""
+    service = Service(link, url, folder)
     try:
-        for command in commands:
-            with (folder / "log").open("ab") as log:
-                processes.append(subprocess.Popen(command, cwd=link, env=env, stdout=log, stderr=log))
-        for _ in range(300):
-            with contextlib.suppress(OSError):
-                conn = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        with nginx(folder) as address:
+            port = int(address.rpartition(":")[2])
+            for _ in range(300):
+                conn = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
                 conn.request("GET", "/readyz")
                 if conn.getresponse().status == 200:
                     break
-            time.sleep(0.1)
-        yield port, processes[0]
+                time.sleep(0.1)
+            yield port, service
     finally:
-        for process in reversed(processes):
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
+        service.stop()
 
 
 def migrate_beside_a_long_report(made: Path, url: str, folder: Path) -> list[str]:
@@ -228,23 +252,25 @@ def test_a_release_with_a_migration_loses_no_request(owner_url: str, template: s
     improve(new)
     link = tmp_path / "current"
     lead(link, old)
-    with created(owner_url, f"{template}_rolling", template) as url, serving(link, url, tmp_path) as (port, master):
+    with created(owner_url, f"{template}_rolling", template) as url, serving(link, url, tmp_path) as (port, service):
         with Load(port, "old code") as load:
             load.for_a_while("old code")
             load.phase = "migrating"
             said = migrate_beside_a_long_report(new, url, tmp_path)
             load.for_a_while("old code, new tables")
             lead(link, new)
-            workers = children(master.pid)  # replaced before the reload, they are of the old release too
+            workers = service.workers()  # replaced before the reload, they are of the old release too
             for worker in workers:
                 os.kill(worker, signal.SIGTERM)
-            load.for_a_while("link moved", until=lambda: workers.isdisjoint(children(master.pid)))
+            load.for_a_while("link moved", until=lambda: workers.isdisjoint(service.workers()))
             load.for_a_while("link moved, workers replaced")
-            workers = children(master.pid)
+            workers = service.workers()
             load.phase = "both"
-            master.send_signal(signal.SIGHUP)
-            load.for_a_while("both", until=lambda: workers.isdisjoint(children(master.pid)))
+            service.master.send_signal(signal.SIGHUP)
+            load.for_a_while("both", until=lambda: workers.isdisjoint(service.workers()))
             load.for_a_while("new code")
+            service.restart()
+            load.for_a_while("restarted")
         log = (tmp_path / "log").read_text()
         assert load.failed == [], log[-3000:]
         assert "V9001__shelves.sql: a table it needs is in use; trying again (1 of 20)." in said
@@ -252,7 +278,7 @@ def test_a_release_with_a_migration_loses_no_request(owner_url: str, template: s
         for phase in ("old code", "old code, new tables", "link moved", "link moved, workers replaced"):
             assert load.versions[phase] == {OLD}
         assert load.versions["both"] == {OLD, NEW}
-        assert load.versions["new code"] == {NEW}
+        assert load.versions["new code"] == load.versions["restarted"] == {NEW}
         with psycopg.connect(url) as conn:
             valid = conn.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'products_shelf_idx'::regclass")
             assert valid.fetchone() == (True,)

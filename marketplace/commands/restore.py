@@ -82,9 +82,13 @@ def _target(url: str, name: str | None) -> str:
     """The connection string of the database to restore into, which is made where it has another name."""
     if name is None:
         return url
-    with psycopg.connect(url, autocommit=True) as conn:
+    with closing(_connected(url)) as conn:
+        locale = asked.locale(conn)
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
+        if locale["provider"] == "c":
+            made += sql.SQL(" LC_COLLATE {} LC_CTYPE {}").format(locale["lc_collate"], locale["lc_ctype"])
         try:
-            conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+            conn.execute(made)
         except psycopg.errors.DuplicateDatabase:
             pass
         except psycopg.errors.InsufficientPrivilege:

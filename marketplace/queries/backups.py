@@ -27,6 +27,11 @@ def server(conn: Conn) -> Row:
     return one(conn, SQL["server"])
 
 
+def locale(conn: Conn) -> Row:
+    """How the database orders text: provider (c for libc), lc_collate, lc_ctype."""
+    return one(conn, SQL["locale"])
+
+
 def state(conn: Conn) -> Row:
     """wal_position, and the newest migration: its number and name."""
     return one(conn, SQL["state"])

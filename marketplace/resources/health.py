@@ -1,5 +1,8 @@
 """Is the process alive, can it serve, and how does it do?"""
 
+import time
+from pathlib import Path
+
 import falcon
 import psycopg
 import psycopg_pool
@@ -53,8 +56,9 @@ class Ready:
 class Metrics:
     """/metrics"""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, data_dir: Path) -> None:
         self.db = db
+        self.backup = data_dir / "last-backup"  # what `backup` writes when it has ended well
 
     @operation(
         "getMetrics", "How the service does (Prometheus)", roles=PUBLIC, answers={200: None}, produces=("text/plain",)
@@ -72,4 +76,11 @@ class Metrics:
             pass  # it says so itself: marketplace_database_up 0
         resp.set_header("Cache-Control", "no-store")
         resp.content_type = metrics.MEDIA_TYPE
-        resp.stream = [metrics.text(rows)]  # never twice the same: no ETag
+        resp.stream = [metrics.text(rows, self._backup_age())]  # never twice the same: no ETag
+
+    def _backup_age(self) -> float | None:
+        """Seconds since a backup of this host ended well; None where none ever did."""
+        try:
+            return time.time() - self.backup.stat().st_mtime
+        except OSError:
+            return None

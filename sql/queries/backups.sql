@@ -19,6 +19,15 @@ SELECT
     current_database() AS database,
     pg_is_in_recovery() AS replica;
 
+-- name: locale
+-- How this database orders text: one beside it is made the same. Of other providers than libc the cluster has one for all.
+SELECT
+    d.datlocprovider::text AS provider,
+    d.datcollate AS lc_collate,
+    d.datctype AS lc_ctype
+FROM pg_database AS d
+WHERE d.datname = current_database();
+
 -- name: state
 -- Where in the write-ahead log, and of which release the tables are.
 SELECT
