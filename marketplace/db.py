@@ -119,7 +119,7 @@ class Database:
             config.database_replica_url,
             size=config.pool_size,
             wait=0.25,  # the primary stands ready
-            patience=2.0,
+            patience=4.5,
             prepares=True,
             configure=self._configure,
         )
