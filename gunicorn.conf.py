@@ -127,22 +127,15 @@ def post_worker_init(worker: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """TERM first has /readyz say so, then waits DRAIN_SECONDS, while workers and socket stay as they are.
-
-    And in a reload old workers serve until the new ones do: to load the application takes a while.
-    """
-    stop, manage = server.handle_term, server.manage_workers
+    """TERM first has /readyz say so, then waits DRAIN_SECONDS, while workers and socket stay as they are."""
+    stop = server.handle_term
 
     def drain() -> None:
         draining.begin()
         wait(server, DRAIN_SECONDS)
         stop()
 
-    def replace() -> None:
-        await_new(server)
-        manage()
-
-    server.handle_term, server.manage_workers = drain, replace
+    server.handle_term = drain
 
 
 def wait(server: Any, seconds: float) -> None:
@@ -158,18 +151,6 @@ def wait(server: Any, seconds: float) -> None:
                 server.handle_chld()
         server.murder_workers()
         server.manage_workers()
-
-
-def await_new(server: Any) -> None:
-    """Where there are too many workers: wait until those that will stay have begun to serve, for 20 seconds at most."""
-    end = time.monotonic() + graceful_timeout
-    while len(server.WORKERS) > server.num_workers and time.monotonic() < end:
-        new = sorted(server.WORKERS.values(), key=lambda worker: worker.age)[-server.num_workers :]
-        # Their sign of life bears the time since the machine started; until there is one, the time of day.
-        if all(worker.tmp.last_update() <= time.monotonic() for worker in new):
-            return
-        time.sleep(0.05)
-        server.reap_workers()
 
 
 def worker_exit(server: Any, worker: Any) -> None:

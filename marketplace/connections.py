@@ -28,6 +28,9 @@ Conn = psycopg.Connection[Row]
 COMPLAIN = 5.0
 #: Seconds from one replacement of all connections to the next: a server may stay read-only for long.
 DRAIN = 0.5
+#: The part of its patience that a statement must have been waited for: else it was slow, and the server not silent. The
+#: server ends statements a little earlier than the whole.
+ENOUGH = 0.9
 
 #: A host that has vanished is noticed within some ten seconds also by who would wait for minutes. (Unix sockets do
 #: without.)
@@ -41,6 +44,10 @@ _open_pools: "weakref.WeakSet[ConnectionPool[Conn]]" = weakref.WeakSet()
 
 class SilentError(psycopg.OperationalError):
     """The server has not answered in time; the connection is closed, and what it was doing may be done or not."""
+
+
+class HastyError(SilentError):
+    """The request has used up its time on what came before: of the server this says nothing."""
 
 
 class _counted:
@@ -85,7 +92,8 @@ class Connection(psycopg.Connection[Row]):
             if timeout is not None:
                 raise
             self.pgconn.finish()
-            raise SilentError("the server does not answer") from None
+            hasty = left is not None and self.patience is not None and left < self.patience * ENOUGH
+            raise (HastyError if hasty else SilentError)("the server does not answer") from None
 
 
 def _complain(error: psycopg.OperationalError) -> None:
@@ -111,6 +119,7 @@ class Pool:
         self._lock = threading.Lock()
         self._gate = Gate(wait)
         self._drained_at = float("-inf")
+        self._lent: set[Conn] = set()
         self._pool: ConnectionPool[Conn] = ConnectionPool(
             url,
             min_size=1,
@@ -146,13 +155,22 @@ class Pool:
             with ExitStack() as held:
                 with self._gate.waiting() as seconds, _counted():
                     conn = held.enter_context(self._pool.connection(seconds))
-                yield conn
-                be_patient(conn, self.patience)
-        except (SilentError, ReadOnlySqlTransaction):
+                self._lent.add(conn)
+                try:
+                    yield conn
+                finally:
+                    self._lent.discard(conn)
+                    be_patient(conn, self.patience)
+        except (SilentError, ReadOnlySqlTransaction) as error:
             # The idle ones are connected to the same server: one that is frozen, or is the primary no more.
-            if time.monotonic() - self._drained_at > DRAIN:
+            if not isinstance(error, HastyError) and time.monotonic() - self._drained_at > DRAIN:
                 self.drain()
             raise
+
+    @property
+    def busy(self) -> bool:
+        """Whether connections are in use: to get none meanwhile says nothing of the server."""
+        return bool(self._lent)
 
     def stats(self) -> dict[str, int]:
         """What the pool says of itself (psycopg_pool)."""

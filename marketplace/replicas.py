@@ -15,7 +15,8 @@ import psycopg
 import psycopg_pool
 
 from marketplace import metrics
-from marketplace.connections import Conn, Connection, LiteralString, Pool, be_patient
+from marketplace.connections import Conn, Connection, HastyError, LiteralString, Pool, be_patient
+from marketplace.gate import ShutError
 
 #: A replica is asked how far it is at most so often, but for clients who have seen more than it had; seconds.
 KNOWN_FOR = 1.0
@@ -57,8 +58,8 @@ class Replicas:
             metrics.READS.labels("primary" if conn is None else "replica").inc()
             try:
                 yield conn
-            except psycopg.OperationalError:
-                if conn is not None and conn.closed:
+            except psycopg.OperationalError as error:
+                if conn is not None and conn.closed and not isinstance(error, HastyError):
                     self._leave_alone()
                 raise
 
@@ -73,9 +74,13 @@ class Replicas:
             conn = cast(Connection, held.enter_context(self._pool.connection()))
             if self._fits(conn, seen):
                 return conn
-        except (psycopg.OperationalError, psycopg_pool.PoolTimeout):
-            self._leave_alone()
-            self._pool.drain()
+        except HastyError:
+            pass  # the request has no time left; the replica may have
+        except psycopg.OperationalError as error:
+            waited = isinstance(error, (psycopg_pool.PoolTimeout, ShutError))
+            if not (waited and self._pool.busy):  # to be busy is not to be away: the primary has enough to do
+                self._leave_alone()
+                self._pool.drain()
         held.close()
         return None
 

@@ -243,6 +243,18 @@ def test_what_the_backup_before_has_is_not_copied_again(kept: Kept):
     assert list(backups.check(second)) == []
 
 
+def test_what_would_go_wrong_later_is_refused_before_anything_is_made(kept: Kept, tmp_path: Path):
+    public = kept.uploads / "backups"
+    done = command(
+        kept.api.owner_url, kept.folder, "backup", "--to", str(public), uploads=kept.uploads
+    )
+    assert done.returncode == 1
+    assert "among the uploads" in done.stderr
+    assert not public.exists()
+    (backup,) = backups.whole(kept.to)[-1:]
+    assert kept.restore(backup, tmp_path, "--into", "never_made", "--jobs", "0").returncode == 2
+
+
 @pytest.mark.parametrize("what", ["database/toc.dat", "database/*.dat.gz", "files.tsv", "uploads/**/*-large.webp"])
 def test_a_byte_that_is_another_is_found(kept: Kept, damaged: Path, tmp_path: Path, what: str):
     file = sorted(damaged.glob(what))[0]

@@ -261,3 +261,30 @@ def test_a_log_that_nobody_reads_stops_nobody(monkeypatch: pytest.MonkeyPatch):
         assert "lines were lost" in after
         assert "x" * 1000 in after
     os.close(read)
+
+
+def test_a_line_that_is_longer_than_the_room_for_it_stops_nobody(monkeypatch: pytest.MonkeyPatch):
+    read, write = os.pipe()
+    with os.fdopen(write, "w", buffering=1) as pipe:
+        monkeypatch.setattr(sys, "stderr", pipe)
+        handler = PatientHandler()
+        line, traceback = (
+            logging.LogRecord("marketplace", logging.INFO, __file__, 0, text, None, None)
+            for text in ("x" * 4000, "y" * 20_000)
+        )
+
+        def log() -> None:
+            for _ in range(13):
+                handler.handle(line)
+            handler.handle(traceback)
+
+        writing = threading.Thread(target=log, daemon=True)
+        writing.start()
+        writing.join(5)
+        assert not writing.is_alive()
+        assert os.read(read, 1_000_000).decode().endswith("y"), "as much of it as there was room for"
+        handler.handle(line)
+        _, lost, whole, _ = os.read(read, 1_000_000).decode().split("\n")
+        assert "1 lines were lost" in lost
+        assert whole == "x" * 4000
+    os.close(read)

@@ -253,3 +253,16 @@ def _there(url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+def test_a_replica_that_others_are_using_is_asked_again_as_soon_as_they_have_done(committed: Api):
+    url = committed.config.database_url
+    database = Database(replace(committed.config, pool_size=1, database_replica_url=url))
+    with database.read(0) as one:
+        replica = one.info.backend_pid
+        for _ in range(2):
+            with database.read(0) as other:
+                assert other.info.backend_pid != replica, "the primary stands in"
+    with database.read(0) as one:
+        assert one.info.backend_pid == replica, "it was busy, not away"
+    database.close()

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import psycopg
 import pytest
 from conftest import Api
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from test_auth import problem
 
-from marketplace.connections import SilentError, be_patient
+from marketplace.connections import Connection, SilentError, be_patient, begin_waiting, end_waiting
 from marketplace.db import Database
 
 
@@ -130,4 +131,41 @@ def test_what_may_take_longer_is_waited_for_longer(committed: Api):
         conn.execute("SELECT pg_sleep(1)")
     with database.primary() as conn, pytest.raises(SilentError):
         conn.execute("SELECT pg_sleep(1)")  # and the next transaction is as impatient as ever
+    database.close()
+
+
+def test_patience_with_a_statement_ends_with_it_also_where_it_fails(committed: Api):
+    database = Database(replace(committed.config, pool_size=1))
+
+    def move() -> None:
+        with database.signing_in() as conn:
+            be_patient(conn, 65)
+            conn.execute("SELECT 1 / 0")
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        move()
+    with database.primary() as conn:
+        assert isinstance(conn, Connection)
+        assert conn.patience == database._pool.patience
+    database.close()
+
+
+def test_a_request_that_has_used_up_its_time_costs_nobody_else_a_connection(committed: Api):
+    database = Database(replace(committed.config, pool_size=2))
+    database._pool.patience = 1.0
+    with database.primary() as one, database.primary() as other:
+        pids = {one.info.backend_pid, other.info.backend_pid}
+
+    def linger() -> None:
+        with database.primary() as conn:
+            pids.discard(conn.info.backend_pid)
+            for _ in range(2):
+                conn.execute("SELECT pg_sleep(0.7)")
+
+    begin_waiting()
+    with pytest.raises(SilentError):
+        linger()
+    end_waiting()
+    with database.primary() as conn:
+        assert conn.info.backend_pid in pids, "it was slow, and the server was not silent"
     database.close()

@@ -38,15 +38,16 @@ SHOWN = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--to and --keep, --files, --jobs; or --check."""
     parser.add_argument("--to", type=Path, default=ROOT / "backups", metavar="FOLDER", help="default %(default)s")
-    parser.add_argument("--keep", type=_number, metavar="N", help="then remove all but the newest N backups there")
-    parser.add_argument("--jobs", type=_number, default=1, metavar="N", help="tables dumped at once (1); more may fail "
+    parser.add_argument("--keep", type=number, metavar="N", help="then remove all but the newest N backups there")
+    parser.add_argument("--jobs", type=number, default=1, metavar="N", help="tables dumped at once (1); more may fail "
                         "where a migration comes in between")
     parser.add_argument("--files", choices=("copy", "list"), help="copy pictures, or only list them; "
                         "without it, those of a bucket are listed and others copied")
     parser.add_argument("--check", type=Path, metavar="BACKUP", help="read a backup and say whether it is whole")
 
 
-def _number(text: str) -> int:
+def number(text: str) -> int:
+    """The value of an option that counts. Raises argparse.ArgumentTypeError."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 10_000):
         raise argparse.ArgumentTypeError("a number from 1")
     return int(text)
@@ -58,8 +59,12 @@ def run(args: argparse.Namespace) -> int:
         if args.check:
             return check(args.check)
         os.umask(0o077)  # hashes of passwords are in it
-        with databases.connected(), backups.alone(args.to):
-            return _back_up(configuration.load(), args)
+        with databases.connected():
+            config = configuration.load()
+            if args.to.resolve().is_relative_to(config.uploads_dir):
+                raise BackupError(f"{args.to} is among the uploads, which everybody may fetch.")
+            with backups.alone(args.to):
+                return _back_up(config, args)
     except (BackupError, ProgramError, StorageUnavailableError, OSError, psycopg.errors.InsufficientPrivilege) as error:
         print(error if args.check else f"No backup was made: {error}", file=sys.stderr)
         return 1

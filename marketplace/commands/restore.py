@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "there; without it, that of MIGRATE_DATABASE_URL")
     parser.add_argument("--only-files", action="store_true", help="leave the database as it is: after it was "
                         "put back to an earlier time, rows may name files that are gone")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="tables and indexes at once (2)")
+    parser.add_argument("--jobs", type=backing_up.number, default=2, metavar="N", help="tables and indexes at once (2)")
 
 
 def run(args: argparse.Namespace) -> int:
