@@ -142,7 +142,7 @@ class Load:
                 work(client)
             except Exception as error:
                 self.failed.append(f"{self.phase}: {work.__name__}: {error!r}")
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def _browse(self, client: Client) -> None:
         listed = client.call("list", "GET", f"/api/products?max_price={secrets.randbelow(10**6)}")
