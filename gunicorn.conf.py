@@ -35,7 +35,7 @@ DATA = Path(os.environ.get("DATA_DIR") or ".data").resolve()
 COUNTS = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA / "metrics")))
 COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-pool = int(os.environ.get("POOL_SIZE") or 4)
+pool = max(int(os.environ.get("POOL_SIZE") or 4), 1)  # that 0 is none the application says, in words
 # A thread for each connection, one that may wait for a connection, and one that then still answers.
 threads = pool + 2
 workers = cores.workers(pool)

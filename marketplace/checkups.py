@@ -2,6 +2,7 @@
 
 import contextlib
 import grp
+import http.client
 import os
 import pwd
 import shutil
@@ -171,15 +172,19 @@ def uploads(config: Config) -> Iterator[Finding]:
             yield Finding("ok", f"S3_PRIVATE_BUCKET {config.s3_private_bucket} can be written to")
         except StorageUnavailableError as error:
             yield Finding("wrong", f"S3_PRIVATE_BUCKET {config.s3_private_bucket}: {str(error)[:200]}")
+    if not config.s3_bucket and not config.uploads_dir.is_dir():
+        return  # said already, and to make it is not for a doctor
     where = f"S3_BUCKET {config.s3_bucket}" if config.s3_bucket else f"UPLOADS_DIR {config.uploads_dir}"
     try:
         files = of_uploads(config)
         files.put(key, b"written by doctor")
-        if config.s3_bucket:
-            yield Finding("ok", f"{where} can be written to")
-        if config.uploads_urls:
-            yield _fetched(f"{config.uploads_urls[0]}{key}")
-        files.delete(key)
+        try:
+            if config.s3_bucket:
+                yield Finding("ok", f"{where} can be written to")
+            if config.uploads_urls:
+                yield _fetched(f"{config.uploads_urls[0]}{key}")
+        finally:
+            files.delete(key)
     except (StorageUnavailableError, OSError) as error:
         yield Finding("wrong", f"{where}: {str(error)[:200]}")
 
@@ -194,8 +199,8 @@ def _fetched(url: str) -> Finding:
         return Finding("ok" if right else "wrong", f"uploads are {'' if right else 'not '}served at {url}")
     except urllib.error.HTTPError as error:
         return Finding("wrong", f"uploads are not served: {error.code} at {url}")
-    except OSError as error:
-        return Finding("unwise", f"whether uploads are served cannot be seen from here: {error}")
+    except (OSError, http.client.HTTPException) as error:
+        return Finding("unwise", f"whether uploads are served cannot be seen from here: {str(error).strip()}")
 
 
 def backups(config: Config) -> Iterator[Finding]:

@@ -18,9 +18,13 @@ _OWN_GROUP = Path("/proc/self/cgroup")
 
 
 def workers(pool_size: int) -> int:
-    """What WEB_CONCURRENCY says, or as many as suit this machine."""
+    """What WEB_CONCURRENCY says, or as many as suit this machine. Raises ValueError: none would serve nobody."""
     given = os.environ.get("WEB_CONCURRENCY")
-    return int(given) if given else planned(usable(), memory(), pool_size)
+    if not given:
+        return planned(usable(), memory(), pool_size)
+    if not (given.isascii() and given.isdigit() and int(given)):
+        raise ValueError(f"WEB_CONCURRENCY must be a whole number from 1, not {given!r}.")
+    return int(given)
 
 
 def planned(cores: int, memory: int, pool_size: int) -> int:

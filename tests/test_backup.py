@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import secrets
 import shutil
 import subprocess
@@ -20,8 +21,10 @@ from test_commands import command, environment
 from test_sweeper import add, aged, shot
 
 from marketplace import backups, migrations
+from marketplace.commands.backup import watched
 from marketplace.config import ROOT
 from marketplace.db import Database
+from marketplace.progress import Progress
 from marketplace.queries import activities
 from marketplace.queries import backups as asked
 from marketplace.storage import LocalStorage, picture_key
@@ -241,6 +244,21 @@ def test_what_the_backup_before_has_is_not_copied_again(kept: Kept):
     assert second != first
     assert {entry.key: (second / entry.place / entry.key).stat().st_ino for entry in backups.entries(second)} == files
     assert list(backups.check(second)) == []
+
+
+def test_who_stops_a_backup_stops_the_dump(tmp_path: Path):
+    class Stopped(Progress):
+        def add(self, count: int) -> None:
+            raise KeyboardInterrupt
+
+    pid = tmp_path / "pid"
+    script = f"echo $$ > {pid}; echo dumping >&2; exec sleep 60"
+    with pytest.raises(KeyboardInterrupt):
+        watched(["sh", "-c", script], dict(os.environ), Stopped("tables", 1), "dumping")
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{pid.read_text().strip()}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_what_would_go_wrong_later_is_refused_before_anything_is_made(kept: Kept, tmp_path: Path):

@@ -54,3 +54,10 @@ def test_a_container_has_its_share_of_the_hosts_cores_and_memory(
 def test_a_process_that_is_pinned_counts_what_it_may_run_on():
     assert 1 <= cores.usable() <= 4096
     assert cores.memory() > 0
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "two", "²"])
+def test_a_number_of_workers_that_serves_nobody_is_refused(given: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WEB_CONCURRENCY", given)
+    with pytest.raises(ValueError, match="WEB_CONCURRENCY must be"):
+        cores.workers(4)

@@ -1,5 +1,6 @@
 """What the doctor says of a host that is well, and of one that is not."""
 
+import argparse
 import contextlib
 import functools
 import http.server
@@ -142,6 +143,34 @@ def test_uploads_are_fetched_as_phones_fetch_them(well: Config):
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
         pass
+
+
+def test_what_answers_something_else_is_told_and_nothing_is_left_behind(well: Config, tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        def speak() -> None:
+            with listening.accept()[0] as conn:
+                conn.sendall(b"SSH-2.0-other\r\n")
+                conn.recv(1000)
+
+        threading.Thread(target=speak, daemon=True).start()
+        other = replace(well, uploads_url=f"http://127.0.0.1:{port}")
+        assert states(checkups.uploads, other, "SSH-2.0-other") == ["unwise"]
+    assert [path for path in well.uploads_dir.rglob("*") if path.is_file()] == []
+    assert list(checkups.uploads(replace(well, uploads_dir=tmp_path / "nowhere"))) == []
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:99999", "https://[::1"])
+def test_an_address_that_is_none_is_wrong_and_the_rest_is_looked_at(
+    well: Config, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(doctor.configuration, "load", lambda: replace(well, public_url=url))
+    assert doctor.run(argparse.Namespace()) == 1
+    said = capsys.readouterr().out
+    assert "wrong   certificate: a setting cannot be read" in said
+    assert "all migrations" in said
 
 
 def test_backups_are_missed(well: Config):

@@ -142,11 +142,15 @@ def watched(command: list[str], env: dict[str, str], bar: Progress, *steps: str)
     """Run one of PostgreSQL's programs that tells what it does; each such step moves the bar. Raises BackupError."""
     errors: list[str] = []
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True, errors="replace") as process:
-        for line in process.stderr or ():
-            if any(step in line for step in steps):
-                bar.add(1)
-            elif "error:" in line or "ERROR:" in line or errors:
-                errors.append(line.strip())
+        try:
+            for line in process.stderr or ():
+                if any(step in line for step in steps):
+                    bar.add(1)
+                elif "error:" in line or "ERROR:" in line or errors:
+                    errors.append(line.strip())
+        except BaseException:
+            process.terminate()  # or it goes on for nobody, and holds every table
+            raise
     if process.returncode:
         raise BackupError(f"{Path(command[0]).name} failed: {' '.join(errors[:3]) or process.returncode}")
 

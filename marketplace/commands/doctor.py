@@ -33,12 +33,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every finding; 1 if one is wrong."""
     config = configuration.load()
-    found = [finding for look in LOOKS for finding in look(config)]
+    found = [finding for look in LOOKS for finding in _findings(look, config)]
     for state, words in found:
         print(f"{state:7} {words}")
     wrong = sum(finding.state == "wrong" for finding in found)
     print(f"{len(found)} things looked at, {wrong} wrong, {sum(each.state == 'unwise' for each in found)} unwise")
     return 1 if wrong else 0
+
+
+def _findings(look: Callable[[Config], Iterator[Finding]], config: Config) -> Iterator[Finding]:
+    """What one look finds; an address that is none is a finding, too."""
+    try:
+        yield from look(config)
+    except ValueError as error:
+        yield Finding("wrong", f"{look.__name__}: a setting cannot be read: {error}")
 
 
 def databases(config: Config) -> Iterator[Finding]:
