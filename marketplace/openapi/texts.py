@@ -91,7 +91,7 @@ PARAMETERS: dict[str, Any] = {
     "ConsistencyToken": {
         "name": "Consistency-Token",
         "in": "header",
-        "description": "The last one an answer carried, as it came: no replica answers that lacks what was written by then.",
+        "description": "The last one an answer carried: no replica answers that lacks what was written by then.",
         "schema": {"type": "string"},
     },
 }
