@@ -24,6 +24,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple
 
+from marketplace.storage import sync_folder
+
 FORMAT = 1
 DATABASE, FILES, MANIFEST = "database", "files.tsv", "manifest.json"
 LAST = "last-backup"
@@ -101,7 +103,7 @@ def writing(folder: Path) -> Iterator[Path]:
         yield unfinished
         os.sync()  # thousands of files, and the folders they are in
         unfinished.rename(folder / name)
-        _sync(folder)
+        sync_folder(folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -214,11 +216,3 @@ def digest_of(file: BinaryIO | IO[bytes], copy: BinaryIO | IO[bytes] | None = No
         if copy is not None:
             copy.write(block)
     return size, digest.hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from marketplace.backups import last
 from marketplace.config import Config
 from marketplace.storage import StorageUnavailableError, of_private, of_uploads
 
@@ -205,11 +206,11 @@ def _fetched(url: str) -> Finding:
 
 def backups(config: Config) -> Iterator[Finding]:
     """How long ago a backup of this host ended well."""
-    try:
-        hours = (time.time() - (config.data_dir / "last-backup").stat().st_mtime) / 3600
-    except OSError:
+    ended = last(config.data_dir)
+    if ended is None:
         yield Finding("unwise", "no backup was ever made here (docs/operations.md, Backup)")
         return
+    hours = (time.time() - ended) / 3600
     yield Finding("ok" if hours <= BACKUP_HOURS else "wrong", f"the newest backup is {hours:.0f} hours old")
 
 

@@ -144,7 +144,7 @@ class LocalStorage:
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def open(self, key: str) -> BinaryIO:
         """The file, for reading."""
@@ -190,7 +190,7 @@ class LocalStorage:
         self._make_folder(folder.parent)
         with contextlib.suppress(FileExistsError):
             folder.mkdir(self._folder_mode)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
 
 
 def _checked(key: str) -> str:
@@ -208,7 +208,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 yield path, path.stat(follow_symlinks=False)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make sure that a crash cannot undo what was renamed into or made in this folder."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -27,7 +27,7 @@ CHAPTER = "Install on a server"
 PASSWORD = "kopi-susu-tanpa-gula-7"
 #: What an operator would write there.
 VALUES = {
-    "SITE": "toko.example", "CODE": "/root/code", "SMTP": f"smtp://127.0.0.1:{MAIL}", "ADMIN": "admin@toko.example",
+    "SITE": "toko.example", "CODE": "/opt/code", "SMTP": f"smtp://127.0.0.1:{MAIL}", "ADMIN": "admin@toko.example",
 }  # fmt: skip
 ONLINE = re.compile(r"^(?:DEBIAN_FRONTEND=\S+ )?(?:apt-get|git clone|\S*pip install)", re.MULTILINE)
 NAMES = re.compile(r"(?:^|(?<=[ )]))([A-Za-z_]+)=", re.MULTILINE)
@@ -155,11 +155,11 @@ def copy_code(to: Path) -> None:
 def run(machine: Machine, block: str, *, online: bool) -> int:
     """One block, in what the ones before have left of a shell: its variables, its folder, its umask."""
     names = " ".join(sorted({name for each in blocks() for name in NAMES.findall(each)}))
-    keep = f'{{ declare -p {names} 2>/dev/null; echo "cd $(pwd)"; umask -p; }} > /root/.shell || true\n'
-    text = f"set -e\nif [ -e /root/.shell ]; then . /root/.shell; fi\n{block}\n{keep}"
-    (machine.root / "root/.block").write_text(text)
+    keep = f'{{ declare -p {names} 2>/dev/null; echo "cd $(pwd)"; umask -p; }} > /opt/.shell || true\n'
+    text = f"set -e\nif [ -e /opt/.shell ]; then . /opt/.shell; fi\n{block}\n{keep}"
+    (machine.root / "opt/.block").write_text(text)
     typed = f"{PASSWORD}\n{PASSWORD}\n" if "create-admin" in block else ""
-    return machine.enter(["bash", "/root/.block"], online=online, typed=typed)
+    return machine.enter(["bash", "/opt/.block"], online=online, typed=typed)
 
 
 def report(words: str, well: bool) -> bool:

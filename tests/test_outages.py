@@ -99,20 +99,12 @@ def test_why_there_is_no_connection_is_in_the_log_and_not_in_the_answer(
     assert len(said[0].error) > 10  # type: ignore[attr-defined]
 
 
-def test_a_lock_that_is_held_for_long_is_a_503(committed: Api):
+@pytest.mark.parametrize("limit", ["lock_timeout", "statement_timeout"])
+def test_a_lock_that_is_held_for_long_and_a_statement_that_takes_too_long_are_503s(committed: Api, limit: str):
     seller = committed.seller()
     product = committed.product(seller)
     with another(committed) as api, psycopg.connect(committed.owner_url) as holder:
-        api.db._settings["lock_timeout"] = "200ms"
-        holder.execute("SELECT FROM products FOR UPDATE")
-        problem(api.patch(f"/api/products/{product['id']}", seller, json={"price": "2"}), 503, "unavailable")
-
-
-def test_a_statement_that_takes_too_long_is_a_503(committed: Api):
-    seller = committed.seller()
-    product = committed.product(seller)
-    with another(committed) as api, psycopg.connect(committed.owner_url) as holder:
-        api.db._settings["statement_timeout"] = "200ms"
+        api.db._settings[limit] = "200ms"
         holder.execute("SELECT FROM products FOR UPDATE")
         problem(api.patch(f"/api/products/{product['id']}", seller, json={"price": "2"}), 503, "unavailable")
 
