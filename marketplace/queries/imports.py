@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from marketplace.catalog_csv import BadRow
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.catalogue_csv import BadRow
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("imports")
 
