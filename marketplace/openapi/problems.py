@@ -40,7 +40,7 @@ PROBLEM = Named(
 _ANYWHERE = (
     "bad_request", "invalid_query", "invalid_token", "too_many_requests", "validation_failed", "internal_error",
     "unavailable",
-)  # fmt: skip
+)
 #: Headers that come with every failure, and those that come with a status.
 _ALWAYS = ("X-Request-ID", "Content-Language")
 _HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After", "RateLimit", "RateLimit-Policy"), 503: ("Retry-After",)}

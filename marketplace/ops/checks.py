@@ -217,4 +217,4 @@ def backups(config: Config) -> Iterator[Finding]:
 
 LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     environment, folders, listening, mail, certificate, uploads, backups,
-)  # fmt: skip
+)

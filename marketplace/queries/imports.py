@@ -57,7 +57,7 @@ def add_for_store(
     """Add an import that acts as the owner of a store, named by id or name: id and store_id. For the tables' owner."""
     values = {
         "store": store, "file_name": file_name, "file_key": file_key, "file_bytes": file_bytes, **options._asdict()
-    }  # fmt: skip
+    }
     return conn.execute(SQL["add_for_store"], values).fetchone()
 
 

@@ -58,7 +58,7 @@ EXPORT: dict[str, Any] = {
 #: Why an import fails: the file cannot be read, or what the worker met.
 ERROR_CODES = (
     *FILE_CODES, "bad_rows", "too_many_rows", "file_missing", "session_ended", "unavailable", "internal_error"
-)  # fmt: skip
+)
 
 _LISTED: dict[str, Any] = {
     "id": ID,

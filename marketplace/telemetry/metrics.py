@@ -118,7 +118,7 @@ for _outcome in ("right", "wrong", "held_up", "spraying"):
 POOL = Gauge(
     "marketplace_pool_connections", "Connections of the pools, by what they do.", ["state"], registry=OWN,
     multiprocess_mode="livesum",
-)  # fmt: skip
+)
 POOL_WAITED = Counter("marketplace_pool_waited_seconds", "Waited for a connection of the pool.", registry=OWN)
 READS = Counter("marketplace_reads", "Public reads where there are replicas, by server.", ["server"], registry=OWN)
 _pool_known: dict[str, float] = {"at": 0.0, "waited": 0.0}

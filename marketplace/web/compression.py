@@ -1,14 +1,12 @@
 """Compresses what the cache before the application keeps: once for all who will read it."""
 
 import gzip
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import falcon
 
+from marketplace.contract.operations import Operation
 from marketplace.web import etags
-
-if TYPE_CHECKING:
-    from marketplace.contract.operations import Operation
 
 #: What the shipped nginx asks for where it will keep the answer; it unpacks it for who does not take gzip. No client's
 #: header: what clients accept is between them and nginx.

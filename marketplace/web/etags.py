@@ -10,18 +10,16 @@ count, the name of a brand) is no change that an editor has to hear of.
 import re
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import falcon
 import xxhash
 
 from marketplace import __version__
 from marketplace.contract.errors import Problem
+from marketplace.contract.operations import Operation
 from marketplace.text.messages import say
 from marketplace.web import rendering
-
-if TYPE_CHECKING:
-    from marketplace.contract.operations import Operation
 
 _TAGS = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|\Z)')
 #: What proxies that compress put behind a tag of ours (Apache; nginx makes it weak instead).
@@ -121,12 +119,12 @@ def _tag(data: bytes, version: str | None) -> str:
     return f"{version}-{digest}" if version else digest
 
 
-def shared(req: falcon.Request, declared: "Operation") -> bool:
+def shared(req: falcon.Request, declared: Operation) -> bool:
     """Whether the answer is the same for all guests, and of the catalogue."""
     return declared.catalogue and req.context.caller is None and req.method in ("GET", "HEAD")
 
 
-def _cache_control(req: falcon.Request, declared: "Operation") -> str:
+def _cache_control(req: falcon.Request, declared: Operation) -> str:
     if not declared.public:
         return "private, no-store"
     if req.context.caller is not None:

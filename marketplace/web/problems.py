@@ -111,8 +111,9 @@ def _from_falcon(req: falcon.Request, error: falcon.HTTPError) -> Problem:
     """An error of falcon's in our shape. Its own words are in English alone, and shown to nobody else."""
     english = negotiate(req.get_header("Accept-Language")) == ENGLISH
     code = _BY_STATUS.get(error.status_code, "bad_request")
-    problem = Problem(code, error.description if english else None, headers=dict(error.headers or {}))
+    problem = Problem(code, headers=dict(error.headers or {}))
     problem.status = error.status_code
+    problem.detail = error.description if english else None
     return problem
 
 

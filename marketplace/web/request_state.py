@@ -1,15 +1,14 @@
 """What is known of a request on its way through the middleware to the responder: `req.context`."""
 
+import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import falcon
 
 from marketplace.config.settings import Config
 from marketplace.contract.operations import Operation
-
-if TYPE_CHECKING:
-    import hashlib
+from marketplace.postgres.callers import Caller
 
 
 @dataclass(slots=True)
@@ -26,13 +25,14 @@ class RequestState:
     second: int = 0
     #: web/authentication.py: what the responder declares, and who calls; None for a guest.
     operation: Operation | None = None
-    caller: Any = None  # a Caller where the operation is not public, which is what those who read it have declared
+    caller: Caller | None = None
     #: web/hooks.py: what was sent, checked and converted.
     query: dict[str, Any] = field(default_factory=dict)
     body: Any = None
     #: web/idempotency.py: the key, and the hash that everything the request says goes into while it is read.
     idempotency_key: str | None = None
     body_hash: "hashlib._Hash | None" = None
+
 
 class Request(falcon.Request):
     """A request whose context is a RequestState."""
