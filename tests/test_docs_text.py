@@ -11,7 +11,12 @@ WIDTH = 120
 #: Ours, but for the page of words itself; the README of the vendored files follows their maker's words.
 DOCUMENTS = sorted(
     path
-    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md"), ROOT / "sql/README.md")
+    for path in (
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("deploy/**/*.md"),
+        ROOT / "sql/README.md",
+    )
     if path.name != "README.id.md"
 )
 GLOSSARY = ROOT / "docs" / "glossary.md"
@@ -47,13 +52,21 @@ def prose(path: Path) -> str:
 
 def anchors(path: Path) -> set[str]:
     """The anchors of a document's headings, as GitHub makes them."""
-    headings = [line.lstrip("#").strip() for _, line in outside_code(path.read_text()) if line.startswith("#")]
+    headings = [
+        line.lstrip("#").strip()
+        for _, line in outside_code(path.read_text())
+        if line.startswith("#")
+    ]
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_prose_fits_the_screen(path: Path):
-    wide = [number for number, line in outside_code(path.read_text()) if len(line) >= WIDTH and line[:1] != "|"]
+    wide = [
+        number
+        for number, line in outside_code(path.read_text())
+        if len(line) >= WIDTH and line[:1] != "|"
+    ]
     assert not wide, f"{name_of(path)}: lines {wide} have {WIDTH} characters or more"
 
 
@@ -90,7 +103,11 @@ def test_links_lead_somewhere(path: Path):
 
 def test_the_index_lists_every_decision_under_its_title():
     folder = ROOT / "docs" / "decisions"
-    listed = dict(re.findall(r"^\| \[\d{4}\]\((\S+)\) \| (.+) \|$", (folder / "README.md").read_text(), re.MULTILINE))
+    listed = dict(
+        re.findall(
+            r"^\| \[\d{4}\]\((\S+)\) \| (.+) \|$", (folder / "README.md").read_text(), re.MULTILINE
+        )
+    )
     titles = {
         path.name: path.read_text().partition("\n")[0].removeprefix(f"# {path.name[:4]} ")
         for path in folder.glob("0*.md")
@@ -100,7 +117,10 @@ def test_the_index_lists_every_decision_under_its_title():
 
 def test_the_licence_is_named_everywhere():
     assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text()
-    assert "Apache License\n                           Version 2.0, January 2004" in (ROOT / "LICENSE").read_text()
+    assert (
+        "Apache License\n                           Version 2.0, January 2004"
+        in (ROOT / "LICENSE").read_text()
+    )
     assert "Apache-2.0" in (ROOT / "README.md").read_text()
     notice = (ROOT / "NOTICE").read_text()
     for part in ("Swagger UI", "psycopg", "pi-heif"):
