@@ -1,7 +1,8 @@
-"""Every failure in one shape: RFC 9457 problem+json, with a stable `code` a client can switch on.
+"""Every failure in one shape: RFC 9457 problem+json, with a stable `code` that a client can switch
+on.
 
-`PROBLEMS` lists every code once, with its status and title. `CONSTRAINTS` says in words what a
-constraint of the database refuses; a constraint that is not listed there is a bug and answers 500.
+`PROBLEMS` lists every code once, with its status and title. `CONSTRAINTS` has the words for what a
+constraint of the database refuses. A constraint that is not listed there is a bug and returns 500.
 """
 
 from collections.abc import Iterable, Sequence
@@ -54,7 +55,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "unavailable": (503, "The service is not available for a moment"),
 }
 
-#: What a named constraint refuses: problem code, pointer to the field, words.
+#: For each named constraint: problem code, pointer to the field, words.
 CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "users_email_key": ("email_taken", "/email", "an account with this address exists"),
     "stores_owner_id_key": ("store_exists", "", "you have a store already"),
@@ -83,7 +84,7 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
 
 
 class FieldError(NamedTuple):
-    """One thing that is wrong: where (a JSON pointer), a stable code, and words."""
+    """One error: where it is (a JSON pointer), a stable code, and words."""
 
     pointer: str
     code: str
@@ -113,18 +114,18 @@ class Problem(Exception):
 
 
 def invalid(pointer: str, code: str, message: str) -> Problem:
-    """A 422 about one field."""
+    """Return a 422 about one field."""
     return Problem("validation_failed", errors=[FieldError(pointer, code, message)])
 
 
 def repeated(names: Iterable[str]) -> Problem:
-    """A 422 about fields that were sent more than once."""
+    """Return a 422 about fields that were sent more than once."""
     errors = [FieldError(f"/{name}"[:200], "repeated", "must stand once") for name in names]
     return Problem("validation_failed", errors=errors)
 
 
 def unauthorized(code: str, detail: str) -> Problem:
-    """A 401 with the challenge of RFC 6750: `error` is named only where a token came and was
+    """Return a 401 with the challenge of RFC 6750. `error` is named only if a token came and was
     refused.
     """
     challenge = 'Bearer realm="marketplace"'
@@ -134,7 +135,7 @@ def unauthorized(code: str, detail: str) -> Problem:
 
 
 def too_many_requests(seconds: int) -> Problem:
-    """A 429 that says when to come again."""
+    """Return a 429 that says when to try again."""
     return Problem(
         "too_many_requests",
         "Too many requests. Wait a moment.",
