@@ -43,7 +43,7 @@ QUERY: Schema = {
         "coerce": "line",
         "maxlength": 2000,
         "meta": {
-            "description": "`next_cursor` of the answer before, with the same filters and sort."
+            "description": "`next_cursor` of the previous response, with the same filters and sort."
         },
     },
 }
@@ -55,7 +55,7 @@ COUNT: Schema = {
         "allowed": ["exact", "none"],
         "meta": {
             "description": f"In page mode: `exact` counts up to {COUNTED}, not {EXACT_TOTAL}; "
-            "`none` answers no total.",
+            "`none` returns no total.",
         },
     },
 }

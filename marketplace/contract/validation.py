@@ -75,7 +75,7 @@ _MESSAGES = {
     "too_short": "must be at least {limit} long",
     "too_long": "must be at most {limit} long",
     "wrong_type": "must be of type {limit}",
-    "excluded": "cannot stand together with the other one",
+    "excluded": "cannot be combined with the other one",
 }
 
 
@@ -300,7 +300,7 @@ def _answered(value: dict[str, Any], schema: Schema | None) -> bool:
 
 
 def _flatten(found: Any) -> list[FieldError]:
-    """Return cerberus's errors as ours, in the order of the document, each with its JSON pointer."""
+    """Return cerberus's errors as ours, in the order of the document, with JSON pointers."""
     flat: list[FieldError] = []
     for error in found:
         if error.child_errors:

@@ -29,7 +29,7 @@ SHOWN = (
 
 
 class Headers:
-    """Middleware: the headers of every response, refusals too, and the deprecation of an operation."""
+    """Middleware: the headers of every response, refusals too, and of deprecated calls."""
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool

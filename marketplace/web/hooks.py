@@ -88,7 +88,7 @@ def _require_acceptable(req: falcon.Request, declared: Operation) -> None:
         return
     if not acceptable:
         raise Problem(
-            "not_acceptable", say("This call answers {types}.", types=", ".join(declared.produces))
+            "not_acceptable", say("This call returns {types}.", types=", ".join(declared.produces))
         )
 
 
@@ -100,7 +100,7 @@ def _query(query_string: str, declared: Operation) -> dict[str, Any]:
 
 @lru_cache(maxsize=4096)
 def _cached(query_string: str, declared: Operation) -> dict[str, Any]:
-    """Return a query string, checked: it costs half a millisecond the first time, nothing the next."""
+    """Return a query string, checked: half a millisecond the first time, nothing the next."""
     return _checked(query_string, declared)
 
 

@@ -68,7 +68,7 @@ def transaction(db: Database, req: falcon.Request, resp: falcon.Response) -> Ite
         if not kept["taken"]:
             raise Problem(
                 "request_in_progress",
-                "The first request with this Idempotency-Key is still at work.",
+                "The first request with this Idempotency-Key is still running.",
             )
         if kept["fingerprint"] is not None:
             if kept["fingerprint"] != fingerprint:

@@ -146,7 +146,7 @@ def encode_cursor(req: falcon.Request, keys: Sequence[Any]) -> str:
 
 
 def decode_cursor(req: falcon.Request, text: str) -> list[Any]:
-    """Return the keys in a cursor. Raises 400 if it does not belong to this call and these filters."""
+    """Return the keys in a cursor. Raises 400 if it is not of this call and these filters."""
     try:
         raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
     except (ValueError, binascii.Error):

@@ -172,7 +172,7 @@ def _from_database(error: Exception) -> Problem | None:
             | pg.IdleInTransactionSessionTimeout()
             | pg.TransactionTimeout()
         ):
-            return Problem("unavailable", "The database does not answer. Try again in a moment.")
+            return Problem("unavailable", "The database does not respond. Try again in a moment.")
     return None
 
 
@@ -182,7 +182,7 @@ def _storage(req: falcon.Request, resp: falcon.Response, error: Exception, param
     _problem(
         req,
         resp,
-        Problem("unavailable", "Pictures cannot be stored for a moment. Try again."),
+        Problem("unavailable", "Images cannot be stored for a moment. Try again."),
         params,
     )
 

@@ -12,7 +12,7 @@ _METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class Files:
-    """A sink that serves the files of a folder to GET and HEAD, with an ETag and a time for caches."""
+    """A sink that serves the files of a folder to GET and HEAD, with an ETag and a max-age."""
 
     def __init__(self, prefix: str, folder: Path, *, keep: str) -> None:
         self._route = StaticRoute(prefix, folder)

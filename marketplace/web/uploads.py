@@ -50,7 +50,7 @@ def receive(
             except images.PictureRefused as error:
                 words = say(
                     "{file}: {reason}",
-                    file=part.filename or say("the picture"),
+                    file=part.filename or say("the image"),
                     reason=error.message,
                 )
                 refused.append(FieldError(f"/{part.name}", error.code, words))
@@ -69,5 +69,5 @@ def _make(part: bodies.FilePart, config: Config) -> images.Picture:
         )
     except images.PicturesBusy:
         raise Problem(
-            "too_many_requests", "Many pictures are coming in. Try again in a moment."
+            "too_many_requests", "Many images are being uploaded. Try again in a moment."
         ) from None
