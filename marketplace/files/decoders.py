@@ -1,9 +1,9 @@
 """A stranger's bytes -> pixels, by the one decoder that is meant, within bounds that are checked
 first.
 
-The plugin classes are called directly rather than through `Image.open`: nothing but the named
-decoder ever sees the bytes, none of Pillow's process-wide limits has to change, and a configured
-limit may be above them.
+The plugin classes are called directly rather than through `Image.open`: no other decoder ever sees
+the bytes, none of Pillow's process-wide limits has to change, and a configured limit may be above
+them.
 """
 
 import re
@@ -72,7 +72,7 @@ TURNS = {
 }
 QUARTER_TURNS = {TURNS[value] for value in (5, 6, 7, 8)}  # these swap width and height
 
-# Said once, at import: a stranger's broken metadata is no news for the log; a bomb is never only a
+# Set once, at import: a stranger's broken metadata is no news for the log; a bomb is never only a
 # warning.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -80,7 +80,7 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the other cores are serving listings
 
 
 class PictureRefused(Exception):
-    """The file cannot become a picture: `code` for programs, `message` for the seller."""
+    """The file cannot become an image: `code` for programs, `message` for the seller."""
 
     def __init__(self, code: str, message: str):
         super().__init__(f"{code}: {message}")
@@ -90,7 +90,7 @@ class PictureRefused(Exception):
 
 class Decoded(NamedTuple):
     """Pixels as they were stored, possibly at reduced size, and what is needed to show them
-    right.
+    correctly.
     """
 
     image: Image.Image
@@ -100,7 +100,7 @@ class Decoded(NamedTuple):
 
 
 class _Bounded(BytesIO):
-    """Bytes that end a decoder's patience when it picks them up one by one."""
+    """Bytes that would keep a decoder busy for long, as it reads them one by one."""
 
     reads = 0
 
@@ -112,7 +112,9 @@ class _Bounded(BytesIO):
 
 
 def kind_of(file: BinaryIO, max_bytes: int) -> str:
-    """Which format the first bytes are of; refuses what is empty, too large or of no known kind."""
+    """Return the format of the first bytes; refuse a file that is empty, too large or of no known
+    kind.
+    """
     file.seek(0, 2)
     size = file.tell()
     if size == 0:
@@ -140,16 +142,15 @@ def kind_of(file: BinaryIO, max_bytes: int) -> str:
         if brands & HEIF_BRANDS:
             return "HEIF"
     raise PictureRefused(
-        "picture_type_not_supported", "This is not a JPEG, PNG, WebP, GIF, AVIF or HEIC picture."
+        "picture_type_not_supported", "This is not a JPEG, PNG, WebP, GIF, AVIF or HEIC image."
     )
 
 
 def decode(data: bytes, kind: str, max_pixels: int, enough: int) -> Decoded:
-    """The pixels of a file of this kind. Its header is judged before anything is decoded.
+    """Return the pixels of a file of this kind. Its header is judged before anything is decoded.
 
-    A JPEG is decoded at a half, quarter or eighth of its size where its longer side stays at least
-    `enough`. Decoders meet bytes made to break them, and fail in every way there is: each failure
-    is the file's.
+    A JPEG is decoded at a half, quarter or eighth of its size if its longer side stays at least
+    `enough`. Hostile bytes make decoders fail in every way there is: each failure is the file's.
     """
     try:
         if kind == "WEBP":
@@ -177,11 +178,11 @@ def decode(data: bytes, kind: str, max_pixels: int, enough: int) -> Decoded:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels(max_pixels) from error
     except Exception as error:
-        raise PictureRefused("picture_damaged", "The picture is damaged or incomplete.") from error
+        raise PictureRefused("picture_damaged", "The image is damaged or incomplete.") from error
 
 
 def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
-    """The picture with its header read. HEIF is rare and its library large: imported on first
+    """Return the image with its header read. HEIF is rare and its library large: imported on first
     use.
     """
     if kind != "HEIF":
@@ -196,8 +197,8 @@ def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """Width and height from a WebP header: its decoder takes memory for the canvas when it is
-    made.
+    """Return width and height from a WebP header: its decoder takes memory for the canvas when it
+    is made.
     """
     chunk, bits = data[12:16], int.from_bytes(data[21:25], "little")
     if chunk == b"VP8X":
@@ -210,8 +211,8 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def _gif_size(data: bytes) -> tuple[int, int]:
-    """Width and height that the first frame needs: it may be larger than the screen the header
-    tells of.
+    """Return width and height that the first frame needs: it may be larger than the screen in the
+    header.
     """
     at = 13 + (6 << (data[10] & 7) if data[10] & 128 else 0)
     inside = False  # an extension is a chain of blocks, ended by an empty one
@@ -239,14 +240,14 @@ def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
 def _too_many_pixels(max_pixels: int) -> PictureRefused:
     return PictureRefused(
         "picture_too_many_pixels",
-        say("The picture has more than {size} megapixels.", size=f"{max_pixels / 1e6:g}"),
+        say("The image has more than {size} megapixels.", size=f"{max_pixels / 1e6:g}"),
     )
 
 
 def _too_complex() -> PictureRefused:
     return PictureRefused(
         "picture_too_complex",
-        "The picture is stored in too many pieces; save it again and send that.",
+        "The image is stored in too many pieces; save it again and send that.",
     )
 
 
@@ -268,11 +269,11 @@ def _check_scans(data: bytes) -> None:
 
 
 def _check_rows(data: bytes) -> None:
-    """Refuse a PNG whose compressed data end before its last row: Pillow would show what is missing
-    as black.
+    """Refuse a PNG whose compressed data end before its last row: Pillow would show the missing
+    rows as black.
 
-    (PNG specification, sections 8.1 and 11.2.1.) They are unpacked a second time for it, and not
-    kept.
+    (PNG specification, sections 8.1 and 11.2.1.) The data are decompressed a second time for it,
+    and not kept.
     """
     width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
@@ -305,8 +306,8 @@ def _mend_transparency(image: ImageFile.ImageFile) -> None:
 
 
 def _turn(image: ImageFile.ImageFile, kind: str) -> Image.Transpose | None:
-    """How to turn the pixels upright. HEIF comes upright; AVIF tells by its boxes, its XMP is
-    not asked.
+    """Return how to turn the pixels upright. HEIF comes upright; AVIF has it in its boxes, and its
+    XMP is ignored.
     """
     if kind == "HEIF":
         return None
@@ -315,12 +316,12 @@ def _turn(image: ImageFile.ImageFile, kind: str) -> Image.Transpose | None:
     try:
         return TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:
-        return None  # broken EXIF is no reason to refuse the picture
+        return None  # broken EXIF is no reason to refuse the image
 
 
 def fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """The size whose longer side is `longest`, in the same proportions; never larger than the
-    original.
+    """Return the size whose longer side is `longest`, in the same proportions; never larger than
+    the original.
     """
     if max(size) <= longest:
         return size

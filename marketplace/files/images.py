@@ -1,7 +1,7 @@
-"""Bytes from a stranger -> safe, sized, upright pictures.
+"""Bytes from a stranger -> safe, sized, upright images.
 
-`make` judges a file by its content alone, decodes it once, and answers three WebP pictures without
-any metadata, or says in words why it will not. Nothing of the original is kept.
+`make` judges a file by its content alone, decodes it once, and returns three WebP images without
+any metadata, or says in words why it refuses. Nothing of the original is kept.
 """
 
 import base64
@@ -38,14 +38,14 @@ _queue: set[object] = set()
 
 
 class PicturesBusy(Exception):
-    """Too many pictures are waiting in this process; `retry_after` is in seconds."""
+    """Too many images are waiting in this process; `retry_after` is in seconds."""
 
     retry_after = 5
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One size of a picture, as WebP; width and height in pixels."""
+    """One size of an image, as WebP; width and height in pixels."""
 
     name: str
     width: int
@@ -55,12 +55,12 @@ class Variant:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture in all sizes; width and height are those of the upright original.
+    """One image in all sizes; width and height are those of the upright original.
 
     `digest` is the SHA-256 of what is stored, not of what was sent: a URL that may be cached for
     ever has to name the very bytes behind it, also after a newer encoder; and files that differ in
-    metadata only are one. `placeholder` is a thumbhash in base64, to be painted until the picture
-    has loaded.
+    metadata only are one. `placeholder` is a thumbhash in base64, to be painted until the image has
+    loaded.
     """
 
     digest: str
@@ -87,13 +87,13 @@ def make(
     wait: float = WAIT_SECONDS,
     places: int | None = None,
 ) -> Picture:
-    """The picture in all sizes. Raises PictureRefused; PicturesBusy after `wait` seconds in the
-    queue, or at once where `places` others are in it: each holds a thread that could answer
+    """Return the image in all sizes. Raises PictureRefused; PicturesBusy after `wait` seconds in
+    the queue, or at once if `places` others are in it: each holds a thread that could serve
     listings.
 
-    `source` may be a (spooled) file: it is read only when it is this picture's turn, so waiting
-    ones cost no memory. One picture at a time is decoded in a process, in a thread that steps back
-    for all others.
+    `source` may be a (spooled) file: it is read only when it is this image's turn, so waiting ones
+    cost no memory. A process decodes one image at a time, in a thread that steps back for all
+    others.
     """
     file = BytesIO(source) if isinstance(source, bytes) else source
     kind = kind_of(file, max_bytes)
@@ -125,14 +125,14 @@ def _turn_in_queue(wait: float, places: int | None) -> Iterator[None]:
 
 
 def _step_back() -> None:
-    """Linux has a priority for each thread; what answers listings goes first."""
+    """Lower the thread's priority. Linux has one for each thread; listings go first."""
     if sys.platform == "linux":
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _picture(decoded: Decoded) -> Picture:
-    """All sizes, each made from the one before, and the name they are stored under."""
+    """Return all sizes, each made from the one before, and the name they are stored under."""
     width, height = decoded.size
     image = _upright(decoded)
     if decoded.turn in QUARTER_TURNS:
@@ -152,8 +152,8 @@ def _picture(decoded: Decoded) -> Picture:
 
 
 def _upright(decoded: Decoded) -> Image.Image:
-    """The largest size: upright, sRGB, mode RGB or RGBA, no metadata. Larger copies are let go
-    on the way.
+    """Return the largest size: upright, sRGB, mode RGB or RGBA, no metadata. Larger copies are
+    freed on the way.
     """
     shrunk = _shrunk(decoded.image)
     image = _resized(shrunk, fit(decoded.size, SIZES["large"]))
@@ -169,9 +169,9 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _shrunk(image: Image.Image) -> Image.Image:
-    """The picture in a plain mode, averaged down to at most four times the largest size.
+    """Return the image in a plain mode, averaged down to at most four times the largest size.
 
-    It goes band by band, so that no second copy of a large picture is ever in memory.
+    It goes band by band, so that no second copy of a large image is ever in memory.
     """
     factor = max(1, max(image.size) // (SIZES["large"] * 2))
     if factor == 1 and image.mode in PLAIN_MODES and "transparency" not in image.info:
@@ -187,7 +187,7 @@ def _shrunk(image: Image.Image) -> Image.Image:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """The same pixels in a mode that can be averaged: alpha, where there is any, is multiplied
+    """Return the same pixels in a mode that can be averaged; alpha, if there is any, is multiplied
     in.
     """
     key = image.info.get("transparency")
@@ -209,12 +209,12 @@ def _plain(image: Image.Image) -> Image.Image:
 
 @lru_cache(maxsize=1)
 def _eight_bits() -> list[int]:
-    """For each 16-bit value the nearest 8-bit one."""
+    """Return the nearest 8-bit value for each 16-bit one."""
     return [(value + 128) // 257 for value in range(65536)]
 
 
 def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The picture in sRGB, as RGB, or RGBA where something can be seen through."""
+    """Return the image in sRGB, as RGB, or RGBA if it has transparency."""
     image = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode))
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     colours = image.convert({"LA": "L", "RGBA": "RGB"}.get(image.mode, image.mode))
@@ -228,7 +228,7 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _converted(image: Image.Image, profile: bytes) -> Image.Image:
-    """The picture converted from its ICC profile to sRGB; as it is where the profile does not
+    """Return the image converted from its ICC profile to sRGB; unchanged if the profile does not
     fit.
     """
     try:
@@ -247,7 +247,7 @@ def _srgb_profile() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-#: Its thread begins with the first picture: behind the fork.
+#: Its thread starts with the first image: after the fork.
 _decoder = ThreadPoolExecutor(1, "pictures", _step_back)
 
 
@@ -258,8 +258,8 @@ def _webp(image: Image.Image) -> bytes:
 
 
 def _placeholder(image: Image.Image) -> str:
-    """The thumbhash of a picture in base64; what can be seen through is shown on white, as apps
-    show it.
+    """Return the thumbhash of an image in base64; transparency is shown on white,
+    as apps show it.
     """
     tiny = _resized(image, fit(image.size, 32)).convert("RGBA")
     flat = Image.alpha_composite(Image.new("RGBA", tiny.size, "white"), tiny)
