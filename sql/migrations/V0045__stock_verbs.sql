@@ -589,8 +589,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION set_stock IS
-'Sets stock of a store, row by row behind one ordered lock: to a number that can be sold, a number that was counted, or '
-'by a change. Outcomes: done, unchanged, not_found, duplicate_row, precondition_failed, not_enough_stock, invalid.';
+'Sets stock of a store, row by row behind one ordered lock: to what can be sold, to what was counted, or by a change. '
+'Outcomes: done, unchanged, not_found, duplicate_row, precondition_failed, not_enough_stock, invalid.';
 
 CREATE FUNCTION turn_into_variants(of_product bigint, first_variant bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
