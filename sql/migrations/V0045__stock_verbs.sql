@@ -205,14 +205,22 @@ CREATE FUNCTION take_held(
 )
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    asked integer;
-    found_held integer;
 BEGIN
     PERFORM check_pieces(
         array_fill(of_order, ARRAY[coalesce(cardinality(product_ids), 0)]), product_ids, variant_ids, quantities
     );
     PERFORM lock_stock(product_ids, variant_ids);
+    IF EXISTS (
+        SELECT
+        FROM unnest(product_ids, variant_ids, quantities) AS a (product_id, variant_id, pieces)
+        LEFT JOIN holds AS h
+            ON h.order_id = of_order AND h.product_id = a.product_id AND h.variant_id = a.variant_id
+        GROUP BY a.product_id, a.variant_id, h.quantity
+        HAVING sum(a.pieces) > coalesce(h.quantity, 0)
+    ) THEN
+        RAISE EXCEPTION 'order % does not hold that much', of_order
+        USING ERRCODE = '23514', TABLE = 'holds', CONSTRAINT = 'holds_quantity_check';
+    END IF;
     PERFORM set_config('app.stock', 'verb', true);
     WITH take AS (
         SELECT a.product_id, a.variant_id, sum(a.pieces)::integer AS pieces
@@ -225,7 +233,6 @@ BEGIN
         USING take AS t
         WHERE h.order_id = of_order AND h.product_id = t.product_id AND h.variant_id = t.variant_id
             AND h.quantity = t.pieces
-        RETURNING h.product_id
     ),
 
     lessened AS (
@@ -234,7 +241,6 @@ BEGIN
         FROM take AS t
         WHERE h.order_id = of_order AND h.product_id = t.product_id AND h.variant_id = t.variant_id
             AND h.quantity > t.pieces
-        RETURNING h.product_id
     ),
 
     changed AS (
@@ -243,24 +249,13 @@ BEGIN
             quantity = i.quantity + CASE why WHEN 'release' THEN t.pieces ELSE 0 END
         FROM take AS t
         WHERE i.product_id = t.product_id AND i.variant_id = t.variant_id
-    ),
-
-    moved AS (
-        INSERT INTO stock_movements (product_id, variant_id, store_id, kind, change, change_reserved, order_id)
-        SELECT
-            t.product_id, t.variant_id, (SELECT p.store_id FROM products AS p WHERE p.id = t.product_id),
-            why, CASE why WHEN 'release' THEN t.pieces ELSE 0 END, -t.pieces, of_order
-        FROM take AS t
     )
 
+    INSERT INTO stock_movements (product_id, variant_id, store_id, kind, change, change_reserved, order_id)
     SELECT
-        (SELECT count(*) FROM take AS t),
-        (SELECT count(*) FROM ended AS e) + (SELECT count(*) FROM lessened AS l)
-    INTO asked, found_held;
-    IF found_held < asked THEN
-        RAISE EXCEPTION 'order % does not hold that much', of_order
-        USING ERRCODE = '23514', TABLE = 'holds', CONSTRAINT = 'holds_quantity_check';
-    END IF;
+        t.product_id, t.variant_id, (SELECT p.store_id FROM products AS p WHERE p.id = t.product_id),
+        why, CASE why WHEN 'release' THEN t.pieces ELSE 0 END, -t.pieces, of_order
+    FROM take AS t;
     PERFORM set_config('app.stock', '', true);
 END
 $$;
@@ -306,8 +301,6 @@ RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     present_ids bigint[];
-    asked integer;
-    back_again integer;
 BEGIN
     PERFORM check_pieces(
         array_fill(of_order, ARRAY[coalesce(cardinality(product_ids), 0)]), product_ids, variant_ids, quantities
@@ -324,6 +317,15 @@ BEGIN
         ORDER BY a.place
     );
     PERFORM lock_stock(product_ids, present_ids);
+    IF EXISTS (
+        SELECT
+        FROM unnest(product_ids, present_ids) AS a (product_id, variant_id)
+        LEFT JOIN inventory AS i ON i.product_id = a.product_id AND i.variant_id = a.variant_id
+        WHERE i.product_id IS NULL
+    ) THEN
+        RAISE EXCEPTION 'what comes back of order % has no row of stock', of_order
+        USING ERRCODE = '23514', TABLE = 'holds', CONSTRAINT = 'holds_quantity_check';
+    END IF;
     PERFORM set_config('app.stock', 'verb', true);
     WITH back AS (
         SELECT a.product_id, a.variant_id, sum(a.pieces)::integer AS pieces
@@ -336,22 +338,13 @@ BEGIN
         SET quantity = i.quantity + b.pieces
         FROM back AS b
         WHERE i.product_id = b.product_id AND i.variant_id = b.variant_id
-        RETURNING i.product_id
-    ),
-
-    moved AS (
-        INSERT INTO stock_movements (product_id, variant_id, store_id, kind, change, change_reserved, order_id)
-        SELECT
-            b.product_id, b.variant_id, (SELECT p.store_id FROM products AS p WHERE p.id = b.product_id),
-            'return', b.pieces, 0, of_order
-        FROM back AS b
     )
 
-    SELECT (SELECT count(*) FROM back AS b), (SELECT count(*) FROM changed AS c) INTO asked, back_again;
-    IF back_again < asked THEN
-        RAISE EXCEPTION 'what comes back of order % has no stock', of_order
-        USING ERRCODE = '23514', TABLE = 'holds', CONSTRAINT = 'holds_quantity_check';
-    END IF;
+    INSERT INTO stock_movements (product_id, variant_id, store_id, kind, change, change_reserved, order_id)
+    SELECT
+        b.product_id, b.variant_id, (SELECT p.store_id FROM products AS p WHERE p.id = b.product_id),
+        'return', b.pieces, 0, of_order
+    FROM back AS b;
     PERFORM set_config('app.stock', '', true);
 END
 $$;
