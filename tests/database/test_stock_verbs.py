@@ -26,7 +26,10 @@ LAPSED = -1  # minutes
 def set_stock(room: Room, *rows: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
     """Send a batch of rows as the API does; what became of each."""
     names = ("number", "product_id", "variant_id", "sku", "set_to", "counted", "change", "expected")
-    values = columns([[{"number": place, **row}.get(name) for name in names] for place, row in enumerate(rows)], 8)
+    values = columns(
+        [[{"number": place, **row}.get(name) for name in names] for place, row in enumerate(rows)],
+        8,
+    )
     query = (
         "SELECT * FROM set_stock(%s, %s::integer[], %s::bigint[], %s::bigint[], %s::text[], %s::integer[],"
         " %s::integer[], %s::integer[], %s::integer[], %s, %s)"
@@ -115,7 +118,10 @@ def test_a_shortage_leaves_lapsed_holds_as_they_were(room: Room):
     hold(room.conn, [(1, product, 0, 4)], minutes=LAPSED)
     short = hold(room.conn, [(2, product, 0, 3), (2, other, 0, 9)])
     assert [row["product_id"] for row in short] == [other]
-    assert (holds(room.conn, 1), stock(room.conn, product)) == ({(product, 0): (4, False)}, Stock(1, 4))
+    assert (holds(room.conn, 1), stock(room.conn, product)) == (
+        {(product, 0): (4, False)},
+        Stock(1, 4),
+    )
 
 
 @pytest.mark.parametrize("minutes", [30, LAPSED])
@@ -140,9 +146,16 @@ def test_lines_that_do_not_say_all_are_refused_by_each_verb(room: Room, line: An
 
 def test_arrays_of_other_lengths_are_refused(room: Room):
     product = room.product(5)
-    for arrays in (([1], [product], [0], [1, 1]), ([1, 2], [product], [0], [1]), ([1], [product, product], [0], [1])):
+    for arrays in (
+        ([1], [product], [0], [1, 1]),
+        ([1, 2], [product], [0], [1]),
+        ([1], [product, product], [0], [1]),
+    ):
         with refused(room.conn, "23514", "holds_quantity_check"):
-            room.conn.execute("SELECT hold_stock(%s::bigint[], %s::bigint[], %s::bigint[], %s::integer[], NULL)", arrays)
+            room.conn.execute(
+                "SELECT hold_stock(%s::bigint[], %s::bigint[], %s::bigint[], %s::integer[], NULL)",
+                arrays,
+            )
     assert stock(room.conn, product) == Stock(5, 0)
 
 
@@ -167,7 +180,10 @@ def test_release_of_some_lines_leaves_the_rest_held(room: Room):
     product = room.product(5)
     hold(room.conn, [(1, product, 0, 4)])
     take(room.conn, "release_lines", 1, [(product, 0, 1), (product, 0, 1)])
-    assert (stock(room.conn, product), holds(room.conn, 1)) == (Stock(3, 2), {(product, 0): (2, False)})
+    assert (stock(room.conn, product), holds(room.conn, 1)) == (
+        Stock(3, 2),
+        {(product, 0): (2, False)},
+    )
     take(room.conn, "release_lines", 1, [(product, 0, 2)])
     assert (stock(room.conn, product), holds(room.conn, 1)) == (Stock(5, 0), {})
 
@@ -176,7 +192,10 @@ def test_ship_takes_pieces_out_of_their_hold_and_out_of_the_store(room: Room):
     product = room.product(5)
     hold(room.conn, [(1, product, 0, 4)])
     take(room.conn, "ship_stock", 1, [(product, 0, 3)])
-    assert (stock(room.conn, product), holds(room.conn, 1)) == (Stock(1, 1), {(product, 0): (1, False)})
+    assert (stock(room.conn, product), holds(room.conn, 1)) == (
+        Stock(1, 1),
+        {(product, 0): (1, False)},
+    )
     assert moves(room.conn, product)[-1] == Moved("ship", 0, -3)
 
 
@@ -184,7 +203,12 @@ def test_ship_takes_pieces_out_of_their_hold_and_out_of_the_store(room: Room):
 def test_more_than_is_held_is_refused_and_nothing_is_taken(room: Room, verb: str):
     product, other = room.product(5), room.product(5)
     hold(room.conn, [(1, product, 0, 2), (1, other, 0, 2), (2, product, 0, 2)])
-    for lines in ([(product, 0, 3)], [(other, 0, 1), (product, 0, 3)], [(product, 0, 2), (product, 0, 1)], [(7, 0, 1)]):
+    for lines in (
+        [(product, 0, 3)],
+        [(other, 0, 1), (product, 0, 3)],
+        [(product, 0, 2), (product, 0, 1)],
+        [(7, 0, 1)],
+    ):
         with refused(room.conn, "23514", "holds_quantity_check"):
             take(room.conn, verb, 1, lines)
     assert (stock(room.conn, product), stock(room.conn, other)) == (Stock(1, 4), Stock(3, 2))
@@ -224,7 +248,10 @@ def test_rehold_makes_holds_firm_and_twice_does_no_harm(room: Room):
     hold(room.conn, [(1, product, 0, 3)], minutes=LAPSED)
     for _ in range(2):
         assert rehold(room.conn, [(1, product, 0, 2), (1, product, 0, 1)]) == [1]
-        assert (stock(room.conn, product), holds(room.conn, 1)) == (Stock(2, 3), {(product, 0): (3, True)})
+        assert (stock(room.conn, product), holds(room.conn, 1)) == (
+            Stock(2, 3),
+            {(product, 0): (3, True)},
+        )
     assert len(moves(room.conn, product)) == 2
 
 
@@ -236,7 +263,10 @@ def test_rehold_holds_again_what_was_sold_to_others_as_long_as_there_is_stock(ro
     assert rehold(room.conn, [(1, product, 0, 3)]) == []
     take(room.conn, "release_lines", 2, [(product, 0, 2)])
     assert rehold(room.conn, [(1, product, 0, 3)]) == [1]
-    assert (stock(room.conn, product), holds(room.conn, 1)) == (Stock(0, 5), {(product, 0): (3, True)})
+    assert (stock(room.conn, product), holds(room.conn, 1)) == (
+        Stock(0, 5),
+        {(product, 0): (3, True)},
+    )
 
 
 def test_rehold_takes_over_what_has_lapsed_of_others(room: Room):
@@ -259,7 +289,10 @@ def test_rehold_gives_back_what_an_order_needs_no_more(room: Room):
     product = room.product(5)
     hold(room.conn, [(1, product, 0, 4)])
     assert rehold(room.conn, [(1, product, 0, 1)]) == [1]
-    assert (stock(room.conn, product), holds(room.conn, 1)) == (Stock(4, 1), {(product, 0): (1, True)})
+    assert (stock(room.conn, product), holds(room.conn, 1)) == (
+        Stock(4, 1),
+        {(product, 0): (1, True)},
+    )
 
 
 def test_two_orders_that_lack_one_product_get_it_in_the_order_of_their_ids(room: Room):
@@ -294,7 +327,11 @@ def test_each_row_of_a_batch_has_its_outcome_and_does_not_hold_up_the_others(roo
     theirs = room.api.product(room.user("seller"), stock=3)["id"]
     act_as(room.conn, room.seller.id)
     batch: list[dict[str, Any]] = [
-        {"product_id": ids[0], "set_to": 10, "expected": 99},  # as it is: a lost answer costs nothing
+        {
+            "product_id": ids[0],
+            "set_to": 10,
+            "expected": 99,
+        },  # as it is: a lost answer costs nothing
         {"product_id": ids[1], "set_to": 11, "expected": 99},
         {"product_id": ids[2], "change": -11},
         {"product_id": ids[3], "set_to": 5, "change": 1},
@@ -365,10 +402,14 @@ def add_options(room: Room, product: int) -> tuple[int, int]:
             [product],
         ).fetchall()
         first, second = sorted(row["id"] for row in ids)
-        conn.execute("UPDATE products SET option_names = '{Ukuran}', variant_count = 2 WHERE id = %s", [product])
+        conn.execute(
+            "UPDATE products SET option_names = '{Ukuran}', variant_count = 2 WHERE id = %s",
+            [product],
+        )
         conn.execute("SELECT turn_into_variants(%s, %s)", [product, first])
         conn.execute(
-            "INSERT INTO inventory (product_id, variant_id, quantity) VALUES (%s, %s, 0)", [product, second]
+            "INSERT INTO inventory (product_id, variant_id, quantity) VALUES (%s, %s, 0)",
+            [product, second],
         )
     return first, second
 
@@ -376,7 +417,10 @@ def add_options(room: Room, product: int) -> tuple[int, int]:
 def test_a_product_that_gets_options_gives_its_stock_to_the_first_variant(room: Room):
     product = room.product(5)
     first, second = add_options(room, product)
-    assert (stock(room.conn, product, first), stock(room.conn, product, second)) == (Stock(5, 0), Stock(0, 0))
+    assert (stock(room.conn, product, first), stock(room.conn, product, second)) == (
+        Stock(5, 0),
+        Stock(0, 0),
+    )
     assert moves(room.conn, product) == [Moved("turn", -5, 0)]
     assert moves(room.conn, product, first) == [Moved("opening", 5, 0)]
     hold(room.conn, [(1, product, first, 2)])

@@ -34,7 +34,9 @@ def columns(lines: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
     return [[line[place] for line in lines] for place in range(width)]
 
 
-def hold(conn: Any, lines: Iterable[tuple[int, int, int, int]], *, minutes: float | None = 30) -> list[dict[str, Any]]:
+def hold(
+    conn: Any, lines: Iterable[tuple[int, int, int, int]], *, minutes: float | None = 30
+) -> list[dict[str, Any]]:
     """Hold lines (order, product, variant, pieces) for so long, or for good; what is short."""
     orders, products, variants, pieces = columns(lines, 4)
     query = (
@@ -48,7 +50,9 @@ def hold(conn: Any, lines: Iterable[tuple[int, int, int, int]], *, minutes: floa
 
 def rehold(conn: Any, lines: Iterable[tuple[int, int, int, int]]) -> list[int]:
     """Hold lines firmly, again where they have lapsed; the orders that have all of theirs."""
-    query = "SELECT rehold_stock(%s::bigint[], %s::bigint[], %s::bigint[], %s::integer[]) AS order_id"
+    query = (
+        "SELECT rehold_stock(%s::bigint[], %s::bigint[], %s::bigint[], %s::integer[]) AS order_id"
+    )
     with conn.cursor(row_factory=dict_row) as cursor:
         return [row["order_id"] for row in cursor.execute(query, columns(lines, 4)).fetchall()]
 
@@ -56,7 +60,9 @@ def rehold(conn: Any, lines: Iterable[tuple[int, int, int, int]]) -> list[int]:
 def release(conn: Any, *orders: int) -> int:
     """Give back all that orders hold; how many holds they were."""
     with conn.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute("SELECT release_stock(%s::bigint[]) AS released", [list(orders)]).fetchone()
+        row = cursor.execute(
+            "SELECT release_stock(%s::bigint[]) AS released", [list(orders)]
+        ).fetchone()
         assert row is not None
         return int(row["released"])
 
@@ -91,16 +97,24 @@ def holds(conn: Any, order: int) -> dict[tuple[int, int], tuple[int, bool]]:
     query = "SELECT product_id, variant_id, quantity, expires_at FROM holds WHERE order_id = %s"
     with conn.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(query, [order]).fetchall()
-    return {(row["product_id"], row["variant_id"]): (row["quantity"], row["expires_at"] is None) for row in rows}
+    return {
+        (row["product_id"], row["variant_id"]): (row["quantity"], row["expires_at"] is None)
+        for row in rows
+    }
 
 
 def broken(conn: Any) -> list[tuple[str, int]]:
     """Which invariants do not hold, and how often."""
     with conn.cursor(row_factory=dict_row) as cursor:
-        return [(row["name"], row["broken"]) for row in cursor.execute("SELECT * FROM broken_invariants()").fetchall()]
+        return [
+            (row["name"], row["broken"])
+            for row in cursor.execute("SELECT * FROM broken_invariants()").fetchall()
+        ]
 
 
-def add_variants(conn: Any, product: int, quantities: Sequence[int], *, price: str = "85000.00") -> list[int]:
+def add_variants(
+    conn: Any, product: int, quantities: Sequence[int], *, price: str = "85000.00"
+) -> list[int]:
     """Make a simple product one with variants, by the owner's hand: the first takes over its stock; ids of all."""
     with conn.cursor(row_factory=dict_row) as cursor:
         cursor.execute(
