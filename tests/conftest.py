@@ -17,9 +17,9 @@ from typing import Any
 import falcon.testing
 import psycopg
 import pytest
-from documented import documented
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
+from support.documented import documented
 
 from marketplace import config as configuration
 from marketplace import embedded, migrations
@@ -27,7 +27,7 @@ from marketplace.app import create_app
 from marketplace.config import ROOT, Config
 from marketplace.db import Database
 
-pytest_plugins = ["import_shop"]
+pytest_plugins = ["support.import_shop"]
 SHARED = ROOT.parent / "shared"
 PASSWORD = "kopi-susu-tanpa-gula-7"
 _numbers = itertools.count(1)
