@@ -20,8 +20,8 @@ run: ready ## start everything: database, API (PORT, BIND) and worker; Ctrl-C st
 worker: ready ## run the job worker alone
 	@exec $(COMMAND) worker
 
-test: ready-dev ## run the tests (ARGS="-k words")
-	@exec $(VENV) -m pytest $(ARGS)
+test: ready-dev ## run the tests, side by side what can be (JOBS=2, ARGS="-k words")
+	@exec $(VENV) tests/suite.py $(ARGS)
 
 test-install: ready-dev ## follow the chapter on installing in a fresh Debian that is booted for it (root, debootstrap, systemd-nspawn)
 	@PYTHONPATH=.:tests exec $(VENV) tests/system/install_trial.py $(ARGS)

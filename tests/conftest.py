@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
-from support.documented import documented
+from support import documented
 
 from marketplace import config as configuration
 from marketplace import embedded, migrations
@@ -96,7 +96,7 @@ class Api:
         if user is not None:
             headers["Authorization"] = f"Bearer {user.token}"
         answer = self.client.simulate_request(method, path, headers=headers, **options)
-        document = documented(self.config)
+        document = documented.documented(self.config)
         document.check(method, path, answer.status_code, answer.headers, answer.content)
         if options.get("json") is not None and answer.status_code < 300:
             document.check_request(method, path, options["json"])
@@ -193,8 +193,14 @@ def multipart(files: list[tuple[str, str, bytes]], fields: dict[str, str]) -> tu
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks back at the whole suite runs at its end."""
-    items.sort(key=lambda item: item.path.name == "test_document_coverage.py")
+    """Order: what needs the machine for itself comes late, and what looks back at the whole suite at its end."""
+    items.sort(key=lambda item: (item.path.name == "test_document_coverage.py", "alone" in item.keywords))
+
+
+def pytest_sessionfinish() -> None:
+    """Keep what this process has seen of the document, where several share the suite."""
+    if folder := os.environ.get("SUITE_FOLDER"):
+        documented.keep(Path(folder))
 
 
 @pytest.fixture(scope="session")
@@ -211,11 +217,21 @@ def owner() -> Iterator[str]:
         yield given
         return
     server = embedded.start(ROOT / ".data" / "test", fsync=False)
-    with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
+    with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn, one_at_a_time(conn):
         if conn.execute("SELECT FROM pg_roles WHERE rolname = 'marketplace'").fetchone() is None:
             conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
     yield server.dsn("postgres", "marketplace")
     server.stop()
+
+
+@contextmanager
+def one_at_a_time(conn: psycopg.Connection[Any]) -> Iterator[None]:
+    """Only one process of the suite is in such a block: roles belong to all databases of the server."""
+    conn.execute("SELECT pg_advisory_lock(7236)")
+    try:
+        yield
+    finally:
+        conn.execute("SELECT pg_advisory_unlock(7236)")
 
 
 def database(url: str, name: str) -> str:
@@ -250,7 +266,8 @@ def template(owner_url: str) -> Iterator[str]:
     """A migrated database that others are cloned from; its name."""
     name = f"marketplace_test_{os.getpid()}_{secrets.token_hex(3)}"
     with created(owner_url, name) as url:
-        migrations.migrate(url, lambda line: None)
+        with psycopg.connect(owner_url, autocommit=True) as conn, one_at_a_time(conn):
+            migrations.migrate(url, lambda line: None)
         yield name
 
 

@@ -6,9 +6,11 @@ declared is found. What was called, and which codes came back, is kept for the t
 
 import copy
 import json
+import os
 import re
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -169,6 +171,21 @@ def _widen(node: Any) -> Any:
 
 
 _known: list[Documented] = []
+
+
+def keep(folder: Path) -> None:
+    """Write what this process has seen for the one that looks back at the suite."""
+    for known in _known:
+        seen = {"called": sorted(known.called), "codes": sorted(known.codes)}
+        (folder / f"{os.getpid()}.json").write_text(json.dumps(seen))
+
+
+def add_kept(known: Documented, folder: Path) -> None:
+    """Add what other processes of the suite have seen."""
+    for file in folder.glob("*.json"):
+        seen = json.loads(file.read_text())
+        known.called |= set(seen["called"])
+        known.codes |= set(seen["codes"])
 
 
 def documented(config: Config) -> Documented:
