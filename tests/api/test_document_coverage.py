@@ -7,7 +7,7 @@ import pytest
 from conftest import Api
 from support.documented import Documented, add_kept, documented
 
-from marketplace.errors import PROBLEMS
+from marketplace.contract.errors import PROBLEMS
 
 pytestmark = pytest.mark.alone
 

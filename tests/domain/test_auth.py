@@ -9,7 +9,7 @@ import pytest
 from conftest import PASSWORD, Api, User
 from support.responses import problem
 
-from marketplace.auth import Tokens, _signing_key
+from marketplace.security.tokens import Tokens, _signing_key
 
 
 def test_registering_signs_in_and_answers_the_user(api: Api):

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from support.csv_rows import codes, good, one, rows_of
 
-from marketplace.catalog_csv import FILE_CODES, BadRow, CatalogRefused, GoodRow
+from marketplace.catalogue_csv import FILE_CODES, BadRow, CatalogRefused, GoodRow
 
 
 def refusal(content: str | bytes) -> CatalogRefused:

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from support.csv_rows import codes, good, one, rows_of
 
-from marketplace.catalog_csv import HEADER, GoodRow, defuse, restore, write_path
+from marketplace.catalogue_csv import HEADER, GoodRow, defuse, restore, write_path
 
 # -- prices
 

@@ -10,9 +10,17 @@ import pytest
 from conftest import SHARED
 from support.csv_rows import codes, good, rows_of
 
-from marketplace.catalog_csv import FILE_CODES, NOTES, ROW_CODES, BadRow, CatalogRefused, GoodRow, read
-from marketplace.catalog_csv.encoding import Lines
-from marketplace.catalog_csv.records import Records
+from marketplace.catalogue_csv import (
+    FILE_CODES,
+    NOTES,
+    ROW_CODES,
+    BadRow,
+    CatalogRefused,
+    GoodRow,
+    read,
+)
+from marketplace.catalogue_csv.encoding import Lines
+from marketplace.catalogue_csv.records import Records
 
 DATA = SHARED / "data"
 CSV_FILES = sorted((DATA / "csv").glob("*.[ct]sv")) + sorted((DATA / "csv" / "fuzz").glob("*"))

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.behind_nginx import Site, site
 from support.import_shop import Shop
 
-from marketplace import metrics
+from marketplace.telemetry import metrics
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

@@ -20,9 +20,10 @@ import pytest
 from conftest import created, make_config
 from support.behind_nginx import NGINX, SHIPPED, Answer, Site, call, logged, nginx, send, site
 
-from marketplace import app, operations
-from marketplace.conditions import _SHARED
-from marketplace.db import Database
+from marketplace import app
+from marketplace.contract import operations
+from marketplace.postgres.database import Database
+from marketplace.web.etags import _SHARED
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 PASSWORD = "kopi-susu-tanpa-gula-7"

@@ -2,7 +2,8 @@
 
 from conftest import Api
 
-from marketplace import app, operations
+from marketplace import app
+from marketplace.contract import operations
 from support.responses import problem
 
 GUEST, ANY, SELLERS, ADMIN = "guest", "buyer seller admin", "seller admin", "admin"

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
 
 
 def environment(url: str, folder: Path, **more: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import io
 
-from marketplace.catalog_csv import BadRow, GoodRow, read
+from marketplace.catalogue_csv import BadRow, GoodRow, read
 
 
 def rows_of(content: str | bytes, **options):

@@ -17,9 +17,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from marketplace.db import Client
+from marketplace.postgres.callers import Client
 from marketplace.queries import brands as brand_queries
-from marketplace.workflows import brands, catalogue, categories
+from marketplace.workflows import brands, categories, product_documents
 from marketplace.workflows import products as product_workflow
 
 Thing = tuple[str, int]
@@ -206,7 +206,7 @@ def _rebuild(conn: Any, rng: random.Random, shop: Shop) -> None:
     """A batch of what the worker does after a rename."""
     ids = sorted(rng.sample(shop.ids["product"], min(20, len(shop.ids["product"]))))
     conn.execute("SELECT id FROM products WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [ids])
-    catalogue.refresh(conn, ids, "IDR")
+    product_documents.refresh(conn, ids, "IDR")
 
 
 OPERATIONS: list[tuple[str, int]] = [

@@ -4,7 +4,6 @@ import os
 import time
 
 from conftest import Api, User
-
 from marketplace.storage import LocalStorage
 
 DAY = 86_400

@@ -11,7 +11,7 @@ from dataclasses import replace
 from conftest import Api
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from marketplace.db import Database
+from marketplace.postgres.database import Database
 
 
 class Wire:

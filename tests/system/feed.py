@@ -29,8 +29,8 @@ from urllib.parse import urlencode
 from conftest import created
 from support.feed import Copy, Fetch, Shop, compete
 
-from marketplace import migrations
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
+from marketplace.postgres import migrations
 
 
 @contextmanager

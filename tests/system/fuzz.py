@@ -17,7 +17,7 @@ from conftest import created, multipart, owner
 from support.images import picture
 from support.server import Server
 
-from marketplace import migrations
+from marketplace.postgres import migrations
 
 HERE = Path(__file__).resolve().parent
 ROLES = ("anonymous", "buyer", "seller", "admin")

@@ -15,7 +15,7 @@ from conftest import PASSWORD, created
 from support.images import picture
 from support.server import Server
 
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
 
 
 @pytest.fixture(scope="module")

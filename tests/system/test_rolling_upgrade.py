@@ -24,9 +24,9 @@ from support.behind_nginx import NGINX, nginx
 from support.calls import make_every_call_as_every_role
 from support.images import picture
 
-from marketplace import migrations
-from marketplace.config import ROOT
-from marketplace.db import Database
+from marketplace.config.settings import ROOT
+from marketplace.postgres import migrations
+from marketplace.postgres.database import Database
 
 #: An additive migration as one would be released: a column, then its index in a file of its own.
 COLUMN = "ALTER TABLE products ADD COLUMN shelf text;\nCOMMENT ON COLUMN products.shelf IS 'Where it lies.';\n"

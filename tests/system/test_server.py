@@ -18,7 +18,7 @@ from conftest import PASSWORD, created, multipart
 from support.images import picture
 from support.server import KEY, Server
 
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
 
 
 @pytest.fixture

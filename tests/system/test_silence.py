@@ -11,8 +11,14 @@ from conftest import Api
 from support.responses import problem
 from support.wire import behind_a_wire
 
-from marketplace.connections import Connection, SilentError, be_patient, begin_waiting, end_waiting
-from marketplace.db import Database
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import (
+    Connection,
+    SilentError,
+    be_patient,
+    begin_waiting,
+    end_waiting,
+)
 
 
 def test_nobody_waits_longer_than_five_seconds_and_all_is_well_when_it_speaks_again(committed: Api):

@@ -15,8 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-from marketplace import server_account
-from marketplace.server_account import Account
+from marketplace.postgres.embedded import account as server_account
+from marketplace.postgres.embedded.account import Account
 from system.ha import consistency, costs, faults, files, programs
 from system.ha.faults import FAULTS, Trial
 from system.ha.hosts import Host, open_shop

@@ -9,8 +9,8 @@ import sys
 import time
 import urllib.request
 
-from marketplace import migrations
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
+from marketplace.postgres import migrations
 from system.ha import programs, shipped
 from system.ha.nodes import Cluster, until
 

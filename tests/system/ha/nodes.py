@@ -17,7 +17,7 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from marketplace.server_account import Account
+from marketplace.postgres.embedded.account import Account
 from system.ha import programs, shipped
 from system.ha.shipped import Address
 
