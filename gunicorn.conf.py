@@ -21,7 +21,10 @@ from gunicorn import util
 from gunicorn.http import wsgi
 
 RELEASE = Path(__file__).resolve().parent
-sys.path[:] = [str(RELEASE), *(each for each in sys.path if not Path(each, "gunicorn.conf.py").exists())]
+sys.path[:] = [
+    str(RELEASE),
+    *(each for each in sys.path if not Path(each, "gunicorn.conf.py").exists()),
+]
 for name in [each for each in sys.modules if each.partition(".")[0] == "marketplace"]:
     del sys.modules[name]
 importlib.invalidate_caches()
@@ -35,12 +38,17 @@ DATA = Path(os.environ.get("DATA_DIR") or ".data").resolve()
 COUNTS = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA / "metrics")))
 COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-pool = max(int(os.environ.get("POOL_SIZE") or 4), 1)  # that 0 is none the application says, in words
+pool = max(
+    int(os.environ.get("POOL_SIZE") or 4), 1
+)  # that 0 is none the application says, in words
 # A thread for each connection, one that may wait for a connection, and one that then still answers.
 threads = pool + 2
 workers = server_workers.workers(pool)
 worker_class = "gthread"
-bind = os.environ.get("GUNICORN_BIND") or f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
+bind = (
+    os.environ.get("GUNICORN_BIND")
+    or f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
+)
 preload_app = False
 limit_request_line = 8190
 
@@ -66,7 +74,9 @@ logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "marketplace.telemetry.json_lines.JsonFormatter"}},
-    "handlers": {"stderr": {"()": "marketplace.telemetry.stderr.PatientHandler", "formatter": "json"}},
+    "handlers": {
+        "stderr": {"()": "marketplace.telemetry.stderr.PatientHandler", "formatter": "json"}
+    },
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
         "gunicorn.error": {"level": LEVEL, "handlers": ["stderr"], "propagate": False},
@@ -107,7 +117,9 @@ def on_reload(server: Any) -> None:
         os.close(told)
         deadline = time.monotonic() + TAKE_OVER
         missing = server.num_workers
-        while missing > 0 and select.select([ready], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        while (
+            missing > 0 and select.select([ready], [], [], max(0.0, deadline - time.monotonic()))[0]
+        ):
             said = len(os.read(ready, missing))
             missing = missing - said if said else 0  # they have all died
         os.close(ready)

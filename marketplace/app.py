@@ -139,7 +139,9 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.keep_blank_qs_values = False
     app.req_options.media_handlers["multipart/form-data"] = _multipart(config)
-    app.resp_options.media_handlers[problems.MEDIA_TYPE] = app.resp_options.media_handlers[falcon.MEDIA_JSON]
+    app.resp_options.media_handlers[problems.MEDIA_TYPE] = app.resp_options.media_handlers[
+        falcon.MEDIA_JSON
+    ]
     app.router_options.converters["id"] = IdConverter
     problems.install(app)
     idempotency.install(app)
@@ -150,7 +152,10 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
     if not config.production and not config.s3_bucket:
         config.uploads_dir.mkdir(parents=True, exist_ok=True)
-        app.add_sink(Files("/uploads/", config.uploads_dir, keep="public, max-age=31536000, immutable"), "/uploads/")
+        app.add_sink(
+            Files("/uploads/", config.uploads_dir, keep="public, max-age=31536000, immutable"),
+            "/uploads/",
+        )
     return app
 
 

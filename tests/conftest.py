@@ -39,7 +39,9 @@ class RollbackDatabase(Database):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.conn = psycopg.connect(config.database_url, autocommit=True, row_factory=dict_row, prepare_threshold=0)
+        self.conn = psycopg.connect(
+            config.database_url, autocommit=True, row_factory=dict_row, prepare_threshold=0
+        )
         self._configure(self.conn)
         self.conn.execute("BEGIN")
 
@@ -92,7 +94,9 @@ class Api:
         self.app = create_app(config, db)
         self.client = falcon.testing.TestClient(self.app)
 
-    def request(self, method: str, path: str, user: User | None = None, **options: Any) -> falcon.testing.Result:
+    def request(
+        self, method: str, path: str, user: User | None = None, **options: Any
+    ) -> falcon.testing.Result:
         headers = dict(options.pop("headers", {}))
         if user is not None:
             headers["Authorization"] = f"Bearer {user.token}"
@@ -132,7 +136,8 @@ class Api:
     def register(self, role: str = "buyer", name: str = "Sari") -> User:
         email = f"user{next(_numbers)}.{secrets.token_hex(4)}@example.com"
         answer = self.post(
-            "/api/auth/register", json={"name": name, "email": email, "password": PASSWORD, "role": role}
+            "/api/auth/register",
+            json={"name": name, "email": email, "password": PASSWORD, "role": role},
         )
         assert answer.status_code == 201, answer.text
         return User(answer.json, email)
@@ -143,7 +148,9 @@ class Api:
     def seller(self, name: str | None = None) -> User:
         """A seller with a store."""
         user = self.register("seller", "Budi")
-        answer = self.post("/api/stores", user, json={"name": name or f"Toko {secrets.token_hex(6)}"})
+        answer = self.post(
+            "/api/stores", user, json={"name": name or f"Toko {secrets.token_hex(6)}"}
+        )
         assert answer.status_code == 201, answer.text
         user.store_id = answer.json["id"]
         return user
@@ -195,7 +202,9 @@ def multipart(files: list[tuple[str, str, bytes]], fields: dict[str, str]) -> tu
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order: what needs the machine for itself comes late, and what looks back at the whole suite at its end."""
-    items.sort(key=lambda item: (item.path.name == "test_document_coverage.py", "alone" in item.keywords))
+    items.sort(
+        key=lambda item: (item.path.name == "test_document_coverage.py", "alone" in item.keywords)
+    )
 
 
 def pytest_sessionfinish() -> None:
@@ -218,7 +227,10 @@ def owner() -> Iterator[str]:
         yield given
         return
     server = embedded_server.start(ROOT / ".data" / "test", fsync=False)
-    with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn, one_at_a_time(conn):
+    with (
+        psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn,
+        one_at_a_time(conn),
+    ):
         if conn.execute("SELECT FROM pg_roles WHERE rolname = 'marketplace'").fetchone() is None:
             conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
     yield server.dsn("postgres", "marketplace")
@@ -281,8 +293,14 @@ def shared_database(owner_url: str, template: str) -> Iterator[str]:
 
 def make_config(url: str, folder: Path, **overrides: Any) -> Config:
     """Settings of a test: quick hashes, folders of its own."""
-    env = {"DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "uploads")}
-    return settings.load(env, **{"bcrypt_cost": 4, "secret_keys": ("k" * 16 + "test-key-of-a-test",), **overrides})
+    env = {
+        "DATABASE_URL": url,
+        "DATA_DIR": str(folder / "data"),
+        "UPLOADS_DIR": str(folder / "uploads"),
+    }
+    return settings.load(
+        env, **{"bcrypt_cost": 4, "secret_keys": ("k" * 16 + "test-key-of-a-test",), **overrides}
+    )
 
 
 @pytest.fixture

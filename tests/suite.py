@@ -32,7 +32,9 @@ def run(folder: str, which: str, *arguments: str) -> int:
     print(f"-- {which}:", flush=True)
     started = time.monotonic()
     env = {**os.environ, "SUITE_FOLDER": folder}
-    code = subprocess.run([sys.executable, "-m", "pytest", "-m", which, *arguments], env=env, check=False).returncode
+    code = subprocess.run(
+        [sys.executable, "-m", "pytest", "-m", which, *arguments], env=env, check=False
+    ).returncode
     print(f"-- {which}: {time.monotonic() - started:.0f} s", flush=True)
     return code
 

@@ -16,10 +16,20 @@ COMMON = {"hideGenerationTimestamp": "true", "enumUnknownDefaultCase": "true"}
 MAPPINGS = "type=ActivityType,from=FromTime"
 #: Name -> generator, its own properties.
 CLIENTS = {
-    "kotlin": ("kotlin", {"packageName": "marketplace", "groupId": "marketplace", "artifactId": "marketplace-client"}),
+    "kotlin": (
+        "kotlin",
+        {
+            "packageName": "marketplace",
+            "groupId": "marketplace",
+            "artifactId": "marketplace-client",
+        },
+    ),
     "swift": ("swift6", {"projectName": "Marketplace"}),
     "dart": ("dart-dio", {"pubName": "marketplace", "pubLibrary": "marketplace"}),
-    "python": ("python", {"packageName": "marketplace_client", "projectName": "marketplace-client"}),
+    "python": (
+        "python",
+        {"packageName": "marketplace_client", "projectName": "marketplace-client"},
+    ),
 }
 
 
@@ -27,11 +37,16 @@ def main(names: "list[str]", folder: Path = FOLDER) -> int:
     """Make the clients that are named; 2 for a name that is none."""
     unknown = [name for name in names if name not in CLIENTS]
     if unknown:
-        print(f"There is no client called {unknown[0]}; there are {', '.join(CLIENTS)}.", file=sys.stderr)
+        print(
+            f"There is no client called {unknown[0]}; there are {', '.join(CLIENTS)}.",
+            file=sys.stderr,
+        )
         return 2
     folder.mkdir(parents=True, exist_ok=True)
     document = folder / "openapi.json"
-    subprocess.run([sys.executable, "-m", "marketplace", "openapi", str(document)], cwd=ROOT, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "marketplace", "openapi", str(document)], cwd=ROOT, check=True
+    )
     for name in names or CLIENTS:
         lines = make(name, document, folder / name)
         print(f"clients/{name}  {', '.join(lines) or 'without a warning'}", flush=True)
@@ -43,7 +58,15 @@ def make(name: str, document: Path, target: Path) -> "list[str]":
     generator, properties = CLIENTS[name]
     options = ",".join(f"{key}={value}" for key, value in {**COMMON, **properties}.items())
     command = [
-        *("generate", "--generator-name", generator, "--input-spec", str(document), "--output", str(target)),
+        *(
+            "generate",
+            "--generator-name",
+            generator,
+            "--input-spec",
+            str(document),
+            "--output",
+            str(target),
+        ),
         *("--additional-properties", options, "--model-name-mappings", MAPPINGS),
     ]
     program = Path(sys.executable).with_name("openapi-generator-cli")

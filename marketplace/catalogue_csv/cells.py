@@ -6,7 +6,13 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from marketplace.catalogue_csv.encoding import NUL, UNDECODABLE
-from marketplace.catalogue_csv.model import CATEGORY_DEPTH, CATEGORY_LENGTH, IMAGES, LINK_LENGTH, Wrong
+from marketplace.catalogue_csv.model import (
+    CATEGORY_DEPTH,
+    CATEGORY_LENGTH,
+    IMAGES,
+    LINK_LENGTH,
+    Wrong,
+)
 from marketplace.text.nfc import TooManyMarks, nfc
 
 _BREAKS = re.compile(r"[\t\r\n]+")
@@ -74,7 +80,9 @@ def read_path(cell: str) -> tuple[str, ...]:
     A name with `>` or a backslash in it has a backslash before that, as `write_path` writes it.
     """
     if len(cell) > _PATH_LENGTH:
-        raise Wrong("too_long", f"must be at most {_PATH_LENGTH:,} characters long, and has {len(cell):,}")
+        raise Wrong(
+            "too_long", f"must be at most {_PATH_LENGTH:,} characters long, and has {len(cell):,}"
+        )
     return _read_path(cell)
 
 

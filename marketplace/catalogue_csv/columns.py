@@ -52,14 +52,23 @@ def recognise(header: Sequence[str], asked: str | None = None, currency: str = "
         places.setdefault(key, position)
     layout = Layout(keys, places, currency)
     positions, left = _positions(dialect, layout)
-    positions |= {field: positions[other] for field, other in dialect.also.items() if other in positions}
+    positions |= {
+        field: positions[other] for field, other in dialect.also.items() if other in positions
+    }
     ignored = [position for position in left if dialect.ignored(keys[position])]
     unknown = [names[place] or f"(column {place + 1})" for place in left if place not in ignored]
     own = all(key in OURS for key in keys) or any(report.issubset(keys) for report in REPORTS)
     _check(dialect, names, positions)
     exported = folded(HEADER[0]) in places
     return Columns(
-        dialect, layout, names, positions, tuple(names[place] for place in ignored), tuple(unknown), own, exported
+        dialect,
+        layout,
+        names,
+        positions,
+        tuple(names[place] for place in ignored),
+        tuple(unknown),
+        own,
+        exported,
     )
 
 
@@ -78,7 +87,9 @@ def _positions(dialect: Dialect, layout: Layout) -> tuple[dict[str, tuple[int, .
     order = list(dialect.fields)
     for field, positions in found.items():
         if dialect.arrange is not None:  # an error names the first
-            positions.sort(key=lambda place: order.index(key) if (key := layout.names[place]) in order else 0)
+            positions.sort(
+                key=lambda place: order.index(key) if (key := layout.names[place]) in order else 0
+            )
         strong = [position for position in positions if layout.names[position] not in dialect.weak]
         kept = strong or (positions if field == "image_url" else positions[:1])
         if len(positions) > 1 and dialect.weak and (field != "image_url" or strong):
@@ -88,7 +99,9 @@ def _positions(dialect: Dialect, layout: Layout) -> tuple[dict[str, tuple[int, .
 
 
 def _check(dialect: Dialect, names: tuple[str, ...], positions: dict[str, tuple[int, ...]]) -> None:
-    seen = ", ".join(name[:40] or "(empty)" for name in names[:20]) + (", ..." if len(names) > 20 else "")
+    seen = ", ".join(name[:40] or "(empty)" for name in names[:20]) + (
+        ", ..." if len(names) > 20 else ""
+    )
     if not positions.keys() - {_STRUCTURE}:
         others = ", ".join(name for name in HEADER if name not in REQUIRED)
         raise CatalogRefused(
@@ -143,4 +156,6 @@ def printable(cell: str) -> str:
     """A cell fit to be stored and shown: what is no text becomes the sign for that."""
     if cell.isascii():
         return cell
-    return UNDECODABLE.sub("\N{REPLACEMENT CHARACTER}", cell.replace(NUL, "\N{REPLACEMENT CHARACTER}"))
+    return UNDECODABLE.sub(
+        "\N{REPLACEMENT CHARACTER}", cell.replace(NUL, "\N{REPLACEMENT CHARACTER}")
+    )

@@ -84,7 +84,9 @@ class Lines:
             # A CR at the end may be the first half of a CRLF.
             rest = lines.pop() if lines and not lines[-1].endswith("\n") else ""
             if len(rest) > ROW_LENGTH:
-                raise CatalogRefused("line_too_long", f"A line has more than {ROW_LENGTH:,} characters.")
+                raise CatalogRefused(
+                    "line_too_long", f"A line has more than {ROW_LENGTH:,} characters."
+                )
             yield from lines
         if rest:
             yield rest
@@ -143,7 +145,9 @@ def _marked(head: bytes) -> tuple[str, int]:
         if max(first, second) > 0.3 and min(first, second) < 0.05:
             return ("utf-16-be" if first > second else "utf-16-le"), 0
         if b"\0" in re.split(rb"[\r\n]", head.lstrip(), maxsplit=1)[0]:
-            raise CatalogRefused("not_csv", "The file begins with bytes that are no text: it is not CSV.")
+            raise CatalogRefused(
+                "not_csv", "The file begins with bytes that are no text: it is not CSV."
+            )
     return "utf-8", 0
 
 

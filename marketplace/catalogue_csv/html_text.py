@@ -3,10 +3,30 @@
 import re
 from html.parser import HTMLParser
 
-_LOOKS_LIKE = re.compile(r"</?[a-zA-Z][^<>]*>|<!--|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});").search
+_LOOKS_LIKE = re.compile(
+    r"</?[a-zA-Z][^<>]*>|<!--|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});"
+).search
 _BLOCKS = frozenset(
     (
-        *("p", "div", "br", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6", "dl", "dt", "dd"),
+        *(
+            "p",
+            "div",
+            "br",
+            "li",
+            "ul",
+            "ol",
+            "tr",
+            "table",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "dl",
+            "dt",
+            "dd",
+        ),
         *("hr", "section", "article", "header", "footer", "blockquote", "pre", "figure"),
     )
 )

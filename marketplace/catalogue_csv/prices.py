@@ -19,7 +19,19 @@ _AMOUNT = re.compile(
 #: Named for those who write them; which one a price has is reported, not converted.
 _CURRENCIES = {
     *("rp", "rp.", "idr", "rm", "myr", "s$", "sgd", "php", "thb", "vnd", "inr", "jpy", "cny"),
-    *("$", "us$", "usd", "a$", "aud", "eur", "\N{EURO SIGN}", "gbp", "\N{POUND SIGN}", "\N{YEN SIGN}", "dkk"),
+    *(
+        "$",
+        "us$",
+        "usd",
+        "a$",
+        "aud",
+        "eur",
+        "\N{EURO SIGN}",
+        "gbp",
+        "\N{POUND SIGN}",
+        "\N{YEN SIGN}",
+        "dkk",
+    ),
 }
 _GROUPED = re.compile(
     r"([1-9][0-9]{0,2})((?P<group>[., '])[0-9]{3}(?:(?P=group)[0-9]{3})*)(?:(?P<sign>[.,])([0-9]+))?\Z"
@@ -96,7 +108,11 @@ class Signs:
             reason = "thousands"
         else:
             reason = "no_decimals"
-        return {"decimal_sign": self.decimal, "decided_by": reason, "three_digits": self.open["."] + self.open[","]}
+        return {
+            "decimal_sign": self.decimal,
+            "decided_by": reason,
+            "three_digits": self.open["."] + self.open[","],
+        }
 
 
 class Prices:
@@ -126,8 +142,18 @@ class Prices:
 
     def _number(self, number: str) -> Decimal:
         match = _GROUPED.match(number)
-        lone = match is not None and match["sign"] is None and len(match[2]) == 4 and match["group"] in ".,"
-        if match and lone and self._asked is None and (self._mixed or match["group"] == self._decimal):
+        lone = (
+            match is not None
+            and match["sign"] is None
+            and len(match[2]) == 4
+            and match["group"] in ".,"
+        )
+        if (
+            match
+            and lone
+            and self._asked is None
+            and (self._mixed or match["group"] == self._decimal)
+        ):
             words = "can be read in two ways: in this file that sign stands for decimals, too; say which by decimal="
             raise Wrong("ambiguous_price", words)
         if match and not (lone and match["group"] == self._decimal):
@@ -143,7 +169,10 @@ class Prices:
         if sign is None:
             return Decimal(whole + ".00")
         if self._asked is not None and sign != self._asked:
-            raise Wrong("invalid_price", f"has {sign} for decimals, where the file was said to have {self._asked}")
+            raise Wrong(
+                "invalid_price",
+                f"has {sign} for decimals, where the file was said to have {self._asked}",
+            )
         if fraction[2:].strip("0"):
             raise Wrong("invalid_price", "has more than two decimals")
         return Decimal(f"{whole}.{fraction[:2]:0<2}")

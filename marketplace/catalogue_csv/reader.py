@@ -157,7 +157,10 @@ class CatalogFile:
             "dialect": columns.dialect.name,
             "encoding": self.encoding,
             "delimiter": self.delimiter,
-            "used": {name: [header[place] for place in places] for name, places in columns.positions.items()},
+            "used": {
+                name: [header[place] for place in places]
+                for name, places in columns.positions.items()
+            },
             "ignored": list(columns.ignored),
             "unknown": list(columns.unknown),
             "own_header": columns.own,

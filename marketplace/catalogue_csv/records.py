@@ -77,7 +77,9 @@ class Records:
         row = self._row
         self._size = self._size + len(line) if row else len(line)
         if self._size > ROW_LENGTH:
-            words = f"The row that begins in line {self._line} has more than {ROW_LENGTH:,} characters."
+            words = (
+                f"The row that begins in line {self._line} has more than {ROW_LENGTH:,} characters."
+            )
             raise CatalogRefused("line_too_long", words)
         row.append(line)
         return line
@@ -102,9 +104,13 @@ class Records:
             return self._taken(len(self._row), None, ("stray_quote", words))
         if len(self._row) > 1:
             raise CatalogRefused("unbalanced_quote", f"{where} opens a quote that is never closed.")
-        return self._taken(1, None, ("unbalanced_quote", "a quote opens a cell and is never closed"))
+        return self._taken(
+            1, None, ("unbalanced_quote", "a quote opens a cell and is never closed")
+        )
 
-    def _taken(self, count: int, cells: list[str] | None, problem: tuple[str, str] | None) -> Record:
+    def _taken(
+        self, count: int, cells: list[str] | None, problem: tuple[str, str] | None
+    ) -> Record:
         """A record of the first lines of what was read; the csv module gets the others again."""
         row = self._row
         if cells is None:
@@ -136,14 +142,19 @@ class Records:
         """Begins with the csv module, or begins again when the feed has ended and lines were given back."""
         self._ended = False
         self._feed = self._fed()
-        self._reader = csv.reader(self._feed, delimiter=self._delimiter, strict=True, skipinitialspace=True)
+        self._reader = csv.reader(
+            self._feed, delimiter=self._delimiter, strict=True, skipinitialspace=True
+        )
 
     def _looks_whole(self, line: str) -> bool:
         """Whether a line is a row by itself, as far as one can tell."""
         if self.width < 2:
             return False
         try:
-            return len(next(csv.reader([line], delimiter=self._delimiter, strict=True), [])) == self.width
+            return (
+                len(next(csv.reader([line], delimiter=self._delimiter, strict=True), []))
+                == self.width
+            )
         except csv.Error:
             return line.count(self._delimiter) == self.width - 1
 

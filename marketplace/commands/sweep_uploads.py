@@ -16,7 +16,9 @@ from marketplace.workflows import images, upkeep
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--min-age."""
-    parser.add_argument("--min-age", type=float, default=upkeep.YOUNG, metavar="SECONDS", help="default %(default)s")
+    parser.add_argument(
+        "--min-age", type=float, default=upkeep.YOUNG, metavar="SECONDS", help="default %(default)s"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,5 +31,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         db.close()
     unfinished = uploads.clear_unfinished(args.min_age)
-    print(f"{files} files of pictures that nobody uses, {size / 2**20:.1f} MB; {unfinished} that were never finished.")
+    print(
+        f"{files} files of pictures that nobody uses, {size / 2**20:.1f} MB; {unfinished} that were never finished."
+    )
     return 0

@@ -11,7 +11,10 @@ from marketplace.telemetry import logs
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One process does both queues; several may share the work, on any number of machines."""
     parser.add_argument(
-        "--queue", action="append", choices=registry.QUEUES, help="only this queue (may be given twice)"
+        "--queue",
+        action="append",
+        choices=registry.QUEUES,
+        help="only this queue (may be given twice)",
     )
 
 

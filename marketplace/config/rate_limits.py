@@ -41,7 +41,11 @@ def parsed(text: str) -> dict[str, Limit]:
     for piece in text.replace(",", " ").split():
         name, _, numbers = piece.partition("=")
         minute, _, burst = numbers.partition("/")
-        if name not in DEFAULTS or not (minute.isdigit() and (burst or minute).isdigit()) or int(minute) < 1:
+        if (
+            name not in DEFAULTS
+            or not (minute.isdigit() and (burst or minute).isdigit())
+            or int(minute) < 1
+        ):
             raise ValueError(piece)
         chosen[name] = (int(minute), max(1, int(burst or minute)))
     return {name: Limit(name, 60 / minute, burst) for name, (minute, burst) in chosen.items()}

@@ -92,7 +92,9 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     env = os.environ if env is None else env
     environment = env.get("MARKETPLACE_ENV", "development")
     if environment not in ("development", "production"):
-        raise ConfigError(f"MARKETPLACE_ENV must be development or production, not {environment!r}.")
+        raise ConfigError(
+            f"MARKETPLACE_ENV must be development or production, not {environment!r}."
+        )
     data_dir = Path(env.get("DATA_DIR") or ROOT / ".data").resolve()
     database_url = secret(env, "DATABASE_URL") or ""
     pooler = _pooler(env)
@@ -141,17 +143,27 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "log_level": (env.get("LOG_LEVEL") or "INFO").upper(),
     }
     values.update(overrides)
-    if not (values["currency"].isascii() and values["currency"].isupper() and len(values["currency"]) == 3):
+    if not (
+        values["currency"].isascii()
+        and values["currency"].isupper()
+        and len(values["currency"]) == 3
+    ):
         raise ConfigError("CURRENCY must be an ISO 4217 code of three capitals, such as IDR.")
     if "secret_keys" not in values:
         values["secret_keys"] = _secret_keys(env, values["data_dir"], environment == "production")
     config = Config(**values)
     if config.s3_bucket and not config.uploads_url.startswith(("https://", "http://")):
-        raise ConfigError("UPLOADS_URL (https://cdn.shop.example), where pictures are fetched, goes with S3_BUCKET.")
+        raise ConfigError(
+            "UPLOADS_URL (https://cdn.shop.example), where pictures are fetched, goes with S3_BUCKET."
+        )
     if config.s3_bucket and config.s3_bucket == config.s3_private_bucket:
-        raise ConfigError("S3_PRIVATE_BUCKET must not be S3_BUCKET: that one is served to everybody.")
+        raise ConfigError(
+            "S3_PRIVATE_BUCKET must not be S3_BUCKET: that one is served to everybody."
+        )
     if config.smtp_url and not config.smtp_url.startswith(("smtp://", "smtps://")):
-        raise ConfigError("SMTP_URL must be smtp://user:password@mail.example:587, or smtps:// for TLS from the start.")
+        raise ConfigError(
+            "SMTP_URL must be smtp://user:password@mail.example:587, or smtps:// for TLS from the start."
+        )
     if config.production:
         _check_production(config)
     return config
@@ -206,7 +218,9 @@ def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tu
     text = secret(env, "SECRET_KEY")
     if not text:
         if production:
-            raise ConfigError("SECRET_KEY (or SECRET_KEY_FILE) is required when MARKETPLACE_ENV=production.")
+            raise ConfigError(
+                "SECRET_KEY (or SECRET_KEY_FILE) is required when MARKETPLACE_ENV=production."
+            )
         text = _kept_secret(data_dir / "secret")
     keys = tuple(key.strip() for key in text.split(",") if key.strip())
     if not keys or any(len(key.encode()) < 32 for key in keys):
@@ -236,7 +250,9 @@ def _kept_secret(file: Path) -> str:
 
 def _check_production(config: Config) -> None:
     if not config.public_url.startswith(("https://", "http://")):
-        raise ConfigError("PUBLIC_URL (https://shop.example) is required when MARKETPLACE_ENV=production.")
+        raise ConfigError(
+            "PUBLIC_URL (https://shop.example) is required when MARKETPLACE_ENV=production."
+        )
     if not config.database_url:
         raise ConfigError("DATABASE_URL is required when MARKETPLACE_ENV=production.")
     if not config.smtp_url:

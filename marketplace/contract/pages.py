@@ -41,7 +41,9 @@ QUERY: Schema = {
     "cursor": {
         "coerce": "line",
         "maxlength": 2000,
-        "meta": {"description": "`next_cursor` of the answer before, with the same filters and sort."},
+        "meta": {
+            "description": "`next_cursor` of the answer before, with the same filters and sort."
+        },
     },
 }
 
@@ -111,7 +113,14 @@ def batches(
 def listed(noun: str, schema: Named, **more: Any) -> Named:
     """The schema of a list's answer, with what `more` stands beside the list."""
     whole: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32"}}
-    total = {**whole, "meta": {"format": "int64", "description": "In page mode, without count=none.", "optional": True}}
+    total = {
+        **whole,
+        "meta": {
+            "format": "int64",
+            "description": "In page mode, without count=none.",
+            "optional": True,
+        },
+    }
     page = {**whole, "meta": {"format": "int32", "description": "In page mode.", "optional": True}}
     return Named(
         f"{schema.name.removeprefix('Listed')}Page",
@@ -122,14 +131,18 @@ def listed(noun: str, schema: Named, **more: Any) -> Named:
             "current_page": page,
             "per_page": whole,
             "has_next": {"type": "boolean"},
-            "has_prev": {"type": "boolean", "meta": {"description": "In page mode.", "optional": True}},
+            "has_prev": {
+                "type": "boolean",
+                "meta": {"description": "In page mode.", "optional": True},
+            },
             "total_exact": {
                 "type": "boolean",
-                "meta": {"description": "In page mode; false when total_items is an estimate.", "optional": True},
+                "meta": {
+                    "description": "In page mode; false when total_items is an estimate.",
+                    "optional": True,
+                },
             },
             "next_cursor": {"type": "string", "nullable": True},
             **more,
         },
     )
-
-

@@ -104,7 +104,9 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return value
 
     def _normalize_coerce_money(self, value: Any) -> Decimal:
-        if (isinstance(value, str) and _MONEY.match(value)) or (isinstance(value, int) and not isinstance(value, bool)):
+        if (isinstance(value, str) and _MONEY.match(value)) or (
+            isinstance(value, int) and not isinstance(value, bool)
+        ):
             value = Decimal(value)
         if not isinstance(value, Decimal) or not value.is_finite():
             raise Wrong("wrong_type", 'must be an amount such as "12500.00"')
@@ -151,7 +153,9 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         if len(address) > 254:
             raise Wrong("too_long", "must be at most 254 characters long")
         try:
-            normalized: str = email_validator.validate_email(address, check_deliverability=False).normalized
+            normalized: str = email_validator.validate_email(
+                address, check_deliverability=False
+            ).normalized
         except email_validator.EmailNotValidError:
             raise Wrong("bad_format", "is not an e-mail address") from None
         return normalized
@@ -232,22 +236,30 @@ def _encodable(value: str) -> None:
 Validator({})
 
 
-def check(document: Any, schema: Schema, *, text: bool = False, partial: bool = False) -> dict[str, Any]:
+def check(
+    document: Any, schema: Schema, *, text: bool = False, partial: bool = False
+) -> dict[str, Any]:
     """The document with its values converted and defaults filled in. Raises a 422 that names every wrong field.
 
     `partial` asks for no required field and fills in no default, as PATCH wants it.
     """
     if not isinstance(document, dict):
-        raise Problem("validation_failed", errors=[FieldError("", "wrong_type", "must be an object")])
+        raise Problem(
+            "validation_failed", errors=[FieldError("", "wrong_type", "must be an object")]
+        )
     ignored = {name for name, rule in schema.items() if _ignored(rule, document.get(name))}
     rules = {name: rule for name, rule in schema.items() if not _ignored(rule, None)}
-    for name in rules if partial else rules.keys() & document.keys():  # null is not what is missing: no default for it
+    for name in (
+        rules if partial else rules.keys() & document.keys()
+    ):  # null is not what is missing: no default for it
         rules[name] = {key: value for key, value in rules[name].items() if key != "default"}
     validator = Validator(rules, text=text)
     sent = {name: value for name, value in document.items() if name not in ignored}
     if not validator.validate(sent, update=partial):
         found: dict[str, FieldError] = {}
-        for error in _flatten(validator._errors):  # one reason a field: the first, but a null is a null
+        for error in _flatten(
+            validator._errors
+        ):  # one reason a field: the first, but a null is a null
             if error.code == "not_nullable" or error.pointer not in found:
                 found[error.pointer] = error
         raise Problem("validation_failed", errors=list(found.values()))
@@ -258,14 +270,20 @@ def check(document: Any, schema: Schema, *, text: bool = False, partial: bool = 
 def _ignored(rule: Mapping[str, Any], value: Any) -> bool:
     """Whether a field is one that only the server writes, or just the object a GET answers for a name one may write."""
     meta = rule.get("meta", {})
-    return bool(meta.get("read_only")) or (isinstance(value, dict) and _answered(value, meta.get("answered_as")))
+    return bool(meta.get("read_only")) or (
+        isinstance(value, dict) and _answered(value, meta.get("answered_as"))
+    )
 
 
 def _answered(value: dict[str, Any], schema: Schema | None) -> bool:
     """Whether it is an object of this schema, all of it and nothing else."""
     if schema is None or value.keys() != schema.keys():
         return False
-    return bool(Validator({name: {**rule, "nullable": False} for name, rule in schema.items()}).validate(value))
+    return bool(
+        Validator({name: {**rule, "nullable": False} for name, rule in schema.items()}).validate(
+            value
+        )
+    )
 
 
 def _flatten(found: Any) -> list[FieldError]:
@@ -275,7 +293,9 @@ def _flatten(found: Any) -> list[FieldError]:
         if error.child_errors:
             flat.extend(_flatten(error.child_errors))
             continue
-        pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in error.document_path)
+        pointer = "".join(
+            f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in error.document_path
+        )
         flat.append(FieldError(_printable(pointer), *_words(error)))
     return flat
 
@@ -290,7 +310,9 @@ def _words(error: Any) -> tuple[str, str]:
         return "blank", str(error.info[0])
     limit = error.constraint
     if code == "not_allowed":
-        return code, say("must be one of {allowed}", allowed=", ".join(str(value) for value in limit))
+        return code, say(
+            "must be one of {allowed}", allowed=", ".join(str(value) for value in limit)
+        )
     return code, say(_MESSAGES.get(code, _MESSAGES["invalid"]), limit=limit)
 
 

@@ -57,7 +57,11 @@ BUYERS = (
 
 #: Name, description and the letters its SKUs begin with; in the order of SELLERS.
 STORES = (
-    ("Sanggar Benang", "Batik, tas, dan sepatu dari perajin. Dikirim dari Yogyakarta tiap hari kerja.", "SB"),
+    (
+        "Sanggar Benang",
+        "Batik, tas, dan sepatu dari perajin. Dikirim dari Yogyakarta tiap hari kerja.",
+        "SB",
+    ),
     ("Warung Daun Pagi", "Kopi, teh, dan camilan yang dibuat sendiri. Segar setiap minggu.", "DP"),
     ("Rumah Kriya Lestari", "Keramik, tanaman, dan alat rumah tangga yang tahan lama.", "KL"),
 )
@@ -68,7 +72,9 @@ def load(config: Config, report: Callable[[str], None]) -> bool:
 
     Takes some seconds. `config` names both logins: the owner's makes the admin, the application's all else.
     """
-    with psycopg.connect(config.migrate_database_url, autocommit=True, row_factory=dict_row) as owner:
+    with psycopg.connect(
+        config.migrate_database_url, autocommit=True, row_factory=dict_row
+    ) as owner:
         queries.lock(owner)
         if not queries.is_needed(owner):
             return False
@@ -93,7 +99,9 @@ def _load(config: Config, owner: Conn) -> list[tuple[Person, str]]:
     hashes = {person: passwords.hash(password) for person, password in logins}
     db = Database(config)
     try:
-        admin = users.add_admin(owner, name=ADMIN.name, email=ADMIN.email, password_hash=hashes[ADMIN])
+        admin = users.add_admin(
+            owner, name=ADMIN.name, email=ADMIN.email, password_hash=hashes[ADMIN]
+        )
         with _signed_in(db, admin) as caller:
             category_ids = _add_categories(db, caller)
         for number, seller in enumerate(SELLERS):
@@ -130,7 +138,11 @@ def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
     """Each product with its pictures, drawn and stored: two for every third product, one for the rest."""
     files = of_uploads(config)
     made: list[tuple[dict[str, str], list[Upload]]] = [(row, []) for row in _rows()]
-    wanted = [(entry, view) for place, entry in enumerate(made) for view in range(2 if place % 3 == 0 else 1)]
+    wanted = [
+        (entry, view)
+        for place, entry in enumerate(made)
+        for view in range(2 if place % 3 == 0 else 1)
+    ]
 
     def drawn(wish: tuple[tuple[dict[str, str], list[Upload]], int]) -> bytes:
         (row, _), view = wish
@@ -150,7 +162,11 @@ def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
 def _register(db: Database, person: Person, password_hash: str) -> int:
     with db.signing_in() as conn:
         return sessions.register(
-            conn, name=person.name, email=person.email, role=person.role, phone=None,
+            conn,
+            name=person.name,
+            email=person.email,
+            role=person.role,
+            phone=None,
             password_hash=password_hash,
         )
 
@@ -161,9 +177,14 @@ def _signed_in(db: Database, user_id: int) -> Iterator[Caller]:
     secret = new_secret()
     with db.signing_in() as conn:
         sessions.open_device(
-            conn, user_id=user_id, session_hash=hashed(secret),
-            refresh_hash=hashed(Tokens.new_refresh(secret)), seconds=3600,
-            device_name="demo", user_agent=None, ip=None,
+            conn,
+            user_id=user_id,
+            session_hash=hashed(secret),
+            refresh_hash=hashed(Tokens.new_refresh(secret)),
+            seconds=3600,
+            device_name="demo",
+            user_agent=None,
+            ip=None,
         )
         who = sessions.act_as(conn, hashed(secret))
     caller = Caller(hashed(secret), who["user_id"], who["role"], who["store_id"], who["session_id"])
@@ -187,8 +208,12 @@ def _add_categories(db: Database, admin: Caller) -> dict[str, int]:
                 continue
             with db.transaction(admin) as conn:
                 ids[here] = categories.add(conn, name=steps[depth - 1], parent_id=ids.get(above))
-                activities.record(conn, _client(admin), "create_category",
-                                  related=("category", ids[here], steps[depth - 1]))
+                activities.record(
+                    conn,
+                    _client(admin),
+                    "create_category",
+                    related=("category", ids[here], steps[depth - 1]),
+                )
     return ids
 
 
@@ -199,15 +224,30 @@ def _open_store(db: Database, seller: Caller, number: int) -> Row:
 
 
 def _add_product(
-    db: Database, seller: Caller, store: Row, row: dict[str, str], category_ids: dict[str, int],
-    uploads: list[Upload], currency: str,
+    db: Database,
+    seller: Caller,
+    store: Row,
+    row: dict[str, str],
+    category_ids: dict[str, int],
+    uploads: list[Upload],
+    currency: str,
 ) -> None:
     product = {
-        "name": row["name"], "description": row["description"], "price": Decimal(row["price"]),
-        "stock": int(row["stock"]), "hidden": row["hidden"] == "yes", "sku": row["sku"],
-        "category_id": category_ids[row["category"]], "brand": row["brand"],
+        "name": row["name"],
+        "description": row["description"],
+        "price": Decimal(row["price"]),
+        "stock": int(row["stock"]),
+        "hidden": row["hidden"] == "yes",
+        "sku": row["sku"],
+        "category_id": category_ids[row["category"]],
+        "brand": row["brand"],
     }
     with db.transaction(seller) as conn:
         products.add(
-            conn, _client(seller), store_id=store["id"], product=product, pictures=uploads, currency=currency
+            conn,
+            _client(seller),
+            store_id=store["id"],
+            product=product,
+            pictures=uploads,
+            currency=currency,
         )

@@ -26,9 +26,19 @@ from marketplace.text.messages import Text, say
 
 PIECE = 64 * 1024
 #: The passes of an interlaced PNG: first column, first row, columns and rows from one to the next.
-ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+ADAM7 = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
 MAX_SCANS = 64  # a progressive photo has about ten; each costs a pass over all pixels
-MAX_READS = 200_000  # a photo needs some hundreds; a file of nothing but tiny parts would take seconds
+MAX_READS = (
+    200_000  # a photo needs some hundreds; a file of nothing but tiny parts would take seconds
+)
 
 READERS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
@@ -37,7 +47,18 @@ READERS: dict[str, type[ImageFile.ImageFile]] = {
     "GIF": GifImagePlugin.GifImageFile,
     "AVIF": AvifImagePlugin.AvifImageFile,
 }
-HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+HEIF_BRANDS = {
+    b"heic",
+    b"heix",
+    b"heim",
+    b"heis",
+    b"hevc",
+    b"hevx",
+    b"hevm",
+    b"hevs",
+    b"mif1",
+    b"msf1",
+}
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -93,7 +114,8 @@ def kind_of(file: BinaryIO, max_bytes: int) -> str:
         raise PictureRefused("picture_empty", "The file is empty.")
     if size > max_bytes:
         raise PictureRefused(
-            "picture_too_large", say("The file is larger than {size} MB.", size=f"{max_bytes / 1048576:g}")
+            "picture_too_large",
+            say("The file is larger than {size} MB.", size=f"{max_bytes / 1048576:g}"),
         )
     file.seek(0)
     head = file.read(256)
@@ -112,7 +134,9 @@ def kind_of(file: BinaryIO, max_bytes: int) -> str:
             return "AVIF"
         if brands & HEIF_BRANDS:
             return "HEIF"
-    raise PictureRefused("picture_type_not_supported", "This is not a JPEG, PNG, WebP, GIF, AVIF or HEIC picture.")
+    raise PictureRefused(
+        "picture_type_not_supported", "This is not a JPEG, PNG, WebP, GIF, AVIF or HEIC picture."
+    )
 
 
 def decode(data: bytes, kind: str, max_pixels: int, enough: int) -> Decoded:
@@ -170,7 +194,9 @@ def _webp_size(data: bytes) -> tuple[int, int]:
         return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
     if chunk == b"VP8L":
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
+    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(
+        data[28:30], "little"
+    ) & 0x3FFF
 
 
 def _gif_size(data: bytes) -> tuple[int, int]:
@@ -207,7 +233,8 @@ def _too_many_pixels(max_pixels: int) -> PictureRefused:
 
 def _too_complex() -> PictureRefused:
     return PictureRefused(
-        "picture_too_complex", "The picture is stored in too many pieces; save it again and send that."
+        "picture_too_complex",
+        "The picture is stored in too many pieces; save it again and send that.",
     )
 
 

@@ -97,7 +97,9 @@ def make(
     with _turn_in_queue(wait, places):
         file.seek(0)
         data = file.read()
-        return _decoder.submit(lambda: _picture(decode(data, kind, max_pixels, SIZES["large"]))).result()
+        return _decoder.submit(
+            lambda: _picture(decode(data, kind, max_pixels, SIZES["large"]))
+        ).result()
 
 
 @contextmanager
@@ -222,7 +224,9 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image:
     """The picture converted from its ICC profile to sRGB; as it is where the profile does not fit."""
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        if image.mode != {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(source.profile.xcolor_space.strip()):
+        if image.mode != {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(
+            source.profile.xcolor_space.strip()
+        ):
             return image
         return ImageCms.profileToProfile(image, source, _srgb_profile(), outputMode="RGB") or image
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):

@@ -19,7 +19,9 @@ try:
     from botocore.config import Config as Settings
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
-    raise ConfigError("A bucket is set, but boto3 is not here: pip install -r requirements-s3.txt") from None
+    raise ConfigError(
+        "A bucket is set, but boto3 is not here: pip install -r requirements-s3.txt"
+    ) from None
 
 SPOOL = 1024 * 1024
 #: What never changes under its key may be kept for ever.
@@ -48,7 +50,9 @@ class S3Storage:
     def put(self, key: str, data: bytes) -> None:
         """Store these bytes; on return they are stored. A file of the same content only becomes younger."""
         with _answering():
-            self._client.put_object(Bucket=self._bucket, Key=self._path(key), Body=data, **_said(key))
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._path(key), Body=data, **_said(key)
+            )
 
     @contextmanager
     def writing(self, key: str) -> Iterator[BinaryIO]:
@@ -131,7 +135,11 @@ def _answering(key: str | None = None) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if key is not None and error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
+        if key is not None and error.response.get("Error", {}).get("Code") in (
+            "404",
+            "NoSuchKey",
+            "NotFound",
+        ):
             raise FileNotFoundError(key) from None
         raise StorageUnavailableError(str(error)) from error
     except (BotoCoreError, boto3.exceptions.Boto3Error) as error:

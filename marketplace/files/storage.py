@@ -83,5 +83,3 @@ def own_picture(url: str, bases: Sequence[str]) -> str:
     base = url[:place]
     ours = base in bases if bases else base.endswith("/uploads/")
     return f"{URL_MARKER}{url[place:]}" if ours else url
-
-

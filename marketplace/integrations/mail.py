@@ -50,7 +50,9 @@ KINDS: dict[str, tuple[Text, Text, Text, str | None]] = {
     ),
     "email_changed": (
         say("Your address was changed"),
-        say("The e-mail address of your account was changed to another one; mails go there from now on."),
+        say(
+            "The e-mail address of your account was changed to another one; mails go there from now on."
+        ),
         say("If it was not you, write to us at once: somebody knows your password."),
         None,
     ),
@@ -108,7 +110,9 @@ def _send(url: str, message: EmailMessage) -> None:
             secure = True
         if parts.username:
             if not secure and host not in ("localhost", "127.0.0.1", "::1"):
-                raise smtplib.SMTPNotSupportedError("the server offers no encryption; the password is not sent")
+                raise smtplib.SMTPNotSupportedError(
+                    "the server offers no encryption; the password is not sent"
+                )
             server.login(unquote(parts.username), unquote(parts.password or ""))
         try:
             server.send_message(message)
@@ -116,7 +120,9 @@ def _send(url: str, message: EmailMessage) -> None:
             codes = [code for code, _ in refused.recipients.values()]
             if any(code < 500 for code in codes):
                 raise
-            log.warning("no such mailbox", extra={"error": f"SMTP {codes[0]}"})  # for good: not to be tried again
+            log.warning(
+                "no such mailbox", extra={"error": f"SMTP {codes[0]}"}
+            )  # for good: not to be tried again
 
 
 def _keep(folder: Path, message: EmailMessage) -> None:
@@ -125,4 +131,6 @@ def _keep(folder: Path, message: EmailMessage) -> None:
     file = folder / f"{time.time_ns()}.eml"
     file.touch(mode=0o600)
     file.write_bytes(message.as_bytes())
-    log.warning("mail kept in %s\n%s", file, message.get_content(), extra={"subject": message["Subject"]})
+    log.warning(
+        "mail kept in %s\n%s", file, message.get_content(), extra={"subject": message["Subject"]}
+    )

@@ -72,7 +72,9 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
                 imports.give_up(means.db, import_id, "unavailable", words)
             raise
 
-    @app.task(name="send_mail", queue="quick", retry=Retry(OSError))  # smtplib's errors are OSErrors
+    @app.task(
+        name="send_mail", queue="quick", retry=Retry(OSError)
+    )  # smtplib's errors are OSErrors
     def send_mail(kind: str, email: str, language: str) -> None:
         mails.send(means.db, means.config, means.deliver, kind, email, language)
 
@@ -82,8 +84,12 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
 
     @app.task(name="rebuild_documents", queue="quick", retry=Retry())
     def rebuild_documents(by: str, id: int | None = None) -> None:
-        done = product_documents.rebuild(means.db, by, id, means.config.currency, stopping=means.stopping)
-        log.info("documents rebuilt", extra={"job": f"rebuild_documents by {by} {id}", "rows": done})
+        done = product_documents.rebuild(
+            means.db, by, id, means.config.currency, stopping=means.stopping
+        )
+        log.info(
+            "documents rebuilt", extra={"job": f"rebuild_documents by {by} {id}", "rows": done}
+        )
 
 
 def _add_upkeep(app: procrastinate.App, means: Means) -> None:

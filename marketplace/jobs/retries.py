@@ -35,7 +35,8 @@ class Retry(procrastinate.BaseRetryStrategy):
             return None
         wait = min(2 ** min(job.attempts, 6), LONGEST_WAIT)
         log.warning(
-            "job failed, to be tried again in %s s", wait,
+            "job failed, to be tried again in %s s",
+            wait,
             extra={"job": f"{job.task_name}[{job.id}]", "error": type(exception).__name__},
         )
         return RetryDecision(retry_in={"seconds": wait})
@@ -55,8 +56,12 @@ class Connector(procrastinate.PsycopgConnector):
                 await super().execute_query_async(query, **arguments)
                 return
             except ConnectorException as error:
-                if not isinstance(error.__cause__, (psycopg.OperationalError, psycopg.InterfaceError)):
+                if not isinstance(
+                    error.__cause__, (psycopg.OperationalError, psycopg.InterfaceError)
+                ):
                     raise
-                log.warning("the queue did not hear", extra={"error": type(error.__cause__).__name__})
+                log.warning(
+                    "the queue did not hear", extra={"error": type(error.__cause__).__name__}
+                )
                 await asyncio.sleep(wait)
         await super().execute_query_async(query, **arguments)

@@ -96,8 +96,11 @@ class Worker:
         while not stop.is_set():
             try:
                 await app.run_worker_async(
-                    queues=[queue], name=queue, concurrency=CONCURRENCY[queue],
-                    install_signal_handlers=False, update_heartbeat_interval=HEARTBEAT,
+                    queues=[queue],
+                    name=queue,
+                    concurrency=CONCURRENCY[queue],
+                    install_signal_handlers=False,
+                    update_heartbeat_interval=HEARTBEAT,
                     stalled_worker_timeout=DEAD,
                 )
             except Exception as error:
@@ -119,7 +122,9 @@ async def _rescue(app: procrastinate.App, stop: asyncio.Event) -> None:
             log.warning("the queue does not answer")
             pause = PAUSE
         except (ConnectorException, *PASSING) as error:  # also where another worker was quicker
-            log.warning("a job of a dead worker was not taken up", extra={"error": _first_line(error)})
+            log.warning(
+                "a job of a dead worker was not taken up", extra={"error": _first_line(error)}
+            )
             pause = PAUSE
         await _wait(stop, pause)
 
@@ -127,7 +132,9 @@ async def _rescue(app: procrastinate.App, stop: asyncio.Event) -> None:
 async def _give_back(app: procrastinate.App) -> None:
     manager = app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD):
-        log.warning("a worker died, its job is taken up", extra={"job": f"{job.task_name}[{job.id}]"})
+        log.warning(
+            "a worker died, its job is taken up", extra={"job": f"{job.task_name}[{job.id}]"}
+        )
         try:
             await manager.retry_job(job, retry_at=datetime.now(timezone.utc))
         except UniqueViolation:  # of those that need to be done only once, another one is waiting

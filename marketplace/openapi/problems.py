@@ -12,9 +12,18 @@ _TEXT: dict[str, Any] = {"type": "string"}
 FIELD_ERROR = Named(
     "FieldError",
     {
-        "pointer": {**_TEXT, "meta": {"description": "JSON pointer to the field.", "example": "/price"}},
-        "code": {**_TEXT, "meta": {"description": "Stable; more may come.", "example": "too_small"}},
-        "message": {**_TEXT, "meta": {"description": "The same in words, in the language that was asked for."}},
+        "pointer": {
+            **_TEXT,
+            "meta": {"description": "JSON pointer to the field.", "example": "/price"},
+        },
+        "code": {
+            **_TEXT,
+            "meta": {"description": "Stable; more may come.", "example": "too_small"},
+        },
+        "message": {
+            **_TEXT,
+            "meta": {"description": "The same in words, in the language that was asked for."},
+        },
     },
 )
 PROBLEM = Named(
@@ -26,7 +35,10 @@ PROBLEM = Named(
         "detail": _TEXT,
         "code": {
             **_TEXT,
-            "meta": {"description": "Stable; more may come.", "x-extensible-enum": sorted(PROBLEMS)},
+            "meta": {
+                "description": "Stable; more may come.",
+                "x-extensible-enum": sorted(PROBLEMS),
+            },
         },
         "request_id": {**_TEXT, "nullable": True},
         "errors": {
@@ -38,12 +50,21 @@ PROBLEM = Named(
 )
 #: What any call may answer: a request that cannot be read, a bad token or query, and what is not the client's fault.
 _ANYWHERE = (
-    "bad_request", "invalid_query", "invalid_token", "too_many_requests", "validation_failed", "internal_error",
+    "bad_request",
+    "invalid_query",
+    "invalid_token",
+    "too_many_requests",
+    "validation_failed",
+    "internal_error",
     "unavailable",
 )
 #: Headers that come with every failure, and those that come with a status.
 _ALWAYS = ("X-Request-ID", "Content-Language")
-_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After", "RateLimit", "RateLimit-Policy"), 503: ("Retry-After",)}
+_HEADERS = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
+    503: ("Retry-After",),
+}
 
 
 def codes(declared: Operation, path: str) -> set[str]:
@@ -86,10 +107,15 @@ def responses(declared: Operation, path: str, shared: dict[str, Any]) -> dict[st
 
 
 def _response(status: int, named: list[str]) -> dict[str, Any]:
-    headers = [*_HEADERS.get(status, ()), *(("Retry-After",) if "request_in_progress" in named else ())]
+    headers = [
+        *_HEADERS.get(status, ()),
+        *(("Retry-After",) if "request_in_progress" in named else ()),
+    ]
     return {
         "description": "; ".join(f"`{code}`: {PROBLEMS[code][1]}" for code in named),
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in (*_ALWAYS, *headers)},
+        "headers": {
+            name: {"$ref": f"#/components/headers/{name}"} for name in (*_ALWAYS, *headers)
+        },
         "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM.name}"}}},
         "x-codes": named,
     }

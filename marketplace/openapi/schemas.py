@@ -29,7 +29,12 @@ _COERCED: dict[str, Document] = {
     "money": {
         "type": "string",
         "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$",
-        "x-also-accepts": {"type": "number", "minimum": 0, "exclusiveMaximum": 10**13, "multipleOf": 0.01},
+        "x-also-accepts": {
+            "type": "number",
+            "minimum": 0,
+            "exclusiveMaximum": 10**13,
+            "multipleOf": 0.01,
+        },
     },
     "boolean": {"type": "boolean"},
     "line": {"type": "string", "pattern": _LINE},
@@ -87,7 +92,9 @@ class Components:
         """One field by its rule."""
         meta = rule.get("meta", {})
         made = self._typed(rule, request=request)
-        made.update({theirs: rule[ours] for ours, theirs in _LIMITS.items() if rule.get(ours) is not None})
+        made.update(
+            {theirs: rule[ours] for ours, theirs in _LIMITS.items() if rule.get(ours) is not None}
+        )
         if rule.get("check_with") == "not_blank":
             made["pattern"] = _FILLED_LINE
         if made.get("format") == "int64" and made.get("maximum", INT32_MAX + 1) <= INT32_MAX:
@@ -99,7 +106,9 @@ class Components:
         if "enum" in made and "name" in meta:
             made = self._enumeration(meta["name"], made)
         if "answered_as" in meta:
-            fields = {name: {**rule, "required": True} for name, rule in meta["answered_as"].items()}
+            fields = {
+                name: {**rule, "required": True} for name, rule in meta["answered_as"].items()
+            }
             made["x-also-accepts"] = self._object(fields, request=True, partial=False)
         if request and meta.get("read_only"):
             made["readOnly"] = True
@@ -112,7 +121,10 @@ class Components:
 
     def _enumeration(self, name: str, made: Document) -> Document:
         self.schemas[name] = {"type": "string", "enum": made.pop("enum")}
-        return {"$ref": f"#/components/schemas/{name}", **{key: made[key] for key in made.keys() & {"default"}}}
+        return {
+            "$ref": f"#/components/schemas/{name}",
+            **{key: made[key] for key in made.keys() & {"default"}},
+        }
 
     def _typed(self, rule: Mapping[str, Any], *, request: bool) -> Document:
         kind = rule.get("type")
@@ -122,7 +134,10 @@ class Components:
             nested = request and not rule.get("meta", {}).get("read_only")
             return self.object(rule["schema"], request=nested)
         if kind == "dict" and "valuesrules" in rule:
-            return {"type": "object", "additionalProperties": self.property(rule["valuesrules"], request=request)}
+            return {
+                "type": "object",
+                "additionalProperties": self.property(rule["valuesrules"], request=request),
+            }
         if kind == "dict":
             return {"type": "object", "additionalProperties": True}
         if kind == "list":
@@ -147,8 +162,14 @@ class Components:
 
 def example_of(rules: Schema) -> Document:
     """What could be sent: the fields that can be written and have an example, or must be there and may be null."""
-    written = {name: rule for name, rule in rules.items() if not rule.get("meta", {}).get("read_only")}
-    shown = {name: rule for name, rule in written.items() if "example" in rule.get("meta", {}) or rule.get("required")}
+    written = {
+        name: rule for name, rule in rules.items() if not rule.get("meta", {}).get("read_only")
+    }
+    shown = {
+        name: rule
+        for name, rule in written.items()
+        if "example" in rule.get("meta", {}) or rule.get("required")
+    }
     return {name: rule.get("meta", {}).get("example") for name, rule in shown.items()}
 
 

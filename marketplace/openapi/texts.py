@@ -31,7 +31,11 @@ HEADERS: dict[str, Any] = {
         "required": True,
         "schema": {"type": "string"},
     },
-    "ETag": {"description": "What If-Match and If-None-Match take.", "required": True, "schema": _TAG},
+    "ETag": {
+        "description": "What If-Match and If-None-Match take.",
+        "required": True,
+        "schema": _TAG,
+    },
     "Location": {
         "description": "Where the new thing is.",
         "required": True,
@@ -47,13 +51,21 @@ HEADERS: dict[str, Any] = {
         "description": "The limit: its name, q uses in w seconds, in any order.",
         "schema": {"type": "string", "examples": ['"write";q=2400;w=120']},
     },
-    "WWW-Authenticate": {"description": "RFC 6750.", "required": True, "schema": {"type": "string"}},
+    "WWW-Authenticate": {
+        "description": "RFC 6750.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "Content-Language": {
         "description": "Of title, detail and messages, as Accept-Language asks.",
         "required": True,
         "schema": {"type": "string", "examples": ["id"]},
     },
-    "Content-Disposition": {"description": "The name of the file.", "required": True, "schema": {"type": "string"}},
+    "Content-Disposition": {
+        "description": "The name of the file.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "Deprecation": {
         "description": "Since when, in seconds (RFC 9745).",
         "required": True,

@@ -68,14 +68,20 @@ class Earlier:
         while self._next and self._next.place == place and self._next.key < key:
             self._next = next(self._entries, None)
         found = self._next
-        return found if found and found.place == place and found.key == key and found.copied else None
+        return (
+            found if found and found.place == place and found.key == key and found.copied else None
+        )
 
 
 def whole(folder: Path) -> list[Path]:
     """The backups of a folder, oldest first; what is unfinished is none."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name) and (path / MANIFEST).is_file())
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if _NAME.fullmatch(path.name) and (path / MANIFEST).is_file()
+    )
 
 
 @contextmanager
@@ -88,7 +94,9 @@ def alone(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise BackupError(f"Another backup is being written into {folder}.") from None
         for path in folder.iterdir():
-            if _UNFINISHED.fullmatch(path.name):  # nobody else is at work here: its writer was killed
+            if _UNFINISHED.fullmatch(
+                path.name
+            ):  # nobody else is at work here: its writer was killed
                 shutil.rmtree(path, ignore_errors=True)
         yield
 
@@ -119,7 +127,9 @@ def note_last(data_dir: Path, backup: Path) -> None:
     """Write down when a backup ended well, and where it is: for whoever watches that there is one every night."""
     data_dir.mkdir(parents=True, exist_ok=True)
     fresh = data_dir / ".last-backup.new"
-    fresh.write_text(f"{datetime.now(timezone.utc).isoformat(timespec='seconds')} {backup}\n", encoding="utf-8")
+    fresh.write_text(
+        f"{datetime.now(timezone.utc).isoformat(timespec='seconds')} {backup}\n", encoding="utf-8"
+    )
     fresh.replace(data_dir / LAST)
 
 
@@ -157,7 +167,9 @@ def manifest(backup: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise BackupError(f"{backup / MANIFEST} cannot be read: {error}") from error
     if not isinstance(said, dict) or said.get("format") != FORMAT:
-        raise BackupError(f"{backup} is of another format than {FORMAT}; restore it with the release that made it.")
+        raise BackupError(
+            f"{backup} is of another format than {FORMAT}; restore it with the release that made it."
+        )
     return said
 
 
@@ -172,7 +184,9 @@ def entries(backup: Path) -> Iterator[Entry]:
 def check(backup: Path, seen: Callable[[int], None] = lambda bytes_read: None) -> Iterator[str]:
     """What is missing or damaged, in words; nothing where all is whole. Reads everything, and tells `seen` how much."""
     said = manifest(backup)
-    sealed = {FILES: said[FILES]} | {f"{DATABASE}/{name}": measured for name, measured in said[DATABASE].items()}
+    sealed = {FILES: said[FILES]} | {
+        f"{DATABASE}/{name}": measured for name, measured in said[DATABASE].items()
+    }
     for name, expected in sealed.items():
         yield from _differences(backup, name, str(expected["size"]), expected["sha256"], seen)
     for path in sorted((backup / DATABASE).glob("*")):
@@ -181,12 +195,16 @@ def check(backup: Path, seen: Callable[[int], None] = lambda bytes_read: None) -
     try:
         for entry in entries(backup):
             if entry.copied:
-                yield from _differences(backup, f"{entry.place}/{entry.key}", entry.size, entry.sha256, seen)
+                yield from _differences(
+                    backup, f"{entry.place}/{entry.key}", entry.size, entry.sha256, seen
+                )
     except (OSError, ValueError) as error:
         yield f"{FILES} cannot be read: {error}"
 
 
-def _differences(backup: Path, name: str, size: str, sha256: str, seen: Callable[[int], None]) -> Iterator[str]:
+def _differences(
+    backup: Path, name: str, size: str, sha256: str, seen: Callable[[int], None]
+) -> Iterator[str]:
     try:
         with (backup / name).open("rb") as file:
             length, digest = digest_of(file)
@@ -206,7 +224,9 @@ def _measured(path: Path) -> dict[str, Any]:
     return {"size": size, "sha256": sha256}
 
 
-def digest_of(file: BinaryIO | IO[bytes], copy: BinaryIO | IO[bytes] | None = None) -> tuple[int, str]:
+def digest_of(
+    file: BinaryIO | IO[bytes], copy: BinaryIO | IO[bytes] | None = None
+) -> tuple[int, str]:
     """Size and SHA-256 of what is left to read, which is written to `copy` on the way."""
     digest = hashlib.sha256()
     size = 0

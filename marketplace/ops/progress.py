@@ -26,7 +26,9 @@ class Progress:
         self.done = done
         if sys.stderr.isatty():
             full = WIDTH * self.done // self.total
-            self._write(f"\r{self.what} [{'#' * full}{'.' * (WIDTH - full)}] {self.done:,}/{self.total:,}")
+            self._write(
+                f"\r{self.what} [{'#' * full}{'.' * (WIDTH - full)}] {self.done:,}/{self.total:,}"
+            )
         elif self.done * 10 // self.total > self._tenth:
             self._tenth = self.done * 10 // self.total
             self._write(f"{self.what} {self.done:,}/{self.total:,}, {self.seconds():.0f} s\n")
@@ -39,7 +41,10 @@ class Progress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if sys.stderr.isatty():
             self._write("\n")

@@ -40,7 +40,12 @@ class Database:
     """
 
     def __init__(
-        self, config: Config, *, url: str | None = None, role: str = "marketplace_app", patient: bool = False
+        self,
+        config: Config,
+        *,
+        url: str | None = None,
+        role: str = "marketplace_app",
+        patient: bool = False,
     ) -> None:
         self._pooled = bool(config.database_pooler) and not patient
         self._settings = {
@@ -53,7 +58,9 @@ class Database:
             url or config.database_url,
             size=max(config.pool_size, 2) if patient else config.pool_size,
             wait=1.5,
-            patience=610.0 if patient else 4.5,  # a little more than what the server allows a statement
+            patience=610.0
+            if patient
+            else 4.5,  # a little more than what the server allows a statement
             prepares=not self._pooled,
             configure=self._require_set_up if self._pooled else self._configure,
         )
@@ -76,7 +83,9 @@ class Database:
     def of_worker(cls, config: Config) -> "Database":
         """The worker's pool, for jobs and for commands that do their work by hand. Raises ConfigError."""
         if not config.worker_database_url:
-            raise ConfigError("WORKER_DATABASE_URL, past the pooler to PostgreSQL itself, goes with DATABASE_POOLER.")
+            raise ConfigError(
+                "WORKER_DATABASE_URL, past the pooler to PostgreSQL itself, goes with DATABASE_POOLER."
+            )
         return cls(config, url=config.worker_database_url, role="marketplace_worker", patient=True)
 
     @contextmanager
@@ -112,7 +121,10 @@ class Database:
         """
 
         def act(conn: Conn) -> None:
-            conn.execute(SQL["act_as"], {"session_hash": caller.session_hash, "request_id": caller.request_id})
+            conn.execute(
+                SQL["act_as"],
+                {"session_hash": caller.session_hash, "request_id": caller.request_id},
+            )
             if not durable:
                 conn.execute(SQL["do_not_wait"])
 
@@ -159,7 +171,9 @@ class Database:
                     start(conn)
                 break
             except psycopg.Error as error:
-                dead = conn.broken and not isinstance(error, SilentError)  # who is silent once is not asked again
+                dead = conn.broken and not isinstance(
+                    error, SilentError
+                )  # who is silent once is not asked again
                 self._rollback(conn)
                 if attempt == 2 or not dead:
                     raise
@@ -219,6 +233,8 @@ class Database:
         """
         row = one(conn, SQL["set_up"])
         if row["almighty"] or not row["limited"]:
-            log.error("the login of DATABASE_URL is not set up for a pooler; see sql/admin/settings.sql")
+            log.error(
+                "the login of DATABASE_URL is not set up for a pooler; see sql/admin/settings.sql"
+            )
             conn.close()  # the pool leaves that to the garbage collector
             raise psycopg.OperationalError("the login is not set up for a pooler")

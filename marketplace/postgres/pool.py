@@ -34,7 +34,12 @@ ENOUGH = 0.9
 
 #: A host that has vanished is noticed within some ten seconds also by who would wait for minutes. (Unix sockets do
 #: without.)
-ALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+ALIVE = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 log = logging.getLogger("marketplace")
 _thread = threading.local()
@@ -101,7 +106,9 @@ def _complain(error: psycopg.OperationalError) -> None:
     now = time.monotonic()
     if now - getattr(_complained, "at", float("-inf")) >= COMPLAIN:
         _complained.at = now
-        log.error("cannot connect to the database", extra={"error": " ".join(str(error).split())[:300]})
+        log.error(
+            "cannot connect to the database", extra={"error": " ".join(str(error).split())[:300]}
+        )
 
 
 class Pool:
@@ -112,7 +119,14 @@ class Pool:
     """
 
     def __init__(
-        self, url: str, *, size: int, wait: float, patience: float, prepares: bool, configure: Callable[[Conn], None]
+        self,
+        url: str,
+        *,
+        size: int,
+        wait: float,
+        patience: float,
+        prepares: bool,
+        configure: Callable[[Conn], None],
     ) -> None:
         self.patience = patience
         self._configure = configure

@@ -45,7 +45,10 @@ def fitting(name: str, server: int, *, at_least: int = 0) -> tuple[Path, int]:
 
 def _all(name: str) -> Iterator[Path]:
     """Every copy of a program, the first one last: where two are of one version, that of the PATH is taken."""
-    folders = [*map(Path, os.environ.get("PATH", "").split(os.pathsep)), *embedded_server.candidates()]
+    folders = [
+        *map(Path, os.environ.get("PATH", "").split(os.pathsep)),
+        *embedded_server.candidates(),
+    ]
     for folder in reversed(folders):
         if os.access(folder / name, os.X_OK):
             yield folder / name

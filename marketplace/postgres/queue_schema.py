@@ -30,11 +30,15 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA jobs TO marketplace
 def install(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> None:
     """Create the queue, or apply the library's migrations that it lacks."""
     folder = resources.files("procrastinate") / "sql"
-    files = sorted(file.name for file in (folder / "migrations").iterdir() if file.name.endswith(".sql"))
+    files = sorted(
+        file.name for file in (folder / "migrations").iterdir() if file.name.endswith(".sql")
+    )
     row = conn.execute("SELECT name FROM public.schema_migrations WHERE version = 0").fetchone()
     if row is None:
         conn.execute("CREATE SCHEMA IF NOT EXISTS jobs")
-        conn.execute("COMMENT ON SCHEMA jobs IS 'The job queue: tables and functions of the library procrastinate.'")
+        conn.execute(
+            "COMMENT ON SCHEMA jobs IS 'The job queue: tables and functions of the library procrastinate.'"
+        )
         _apply(conn, (folder / "schema.sql").read_text(encoding="utf-8"), files[-1])
         report("the job queue")
     else:
@@ -57,7 +61,11 @@ def _apply(conn: psycopg.Connection[Any], text: str, newest: str) -> None:
                 "INSERT INTO public.schema_migrations (version, name, checksum, milliseconds) VALUES (0, %s, %s, %s)"
                 " ON CONFLICT (version) DO UPDATE SET name = excluded.name, checksum = excluded.checksum,"
                 " applied_at = now(), milliseconds = excluded.milliseconds",
-                [newest, hashlib.sha256(text.encode()).hexdigest(), round((time.monotonic() - started) * 1000)],
+                [
+                    newest,
+                    hashlib.sha256(text.encode()).hexdigest(),
+                    round((time.monotonic() - started) * 1000),
+                ],
             )
     except psycopg.Error as error:
         reason = f"ERROR {error.sqlstate} {error.diag.message_primary}"
@@ -72,5 +80,7 @@ def _pin_functions(conn: psycopg.Connection[Any]) -> None:
     )
     for (signature,) in found.fetchall():
         conn.execute(
-            sql.SQL("ALTER FUNCTION {} SET search_path = jobs, public, pg_temp").format(sql.SQL(signature))
+            sql.SQL("ALTER FUNCTION {} SET search_path = jobs, public, pg_temp").format(
+                sql.SQL(signature)
+            )
         )

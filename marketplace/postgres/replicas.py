@@ -78,7 +78,9 @@ class Replicas:
             pass  # the request has no time left; the replica may have
         except psycopg.OperationalError as error:
             waited = isinstance(error, (psycopg_pool.PoolTimeout, CircuitOpenError))
-            if not (waited and self._pool.busy):  # to be busy is not to be away: the primary has enough to do
+            if not (
+                waited and self._pool.busy
+            ):  # to be busy is not to be away: the primary has enough to do
                 self._leave_alone()
                 self._pool.drain()
         held.close()

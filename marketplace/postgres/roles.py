@@ -13,7 +13,11 @@ from psycopg import sql
 ROLES = ("marketplace_app", "marketplace_worker", "marketplace_readonly")
 TRIES = 20
 #: What comes of two migrations that make or grant the same role at once.
-_RACES = (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation, psycopg.errors.InternalError_)
+_RACES = (
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.InternalError_,
+)
 
 
 class MigrationError(Exception):
@@ -39,7 +43,12 @@ def ensure(conn: psycopg.Connection[Any]) -> None:
 
 
 def _make(conn: psycopg.Connection[Any]) -> None:
-    there = {row[0] for row in conn.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(ROLES)])}
+    there = {
+        row[0]
+        for row in conn.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(ROLES)]
+        )
+    }
     for role in ROLES:
         if role not in there:
             conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
@@ -48,7 +57,9 @@ def _make(conn: psycopg.Connection[Any]) -> None:
     user = _user(conn)
     for role in ROLES[:2]:  # with one DATABASE_URL for everything the owner steps down to these
         if not _may_act_as(conn, user, role):
-            conn.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(user)))
+            conn.execute(
+                sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(user))
+            )
 
 
 def _may_act_as(conn: psycopg.Connection[Any], user: str, role: str) -> bool:

@@ -41,7 +41,8 @@ def state(conn: Conn) -> Row:
 def counts(conn: Conn) -> dict[str, int]:
     """Rows of every table, by schema.table."""
     return {
-        row["name"]: int(one(conn, row["statement"])["found"]) for row in conn.execute(SQL["counting"]).fetchall()
+        row["name"]: int(one(conn, row["statement"])["found"])
+        for row in conn.execute(SQL["counting"]).fetchall()
     }
 
 

@@ -43,7 +43,9 @@ def change(conn: Conn, category_id: int, *, name: str, parent_id: int | None) ->
 
 def move_products(conn: Conn, category_id: int, target_id: int) -> int:
     """Put the category's own products into another one; how many."""
-    return conn.execute(SQL["move_products"], {"category_id": category_id, "target_id": target_id}).rowcount
+    return conn.execute(
+        SQL["move_products"], {"category_id": category_id, "target_id": target_id}
+    ).rowcount
 
 
 def move_children(conn: Conn, category_id: int, target_id: int) -> None:

@@ -56,7 +56,9 @@ def since(conn: Conn, place: Place, *, types: Sequence[str], limit: int) -> Page
     shown = [row for row in rows[:limit] if row["type"] is not None]
     if has_next:
         last = shown[-1]
-        following = Place(feed["epoch"], feed["ends"], last["xid"], last["type"], last["id"], place.first)
+        following = Place(
+            feed["epoch"], feed["ends"], last["xid"], last["type"], last["id"], place.first
+        )
     else:
         following = Place(feed["epoch"], None, feed["ends"], "", 0, False)
     if place.first:

@@ -58,7 +58,9 @@ def touched(conn: Conn, by: str, id: int | None, *, after_id: int, limit: int) -
 
     Raises KeyError for anything else.
     """
-    rows = conn.execute(_TOUCHED[by], {"id": id, "after_id": after_id, "limit": limit}, prepare=False)
+    rows = conn.execute(
+        _TOUCHED[by], {"id": id, "after_id": after_id, "limit": limit}, prepare=False
+    )
     return _ids(rows, "id")
 
 

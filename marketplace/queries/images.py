@@ -47,7 +47,9 @@ def find(conn: Conn, product_id: int, image_id: int) -> Row | None:
     return conn.execute(SQL["find"], {"product_id": product_id, "image_id": image_id}).fetchone()
 
 
-def change(conn: Conn, product_id: int, image_id: int, *, position: int, is_main: bool, alt: str | None) -> Row:
+def change(
+    conn: Conn, product_id: int, image_id: int, *, position: int, is_main: bool, alt: str | None
+) -> Row:
     """Change order, main picture and alternative text; a new main picture takes the place of the old one."""
     if is_main:
         conn.execute(SQL["clear_main"], {"product_id": product_id, "image_id": image_id})
@@ -63,7 +65,9 @@ def change(conn: Conn, product_id: int, image_id: int, *, position: int, is_main
 
 def remove(conn: Conn, product_id: int, image_id: int) -> bool:
     """Remove a picture; the next becomes the main one where it was. False when there is no such picture."""
-    removed = conn.execute(SQL["remove"], {"product_id": product_id, "image_id": image_id}).fetchone()
+    removed = conn.execute(
+        SQL["remove"], {"product_id": product_id, "image_id": image_id}
+    ).fetchone()
     if removed and removed["is_main"]:
         conn.execute(SQL["promote"], {"product_id": product_id})
     return removed is not None

@@ -60,7 +60,9 @@ def settle_twins(conn: Conn, import_id: int) -> None:
 
 def next_batch(conn: Conn, import_id: int, *, after_line: int, limit: int) -> Row:
     """Of the next rows: last_line (None: there are none), rows_ahead, has_categories, has_brands, settled (lines)."""
-    return one(conn, SQL["next_batch"], {"import_id": import_id, "after_line": after_line, "limit": limit})
+    return one(
+        conn, SQL["next_batch"], {"import_id": import_id, "after_line": after_line, "limit": limit}
+    )
 
 
 def match(conn: Conn, batch: Batch) -> Met:
@@ -111,18 +113,28 @@ def add_products(conn: Conn, batch: Batch, met: Sequence[int]) -> list[int]:
     return product_ids
 
 
-def change_products(conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]) -> None:
+def change_products(
+    conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]
+) -> None:
     """Write what rows say into products that are locked."""
-    values: dict[str, Any] = {**batch._asdict(), "lines": list(lines), "product_ids": list(product_ids)}
+    values: dict[str, Any] = {
+        **batch._asdict(),
+        "lines": list(lines),
+        "product_ids": list(product_ids),
+    }
     conn.execute(SQL["change_products"], values)
 
 
 def touch_products(conn: Conn, batch: Batch, product_ids: Sequence[int]) -> None:
     """Count up the versions of products whose pictures alone are others."""
-    conn.execute(SQL["touch_products"], {"store_id": batch.store_id, "product_ids": list(product_ids)})
+    conn.execute(
+        SQL["touch_products"], {"store_id": batch.store_id, "product_ids": list(product_ids)}
+    )
 
 
-def change_images(conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]) -> None:
+def change_images(
+    conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]
+) -> None:
     """Have products that are locked show the pictures that rows name, in their order, and no others."""
     values = {"import_id": batch.import_id, "lines": list(lines), "product_ids": list(product_ids)}
     for name in ("remove_images", "unset_main_images", "add_further_images", "order_images"):
@@ -131,10 +143,14 @@ def change_images(conn: Conn, batch: Batch, lines: Sequence[int], product_ids: S
 
 def lock_stock_ahead(conn: Conn, import_id: int, store_id: int) -> None:
     """Lock the stock of all products that the import will give another."""
-    conn.execute(SQL["lock_stock_ahead"], {"import_id": import_id, "store_id": store_id}, prepare=False)
+    conn.execute(
+        SQL["lock_stock_ahead"], {"import_id": import_id, "store_id": store_id}, prepare=False
+    )
 
 
-def change_stock(conn: Conn, import_id: int, lines: Sequence[int], product_ids: Sequence[int]) -> None:
+def change_stock(
+    conn: Conn, import_id: int, lines: Sequence[int], product_ids: Sequence[int]
+) -> None:
     """Write the stock that rows say, where it is another."""
     values = {"import_id": import_id, "lines": list(lines), "product_ids": list(product_ids)}
     conn.execute(SQL["lock_stock"], values)

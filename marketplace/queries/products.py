@@ -115,7 +115,9 @@ def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
     name = "list_category" if "category_id" in listing.filters else "list"
     name = "list_stock" if listing.sort == "stock" else name
     with conn.cursor(row_factory=namedtuple_row) as cursor:
-        return cursor.execute(SQL[name], {**listing.values(), "walk": walk}, prepare=False).fetchall()
+        return cursor.execute(
+            SQL[name], {**listing.values(), "walk": walk}, prepare=False
+        ).fetchall()
 
 
 def crossing(listing: Listing) -> bool:
@@ -148,7 +150,9 @@ def _counting(listing: Listing) -> Any:
     return SQL["count_category" if "category_id" in listing.filters else "count"]
 
 
-def find(conn: Conn, product_id: int, *, show_hidden: bool = False, known: Sequence[str] = ()) -> Row | None:
+def find(
+    conn: Conn, product_id: int, *, show_hidden: bool = False, known: Sequence[str] = ()
+) -> Row | None:
     """One product: tag, document, stock, in_stock, description (JSON), name, store_id, version; or None.
 
     Where the tag is among those that are `known`, document and description are None.
@@ -159,7 +163,9 @@ def find(conn: Conn, product_id: int, *, show_hidden: bool = False, known: Seque
 
 def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
     """The product to change, locked, with its stock; None when it is not the store's. No store: an admin's view."""
-    return conn.execute(SQL["find_own"], {"product_id": product_id, "store_id": store_id}).fetchone()
+    return conn.execute(
+        SQL["find_own"], {"product_id": product_id, "store_id": store_id}
+    ).fetchone()
 
 
 def add(
@@ -194,8 +200,21 @@ def add(
 
 def change(conn: Conn, product_id: int, store_id: int | None, product: Mapping[str, Any]) -> None:
     """Replace all that a seller writes of a product but its stock."""
-    written = ("category_id", "brand_id", "name", "description", "price", "sku", "source_url", "hidden")
-    values = {"product_id": product_id, "store_id": store_id, **{name: product[name] for name in written}}
+    written = (
+        "category_id",
+        "brand_id",
+        "name",
+        "description",
+        "price",
+        "sku",
+        "source_url",
+        "hidden",
+    )
+    values = {
+        "product_id": product_id,
+        "store_id": store_id,
+        **{name: product[name] for name in written},
+    }
     conn.execute(SQL["change"], values)
 
 

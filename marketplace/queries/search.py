@@ -50,7 +50,9 @@ def understand(
     return conn.execute(SQL["understand"], values, prepare=True).fetchall()
 
 
-def find(conn: Conn, listing: Mapping[str, Any], question: Question, *, with_ids: bool = False) -> list[Any]:
+def find(
+    conn: Conn, listing: Mapping[str, Any], question: Question, *, with_ids: bool = False
+) -> list[Any]:
     """Rows (document, quantity, in_stock, id, key, matches, whole) in the order asked for; a list's values as ever.
 
     `matches` (at most 1,000) and `whole`, how many of them have all words, are alike in every row; where the page

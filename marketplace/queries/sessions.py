@@ -32,9 +32,17 @@ def is_verified(conn: Conn, session_hash: bytes) -> bool:
     return bool(one(conn, SQL["is_verified"], {"session_hash": session_hash})["verified"])
 
 
-def register(conn: Conn, *, name: str, email: str, role: str, phone: str | None, password_hash: str) -> int:
+def register(
+    conn: Conn, *, name: str, email: str, role: str, phone: str | None, password_hash: str
+) -> int:
     """Add a user; the new id. users_email_key refuses an address that is taken."""
-    values = {"name": name, "email": email, "role": role, "phone": phone, "password_hash": password_hash}
+    values = {
+        "name": name,
+        "email": email,
+        "role": role,
+        "phone": phone,
+        "password_hash": password_hash,
+    }
     return int(one(conn, SQL["register"], values)["user_id"])
 
 
@@ -64,9 +72,17 @@ def open_device(
     )
 
 
-def refresh(conn: Conn, *, old_hash: bytes, new_hash: bytes, seconds: int, grace: int, ip: str | None) -> Row:
+def refresh(
+    conn: Conn, *, old_hash: bytes, new_hash: bytes, seconds: int, grace: int, ip: str | None
+) -> Row:
     """Exchange a refresh token: outcome (renewed, unknown or reused), session_id, user_id."""
-    values = {"old_hash": old_hash, "new_hash": new_hash, "seconds": seconds, "grace": grace, "ip": ip}
+    values = {
+        "old_hash": old_hash,
+        "new_hash": new_hash,
+        "seconds": seconds,
+        "grace": grace,
+        "ip": ip,
+    }
     return one(conn, SQL["refresh"], values)
 
 

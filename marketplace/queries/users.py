@@ -35,7 +35,9 @@ def search(
     return conn.execute(SQL["search"], values, prepare=False).fetchall()
 
 
-def count(conn: Conn, *, search: str | None, role: str | None, suspended: bool | None, limit: int) -> int:
+def count(
+    conn: Conn, *, search: str | None, role: str | None, suspended: bool | None, limit: int
+) -> int:
     """How many users match, counted up to `limit`."""
     values = {"search": search, "role": role, "suspended": suspended, "limit": limit}
     return int(conn.execute(SQL["count"], values, prepare=False).fetchall()[0]["matches"])
@@ -47,7 +49,9 @@ def hold(conn: Conn, user_id: int) -> int | None:
     return version
 
 
-def change(conn: Conn, user_id: int, *, name: str, email: str, phone: str | None, address: str | None) -> None:
+def change(
+    conn: Conn, user_id: int, *, name: str, email: str, phone: str | None, address: str | None
+) -> None:
     """Replace what users may change of themselves. A new address is unverified."""
     values = {"user_id": user_id, "name": name, "email": email, "phone": phone, "address": address}
     conn.execute(SQL["change"], values)
@@ -75,7 +79,9 @@ def forget_things(conn: Conn, user_id: int, *, most: int) -> int:
 
 def close_store(conn: Conn, store_id: int, *, most: int) -> list[int]:
     """Hide products of a store whose owner has gone, some at a time; which. For the worker."""
-    product_ids: list[int] = one(conn, SQL["close_store"], {"store_id": store_id, "most": most})["product_ids"]
+    product_ids: list[int] = one(conn, SQL["close_store"], {"store_id": store_id, "most": most})[
+        "product_ids"
+    ]
     return product_ids
 
 

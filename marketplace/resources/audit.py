@@ -38,6 +38,8 @@ class Audit:
         window = paging.window(req, query)
         after = (window.after[0], window.after[1]) if window.after else None
         with self.db.transaction(caller) as conn:
-            rows = audit.search(conn, filters, after=after, limit=window.limit, offset=window.offset)
+            rows = audit.search(
+                conn, filters, after=after, limit=window.limit, offset=window.offset
+            )
             total = pages.capped(window, lambda cap: audit.count(conn, filters, limit=cap))
         paging.answer_rows(req, resp, "audit", rows, window, total, keys=("created_at", "id"))

@@ -35,7 +35,13 @@ _PAGE = """<!doctype html>
 class Page:
     """/docs"""
 
-    @operation("getDocsPage", "A page to try the API on", roles=PUBLIC, responses={200: None}, produces=("text/html",))
+    @operation(
+        "getDocsPage",
+        "A page to try the API on",
+        roles=PUBLIC,
+        responses={200: None},
+        produces=("text/html",),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the page. Its addresses are relative, so that it works behind a prefix too."""
         resp.set_header("Content-Security-Policy", POLICY)

@@ -50,7 +50,9 @@ class ProductExport:
             if not exports.store_there(conn, store_id):
                 raise Problem("not_found", "There is no such store.")
             if req.method != "HEAD":
-                activities.record(conn, client.client(req), "export_products", details={"format": kind})
+                activities.record(
+                    conn, client.client(req), "export_products", details={"format": kind}
+                )
         resp.content_type = TYPES[kind]
         resp.downloadable_as = f"products-{store_id}.{kind}"
         uploads = rendering.uploads_url(req)

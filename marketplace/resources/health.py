@@ -51,7 +51,10 @@ class Ready:
         with self.db.primary() as conn:
             pending = migrations.pending(conn)
         if pending:
-            raise Problem("unavailable", say("{count} migrations wait; run `make migrate`.", count=len(pending)))
+            raise Problem(
+                "unavailable",
+                say("{count} migrations wait; run `make migrate`.", count=len(pending)),
+            )
         resp.media = {"status": "ready"}
 
 
@@ -63,7 +66,11 @@ class Metrics:
         self.backup = data_dir / "last-backup"  # what `backup` writes when it has ended well
 
     @operation(
-        "getMetrics", "How the service does (Prometheus)", roles=PUBLIC, responses={200: None}, produces=("text/plain",)
+        "getMetrics",
+        "How the service does (Prometheus)",
+        roles=PUBLIC,
+        responses={200: None},
+        produces=("text/plain",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer what all workers have counted, and what the database knows; without the latter while it is away.

@@ -66,7 +66,13 @@ def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> I
     yield _lines([[*REPORT_HEADER, *(header[place] for place in kept)]])
     for rows in batches:
         yield _lines(
-            [row["line"], row["columns"], row["codes"], row["messages"], *_cells(row["cells"] or (), kept, len(header))]
+            [
+                row["line"],
+                row["columns"],
+                row["codes"],
+                row["messages"],
+                *_cells(row["cells"] or (), kept, len(header)),
+            ]
             for row in rows
         )
 

@@ -40,7 +40,13 @@ class ImportCsv:
         parts=PARTS,
         media=(CSV,),
         responses={202: schemas.IMPORT},
-        problems=("store_required", "not_found", "payload_too_large", "unsupported_media_type", "invalid_multipart"),
+        problems=(
+            "store_required",
+            "not_found",
+            "payload_too_large",
+            "unsupported_media_type",
+            "invalid_multipart",
+        ),
         idempotent=True,
         rate="import",
         sells=True,
@@ -65,7 +71,12 @@ class ImportCsv:
                     file_bytes=upload.size,
                     options=_options(upload.options),
                 )
-                activities.record(conn, client.client(req), "import_csv", related=("import", import_id, upload.name))
+                activities.record(
+                    conn,
+                    client.client(req),
+                    "import_csv",
+                    related=("import", import_id, upload.name),
+                )
                 _enqueue(conn, store_id, import_id)
                 resp.media = imports.find(conn, import_id, store_id)
                 resp.status = falcon.HTTP_202
@@ -102,7 +113,9 @@ class Imports:
                 limit=window.limit,
                 offset=window.offset,
             )
-            total = pages.capped(window, lambda cap: imports.count(conn, store_id=store_id, limit=cap))
+            total = pages.capped(
+                window, lambda cap: imports.count(conn, store_id=store_id, limit=cap)
+            )
         paging.answer_rows(req, resp, "imports", rows, window, total, keys=("id",))
 
 
@@ -112,7 +125,13 @@ class Import:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getImport", "One import", roles=SELLERS, responses={200: schemas.IMPORT}, problems=("not_found",))
+    @operation(
+        "getImport",
+        "One import",
+        roles=SELLERS,
+        responses={200: schemas.IMPORT},
+        problems=("not_found",),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
         """Answer how far an import is and what it did."""
         caller = req.context.caller
@@ -147,7 +166,9 @@ class ImportApplication:
             found = _locked(conn, import_id, store_id)
             _require_applicable(found)
             imports.apply(conn, import_id)
-            activities.record(conn, client.client(req), "import_csv", related=("import", import_id, None))
+            activities.record(
+                conn, client.client(req), "import_csv", related=("import", import_id, None)
+            )
             _enqueue(conn, found["store_id"], import_id)
             resp.media = imports.find(conn, import_id, store_id)
             resp.status = falcon.HTTP_202
@@ -198,11 +219,17 @@ def _locked(conn: Conn, import_id: int, store_id: int | None) -> Row:
 
 def _require_applicable(found: Row) -> None:
     if found["state"] != "done" or not found["dry_run"]:
-        raise Problem("import_not_applicable", "Only a dry run that is done can be applied, and only once.")
+        raise Problem(
+            "import_not_applicable", "Only a dry run that is done can be applied, and only once."
+        )
     if found["expired"]:
-        raise Problem("import_not_applicable", "The dry run is older than a week; send the file again.")
+        raise Problem(
+            "import_not_applicable", "The dry run is older than a week; send the file again."
+        )
     if found["mode"] == "atomic" and found["rows_bad"]:
-        raise Problem("import_not_applicable", "It has bad rows, and mode=atomic takes all rows or none.")
+        raise Problem(
+            "import_not_applicable", "It has bad rows, and mode=atomic takes all rows or none."
+        )
 
 
 def _options(sent: dict[str, Any]) -> imports.Options:
@@ -233,7 +260,10 @@ def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
         options.update(sent)
         size = target.tell()
     else:
-        raise Problem("unsupported_media_type", say("Send one of these: {types}.", types=f"multipart/form-data, {CSV}"))
+        raise Problem(
+            "unsupported_media_type",
+            say("Send one of these: {types}.", types=f"multipart/form-data, {CSV}"),
+        )
     if size == 0:
         raise invalid("/file" if name is not None else "", "empty_file", "must not be empty")
     return _Upload(name, size, options)

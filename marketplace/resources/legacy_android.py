@@ -58,7 +58,9 @@ class Username:
         with self.db.transaction(caller) as conn:
             etags.require(req, users.hold(conn, caller.user_id))
             before = users.find(conn, caller.user_id) or {}
-            user = user_workflow.change(conn, client.client(req), before, {**before, **req.context.body})
+            user = user_workflow.change(
+                conn, client.client(req), before, {**before, **req.context.body}
+            )
             resp.media = {"message": "Nama Anda sudah diganti.", "user": user}
 
 
@@ -165,7 +167,12 @@ class CreateProduct:
         with idempotency.transaction(self.db, req, resp) as conn:
             picture_workflow.hold(conn, self.files, found)
             product_id = product_workflow.add(
-                conn, client.client(req), store_id=store_id, product=body, pictures=made, currency=config.currency
+                conn,
+                client.client(req),
+                store_id=store_id,
+                product=body,
+                pictures=made,
+                currency=config.currency,
             )
             product = products.find(conn, product_id, show_hidden=True) or {}
             resp.media = {
@@ -180,13 +187,18 @@ class CreateProduct:
 
 
 def _brand(store: Row, owner: Caller) -> dict[str, Any]:
-    return {**{name: store[name] for name in ("id", "name", "description")}, "owner_id": owner.user_id}
+    return {
+        **{name: store[name] for name in ("id", "name", "description")},
+        "owner_id": owner.user_id,
+    }
 
 
 def _batches(db: Database, caller: Caller, store_id: int) -> Iterator[list[Any]]:
     def read(after: Any) -> list[Any]:
         with db.transaction(caller) as conn:
-            return products.search(conn, Listing({"store_id": store_id}, "newest", True, after, BATCH, 0))
+            return products.search(
+                conn, Listing({"store_id": store_id}, "newest", True, after, BATCH, 0)
+            )
 
     return pages.batches(read, lambda row: (row.key, row.id), size=BATCH)
 

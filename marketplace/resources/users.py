@@ -40,7 +40,10 @@ class Profile:
             resp.media = user
             if req.method != "HEAD" and not etags.unchanged(req, resp):
                 activities.record_view(
-                    conn, client.client(req), "view_profile", related=("user", caller.user_id, user["name"])
+                    conn,
+                    client.client(req),
+                    "view_profile",
+                    related=("user", caller.user_id, user["name"]),
                 )
 
     @operation(
@@ -83,14 +86,18 @@ class Profile:
         body, caller = req.context.body, req.context.caller
         with self.db.transaction(caller) as conn:
             seen = users.find(conn, caller.user_id) or {}
-        secret_change = body.get("email", seen["email"]).lower() != seen["email"].lower() or "password" in body
+        secret_change = (
+            body.get("email", seen["email"]).lower() != seen["email"].lower() or "password" in body
+        )
         password_hash = self._new_password(req, seen) if secret_change else None
         with self.db.transaction(caller) as conn:
             etags.require(req, users.hold(conn, caller.user_id))
             before = users.find(conn, caller.user_id) or {}
             after = {"phone": None, "address": None, **(before if merge else {}), **body}
             if "email" not in body or (not secret_change and seen["email"] != before["email"]):
-                after["email"] = before["email"]  # no change of it has been asked for, or been proved to be allowed
+                after["email"] = before[
+                    "email"
+                ]  # no change of it has been asked for, or been proved to be allowed
             if secret_change:
                 _end_others(conn, password_hash)
                 language = client.language(req)
@@ -108,14 +115,24 @@ class Profile:
         body = req.context.body
         given = body.get("current_password")
         if given is None:
-            raise invalid("/current_password", "required", "is needed to change the e-mail address or password")
-        owner = self.sign_in.owner(before["email"], given, client.client_ip(req), client.language(req))
+            raise invalid(
+                "/current_password",
+                "required",
+                "is needed to change the e-mail address or password",
+            )
+        owner = self.sign_in.owner(
+            before["email"], given, client.client_ip(req), client.language(req)
+        )
         if owner != before["id"]:
-            reason = FieldError("/current_password", "wrong_password", "is not the present password")
+            reason = FieldError(
+                "/current_password", "wrong_password", "is not the present password"
+            )
             raise Problem("wrong_password", "The present password is wrong.", errors=[reason])
         if "password" not in body:
             return None
-        self.passwords.require_strong(body["password"], "/password", body.get("name", before["name"]), before["email"])
+        self.passwords.require_strong(
+            body["password"], "/password", body.get("name", before["name"]), before["email"]
+        )
         return self.passwords.hash(body["password"])
 
 
@@ -212,7 +229,13 @@ class User:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getUser", "One user", roles=("admin",), responses={200: schemas.PROFILE}, problems=("not_found",))
+    @operation(
+        "getUser",
+        "One user",
+        roles=("admin",),
+        responses={200: schemas.PROFILE},
+        problems=("not_found",),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response, user_id: int) -> None:
         """Answer a user."""
         with self.db.transaction(req.context.caller) as conn:

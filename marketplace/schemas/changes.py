@@ -20,17 +20,26 @@ FILTERS: dict[str, Any] = {
         "default": list(TYPES),
         "meta": {"description": "What to tell of, with commas between; all of it if not given."},
     },
-    "per_page": {**QUERY["per_page"], "default": PER_PAGE_MAX, "meta": {"description": "Things a page, at most."}},
+    "per_page": {
+        **QUERY["per_page"],
+        "default": PER_PAGE_MAX,
+        "meta": {"description": "Things a page, at most."},
+    },
     "cursor": {
         **QUERY["cursor"],
-        "meta": {"description": "`next_cursor` of the answer before, with the same types; without one from the start."},
+        "meta": {
+            "description": "`next_cursor` of the answer before, with the same types; without one from the start."
+        },
     },
 }
 
 #: Without its place in the tree and the counts, which change while the category does not.
 CATEGORY_STATE = Named(
     "CategoryState",
-    {name: CATEGORY[name] for name in ("id", "name", "slug", "parent_id", "version", "created_at", "updated_at")},
+    {
+        name: CATEGORY[name]
+        for name in ("id", "name", "slug", "parent_id", "version", "created_at", "updated_at")
+    },
 )
 
 
@@ -60,11 +69,17 @@ CHANGE = Named(
 CHANGES = Named(
     "ChangePage",
     {
-        "changes": described(list_of(CHANGE), "Each thing once in a pass, in the order they were last written in."),
+        "changes": described(
+            list_of(CHANGE), "Each thing once in a pass, in the order they were last written in."
+        ),
         "next_cursor": described(TEXT, "To be kept, also at the end."),
-        "has_next": {"type": "boolean", "meta": {"description": "Whether to ask again at once. False ends a pass."}},
+        "has_next": {
+            "type": "boolean",
+            "meta": {"description": "Whether to ask again at once. False ends a pass."},
+        },
         "delay_seconds": described(
-            NUMBER, "For how long a change has been withheld by a transaction still open; 0 when none is."
+            NUMBER,
+            "For how long a change has been withheld by a transaction still open; 0 when none is.",
         ),
     },
 )

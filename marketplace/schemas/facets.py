@@ -20,7 +20,9 @@ QUERY: dict[str, Any] = {
 
 _AMOUNT: dict[str, Any] = {"type": "string", "meta": {"example": "50000.00"}}
 _CHOICE = Named("Choice", {"id": ID, "name": TEXT, "count": COUNT})
-_RANGE = Named("PriceRange", {"from": _AMOUNT, "to": described(_AMOUNT, "Not in it any more."), "count": COUNT})
+_RANGE = Named(
+    "PriceRange", {"from": _AMOUNT, "to": described(_AMOUNT, "Not in it any more."), "count": COUNT}
+)
 _PRICES = Named(
     "Prices",
     {
@@ -34,8 +36,12 @@ _STOCK = Named("StockCounts", {"available": COUNT, "sold_out": COUNT})
 FACETS = Named(
     "Facets",
     {
-        "exact": described(FLAG, "false: there are at least so many; only some thousands have been looked at."),
-        "category": optional(described(list_of(_CHOICE), "Right below the category chosen, the largest first.")),
+        "exact": described(
+            FLAG, "false: there are at least so many; only some thousands have been looked at."
+        ),
+        "category": optional(
+            described(list_of(_CHOICE), "Right below the category chosen, the largest first.")
+        ),
         "brand": optional(list_of(_CHOICE)),
         "price": optional(of(_PRICES)),
         "in_stock": optional(of(_STOCK)),

@@ -68,7 +68,9 @@ class Passwords:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """A place in the queue, then the gate."""
-        busy = Problem("too_many_requests", "Too many sign-ins at this moment. Try again in a second.")
+        busy = Problem(
+            "too_many_requests", "Too many sign-ins at this moment. Try again in a second."
+        )
         if not self._waiting.acquire(blocking=False):
             raise busy
         try:
@@ -93,14 +95,21 @@ def require_strong(password: str, pointer: str, *about: str) -> None:
     from zxcvbn.matching import RANKED_DICTIONARIES
 
     # Made to be slow, 64 characters take it seconds and 24 a quarter of one; what is strong in a part is strong.
-    verdicts = [zxcvbn(part, user_inputs=list(about)) for part in dict.fromkeys((password[:24], password[-24:]))]
+    verdicts = [
+        zxcvbn(part, user_inputs=list(about))
+        for part in dict.fromkeys((password[:24], password[-24:]))
+    ]
     best = max(verdicts, key=lambda verdict: verdict["score"])
     if best["score"] < STRENGTH:
         feedback = best["feedback"]
         hints = [hint for hint in (feedback["warning"], *feedback["suggestions"]) if hint]
-        reason = FieldError(pointer, "weak_password", together(*hints) if hints else say("is too easily guessed"))
+        reason = FieldError(
+            pointer, "weak_password", together(*hints) if hints else say("is too easily guessed")
+        )
         detail = together(*hints) if hints else say("The password is too easily guessed.")
         raise Problem("weak_password", detail, errors=[reason])
     if unicodedata.normalize("NFKC", password).lower() in RANKED_DICTIONARIES["passwords"]:
         common = "This is a very common password."
-        raise Problem("weak_password", common, errors=[FieldError(pointer, "weak_password", common)])
+        raise Problem(
+            "weak_password", common, errors=[FieldError(pointer, "weak_password", common)]
+        )

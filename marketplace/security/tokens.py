@@ -34,7 +34,9 @@ class Tokens:
     def __init__(self, config: Config) -> None:
         self._keys = {_key_id(key): _signing_key(key) for key in config.secret_keys}
         self._kid = _key_id(config.secret_keys[0])
-        self._succession = hmac.digest(config.secret_keys[0].encode(), b"marketplace refresh token", "sha256")
+        self._succession = hmac.digest(
+            config.secret_keys[0].encode(), b"marketplace refresh token", "sha256"
+        )
 
     def access(self, user_id: int, secret: str, seconds: int) -> str:
         """An access token of a session, good for `seconds` unless the session ends before."""
@@ -77,7 +79,9 @@ class Tokens:
             )
             return _caller(claims)
         except (jwt.PyJWTError, ValueError, TypeError, UnicodeError, RecursionError):
-            raise unauthorized("invalid_token", "The access token is not valid or has expired.") from None
+            raise unauthorized(
+                "invalid_token", "The access token is not valid or has expired."
+            ) from None
 
     @staticmethod
     def new_refresh(secret: str) -> str:
@@ -110,7 +114,9 @@ def hashed(secret: str) -> bytes:
 
 def _signing_key(key: str) -> bytes:
     """A key of its own for tokens; printable, as those who try to forge them want to be given it."""
-    return base64.urlsafe_b64encode(hmac.digest(key.encode(), b"marketplace access token", "sha256"))
+    return base64.urlsafe_b64encode(
+        hmac.digest(key.encode(), b"marketplace access token", "sha256")
+    )
 
 
 def _key_id(key: str) -> str:
@@ -128,5 +134,3 @@ def _caller(claims: dict[str, Any]) -> Caller:
     if not (isinstance(sub, str) and _ID.match(sub) and isinstance(sid, str) and len(sid) == 22):
         raise ValueError("subject")
     return Caller(session_hash=hashed(sid), user_id=int(sub))
-
-

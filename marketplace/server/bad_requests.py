@@ -26,5 +26,8 @@ def answer(sock: socket.socket, status: int, reason: str, words: str) -> None:
         "X-Content-Type-Options": "nosniff",
         "X-Request-ID": request_id,
     }
-    lines = [f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}", *(f"{name}: {value}" for name, value in head.items())]
+    lines = [
+        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
+        *(f"{name}: {value}" for name, value in head.items()),
+    ]
     sock.sendall("\r\n".join([*lines, "", ""]).encode() + body)

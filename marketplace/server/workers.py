@@ -36,7 +36,9 @@ def planned(cores: int, memory: int, pool_size: int) -> int:
 
 def usable() -> int:
     """Cores this process may run on: not all of the host's where it is pinned, or a container has a share of them."""
-    pinned = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    pinned = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     shares = []
     for text in _limits("cpu.max"):
         quota, _, period = text.partition(" ")
@@ -54,7 +56,9 @@ def memory() -> int:
 def _limits(name: str) -> Iterator[str]:
     """What a control group (version 2) says, and those around it: each of them holds."""
     try:
-        own = next(line[3:] for line in _OWN_GROUP.read_text().splitlines() if line.startswith("0::"))
+        own = next(
+            line[3:] for line in _OWN_GROUP.read_text().splitlines() if line.startswith("0::")
+        )
     except (OSError, StopIteration):
         return
     folder = _GROUPS / own.strip("/")

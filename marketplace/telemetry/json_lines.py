@@ -10,7 +10,19 @@ from datetime import datetime, timezone
 from typing import Any
 
 current_request: ContextVar[str | None] = ContextVar("current_request", default=None)
-_FIELDS = ("method", "route", "status", "ms", "database_ms", "user_id", "ip", "error", "job", "import_id", "rows")
+_FIELDS = (
+    "method",
+    "route",
+    "status",
+    "ms",
+    "database_ms",
+    "user_id",
+    "ip",
+    "error",
+    "job",
+    "import_id",
+    "rows",
+)
 
 
 class JsonFormatter(logging.Formatter):
@@ -19,7 +31,9 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(
+                timespec="milliseconds"
+            ),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),

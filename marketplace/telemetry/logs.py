@@ -22,5 +22,3 @@ def install(level: str) -> None:
     for noisy in ("PIL", "procrastinate"):
         logging.getLogger(noisy).setLevel("WARNING")
     logging.getLogger("psycopg.pool").setLevel("ERROR")  # each attempt, while the database is away
-
-

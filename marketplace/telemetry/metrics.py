@@ -16,7 +16,15 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+    values,
+)
 from prometheus_client.core import GaugeMetricFamily
 
 #: Where workers count (gunicorn.conf.py sets it); without it this process counts for itself.
@@ -41,7 +49,9 @@ def _number() -> int:
 def _take_number() -> int:
     number = 0
     while True:
-        handle = os.open(Path(FOLDER or "", f"{number}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(
+            Path(FOLDER or "", f"{number}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # What is now is this process's.
@@ -101,33 +111,58 @@ if FOLDER:
         kept = values.MultiProcessValue(_number)  # type: ignore[no-untyped-call]
         values.ValueClass = _where_there_is_room(kept)
     except OSError as error:
-        logging.getLogger("marketplace").error("no room to count for all workers", extra={"error": str(error)})
+        logging.getLogger("marketplace").error(
+            "no room to count for all workers", extra={"error": str(error)}
+        )
         FOLDER, values.ValueClass = None, values.MutexValue
 
 OWN = CollectorRegistry()
-REQUESTS = Counter("marketplace_http_requests", "Requests answered.", ["method", "route", "status"], registry=OWN)
+REQUESTS = Counter(
+    "marketplace_http_requests", "Requests answered.", ["method", "route", "status"], registry=OWN
+)
 SECONDS = Histogram(
-    "marketplace_http_request_seconds", "From the headers read to the answer.", ["route"], registry=OWN, buckets=BUCKETS
+    "marketplace_http_request_seconds",
+    "From the headers read to the answer.",
+    ["route"],
+    registry=OWN,
+    buckets=BUCKETS,
 )
 DATABASE = Counter(
-    "marketplace_database_seconds", "Waited for PostgreSQL while answering, by route.", ["route"], registry=OWN
+    "marketplace_database_seconds",
+    "Waited for PostgreSQL while answering, by route.",
+    ["route"],
+    registry=OWN,
 )
-SIGN_INS = Counter("marketplace_sign_ins", "Passwords, by what came of them.", ["outcome"], registry=OWN)
+SIGN_INS = Counter(
+    "marketplace_sign_ins", "Passwords, by what came of them.", ["outcome"], registry=OWN
+)
 for _outcome in ("right", "wrong", "held_up", "spraying"):
     SIGN_INS.labels(_outcome)  # from 0 on: Prometheus sees no rise in what begins with 1
 POOL = Gauge(
-    "marketplace_pool_connections", "Connections of the pools, by what they do.", ["state"], registry=OWN,
+    "marketplace_pool_connections",
+    "Connections of the pools, by what they do.",
+    ["state"],
+    registry=OWN,
     multiprocess_mode="livesum",
 )
-POOL_WAITED = Counter("marketplace_pool_waited_seconds", "Waited for a connection of the pool.", registry=OWN)
-READS = Counter("marketplace_reads", "Public reads where there are replicas, by server.", ["server"], registry=OWN)
+POOL_WAITED = Counter(
+    "marketplace_pool_waited_seconds", "Waited for a connection of the pool.", registry=OWN
+)
+READS = Counter(
+    "marketplace_reads",
+    "Public reads where there are replicas, by server.",
+    ["server"],
+    registry=OWN,
+)
 _pool_known: dict[str, float] = {"at": 0.0, "waited": 0.0}
 _pool_lock = threading.Lock()
 
 
 def answered(method: str, route: str | None, status: int, seconds: float, database: float) -> None:
     """One request; `route` is the pattern, never the path."""
-    requests, spent, waited = _children(method if method in METHODS else "other", route or "none", status)
+    requests, spent, waited = _children(
+        method if method in METHODS else "other", route or "none", status
+    )
     requests.inc()
     spent.observe(seconds)
     waited.inc(database)
@@ -166,7 +201,9 @@ class _State:
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """The gauges."""
         yield GaugeMetricFamily(
-            "marketplace_database_up", "Whether PostgreSQL answered this scrape.", value=0 if self._rows is None else 1
+            "marketplace_database_up",
+            "Whether PostgreSQL answered this scrape.",
+            value=0 if self._rows is None else 1,
         )
         if self._backup_age is not None:
             words = "How long ago a backup of this host ended well."

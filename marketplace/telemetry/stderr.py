@@ -30,7 +30,9 @@ class PatientHandler(logging.StreamHandler):  # type: ignore[type-arg]
         if self._lost:
             lost, self._lost = self._lost, 0
             words = f"{lost} lines were lost: nobody read the log"
-            self._write(logging.LogRecord("marketplace", logging.ERROR, __file__, 0, words, None, None))
+            self._write(
+                logging.LogRecord("marketplace", logging.ERROR, __file__, 0, words, None, None)
+            )
         self._write(record)
 
     def _write(self, record: logging.LogRecord) -> None:

@@ -86,16 +86,25 @@ def read_json(req: falcon.Request, limit: int) -> Any:
     except UnicodeDecodeError:
         raise Problem("invalid_json", "The body is not UTF-8.") from None
     except (ValueError, ArithmeticError) as error:
-        raise Problem("invalid_json", say("The body is not JSON: {reason}", reason=str(error)[:280])) from None
+        raise Problem(
+            "invalid_json", say("The body is not JSON: {reason}", reason=str(error)[:280])
+        ) from None
     except RecursionError:
         raise Problem("invalid_json", "The body is nested too deeply.") from None
-    if req.context.body_hash is not None:  # whatever order an app writes the members in, it says the same
+    if (
+        req.context.body_hash is not None
+    ):  # whatever order an app writes the members in, it says the same
         req.context.body_hash.update(json.dumps(document, sort_keys=True, default=str).encode())
     return document
 
 
 def parts(
-    req: falcon.Request, *, file_limit: int, files: tuple[str, ...], count: int, into: BinaryIO | None = None
+    req: falcon.Request,
+    *,
+    file_limit: int,
+    files: tuple[str, ...],
+    count: int,
+    into: BinaryIO | None = None,
 ) -> Iterator[FilePart | tuple[str, str]]:
     """The parts of a multipart body as they come: a file, or a (name, text) pair.
 
@@ -111,7 +120,9 @@ def parts(
             if name in files:
                 seen += 1
                 if seen > count:
-                    raise invalid(f"/{name}", "too_many", say("must be at most {count} files", count=count))
+                    raise invalid(
+                        f"/{name}", "too_many", say("must be at most {count} files", count=count)
+                    )
                 filename = _filename(part)
                 _hash_texts(body_hash, name, filename)
                 if into is not None:
@@ -143,7 +154,9 @@ def copy(source: Any, limit: int, body_hash: "hashlib._Hash | None" = None) -> B
     return cast(BinaryIO, target)
 
 
-def pour(source: Any, target: BinaryIO, limit: int, body_hash: "hashlib._Hash | None" = None) -> int:
+def pour(
+    source: Any, target: BinaryIO, limit: int, body_hash: "hashlib._Hash | None" = None
+) -> int:
     """Write what `source` holds into `target`, and into the hash `body_hash`; how many bytes; 413 past `limit`."""
     size = 0
     while chunk := source.read(CHUNK):
@@ -163,7 +176,9 @@ def read_into(req: falcon.Request, target: BinaryIO, limit: int) -> int:
     return _read_body(req, target, limit, req.context.body_hash)
 
 
-def _read_body(req: falcon.Request, target: BinaryIO, limit: int, body_hash: "hashlib._Hash | None") -> int:
+def _read_body(
+    req: falcon.Request, target: BinaryIO, limit: int, body_hash: "hashlib._Hash | None"
+) -> int:
     refuse_larger(req, limit)
     try:
         size = pour(stream(req), target, limit, body_hash)
@@ -233,7 +248,9 @@ def _integer(digits: str) -> int:
 
 
 def _refuse_constant(name: str) -> None:
-    raise Problem("invalid_json", say("The body is not JSON: {name} is not a JSON number", name=name))
+    raise Problem(
+        "invalid_json", say("The body is not JSON: {name} is not a JSON number", name=name)
+    )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -18,7 +18,9 @@ LEVEL = 1  # most of the gain for a tenth of the work
 class Compression:
     """Middleware: gzip for the cache, where it asks for it. Everything else is compressed by nginx, or by nobody."""
 
-    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
+    ) -> None:
         """Compress the body; the tag becomes weak, as it names the answer before."""
         declared: Operation | None = req.context.operation
         if declared is None or resp.status_code != 200 or req.get_header(HEADER) != "gzip":

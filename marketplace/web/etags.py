@@ -37,7 +37,9 @@ class ConditionalRequests:
         """Note the second from which on everything is read that will be answered."""
         req.context.second = int(time.time())
 
-    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
+    ) -> None:
         """Set ETag and Cache-Control."""
         declared: Operation | None = req.context.operation
         if declared is None:
@@ -93,8 +95,15 @@ def require(req: falcon.Request, version: object) -> None:
     To be called behind the lock of what is about to be written.
     """
     wanted = _parsed(req, "If-Match")
-    if wanted and ANY not in wanted and str(version) not in {tag.partition("-")[0] for tag in wanted}:
-        raise Problem("precondition_failed", "It has changed since you read it. Read it again and repeat your change.")
+    if (
+        wanted
+        and ANY not in wanted
+        and str(version) not in {tag.partition("-")[0] for tag in wanted}
+    ):
+        raise Problem(
+            "precondition_failed",
+            "It has changed since you read it. Read it again and repeat your change.",
+        )
 
 
 def _parsed(req: falcon.Request, name: str) -> list[str]:
@@ -110,7 +119,9 @@ def _parsed(req: falcon.Request, name: str) -> list[str]:
         tags.append(_COMPRESSED.sub("", found[1]))
         end = found.end()
     if end != len(header) or not tags:
-        raise Problem("bad_request", say('{name} must be * or tags in quotation marks: "7-1f0c".', name=name))
+        raise Problem(
+            "bad_request", say('{name} must be * or tags in quotation marks: "7-1f0c".', name=name)
+        )
     return tags
 
 

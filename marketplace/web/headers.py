@@ -26,7 +26,9 @@ SHOWN = (
 class Headers:
     """Middleware: what every answer has, refusals too, and what an operation says of its own end."""
 
-    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
+    ) -> None:
         """Set them; a policy that the responder set stays."""
         resp.set_header("X-Content-Type-Options", "nosniff")
         resp.set_header("Referrer-Policy", "no-referrer")
@@ -60,18 +62,26 @@ class Cors:
         self._origins = frozenset(origins)
         self._any = "*" in self._origins
 
-    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
+    ) -> None:
         """Name the origin that may read the answer, and what of it; to a preflight, what it may send."""
         if self._any:
             resp.set_header("Access-Control-Allow-Origin", "*")
         else:
-            resp.append_header("Vary", "Origin")  # also where none came: caches keep the answer for others
+            resp.append_header(
+                "Vary", "Origin"
+            )  # also where none came: caches keep the answer for others
             origin = req.get_header("Origin")
             if origin not in self._origins:
                 return
             resp.set_header("Access-Control-Allow-Origin", origin)
         allowed = resp.get_header("Allow")
-        if req.method == "OPTIONS" and req.get_header("Access-Control-Request-Method") and allowed is not None:
+        if (
+            req.method == "OPTIONS"
+            and req.get_header("Access-Control-Request-Method")
+            and allowed is not None
+        ):
             resp.set_header("Access-Control-Allow-Methods", allowed)
             resp.set_header("Access-Control-Allow-Headers", TAKEN)
             resp.set_header("Access-Control-Max-Age", str(PREFLIGHT_SECONDS))

@@ -38,7 +38,9 @@ def begin(req: falcon.Request) -> None:
     if key is None:
         return
     if not _KEY.match(key):
-        raise Problem("invalid_idempotency_key", "Idempotency-Key takes 1 to 255 visible ASCII characters.")
+        raise Problem(
+            "invalid_idempotency_key", "Idempotency-Key takes 1 to 255 visible ASCII characters."
+        )
     digest = hashlib.sha256()
     for part in (req.method, req.path, json.dumps(sorted(req.context.query.items()), default=str)):
         digest.update(hashlib.sha256(part.encode("utf-8", "replace")).digest())
@@ -62,10 +64,16 @@ def transaction(db: Database, req: falcon.Request, resp: falcon.Response) -> Ite
         kept = idempotency.take(conn, caller.user_id, key)
         fingerprint = req.context.body_hash.digest()
         if not kept["taken"]:
-            raise Problem("request_in_progress", "The first request with this Idempotency-Key is still at work.")
+            raise Problem(
+                "request_in_progress",
+                "The first request with this Idempotency-Key is still at work.",
+            )
         if kept["fingerprint"] is not None:
             if kept["fingerprint"] != fingerprint:
-                raise Problem("idempotency_key_reused", "This Idempotency-Key came with another request before.")
+                raise Problem(
+                    "idempotency_key_reused",
+                    "This Idempotency-Key came with another request before.",
+                )
             raise Replayed(kept)
         yield conn
         rendering.serialize(resp)

@@ -33,13 +33,18 @@ def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH)
         return Window(None, query["per_page"], decode_cursor(req, query["cursor"]), None)
     page = query.get("page", 1)
     if page * query["per_page"] > depth:
-        raise Problem("page_too_deep", say("page * per_page goes to {depth} here; go on with the cursor.", depth=depth))
+        raise Problem(
+            "page_too_deep",
+            say("page * per_page goes to {depth} here; go on with the cursor.", depth=depth),
+        )
     return Window(page, query["per_page"], None, _EXACT_TO[query.get("count")])
 
 
 def items(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Rows as JSON with commas between, without the brackets."""
-    return orjson.dumps(rows, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)[1:-1]
+    return orjson.dumps(rows, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)[
+        1:-1
+    ]
 
 
 def answer_rows(
@@ -87,7 +92,9 @@ def answer(
     rest.update(more or {})
     if cursor is not None:
         following = _bound_of(req).following
-        resp.set_header("Link", f"<{req.path}?{following}{'&' if following else ''}cursor={cursor}>; rel=next")
+        resp.set_header(
+            "Link", f"<{req.path}?{following}{'&' if following else ''}cursor={cursor}>; rel=next"
+        )
     resp.content_type = falcon.MEDIA_JSON
     resp.data = b'{"%s":[%s],%s' % (noun.encode(), items, orjson.dumps(rest)[1:])
 
@@ -104,7 +111,9 @@ def _bound(uri_template: str, query_string: str) -> _Bound:
     """The list, its filters and its order, as the client wrote them. Whose rows a cursor goes through is not in it."""
     given = parse_qsl(query_string)
     # What stands between commas is a set: types=brands,stores is types=stores,brands.
-    filters = sorted((name, sorted(value.split(","))) for name, value in given if name not in UNBOUND)
+    filters = sorted(
+        (name, sorted(value.split(","))) for name, value in given if name not in UNBOUND
+    )
     following = [pair for pair in given if pair[0] not in ("page", "cursor", "facets")]
     return _Bound(orjson.dumps([uri_template, filters]), urlencode(following))
 
@@ -135,8 +144,13 @@ def decode_cursor(req: falcon.Request, text: str) -> list[Any]:
         raw = b""
     signature, payload = raw[:_SIGNATURE], raw[_SIGNATURE:]
     keys = req.context.config.secret_keys
-    if not payload or not any(hmac.compare_digest(signature, _sign(req, payload, key)) for key in keys):
-        raise Problem("invalid_cursor", "The cursor is damaged, or comes from a list with other filters or order.")
+    if not payload or not any(
+        hmac.compare_digest(signature, _sign(req, payload, key)) for key in keys
+    ):
+        raise Problem(
+            "invalid_cursor",
+            "The cursor is damaged, or comes from a list with other filters or order.",
+        )
     decoded: list[Any] = orjson.loads(payload)
     return decoded
 

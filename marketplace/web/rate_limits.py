@@ -51,15 +51,23 @@ class Limits:
         full_at = max(self._full_at.get((limit.name, subject), now), now) + limit.every
         ahead = full_at - now - limit.every * limit.burst
         if ahead > 1e-6:
-            answer(resp, limit, Use(0, math.ceil(full_at - limit.every - now), max(1, math.ceil(ahead))))
+            answer(
+                resp,
+                limit,
+                Use(0, math.ceil(full_at - limit.every - now), max(1, math.ceil(ahead))),
+            )
         self._full_at[limit.name, subject] = full_at
         if len(self._full_at) > REMEMBERED:
-            self._full_at = {key: until for key, until in self._full_at.copy().items() if until > now}
+            self._full_at = {
+                key: until for key, until in self._full_at.copy().items() if until > now
+            }
 
     def take(self, limit: Limit, subject: str, resp: falcon.Response) -> None:
         """One use of a limit that all agree on."""
         with self._db.primary() as conn:
-            used = limits.take(conn, f"{limit.name} {subject}", every=limit.every, burst=limit.burst)
+            used = limits.take(
+                conn, f"{limit.name} {subject}", every=limit.every, burst=limit.burst
+            )
         answer(resp, limit, Use(**used))
 
 

@@ -27,7 +27,9 @@ class ReadYourWrites:
         req.context.read_after = replicas.position(req.env.get("HTTP_CONSISTENCY_TOKEN"))
         self._db.begin_request(writing=req.method not in _READING)
 
-    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
+    ) -> None:
         """Set the header, where something was written."""
         reached = self._db.written()
         if reached is not None:

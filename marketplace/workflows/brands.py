@@ -46,4 +46,6 @@ def remove(conn: Conn, brand_id: int, move_to: int | None) -> Removed:
 
 
 def _rebuild(conn: Conn, brand_id: int) -> None:
-    jobs.enqueue(conn, "rebuild_documents", queue="quick", lock="documents", by="brand", id=brand_id)
+    jobs.enqueue(
+        conn, "rebuild_documents", queue="quick", lock="documents", by="brand", id=brand_id
+    )

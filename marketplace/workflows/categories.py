@@ -38,7 +38,9 @@ def change(conn: Conn, before: Row, *, name: str, parent_id: int | None) -> Row:
     category_id = before["id"]
     subtree = categories.lock_below(conn, category_id)
     if parent_id in subtree:
-        raise invalid("/parent_id", "in_own_subtree", "must not be the category itself or one below it")
+        raise invalid(
+            "/parent_id", "in_own_subtree", "must not be the category itself or one below it"
+        )
     categories.change(conn, category_id, name=name, parent_id=parent_id)
     if (name, parent_id) != (before["name"], before["parent_id"]):
         _rebuild(conn, category_id)
@@ -56,7 +58,9 @@ def remove(conn: Conn, category_id: int, move_to: int | None) -> Removed:
         if not categories.below(conn, move_to):
             raise invalid("/move_to", "not_found", "there is no such category")
         if move_to in categories.below(conn, category_id):
-            raise invalid("/move_to", "in_own_subtree", "must not be the category itself or one below it")
+            raise invalid(
+                "/move_to", "in_own_subtree", "must not be the category itself or one below it"
+            )
         sessions.take_time(conn)
         moved = categories.move_products(conn, category_id, move_to)
         categories.lock_below(conn, category_id)
@@ -66,4 +70,6 @@ def remove(conn: Conn, category_id: int, move_to: int | None) -> Removed:
 
 
 def _rebuild(conn: Conn, category_id: int) -> None:
-    jobs.enqueue(conn, "rebuild_documents", queue="quick", lock="documents", by="category", id=category_id)
+    jobs.enqueue(
+        conn, "rebuild_documents", queue="quick", lock="documents", by="category", id=category_id
+    )

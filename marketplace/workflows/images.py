@@ -32,7 +32,10 @@ def hold(conn: Conn, storage: Storage, pictures: Sequence[Picture]) -> None:
         return
     images.hold_files(conn, [picture.digest for picture in pictures])
     for picture in pictures:
-        if any(storage.modified(picture_key(picture.digest, variant.name)) is None for variant in picture.variants):
+        if any(
+            storage.modified(picture_key(picture.digest, variant.name)) is None
+            for variant in picture.variants
+        ):
             save(storage, [picture])
 
 
@@ -52,7 +55,9 @@ def sweep(
             for digest in images.lock_unused(conn, list(batch)):
                 for key, length in batch[digest]:
                     put = storage.modified(key)
-                    if put is not None and put <= before:  # again, under the lock: somebody may have put it meanwhile
+                    if (
+                        put is not None and put <= before
+                    ):  # again, under the lock: somebody may have put it meanwhile
                         storage.delete(key)
                         files += 1
                         size += length

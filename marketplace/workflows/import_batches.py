@@ -122,7 +122,9 @@ def apply_at_once(work: Work) -> None:
             continue
         except Found as found:
             _refuse(work, found)
-            raise Refused("bad_rows", "Rows turned out bad, so none was taken; errors.csv names them.") from None
+            raise Refused(
+                "bad_rows", "Rows turned out bad, so none was taken; errors.csv names them."
+            ) from None
 
 
 def _refuse(work: Work, found: Found) -> None:
@@ -207,18 +209,24 @@ def _tell(work: Work, count: _Count) -> None:
         imports.count_applied(conn, work.id, **count._asdict(), locked_ms=None)
 
 
-def _next(conn: Conn, work: Work, after_line: int, limit: int) -> tuple[Batch | None, dict[str, Any]]:
+def _next(
+    conn: Conn, work: Work, after_line: int, limit: int
+) -> tuple[Batch | None, dict[str, Any]]:
     ahead = import_rows.next_batch(conn, work.id, after_line=after_line, limit=limit)
     if ahead["last_line"] is None:
         return None, ahead
-    return Batch(work.id, work.store_id, after_line, ahead["last_line"], work.default_stock, work.fields), ahead
+    return Batch(
+        work.id, work.store_id, after_line, ahead["last_line"], work.default_stock, work.fields
+    ), ahead
 
 
 def _met(conn: Conn, batch: Batch) -> Met:
     """What of the batch is there already. Raises Found for rows whose keys meet several products."""
     met = import_rows.match(conn, batch)
     if met.conflicts:
-        raise Found(lambda later: import_rows.refuse_conflicts(later, batch.import_id, met.conflicts))
+        raise Found(
+            lambda later: import_rows.refuse_conflicts(later, batch.import_id, met.conflicts)
+        )
     return met
 
 
@@ -246,7 +254,9 @@ def _change(conn: Conn, work: Work, batch: Batch, met: Met) -> None:
     if met.pictures:
         import_rows.change_images(conn, batch, met.pictures, met.pictures_ids)
         changed = set(met.changed_ids)
-        import_rows.touch_products(conn, batch, [each for each in met.pictures_ids if each not in changed])
+        import_rows.touch_products(
+            conn, batch, [each for each in met.pictures_ids if each not in changed]
+        )
     touched = sorted({*met.changed_ids, *met.pictures_ids})
     if touched:
         product_documents.refresh(conn, touched, work.config.currency)
@@ -258,7 +268,9 @@ def _counted(work: Work, met: Met, *, created: int, before: Sequence[int] = ()) 
         return _Count(created=created, skipped=len(met.met))
     touched = {*met.changed, *met.pictures, *met.stocked}
     updated = len(touched.difference(before))
-    return _Count(created=created, updated=updated, unchanged=len(set(met.met).difference(touched, before)))
+    return _Count(
+        created=created, updated=updated, unchanged=len(set(met.met).difference(touched, before))
+    )
 
 
 def _settle_names(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> None:

@@ -33,7 +33,12 @@ READ_CHARACTERS = 4_000_000
 REPORT_ROWS = 2000
 REPORT_LINES = 50_000
 #: A database or a bucket that is away, a lock that was not to be had: worth another try, with everything as it was.
-PASSING = (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout, StorageUnavailableError)
+PASSING = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg_pool.PoolTimeout,
+    StorageUnavailableError,
+)
 log = logging.getLogger("marketplace.imports")
 
 
@@ -62,7 +67,9 @@ def run(
         try:
             _bring_to_end(_work(db, files, config, row, stopping), row["state"])
         except Displaced:
-            log.warning("import taken up by another worker, or cancelled", extra={"import_id": import_id})
+            log.warning(
+                "import taken up by another worker, or cancelled", extra={"import_id": import_id}
+            )
     _clear_up(db, files, import_id)
 
 
@@ -72,7 +79,9 @@ def give_up(db: Database, import_id: int, code: str, message: str) -> None:
         imports.finish(conn, import_id, error_code=code, error_message=message)
 
 
-def _work(db: Database, files: Storage, config: Config, row: Row, stopping: Callable[[], bool]) -> Work:
+def _work(
+    db: Database, files: Storage, config: Config, row: Row, stopping: Callable[[], bool]
+) -> Work:
     own = {name: row[name] for name in Work._fields if name in row}
     return Work(db=db, files=files, config=config, stopping=stopping, **own)
 
@@ -105,7 +114,11 @@ def _bring_to_end(work: Work, state: str) -> None:
     except (Interrupted, Displaced, *PASSING):
         raise
     except Exception:
-        _finish(work, "internal_error", "The import failed here; the operator finds the reason in the log.")
+        _finish(
+            work,
+            "internal_error",
+            "The import failed here; the operator finds the reason in the log.",
+        )
         raise
     else:
         _finish(work)
@@ -144,7 +157,10 @@ def _read(work: Work) -> list[str]:
             import_rows.settle_twins(conn, work.id)
             ended = imports.end_reading(conn, work.id)
     if work.mode == "atomic" and not work.dry_run and ended["rows_bad"]:
-        raise Refused("bad_rows", f"{ended['rows_bad']:,} rows are bad, so none was taken; errors.csv names them.")
+        raise Refused(
+            "bad_rows",
+            f"{ended['rows_bad']:,} rows are bad, so none was taken; errors.csv names them.",
+        )
     return catalog.fields
 
 
@@ -152,7 +168,9 @@ def _opened(work: Work) -> BinaryIO:
     try:
         return work.files.open(work.file_key)
     except FileNotFoundError:
-        raise Refused("file_missing", "The file is not in storage any more; send it again.") from None
+        raise Refused(
+            "file_missing", "The file is not in storage any more; send it again."
+        ) from None
 
 
 def _surveyed(work: Work, stream: BinaryIO) -> CatalogFile:
@@ -195,7 +213,9 @@ def _portions(catalog: CatalogFile, uploads_urls: Sequence[str]) -> Iterator[_Po
     for row in catalog:
         if isinstance(row, GoodRow):
             if row.image_urls:
-                row = row._replace(image_urls=tuple(own_picture(url, uploads_urls) for url in row.image_urls))
+                row = row._replace(
+                    image_urls=tuple(own_picture(url, uploads_urls) for url in row.image_urls)
+                )
             good.append(row)
             size += len(row.description or "")
         elif isinstance(row, BadRow):
@@ -247,7 +267,10 @@ def _complete_report(work: Work) -> None:
     while wanted := _bare_lines(work):
         with _opened(work) as stream:
             catalog = catalogue_csv.read(
-                stream, dialect=work.dialect, decimal=work.decimal_sign, currency=work.config.currency
+                stream,
+                dialect=work.dialect,
+                decimal=work.decimal_sign,
+                currency=work.config.currency,
             )
             found: dict[int, list[str]] = {}
             for line, cells in catalog.cells():
@@ -260,7 +283,10 @@ def _complete_report(work: Work) -> None:
                     break
             _fill(work, found)
         if wanted:
-            log.error("rows of the report are not in the file", extra={"import_id": work.id, "rows": len(wanted)})
+            log.error(
+                "rows of the report are not in the file",
+                extra={"import_id": work.id, "rows": len(wanted)},
+            )
             return
 
 

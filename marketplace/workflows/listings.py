@@ -44,7 +44,9 @@ def page(conn: Conn, listing: Listing, exact_to: int | None, *, with_ids: bool =
     if hot is not None:
         return _hot(conn, listing, hot, exact_to)
     rows = products.search(conn, listing)
-    return _page(listing, rows, None if exact_to is None else _total(conn, listing, len(rows), exact_to))
+    return _page(
+        listing, rows, None if exact_to is None else _total(conn, listing, len(rows), exact_to)
+    )
 
 
 def mixed(listing: Listing) -> bool:
@@ -92,13 +94,17 @@ def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
     counted = narrow[0] if narrow else _collected(conn, listing, exact_to)
     if counted.complete:
         return _page(listing, rows, Total(counted.matches, True))
-    return _page(listing, rows, Total(max(products.estimate(conn, listing), counted.matches), False))
+    return _page(
+        listing, rows, Total(max(products.estimate(conn, listing), counted.matches), False)
+    )
 
 
 def _collected(conn: Conn, listing: Listing, exact_to: int) -> Any:
     """What the filters leave, counted as far as it takes to know that it is more than `exact_to`."""
     # Of two owners with a price, most will not match: a first step would be in vain.
-    sparse = products.crossing(listing) and (_priced(listing) or listing.filters.get("in_stock") is False)
+    sparse = products.crossing(listing) and (
+        _priced(listing) or listing.filters.get("in_stock") is False
+    )
     steps = [NARROW] if sparse or 2 * exact_to >= NARROW else [2 * exact_to, NARROW]
     for most in steps:
         counted = products.narrow(conn, listing._replace(limit=0, offset=0), most + 1)[0]
@@ -115,7 +121,9 @@ def _whole(listing: Listing, read: int) -> Total | None:
 
 
 def _total(conn: Conn, listing: Listing, read: int, exact_to: int) -> Total:
-    return _whole(listing, read) or _counted(conn, listing, products.count(conn, listing, exact_to + 1), None, exact_to)
+    return _whole(listing, read) or _counted(
+        conn, listing, products.count(conn, listing, exact_to + 1), None, exact_to
+    )
 
 
 def _counted(conn: Conn, listing: Listing, counted: int, about: int | None, exact_to: int) -> Total:
@@ -128,7 +136,11 @@ def _page(listing: Listing, rows: Sequence[Any], total: Total | None) -> Page:
     """Of rows (document, quantity, in_stock, id, key), the last read only to know that there are more."""
     shown = rows[: listing.limit - 1]
     last = (shown[-1].key, shown[-1].id) if len(rows) == listing.limit else None
-    return Page(BETWEEN.join(catalogue.listed(row.document, row.quantity, row.in_stock) for row in shown), last, total)
+    return Page(
+        BETWEEN.join(catalogue.listed(row.document, row.quantity, row.in_stock) for row in shown),
+        last,
+        total,
+    )
 
 
 def _hot(conn: Conn, listing: Listing, hot: HotPage, exact_to: int | None) -> Page:

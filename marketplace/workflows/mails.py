@@ -20,7 +20,12 @@ def enqueue(conn: Conn, kind: str, email: str, language: str) -> None:
 
 
 def send(
-    db: Database, config: Config, deliver: Callable[[EmailMessage], None], kind: str, email: str, language: str
+    db: Database,
+    config: Config,
+    deliver: Callable[[EmailMessage], None],
+    kind: str,
+    email: str,
+    language: str,
 ) -> None:
     """Write a mail and send it, with a fresh token where the kind has one. To nobody where nobody has the address.
 
@@ -32,6 +37,8 @@ def send(
     token = tokens.new_secret()
     seconds = VERIFY_SECONDS if kind == "verify" else RESET_SECONDS
     with db.working() as conn:
-        to = mailed_tokens.issue(conn, email=email, kind=kind, token_hash=tokens.hashed(token), seconds=seconds)
+        to = mailed_tokens.issue(
+            conn, email=email, kind=kind, token_hash=tokens.hashed(token), seconds=seconds
+        )
         if to is not None:
             deliver(mail.written(config, kind, to=to["email"], token=token, language=language))

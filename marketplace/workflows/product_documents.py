@@ -47,7 +47,12 @@ def add(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
 
 
 def rebuild(
-    db: Database, by: str, id: int | None, currency: str, *, stopping: Callable[[], bool] = lambda: False
+    db: Database,
+    by: str,
+    id: int | None,
+    currency: str,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> int:
     """Refresh every product that a store, category or brand touches (or `all`); how many. For the worker.
 
@@ -84,6 +89,8 @@ def check(db: Database, currency: str, *, mend: bool) -> Iterator[tuple[int, Unt
                 documents.lock(conn, product_ids)
                 found = refresh(conn, product_ids, currency)
                 # Behind the lock: a job that waits for it cannot have ended meanwhile.
-                waiting = set(documents.waiting(conn, found.products())) if found.products() else set()
+                waiting = (
+                    set(documents.waiting(conn, found.products())) if found.products() else set()
+                )
         after_id = product_ids[-1]
         yield after_id, found.without(waiting), len(waiting)

@@ -99,7 +99,12 @@ def _split(text: str) -> tuple[str, str]:
 
 def _doubtful(word: Row) -> bool:
     text = word["word"]
-    return word["role"] == "typed" and word["named"] <= RARE and len(text) >= SHORTEST_CORRECTED and text.isalpha()
+    return (
+        word["role"] == "typed"
+        and word["named"] <= RARE
+        and len(text) >= SHORTEST_CORRECTED
+        and text.isalpha()
+    )
 
 
 def _rarest(words: Sequence[Row]) -> int:
@@ -115,9 +120,15 @@ def _question(words: Sequence[Row], sort: str) -> Question:
     limits += [f"!({word['forms']})" for word in words if word["role"] == "left out"]
     rare = _rare(required)
     return Question(
-        all_words=" & ".join([*(f"({word['forms']})" for word in required), *limits, *_newest(required + filters)]),
+        all_words=" & ".join(
+            [*(f"({word['forms']})" for word in required), *limits, *_newest(required + filters)]
+        ),
         any_word=" & ".join(
-            ["(" + " | ".join(f"({word['forms']})" for word in rare) + ")", *limits, *_newest(rare[-1:] + filters)]
+            [
+                "(" + " | ".join(f"({word['forms']})" for word in rare) + ")",
+                *limits,
+                *_newest(rare[-1:] + filters),
+            ]
         ),
         forms=[word["forms"] for word in required],
         rarities=[word["rarity"] for word in required],

@@ -14,7 +14,9 @@ BATCH = 1000
 WRITTEN = ("name", "phone", "address", "email")
 
 
-def change(conn: Conn, client: Client, before: Row, after: Mapping[str, Any], *, also: Sequence[str] = ()) -> Row:
+def change(
+    conn: Conn, client: Client, before: Row, after: Mapping[str, Any], *, also: Sequence[str] = ()
+) -> Row:
     """Replace what the client says of themselves, and log which fields are new (and `also` which others).
 
     `before` is the client's own row, held. Answers the user as users.find does.
@@ -34,11 +36,18 @@ def change(conn: Conn, client: Client, before: Row, after: Mapping[str, Any], *,
 def leave(conn: Conn) -> None:
     """Delete what is known of the caller: who they are and how they sign in at once, the rest in a job."""
     gone = users.forget_me(conn)
-    jobs.enqueue(conn, "forget_user", queue="long", user_id=gone["user_id"], store_id=gone["store_id"])
+    jobs.enqueue(
+        conn, "forget_user", queue="long", user_id=gone["user_id"], store_id=gone["store_id"]
+    )
 
 
 def forget(
-    db: Database, user_id: int, store_id: int | None, currency: str, *, stopping: Callable[[], bool] = lambda: False
+    db: Database,
+    user_id: int,
+    store_id: int | None,
+    currency: str,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> None:
     """Delete what is left of a user who has gone, and close their store. For the worker; safe to repeat.
 

@@ -248,7 +248,9 @@ def test_an_open_quote_takes_no_neighbours_with_it():
 
 
 def test_many_open_quotes_are_each_reported():
-    lines = ["name,price"] + [f'"P{i},{i}' if i % 50 == 0 else f"P{i},{i}" for i in range(1, 20_001)]
+    lines = ["name,price"] + [
+        f'"P{i},{i}' if i % 50 == 0 else f"P{i},{i}" for i in range(1, 20_001)
+    ]
     began = time.process_time()
     _, rows = rows_of("\n".join(lines))
     bad = [row.line for row in rows if isinstance(row, BadRow)]

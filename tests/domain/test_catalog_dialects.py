@@ -52,7 +52,10 @@ def test_shopifys_new_template():
         ",kaos,,,,,,,,K-M,,,M,80.25,,6,,\n"
     )
     about, good, others = brought(text)
-    assert [said(row)[:4] for row in good] == [("Kaos - S", 75.5, 5, "K-S"), ("Kaos - M", 80.25, 6, "K-M")]
+    assert [said(row)[:4] for row in good] == [
+        ("Kaos - S", 75.5, 5, "K-S"),
+        ("Kaos - M", 80.25, 6, "K-M"),
+    ]
     assert (about["dialect"], about["unknown"], others) == ("shopify", [], [])
 
 
@@ -63,29 +66,49 @@ WOO += "Attribute 1 name,Attribute 1 value(s),Attribute 2 name,Attribute 2 value
 def test_woocommerces_variations_before_and_behind_their_parent():
     about, good, others = brought(
         WOO + "11,variation,,Tas,1,,1,4,,300000,,,,id:10,Warna,Merah,Ukuran,\n"
-        "10,variable,TAS,Tas,1,<p>Kulit</p>,1,,,,\"Tas &amp; Koper > Ransel, Baru\",Acme,"
-        "https://x.example/t.jpg,,Warna,\"Merah, Biru\",,\n"
-        "12,variation,TAS-B,,1,,0,,250000,300000,,,\"https://x.example/b.jpg, biru.jpg\",TAS,Warna,Biru,,\n"
+        '10,variable,TAS,Tas,1,<p>Kulit</p>,1,,,,"Tas &amp; Koper > Ransel, Baru",Acme,'
+        'https://x.example/t.jpg,,Warna,"Merah, Biru",,\n'
+        '12,variation,TAS-B,,1,,0,,250000,300000,,,"https://x.example/b.jpg, biru.jpg",TAS,Warna,Biru,,\n'
         "13,simple,G,Gelas,-1,,1,,,15000,Dapur,,,,,,,\n"
         "14,grouped,SET,Set,1,,1,,,,Dapur,,,,,,,\n"
         "15,variation,Y,Yatim,1,,1,1,,9000,,,,HILANG,Warna,Hijau,,\n"
     )
     red, blue, glass, orphan = good
     assert said(red) == ("Tas - Merah", 300000, 4, None, ("Tas & Koper", "Ransel"), "Acme", False)
-    assert said(blue) == ("Tas - Biru", 250000, 0, "TAS-B", ("Tas & Koper", "Ransel"), "Acme", False)
+    assert said(blue) == (
+        "Tas - Biru",
+        250000,
+        0,
+        "TAS-B",
+        ("Tas & Koper", "Ransel"),
+        "Acme",
+        False,
+    )
     assert (red.description, blue.description) == ("Kulit", "Kulit")
-    assert (red.image_urls, blue.image_urls) == (("https://x.example/t.jpg",), ("https://x.example/b.jpg",))
+    assert (red.image_urls, blue.image_urls) == (
+        ("https://x.example/t.jpg",),
+        ("https://x.example/b.jpg",),
+    )
     assert said(glass)[:3] == ("Gelas", 15000, None)
     assert (glass.hidden, orphan.name) == (True, "Yatim - Hijau")
     assert [row.line for row in others] == [3, 6]
-    assert about["notes"]["grouped"] == about["notes"]["sale_prices"] == about["notes"]["pictures_left_out"] == 1
+    assert (
+        about["notes"]["grouped"]
+        == about["notes"]["sale_prices"]
+        == about["notes"]["pictures_left_out"]
+        == 1
+    )
 
 
 def test_a_bad_variation_is_reported_with_what_its_parent_says_so_that_it_can_be_sent_alone():
     parent = "10,variable,TAS,Tas,1,Kulit,1,,,,Koper,Acme,,,Warna,Merah,,\n"
-    _, good, (_, bad) = brought(WOO + parent + "11,variation,T-M,,1,,1,4,,murah,,,,TAS,Warna,Merah,,\n")
+    _, good, (_, bad) = brought(
+        WOO + parent + "11,variation,T-M,,1,,1,4,,murah,,,,TAS,Warna,Merah,,\n"
+    )
     assert isinstance(bad, BadRow)
-    assert [(error.column, error.code) for error in bad.errors] == [("Regular price", "invalid_price")]
+    assert [(error.column, error.code) for error in bad.errors] == [
+        ("Regular price", "invalid_price")
+    ]
     row = ",".join(bad.cells).replace("murah", "300000")
     _, (alone,), _ = brought(f"{WOO}{row}\n")
     assert said(alone) == ("Tas - Merah", 300000, 4, "T-M", ("Koper",), "Acme", False)
@@ -110,7 +133,10 @@ def test_spree_masters_variants_and_other_currencies():
         ("Tas - Biru", 31.5, 0, "TAS-B", ("Tas", "Ransel"), None, False),
         ("Gelas", 9.5, 7, "G", ("Dapur",), None, True),
     ]
-    assert [row.image_urls for row in good[:2]] == [("https://x.example/t.jpg",), ("https://x.example/b.jpg",)]
+    assert [row.image_urls for row in good[:2]] == [
+        ("https://x.example/t.jpg",),
+        ("https://x.example/b.jpg",),
+    ]
     assert (sorted(row.line for row in others), about["notes"]["other_currency"]) == ([2, 6], 1)
 
 
@@ -122,10 +148,16 @@ def test_medusas_price_is_the_installations_currency_where_there_is_one():
         "tas,Tas,published,https://x.example/t.jpg,Biru,T-B,5,Warna,Biru,31,310000\n"
     )
     about, good, _ = brought(text, currency="IDR")
-    assert [said(row)[:4] for row in good] == [("Tas - Merah", 300000, 4, "T-M"), ("Tas - Biru", 310000, 5, "T-B")]
+    assert [said(row)[:4] for row in good] == [
+        ("Tas - Merah", 300000, 4, "T-M"),
+        ("Tas - Biru", 310000, 5, "T-B"),
+    ]
     assert about["used"]["price"] == ["Variant Price IDR"]
     about, good, _ = brought(text, currency="XXX")
-    assert ([row.price for row in good], about["used"]["price"]) == ([30, 31], ["Variant Price DKK"])
+    assert ([row.price for row in good], about["used"]["price"]) == (
+        [30, 31],
+        ["Variant Price DKK"],
+    )
 
 
 def test_vendures_rows_without_a_name_are_variants():
@@ -174,8 +206,15 @@ def test_a_dialect_that_is_asked_for_is_taken():
 
 
 def test_names_people_give_columns_are_known_where_no_other_is():
-    about, (row,), _ = brought("title,price,qty,image,url\nTas,5,3,https://x.example/1.jpg,https://x.example/t\n")
-    assert (row.name, row.stock, len(row.image_urls), row.source_url) == ("Tas", 3, 1, "https://x.example/t")
+    about, (row,), _ = brought(
+        "title,price,qty,image,url\nTas,5,3,https://x.example/1.jpg,https://x.example/t\n"
+    )
+    assert (row.name, row.stock, len(row.image_urls), row.source_url) == (
+        "Tas",
+        3,
+        1,
+        "https://x.example/t",
+    )
     about, (row,), _ = brought("name,title,price,stock,quantity\nTas,Judul,5,3,9\n")
     assert (row.name, row.stock, about["unknown"]) == ("Tas", 3, ["title", "quantity"])
 

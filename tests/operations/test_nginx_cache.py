@@ -56,7 +56,9 @@ def states(at: Site, path: str, least: int) -> list[str]:
     return [line["cache"] for line in logged(at, lambda line: line["path"] == path, least)]
 
 
-def test_nginx_keeps_where_the_application_declares_it_and_nowhere_else(owner_url: str, tmp_path: Path):
+def test_nginx_keeps_where_the_application_declares_it_and_nowhere_else(
+    owner_url: str, tmp_path: Path
+):
     text = (SHIPPED / "site.conf").read_text()
     blocks = re.findall(r"^location ~ (\S+) \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
     config = make_config(owner_url, tmp_path)
@@ -117,7 +119,9 @@ def test_nginx_itself_says_that_nothing_has_changed(at: Site, token: str):
 
 
 @pytest.mark.parametrize("name", ["Authorization", "Consistency_Token"])
-def test_who_says_who_he_is_or_what_he_wrote_is_answered_by_the_application(at: Site, token: str, name: str):
+def test_who_says_who_he_is_or_what_he_wrote_is_answered_by_the_application(
+    at: Site, token: str, name: str
+):
     path = f"/api/products?per_page=6&search={name.lower()}"
     own = {name: f"Bearer {token}" if name == "Authorization" else "0/1"}
     for headers, state in ((own, "BYPASS"), ({}, "MISS"), (own, "BYPASS")):
@@ -186,7 +190,9 @@ class Upstream:
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                threading.Thread(target=self._serve, args=[self._listening.accept()[0]], daemon=True).start()
+                threading.Thread(
+                    target=self._serve, args=[self._listening.accept()[0]], daemon=True
+                ).start()
 
     def _serve(self, conn: socket.socket) -> None:
         with conn, conn.makefile("rb") as lines:
@@ -214,11 +220,15 @@ def kept(body: bytes, age: int) -> bytes:
     ).encode() + body
 
 
-UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n"
+UNAVAILABLE = (
+    b"HTTP/1.1 503 Service Unavailable\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n"
+)
 
 
 @contextlib.contextmanager
-def before(folder: Path, answer: Callable[[str], bytes | None]) -> Iterator[tuple[Upstream, Callable[..., Answer]]]:
+def before(
+    folder: Path, answer: Callable[[str], bytes | None]
+) -> Iterator[tuple[Upstream, Callable[..., Answer]]]:
     upstream = Upstream(folder, answer)
     with nginx(folder) as base:
         made = Site(folder, "", base, folder / "api.sock")
@@ -246,7 +256,10 @@ def test_a_read_that_nobody_answered_is_asked_once_more_and_a_write_never(tmp_pa
                 status = ask(method, path, b"{}").status
                 dying.clear()
                 again = method == "GET"
-                assert (status, upstream.asked) == (200 if again else 503, [method] * (2 if again else 1)), path
+                assert (status, upstream.asked) == (
+                    200 if again else 503,
+                    [method] * (2 if again else 1),
+                ), path
 
 
 def test_while_the_application_fails_what_was_kept_is_given_for_half_a_minute(tmp_path: Path):
@@ -254,17 +267,28 @@ def test_while_the_application_fails_what_was_kept_is_given_for_half_a_minute(tm
     answers: list[bytes | None] = []
 
     with before(tmp_path, lambda line: answers[0]) as (_, ask):
-        for age, failing, status in ((20, UNAVAILABLE, 200), (40, UNAVAILABLE, 503), (20, None, 200), (40, None, 503)):
+        for age, failing, status in (
+            (20, UNAVAILABLE, 200),
+            (40, UNAVAILABLE, 503),
+            (20, None, 200),
+            (40, None, 503),
+        ):
             path = f"/api/products?age={age}&failing={failing is None}"
             answers[:] = [kept(b'{"price": 1}', age)]
             assert ask("GET", path).status == 200
             answers[:] = [failing]
             assert ask("GET", path).status == status, (age, failing)
             answers[:] = [kept(b'{"price": 2}', 0)]
-            assert ask("GET", path).json == {"price": 2}, "and what is new as soon as there is something"
+            assert ask("GET", path).json == {"price": 2}, (
+                "and what is new as soon as there is something"
+            )
         answers[:] = [UNAVAILABLE]
         failed = ask("GET", "/api/products?never=asked")
-        assert (failed.status, failed.json["code"], failed.headers["retry-after"]) == (503, "unavailable", "1")
+        assert (failed.status, failed.json["code"], failed.headers["retry-after"]) == (
+            503,
+            "unavailable",
+            "1",
+        )
 
 
 def test_the_first_reader_after_an_hour_gets_no_page_of_an_hour_ago(tmp_path: Path):

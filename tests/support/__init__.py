@@ -5,4 +5,6 @@ from pathlib import Path
 import pytest
 
 #: A failing assert shows its values here too. Run before any of them is imported.
-pytest.register_assert_rewrite(*(f"{__name__}.{file.stem}" for file in Path(__file__).parent.glob("[a-z]*.py")))
+pytest.register_assert_rewrite(
+    *(f"{__name__}.{file.stem}" for file in Path(__file__).parent.glob("[a-z]*.py"))
+)

@@ -128,7 +128,9 @@ def database(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def site(folder: Path, url: str, *, wide: bool = False, nginx: str | None = NGINX, **settings: str) -> Iterator[Site]:
+def site(
+    folder: Path, url: str, *, wide: bool = False, nginx: str | None = NGINX, **settings: str
+) -> Iterator[Site]:
     """The system on a migrated database, gone at the end of the block. `settings` are variables of its environment."""
     port = free_port()
     direct = folder / "api.sock"
@@ -147,16 +149,31 @@ def site(folder: Path, url: str, *, wide: bool = False, nginx: str | None = NGIN
         **settings,
     }
     commands = {
-        "api": [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"],
+        "api": [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            "gunicorn.conf.py",
+            "marketplace.app:create_app()",
+        ],
         "worker": [sys.executable, "-m", "marketplace", "worker"],
     }
     if nginx:
-        commands["nginx"] = [nginx, "-c", str(nginx_folder(folder, port, wide=wide)), "-p", str(folder)]
+        commands["nginx"] = [
+            nginx,
+            "-c",
+            str(nginx_folder(folder, port, wide=wide)),
+            "-p",
+            str(folder),
+        ]
     processes = {}
     try:
         for name, command in commands.items():
             with (folder / f"{name}.log").open("ab") as log:
-                processes[name] = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+                processes[name] = subprocess.Popen(
+                    command, cwd=ROOT, env=env, stdout=log, stderr=log
+                )
         base = f"http://127.0.0.1:{port}"
         _wait(base, folder)
         (folder / "gunicorn.pid").write_text(str(processes["api"].pid))
@@ -186,7 +203,9 @@ class Answer:
 
     def __init__(self, raw: http.client.HTTPResponse) -> None:
         self.status = raw.status
-        self.headers = {name.lower(): str(raw.getheader(name)) for name, _ in raw.getheaders()}  # one of each
+        self.headers = {
+            name.lower(): str(raw.getheader(name)) for name, _ in raw.getheaders()
+        }  # one of each
         self.body = raw.read()
 
     @property
@@ -196,23 +215,33 @@ class Answer:
 
 def call(at: Site, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
     conn = http.client.HTTPConnection(at.base.removeprefix("http://"), timeout=20)
-    conn.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    conn.request(
+        method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+    )
     answer = Answer(conn.getresponse())
     conn.close()
     return answer
 
 
-def send(at: Site, method: str, path: str, document: Any, token: str = "", **headers: str) -> Answer:
+def send(
+    at: Site, method: str, path: str, document: Any, token: str = "", **headers: str
+) -> Answer:
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    return call(at, method, path, json.dumps(document).encode(), Content_Type="application/json", **headers)
+    return call(
+        at, method, path, json.dumps(document).encode(), Content_Type="application/json", **headers
+    )
 
 
 def logged(at: Site, wanted: Callable[[Any], bool], least: int) -> list[Any]:
     """Lines of nginx's log, which comes a moment after the answer."""
     for _ in range(100):
         text = (at.folder / "marketplace.log").read_text()
-        lines = [line for line in map(json.loads, text[: text.rfind("\n") + 1].splitlines()) if wanted(line)]
+        lines = [
+            line
+            for line in map(json.loads, text[: text.rfind("\n") + 1].splitlines())
+            if wanted(line)
+        ]
         if len(lines) >= least:
             return lines
         time.sleep(0.05)

@@ -60,6 +60,8 @@ def visit(url: str, folder: Path) -> tuple[str, str]:
         pytest.skip("no Chromium is installed here")
     command = [program, *FLAGS, f"--user-data-dir={folder / 'browser'}", url]
     env = {**os.environ, "HOME": str(folder)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace", timeout=100, check=False)
+    done = subprocess.run(
+        command, env=env, capture_output=True, text=True, errors="replace", timeout=100, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr

@@ -10,10 +10,16 @@ from marketplace.config.settings import ROOT
 
 def environment(url: str, folder: Path, **more: str) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
-    return env | {"DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "up")} | more
+    return (
+        env
+        | {"DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "up")}
+        | more
+    )
 
 
-def command(url: str, folder: Path, *arguments: str, uploads: Path | None = None) -> subprocess.CompletedProcess:
+def command(
+    url: str, folder: Path, *arguments: str, uploads: Path | None = None
+) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "marketplace", *arguments],
         cwd=ROOT,

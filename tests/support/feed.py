@@ -135,11 +135,17 @@ def _add(conn: Any, rng: random.Random, shop: Shop, kind: str) -> int:
             "brand": rng.choice([None, f"brand {rng.randrange(20)}"]),
         }  # fmt: skip
         store_id = rng.choice(shop.ids["store"])
-        return product_workflow.add(conn, NOBODY, store_id=store_id, product=product, pictures=[], currency="IDR")
+        return product_workflow.add(
+            conn, NOBODY, store_id=store_id, product=product, pictures=[], currency="IDR"
+        )
     if kind == "category":
-        return categories.add(conn, name=name, parent_id=rng.choice([None, *shop.ids["category"][:3]]))
+        return categories.add(
+            conn, name=name, parent_id=rng.choice([None, *shop.ids["category"][:3]])
+        )
     if kind == "brand":
-        return conn.execute("INSERT INTO brands (name) VALUES (%s) RETURNING id", [name]).fetchone()["id"]
+        return conn.execute(
+            "INSERT INTO brands (name) VALUES (%s) RETURNING id", [name]
+        ).fetchone()["id"]
     return conn.execute(
         "WITH u AS (INSERT INTO users (name, email, role) VALUES (%(name)s, %(name)s, 'seller') RETURNING id) "
         "INSERT INTO stores (owner_id, name) SELECT u.id, %(name)s FROM u RETURNING id",
@@ -186,7 +192,9 @@ def _rename(conn: Any, rng: random.Random, shop: Shop, kind: str) -> None:
         if before is not None:
             brands.change(conn, which, before, name)
     elif kind == "store":
-        conn.execute("UPDATE stores SET name = %s, version = version + 1 WHERE id = %s", [name, which])
+        conn.execute(
+            "UPDATE stores SET name = %s, version = version + 1 WHERE id = %s", [name, which]
+        )
     else:
         parent = rng.choice([None, *(each for each in shop.ids["category"][:6] if each < which)])
         before = categories.hold(conn, which)
@@ -242,7 +250,9 @@ def write(shop: Shop, rng: random.Random, changes: int, longest: float) -> None:
                     for name in chosen:
                         added.append(_operate(conn, rng, shop, name))
                         time.sleep(rng.random() * patience * 2 / len(chosen))
-            except psycopg.Error as error:  # a category in use, a lock that was not to be had, a deadlock
+            except (
+                psycopg.Error
+            ) as error:  # a category in use, a lock that was not to be had, a deadlock
                 with shop.lock:
                     shop.counts[type(error).__name__] += 1
                 continue
@@ -254,7 +264,14 @@ def write(shop: Shop, rng: random.Random, changes: int, longest: float) -> None:
 
 
 def compete(
-    shop: Shop, copies: list[Copy], late: Copy, *, seed: int, writers: int, changes: int, longest: float
+    shop: Shop,
+    copies: list[Copy],
+    late: Copy,
+    *,
+    seed: int,
+    writers: int,
+    changes: int,
+    longest: float,
 ) -> None:
     """One round: writers and polling apps at once, of which `late` begins in the middle. Raises AssertionError when an
     app ends with anything but what the database holds."""
@@ -270,12 +287,21 @@ def compete(
         copy.catch_up()
 
     with ThreadPoolExecutor(writers + len(copies) + 1) as pool:
-        at_work = [pool.submit(write, shop, random.Random(rng.random()), changes, longest) for _ in range(writers)]
+        at_work = [
+            pool.submit(write, shop, random.Random(rng.random()), changes, longest)
+            for _ in range(writers)
+        ]
         for done in [*(pool.submit(poll, copy) for copy in (*copies, late)), *at_work]:
             done.result()
     expected = truth(shop.url)
     for copy in (*copies, late):
         kind = {"products": "product"}.get(copy.query.get("types", ""))
         wanted = {thing: state for thing, state in expected.items() if kind in (None, thing[0])}
-        wrong = {thing for thing in wanted.keys() | copy.things.keys() if wanted.get(thing) != copy.things.get(thing)}
-        assert not wrong, [(thing, copy.things.get(thing), wanted.get(thing)) for thing in sorted(wrong)[:3]]
+        wrong = {
+            thing
+            for thing in wanted.keys() | copy.things.keys()
+            if wanted.get(thing) != copy.things.get(thing)
+        }
+        assert not wrong, [
+            (thing, copy.things.get(thing), wanted.get(thing)) for thing in sorted(wrong)[:3]
+        ]

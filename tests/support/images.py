@@ -21,5 +21,7 @@ def photo(number: int) -> bytes:
     """A picture that no other upload has, now and then the same as another one's."""
     out = io.BytesIO()
     rng = random.Random(number - number % 10 if number % 10 == 1 else number)
-    Image.frombytes("RGB", (64, 48), rng.randbytes(64 * 48 * 3)).resize((900, 700)).save(out, "JPEG")
+    Image.frombytes("RGB", (64, 48), rng.randbytes(64 * 48 * 3)).resize((900, 700)).save(
+        out, "JPEG"
+    )
     return out.getvalue()

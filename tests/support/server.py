@@ -21,7 +21,9 @@ KEY = "k" * 16 + secrets.token_hex(16)
 class Server:
     """gunicorn on a port of its own, and its log."""
 
-    def __init__(self, url: str, folder: Path, config: str = "gunicorn.conf.py", **settings: str) -> None:
+    def __init__(
+        self, url: str, folder: Path, config: str = "gunicorn.conf.py", **settings: str
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -59,9 +61,13 @@ class Server:
                 time.sleep(0.1)
         raise AssertionError(self.log.read_text())
 
-    def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict]:
+    def call(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, dict]:
         conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        conn.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        conn.request(
+            method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
         answer = conn.getresponse()
         text = answer.read()
         conn.close()
@@ -75,7 +81,9 @@ class Server:
     def workers(self) -> list[int]:
         """Process ids."""
         master = self.process.pid
-        return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+        return [
+            int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        ]
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)

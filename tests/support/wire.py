@@ -20,7 +20,10 @@ class Wire:
     def __init__(self, url: str) -> None:
         self.silent = threading.Event()
         parts = conninfo_to_dict(url)
-        self._host, self._port = str(parts.get("host") or "127.0.0.1"), int(parts.get("port") or 5432)
+        self._host, self._port = (
+            str(parts.get("host") or "127.0.0.1"),
+            int(parts.get("port") or 5432),
+        )
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = make_conninfo(url, host="127.0.0.1", port=self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()

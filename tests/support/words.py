@@ -16,7 +16,11 @@ SAYING = {
     "say": 0,
 }
 #: Templates chosen at run time: of the refusal's caller, of validation._MESSAGES, of the roles a call is for.
-CHOSEN = {"message", "_MESSAGES.get(code, _MESSAGES['invalid'])", "' and '.join((f'{role}s' for role in roles))"}
+CHOSEN = {
+    "message",
+    "_MESSAGES.get(code, _MESSAGES['invalid'])",
+    "' and '.join((f'{role}s' for role in roles))",
+}
 
 
 def placeholders(template: str) -> list[str]:
@@ -24,7 +28,9 @@ def placeholders(template: str) -> list[str]:
     found = []
     for _, name, form, conversion in Formatter().parse(template):
         if name is not None:
-            found.append(name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else ""))
+            found.append(
+                name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+            )
     return sorted(found)
 
 
@@ -48,7 +54,9 @@ class Words:
             name = _name(call)
             if name not in SAYING:
                 continue
-            words = [keyword.value for keyword in call.keywords if keyword.arg in ("detail", "message")]
+            words = [
+                keyword.value for keyword in call.keywords if keyword.arg in ("detail", "message")
+            ]
             words = words or call.args[SAYING[name] :][:1]
             if name == "say":
                 good = self._said(words[0], {keyword.arg for keyword in call.keywords})
@@ -92,7 +100,11 @@ class Words:
 
 
 def _name(call: ast.AST) -> str:
-    return getattr(call.func, "id", getattr(call.func, "attr", "")) if isinstance(call, ast.Call) else ""
+    return (
+        getattr(call.func, "id", getattr(call.func, "attr", ""))
+        if isinstance(call, ast.Call)
+        else ""
+    )
 
 
 def _assigned(name: str, function: ast.AST) -> list[ast.expr | None]:
@@ -102,6 +114,8 @@ def _assigned(name: str, function: ast.AST) -> list[ast.expr | None]:
         for target in node.targets if isinstance(node, ast.Assign) else []:
             if isinstance(target, ast.Name) and target.id == name:
                 values.append(node.value)
-            elif isinstance(target, ast.Tuple) and name in {getattr(one, "id", None) for one in target.elts}:
+            elif isinstance(target, ast.Tuple) and name in {
+                getattr(one, "id", None) for one in target.elts
+            }:
                 values.append(None)
     return values

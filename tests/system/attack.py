@@ -30,7 +30,12 @@ PASSWORD = "kopi-susu-tanpa-gula-7"
 SECONDS = 900
 #: Where limits would stop a script before it has tried what it is for; bruteforce meets them as they are.
 WIDE = {"RATE_LIMITS": "off", "IMAGES_PER_PRODUCT": "100"}
-ENDING = ("/api/auth/logout", "/api/auth/sessions", "/api/auth/sessions/{session_id}", "/api/auth/refresh")
+ENDING = (
+    "/api/auth/logout",
+    "/api/auth/sessions",
+    "/api/auth/sessions/{session_id}",
+    "/api/auth/refresh",
+)
 #: script -> pattern of a line that fails -> why that is as it should be.
 EXPECTED: dict[str, dict[str, str]] = {
     "csv_attacks": {
@@ -52,7 +57,9 @@ EXPECTED: dict[str, dict[str, str]] = {
 
 def main() -> int:
     """Make the system, run the scripts, judge."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--checks", type=Path, required=True, help="the folder of scripts")
     options.add_argument("--only", default="", help="names with commas")
     args = options.parse_args()
@@ -77,7 +84,9 @@ def run(script: Path, words: list[str], rest: list[str], at: Site) -> list[str]:
     title = " ".join([script.stem, *words])
     command = [sys.executable, str(script), *words, *rest]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, cwd=script.parent)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, cwd=script.parent
+        )
         lines, code = (done.stdout + done.stderr).splitlines(), done.returncode
     except subprocess.TimeoutExpired:
         lines, code = ["FAIL it does not come to an end"], 1
@@ -87,7 +96,10 @@ def run(script: Path, words: list[str], rest: list[str], at: Site) -> list[str]:
     if code not in (0, 1) or (code and not fails):
         wrong += lines[-5:]
     known = len(fails) - len([line for line in wrong if line in fails])
-    print(f"{title}: {lines[-1] if lines else 'nothing said'}; {known} expected, {len(wrong)} not", flush=True)
+    print(
+        f"{title}: {lines[-1] if lines else 'nothing said'}; {known} expected, {len(wrong)} not",
+        flush=True,
+    )
     for line in wrong[:20]:
         print(f"    {line[:400]}", flush=True)
     return [f"{title}: {line[:200]}" for line in wrong]
@@ -99,7 +111,9 @@ class Client:
     def __init__(self, base: str) -> None:
         self.base = base
 
-    def call(self, method: str, path: str, document: Any = None, token: str = "", **headers: str) -> Any:
+    def call(
+        self, method: str, path: str, document: Any = None, token: str = "", **headers: str
+    ) -> Any:
         body = document if isinstance(document, bytes | None) else json.dumps(document).encode()
         sent = {"Content-Type": "application/json", **headers}
         if token:
@@ -113,7 +127,11 @@ class Client:
         return json.loads(text) if text else None
 
     def sign_in(self, email: str) -> str:
-        return str(self.call("POST", "/api/auth/login", {"email": email, "password": PASSWORD})["access_token"])
+        return str(
+            self.call("POST", "/api/auth/login", {"email": email, "password": PASSWORD})[
+                "access_token"
+            ]
+        )
 
 
 def people(at: Site, client: Client) -> dict[str, str]:
@@ -140,9 +158,18 @@ def commands(at: Site, checks: Path, *, wide: bool) -> list[tuple[str, list[str]
     base = ["--base-url", at.base]
     login = 'POST:/api/auth/login:{"email":"$USER","password":"$PW"}'
     if not wide:
-        user = ["--user", "buyer@t.example", "--password", PASSWORD, "--unknown", "nobody-$I@t.example"]
+        user = [
+            "--user",
+            "buyer@t.example",
+            "--password",
+            PASSWORD,
+            "--unknown",
+            "nobody-$I@t.example",
+        ]
         return [("bruteforce", [*base, "--login", login, *user])]
-    product = client.call("POST", "/api/products", {"name": "Kopi", "price": "12000", "stock": 9}, tokens["seller"])
+    product = client.call(
+        "POST", "/api/products", {"name": "Kopi", "price": "12000", "stock": 9}, tokens["seller"]
+    )
     files = written(at, client, tokens)
     seller = ["--token", tokens["seller"]]
     item = f"/api/products/{product['id']}"
@@ -207,7 +234,9 @@ def written(at: Site, client: Client, tokens: dict[str, str]) -> dict[str, list[
     }
     openapi = client.call("GET", "/api/openapi.json")
     # What ends the session of the actor that tries it would end the trial; the suite tries it for each.
-    openapi["paths"] = {path: calls for path, calls in openapi["paths"].items() if path not in ENDING}
+    openapi["paths"] = {
+        path: calls for path, calls in openapi["paths"].items() if path not in ENDING
+    }
     found = {}
     for name, document in {"openapi": openapi, "actors": actors, "fixtures": fixtures()}.items():
         file = at.folder / f"{name}.json"
@@ -221,10 +250,18 @@ def fixtures() -> dict[str, Any]:
 
     def thing(path: str, param: str, who: str, **fields: Any) -> dict[str, Any]:
         made = {"as": who, "method": "POST", "path": path, "json": {"name": "fx $UUID", **fields}}
-        return {"param": param, "owner": who, "create": made, "id": "id", "read": {"path": f"{path}/$ID"}}
+        return {
+            "param": param,
+            "owner": who,
+            "create": made,
+            "id": "id",
+            "read": {"path": f"{path}/$ID"},
+        }
 
     things = {
-        "/api/products/{product_id}": thing("/api/products", "product_id", "seller", price="10", stock=3),
+        "/api/products/{product_id}": thing(
+            "/api/products", "product_id", "seller", price="10", stock=3
+        ),
         **{
             f"{base}/{{{param}}}": thing(base.replace("/products", ""), param, "admin")
             for base, param in (

@@ -28,11 +28,15 @@ LISTING = "/api/products?per_page=20"
 
 def main() -> int:
     """Make the system, measure, print a line for each way of asking."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--seconds", type=int, default=5, help="for each measure")
     options.add_argument("--clients", type=int, default=8)
     options.add_argument("--path", default=LISTING)
-    options.add_argument("--trials", type=int, default=40, help="changes whose way to the readers is timed; 0: none")
+    options.add_argument(
+        "--trials", type=int, default=40, help="changes whose way to the readers is timed; 0: none"
+    )
     args = options.parse_args()
     if NGINX is None or shutil.which("wrk") is None:
         print("It needs nginx and wrk: apt-get install nginx-light wrk")
@@ -69,7 +73,11 @@ def asked(at: Site, path: str) -> dict[str, dict[str, str]]:
     answer = conn.getresponse()
     answer.read()
     tag = answer.headers["ETag"]
-    return {"gzip": {"Accept-Encoding": "gzip"}, "plain": {}, "unchanged (304)": {"If-None-Match": tag}}
+    return {
+        "gzip": {"Accept-Encoding": "gzip"},
+        "plain": {},
+        "unchanged (304)": {"If-None-Match": tag},
+    }
 
 
 def measure(at: Site, title: str, path: str, headers: dict[str, str], args: Any) -> None:
@@ -83,7 +91,10 @@ def measure(at: Site, title: str, path: str, headers: dict[str, str], args: Any)
     if found is None or "Socket errors" in said or ("Non-2xx" in said and "304" not in title):
         raise SystemExit(said)
     hits = int(found[1])
-    print(f"{title:16} {spent / hits * 1e6:6.1f} microseconds of nginx a hit; {hits} hits, {found[2]} read", flush=True)
+    print(
+        f"{title:16} {spent / hits * 1e6:6.1f} microseconds of nginx a hit; {hits} hits, {found[2]} read",
+        flush=True,
+    )
 
 
 def cpu(at: Site) -> float:

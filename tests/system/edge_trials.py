@@ -28,7 +28,9 @@ class Asking(NamedTuple):
     statuses: Counter[int]
 
 
-def change(at: Site, client: Client, seller: str, path: str, trials: int, silence: float) -> list[float]:
+def change(
+    at: Site, client: Client, seller: str, path: str, trials: int, silence: float
+) -> list[float]:
     """Seconds from the answer to a change until an anonymous reader saw it, for each trial."""
     found = []
     for number in range(trials):
@@ -77,14 +79,18 @@ def states(at: Site, path: str) -> Counter[str]:
     """How nginx says it answered anonymous readers of the path."""
     time.sleep(0.5)  # its log is written a moment later
     lines = map(json.loads, (at.folder / "marketplace.log").read_text().splitlines())
-    return Counter(line["cache"] for line in lines if line["path"] == path and line["method"] == "GET")
+    return Counter(
+        line["cache"] for line in lines if line["path"] == path and line["method"] == "GET"
+    )
 
 
 def report(at: Site, client: Client, seller: str, product: int, trials: int) -> None:
     """Print what was found."""
     path = f"/api/products/{product}"
     quiet = change(at, client, seller, path, max(trials // 4, 1), SILENCE)
-    print(f"changed after {SILENCE:.0f} s of silence: seen after {max(quiet):.3f} s at most ({len(quiet)} trials)")
+    print(
+        f"changed after {SILENCE:.0f} s of silence: seen after {max(quiet):.3f} s at most ({len(quiet)} trials)"
+    )
     before, began = states(at, path), time.monotonic()
     with readers(at, path, 50) as asking:
         busy = change(at, client, seller, path, trials, 0.2)

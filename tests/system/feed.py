@@ -48,8 +48,21 @@ def served(url: str) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        env = {**os.environ, "DATABASE_URL": url, "DATA_DIR": folder, "UPLOADS_DIR": folder, "PORT": str(port)}
-        command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"]
+        env = {
+            **os.environ,
+            "DATABASE_URL": url,
+            "DATA_DIR": folder,
+            "UPLOADS_DIR": folder,
+            "PORT": str(port),
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            "gunicorn.conf.py",
+            "marketplace.app:create_app()",
+        ]
         api = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
         try:
             for _ in range(300):
@@ -80,12 +93,19 @@ def over_http(port: int) -> Fetch:
 
 def main() -> int:
     """Run the rounds; 0 when every app ended with the database's state each time."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("url", help="a login that may make databases")
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--changes", type=int, default=1000)
     parser.add_argument("--writers", type=int, default=16)
-    parser.add_argument("--longest", type=float, default=1.5, help="seconds the long transactions are open, on average")
+    parser.add_argument(
+        "--longest",
+        type=float,
+        default=1.5,
+        help="seconds the long transactions are open, on average",
+    )
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)

@@ -36,7 +36,20 @@ from marketplace.postgres.embedded import server as embedded_server
 from system.uploads import shop
 
 HEAD = "Nama Produk,Harga,Stok,SKU,Link Produk,Link Gambar,Nama Toko,Kategori,Deskripsi\n"
-WORDS = ["kopi", "susu", "besar", "murah", "original", "promo", "kaos", "batik", "merah", "ringan", "garansi", "resmi"]
+WORDS = [
+    "kopi",
+    "susu",
+    "besar",
+    "murah",
+    "original",
+    "promo",
+    "kaos",
+    "batik",
+    "merah",
+    "ringan",
+    "garansi",
+    "resmi",
+]
 #: Connections of the open loop.
 LISTERS = 8
 
@@ -57,12 +70,16 @@ class Place(NamedTuple):
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("what", choices=("crash", "beside"))
     options.add_argument("--imports", type=int, default=20)
     options.add_argument("--rows", type=int, default=6000)
     options.add_argument("--rate", type=float, default=50, help="listings a second")
-    options.add_argument("--seconds", type=float, default=20, help="how long the idle server is measured")
+    options.add_argument(
+        "--seconds", type=float, default=20, help="how long the idle server is measured"
+    )
     args = options.parse_args()
     with place() as at:
         token, _ = shop(at.server)
@@ -94,7 +111,9 @@ def send(at: Place, token: str, text: bytes, query: str = "") -> int:
     headers = {"Authorization": f"Bearer {token}", "Content_Type": "text/csv"}
     for _ in range(100):
         try:
-            status, answer = at.server.call("POST", f"/api/products/import-csv{query}", text, **headers)
+            status, answer = at.server.call(
+                "POST", f"/api/products/import-csv{query}", text, **headers
+            )
         except (OSError, http.client.HTTPException):
             status = 0
         if status == 202:
@@ -134,11 +153,16 @@ def crash(args: argparse.Namespace, at: Place, token: str) -> int:
         worker, ended = _through(at, worker, import_id, kills)
         problems = _judge(at, args.rows, run, ended)
         wrong += bool(problems)
-        print(f"import {run} ({mode}): {ended['state']}, attempts {ended['attempt']} {'; '.join(problems)}", flush=True)
+        print(
+            f"import {run} ({mode}): {ended['state']}, attempts {ended['attempt']} {'; '.join(problems)}",
+            flush=True,
+        )
     worker.kill()
     worker.wait()
     spent = time.monotonic() - started
-    print(f"{args.imports} imports of {args.rows} rows in {spent:.0f} s; killed {dict(kills)}; {wrong} wrong")
+    print(
+        f"{args.imports} imports of {args.rows} rows in {spent:.0f} s; killed {dict(kills)}; {wrong} wrong"
+    )
     return 1 if wrong else 0
 
 
@@ -159,7 +183,9 @@ def _through(
                 worker = at.worker()
             else:
                 file = at.folder / "pg" / "pg" / "postmaster.pid"
-                os.kill(int(file.read_text().split()[0]), random.choice((signal.SIGKILL, signal.SIGINT)))
+                os.kill(
+                    int(file.read_text().split()[0]), random.choice((signal.SIGKILL, signal.SIGINT))
+                )
                 time.sleep(0.5)
                 embedded_server.start(at.folder / "pg")
             due = time.monotonic() + random.uniform(0.3, 2.5)
@@ -172,7 +198,9 @@ def _through(
 def _forget_heartbeats(at: Place) -> None:
     """Half a minute goes by, as far as the queue can tell."""
     with psycopg.connect(at.url) as conn:
-        conn.execute("UPDATE jobs.procrastinate_workers SET last_heartbeat = now() - interval '1 minute'")
+        conn.execute(
+            "UPDATE jobs.procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
+        )
 
 
 def _find(at: Place, import_id: int) -> dict[str, Any] | None:
@@ -186,8 +214,18 @@ def _find(at: Place, import_id: int) -> dict[str, Any] | None:
 def _judge(at: Place, rows: int, run: int, ended: dict[str, Any]) -> list[str]:
     fresh = rows - (len(range(0, rows, 5)) if run else 0)
     problems = []
-    counts = {name: ended[f"rows_{name}"] for name in ("read", "valid", "created", "updated", "unchanged", "bad")}
-    expected = {"read": rows, "valid": rows, "created": fresh, "updated": rows - fresh, "unchanged": 0, "bad": 0}
+    counts = {
+        name: ended[f"rows_{name}"]
+        for name in ("read", "valid", "created", "updated", "unchanged", "bad")
+    }
+    expected = {
+        "read": rows,
+        "valid": rows,
+        "created": fresh,
+        "updated": rows - fresh,
+        "unchanged": 0,
+        "bad": 0,
+    }
     if ended["state"] != "done" or counts != expected:
         problems.append(f"counts {counts}, expected {expected}")
     with psycopg.connect(at.url, row_factory=dict_row) as conn:
@@ -218,17 +256,25 @@ def beside(args: argparse.Namespace, at: Place, token: str) -> int:
     _report("idle", *_measured(args, at, lambda: time.monotonic() > until))
     started = time.monotonic()
     import_id = send(at, token, rows_of(1, args.rows, 5000))
-    _report("importing", *_measured(args, at, lambda: bool((_find(at, import_id) or {}).get("finished_at"))))
+    _report(
+        "importing",
+        *_measured(args, at, lambda: bool((_find(at, import_id) or {}).get("finished_at"))),
+    )
     found = _find(at, import_id) or {}
     spent = time.monotonic() - started
-    print(f"{found['rows_created']:,} created, {found['rows_updated']:,} updated in {spent:.0f} s; ", end="")
+    print(
+        f"{found['rows_created']:,} created, {found['rows_updated']:,} updated in {spent:.0f} s; ",
+        end="",
+    )
     print(f"{found['rows_read'] / spent:,.0f} rows/s; longest batch {found['locked_ms']} ms")
     worker.terminate()
     worker.wait(60)
     return 0
 
 
-def _measured(args: argparse.Namespace, at: Place, over: Callable[[], bool]) -> tuple[list[float], list[float]]:
+def _measured(
+    args: argparse.Namespace, at: Place, over: Callable[[], bool]
+) -> tuple[list[float], list[float]]:
     """Milliseconds of listings, sent at their times whether or not the one before was answered, and of sales."""
     listings: list[float] = []
     sales: list[float] = []
@@ -246,7 +292,12 @@ def _measured(args: argparse.Namespace, at: Place, over: Callable[[], bool]) -> 
 
     def seller() -> None:
         with psycopg.connect(at.url, autocommit=True) as conn:
-            ids = [row[0] for row in conn.execute("SELECT id FROM products WHERE sku LIKE 'S-0-%' ORDER BY id")]
+            ids = [
+                row[0]
+                for row in conn.execute(
+                    "SELECT id FROM products WHERE sku LIKE 'S-0-%' ORDER BY id"
+                )
+            ]
             while not done.is_set():
                 started = time.monotonic()
                 conn.execute(
@@ -271,7 +322,10 @@ def _measured(args: argparse.Namespace, at: Place, over: Callable[[], bool]) -> 
 def _report(what: str, listings: list[float], sales: list[float]) -> None:
     for name, times in (("listings", listings), ("sales", sales)):
         p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
-        print(f"{what}: {len(times)} {name}, p50 {p50:.1f} ms, p99 {p99:.1f}, max {max(times):.1f}", flush=True)
+        print(
+            f"{what}: {len(times)} {name}, p50 {p50:.1f} ms, p99 {p99:.1f}, max {max(times):.1f}",
+            flush=True,
+        )
 
 
 def _wait(at: Place, import_id: int) -> None:

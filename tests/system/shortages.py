@@ -175,7 +175,9 @@ class Seller:
         self._token = client.sign_in("sari@t.example")
         client.call("POST", "/api/stores", {"name": "Toko Sari"}, self._token)
         product = {"name": "Teh", "price": "1000", "stock": 1}
-        self._product = f"/api/products/{client.call('POST', '/api/products', product, self._token)['id']}"
+        self._product = (
+            f"/api/products/{client.call('POST', '/api/products', product, self._token)['id']}"
+        )
 
     def read(self) -> int:
         time.sleep(0.5)
@@ -193,13 +195,21 @@ class Seller:
     def renamed(self) -> float:
         """Seconds until the worker has written a store's new name into its products; 60 where it has not."""
         began, name = time.monotonic(), f"Toko {secrets.token_hex(4)}"
-        while self._call("PATCH", "/api/stores/mine", {"name": name})[0] != 200 and time.monotonic() - began < 60:
+        while (
+            self._call("PATCH", "/api/stores/mine", {"name": name})[0] != 200
+            and time.monotonic() - began < 60
+        ):
             time.sleep(0.05)
-        while name.encode() not in self._call("GET", self._product)[1] and time.monotonic() - began < 60:
+        while (
+            name.encode() not in self._call("GET", self._product)[1]
+            and time.monotonic() - began < 60
+        ):
             time.sleep(0.05)
         return time.monotonic() - began
 
-    def _call(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> tuple[int, bytes]:
+    def _call(
+        self, method: str, path: str, body: Any = None, kind: str = "application/json"
+    ) -> tuple[int, bytes]:
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         headers = {"Content-Type": kind, "Authorization": f"Bearer {self._token}"}
         request = urllib.request.Request(self._at.base + path, data, headers, method=method)  # noqa: S310 - our own

@@ -27,7 +27,9 @@ LISTERS = 8
 
 def main() -> int:
     """Measure what is asked for."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("what", choices=("timing", "beside"))
     options.add_argument("--tries", type=int, default=200)
     options.add_argument("--rate", type=float, default=50, help="listings a second")
@@ -66,30 +68,53 @@ def sign_in(at: Site, email: str, password: str) -> tuple[int, float]:
 
 def timing(args: argparse.Namespace, at: Site) -> int:
     """Known and unknown, in turns."""
-    call(at, "POST", "/api/auth/register", {"name": "Sari", "email": "sari@t.example", "password": PASSWORD})
+    call(
+        at,
+        "POST",
+        "/api/auth/register",
+        {"name": "Sari", "email": "sari@t.example", "password": PASSWORD},
+    )
     spent: dict[str, list[float]] = {"known": [], "unknown": []}
     for number in range(args.tries):
-        for kind, email in (("known", "sari@t.example"), ("unknown", f"nobody{number:04}@t.example")):
+        for kind, email in (
+            ("known", "sari@t.example"),
+            ("unknown", f"nobody{number:04}@t.example"),
+        ):
             status, milliseconds = sign_in(at, email, f"wrong-{number}")
             assert status == 401, status
             spent[kind].append(milliseconds)
     for kind, times in spent.items():
-        print(f"{kind}: median {statistics.median(times):.1f} ms, stdev {statistics.stdev(times):.1f}")
-    pairs = [(known > unknown) + 0.5 * (known == unknown) for known in spent["known"] for unknown in spent["unknown"]]
+        print(
+            f"{kind}: median {statistics.median(times):.1f} ms, stdev {statistics.stdev(times):.1f}"
+        )
+    pairs = [
+        (known > unknown) + 0.5 * (known == unknown)
+        for known in spent["known"]
+        for unknown in spent["unknown"]
+    ]
     print(f"AUC {statistics.mean(pairs):.3f} of {args.tries} tries each")
     return 0
 
 
 def beside(args: argparse.Namespace, at: Site) -> int:
     """Listings by themselves, then beside sign-ins."""
-    call(at, "POST", "/api/auth/register", {"name": "Sari", "email": "sari@t.example", "password": PASSWORD})
+    call(
+        at,
+        "POST",
+        "/api/auth/register",
+        {"name": "Sari", "email": "sari@t.example", "password": PASSWORD},
+    )
     report("idle", listings(args, at))
     signed = []
     done = threading.Event()
 
     def user() -> None:
         while not done.is_set():
-            signed.append(call(at, "POST", "/api/auth/login", {"email": "sari@t.example", "password": PASSWORD}))
+            signed.append(
+                call(
+                    at, "POST", "/api/auth/login", {"email": "sari@t.example", "password": PASSWORD}
+                )
+            )
 
     thread = threading.Thread(target=user)
     thread.start()
@@ -97,7 +122,9 @@ def beside(args: argparse.Namespace, at: Site) -> int:
     done.set()
     thread.join()
     right = sum(status == 200 for status, _ in signed)
-    print(f"{right} of {len(signed)} sign-ins, median {statistics.median(spent for _, spent in signed):.0f} ms")
+    print(
+        f"{right} of {len(signed)} sign-ins, median {statistics.median(spent for _, spent in signed):.0f} ms"
+    )
     return 0
 
 
@@ -127,7 +154,10 @@ def listings(args: argparse.Namespace, at: Site) -> list[float]:
 def report(what: str, times: list[float]) -> None:
     """Median and 99th percentile."""
     p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
-    print(f"{what}: {len(times)} listings, p50 {p50:.1f} ms, p99 {p99:.1f}, max {max(times):.1f}", flush=True)
+    print(
+        f"{what}: {len(times)} listings, p50 {p50:.1f} ms, p99 {p99:.1f}, max {max(times):.1f}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,11 @@ def imported(text: str) -> set[str]:
 
 
 def test_every_test_stands_on_a_shelf():
-    elsewhere = {str(path.relative_to(TESTS)) for path in TESTS.rglob("test_*.py") if path.parent.name not in SHELVES}
+    elsewhere = {
+        str(path.relative_to(TESTS))
+        for path in TESTS.rglob("test_*.py")
+        if path.parent.name not in SHELVES
+    }
     assert elsewhere == set()
     assert {path.parent.parent for path in TESTS.rglob("test_*.py")} == {TESTS}
 
@@ -29,4 +33,6 @@ def test_no_file_imports_a_test_file():
     """What two tests need stands in support/, so that a test can be read and moved alone."""
     for path in TESTS.rglob("*.py"):
         for name in imported(path.read_text(encoding="utf-8")):
-            assert not any(part.startswith("test_") for part in name.split(".")), f"{path.name} imports {name}"
+            assert not any(part.startswith("test_") for part in name.split(".")), (
+                f"{path.name} imports {name}"
+            )

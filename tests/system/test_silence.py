@@ -28,13 +28,19 @@ def test_nobody_waits_longer_than_five_seconds_and_all_is_well_when_it_speaks_ag
             assert api.get(path, user).status_code == 200
         wire.silent.set()
         started = time.monotonic()
-        for path, user in (("/api/products", None), ("/api/users/profile", seller), ("/api/products", None)):
+        for path, user in (
+            ("/api/products", None),
+            ("/api/users/profile", seller),
+            ("/api/products", None),
+        ):
             begun = time.monotonic()
             answer = api.get(path, user)
             problem(answer, 503, "unavailable")
             assert int(answer.headers["Retry-After"]) >= 1
             assert time.monotonic() - begun < 5
-        assert time.monotonic() - started < 12, "only the first has to wait for an answer, the others for a connection"
+        assert time.monotonic() - started < 12, (
+            "only the first has to wait for an answer, the others for a connection"
+        )
         wire.silent.clear()
         spoke = time.monotonic()
         while api.get("/api/users/profile", seller).status_code != 200:

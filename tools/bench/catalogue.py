@@ -21,7 +21,12 @@ BEGIN = datetime(2024, 6, 1, tzinfo=timezone.utc)
 SECONDS = 730 * 86_400  # what products are spread over
 LEVELS = (12, 60, 428)  # categories of the first, second and third level
 TAPE = 400_000  # words in a row, of which texts are cut
-PICTURES = (0.03, 0.35, 0.73, 0.9)  # the share of products that have none, at most one, at most two, ...
+PICTURES = (
+    0.03,
+    0.35,
+    0.73,
+    0.9,
+)  # the share of products that have none, at most one, at most two, ...
 MOST_PICTURES = len(PICTURES)
 NULL = r"\N"
 
@@ -93,7 +98,10 @@ class Catalogue:
 
     def chunks(self) -> list[range]:
         """The ids of the products, in parts that can be made apart."""
-        return [range(first, min(first + CHUNK, self.products + 1)) for first in range(1, self.products + 1, CHUNK)]
+        return [
+            range(first, min(first + CHUNK, self.products + 1))
+            for first in range(1, self.products + 1, CHUNK)
+        ]
 
     def chunk(self, ids: range) -> dict[str, list[str]]:
         """The lines of some products, their stock and their pictures."""
@@ -102,7 +110,9 @@ class Catalogue:
         count = len(ids)
         drawn = zip(
             ids,
-            rng.choices(range(1, self.stores + 1), cum_weights=words.zipf(self.stores, 0.7), k=count),
+            rng.choices(
+                range(1, self.stores + 1), cum_weights=words.zipf(self.stores, 0.7), k=count
+            ),
             rng.choices(range(self.brands), cum_weights=self._brand_weights, k=count),
             rng.choices(range(len(self.places)), cum_weights=self._place_weights, k=count),
             strict=True,
@@ -110,13 +120,22 @@ class Catalogue:
         for product_id, store, brand, place in drawn:
             quantity = 0 if rng.random() < 0.1 else min(int(rng.paretovariate(0.7)), 5000)
             at = self._time(rng, product_id)
-            lines["products"].append(self._product(rng, product_id, store, brand, place, quantity, at))
+            lines["products"].append(
+                self._product(rng, product_id, store, brand, place, quantity, at)
+            )
             lines["inventory"].append(f"{product_id}\t{quantity}\n")
             self._add_pictures(rng, lines["product_images"], product_id, at)
         return lines
 
     def _product(
-        self, rng: random.Random, product_id: int, store: int, brand: int, place: int, quantity: int, at: datetime
+        self,
+        rng: random.Random,
+        product_id: int,
+        store: int,
+        brand: int,
+        place: int,
+        quantity: int,
+        at: datetime,
     ) -> str:
         """One line of `products`."""
         chance = rng.random()
@@ -141,7 +160,9 @@ class Catalogue:
             return f"{brand} {thing} {_one(rng, words.MODELS)}-{100 + _below(rng, 9900)}".strip()
         more = self._cut(rng, 1 + _below(rng, 3))
         if kind < 0.65:
-            return f"{thing} {brand} {more} {_one(rng, words.COLOURS)} {_one(rng, words.MEASURES)}".replace("  ", " ")
+            return f"{thing} {brand} {more} {_one(rng, words.COLOURS)} {_one(rng, words.MEASURES)}".replace(
+                "  ", " "
+            )
         if kind < 0.85:
             return f"{thing} {more} {_one(rng, words.COLOURS)}"
         model = f"{_one(rng, words.MODELS)}{10 + _below(rng, 990)}"
@@ -161,7 +182,9 @@ class Catalogue:
         share = 0.96 * product_id / self.products + 0.04 * rng.random()
         return BEGIN + timedelta(seconds=int(share * SECONDS))
 
-    def _add_pictures(self, rng: random.Random, lines: list[str], product_id: int, at: datetime) -> None:
+    def _add_pictures(
+        self, rng: random.Random, lines: list[str], product_id: int, at: datetime
+    ) -> None:
         """About two; half of the products have uploaded ones, the others links. Ids leave room for the most."""
         count = bisect(PICTURES, rng.random())
         uploaded = rng.random() < 0.5
@@ -210,7 +233,9 @@ class Catalogue:
     @cached_property
     def _tape(self) -> list[str]:
         vocabulary = words.vocabulary()
-        return self._rng("tape").choices(vocabulary, cum_weights=words.zipf(len(vocabulary), shift=10), k=TAPE)
+        return self._rng("tape").choices(
+            vocabulary, cum_weights=words.zipf(len(vocabulary), shift=10), k=TAPE
+        )
 
     def _things(self, count: int) -> Iterator[str]:
         """Names of categories: things as they are, then of a made kind."""
@@ -252,6 +277,4 @@ def _uploaded(rng: random.Random) -> str:
         for name, longest in SIZES.items()
     ]
     placeholder = f"{digest[:27]}="
-    return (
-        f"{variants[0]['url']}\t{NULL}\t{digest}\t{width}\t{height}\t{placeholder}\t{orjson.dumps(variants).decode()}"
-    )
+    return f"{variants[0]['url']}\t{NULL}\t{digest}\t{width}\t{height}\t{placeholder}\t{orjson.dumps(variants).decode()}"

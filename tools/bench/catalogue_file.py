@@ -10,7 +10,17 @@ from tools.bench import words
 from tools.bench.catalogue import Catalogue
 
 HEADER = [
-    *("Nama Produk", "Harga", "Lokasi", "Rating", "Review", "Link Produk", "Link Gambar", "Nama Toko", "Kategori"),
+    *(
+        "Nama Produk",
+        "Harga",
+        "Lokasi",
+        "Rating",
+        "Review",
+        "Link Produk",
+        "Link Gambar",
+        "Nama Toko",
+        "Kategori",
+    ),
     "Deskripsi",
 ]
 CHUNK = 10_000

@@ -25,7 +25,9 @@ class Cost(NamedTuple):
     without: float
 
 
-def measure(db: Database, config: Config, seller: Seller, samples: Samples, *, times: int = TIMES) -> Cost:
+def measure(
+    db: Database, config: Config, seller: Seller, samples: Samples, *, times: int = TIMES
+) -> Cost:
     """Create products like those there are, in turns; medians. `db` has a pool of one."""
     with db.read(0) as conn:
         backend = conn.info.backend_pid
@@ -45,7 +47,9 @@ def measure(db: Database, config: Config, seller: Seller, samples: Samples, *, t
 
 
 def _create(conn: Conn, config: Config, seller: Seller, product: dict[str, object]) -> None:
-    body = {name: product[name] for name in ("name", "description", "price", "category_id", "brand_id")}
+    body = {
+        name: product[name] for name in ("name", "description", "price", "category_id", "brand_id")
+    }
     client = Client(seller.caller.user_id, None, "bench")
     products.add(
         conn,

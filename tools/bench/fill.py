@@ -51,7 +51,11 @@ def fill(url: str, made: Catalogue, report: Report) -> None:
                 conn.execute(SQL["count_on"], {"name": table, "last": last})
         tables = [row["name"] for row in sizes(conn)]
     with timed("indexes", report):
-        _at_once(url, "indexes", _longest_first([each for each in aside if each["kind"] == "index"], tables))
+        _at_once(
+            url,
+            "indexes",
+            _longest_first([each for each in aside if each["kind"] == "index"], tables),
+        )
     with timed("foreign keys, triggers", report), connected(url) as conn:
         for thing in aside:
             if thing["kind"] != "index":

@@ -79,14 +79,18 @@ class Load:
         begun = time.monotonic()
         done = list(self._pool.map(loop, [port] * CLIENTS, parts, [seconds] * CLIENTS))
         took = time.monotonic() - begun
-        return Done([one for each in done for one in each.times], sum(each.refused for each in done), took)
+        return Done(
+            [one for each in done for one in each.times], sum(each.refused for each in done), took
+        )
 
 
 @contextmanager
 def clients() -> Iterator[Load]:
     """The clients, for the length of the block."""
     with ProcessPoolExecutor(CLIENTS, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(time.sleep, [0.2] * CLIENTS))  # all of them are up before anything is measured
+        list(
+            pool.map(time.sleep, [0.2] * CLIENTS)
+        )  # all of them are up before anything is measured
         yield Load(pool)
 
 

@@ -64,7 +64,9 @@ class Image(Base):
 @contextmanager
 def session(url: str) -> Iterator[tuple[Session, int]]:
     """A session with empty tables on one connection, and the process that serves it."""
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), pool_size=1, max_overflow=0)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(url), pool_size=1, max_overflow=0
+    )
     try:
         with engine.begin() as conn:
             conn.execute(CreateSchema(SCHEMA))

@@ -83,7 +83,11 @@ def _used(pid: int) -> float:
     """To the nanosecond where there is one thread; else in ticks, which threads that have ended are in as well."""
     try:
         fields = _stat(pid)
-        return running(pid) if fields[THREADS] == "1" else TICK * (int(fields[USER]) + int(fields[SYSTEM]))
+        return (
+            running(pid)
+            if fields[THREADS] == "1"
+            else TICK * (int(fields[USER]) + int(fields[SYSTEM]))
+        )
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
 
@@ -96,7 +100,9 @@ def _ended(pid: int) -> float:
 
 def _kilobytes(pid: int, file: str, name: str) -> int:
     try:
-        for line in (PROC / str(pid) / file).read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in (
+            (PROC / str(pid) / file).read_text(encoding="utf-8", errors="replace").splitlines()
+        ):
             if line.startswith(name):
                 return int(line.split()[1])
     except (FileNotFoundError, ProcessLookupError):
@@ -110,4 +116,9 @@ def _all() -> list[int]:
 
 def _stat(pid: int) -> list[str]:
     """The fields of /proc/PID/stat behind the name, which may have spaces and brackets."""
-    return (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return (
+        (PROC / str(pid) / "stat")
+        .read_text(encoding="utf-8", errors="replace")
+        .rpartition(")")[2]
+        .split()
+    )

@@ -40,7 +40,12 @@ class Results(NamedTuple):
 
     def median(self, server: str, shape: str) -> Measured:
         """Of each number, over the rounds."""
-        return Measured(*(statistics.median(column) for column in zip(*self.measured[server, shape], strict=True)))
+        return Measured(
+            *(
+                statistics.median(column)
+                for column in zip(*self.measured[server, shape], strict=True)
+            )
+        )
 
 
 class Bench(NamedTuple):
@@ -73,15 +78,23 @@ class Bench(NamedTuple):
             )  # fmt: skip
         return results
 
-    def _add(self, results: Results, server: Server, name: str, requests: Sequence[bytes], seconds: float) -> None:
+    def _add(
+        self, results: Results, server: Server, name: str, requests: Sequence[bytes], seconds: float
+    ) -> None:
         """Measure a shape; right behind the listing pgbench, so that both meet the same machine."""
-        one = self._measure(server, name, requests, CREATES * seconds if name == CREATE else seconds)
+        one = self._measure(
+            server, name, requests, CREATES * seconds if name == CREATE else seconds
+        )
         results.measured.setdefault((server.name, name), []).append(one)
         if name == LISTING and self.program:
-            yard = yardstick.run(self.program, self.conn, self.url, self.files, max(1, round(seconds)))
+            yard = yardstick.run(
+                self.program, self.conn, self.url, self.files, max(1, round(seconds))
+            )
             results.pgbench.setdefault(server.name, []).append(yard)
 
-    def _measure(self, server: Server, name: str, requests: Sequence[bytes], seconds: float) -> Measured:
+    def _measure(
+        self, server: Server, name: str, requests: Sequence[bytes], seconds: float
+    ) -> Measured:
         bare = name == BARE
         port, root = (server.hello_port, server.hello_pid) if bare else (server.port, server.pid)
         app, database = self._used(root)
@@ -125,7 +138,9 @@ def table(results: Results, say: Callable[[str], None]) -> None:
                 refused = f"   {one.refused:.0f} refused" if one.refused else ""
                 say(f"{shape:24} {cpu} {one.rate:10.0f} {times}{refused}")
         workers, above = results.memory[server]
-        say(f"memory (PSS): {workers:.0f} MB for {servers.WORKERS} workers, {above:.0f} MB for the process above them")
+        say(
+            f"memory (PSS): {workers:.0f} MB for {servers.WORKERS} workers, {above:.0f} MB for the process above them"
+        )
     for shape, why in results.left_out.items():
         say(f"\nleft out: {shape}: {why}")
 
@@ -145,7 +160,9 @@ def ratios(results: Results, cost: Cost, say: Callable[[str], None]) -> None:
                 f"{one.database / spent.cpu:.2f}"
                 for one, spent in zip(results.measured[server, LISTING], pgbench, strict=True)
             )
-            say(f"  listing by pgbench, PostgreSQL: {listing.database / yard:.2f} ({yard:.0f} us; by round {each})")
+            say(
+                f"  listing by pgbench, PostgreSQL: {listing.database / yard:.2f} ({yard:.0f} us; by round {each})"
+            )
         if (server, DEEP_NAME) in results.measured:
             deep, first = results.median(server, DEEP_NAME), results.median(server, FIRST)
             say(f"  page 10,000 by page 1, PostgreSQL: {deep.database / first.database:.2f}, "

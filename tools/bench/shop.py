@@ -49,7 +49,12 @@ def kept(conn: Conn) -> Iterator[None]:
         yield
     finally:
         with conn.transaction():
-            for name in ("forget_products", "forget_changes", "forget_activities", "forget_sessions"):
+            for name in (
+                "forget_products",
+                "forget_changes",
+                "forget_activities",
+                "forget_sessions",
+            ):
                 conn.execute(SQL[name], last)
         for table in fill.sizes(conn):
             conn.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table["name"])))

@@ -54,17 +54,43 @@ MODELS = (
     "NB", "QC", "EV", "TX", "UX", "RZ", "CB", "FX", "KX", "BT", "JBX",
 )  # fmt: skip
 
-_STARTS = ("b", "c", "d", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s", "t", "w", "y", "st", "tr", "kr", "pl", "ng")
+_STARTS = (
+    "b",
+    "c",
+    "d",
+    "g",
+    "h",
+    "j",
+    "k",
+    "l",
+    "m",
+    "n",
+    "p",
+    "r",
+    "s",
+    "t",
+    "w",
+    "y",
+    "st",
+    "tr",
+    "kr",
+    "pl",
+    "ng",
+)
 _VOWELS = ("a", "i", "u", "e", "o", "ai", "au")
 _ENDS = ("", "", "", "n", "ng", "r", "s", "t", "k", "m", "l", "h")
 
 
 def made(rng: random.Random, syllables: int) -> str:
     """A word nobody has used, of so many syllables."""
-    return "".join(rng.choice(_STARTS) + rng.choice(_VOWELS) + rng.choice(_ENDS) for _ in range(syllables))
+    return "".join(
+        rng.choice(_STARTS) + rng.choice(_VOWELS) + rng.choice(_ENDS) for _ in range(syllables)
+    )
 
 
-def distinct(rng: random.Random, count: int, syllables: tuple[int, int], taken: set[str]) -> list[str]:
+def distinct(
+    rng: random.Random, count: int, syllables: tuple[int, int], taken: set[str]
+) -> list[str]:
     """So many made words that are not in `taken`, to which they are added."""
     found: list[str] = []
     while len(found) < count:
@@ -77,7 +103,10 @@ def distinct(rng: random.Random, count: int, syllables: tuple[int, int], taken: 
 
 def vocabulary() -> list[str]:
     """All words that descriptions and names draw from, the most frequent first."""
-    return [*COMMON, *distinct(random.Random("vocabulary"), SIZE - len(COMMON), (2, 3), set(COMMON))]  # noqa: S311
+    return [
+        *COMMON,
+        *distinct(random.Random("vocabulary"), SIZE - len(COMMON), (2, 3), set(COMMON)),
+    ]  # noqa: S311
 
 
 def zipf(count: int, exponent: float = 1.0, shift: int = 0) -> list[float]:

@@ -86,8 +86,14 @@ def search(config: Config, samples: Samples, *, requests: int, seed: int) -> Sea
                 if len(asked) >= requests:
                     break
         dearest = sorted({one.path: one for one in asked}.values(), key=_time, reverse=True)
-        groups = ([one for one in dearest if _has_words(one.path) is words][:AGAIN] for words in (True, False))
-        again = [sorted((_again(meter, one.path) for one in group), key=_time, reverse=True) for group in groups]
+        groups = (
+            [one for one in dearest if _has_words(one.path) is words][:AGAIN]
+            for words in (True, False)
+        )
+        again = [
+            sorted((_again(meter, one.path) for one in group), key=_time, reverse=True)
+            for group in groups
+        ]
     finally:
         meter.close()
     return Search(asked, *again)
@@ -131,15 +137,21 @@ def _products(rng: random.Random, samples: Samples) -> str:
     if rng.random() < 0.3:
         query["in_stock"] = rng.choice(("true", "false"))
     if rng.random() < 0.03:
-        query["ids"] = ",".join(str(product["id"]) for product in rng.choices(samples.products, k=20))
+        query["ids"] = ",".join(
+            str(product["id"]) for product in rng.choices(samples.products, k=20)
+        )
     if rng.random() < 0.4:
         query["search"] = _text(rng, samples)
     if rng.random() < 0.6:
-        query["sort_by"] = rng.choice(("newest", "created_at", "price", "name", "stock", "relevance"))
+        query["sort_by"] = rng.choice(
+            ("newest", "created_at", "price", "name", "stock", "relevance")
+        )
     if rng.random() < 0.4:
         query["sort_order"] = rng.choice(("asc", "desc"))
     if rng.random() < 0.25:
-        query["facets"] = ",".join(rng.sample(("category", "brand", "price", "in_stock"), rng.randint(1, 4)))
+        query["facets"] = ",".join(
+            rng.sample(("category", "brand", "price", "in_stock"), rng.randint(1, 4))
+        )
     query.update(_window(rng, "search" in query))
     return f"/api/products?{urlencode(query)}"
 
@@ -211,7 +223,9 @@ def _brands(rng: random.Random, samples: Samples) -> str:
     query: dict[str, Any] = _window(rng, False)
     if rng.random() < 0.7:
         name = rng.choice(samples.brands)["name"]
-        query["search"] = rng.choice((name, name[:2], name[1:4], name[0], rng.choice(samples.absent)))
+        query["search"] = rng.choice(
+            (name, name[:2], name[1:4], name[0], rng.choice(samples.absent))
+        )
     return f"/api/brands?{urlencode(query)}"
 
 

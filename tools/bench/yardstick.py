@@ -80,12 +80,19 @@ def script(conn: Conn, statements: Sequence[Sent]) -> str:
         lines += [f"\\set {name}_{number} {value}" for name, value in found.items()]
 
         def written(
-            match: "re.Match[str]", sent: Sent = sent, found: dict[str, Any] = found, number: int = number
+            match: "re.Match[str]",
+            sent: Sent = sent,
+            found: dict[str, Any] = found,
+            number: int = number,
         ) -> str:
             name = match[1]
             if name is None:
                 return "%"
-            return f":{name}_{number}" if name in found else sql.Literal(sent.values[name]).as_string(conn)
+            return (
+                f":{name}_{number}"
+                if name in found
+                else sql.Literal(sent.values[name]).as_string(conn)
+            )
 
         lines.append(f"{_PLACEHOLDER.sub(written, sent.text)}\n;")
     return "\n".join(lines) + "\n"
@@ -112,7 +119,18 @@ def scripts(conn: Conn, transactions: Sequence[Sequence[Sent]]) -> Iterator[list
 def run(program: str, conn: Conn, url: str, files: Sequence[Path], seconds: int) -> Spent:
     """Let pgbench run for so many seconds, after one that is not counted."""
     others = shop.backends(conn)
-    command = [program, "-n", "-M", "prepared", "-c", str(CLIENTS), "-P", "1", "-T", str(seconds + 2)]
+    command = [
+        program,
+        "-n",
+        "-M",
+        "prepared",
+        "-c",
+        str(CLIENTS),
+        "-P",
+        "1",
+        "-T",
+        str(seconds + 2),
+    ]
     command += [word for file in files for word in ("-f", str(file))]
     env = {**os.environ, "PGOPTIONS": OPTIONS}
     with subprocess.Popen(

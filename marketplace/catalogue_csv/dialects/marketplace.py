@@ -27,7 +27,15 @@ _INDONESIAN = fields(
 )
 _KNOWN = {
     folded(name)
-    for name in ("Lokasi", "Rating", "Review", "Jumlah Review", "Ulasan", "Terjual", "Jumlah Terjual")
+    for name in (
+        "Lokasi",
+        "Rating",
+        "Review",
+        "Jumlah Review",
+        "Ulasan",
+        "Terjual",
+        "Jumlah Terjual",
+    )
 }.union(*REPORTS)
 _FIELDS = _OTHERS | _INDONESIAN | OURS
 

@@ -63,9 +63,12 @@ class _Rows(Groups):
                 "price": cell(cells, self._price) if self._price else "",
                 "stock": stock(self.notes, cell(cells, "variantinventoryquantity")),
                 "sku": cell(cells, "variantsku"),
-                "category": category or cell(cells, "productcollectiontitle", "producttype", "producttypevalue"),
+                "category": category
+                or cell(cells, "productcollectiontitle", "producttype", "producttypevalue"),
                 "image_url": links(self.notes, pictures),
-                "hidden": "no" if cell(cells, "productstatus").lower() in ("", "published") else "yes",
+                "hidden": "no"
+                if cell(cells, "productstatus").lower() in ("", "published")
+                else "yes",
             }
         )
 

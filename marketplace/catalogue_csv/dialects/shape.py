@@ -66,7 +66,9 @@ class Layout(NamedTuple):
     def places_of(self, pattern: str) -> list[int]:
         """The positions of columns whose folded header is a pattern with a number in it, by that number."""
         match = re.compile(pattern + r"\Z").match
-        found = [(int(hit[1]), place) for name, place in self.places.items() if (hit := match(name))]
+        found = [
+            (int(hit[1]), place) for name, place in self.places.items() if (hit := match(name))
+        ]
         return [place for _, place in sorted(found)]
 
     def _at(self, cells: Cells, place: int) -> str:
@@ -191,10 +193,16 @@ class Groups:
         skus: set[str] = set()
         for (line, cells), variant in zip(held, variants, strict=True):
             filled = self._filled(cells, group[0]) if variant else cells
-            made.append(Arranged(line, filled, self._values(filled, cells, group, skus) if variant else None))
+            made.append(
+                Arranged(
+                    line, filled, self._values(filled, cells, group, skus) if variant else None
+                )
+            )
         return made
 
-    def _values(self, filled: Cells, cells: Cells, group: Sequence[Cells], skus: set[str]) -> Values:
+    def _values(
+        self, filled: Cells, cells: Cells, group: Sequence[Cells], skus: set[str]
+    ) -> Values:
         values = self.read(filled, group)
         options = self.options(cells)
         values["name"] = named(values["name"], options)

@@ -100,7 +100,13 @@ SPREE = Dialect(
     ),
     tuple(
         frozenset({"slug", "sku", "name", "price", further})
-        for further in ("inventorycount", "option1name", "category1", "shippingcategory", "compareatprice")
+        for further in (
+            "inventorycount",
+            "option1name",
+            "category1",
+            "shippingcategory",
+            "compareatprice",
+        )
     ),
     _KNOWN,
     _Rows,

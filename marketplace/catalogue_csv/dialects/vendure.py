@@ -7,7 +7,16 @@ import re
 from collections.abc import Sequence
 
 from marketplace.catalogue_csv.cells import write_path
-from marketplace.catalogue_csv.dialects.shape import Cells, Dialect, Groups, Values, fields, links, plain, stock
+from marketplace.catalogue_csv.dialects.shape import (
+    Cells,
+    Dialect,
+    Groups,
+    Values,
+    fields,
+    links,
+    plain,
+    stock,
+)
 
 _SHARED = frozenset(["name", "slug", "description", "facets", "assets"])
 _KNOWN = re.compile(r"(taxcategory|trackinventory|variantfacets|product\w*|variant\w*)\Z").match

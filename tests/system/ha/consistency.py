@@ -27,7 +27,10 @@ class Pairs:
 
     def run(self, number: int) -> "Pairs":
         """Make so many pairs, in four threads."""
-        threads = [threading.Thread(target=self._some, args=(which, number // THREADS)) for which in range(THREADS)]
+        threads = [
+            threading.Thread(target=self._some, args=(which, number // THREADS))
+            for which in range(THREADS)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -37,7 +40,9 @@ class Pairs:
     def _some(self, which: int, number: int) -> None:
         writer, reader = (Client(self._hosts[(which + turn) % 2]) for turn in (0, 1))
         token = seller(writer.host, f"{self._name}{which}")
-        product = writer.call("POST", "/api/products", {"name": f"{self._name} {which}", "price": "1"}, token).json
+        product = writer.call(
+            "POST", "/api/products", {"name": f"{self._name} {which}", "price": "1"}, token
+        ).json
         path = f"/api/products/{product['id']}"
         listing = f"/api/products?store_id={product['store']['id']}"
         for price in range(1000, 1000 + number):
@@ -45,7 +50,9 @@ class Pairs:
             seen = written.headers.get("consistency-token", "")
             headers = {"Consistency_Token": seen} if self._with_token else {}
             signed_in = price % 2 == 0
-            read = reader.call("GET", listing if signed_in else path, None, token if signed_in else "", **headers)
+            read = reader.call(
+                "GET", listing if signed_in else path, None, token if signed_in else "", **headers
+            )
             self._judge(written.status, seen, read.status, read.body, price)
 
     def _judge(self, written: int, seen: str, status: int, body: bytes, price: int) -> None:
@@ -105,11 +112,15 @@ def check(cluster: Cluster, hosts: list[Host], number: int) -> list[tuple[str, l
     """Each line that was measured, with what is wrong."""
     lines = [_pairs(cluster, hosts, number, "near", with_token) for with_token in (True, False)]
     with pausing(cluster):
-        lines += [_pairs(cluster, hosts, number // 5, "late", with_token) for with_token in (True, False)]
+        lines += [
+            _pairs(cluster, hosts, number // 5, "late", with_token) for with_token in (True, False)
+        ]
     return lines
 
 
-def _pairs(cluster: Cluster, hosts: list[Host], number: int, when: str, with_token: bool) -> tuple[str, list[str]]:
+def _pairs(
+    cluster: Cluster, hosts: list[Host], number: int, when: str, with_token: bool
+) -> tuple[str, list[str]]:
     before, said = read_by_replica(cluster), counted(hosts).get("replica", 0)
     how = "with" if with_token else "without"
     done = Pairs(hosts, f"{when}-{how}-", with_token=with_token).run(number)
@@ -122,4 +133,7 @@ def _pairs(cluster: Cluster, hosts: list[Host], number: int, when: str, with_tok
     if not with_token and when == "late" and not done.stale:
         wrong.append("nothing was stale, so this check shows nothing")
     title = f"{done.made} write-then-read pairs {how} token{', replica pausing' if when == 'late' else ''}"
-    return f"{title}: {done.stale} stale, {told} reads by the replica ({by_replica} statements)", wrong
+    return (
+        f"{title}: {done.stale} stale, {told} reads by the replica ({by_replica} statements)",
+        wrong,
+    )

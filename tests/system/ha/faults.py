@@ -74,8 +74,16 @@ class Trial:
         until("the host", self.hosts[1].ready, 60, self.cluster.logs)
 
     def _taken_over(self, lost: str) -> None:
-        until("another primary", lambda: any(node.role() in ("primary", "master") for node in self.cluster.nodes
-                                             if node.name != lost), 90, self.cluster.logs)
+        until(
+            "another primary",
+            lambda: any(
+                node.role() in ("primary", "master")
+                for node in self.cluster.nodes
+                if node.name != lost
+            ),
+            90,
+            self.cluster.logs,
+        )
 
 
 FAULTS: dict[str, Callable[[Trial], None]] = {
@@ -120,10 +128,18 @@ def attempt(trial: Trial, name: str) -> tuple[str, list[str]]:
 
 def _answers(record: Record, name: str) -> list[str]:
     """What was wrong with answers: only a host that is killed may cut a connection."""
-    wrong = [f"{len(record.wrong)} wrong answers: {sorted(set(record.wrong))[:3]}"] if record.wrong else []
+    wrong = (
+        [f"{len(record.wrong)} wrong answers: {sorted(set(record.wrong))[:3]}"]
+        if record.wrong
+        else []
+    )
     if record.never:
         wrong.append(f"{len(record.never)} writes did not come through at all: {record.never[:3]}")
-    cut = {host: number for host, number in record.cut.items() if not (name == "host killed" and host == "app2")}
+    cut = {
+        host: number
+        for host, number in record.cut.items()
+        if not (name == "host killed" and host == "app2")
+    }
     if cut:
         wrong.append(f"connections were cut: {cut}")
     return wrong
