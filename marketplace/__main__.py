@@ -1,8 +1,9 @@
 """python -m marketplace NAME: runs one command; without a name it lists them.
 
-A command is a module of `marketplace/commands` with `add_arguments(parser)` and `run(args) -> int`. Only the chosen one
-is imported. It finds the database in the environment (the embedded one is started where none is given), unless the
-module says `own_database = True`; one that says `takes_anything = True` is given unknown arguments as `args.rest`.
+A command is a module of `marketplace/commands` with `add_arguments(parser)` and `run(args) -> int`.
+Only the chosen one is imported. It finds the database in the environment (the embedded one is
+started where none is given), unless the module says `own_database = True`; one that says
+`takes_anything = True` is given unknown arguments as `args.rest`.
 """
 
 import argparse

@@ -47,7 +47,9 @@ from marketplace.workflows.sign_in import SignIn
 
 
 def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
-    """Every path of the API and the resource that answers it; what it takes and who may call it stands there."""
+    """Every path of the API and the resource that answers it; what it takes and who may call it
+    stands there.
+    """
     passwords, tokens = Passwords(config.bcrypt_cost), Tokens(config)
     sign_in = SignIn(db, passwords)
     uploads, private = of_uploads(config), of_private(config)
@@ -121,7 +123,8 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
         logs.install(config.log_level)
     db = db or Database(config)
     tokens = Tokens(config)
-    # Independent middleware would answer in reverse order: the log line is written last, when all is known.
+    # Independent middleware would answer in reverse order: the log line is written last, when all
+    # is known.
     app = App(
         middleware=[
             access_log.AccessLog(config, db),
@@ -160,7 +163,9 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
 
 
 class App(falcon.App[Any, Any]):
-    """Falcon refuses the method WEBSOCKET before any middleware has seen the request; here it is a 405 like any."""
+    """Falcon refuses the method WEBSOCKET before any middleware has seen the request; here it is
+    a 405 like any.
+    """
 
     _META_METHODS = frozenset()
 

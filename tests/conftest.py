@@ -1,8 +1,8 @@
 """A real PostgreSQL for every test, and clients by role.
 
-Without DATABASE_URL the embedded server runs from .data/test, without fsync. Each run makes one template database
-by the migrations; a test works in a transaction that is rolled back (`api`), or, where commits matter, in a
-database cloned for it (`committed`).
+Without DATABASE_URL the embedded server runs from .data/test, without fsync. Each run makes one
+template database by the migrations; a test works in a transaction that is rolled back (`api`), or,
+where commits matter, in a database cloned for it (`committed`).
 """
 
 import itertools
@@ -35,7 +35,9 @@ _numbers = itertools.count(1)
 
 
 class RollbackDatabase(Database):
-    """All doors lead to one connection, inside one transaction that is never committed; requests are savepoints."""
+    """All doors lead to one connection, inside one transaction that is never committed; requests
+    are savepoints.
+    """
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -85,7 +87,9 @@ class User:
 
 
 class Api:
-    """The API as a client sees it: `api.get(path, user)`, `api.post(path, user, json=...)`; accounts on demand."""
+    """The API as a client sees it: `api.get(path, user)`, `api.post(path, user, json=...)`;
+    accounts on demand.
+    """
 
     def __init__(self, config: Config, db: Database, owner_url: str) -> None:
         self.config = config
@@ -168,7 +172,9 @@ class Api:
 
     @contextmanager
     def as_owner(self, conn: Any) -> Iterator[Any]:
-        """The rolled-back connection logged in as the owner; for the length of the block it is the owner."""
+        """The rolled-back connection logged in as the owner; for the length of the block it is
+        the owner.
+        """
         conn.execute("SELECT set_config('role', 'none', false)")
         try:
             yield conn
@@ -191,7 +197,8 @@ def multipart(files: list[tuple[str, str, bytes]], fields: dict[str, str]) -> tu
     for part, filename, data in files:
         body += (
             (
-                f'--{boundary}\r\nContent-Disposition: form-data; name="{part}"; filename="{filename}"\r\n'
+                f'--{boundary}\r\nContent-Disposition: form-data; name="{part}"; '
+                f'filename="{filename}"\r\n'
                 "Content-Type: image/*\r\n\r\n"
             ).encode()
             + data
@@ -201,7 +208,7 @@ def multipart(files: list[tuple[str, str, bytes]], fields: dict[str, str]) -> tu
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order: what needs the machine for itself comes late, and what looks back at the whole suite at its end."""
+    """Order: what needs the machine comes late, what looks back at the suite at its end."""
     items.sort(
         key=lambda item: (item.path.name == "test_document_coverage.py", "alone" in item.keywords)
     )
@@ -239,7 +246,7 @@ def owner() -> Iterator[str]:
 
 @contextmanager
 def one_at_a_time(conn: psycopg.Connection[Any]) -> Iterator[None]:
-    """Only one process of the suite is in such a block: roles belong to all databases of the server."""
+    """Let one process of the suite at a time in: roles belong to all databases of a server."""
     conn.execute("SELECT pg_advisory_lock(7236)")
     try:
         yield

@@ -1,8 +1,10 @@
-"""Runs the suite: side by side what can be, then alone what needs the machine for itself. `make test`, `make test ARGS="-k words"`.
+"""Runs the suite: side by side what can be, then alone what needs the machine for itself.
 
-Every process has databases of its own on one server. A test marked `alone` measures time or memory, takes all of a
-disk, or stops a whole system; what looks back at the whole suite is the last of these. JOBS says how many processes run
-side by side; without it there are as many as cores.
+    make test, make test JOBS=4, make test ARGS="-k words"
+
+Every process has databases of its own on one server. A test marked `alone` measures time or memory,
+or stops a whole system; the last of these looks back at the whole suite. JOBS says how many
+processes run side by side; without it there are as many as cores.
 """
 
 import os
@@ -18,7 +20,7 @@ FAILED = int(pytest.ExitCode.TESTS_FAILED)
 
 
 def main(arguments: list[str]) -> int:
-    """Run both parts; 0 where nothing failed, pytest's own code of no tests where neither part had any."""
+    """Run both parts; 0 where nothing failed, or pytest's code of a failure or of no tests at all."""
     jobs = os.environ.get("JOBS") or str(cores())
     with tempfile.TemporaryDirectory(prefix="marketplace-suite-") as folder:
         parts = [run(folder, "not alone", "-n", jobs, "--dist", "worksteal", *arguments)]

@@ -1,8 +1,8 @@
 """Holds what is installed against what is pinned, and asks for known vulnerabilities: `make audit`.
 
-Ends with 1 where a package is not pinned with a hash, is another version than the pinned one, or has a known
-vulnerability. Where no advisory service can be reached it says that none was asked: pip-audit by itself would call that
-clean.
+Ends with 1 where a package is not pinned with a hash, is another version than the pinned one, or
+has a known vulnerability. Where no advisory service can be reached it says that none was asked:
+pip-audit by itself would call that clean.
 """
 
 import argparse
@@ -37,12 +37,14 @@ def main() -> int:
     for line in wrong:
         print(line)
     print(
-        f"{len(list(distributions()))} packages are installed; {len(wrong)} not as pinned with a hash"
+        f"{len(list(distributions()))} packages are installed; {len(wrong)} not as pinned with a "
+        "hash"
     )
     asked, clean, said = advisories(ROOT / "requirements.txt")
     if not asked:
         print(
-            "No advisory service can be reached from here: known vulnerabilities were NOT looked up."
+            "No advisory service can be reached from here: known vulnerabilities were NOT looked "
+            "up."
         )
     print(said)
     return 1 if wrong or (asked and not clean) or (strict and not asked) else 0
@@ -55,7 +57,8 @@ def unpinned(root: Path) -> list[str]:
         for name, version in pinned(file.read_text(encoding="utf-8")).items():
             pins.setdefault(name, set()).update(version)
     return [
-        f"{name} {found.version} is not pinned: {', '.join(sorted(pins.get(name, set()))) or 'nowhere'}"
+        f"{name} {found.version} is not pinned: "
+        f"{', '.join(sorted(pins.get(name, set()))) or 'nowhere'}"
         for found in distributions()
         if (name := _folded(found.metadata["Name"])) not in OURS
         and found.version not in pins.get(name, set())

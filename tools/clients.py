@@ -1,8 +1,10 @@
 """Makes clients of the API from its own document: clients/{kotlin,swift,dart,python}.
 
-    python tools/clients.py [NAME ...]      all without a name; `make clients` installs what it needs
+    python tools/clients.py [NAME ...]      all without a name; `make clients` installs what it
+    needs
 
-openapi-generator does the work; a name the server adds to a choice later is `unknown` to a client, not an error.
+openapi-generator does the work; a name the server adds to a choice later is `unknown` to a client,
+not an error.
 """
 
 import subprocess
@@ -12,7 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "clients"
 COMMON = {"hideGenerationTimestamp": "true", "enumUnknownDefaultCase": "true"}
-#: Names that are reserved words as types, in the languages that would make types of these parameters.
+#: Names that are reserved words as types, in the languages that would make types of these
+#: parameters.
 MAPPINGS = "type=ActivityType,from=FromTime"
 #: Name -> generator, its own properties.
 CLIENTS = {
@@ -54,7 +57,9 @@ def main(names: "list[str]", folder: Path = FOLDER) -> int:
 
 
 def make(name: str, document: Path, target: Path) -> "list[str]":
-    """Make one client; the generator's warnings, but for its own about OpenAPI 3.1. Raises CalledProcessError."""
+    """Make one client; the generator's warnings, but for its own about OpenAPI 3.1. Raises
+    CalledProcessError.
+    """
     generator, properties = CLIENTS[name]
     options = ",".join(f"{key}={value}" for key, value in {**COMMON, **properties}.items())
     command = [

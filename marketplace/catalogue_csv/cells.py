@@ -1,4 +1,6 @@
-"""Cells to texts, links, and paths of categories. Each function raises Wrong for what it cannot take."""
+"""Cells to texts, links, and paths of categories. Each function raises Wrong for what it cannot
+take.
+"""
 
 import re
 from collections.abc import Iterable
@@ -27,7 +29,9 @@ _ESCAPE = re.compile(r"\\([\\>])")
 
 
 def read_line(cell: str, limit: int) -> str:
-    """A text of one line, NFC, without blanks around; line breaks and tabs in it become single blanks."""
+    """A text of one line, NFC, without blanks around; line breaks and tabs in it become single
+    blanks.
+    """
     text = cell.strip()
     if not (text.isprintable() and text.isascii()):
         text = _BREAKS.sub(" ", _clean(text, limit))
@@ -104,7 +108,9 @@ def write_path(names: Iterable[str]) -> str:
 
 
 def read_hidden(cell: str) -> bool | None:
-    """Whether the product is not to be shown: yes or no in the words of spreadsheets; None for an empty cell."""
+    """Whether the product is not to be shown: yes or no in the words of spreadsheets; None for
+    an empty cell.
+    """
     word = cell.strip().lower()
     if not word:
         return None

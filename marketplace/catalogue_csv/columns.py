@@ -1,4 +1,6 @@
-"""Headers to columns, by name and never by position; and the delimiter, which the header gives away."""
+"""Headers to columns, by name and never by position; and the delimiter, which the header gives
+away.
+"""
 
 import csv
 import re
@@ -24,9 +26,10 @@ _STRUCTURE = "variant"
 class Columns(NamedTuple):
     """What the columns of a file mean.
 
-    `header` has the names as in the file; `positions` says which columns hold a field. `own` is true for a file
-    that we wrote, as its header shows: our own header and no other, or any header beside that of a report of
-    bad rows. There, what `defuse` did is undone. `exported`: it has the ids that the export writes.
+    `header` has the names as in the file; `positions` says which columns hold a field. `own` is
+    true for a file that we wrote, as its header shows: our own header and no other, or any header
+    beside that of a report of bad rows. There, what `defuse` did is undone. `exported`: it has the
+    ids that the export writes.
     """
 
     dialect: Dialect
@@ -106,7 +109,8 @@ def _check(dialect: Dialect, names: tuple[str, ...], positions: dict[str, tuple[
         others = ", ".join(name for name in HEADER if name not in REQUIRED)
         raise CatalogRefused(
             "no_known_columns",
-            f"No column of the first line is known. It has: {seen}. Needed are name and price (or Nama "
+            f"No column of the first line is known. It has: {seen}. Needed are name and price "
+            "(or Nama "
             f"Produk and Harga); also known are {others}, and the exports of {_others()}.",
         )
     missing = [name for name in REQUIRED if name not in positions]
@@ -127,9 +131,11 @@ def _others() -> str:
 
 
 def delimiter_of(lines: Sequence[str]) -> tuple[str, int]:
-    """What separates cells, told by the first lines, and how many of those to leave out (Excel's `sep=;`).
+    """What separates cells, told by the first lines, and how many of those to leave out (Excel's
+    `sep=;`).
 
-    The delimiter that makes the header known best is taken; where none does, the one with the most columns.
+    The delimiter that makes the header known best is taken; where none does, the one with the most
+    columns.
     """
     for count, line in enumerate(lines, 1):
         forced = _SEPARATOR_LINE.match(line)
@@ -141,7 +147,9 @@ def delimiter_of(lines: Sequence[str]) -> tuple[str, int]:
 
 
 def _fit(lines: Sequence[str], delimiter: str) -> tuple[int, int]:
-    """How many columns of the first record are known if this is the delimiter, and how many there are."""
+    """How many columns of the first record are known if this is the delimiter, and how many
+    there are.
+    """
     try:
         records = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
         cells = next((cells for cells in records if any(cell.strip() for cell in cells)), [])

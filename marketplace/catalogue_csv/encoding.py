@@ -1,8 +1,8 @@
 """Bytes to lines of text: finds the encoding out, and survives bytes that are not text.
 
-The encoding of a file without a byte order mark stays open as long as everything is ASCII; the first
-megabyte with anything else in it decides. A byte that is no text becomes a lone surrogate, so that the row it
-stands in can be reported and the rest of the file be read.
+The encoding of a file without a byte order mark stays open as long as everything is ASCII; the
+first megabyte with anything else in it decides. A byte that is no text becomes a lone surrogate, so
+that the row it stands in can be reported and the rest of the file be read.
 """
 
 import codecs
@@ -15,7 +15,8 @@ from marketplace.catalogue_csv.model import ROW_LENGTH, CatalogRefused
 
 BLOCK = 1 << 16
 LOOK_AHEAD = 1 << 20
-#: Stands in texts for a NUL, which the csv module of Python 3.10 does not take; broken bytes are others.
+#: Stands in texts for a NUL, which the csv module of Python 3.10 does not take; broken bytes are
+#: others.
 NUL = "\ud800"
 UNDECODABLE = re.compile("[\ud800-\udfff]")
 
@@ -62,7 +63,8 @@ codecs.register_error(_ERRORS, _surrogates)
 
 
 class Lines:
-    """The lines of a byte stream, each with its end (CR, LF or CRLF) as it was. To be gone through once.
+    """The lines of a byte stream, each with its end (CR, LF or CRLF) as it was. To be gone through
+    once.
 
     `encoding` is final when all lines were taken; `bytes_read` tells how far the reading is.
     """
@@ -152,12 +154,13 @@ def _marked(head: bytes) -> tuple[str, int]:
 
 
 def _guess(sample: bytes, *, whole: bool) -> str:
-    """UTF-8 or Windows-1252, from the first bytes that are not ASCII. `whole`: the file ends with them.
+    """UTF-8 or Windows-1252, from the first bytes that are not ASCII. `whole`: the file ends with
+    them.
 
-    Windows-1252 only if it cannot be UTF-8: where there are more broken bytes than good letters, and where
-    those stand alone between ASCII letters, as accents do in western languages. In other files (Chinese or
-    Russian in an old encoding) Windows-1252 would make nonsense of every word; read as UTF-8 their rows are
-    reported instead.
+    Windows-1252 only if it cannot be UTF-8: where there are more broken bytes than good letters,
+    and where those stand alone between ASCII letters, as accents do in western languages. In other
+    files (Chinese or Russian in an old encoding) Windows-1252 would make nonsense of every word;
+    read as UTF-8 their rows are reported instead.
     """
     text = codecs.getincrementaldecoder("utf-8")(_ERRORS).decode(sample, whole)
     broken = len(text) - len(UNDECODABLE.sub("", text))

@@ -1,4 +1,6 @@
-"""HTML in descriptions to text: what a reader would see, with its paragraphs and lists, and nothing that runs."""
+"""HTML in descriptions to text: what a reader would see, with its paragraphs and lists, and
+nothing that runs.
+"""
 
 import re
 from html.parser import HTMLParser
@@ -38,7 +40,9 @@ _MANY_BREAKS = re.compile(r"\n{3,}")
 
 
 def to_text(cell: str) -> str:
-    """The cell without markup, if it has any; else as it is. Markup that was escaped, even twice, goes as well."""
+    """The cell without markup, if it has any; else as it is. Markup that was escaped, even
+    twice, goes as well.
+    """
     for _ in range(_PEELS):
         if not _LOOKS_LIKE(cell):
             break

@@ -1,4 +1,6 @@
-"""Prices and stock as people write them: `Rp 5.200`, `12.500,50`, `12,500.50`, `$1,299`; never by float."""
+"""Prices and stock as people write them: `Rp 5.200`, `12.500,50`, `12,500.50`, `$1,299`; never
+by float.
+"""
 
 import re
 from collections import Counter
@@ -34,7 +36,8 @@ _CURRENCIES = {
     ),
 }
 _GROUPED = re.compile(
-    r"([1-9][0-9]{0,2})((?P<group>[., '])[0-9]{3}(?:(?P=group)[0-9]{3})*)(?:(?P<sign>[.,])([0-9]+))?\Z"
+    r"([1-9][0-9]{0,2})((?P<group>[., "
+    r"'])[0-9]{3}(?:(?P=group)[0-9]{3})*)(?:(?P<sign>[.,])([0-9]+))?\Z"
 )
 _GROUP_SIGNS = re.compile("[., ']")
 _SIMPLE = re.compile(r"([0-9]+)(?:(?P<sign>[.,])([0-9]+))?\Z")
@@ -46,9 +49,10 @@ _WHOLE = re.compile(
 class Signs:
     """What the prices of a whole file tell about its signs for decimals and thousands.
 
-    `1.299` and `1,299` can be read in two ways, and other prices of the file decide: `9,99` has its sign for
-    decimals, `1.299.000` for thousands. A file that has no decimals anywhere has three digits behind a sign
-    only as thousands, since an amount has two decimals at most. `decimal` settles it from outside.
+    `1.299` and `1,299` can be read in two ways, and other prices of the file decide: `9,99` has its
+    sign for decimals, `1.299.000` for thousands. A file that has no decimals anywhere has three
+    digits behind a sign only as thousands, since an amount has two decimals at most. `decimal`
+    settles it from outside.
     """
 
     def __init__(self, decimal: DecimalSign | None = None) -> None:
@@ -154,7 +158,10 @@ class Prices:
             and self._asked is None
             and (self._mixed or match["group"] == self._decimal)
         ):
-            words = "can be read in two ways: in this file that sign stands for decimals, too; say which by decimal="
+            words = (
+                "can be read in two ways: in this file that sign stands for decimals, too; "
+                "say which by decimal="
+            )
             raise Wrong("ambiguous_price", words)
         if match and not (lone and match["group"] == self._decimal):
             whole = _GROUP_SIGNS.sub("", match[1] + match[2])
@@ -179,7 +186,9 @@ class Prices:
 
 
 def read_stock(cell: str) -> int:
-    """A whole number, 0 to 1,000,000,000; `1.000` and `1,000` are a thousand, `5.0` is five. Raises Wrong."""
+    """A whole number, 0 to 1,000,000,000; `1.000` and `1,000` are a thousand, `5.0` is five.
+    Raises Wrong.
+    """
     if len(cell) < 10 and cell.isascii() and cell.isdigit():
         return int(cell)
     match = _WHOLE.match(cell)

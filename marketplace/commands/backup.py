@@ -3,8 +3,9 @@
     python -m marketplace backup [--to FOLDER] [--keep N]
     python -m marketplace backup --check BACKUP
 
-It connects as the owner (MIGRATE_DATABASE_URL), directly, and runs beside everything else; only files of pictures are
-not removed meanwhile. docs/operations.md says what is in a backup and what is not.
+It connects as the owner (MIGRATE_DATABASE_URL), directly, and runs beside everything else; only
+files of pictures are not removed meanwhile. docs/operations.md says what is in a backup and what is
+not.
 """
 
 import argparse
@@ -105,7 +106,8 @@ def check(backup: Path) -> int:
     with Progress("bytes", total) as bar:
         wrong = list(backups.check(backup, bar.add))
     print(
-        f"{backup}: {said['migration_name']}, {sum(said['rows'].values()):,} rows, {said['files']:,} files"
+        f"{backup}: {said['migration_name']}, {sum(said['rows'].values()):,} rows, "
+        f"{said['files']:,} files"
     )
     _name_some("damaged", wrong)
     print(f"{len(wrong)} wrong." if wrong else "All of it is whole.")
@@ -191,7 +193,9 @@ def _dump(conn: Conn, url: str, folder: Path, jobs: int) -> dict[str, Any]:
 
 
 def watched(command: list[str], env: dict[str, str], bar: Progress, *steps: str) -> None:
-    """Run one of PostgreSQL's programs that tells what it does; each such step moves the bar. Raises BackupError."""
+    """Run one of PostgreSQL's programs that tells what it does; each such step moves the bar.
+    Raises BackupError.
+    """
     errors: list[str] = []
     with subprocess.Popen(
         command, env=env, stderr=subprocess.PIPE, text=True, errors="replace"
@@ -219,7 +223,9 @@ def _write_keys(file: Path, keys: Iterable[str]) -> None:
 def _copy_files(
     config: Config, folder: Path, how: str | None, earlier: Path | None
 ) -> dict[str, Any]:
-    """Copy what the snapshot's rows name, and list it. What an import needed and is gone now, it needs no more."""
+    """Copy what the snapshot's rows name, and list it. What an import needed and is gone now, it
+    needs no more.
+    """
     uploads = of_uploads(config)
     how = how or ("list" if config.s3_bucket else "copy")
     said: dict[str, Any] = {
@@ -302,7 +308,9 @@ def _copied(
 
 
 def _linked(backup: Path | None, entry: Entry, target: Path) -> bool:
-    """Whether the earlier backup's copy could be taken: it has its size, and the file system takes another link."""
+    """Whether the earlier backup's copy could be taken: it has its size, and the file system
+    takes another link.
+    """
     copy = (backup or target) / entry.place / entry.key
     try:
         if copy.stat().st_size == int(entry.size):

@@ -1,10 +1,11 @@
-"""check-documents: proves that what lists, searches and pages of products read is what the tables say; --rebuild mends.
+"""check-documents: proves that what lists, searches and pages of products read is what the tables
+say; --rebuild mends.
 
     python -m marketplace check-documents [--rebuild]
 
-Documents, category rows and search words of every product are made anew and compared, a thousand in a transaction,
-while the service goes on. What a rename has left to the worker is not counted as wrong. The status is 1 where something
-is wrong and was not mended.
+Documents, category rows and search words of every product are made anew and compared, a thousand in
+a transaction, while the service goes on. What a rename has left to the worker is not counted as
+wrong. The status is 1 where something is wrong and was not mended.
 """
 
 import argparse
@@ -55,7 +56,8 @@ def _report(wrong: product_documents.Untrue, waiting: int, *, mended: bool) -> N
         if ids:
             shown = ", ".join(map(str, ids[:SHOWN])) + (", ..." if len(ids) > SHOWN else "")
             print(
-                f"{what}: {len(ids)} {'were' if mended else 'are'} not what the tables say: products {shown}"
+                f"{what}: {len(ids)} {'were' if mended else 'are'} not what the tables say: "
+                f"products {shown}"
             )
     if waiting:
         print(f"{waiting} products are {WRITTEN if mended else WAITING}.")

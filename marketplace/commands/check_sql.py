@@ -1,4 +1,6 @@
-"""check-sql: has PostgreSQL read every statement of sql/queries, and says which it does not understand."""
+"""check-sql: has PostgreSQL read every statement of sql/queries, and says which it does not
+understand.
+"""
 
 import argparse
 import re
@@ -21,12 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print file, line, name and reason of every statement that cannot be prepared; 1 if there is one."""
+    """Print file, line, name and reason of every statement that cannot be prepared; 1 if there
+    is one.
+    """
     wrong = checked = 0
     with psycopg.connect(settings.load().migrate_database_url, autocommit=True) as conn:
         if waiting := migrations.pending(conn):
             print(
-                f"{len(waiting)} migrations are not applied ({waiting[0]}, ...): make migrate comes first."
+                f"{len(waiting)} migrations are not applied ({waiting[0]}, ...): make migrate "
+                "comes first."
             )
             return 1
         for noun in args.nouns or sorted(path.stem for path in QUERIES.glob("*.sql")):
@@ -47,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(conn: psycopg.Connection[Any], text: str) -> None:
-    """Raise what PostgreSQL says against a statement. COPY cannot be prepared: it is begun and taken back."""
+    """Raise what PostgreSQL says against a statement. COPY cannot be prepared: it is begun and
+    taken back.
+    """
     if _COPY.match(text):
         with conn.transaction(force_rollback=True), conn.cursor().copy(text):
             return

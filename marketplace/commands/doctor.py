@@ -1,6 +1,7 @@
 """doctor: looks at this host's configuration and says what is wrong, in words of what to do.
 
-Ends with 1 where something is wrong that makes the service unsafe or stops it; what is only unwise is said and passes.
+Ends with 1 where something is wrong that makes the service unsafe or stops it; what is only unwise
+is said and passes.
 """
 
 import argparse
@@ -40,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"{state:7} {words}")
     wrong = sum(finding.state == "wrong" for finding in found)
     print(
-        f"{len(found)} things looked at, {wrong} wrong, {sum(each.state == 'unwise' for each in found)} unwise"
+        f"{len(found)} things looked at, {wrong} wrong, "
+        f"{sum(each.state == 'unwise' for each in found)} unwise"
     )
     return 1 if wrong else 0
 
@@ -112,14 +114,17 @@ def _login(config: Config, name: str, role: str, conn: Conn) -> Iterator[Finding
     elif login["owner"]:
         yield Finding(
             "unwise",
-            f"{name}: {login['name']} owns the tables; a login of its own stops injected statements too",
+            f"{name}: {login['name']} owns the tables; a login of its own stops injected "
+            "statements too",
         )
     else:
         yield Finding("ok", f"{name}: {login['name']}")
 
 
 def server(config: Config) -> Iterator[Finding]:
-    """The server itself: version, what keeps data safe, clock, room for connections, somebody at work."""
+    """The server itself: version, what keeps data safe, clock, room for connections, somebody at
+    work.
+    """
     try:
         with _connected(config.database_url) as conn:
             before = time.time()
@@ -160,7 +165,9 @@ def _safe(facts: Row) -> Iterator[Finding]:
 
 
 def _watched(facts: Row) -> Iterator[Finding]:
-    """What a DBA will want when it is slow, and what ends statements that nobody waits for any more."""
+    """What a DBA will want when it is slow, and what ends statements that nobody waits for any
+    more.
+    """
     if not facts["statement_timeout"]:
         yield Finding(
             "unwise", f"{facts['name']} has no statement_timeout of its own: sql/admin/settings.sql"
@@ -178,10 +185,15 @@ def _watched(facts: Row) -> Iterator[Finding]:
 
 
 def _connections(config: Config, room: int) -> Finding:
-    """Whether there are enough for API and worker, and for the API's old and new workers while it is reloaded."""
+    """Whether there are enough for API and worker, and for the API's old and new workers while
+    it is reloaded.
+    """
     api = workers.workers(config.pool_size) * config.pool_size
     wanted = api + config.pool_size + 4
-    words = f"{wanted} connections from this host, {wanted + api} during a reload, of {room} (max_connections)"
+    words = (
+        f"{wanted} connections from this host, {wanted + api} during a reload, of {room} "
+        "(max_connections)"
+    )
     return Finding("wrong" if wanted > room else "unwise" if wanted + api > room else "ok", words)
 
 

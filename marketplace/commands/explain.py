@@ -2,8 +2,9 @@
 
     python -m marketplace explain products.find product_id=7
 
-With values it is run (and rolled back) and measured; what is not given is NULL. Without any it is planned for values
-unknown. It runs as the application's role, so that row-level security is in the plan.
+With values it is run (and rolled back) and measured; what is not given is NULL. Without any it is
+planned for values unknown. It runs as the application's role, so that row-level security is in the
+plan.
 """
 
 import argparse
@@ -61,7 +62,9 @@ def _show(args: argparse.Namespace, text: str, names: list[str]) -> int:
 
 
 def numbered(text: str) -> tuple[str, list[str]]:
-    """A statement with $1, $2 in place of %(name)s, as PostgreSQL itself takes it, and the names in their order."""
+    """A statement with $1, $2 in place of %(name)s, as PostgreSQL itself takes it, and the names
+    in their order.
+    """
     names: list[str] = []
 
     def number(match: re.Match[str]) -> str:

@@ -1,4 +1,6 @@
-"""import: a product file into a store, by the worker, or here where none runs. Progress shows on stderr."""
+"""import: a product file into a store, by the worker, or here where none runs. Progress shows on
+stderr.
+"""
 
 import argparse
 import secrets
@@ -141,7 +143,9 @@ def _look(db: Database, import_id: int) -> tuple[dict[str, Any], bool]:
 
 
 def _work(db: Database, config: Config, import_id: int, bar: Progress) -> None:
-    """Run the import in this process. A worker that begins meanwhile takes it over, and is watched then."""
+    """Run the import in this process. A worker that begins meanwhile takes it over, and is
+    watched then.
+    """
     shown = time.monotonic()
 
     def show() -> bool:
@@ -161,7 +165,8 @@ def _tell(found: dict[str, Any]) -> None:
     counts = ", ".join(f"{found[f'rows_{name}']:,} {name}" for name in COUNTS)
     kind = f"dry run of import {found['id']}" if found["dry_run"] else f"import {found['id']}"
     print(
-        f"{kind} {found['state']}: {found['rows_read']:,} rows read ({columns.get('dialect', '?')}): {counts}"
+        f"{kind} {found['state']}: {found['rows_read']:,} rows read "
+        f"({columns.get('dialect', '?')}): {counts}"
     )
     for code, count in (columns.get("notes") or {}).items():
         print(f"  {count:,} {NOTES[code]}")

@@ -3,8 +3,9 @@
     python -m marketplace restore --from BACKUP [--into DATABASE]
     python -m marketplace restore --from BACKUP --only-files
 
-It reads the whole backup first, overwrites nothing, and ends with `migrate`. The table that says which migrations are
-in is filled last: until everything else is back, the API takes the database for an empty one and /readyz says 503.
+It reads the whole backup first, overwrites nothing, and ends with `migrate`. The table that says
+which migrations are in is filled last: until everything else is back, the API takes the database
+for an empty one and /readyz says 503.
 """
 
 import argparse
@@ -106,13 +107,16 @@ def _manifest(backup: Path) -> dict[str, Any]:
     )
     if said["migration"] > newest:
         raise BackupError(
-            f"the backup is of a newer release: it has {said['migration_name']}, and this code does not"
+            f"the backup is of a newer release: it has {said['migration_name']}, and this code "
+            "does not"
         )
     return said
 
 
 def _target(url: str, name: str | None) -> str:
-    """The connection string of the database to restore into, which is made where it has another name."""
+    """The connection string of the database to restore into, which is made where it has another
+    name.
+    """
     if name is None:
         return url
     with closing(_connected(url)) as conn:
@@ -131,7 +135,8 @@ def _target(url: str, name: str | None) -> str:
         except psycopg.errors.InsufficientPrivilege:
             owner = conn.info.user
             raise BackupError(
-                f'{owner} may not make databases; as a superuser: CREATE DATABASE "{name}" OWNER "{owner}"'
+                f'{owner} may not make databases; as a superuser: CREATE DATABASE "{name}" OWNER '
+                f'"{owner}"'
             ) from None
     return make_conninfo("", **{**conninfo_to_dict(url), "dbname": name})
 
@@ -145,7 +150,8 @@ def _connected(url: str) -> Conn:
 def _refuse_full(conn: Conn) -> None:
     if asked.relations(conn):
         raise BackupError(
-            f"the database {conn.info.dbname} is not empty, and nothing is overwritten; name one that is to be made:"
+            f"the database {conn.info.dbname} is not empty, and nothing is overwritten; name one "
+            "that is to be made:"
             " --into DATABASE (for the embedded server another DATA_DIR)"
         )
 
@@ -153,7 +159,9 @@ def _refuse_full(conn: Conn) -> None:
 def _restore(
     config: Config, url: str, conn: Conn, args: argparse.Namespace, said: dict[str, Any]
 ) -> None:
-    """Rows, files, a look whether they belong together, and only then the word that all of it is there."""
+    """Rows, files, a look whether they belong together, and only then the word that all of it is
+    there.
+    """
     server = asked.server(conn)
     program, _ = programs.fitting(
         "pg_restore", server["number"] // 10_000, at_least=said["pg_dump"]
@@ -168,23 +176,27 @@ def _restore(
         _pg_restore(program, dump, url, ledger, 1)
     except BaseException:
         print(
-            f"The database {conn.info.dbname} is half restored: drop it and begin again. The API does not take it.",
+            f"The database {conn.info.dbname} is half restored: drop it and begin again. The API "
+            "does not take it.",
             file=sys.stderr,
         )
         raise
     applied = migrations.migrate(url, print)
     conn.execute("ANALYZE")  # a dump has no statistics, and plans without them are slow ones
     print(
-        f"{args.backup.resolve().name} is in the database {conn.info.dbname}: {sum(said['rows'].values()):,} rows;"
+        f"{args.backup.resolve().name} is in the database {conn.info.dbname}: "
+        f"{sum(said['rows'].values()):,} rows;"
         f" {put:,} files put back, {there:,} were there; {applied} migrations since.\n"
-        "The change feed begins anew: apps copy the catalogue again. Jobs that waited then are done by a worker."
+        "The change feed begins anew: apps copy the catalogue again. Jobs that waited then are "
+        "done by a worker."
     )
 
 
 def _contents(program: Path, dump: Path, extensions: set[str]) -> tuple[list[str], list[str]]:
     """What is in a dump as pg_restore lists it: all but the ledger's rows, and those.
 
-    Left out are extensions that this login may not make, which a superuser made for himself, and comments on them.
+    Left out are extensions that this login may not make, which a superuser made for himself, and
+    comments on them.
     """
     done = subprocess.run(
         [str(program), "--list", str(dump)], capture_output=True, text=True, check=False
@@ -245,7 +257,9 @@ def _compare_counts(then: dict[str, int], now: dict[str, int]) -> None:
 
 
 def _put_back(config: Config, backup: Path, total: int) -> tuple[int, int]:
-    """Put files where they belong, unless the same are there: how many were put, how many were there."""
+    """Put files where they belong, unless the same are there: how many were put, how many were
+    there.
+    """
     put = there = 0
     uploads, private = of_uploads(config), of_private(config)
     with Progress("files", max(total, 1)) as bar:
@@ -272,7 +286,9 @@ def _put_back(config: Config, backup: Path, total: int) -> tuple[int, int]:
 
 
 def _refuse_missing(conn: Conn, storage: Storage, known: set[str]) -> None:
-    """Every file that a row names is there, but for those that were not when the backup was made."""
+    """Every file that a row names is there, but for those that were not when the backup was
+    made.
+    """
     with conn.transaction():
         lost = list(_absent(storage, asked.picture_files(conn)))
     if new := [key for key in lost if key not in known]:

@@ -1,7 +1,7 @@
 """run: everything at once: database, migrations, demo shop at the first start, API and job worker.
 
-Ctrl-C stops all of it. When one part dies the rest is stopped too. When this process itself is killed, the API and the
-worker end by themselves (Linux), and the next run takes the database over.
+Ctrl-C stops all of it. When one part dies the rest is stopped too. When this process itself is
+killed, the API and the worker end by themselves (Linux), and the next run takes the database over.
 """
 
 import argparse
@@ -88,7 +88,9 @@ def _serve(config: Config) -> int:
 
 
 def _start(config: Config, *module: str) -> Child:
-    """Start a Python module as a child in a group of its own: Ctrl-C reaches us alone, and we stop it in order."""
+    """Start a Python module as a child in a group of its own: Ctrl-C reaches us alone, and we
+    stop it in order.
+    """
     farewell = signal.SIGTERM
     env = {
         "MALLOC_MMAP_THRESHOLD_": "1048576",
@@ -109,7 +111,9 @@ def _start(config: Config, *module: str) -> Child:
 
 
 def _end_with_parent(number: signal.Signals) -> Callable[[], None]:
-    """A function that asks the kernel for a signal when the parent ends; outside Linux it does nothing."""
+    """A function that asks the kernel for a signal when the parent ends; outside Linux it does
+    nothing.
+    """
     if not sys.platform.startswith("linux"):
         return lambda: None
     prctl = ctypes.CDLL(None).prctl
@@ -179,7 +183,8 @@ def _address(config: Config) -> str:
 
 def _announce(config: Config, api: Child) -> None:
     print(
-        f"\nMarketplace is up.\n  API      {_address(config)}/api/products   (described in docs/api.md)"
+        f"\nMarketplace is up.\n  API      {_address(config)}/api/products   (described in "
+        "docs/api.md)"
     )
     print(f"  try it   {_address(config)}/docs")
     if config.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound

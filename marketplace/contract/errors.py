@@ -1,7 +1,7 @@
 """Every failure in one shape: RFC 9457 problem+json, with a stable `code` a client can switch on.
 
-`PROBLEMS` lists every code once, with its status and title. `CONSTRAINTS` says in words what a constraint
-of the database refuses; a constraint that is not listed there is a bug and answers 500.
+`PROBLEMS` lists every code once, with its status and title. `CONSTRAINTS` says in words what a
+constraint of the database refuses; a constraint that is not listed there is a bug and answers 500.
 """
 
 from collections.abc import Iterable, Sequence
@@ -124,7 +124,9 @@ def repeated(names: Iterable[str]) -> Problem:
 
 
 def unauthorized(code: str, detail: str) -> Problem:
-    """A 401 with the challenge of RFC 6750: `error` is named only where a token came and was refused."""
+    """A 401 with the challenge of RFC 6750: `error` is named only where a token came and was
+    refused.
+    """
     challenge = 'Bearer realm="marketplace"'
     if code == "invalid_token":
         challenge += f', error="invalid_token", error_description="{detail}"'

@@ -1,8 +1,9 @@
-"""Cerberus, taught what this API needs: int64, money, text, e-mail, times; one validator per request.
+"""Cerberus, taught what this API needs: int64, money, text, e-mail, times; one validator per
+request.
 
-A schema is a plain dict of cerberus rules. The same dict checks requests and becomes the OpenAPI document; a
-rule's `meta` carries what only the document needs (`description`, `example`) and `read_only`: such a field may be
-sent back as it came and is ignored.
+A schema is a plain dict of cerberus rules. The same dict checks requests and becomes the OpenAPI
+document; a rule's `meta` carries what only the document needs (`description`, `example`) and
+`read_only`: such a field may be sent back as it came and is ignored.
 
 A validator is made for each request: shared by threads it gives wrong verdicts.
 """
@@ -26,7 +27,9 @@ Schema = Mapping[str, Mapping[str, Any]]
 
 
 class Named(dict[str, Any]):
-    """A schema that has a name in the document, and so in generated clients. A copy by {**schema} has none."""
+    """A schema that has a name in the document, and so in generated clients. A copy by
+    {**schema} has none.
+    """
 
     def __init__(self, name: str, rules: Schema) -> None:
         super().__init__(rules)
@@ -131,7 +134,9 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return text(value, multiline=False)
 
     def _normalize_coerce_words(self, value: Any) -> str:
-        """Words to search for. Runs of minus signs say nothing, and PostgreSQL's parser has no room for many."""
+        """Words to search for. Runs of minus signs say nothing, and PostgreSQL's parser has no
+        room for many.
+        """
         return _MINUSES.sub(" ", text(value, multiline=False))
 
     def _normalize_coerce_prose(self, value: Any) -> str:
@@ -148,7 +153,8 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
     def _normalize_coerce_email(self, value: Any) -> str:
         import email_validator  # late: only accounts need it
 
-        email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()  # an intranet's or a test's address is an address
+        # an intranet's or a test's address is an address
+        email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
         address = text(value, multiline=False)
         if len(address) > 254:
             raise Wrong("too_long", "must be at most 254 characters long")
@@ -205,12 +211,16 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return [self._normalize_coerce_int64(piece) for piece in pieces]
 
     def _normalize_coerce_names(self, value: Any) -> list[str]:
-        """Names with commas between; each once and in order, so that the same choice is always the same list."""
+        """Names with commas between; each once and in order, so that the same choice is always
+        the same list.
+        """
         return sorted(set(value.split(",") if isinstance(value, str) else value))
 
 
 def text(value: Any, *, multiline: bool) -> str:
-    """A text in NFC without control characters; the line break, return and tab pass where lines may be several."""
+    """A text in NFC without control characters; the line break, return and tab pass where lines
+    may be several.
+    """
     if not isinstance(value, str):
         raise Wrong("wrong_type", "must be a text")
     _encodable(value)
@@ -232,14 +242,16 @@ def _encodable(value: str) -> None:
         raise Wrong("bad_format", "must not have half a surrogate pair") from None
 
 
-# The first validator of a process finishes classes of cerberus's own; threads that do so at once trip over each other.
+# The first validator of a process finishes classes of cerberus's own; threads that do so at once
+# trip over each other.
 Validator({})
 
 
 def check(
     document: Any, schema: Schema, *, text: bool = False, partial: bool = False
 ) -> dict[str, Any]:
-    """The document with its values converted and defaults filled in. Raises a 422 that names every wrong field.
+    """The document with its values converted and defaults filled in. Raises a 422 that names every
+    wrong field.
 
     `partial` asks for no required field and fills in no default, as PATCH wants it.
     """
@@ -268,7 +280,9 @@ def check(
 
 
 def _ignored(rule: Mapping[str, Any], value: Any) -> bool:
-    """Whether a field is one that only the server writes, or just the object a GET answers for a name one may write."""
+    """Whether a field is one that only the server writes, or just the object a GET answers for a
+    name one may write.
+    """
     meta = rule.get("meta", {})
     return bool(meta.get("read_only")) or (
         isinstance(value, dict) and _answered(value, meta.get("answered_as"))

@@ -1,7 +1,9 @@
-"""The demo shop of a first start: people, stores, a tree of categories, brands, products with drawn pictures.
+"""The demo shop of a first start: people, stores, a tree of categories, brands, products with drawn
+pictures.
 
-Everything goes through the same workflows and doors as a request, so that the guards, the documents and the
-activity log are those of a used marketplace. The content is the same every time; only the passwords are not.
+Everything goes through the same workflows and doors as a request, so that the guards, the documents
+and the activity log are those of a used marketplace. The content is the same every time; only the
+passwords are not.
 """
 
 import csv
@@ -68,9 +70,11 @@ STORES = (
 
 
 def load(config: Config, report: Callable[[str], None]) -> bool:
-    """Load the demo shop where nobody has an account yet, and report the logins; False where somebody has.
+    """Load the demo shop where nobody has an account yet, and report the logins; False where
+    somebody has.
 
-    Takes some seconds. `config` names both logins: the owner's makes the admin, the application's all else.
+    Takes some seconds. `config` names both logins: the owner's makes the admin, the application's
+    all else.
     """
     with psycopg.connect(
         config.migrate_database_url, autocommit=True, row_factory=dict_row
@@ -135,7 +139,9 @@ def _rows() -> list[dict[str, str]]:
 
 
 def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
-    """Each product with its pictures, drawn and stored: two for every third product, one for the rest."""
+    """Each product with its pictures, drawn and stored: two for every third product, one for the
+    rest.
+    """
     files = of_uploads(config)
     made: list[tuple[dict[str, str], list[Upload]]] = [(row, []) for row in _rows()]
     wanted = [

@@ -1,4 +1,5 @@
-"""Pictures for the demo shop, drawn by the program: a soft background, a shadow, a thing in flat colours.
+"""Pictures for the demo shop, drawn by the program: a soft background, a shadow, a thing in flat
+colours.
 
 `draw` is all that is used elsewhere; what can be drawn is in `things.py`.
 """
@@ -11,13 +12,16 @@ from PIL import Image, ImageDraw, ImageOps
 from marketplace.demo.shapes import SIZE, Colour, Palette
 from marketplace.demo.things import THINGS
 
-SIDE = 640  # pixels of the finished picture; things are drawn larger, so that their edges come out smooth
+# pixels of the finished picture; things are drawn larger, so that their edges come out smooth
+SIDE = 640
 SCALE = SIZE // SIDE
 Box = tuple[float, float, float, float]
 
 
 def draw(kind: str, hue: float, number: int, view: int) -> bytes:
-    """A PNG of a thing: `hue` is its colour in degrees, `number` varies details, view 1 shows a pair."""
+    """A PNG of a thing: `hue` is its colour in degrees, `number` varies details, view 1 shows a
+    pair.
+    """
     palette = Palette(hue % 360)
     sketch = Image.new("RGBA", (SIZE, SIZE))
     THINGS[kind](ImageDraw.Draw(sketch), palette, number)

@@ -1,4 +1,6 @@
-"""The things of the demo shop, each as flat shapes on a square of SIZE units; `number` varies the details."""
+"""The things of the demo shop, each as flat shapes on a square of SIZE units; `number` varies
+the details.
+"""
 
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,8 @@
 """Files in a bucket of an S3 API: Amazon's, or any other (MinIO, Ceph, Garage, R2).
 
-Credentials and region are found as every program of Amazon's finds them: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_REGION, ~/.aws, the role of the machine. Needs the extra requirements-s3.txt.
+Credentials and region are found as every program of Amazon's finds them: AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_REGION, ~/.aws, the role of the machine. Needs the extra
+requirements-s3.txt.
 """
 
 import time
@@ -30,7 +31,9 @@ TYPES = {"webp": "image/webp"}
 
 
 class S3Storage:
-    """Files of a bucket, below a prefix. An object is there as a whole or not at all, which S3 itself sees to."""
+    """Files of a bucket, below a prefix. An object is there as a whole or not at all, which S3
+    itself sees to.
+    """
 
     def __init__(self, config: Config, bucket: str) -> None:
         self._bucket = bucket
@@ -48,7 +51,9 @@ class S3Storage:
             )
 
     def put(self, key: str, data: bytes) -> None:
-        """Store these bytes; on return they are stored. A file of the same content only becomes younger."""
+        """Store these bytes; on return they are stored. A file of the same content only becomes
+        younger.
+        """
         with _answering():
             self._client.put_object(
                 Bucket=self._bucket, Key=self._path(key), Body=data, **_said(key)
@@ -56,7 +61,9 @@ class S3Storage:
 
     @contextmanager
     def writing(self, key: str) -> Iterator[BinaryIO]:
-        """A file to write to: stored when the block ends well, gone without a trace when it raises."""
+        """A file to write to: stored when the block ends well, gone without a trace when it
+        raises.
+        """
         path = self._path(key)
         with SpooledTemporaryFile(max_size=SPOOL) as file:
             yield cast(BinaryIO, file)
@@ -91,7 +98,9 @@ class S3Storage:
             self._client.delete_object(Bucket=self._bucket, Key=self._path(key))
 
     def keys(self, prefix: str) -> Iterator[Stored]:
-        """Every file whose key begins with `prefix`, which is empty or ends in a slash; in the order of keys."""
+        """Every file whose key begins with `prefix`, which is empty or ends in a slash; in the
+        order of keys.
+        """
         if prefix and not prefix.endswith("/"):
             raise StorageError(f"A prefix ends in a slash: {prefix!r}")
         with _answering():
@@ -131,7 +140,9 @@ def _said(key: str) -> dict[str, str]:
 
 @contextmanager
 def _answering(key: str | None = None) -> Iterator[None]:
-    """What goes wrong with the bucket as StorageUnavailableError; a file that is not there as FileNotFoundError."""
+    """What goes wrong with the bucket as StorageUnavailableError; a file that is not there as
+    FileNotFoundError.
+    """
     try:
         yield
     except ClientError as error:

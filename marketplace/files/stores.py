@@ -17,7 +17,9 @@ def of_uploads(config: Config) -> "Storage":
 
 
 def of_private(config: Config) -> "Storage":
-    """Where files live that are never served, what sellers upload to be imported: in DATA_DIR, or in a bucket."""
+    """Where files live that are never served, what sellers upload to be imported: in DATA_DIR,
+    or in a bucket.
+    """
     if config.s3_private_bucket:
         from marketplace.files.s3 import S3Storage
 

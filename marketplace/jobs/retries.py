@@ -1,4 +1,6 @@
-"""What is tried again: jobs that failed for a reason that passes, and what a dying connection did not hear."""
+"""What is tried again: jobs that failed for a reason that passes, and what a dying connection
+did not hear.
+"""
 
 import asyncio
 import logging
@@ -22,7 +24,9 @@ PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 5.0)
 
 
 class Retry(procrastinate.BaseRetryStrategy):
-    """Tries again what failed for a reason that passes: a stop of the worker, a database that was away; `others`."""
+    """Tries again what failed for a reason that passes: a stop of the worker, a database that
+    was away; `others`.
+    """
 
     def __init__(self, *others: type[Exception]) -> None:
         self._passing = (*PASSING, *others)
@@ -45,8 +49,8 @@ class Retry(procrastinate.BaseRetryStrategy):
 class Connector(procrastinate.PsycopgConnector):
     """Says again what a dying connection may not have heard: what became of a job, above all.
 
-    A job whose end nobody wrote down would be at work for as long as its worker lives. Doing it twice does no harm: the
-    queue refuses to end what has ended.
+    A job whose end nobody wrote down would be at work for as long as its worker lives. Doing it
+    twice does no harm: the queue refuses to end what has ended.
     """
 
     async def execute_query_async(self, query: Any, **arguments: Any) -> None:

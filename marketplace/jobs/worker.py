@@ -1,7 +1,8 @@
 """The worker: one process that runs the jobs of one or both queues until it is told to stop.
 
-Each queue has a loop of its own, so that a quick job never waits for an import. A loop that fails because the
-database went away is begun again; the jobs of workers that died are taken up by those that live.
+Each queue has a loop of its own, so that a quick job never waits for an import. A loop that fails
+because the database went away is begun again; the jobs of workers that died are taken up by those
+that live.
 """
 
 import asyncio
@@ -36,7 +37,9 @@ log = logging.getLogger("marketplace.worker")
 
 
 class Worker:
-    """Runs the jobs of some queues; `run` returns after SIGTERM or SIGINT, when no job is in the middle."""
+    """Runs the jobs of some queues; `run` returns after SIGTERM or SIGINT, when no job is in the
+    middle.
+    """
 
     def __init__(self, config: Config, queues: Sequence[str] = registry.QUEUES) -> None:
         self._queues = queues
@@ -88,7 +91,8 @@ class Worker:
         loops.append(asyncio.create_task(_rescue(app, stop)))
         await stop.wait()
         for each in loops:
-            each.cancel()  # to a queue's loop it says: take no more jobs, end when those at work have ended
+            # to a queue's loop it says: take no more jobs, end when those at work have ended
+            each.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
 
     async def _keep(self, app: procrastinate.App, queue: str, stop: asyncio.Event) -> None:

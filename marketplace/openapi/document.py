@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, built from the routes and from what their responders declare.
 
-The same rules that requests are checked with become the schemas, and the same flags that set hooks to work become
-parameters, headers and problems, so the document cannot say anything else.
+The same rules that requests are checked with become the schemas, and the same flags that set hooks
+to work become parameters, headers and problems, so the document cannot say anything else.
 """
 
 import inspect

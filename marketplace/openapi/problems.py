@@ -1,4 +1,6 @@
-"""What may go wrong with a call, as the document says it: by status, with the codes that a client can switch on."""
+"""What may go wrong with a call, as the document says it: by status, with the codes that a
+client can switch on.
+"""
 
 from typing import Any
 
@@ -48,7 +50,8 @@ PROBLEM = Named(
         },
     },
 )
-#: What any call may answer: a request that cannot be read, a bad token or query, and what is not the client's fault.
+#: What any call may answer: a request that cannot be read, a bad token or query, and what is not
+#: the client's fault.
 _ANYWHERE = (
     "bad_request",
     "invalid_query",
@@ -94,7 +97,9 @@ def codes(declared: Operation, path: str) -> set[str]:
 
 
 def responses(declared: Operation, path: str, shared: dict[str, Any]) -> dict[str, Any]:
-    """The failures of a call, by status: references to `shared` responses, one for each set of codes."""
+    """The failures of a call, by status: references to `shared` responses, one for each set of
+    codes.
+    """
     by_status: dict[int, list[str]] = {}
     for code in sorted(codes(declared, path)):
         by_status.setdefault(PROBLEMS[code][0], []).append(code)

@@ -1,8 +1,8 @@
 """Cerberus rules as JSON Schema.
 
-A schema with a name (validation.Named) becomes a component that is referred to, so that generated clients have a class
-for it. A request's object takes no other fields than it names; an answer's may gain some, and has all that its
-rules do not call optional.
+A schema with a name (validation.Named) becomes a component that is referred to, so that generated
+clients have a class for it. A request's object takes no other fields than it names; an answer's may
+gain some, and has all that its rules do not call optional.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,8 @@ _LINK = rf"^https?://[^\s/?#@:\[\]{_CONTROL}]+([:/?#][^\s{_CONTROL}]*)?$"
 _INT64: Document = {"type": "integer", "format": "int64"}
 INT32_MAX = 2**31 - 1
 
-#: What a coercion takes, as JSON Schema. Amounts are plain texts: `format: decimal` becomes a double in some clients.
+#: What a coercion takes, as JSON Schema. Amounts are plain texts: `format: decimal` becomes a
+#: double in some clients.
 _COERCED: dict[str, Document] = {
     "int64": _INT64,
     "money": {
@@ -73,7 +74,8 @@ class Components:
     def object(self, rules: Schema, *, request: bool, partial: bool = False) -> Document:
         """An object by its rules: a reference where they have a name, the schema itself where not.
 
-        `partial` is PATCH: nothing is required, nothing has a default, and ProductChange is called ProductPatch.
+        `partial` is PATCH: nothing is required, nothing has a default, and ProductChange is called
+        ProductPatch.
         """
         if not isinstance(rules, Named):
             return self._object(rules, request=request, partial=partial)
@@ -161,7 +163,9 @@ class Components:
 
 
 def example_of(rules: Schema) -> Document:
-    """What could be sent: the fields that can be written and have an example, or must be there and may be null."""
+    """What could be sent: the fields that can be written and have an example, or must be there
+    and may be null.
+    """
     written = {
         name: rule for name, rule in rules.items() if not rule.get("meta", {}).get("read_only")
     }

@@ -1,4 +1,5 @@
-"""What a backup is: a folder with a dump of the database, copies of the files its rows name, and a manifest.
+"""What a backup is: a folder with a dump of the database, copies of the files its rows name, and a
+manifest.
 
     2026-11-27T02-30-00Z/
         database/       pg_dump's directory format
@@ -7,8 +8,9 @@
         files.tsv       place, key, size and SHA-256 of each of them
         manifest.json   when, of what, by what; how many rows; SHA-256 of everything else
 
-It is written under a name with a dot before it and renamed when all of it is on disk: what has a date for a name is
-whole. Files that the backup before has too are hard links to it: names of pictures are hashes, so they never change.
+It is written under a name with a dot before it and renamed when all of it is on disk: what has a
+date for a name is whole. Files that the backup before has too are hard links to it: names of
+pictures are hashes, so they never change.
 """
 
 import fcntl
@@ -42,7 +44,9 @@ class BackupError(Exception):
 
 
 class Entry(NamedTuple):
-    """One file: `place` is uploads or private; size in bytes and SHA-256, both UNKNOWN where only the key was noted."""
+    """One file: `place` is uploads or private; size in bytes and SHA-256, both UNKNOWN where
+    only the key was noted.
+    """
 
     place: str
     key: str
@@ -56,7 +60,9 @@ class Entry(NamedTuple):
 
 
 class Earlier:
-    """The list of the backup before, read along with the one that is made: both are in the order of bytes."""
+    """The list of the backup before, read along with the one that is made: both are in the order
+    of bytes.
+    """
 
     def __init__(self, backup: Path | None) -> None:
         self.backup = backup
@@ -86,7 +92,9 @@ def whole(folder: Path) -> list[Path]:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Make the folder, readable by this user alone, and keep others from backing up into it. Raises BackupError."""
+    """Make the folder, readable by this user alone, and keep others from backing up into it.
+    Raises BackupError.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / ".lock").open("ab") as handle:
         try:
@@ -103,7 +111,9 @@ def alone(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Path]:
-    """A folder to write a backup into: there under its name when the block ends well, gone when it raises."""
+    """A folder to write a backup into: there under its name when the block ends well, gone when
+    it raises.
+    """
     name = _free_name(folder)
     unfinished = folder / f".{name}.part"
     unfinished.mkdir(mode=0o700)
@@ -124,7 +134,9 @@ def _free_name(folder: Path) -> str:
 
 
 def note_last(data_dir: Path, backup: Path) -> None:
-    """Write down when a backup ended well, and where it is: for whoever watches that there is one every night."""
+    """Write down when a backup ended well, and where it is: for whoever watches that there is
+    one every night.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     fresh = data_dir / ".last-backup.new"
     fresh.write_text(
@@ -134,7 +146,9 @@ def note_last(data_dir: Path, backup: Path) -> None:
 
 
 def last(data_dir: Path) -> float | None:
-    """When the last backup from this host ended well, in seconds since 1970; None where none did."""
+    """When the last backup from this host ended well, in seconds since 1970; None where none
+    did.
+    """
     try:
         return (data_dir / LAST).stat().st_mtime
     except OSError:
@@ -152,14 +166,18 @@ def prune(folder: Path, keep: int) -> list[str]:
 
 
 def write_manifest(backup: Path, said: dict[str, Any]) -> None:
-    """The last file: what is known of the backup, and hashes of all others but those that files.tsv has."""
+    """The last file: what is known of the backup, and hashes of all others but those that
+    files.tsv has.
+    """
     dump = {path.name: _measured(path) for path in sorted((backup / DATABASE).iterdir())}
     manifest = {"format": FORMAT, **said, DATABASE: dump, FILES: _measured(backup / FILES)}
     (backup / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def manifest(backup: Path) -> dict[str, Any]:
-    """What the backup says of itself. Raises BackupError where there is none, or one that this code does not know."""
+    """What the backup says of itself. Raises BackupError where there is none, or one that this
+    code does not know.
+    """
     if not _NAME.fullmatch(backup.resolve().name):
         raise BackupError(f"{backup} is no finished backup: those have a date for a name.")
     try:
@@ -168,7 +186,8 @@ def manifest(backup: Path) -> dict[str, Any]:
         raise BackupError(f"{backup / MANIFEST} cannot be read: {error}") from error
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         raise BackupError(
-            f"{backup} is of another format than {FORMAT}; restore it with the release that made it."
+            f"{backup} is of another format than {FORMAT}; restore it with the release that made "
+            "it."
         )
     return said
 
@@ -182,7 +201,9 @@ def entries(backup: Path) -> Iterator[Entry]:
 
 
 def check(backup: Path, seen: Callable[[int], None] = lambda bytes_read: None) -> Iterator[str]:
-    """What is missing or damaged, in words; nothing where all is whole. Reads everything, and tells `seen` how much."""
+    """What is missing or damaged, in words; nothing where all is whole. Reads everything, and
+    tells `seen` how much.
+    """
     said = manifest(backup)
     sealed = {FILES: said[FILES]} | {
         f"{DATABASE}/{name}": measured for name, measured in said[DATABASE].items()

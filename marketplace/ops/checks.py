@@ -1,4 +1,6 @@
-"""What the doctor looks at beside the database: settings, folders, sockets, and what others see of this host."""
+"""What the doctor looks at beside the database: settings, folders, sockets, and what others see
+of this host.
+"""
 
 import contextlib
 import grp
@@ -34,7 +36,8 @@ NGINX_USERS = ("www-data", "nginx")
 #: Days a certificate should have left: who renews it does so thirty days before its end.
 CERTIFICATE_DAYS = 14
 SECONDS = 5.0
-#: OpenSSL's reasons for refusing a certificate that are no mistake of the one who installs for a trial.
+#: OpenSSL's reasons for refusing a certificate that are no mistake of the one who installs for a
+#: trial.
 UNTRUSTED = (18, 19, 20, 21)
 
 
@@ -57,7 +60,8 @@ def environment(config: Config) -> Iterator[Finding]:
     if not config.trusted_proxies:
         yield Finding(
             "wrong" if config.production else "unwise",
-            "TRUSTED_PROXIES is empty: behind nginx everybody would be counted as one address (unix for its socket)",
+            "TRUSTED_PROXIES is empty: behind nginx everybody would be counted as one address "
+            "(unix for its socket)",
         )
     if "*" in config.cors_origins:
         yield Finding(
@@ -186,7 +190,9 @@ def certificate(config: Config) -> Iterator[Finding]:
 
 
 def uploads(config: Config) -> Iterator[Finding]:
-    """A file put among the uploads, or into a bucket, and the former fetched as phones fetch pictures."""
+    """A file put among the uploads, or into a bucket, and the former fetched as phones fetch
+    pictures.
+    """
     key = f"doctor/{socket.gethostname().lower().replace('_', '-')[:40] or 'host'}.txt"
     if config.s3_private_bucket:
         try:

@@ -1,4 +1,6 @@
-"""What a long command shows on stderr while it works: a bar on a terminal, a line per tenth anywhere else."""
+"""What a long command shows on stderr while it works: a bar on a terminal, a line per tenth
+anywhere else.
+"""
 
 import sys
 import time

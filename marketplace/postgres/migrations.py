@@ -1,8 +1,10 @@
-"""Brings a database up to the files of sql/migrations: forward only, each once, many starts at once are fine.
+"""Brings a database up to the files of sql/migrations: forward only, each once, many starts at once
+are fine.
 
-Which files are in is kept in `schema_migrations` with a checksum: a released file is never edited. Each file is one
-transaction, but for a file that begins with `-- no transaction`: one statement (CREATE INDEX CONCURRENTLY). Connect
-as the owner of the database, directly and not through a pooler: the lock belongs to the session.
+Which files are in is kept in `schema_migrations` with a checksum: a released file is never edited.
+Each file is one transaction, but for a file that begins with `-- no transaction`: one statement
+(CREATE INDEX CONCURRENTLY). Connect as the owner of the database, directly and not through a
+pooler: the lock belongs to the session.
 """
 
 import hashlib
@@ -40,7 +42,8 @@ CREATE TABLE IF NOT EXISTS public.schema_migrations (
     milliseconds integer NOT NULL,
     CONSTRAINT schema_migrations_pkey PRIMARY KEY (version)
 );
-COMMENT ON TABLE public.schema_migrations IS 'Which files of sql/migrations are in this database; written by migrate.';
+COMMENT ON TABLE public.schema_migrations IS
+'Which files of sql/migrations are in this database; written by migrate.';
 COMMENT ON COLUMN public.schema_migrations.version IS 'Number of the file; 0 is the job queue.';
 COMMENT ON COLUMN public.schema_migrations.name IS
 'Name of the file; for the job queue the newest of procrastinate''s own files.';
@@ -69,7 +72,9 @@ class Migration(NamedTuple):
 
 
 def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATIONS) -> int:
-    """Apply what is missing, telling `report` line by line. How many files that were. Raises MigrationError."""
+    """Apply what is missing, telling `report` line by line. How many files that were. Raises
+    MigrationError.
+    """
     files = _read(directory)
     with _connected(dsn) as conn, _locked(conn, report):
         conn.execute(_BOOKKEEPING)
@@ -96,7 +101,9 @@ def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATION
 
 
 def pending(conn: psycopg.Connection[Any], directory: Path = MIGRATIONS) -> list[str]:
-    """Names of the files that this database lacks; one cheap query, which the application's role may make."""
+    """Names of the files that this database lacks; one cheap query, which the application's role
+    may make.
+    """
     try:
         applied = {version for version, _, _ in _rows(conn)}
     except psycopg.errors.UndefinedTable:
@@ -124,8 +131,10 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
 
 @contextmanager
 def _locked(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> Iterator[None]:
-    """Only one at a time. Asks again and again: to wait inside a statement would hold a snapshot, and a
-    CREATE INDEX CONCURRENTLY of the one that has the lock would wait for that for ever."""
+    """Only one at a time. Asks again and again: to wait inside a statement would hold a
+    snapshot, and a CREATE INDEX CONCURRENTLY of the one that has the lock would wait for that
+    for ever.
+    """
     waiting = False
     while not _value(conn, f"SELECT pg_try_advisory_lock({LOCK})"):
         if not waiting:
@@ -208,7 +217,8 @@ def _apply(conn: psycopg.Connection[Any], file: Migration, report: Callable[[str
             if attempt == LOCK_TRIES:
                 raise MigrationError(f"{file.name}: a table it needs is in use: {error}") from error
             report(
-                f"{file.name}: a table it needs is in use; trying again ({attempt} of {LOCK_TRIES})."
+                f"{file.name}: a table it needs is in use; trying again ({attempt} of "
+                f"{LOCK_TRIES})."
             )
             time.sleep(min(attempt, LONGEST_PAUSE))
     report(f"{file.name} ({time.monotonic() - started:.1f} s)")
@@ -231,7 +241,9 @@ def _run(conn: psycopg.Connection[Any], file: Migration) -> None:
 
 
 def _where(file: Migration, error: psycopg.Error, done: int) -> str:
-    """File:line where the server names a place in the text, else which statement of the file it was."""
+    """File:line where the server names a place in the text, else which statement of the file it
+    was.
+    """
     position = error.diag.statement_position
     if position:
         place = f"{file.name}:{file.text.count(chr(10), 0, int(position) - 1) + 1}"
@@ -245,7 +257,8 @@ def _where(file: Migration, error: psycopg.Error, done: int) -> str:
 
 def _record(conn: psycopg.Connection[Any], file: Migration, started: float) -> None:
     conn.execute(
-        "INSERT INTO public.schema_migrations (version, name, checksum, milliseconds) VALUES (%s, %s, %s, %s)",
+        "INSERT INTO public.schema_migrations (version, name, checksum, milliseconds) VALUES "
+        "(%s, %s, %s, %s)",
         [file.version, file.name, file.checksum, round((time.monotonic() - started) * 1000)],
     )
 

@@ -1,7 +1,8 @@
 """The three database roles that everything is granted to; `migrate` makes them where it may.
 
-They are groups without a login and belong to the whole server, so several databases, and several migrations at once,
-share them. A DBA makes them with sql/admin/roles.sql where the owner of the database may not.
+They are groups without a login and belong to the whole server, so several databases, and several
+migrations at once, share them. A DBA makes them with sql/admin/roles.sql where the owner of the
+database may not.
 """
 
 import time
@@ -25,7 +26,9 @@ class MigrationError(Exception):
 
 
 def ensure(conn: psycopg.Connection[Any]) -> None:
-    """See to it that the roles are there and that the present user may act as them. Raises MigrationError."""
+    """See to it that the roles are there and that the present user may act as them. Raises
+    MigrationError.
+    """
     for attempt in range(1, TRIES + 1):
         try:
             with conn.transaction():
@@ -33,7 +36,8 @@ def ensure(conn: psycopg.Connection[Any]) -> None:
             return
         except psycopg.errors.InsufficientPrivilege as error:
             raise MigrationError(
-                f"The roles {', '.join(ROLES)} are missing or not granted to {_user(conn)}, who may not see to it"
+                f"The roles {', '.join(ROLES)} are missing or not granted to {_user(conn)}, who "
+                "may not see to it"
                 f" ({error.diag.message_primary}); let a superuser run sql/admin/roles.sql."
             ) from error
         except _RACES:
@@ -63,7 +67,9 @@ def _make(conn: psycopg.Connection[Any]) -> None:
 
 
 def _may_act_as(conn: psycopg.Connection[Any], user: str, role: str) -> bool:
-    """Whether SET ROLE would do. From PostgreSQL 16 membership is not enough: who makes a role only administers it."""
+    """Whether SET ROLE would do. From PostgreSQL 16 membership is not enough: who makes a role
+    only administers it.
+    """
     kind = "SET" if conn.info.server_version >= 160000 else "MEMBER"
     row = conn.execute("SELECT pg_has_role(%s::name, %s::name, %s)", [user, role, kind]).fetchone()
     return bool(row and row[0])

@@ -21,7 +21,9 @@ def record(
     related: tuple[str, int, str | None] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write what the caller did, in the transaction that did it. `related`: kind, id and name of the thing."""
+    """Write what the caller did, in the transaction that did it. `related`: kind, id and name of
+    the thing.
+    """
     values = {
         **_values(client, type, related),
         "details": orjson.dumps(details).decode() if details else None,

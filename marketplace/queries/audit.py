@@ -20,7 +20,9 @@ def search(
     limit: int,
     offset: int,
 ) -> list[Row]:
-    """Entries that the caller may see, newest first; `after` is time and id of the last one seen."""
+    """Entries that the caller may see, newest first; `after` is time and id of the last one
+    seen.
+    """
     after_time, after_id = after or (None, None)
     values = {
         **{name: filters.get(name) for name in FILTERS},

@@ -47,7 +47,9 @@ def counts(conn: Conn) -> dict[str, int]:
 
 
 def picture_files(conn: Conn) -> Iterator[str]:
-    """Keys of all files that rows name, in the order of bytes; in a transaction, a few thousand at a time."""
+    """Keys of all files that rows name, in the order of bytes; in a transaction, a few thousand
+    at a time.
+    """
     with conn.cursor(name="picture_files") as cursor:
         cursor.itersize = 5000
         for row in cursor.execute(SQL["picture_files"]):

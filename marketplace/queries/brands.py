@@ -47,12 +47,16 @@ def add(conn: Conn, name: str) -> Row:
 
 
 def lock(conn: Conn, brand_id: int) -> Row | None:
-    """name and version of a brand that no product comes to until the transaction ends; None when there is none."""
+    """name and version of a brand that no product comes to until the transaction ends; None when
+    there is none.
+    """
     return conn.execute(SQL["lock"], {"brand_id": brand_id}).fetchone()
 
 
 def hold(conn: Conn, brand_id: int) -> Row | None:
-    """version of a brand that nobody else changes until the transaction ends; None when there is none."""
+    """version of a brand that nobody else changes until the transaction ends; None when there is
+    none.
+    """
     return conn.execute(SQL["hold"], {"brand_id": brand_id}).fetchone()
 
 
@@ -74,5 +78,7 @@ def remove(conn: Conn, brand_id: int) -> str:
 
 
 def lock_removing(conn: Conn) -> None:
-    """Wait until nobody else removes a brand, and keep others waiting until this transaction ends."""
+    """Wait until nobody else removes a brand, and keep others waiting until this transaction
+    ends.
+    """
     conn.execute(SQL["lock_removing"])

@@ -54,7 +54,9 @@ def add(
 def add_for_store(
     conn: Conn, store: str, *, file_name: str, file_key: str, file_bytes: int, options: Options
 ) -> Row | None:
-    """Add an import that acts as the owner of a store, named by id or name: id and store_id. For the tables' owner."""
+    """Add an import that acts as the owner of a store, named by id or name: id and store_id. For
+    the tables' owner.
+    """
     values = {
         "store": store,
         "file_name": file_name,
@@ -85,14 +87,18 @@ def count(conn: Conn, *, store_id: int | None, limit: int) -> int:
 
 
 def bad_rows(conn: Conn, import_id: int, *, after_line: int, limit: int) -> list[Row]:
-    """The next bad rows: line; columns, codes and messages (several with `; ` between); cells, a list."""
+    """The next bad rows: line; columns, codes and messages (several with `; ` between); cells, a
+    list.
+    """
     return conn.execute(
         SQL["bad_rows"], {"import_id": import_id, "after_line": after_line, "limit": limit}
     ).fetchall()
 
 
 def lock(conn: Conn, import_id: int, store_id: int | None) -> Row | None:
-    """Lock an import of the store: id, store_id, state, dry_run, mode, rows_bad, expired; or None."""
+    """Lock an import of the store: id, store_id, state, dry_run, mode, rows_bad, expired; or
+    None.
+    """
     return conn.execute(SQL["lock"], {"import_id": import_id, "store_id": store_id}).fetchone()
 
 
@@ -118,7 +124,9 @@ def find_ended(conn: Conn, import_id: int) -> str | None:
 
 
 def hold(conn: Conn, import_id: int, attempt: int) -> bool:
-    """Lock the import until the transaction ends; False when another worker has it by now, or it has ended."""
+    """Lock the import until the transaction ends; False when another worker has it by now, or it
+    has ended.
+    """
     return (
         conn.execute(SQL["hold"], {"import_id": import_id, "attempt": attempt}).fetchone()
         is not None
@@ -240,7 +248,9 @@ def count_anew(
     skipped: int,
     locked_ms: int,
 ) -> None:
-    """Say what became of all rows, at the end of the one transaction that did it; rows skipped while reading stay."""
+    """Say what became of all rows, at the end of the one transaction that did it; rows skipped
+    while reading stay.
+    """
     values = {
         "import_id": import_id,
         "created": created,

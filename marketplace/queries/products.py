@@ -46,8 +46,10 @@ _BEGIN: dict[str, tuple[Any, int]] = {"newest": ("infinity", 2**63 - 1), "price"
 
 
 class HotPage(NamedTuple):
-    """The JSON of all products that were read, separated by BETWEEN, and how many they are; the place (key, id) of the
-    last but one; about how many the list has, and exactly, unless those are many more than were to be counted."""
+    """The JSON of all products that were read, separated by BETWEEN, and how many they are; the
+    place (key, id) of the last but one; about how many the list has, and exactly, unless those are
+    many more than were to be counted.
+    """
 
     items: str | None
     found: int
@@ -58,8 +60,9 @@ class HotPage(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What a list is asked for: filters, sort (newest, price, name, stock, relevance), window, and whether what
-    is hidden is shown (to its own store)."""
+    """What a list is asked for: filters, sort (newest, price, name, stock, relevance), window,
+    and whether what is hidden is shown (to its own store).
+    """
 
     filters: Mapping[str, Any]
     sort: str
@@ -87,7 +90,8 @@ class Listing(NamedTuple):
 
 
 def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
-    """A page of a much asked-for list, by the prepared statement it has of its own; None of any other list.
+    """A page of a much asked-for list, by the prepared statement it has of its own; None of any
+    other list.
 
     `most`: how far it is counted; 0: not at all.
     """
@@ -108,7 +112,8 @@ def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
 
 
 def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
-    """Rows (document, quantity, in_stock, id, key) in the order asked, of at most `walk` products along that order.
+    """Rows (document, quantity, in_stock, id, key) in the order asked, of at most `walk` products
+    along that order.
 
     Words are looked for elsewhere (search).
     """
@@ -126,7 +131,8 @@ def crossing(listing: Listing) -> bool:
 
 
 def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
-    """What the filters leave of the catalogue, if that is less than `most`: rows as `search`, with matches, complete.
+    """What the filters leave of the catalogue, if that is less than `most`: rows as `search`, with
+    matches, complete.
 
     One at least: where the page is empty its document is None. Not complete: others match too.
     """
@@ -153,7 +159,8 @@ def _counting(listing: Listing) -> Any:
 def find(
     conn: Conn, product_id: int, *, show_hidden: bool = False, known: Sequence[str] = ()
 ) -> Row | None:
-    """One product: tag, document, stock, in_stock, description (JSON), name, store_id, version; or None.
+    """One product: tag, document, stock, in_stock, description (JSON), name, store_id, version; or
+    None.
 
     Where the tag is among those that are `known`, document and description are None.
     """
@@ -162,7 +169,9 @@ def find(
 
 
 def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
-    """The product to change, locked, with its stock; None when it is not the store's. No store: an admin's view."""
+    """The product to change, locked, with its stock; None when it is not the store's. No store:
+    an admin's view.
+    """
     return conn.execute(
         SQL["find_own"], {"product_id": product_id, "store_id": store_id}
     ).fetchone()

@@ -7,7 +7,9 @@ SQL = named_sql("sessions")
 
 
 def set_up(conn: Conn) -> Row:
-    """Whether the login is `almighty` (steps around policies), and whether its statements are `limited` in time."""
+    """Whether the login is `almighty` (steps around policies), and whether its statements are
+    `limited` in time.
+    """
     return one(conn, SQL["set_up"])
 
 
@@ -17,7 +19,9 @@ def find(conn: Conn, session_hash: bytes) -> Row | None:
 
 
 def act_as(conn: Conn, session_hash: bytes, request_id: str | None = None) -> Row:
-    """Make the rest of this transaction act as a session's user: user_id, role, store_id, session_id."""
+    """Make the rest of this transaction act as a session's user: user_id, role, store_id,
+    session_id.
+    """
     return one(conn, SQL["act_as"], {"session_hash": session_hash, "request_id": request_id})
 
 
@@ -107,5 +111,7 @@ def change_password(conn: Conn, password_hash: str) -> None:
 
 
 def sweep(conn: Conn, *, most: int) -> int:
-    """Delete sessions and used tokens that have been dead for a month, some at a time; how many. For the worker."""
+    """Delete sessions and used tokens that have been dead for a month, some at a time; how many.
+    For the worker.
+    """
     return int(one(conn, SQL["sweep"], {"most": most})["swept"])

@@ -44,7 +44,9 @@ def count(
 
 
 def hold(conn: Conn, user_id: int) -> int | None:
-    """The version of the caller, or of anybody for an admin; nobody else changes that user meanwhile."""
+    """The version of the caller, or of anybody for an admin; nobody else changes that user
+    meanwhile.
+    """
     version: int | None = one(conn, SQL["hold"], {"user_id": user_id})["version"]
     return version
 
@@ -73,7 +75,9 @@ def forget_me(conn: Conn) -> Row:
 
 
 def forget_things(conn: Conn, user_id: int, *, most: int) -> int:
-    """Delete imports and activities of a user who has gone, some at a time; how many rows. For the worker."""
+    """Delete imports and activities of a user who has gone, some at a time; how many rows. For
+    the worker.
+    """
     return int(one(conn, SQL["forget_things"], {"user_id": user_id, "most": most})["forgotten"])
 
 
@@ -86,6 +90,8 @@ def close_store(conn: Conn, store_id: int, *, most: int) -> list[int]:
 
 
 def add_admin(conn: Conn, *, name: str, email: str, password_hash: str) -> int:
-    """Add an admin, as the tables' owner; the new id. users_email_key refuses an address that is taken."""
+    """Add an admin, as the tables' owner; the new id. users_email_key refuses an address that is
+    taken.
+    """
     values = {"name": name, "email": email, "password_hash": password_hash}
     return int(one(conn, SQL["add_admin"], values)["user_id"])

@@ -80,7 +80,9 @@ class Export:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Stream the caller's log as CSV or JSON, a batch at a time: no transaction waits for a slow phone."""
+        """Stream the caller's log as CSV or JSON, a batch at a time: no transaction waits for a
+        slow phone.
+        """
         caller, query = req.context.caller, req.context.query
         kind = query["format"]
         if req.method != "HEAD":

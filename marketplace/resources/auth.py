@@ -19,7 +19,8 @@ from marketplace.web import client
 from marketplace.workflows import mails
 from marketplace.workflows.sign_in import SignIn
 
-#: The first app (`client_type`) cannot refresh: it is signed in again after so long, and its token lives until then.
+#: The first app (`client_type`) cannot refresh: it is signed in again after so long, and its token
+#: lives until then.
 FIRST_APP_SECONDS = 30 * 86400
 #: What it shows its user.
 GREETINGS = {
@@ -83,7 +84,8 @@ class Login:
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong password.
+        """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong
+        password.
 
         After five wrong ones an account takes the next later and later: 429 with Retry-After.
         """
@@ -159,7 +161,8 @@ class ForgotPassword:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Send a code to the address, if an account has it; the answer is the same if none has.
 
-        The code is good once and for 30 minutes. A mailbox gets three an hour at most; an older code is void.
+        The code is good once and for 30 minutes. A mailbox gets three an hour at most; an older
+        code is void.
         """
         with self.db.signing_in() as conn:
             mails.enqueue(conn, "reset", req.context.body["email"], client.language(req))
@@ -217,7 +220,9 @@ class VerifyEmail:
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Note that the mailbox's owner reads it. The code comes after registering, and after a change of address."""
+        """Note that the mailbox's owner reads it. The code comes after registering, and after a
+        change of address.
+        """
         with self.db.signing_in(req.context.request_id) as conn:
             if mailed_tokens.verify_email(conn, hashed(req.context.body["token"])) is None:
                 raise _invalid_code()
@@ -236,7 +241,9 @@ class SendVerification:
         responses={204: None},
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Send a code, unless the address is confirmed already. Three an hour at most; an older code is void."""
+        """Send a code, unless the address is confirmed already. Three an hour at most; an older
+        code is void.
+        """
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
             user = user_queries.find(conn, caller.user_id) or {}

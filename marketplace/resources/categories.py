@@ -93,7 +93,9 @@ class Category:
         conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
-        """Replace name and parent; all below it moves along, and products' documents follow by a job."""
+        """Replace name and parent; all below it moves along, and products' documents follow by a
+        job.
+        """
         self._change(req, resp, category_id)
 
     @operation(

@@ -42,8 +42,10 @@ class ProductExport:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Stream all products of the store, hidden ones too: as CSV, which imports again and changes nothing, or as
-        JSON lines. No transaction waits for a slow phone; what changes meanwhile may be in or not."""
+        """Stream all products of the store, hidden ones too: as CSV, which imports again and
+        changes nothing, or as JSON lines. No transaction waits for a slow phone; what changes
+        meanwhile may be in or not.
+        """
         caller, kind = req.context.caller, req.context.query["format"]
         store_id = workflow.store_of(caller, req.context.query.get("store_id"))
         with self.db.transaction(caller) as conn:

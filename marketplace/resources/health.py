@@ -44,7 +44,9 @@ class Ready:
         problems=("unavailable",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer 503 while the database is away or behind this code's migrations, and once the server is to stop."""
+        """Answer 503 while the database is away or behind this code's migrations, and once the
+        server is to stop.
+        """
         resp.set_header("Cache-Control", "no-store")
         if draining.under_way():
             raise Problem("unavailable", "It is about to stop.")
@@ -73,7 +75,8 @@ class Metrics:
         produces=("text/plain",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer what all workers have counted, and what the database knows; without the latter while it is away.
+        """Answer what all workers have counted, and what the database knows; without the latter
+        while it is away.
 
         For who looks after the machine: nginx lets nobody else through.
         """

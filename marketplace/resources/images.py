@@ -35,7 +35,9 @@ class Images:
         rate="upload",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
-        """Add the pictures of the parts `images`, all or none; the first of a product becomes its main one."""
+        """Add the pictures of the parts `images`, all or none; the first of a product becomes
+        its main one.
+        """
         caller, config = req.context.caller, req.context.config
         store_id = workflow.reach(caller)
         with self.db.transaction(
@@ -95,7 +97,8 @@ class Image:
     def on_patch(
         self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int
     ) -> None:
-        """Change what is given. The main picture is changed by naming another one, not by taking it away.
+        """Change what is given. The main picture is changed by naming another one, not by taking it
+        away.
 
         If-Match names the product: its pictures are part of it.
         """

@@ -37,7 +37,8 @@ class ImportErrors:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stream every bad row under the file's own header, with what is wrong with it, to be sent again.
+        """Stream every bad row under the file's own header, with what is wrong with it, to be sent
+        again.
 
         A batch at a time: no transaction waits for a slow phone.
         """

@@ -1,4 +1,6 @@
-"""Imports: sending a file of products, following what becomes of it, fetching the rows that were refused."""
+"""Imports: sending a file of products, following what becomes of it, fetching the rows that were
+refused.
+"""
 
 import secrets
 from typing import Any, BinaryIO, NamedTuple
@@ -52,7 +54,9 @@ class ImportCsv:
         sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Take the file and leave the rest to the worker: 202 and where to look. The options may be text parts, too."""
+        """Take the file and leave the rest to the worker: 202 and where to look. The options may
+        be text parts, too.
+        """
         caller = req.context.caller
         if caller.role != "admin":
             workflow.store_of(caller, None)  # who has no store need not send the file
@@ -101,7 +105,9 @@ class Imports:
         problems=("invalid_cursor", "page_too_deep", "not_found"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the imports of the caller's store, newest first; an admin's list has all, or one store's."""
+        """Answer the imports of the caller's store, newest first; an admin's list has all, or
+        one store's.
+        """
         caller, query = req.context.caller, req.context.query
         store_id = _listed_store(caller, query.get("store_id"))
         window = paging.window(req, query)
@@ -159,8 +165,9 @@ class ImportApplication:
         sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Do what a dry run has said, with the rows it has kept: within a week, and once. What it said of products that
-        were changed meanwhile is found out anew."""
+        """Do what a dry run has said, with the rows it has kept: within a week, and once. What
+        it said of products that were changed meanwhile is found out anew.
+        """
         store_id = workflow.reach(req.context.caller)
         with idempotency.transaction(self.db, req, resp) as conn:
             found = _locked(conn, import_id, store_id)
@@ -191,8 +198,9 @@ class ImportCancellation:
         rate="import",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stop an import, or drop a dry run. Products that are in stay, the counts say how many; of mode=atomic none
-        is in."""
+        """Stop an import, or drop a dry run. Products that are in stay, the counts say how many;
+        of mode=atomic none is in.
+        """
         store_id = workflow.reach(req.context.caller)
         with idempotency.transaction(self.db, req, resp) as conn:
             found = _locked(conn, import_id, store_id)
@@ -206,7 +214,9 @@ class ImportCancellation:
 
 
 def _enqueue(conn: Conn, store_id: int, import_id: int) -> None:
-    """Have the worker run it, or clear up behind it, when the store's imports before it are through."""
+    """Have the worker run it, or clear up behind it, when the store's imports before it are
+    through.
+    """
     jobs.enqueue(conn, "run_import", queue="long", lock=f"import:{store_id}", import_id=import_id)
 
 

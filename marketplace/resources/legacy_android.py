@@ -1,7 +1,9 @@
-"""The calls of the first app, an Android app that was written for the first system and cannot be changed.
+"""The calls of the first app, an Android app that was written for the first system and cannot be
+changed.
 
-Each is a thin alias: it takes and answers what that app knows, and goes through the same workflows as the call that
-new apps make. What it sends with `client_type` when it signs in stands in resources/auth.py.
+Each is a thin alias: it takes and answers what that app knows, and goes through the same workflows
+as the call that new apps make. What it sends with `client_type` when it signs in stands in
+resources/auth.py.
 """
 
 import re
@@ -131,7 +133,9 @@ class MyBrandProducts:
         deprecated=Deprecated(SINCE, successor="/api/stores/mine/products"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Stream the products of the caller's store, newest first, sold out ones too; removed ones are gone."""
+        """Stream the products of the caller's store, newest first, sold out ones too; removed
+        ones are gone.
+        """
         caller = req.context.caller
         batches = _batches(self.db, caller, product_workflow.store_of(caller, None))
         resp.content_type = falcon.MEDIA_JSON
@@ -220,7 +224,9 @@ def _with_number(row: Any) -> bytes:
 
 
 def _meant(texts: Mapping[str, str]) -> dict[str, str]:
-    """What the app means by its texts: an empty one was left out, and 1.25E7 are twelve and a half million."""
+    """What the app means by its texts: an empty one was left out, and 1.25E7 are twelve and a
+    half million.
+    """
     given = {name: text for name, text in texts.items() if text}
     if _JAVA_DOUBLE.match(given.get("price", "")):
         given["price"] = format(Decimal(given["price"]), "f")

@@ -70,7 +70,9 @@ class Products:
         sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Add a product to the caller's store (an admin names one), from JSON or multipart with a main picture."""
+        """Add a product to the caller's store (an admin names one), from JSON or multipart with
+        a main picture.
+        """
         caller, config = req.context.caller, req.context.config
         made: list[Upload] = []
         if bodies.content_type(req) == "multipart/form-data":
@@ -271,7 +273,8 @@ def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listi
     if listings.unindexed(listing):
         raise Problem(
             "sort_not_offered",
-            "in_stock=false goes with one of category_id, brand_id, store_id; with prices in the order of price.",
+            "in_stock=false goes with one of category_id, brand_id, store_id; with prices in the "
+            "order of price.",
         )
     window = paging.window(
         req, query, depth=pages.SHALLOW_DEPTH if listings.shallow(listing) else pages.DEPTH
@@ -325,7 +328,9 @@ def _known(req: falcon.Request) -> list[str]:
 
 
 def _show(req: falcon.Request, resp: falcon.Response, row: Row | None) -> None:
-    """Answer a product from its ready document, or only that it has not changed; 404 when there is none."""
+    """Answer a product from its ready document, or only that it has not changed; 404 when there
+    is none.
+    """
     if row is None:
         raise _not_found()
     resp.context.version = workflow.version(row)

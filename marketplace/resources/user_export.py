@@ -33,8 +33,10 @@ class UserExport:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Stream what is kept of the caller: profile, devices, store, activities, imports, what was changed in the
-        store, products. A batch at a time: no transaction waits for a slow phone."""
+        """Stream what is kept of the caller: profile, devices, store, activities, imports, what
+        was changed in the store, products. A batch at a time: no transaction waits for a slow
+        phone.
+        """
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
             parts = {

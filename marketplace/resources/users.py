@@ -55,7 +55,9 @@ class Profile:
         conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Replace name, phone and address; a new e-mail or password needs the present one and ends other sessions."""
+        """Replace name, phone and address; a new e-mail or password needs the present one and
+        ends other sessions.
+        """
         self._change(req, resp, merge=False)
 
     @operation(
@@ -73,8 +75,9 @@ class Profile:
 
     @operation("deleteProfile", "Delete one's account", responses={204: None}, conditional=True)
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Delete the account for good: name, address, sessions and pictures at once, activities and imports within
-        minutes. A store is closed, and its products are hidden."""
+        """Delete the account for good: name, address, sessions and pictures at once, activities
+        and imports within minutes. A store is closed, and its products are hidden.
+        """
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
             etags.require(req, users.hold(conn, caller.user_id))
@@ -111,7 +114,9 @@ class Profile:
             )
 
     def _new_password(self, req: falcon.Request, before: dict[str, Any]) -> str | None:
-        """The hash of the new password, if there is one; the present one is asked for and checked first."""
+        """The hash of the new password, if there is one; the present one is asked for and
+        checked first.
+        """
         body = req.context.body
         given = body.get("current_password")
         if given is None:
@@ -207,7 +212,9 @@ class Users:
         problems=("invalid_cursor", "page_too_deep"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer users, newest first, by part of the name or address, role, and whether suspended."""
+        """Answer users, newest first, by part of the name or address, role, and whether
+        suspended.
+        """
         query = req.context.query
         filters = {name: query.get(name) for name in ("search", "role", "suspended")}
         window = paging.window(req, query, depth=pages.SHALLOW_DEPTH)

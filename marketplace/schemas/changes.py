@@ -28,7 +28,8 @@ FILTERS: dict[str, Any] = {
     "cursor": {
         **QUERY["cursor"],
         "meta": {
-            "description": "`next_cursor` of the answer before, with the same types; without one from the start."
+            "description": "`next_cursor` of the answer before, with the same types; without one "
+            "from the start."
         },
     },
 }
@@ -48,7 +49,8 @@ def _state(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return optional(described(of(schema), words))
 
 
-#: One thing. Of product, store, category and brand it has the one that `type` names, and none where it is deleted.
+#: One thing. Of product, store, category and brand it has the one that `type` names, and none where
+#: it is deleted.
 CHANGE = Named(
     "Change",
     {

@@ -16,7 +16,8 @@ TIME: dict[str, Any] = {
 }
 TEXT: dict[str, Any] = {"type": "string"}
 TEXT_OR_NULL: dict[str, Any] = {"type": "string", "nullable": True}
-#: Of a picture; without `format: uri`, since a client's type for it may be stricter than what a seller's link is.
+#: Of a picture; without `format: uri`, since a client's type for it may be stricter than what a
+#: seller's link is.
 URL: dict[str, Any] = {
     "type": "string",
     "meta": {"description": "Absolute.", "pattern": "^https?://"},
@@ -45,8 +46,9 @@ def described(rules: dict[str, Any], words: str) -> dict[str, Any]:
 
 
 def one_of(*values: str, words: str, **rules: Any) -> dict[str, Any]:
-    """A text that is one of these today. More may come, so the document does not close the list: an app that was
-    built before would not read the answer."""
+    """A text that is one of these today. More may come, so the document does not close the list:
+    an app that was built before would not read the answer.
+    """
     return {
         "type": "string",
         **rules,

@@ -12,7 +12,8 @@ QUERY: dict[str, Any] = {
         "coerce": "names",
         "allowed": list(NAMES),
         "meta": {
-            "description": "Some of category, brand, price and in_stock, with commas between: answers `facets` too.",
+            "description": "Some of category, brand, price and in_stock, with commas between: "
+            "answers `facets` too.",
             "example": "brand,price",
         },
     },

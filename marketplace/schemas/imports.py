@@ -35,7 +35,8 @@ OPTIONS: dict[str, Any] = {
         "coerce": "line",
         "allowed": ["skip_bad", "atomic"],
         "meta": {
-            "description": "`skip_bad` takes the good rows, `atomic` all rows or none. skip_bad if not said."
+            "description": "`skip_bad` takes the good rows, `atomic` all rows or none. skip_bad "
+            "if not said."
         },
     },
     "on_match": {
@@ -54,7 +55,8 @@ OPTIONS: dict[str, Any] = {
         "coerce": "line",
         "allowed": [".", ","],
         "meta": {
-            "description": "The sign that prices have for decimals; the file's other prices tell if not said."
+            "description": "The sign that prices have for decimals; the file's other prices tell "
+            "if not said."
         },
     },
     "store_id": described(ID, "For admins: whose products they are."),
@@ -70,7 +72,8 @@ EXPORT: dict[str, Any] = {
         "allowed": ["csv", "jsonl"],
         "default": "csv",
         "meta": {
-            "description": "`csv` imports again as it is; `jsonl` has a product as the API answers it a line."
+            "description": "`csv` imports again as it is; `jsonl` has a product as the API "
+            "answers it a line."
         },
     },
     "store_id": described(ID, "For admins: whose products."),
@@ -98,7 +101,8 @@ _LISTED: dict[str, Any] = {
         "done",
         "failed",
         "cancelled",
-        words="`done`, `failed` and `cancelled` are for good, but that a dry run that is done may be applied.",
+        words="`done`, `failed` and `cancelled` are for good, but that a dry run that is done "
+        "may be applied.",
     ),
     "mode": one_of("skip_bad", "atomic", words="The good rows, or all rows or none."),
     "dry_run": {

@@ -99,7 +99,8 @@ _WRITTEN: dict[str, Any] = {
         "check_with": "not_blank",
         "nullable": True,
         "meta": {
-            "description": "Name of a brand, instead of brand_id; made if it is new. The object of a GET is ignored.",
+            "description": "Name of a brand, instead of brand_id; made if it is new. The object "
+            "of a GET is ignored.",
             "example": "Gayo Asli",
             "answered_as": REFERENCE,
         },

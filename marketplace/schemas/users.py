@@ -62,7 +62,8 @@ _CLIENT_TYPE: dict[str, Any] = {
     "coerce": "line",
     "allowed": ["mobile"],
     "meta": {
-        "description": "Sent by the first app, which cannot refresh: it is answered an auth_token of weeks."
+        "description": "Sent by the first app, which cannot refresh: it is answered an "
+        "auth_token of weeks."
     },
 }
 _FOR_FIRST_APP = "Where client_type was sent."
@@ -191,7 +192,8 @@ PROFILE = Named(
     },
 )
 
-#: PUT of the profile: the profile as GET answers it, edited, and what a change of address or password needs.
+#: PUT of the profile: the profile as GET answers it, edited, and what a change of address or
+#: password needs.
 CHANGE = Named(
     "ProfileChange",
     {

@@ -1,8 +1,9 @@
 """Passwords, tokens, the authentication middleware and the require_role hook.
 
-Access tokens are JWTs of minutes (the first app's: of weeks), signed with HS256. They carry the secret of a session;
-the database keeps only its hash, and asks for it at the begin of every private transaction, so that a session that
-was ended, a user who was suspended and a role that changed bite at the next request.
+Access tokens are JWTs of minutes (the first app's: of weeks), signed with HS256. They carry the
+secret of a session; the database keeps only its hash, and asks for it at the begin of every private
+transaction, so that a session that was ended, a user who was suspended and a role that changed bite
+at the next request.
 """
 
 import base64
@@ -89,9 +90,11 @@ class Tokens:
         return f"{secret}.{secrets.token_urlsafe(24)}"
 
     def next_refresh(self, used: str) -> str:
-        """The one that follows a token: always the same, so that two calls that exchange it at once get one successor.
+        """The one that follows a token: always the same, so that two calls that exchange it at once
+        get one successor.
 
-        Were there two, a thief who is quick would have a line of tokens of their own, and no reuse would show it.
+        Were there two, a thief who is quick would have a line of tokens of their own, and no reuse
+        would show it.
         """
         part = hmac.digest(self._succession, used.encode("utf-8", "replace"), "sha256")[:24]
         return f"{secret_of(used)}.{base64.urlsafe_b64encode(part).decode()}"
@@ -113,7 +116,9 @@ def hashed(secret: str) -> bytes:
 
 
 def _signing_key(key: str) -> bytes:
-    """A key of its own for tokens; printable, as those who try to forge them want to be given it."""
+    """A key of its own for tokens; printable, as those who try to forge them want to be given
+    it.
+    """
     return base64.urlsafe_b64encode(
         hmac.digest(key.encode(), b"marketplace access token", "sha256")
     )

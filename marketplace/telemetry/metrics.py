@@ -1,8 +1,10 @@
-"""What Prometheus is told: counted in each worker of gunicorn, added up over all of them where /metrics answers.
+"""What Prometheus is told: counted in each worker of gunicorn, added up over all of them where
+/metrics answers.
 
-Workers come and go, and the files they count in stay: so a worker takes the lowest number that none holds, and goes on
-counting in the files of the one that had it before. What is counted while the disk has no room for them is
-lost; a master that starts on such a disk has its workers count each for itself.
+Workers come and go, and the files they count in stay: so a worker takes the lowest number that none
+holds, and goes on counting in the files of the one that had it before. What is counted while the
+disk has no room for them is lost; a master that starts on such a disk has its workers count each
+for itself.
 """
 
 import fcntl
@@ -41,7 +43,9 @@ _numbers: dict[int, int] = {}
 
 
 def _number() -> int:
-    """The lowest number that no living process of the folder holds; held by a lock on a file to the end of this one."""
+    """The lowest number that no living process of the folder holds; held by a lock on a file to
+    the end of this one.
+    """
     own = _numbers.get(os.getpid())  # a fork has its parent's memory, and needs a number of its own
     return _take_number() if own is None else own
 
@@ -69,7 +73,8 @@ def _take_number() -> int:
 
 
 def _reserve(files: Iterable[Path]) -> None:
-    """Take the files' room from the disk: who writes into the hole of a mapped file, on a full disk, is killed.
+    """Take the files' room from the disk: who writes into the hole of a mapped file, on a full
+    disk, is killed.
 
     Raises OSError.
     """
@@ -80,7 +85,9 @@ def _reserve(files: Iterable[Path]) -> None:
 
 
 def _where_there_is_room(kept: Any) -> Any:
-    """The class of values that are kept in files; what is counted while the disk has no room for them is lost."""
+    """The class of values that are kept in files; what is counted while the disk has no room for
+    them is lost.
+    """
 
     class Value(kept):  # type: ignore[misc]
         def __init__(self, *words: Any, **named: Any) -> None:
@@ -222,8 +229,8 @@ class _State:
 def text(rows: Iterable[Mapping[str, Any]] | None, backup_age: float | None = None) -> bytes:
     """Everything, as Prometheus reads it.
 
-    `rows` are those of queries.metrics, None while the database is away; `backup_age` is in seconds, None where there
-    is no backup.
+    `rows` are those of queries.metrics, None while the database is away; `backup_age` is in
+    seconds, None where there is no backup.
     """
     registry = CollectorRegistry()
     if FOLDER:

@@ -15,10 +15,11 @@ from marketplace.web.rate_limits import READS, Limits, Use, answer, by_address
 
 
 class Authentication:
-    """Middleware: reads the token, and lets nobody but guests' calls through without a living session.
+    """Middleware: reads the token, and lets nobody but guests' calls through without a living
+    session.
 
-    Closed by default: only an operation that says roles=PUBLIC is answered without a token. A token that is no
-    good is refused also there: the app would rather hear of it.
+    Closed by default: only an operation that says roles=PUBLIC is answered without a token. A token
+    that is no good is refused also there: the app would rather hear of it.
     """
 
     def __init__(self, db: Database, tokens: Tokens, allowed: Limits) -> None:
@@ -79,7 +80,9 @@ class Authentication:
         return self._tokens.read(token)._replace(request_id=req.context.request_id)
 
     def _living(self, caller: Caller, limit: Limit | None, resp: falcon.Response) -> Caller:
-        """The caller with role and store, who has used a limit once if there is one; 401 if the session has ended."""
+        """The caller with role and store, who has used a limit once if there is one; 401 if the
+        session has ended.
+        """
         with self._db.primary() as conn:
             if limit is None:
                 row = sessions.find(conn, caller.session_hash)

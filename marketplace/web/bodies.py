@@ -108,8 +108,8 @@ def parts(
 ) -> Iterator[FilePart | tuple[str, str]]:
     """The parts of a multipart body as they come: a file, or a (name, text) pair.
 
-    `count` is how many files may come. A file is copied to a temporary file (memory up to 1 MB) that the caller
-    closes; or to `into`, where that is given. A text that stands twice is a 422.
+    `count` is how many files may come. A file is copied to a temporary file (memory up to 1 MB)
+    that the caller closes; or to `into`, where that is given. A text that stands twice is a 422.
     """
     seen = 0
     texts: set[str] = set()
@@ -143,7 +143,9 @@ def parts(
 
 
 def copy(source: Any, limit: int, body_hash: "hashlib._Hash | None" = None) -> BinaryIO:
-    """What `source` holds, in a temporary file, rewound, and in the hash `body_hash`; 413 past `limit`."""
+    """What `source` holds, in a temporary file, rewound, and in the hash `body_hash`; 413 past
+    `limit`.
+    """
     target = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - the caller closes it
     try:
         pour(source, cast(BinaryIO, target), limit, body_hash)
@@ -157,7 +159,9 @@ def copy(source: Any, limit: int, body_hash: "hashlib._Hash | None" = None) -> B
 def pour(
     source: Any, target: BinaryIO, limit: int, body_hash: "hashlib._Hash | None" = None
 ) -> int:
-    """Write what `source` holds into `target`, and into the hash `body_hash`; how many bytes; 413 past `limit`."""
+    """Write what `source` holds into `target`, and into the hash `body_hash`; how many bytes;
+    413 past `limit`.
+    """
     size = 0
     while chunk := source.read(CHUNK):
         size += len(chunk)
@@ -196,7 +200,9 @@ def refuse_larger(req: falcon.Request, limit: int) -> None:
 
 
 def drain(req: falcon.Request) -> None:
-    """Read what is left of a refused body, up to a bound: a proxy that is still sending it would not see the answer."""
+    """Read what is left of a refused body, up to a bound: a proxy that is still sending it would
+    not see the answer.
+    """
     left = DRAIN
     source = stream(req)
     with contextlib.suppress(OSError):

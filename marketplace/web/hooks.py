@@ -77,7 +77,8 @@ def _check(req: falcon.Request, declared: Operation) -> None:
 def _require_acceptable(req: falcon.Request, declared: Operation) -> None:
     """Refuse with 406 an Accept that leaves out all that the call returns when it succeeds.
 
-    A header that cannot be read counts as none, and so does any where there is no content to choose.
+    A header that cannot be read counts as none, and so does any where there is no content to
+    choose.
     """
     accept = req.accept.lower()
     if accept == "*/*" or not declared.responses.keys() - {204}:

@@ -1,7 +1,7 @@
 """Both ways through a list: pages with totals, and cursors that cost the same at any depth.
 
-A cursor is opaque: the sort keys of the last row, bound by a signature to the filters and the order it came
-from. One that was tampered with, or that is sent with other filters, is refused with 400.
+A cursor is opaque: the sort keys of the last row, bound by a signature to the filters and the order
+it came from. One that was tampered with, or that is sent with other filters, is refused with 400.
 """
 
 import base64
@@ -28,7 +28,9 @@ _SIGNATURE = 12
 
 
 def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH) -> Window:
-    """The part of the list that a checked query asks for. Raises 400 for a bad cursor or too deep a page."""
+    """The part of the list that a checked query asks for. Raises 400 for a bad cursor or too
+    deep a page.
+    """
     if "cursor" in query:
         return Window(None, query["per_page"], decode_cursor(req, query["cursor"]), None)
     page = query.get("page", 1)
@@ -57,7 +59,9 @@ def answer_rows(
     *,
     keys: Sequence[str],
 ) -> None:
-    """Write a list of rows, of which one more than is shown may have been read; `keys` are what it is sorted by."""
+    """Write a list of rows, of which one more than is shown may have been read; `keys` are what
+    it is sorted by.
+    """
     shown = rows[: window.per_page]
     last = [shown[-1][key] for key in keys] if len(rows) > window.per_page else None
     answer(req, resp, noun=noun, items=items(shown), window=window, last=last, total=total)
@@ -74,8 +78,9 @@ def answer(
     total: Total | None,
     more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a list: `items` is the JSON of its rows with commas between, `last` the sort keys of the last
-    row shown where there is a next one, `more` what stands beside the list."""
+    """Write a list: `items` is the JSON of its rows with commas between, `last` the sort keys of
+    the last row shown where there is a next one, `more` what stands beside the list.
+    """
     cursor = encode_cursor(req, last) if last is not None else None
     rest: dict[str, Any] = {}
     if total is not None and window.page is not None:
@@ -100,7 +105,9 @@ def answer(
 
 
 class _Bound(NamedTuple):
-    """What a cursor of a list is bound to, and the query string of the pages that follow without their cursor."""
+    """What a cursor of a list is bound to, and the query string of the pages that follow without
+    their cursor.
+    """
 
     fingerprint: bytes
     following: str
@@ -108,7 +115,9 @@ class _Bound(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _bound(uri_template: str, query_string: str) -> _Bound:
-    """The list, its filters and its order, as the client wrote them. Whose rows a cursor goes through is not in it."""
+    """The list, its filters and its order, as the client wrote them. Whose rows a cursor goes
+    through is not in it.
+    """
     given = parse_qsl(query_string)
     # What stands between commas is a set: types=brands,stores is types=stores,brands.
     filters = sorted(

@@ -124,7 +124,9 @@ def _serialize(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPErr
 
 
 def _from_falcon(req: falcon.Request, error: falcon.HTTPError) -> Problem:
-    """An error of falcon's in our shape. Its own words are in English alone, and shown to nobody else."""
+    """An error of falcon's in our shape. Its own words are in English alone, and shown to nobody
+    else.
+    """
     english = negotiate(req.get_header("Accept-Language")) == ENGLISH
     code = _BY_STATUS.get(error.status_code, "bad_request")
     problem = Problem(code, headers=dict(error.headers or {}))
@@ -186,7 +188,9 @@ def _storage(req: falcon.Request, resp: falcon.Response, error: Exception, param
 
 
 def _system(req: falcon.Request, resp: falcon.Response, error: OSError, params: Any) -> None:
-    """A full disk, too many open files: nothing the client did, and it passes when the operator has seen to it."""
+    """A full disk, too many open files: nothing the client did, and it passes when the operator
+    has seen to it.
+    """
     if error.errno not in SHORTAGES:
         _unexpected(req, resp, error, params)
         return

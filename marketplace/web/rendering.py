@@ -16,7 +16,9 @@ _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}\Z")
 
 
 class Rendering:
-    """Middleware: turns `resp.media` into JSON, puts the address of uploads in, and leaves no body unread."""
+    """Middleware: turns `resp.media` into JSON, puts the address of uploads in, and leaves no
+    body unread.
+    """
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
@@ -35,7 +37,9 @@ def render(req: falcon.Request, resp: falcon.Response) -> None:
 
 
 def serialize(resp: falcon.Response) -> None:
-    """Turn `resp.media`, where there is one, into JSON; where uploads are served from is still left open."""
+    """Turn `resp.media`, where there is one, into JSON; where uploads are served from is still
+    left open.
+    """
     if resp.media is not None:
         resp.data = orjson.dumps(
             resp.media, default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
@@ -47,7 +51,9 @@ def serialize(resp: falcon.Response) -> None:
 
 
 def uploads_url(req: falcon.Request) -> bytes:
-    """Where uploads are served from, with the slash: UPLOADS_URL, PUBLIC_URL, or in development the host asked."""
+    """Where uploads are served from, with the slash: UPLOADS_URL, PUBLIC_URL, or in development
+    the host asked.
+    """
     config: Config = req.context.config
     if config.uploads_url:
         return f"{config.uploads_url}/".encode()

@@ -1,4 +1,6 @@
-"""Pictures that come in a multipart body: read, made safe and sized, before any transaction begins."""
+"""Pictures that come in a multipart body: read, made safe and sized, before any transaction
+begins.
+"""
 
 from typing import Any
 
@@ -17,7 +19,9 @@ from marketplace.web import bodies
 def read(
     req: falcon.Request, declared: Parts, *, count: int
 ) -> tuple[dict[str, Any], list[Upload]]:
-    """The fields, checked, and the pictures (at most `count`) of a multipart body, as the call declares them."""
+    """The fields, checked, and the pictures (at most `count`) of a multipart body, as the call
+    declares them.
+    """
     texts, made = receive(req, declared, count=count)
     return validation.check(texts, declared.fields, text=True), made
 
@@ -27,7 +31,8 @@ def receive(
 ) -> tuple[dict[str, str], list[Upload]]:
     """The texts as they came, and the pictures.
 
-    Every picture is judged, and all refusals are named together in one 422: nothing is stored unless all are good.
+    Every picture is judged, and all refusals are named together in one 422: nothing is stored
+    unless all are good.
     """
     config: Config = req.context.config
     if bodies.content_type(req) != "multipart/form-data":

@@ -1,7 +1,7 @@
 """How many products there are for each choice a buyer could make next.
 
-A facet does not heed the filter it is for: with brand_id=3 brands are counted without it, so that another one can be
-chosen. Of each set of filters some thousand products are looked at.
+A facet does not heed the filter it is for: with brand_id=3 brands are counted without it, so that
+another one can be chosen. Of each set of filters some thousand products are looked at.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,9 @@ _OWN = {"brand": ("brand_id",), "price": ("min_price", "max_price"), "in_stock":
 def count(
     conn: Conn, listing: Listing, wanted: Sequence[str], found: Sequence[int] | None
 ) -> dict[str, Any]:
-    """The facets of a list by name, and whether all of them are `exact`; `found` are the products its words find."""
+    """The facets of a list by name, and whether all of them are `exact`; `found` are the
+    products its words find.
+    """
     groups = _groups(listing, wanted)
     wider: Sequence[int] | None = (
         None  # what the words find without any filter that a facet does not heed

@@ -1,8 +1,8 @@
 """The staged rows of an import on their way into the catalogue, a batch at a time.
 
-With `skip_bad` a batch is two short transactions, so that no buyer waits: first products, pictures and documents, then
-stock, which is locked before products everywhere. With `atomic` all batches are one transaction, which locks
-the stock that it will change first. A dry run only looks.
+With `skip_bad` a batch is two short transactions, so that no buyer waits: first products, pictures
+and documents, then stock, which is locked before products everywhere. With `atomic` all batches are
+one transaction, which locks the stock that it will change first. A dry run only looks.
 """
 
 import time
@@ -28,7 +28,9 @@ NAMED = 100
 
 
 class Displaced(Exception):
-    """Another worker has taken the import up (this one was too slow to be believed alive), or it was cancelled."""
+    """Another worker has taken the import up (this one was too slow to be believed alive), or it
+    was cancelled.
+    """
 
 
 class TreeChanged(Exception):
@@ -45,14 +47,17 @@ class Refused(Exception):
 
 
 class Found(Exception):
-    """Rows turn out bad that were staged as good: `refuse` makes them so, in a transaction of its own."""
+    """Rows turn out bad that were staged as good: `refuse` makes them so, in a transaction of
+    its own.
+    """
 
     def __init__(self, refuse: Callable[[Conn], None]) -> None:
         super().__init__()
         self.refuse = refuse
 
 
-#: Somebody else was quicker: a category or brand was removed, a product made. Tried again, the batch finds or makes it.
+#: Somebody else was quicker: a category or brand was removed, a product made. Tried again, the
+#: batch finds or makes it.
 OVERTAKEN = (TreeChanged, psycopg.errors.ForeignKeyViolation, psycopg.errors.UniqueViolation)
 
 
@@ -178,7 +183,9 @@ def _write_stock(work: Work, batch: Batch, met: Met) -> None:
 
 
 def _apply_all(work: Work) -> None:
-    """Progress is told by another connection meanwhile; the import is locked last, so that it can be cancelled."""
+    """Progress is told by another connection meanwhile; the import is locked last, so that it
+    can be cancelled.
+    """
     with work.db.working() as conn:
         _act(conn, work)
         started = time.monotonic()
@@ -221,7 +228,9 @@ def _next(
 
 
 def _met(conn: Conn, batch: Batch) -> Met:
-    """What of the batch is there already. Raises Found for rows whose keys meet several products."""
+    """What of the batch is there already. Raises Found for rows whose keys meet several
+    products.
+    """
     met = import_rows.match(conn, batch)
     if met.conflicts:
         raise Found(
@@ -263,7 +272,9 @@ def _change(conn: Conn, work: Work, batch: Batch, met: Met) -> None:
 
 
 def _counted(work: Work, met: Met, *, created: int, before: Sequence[int] = ()) -> _Count:
-    """What becomes of the rows; `before`: lines that were counted when all of them but the stock was written."""
+    """What becomes of the rows; `before`: lines that were counted when all of them but the stock
+    was written.
+    """
     if work.on_match == "skip":
         return _Count(created=created, skipped=len(met.met))
     touched = {*met.changed, *met.pictures, *met.stocked}
@@ -274,7 +285,9 @@ def _counted(work: Work, met: Met, *, created: int, before: Sequence[int] = ()) 
 
 
 def _settle_names(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> None:
-    """See to it that the batch's categories and brands are there and stay. The tree is locked before any category."""
+    """See to it that the batch's categories and brands are there and stay. The tree is locked
+    before any category.
+    """
     if ahead["has_categories"]:
         if work.config.import_new_categories:
             levels = import_rows.missing_levels(conn, batch)
@@ -302,7 +315,10 @@ def _act(conn: Conn, work: Work) -> None:
 
 
 def _refuse_user() -> NoReturn:
-    words = "The account that sent the file may not write to the store any more, or the file waited too long."
+    words = (
+        "The account that sent the file may not write to the store any more, or the file "
+        "waited too long."
+    )
     raise Refused("session_ended", words) from None
 
 

@@ -1,12 +1,14 @@
 """One import, from the file in private storage to products: what the worker does with it.
 
-    queued -> reading    the file is surveyed, then read: good rows are staged, bad ones are reported
+    queued -> reading    the file is surveyed, then read: good rows are staged, bad ones are
+    reported
            -> applying   the staged rows meet the catalogue (workflows/import_batches.py)
            -> done | failed | cancelled
 
-A dry run goes through all of it and writes nothing; its staged rows stay until it is applied or cancelled. Every step
-is a transaction of its own that counts what it did. After a worker was killed while reading, the next one reads from
-the beginning; after one was killed while applying, the next one goes on where it stopped.
+A dry run goes through all of it and writes nothing; its staged rows stay until it is applied or
+cancelled. Every step is a transaction of its own that counts what it did. After a worker was killed
+while reading, the next one reads from the beginning; after one was killed while applying, the next
+one goes on where it stopped.
 """
 
 import logging
@@ -32,7 +34,8 @@ READ_ROWS = 5000
 READ_CHARACTERS = 4_000_000
 REPORT_ROWS = 2000
 REPORT_LINES = 50_000
-#: A database or a bucket that is away, a lock that was not to be had: worth another try, with everything as it was.
+#: A database or a bucket that is away, a lock that was not to be had: worth another try, with
+#: everything as it was.
 PASSING = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -58,8 +61,8 @@ def run(
 ) -> None:
     """Bring one import to its end. Doing it twice does no harm.
 
-    Raises Interrupted, and PASSING errors, with all that was done kept: run it again. What a seller can do
-    something about ends it as failed; a bug does so too, and is raised.
+    Raises Interrupted, and PASSING errors, with all that was done kept: run it again. What a seller
+    can do something about ends it as failed; a bug does so too, and is raised.
     """
     with db.working() as conn:
         row = imports.start(conn, import_id)
@@ -87,7 +90,9 @@ def _work(
 
 
 def _clear_up(db: Database, files: Storage, import_id: int) -> None:
-    """Remove what an import that has ended for good leaves behind; one that is still run, or may be, keeps it."""
+    """Remove what an import that has ended for good leaves behind; one that is still run, or may
+    be, keeps it.
+    """
     with db.working() as conn:
         ended = imports.find_ended(conn, import_id)
         if ended is None:
@@ -138,11 +143,14 @@ def _finish(work: Work, error_code: str | None = None, error_message: str | None
         imports.settle_search(conn)
 
 
-# Reading ----------------------------------------------------------------------------------------------------
+# Reading
+# --------------------------------------------------------------------------------------------------
 
 
 def _read(work: Work) -> list[str]:
-    """Stage the good rows of the file and report the bad ones; which fields of products it speaks of."""
+    """Stage the good rows of the file and report the bad ones; which fields of products it
+    speaks of.
+    """
     with work.db.working() as conn:
         hold(conn, work)
         import_rows.forget(conn, work.id)
@@ -259,11 +267,14 @@ def _known_categories(conn: Conn) -> Callable[[tuple[str, ...]], bool]:
     return lambda path: tuple(name.lower() for name in path) in paths
 
 
-# The report -------------------------------------------------------------------------------------------------
+# The report
+# -------------------------------------------------------------------------------------------------
 
 
 def _complete_report(work: Work) -> None:
-    """Put the cells of rows that were found bad behind the reading into the report: the file is gone through again."""
+    """Put the cells of rows that were found bad behind the reading into the report: the file is
+    gone through again.
+    """
     while wanted := _bare_lines(work):
         with _opened(work) as stream:
             catalog = catalogue_csv.read(

@@ -1,7 +1,7 @@
 """A page of products: by a statement of its own, along an order, or from what many filters leave.
 
-Every way gives the same rows in the same order, and no way goes through more than some thousand products: which one is
-taken is a matter of cost alone.
+Every way gives the same rows in the same order, and no way goes through more than some thousand
+products: which one is taken is a matter of cost alone.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,9 @@ NARROW = 6000
 
 
 class Page(NamedTuple):
-    """The JSON of the products with commas between, the place (key, id) of the last where others follow, a total if
-    wanted; in a search, where that is wanted, the ids of all that was found."""
+    """The JSON of the products with commas between, the place (key, id) of the last where others
+    follow, a total if wanted; in a search, where that is wanted, the ids of all that was found.
+    """
 
     items: str
     last: tuple[str, int] | None
@@ -33,7 +34,9 @@ class Page(NamedTuple):
 
 
 def page(conn: Conn, listing: Listing, exact_to: int | None, *, with_ids: bool = False) -> Page:
-    """The products a list asks for, and how many there are: exactly up to `exact_to`, about past it; None: no total."""
+    """The products a list asks for, and how many there are: exactly up to `exact_to`, about past
+    it; None: no total.
+    """
     if "search" in listing.filters:
         found = search.find(conn, listing, with_ids=with_ids)
         total = None if exact_to is None else Total(found.matches, found.exact)
@@ -62,7 +65,8 @@ def mixed(listing: Listing) -> bool:
 
 
 def unindexed(listing: Listing) -> bool:
-    """Whether nothing finds these filters together: what is sold out is known by one owner, and by price.
+    """Whether nothing finds these filters together: what is sold out is known by one owner, and by
+    price.
 
     A store's own list, which is not long, has no such bounds.
     """
@@ -100,7 +104,9 @@ def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
 
 
 def _collected(conn: Conn, listing: Listing, exact_to: int) -> Any:
-    """What the filters leave, counted as far as it takes to know that it is more than `exact_to`."""
+    """What the filters leave, counted as far as it takes to know that it is more than
+    `exact_to`.
+    """
     # Of two owners with a price, most will not match: a first step would be in vain.
     sparse = products.crossing(listing) and (
         _priced(listing) or listing.filters.get("in_stock") is False
@@ -133,7 +139,9 @@ def _counted(conn: Conn, listing: Listing, counted: int, about: int | None, exac
 
 
 def _page(listing: Listing, rows: Sequence[Any], total: Total | None) -> Page:
-    """Of rows (document, quantity, in_stock, id, key), the last read only to know that there are more."""
+    """Of rows (document, quantity, in_stock, id, key), the last read only to know that there are
+    more.
+    """
     shown = rows[: listing.limit - 1]
     last = (shown[-1].key, shown[-1].id) if len(rows) == listing.limit else None
     return Page(

@@ -1,4 +1,6 @@
-"""Mails that go out: enqueued in the transaction that gives reason to them, written and sent by the worker."""
+"""Mails that go out: enqueued in the transaction that gives reason to them, written and sent by
+the worker.
+"""
 
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -27,9 +29,11 @@ def send(
     email: str,
     language: str,
 ) -> None:
-    """Write a mail and send it, with a fresh token where the kind has one. To nobody where nobody has the address.
+    """Write a mail and send it, with a fresh token where the kind has one. To nobody where nobody
+    has the address.
 
-    Sent inside the transaction: where it cannot be sent, there is no token, and another try begins anew.
+    Sent inside the transaction: where it cannot be sent, there is no token, and another try begins
+    anew.
     """
     if kind == "email_changed":  # nobody has the address any more
         deliver(mail.written(config, kind, to=email, token="", language=language))

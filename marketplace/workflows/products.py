@@ -82,7 +82,9 @@ def add(
 def change(
     conn: Conn, before: Row, store_id: int | None, product: Mapping[str, Any], currency: str
 ) -> None:
-    """Replace a product that find_own has locked. Stock and hidden stay as they are unless given."""
+    """Replace a product that find_own has locked. Stock and hidden stay as they are unless
+    given.
+    """
     written: dict[str, Any] = {
         name: product.get(name)
         for name in ("category_id", "name", "description", "price", "sku", "source_url")

@@ -15,7 +15,9 @@ from marketplace.workflows import product_documents
 
 
 def things(api: Api) -> list[tuple[str, User, dict[str, Any]]]:
-    """Every single thing that is changed: its address, who may change it, and what PUT takes (`name` is changed)."""
+    """Every single thing that is changed: its address, who may change it, and what PUT takes
+    (`name` is changed).
+    """
     seller, admin = api.seller(), api.admin()
     product = api.product(seller)
     brand = api.post("/api/brands", admin, json={"name": "Merek"}).json

@@ -35,13 +35,16 @@ def claims(token: str) -> dict:
 
 def part(name: str, kind: str, data: bytes, filename: str = "") -> bytes:
     return (
-        f'Content-Disposition: form-data; name="{name}"{filename}\r\nContent-Transfer-Encoding: binary\r\n'
+        f'Content-Disposition: form-data; name="{name}"{filename}\r\nContent-Transfer-Encoding: '
+        "binary\r\n"
         f"Content-Type: {kind}\r\nContent-Length: {len(data)}\r\n\r\n"
     ).encode() + data
 
 
 def retrofit(fields: dict[str, str], image: bytes | None) -> dict:
-    """A multipart request as the app's library writes it: every part with its type, length and encoding."""
+    """A multipart request as the app's library writes it: every part with its type, length and
+    encoding.
+    """
     boundary = secrets.token_hex(16)
     parts = [
         part(name, "text/plain; charset=utf-8", value.encode()) for name, value in fields.items()
@@ -478,7 +481,8 @@ def test_a_phone_that_reads_slowly_holds_no_transaction(
     read = [next(chunks)]
     with psycopg.connect(committed.owner_url) as conn:
         states = conn.execute(
-            "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'marketplace'"
+            "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND "
+            "application_name = 'marketplace'"
         ).fetchall()
     assert {state for (state,) in states} == {"idle"}
     committed.product(seller, name="Sementara itu")

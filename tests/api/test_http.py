@@ -1,4 +1,6 @@
-"""HTTP manners: HEAD, OPTIONS, Allow, Accept, CORS, what every answer carries, and calls that are to go."""
+"""HTTP manners: HEAD, OPTIONS, Allow, Accept, CORS, what every answer carries, and calls that
+are to go.
+"""
 
 import html
 import json
@@ -199,7 +201,9 @@ def test_a_file_is_asked_for_by_its_own_type(api: Api):
 
 
 def test_where_there_is_no_content_there_is_nothing_to_choose(api: Api):
-    """Generated clients send what the document lists: of a 204 there is only the type of its refusals."""
+    """Generated clients send what the document lists: of a 204 there is only the type of its
+    refusals.
+    """
     headers = {"Accept": "application/problem+json"}
 
     assert api.post("/api/auth/logout", api.buyer(), headers=headers).status_code == 204

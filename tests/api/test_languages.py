@@ -18,7 +18,8 @@ from marketplace.text import messages
 
 PACKAGE = ROOT / "marketplace"
 JSON = {"Content-Type": "application/json"}
-#: Said elsewhere than to a client of the API: the report of an import, a command's own words; or handed on.
+#: Said elsewhere than to a client of the API: the report of an import, a command's own words; or
+#: handed on.
 ELSEWHERE = ("catalogue_csv", "commands", "text")
 
 
@@ -228,7 +229,8 @@ def test_indonesian_reads_as_an_app_shows_it(api: Api):
         (both(api, "GET", "/api/products?min_price=-1"), "min_price tidak boleh negatif."),
         (
             both(api, "GET", four),
-            "in_stock harus true atau false; min_price tidak boleh negatif; page minimal 1; dan 1 lagi.",
+            "in_stock harus true atau false; min_price tidak boleh negatif; page minimal 1; dan "
+            "1 lagi.",
         ),
         (
             both(api, "POST", "/api/products", seller, body=b"[]", headers=JSON),

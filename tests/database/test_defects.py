@@ -1,4 +1,6 @@
-"""Walls taken away on purpose, one at a time: the attack that is to find each must, and finds nothing otherwise."""
+"""Walls taken away on purpose, one at a time: the attack that is to find each must, and finds
+nothing otherwise.
+"""
 
 import base64
 import io
@@ -47,7 +49,8 @@ def forged(user: User, api: Api, key: bytes | None = None, **changes: Any) -> st
     return jwt.encode(claims, secret, "HS256", headers={"kid": head["kid"]})
 
 
-# Attacks: what they find, and nothing on a sound application ------------------------------------------------------
+# Attacks: what they find, and nothing on a sound application
+# ------------------------------------------------------
 
 
 def a_signature_of_anybody(api: Api) -> list[str]:
@@ -200,7 +203,8 @@ def a_page_elsewhere(api: Api) -> list[str]:
     return ["any page reads answers"] * ("access-control-allow-origin" in answer.headers)
 
 
-# Defects -----------------------------------------------------------------------------------------------------------
+# Defects
+# -----------------------------------------------------------------------------------------------------------
 
 
 def believe_any_signature(patch: Patch, api: Api) -> None:

@@ -30,7 +30,9 @@ server.stop()
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """An empty folder that every user can get into (pytest's own are closed), and its data go with it."""
+    """An empty folder that every user can get into (pytest's own are closed), and its data go
+    with it.
+    """
     made = Path(tempfile.mkdtemp(prefix="marketplace-test-"))
     made.chmod(0o755)
     yield made

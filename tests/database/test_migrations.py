@@ -93,7 +93,8 @@ def test_a_failure_names_file_line_and_reason_and_leaves_nothing_half_done(
     assert ask(url, "SELECT to_regclass('half') IS NULL AND to_regclass('good') IS NOT NULL")
     write(
         "V0002__bad.sql",
-        "CREATE TABLE half (n int NOT NULL);\nINSERT INTO half VALUES (1);\nINSERT INTO half VALUES (NULL);\n",
+        "CREATE TABLE half (n int NOT NULL);\nINSERT INTO half VALUES (1);\nINSERT INTO half "
+        "VALUES (NULL);\n",
     )
     with pytest.raises(
         MigrationError, match=r"V0002__bad\.sql: statement 3: ERROR 23502 null value"
@@ -235,7 +236,8 @@ def test_an_older_job_queue_is_brought_along(url: str, write: Callable[[str, str
     assert ask(url, "SELECT name FROM schema_migrations WHERE version = 0") == newest
     assert ask(
         url,
-        "SELECT bool_and(proconfig IS NOT NULL) FROM pg_proc WHERE pronamespace = 'jobs'::regnamespace",
+        "SELECT bool_and(proconfig IS NOT NULL) FROM pg_proc WHERE pronamespace = "
+        "'jobs'::regnamespace",
     )
 
 

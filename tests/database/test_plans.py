@@ -1,8 +1,9 @@
-"""Every public read is held to a budget: pages of the database it may touch, on a shop of a hundred thousand products.
+"""Every public read is held to a budget: pages of the database it may touch, on a shop of a hundred
+thousand products.
 
-The budget stands beside the statement's name (`-- budget: 300 buffers`), where it is seen before it is broken. Times
-differ from machine to machine and hour to hour; buffers do not. What is asked for is common, rare and absent; whatever
-it is, no large table is read from end to end.
+The budget stands beside the statement's name (`-- budget: 300 buffers`), where it is seen before it
+is broken. Times differ from machine to machine and hour to hour; buffers do not. What is asked for
+is common, rare and absent; whatever it is, no large table is read from end to end.
 """
 
 import random
@@ -39,7 +40,8 @@ ELSEWHERE = {"/healthz", "/readyz", "/metrics", "/docs", "/api/openapi.json"}
 
 
 class Run(NamedTuple):
-    """One execution of a statement: for which request, how many pages it touched, which large tables it read whole.
+    """One execution of a statement: for which request, how many pages it touched, which large
+    tables it read whole.
 
     What a page number leaves out (OFFSET) costs a page a row, and is not in the budget.
     """
@@ -77,7 +79,8 @@ def runs(config: Config, asked: list[str]) -> dict[str, list[Run]]:
         large = {
             row["name"]
             for row in cursor.execute(
-                "SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' AND reltuples > %s",
+                "SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' AND "
+                "reltuples > %s",
                 [LARGE],
             )
         }
@@ -134,7 +137,8 @@ def paths(known: Samples, config: Config) -> Iterator[str]:
     prices = [{"min_price": price, "max_price": price * 2}, {"max_price": 1}, {"min_price": price}]
     texts = [
         known.common[0], known.rare[0], known.absent[0], known.three(rng), known.misspelt(rng), product["name"],
-        f"{known.common[0]} -{known.common[1]}", " ".join(known.common[:6]), f"{known.common[2]} {known.absent[1]}",
+        f"{known.common[0]} -{known.common[1]}", " ".join(known.common[:6]), f"{known.common[2]} "
+                                                                             f"{known.absent[1]}",
     ]  # fmt: skip
     queries: list[dict[str, Any]] = [{}]
     queries += [{name: value} for name, values in owners.items() for value in values]

@@ -1,4 +1,6 @@
-"""Behind a pooler nothing can be set for a connection: the login itself has to be what the application is."""
+"""Behind a pooler nothing can be set for a connection: the login itself has to be what the
+application is.
+"""
 
 import secrets
 import time

@@ -57,7 +57,8 @@ class Pair:
         with psycopg.connect(self.standby, autocommit=True) as conn:
             row = conn.execute(
                 "SELECT coalesce(max(query_start), 'epoch') FROM pg_stat_activity"
-                " WHERE application_name = 'marketplace' AND query NOT LIKE '%pg_last_wal_replay_lsn%'"
+                " WHERE application_name = 'marketplace' AND query NOT LIKE "
+                "'%pg_last_wal_replay_lsn%'"
             ).fetchone()
         assert row is not None
         return cast(datetime, row[0])

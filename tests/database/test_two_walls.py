@@ -1,7 +1,8 @@
-"""Two walls before each row that is somebody's: the condition in the statement, and what the database knows.
+"""Two walls before each row that is somebody's: the condition in the statement, and what the
+database knows.
 
-Every condition of ownership in sql/queries is marked `/* own */`. Each is taken away in turn; nothing of anybody else's
-may come back or change.
+Every condition of ownership in sql/queries is marked `/* own */`. Each is taken away in turn;
+nothing of anybody else's may come back or change.
 """
 
 import importlib
@@ -117,7 +118,8 @@ def test_without_the_databases_wall_the_statement_holds(api: Api):
         ):
             conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         conn.execute(
-            "CREATE OR REPLACE FUNCTION my_store_id() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'"
+            "CREATE OR REPLACE FUNCTION my_store_id() RETURNS bigint LANGUAGE sql AS 'SELECT "
+            "1::bigint'"
         )
         conn.execute(
             "CREATE OR REPLACE FUNCTION my_role() RETURNS text LANGUAGE sql AS $$SELECT 'admin'$$"

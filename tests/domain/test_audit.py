@@ -315,7 +315,8 @@ def test_of_many_rows_only_those_that_changed_count(api: Api):
     )
     with api.as_owner(api.db.conn) as conn:
         conn.execute(
-            "WITH fresh AS (SELECT nextval('categories_id_seq') AS id FROM generate_series(1, 101)) "
+            "WITH fresh AS (SELECT nextval('categories_id_seq') AS id FROM generate_series(1, "
+            "101)) "
             "INSERT INTO categories (id, parent_id, path, name) OVERRIDING SYSTEM VALUE "
             "SELECT f.id, %(top)s, ARRAY[%(top)s, f.id], 'Bawah ' || f.id FROM fresh AS f",
             {"top": top},

@@ -123,7 +123,8 @@ def test_a_reused_refresh_token_ends_its_family(api: Api):
     fresh = api.post("/api/auth/refresh", json={"refresh_token": user.refresh_token}).json
     with api.as_owner(api.db.conn) as conn:
         conn.execute(
-            "UPDATE auth.refresh_tokens SET used_at = used_at - interval '1 minute' WHERE used_at IS NOT NULL"
+            "UPDATE auth.refresh_tokens SET used_at = used_at - interval '1 minute' WHERE "
+            "used_at IS NOT NULL"
         )
 
     problem(

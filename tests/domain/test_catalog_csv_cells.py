@@ -248,7 +248,8 @@ def test_only_files_that_we_wrote_are_restored():
     assert good("name,price,line,column,code,message\n'+Pan,1,2,3,4,5\n")[0].name == "+Pan"
     assert (
         good(
-            "error_line,error_column,error_code,error_message,Nama Produk,Harga,Berat\n1,,,,'-Pan,1,2\n"
+            "error_line,error_column,error_code,error_message,Nama "
+            "Produk,Harga,Berat\n1,,,,'-Pan,1,2\n"
         )[0].name
         == "-Pan"
     )

@@ -251,7 +251,8 @@ class Generated(io.RawIOBase):
         numbers = range(self._made, min(self._made + 1000, self._rows))
         self._made = numbers.stop
         return "".join(
-            f"Panci édisi {i},{'oops' if i % 100 == 0 else f'Rp {i % 900 + 1}.200'},https://shop.example/p/{i},"
+            "Panci édisi "
+            f"{i},{'oops' if i % 100 == 0 else f'Rp {i % 900 + 1}.200'},https://shop.example/p/{i},"
             f'https://cdn.example/{i}.jpg,Dapur > {i % 9000},"Panci,\nbesar"\n'
             for i in numbers
         ).encode()

@@ -1,4 +1,6 @@
-"""Files of other systems: which products they are, what variants are called, what is shared, what is left out."""
+"""Files of other systems: which products they are, what variants are called, what is shared,
+what is left out.
+"""
 
 import io
 
@@ -20,10 +22,13 @@ def said(row: GoodRow) -> tuple:
 
 
 SHOPIFY = (
-    "Handle,Title,Body (HTML),Vendor,Product Category,Type,Tags,Published,Option1 Name,Option1 Value,"
-    "Option2 Name,Option2 Value,Variant SKU,Variant Inventory Qty,Variant Price,Variant Compare At Price,Image Src,"
+    "Handle,Title,Body (HTML),Vendor,Product Category,Type,Tags,Published,Option1 Name,Option1 "
+    "Value,"
+    "Option2 Name,Option2 Value,Variant SKU,Variant Inventory Qty,Variant Price,Variant Compare "
+    "At Price,Image Src,"
     "Image Position,Variant Image,Status\n"
-    'kaos,Kaos,"<p>Katun &amp; <b>lembut</b></p><ul><li>S</li><li>M</li></ul>",Acme,Apparel > Shirts,Kaos,a,true,Size,'
+    'kaos,Kaos,"<p>Katun &amp; <b>lembut</b></p><ul><li>S</li><li>M</li></ul>",Acme,Apparel > '
+    "Shirts,Kaos,a,true,Size,"
     "S,Color,Red,K-S,5,75000,90000,https://x.example/1.jpg,1,https://x.example/s.jpg,active\n"
     "kaos,,,,,,,,,M,,Blue,K-M,-3,80000,,https://x.example/2.jpg,2,,\n"
     "kaos,,,,,,,,,,,,,,,,https://x.example/3.jpg,3,,\n"
@@ -46,9 +51,12 @@ def test_shopifys_legacy_export():
 
 def test_shopifys_new_template():
     text = (
-        "Title,URL handle,Description,Vendor,Product category,Type,Tags,Published on online store,Status,SKU,Barcode,"
-        "Option1 name,Option1 value,Price,Compare-at price,Inventory quantity,Product image URL,Variant image URL\n"
-        "Kaos,kaos,Katun,Acme,Apparel > Shirts,Kaos,,TRUE,Active,K-S,,Size,S,75.50,,5,https://x.example/1.jpg,\n"
+        "Title,URL handle,Description,Vendor,Product category,Type,Tags,Published on online "
+        "store,Status,SKU,Barcode,"
+        "Option1 name,Option1 value,Price,Compare-at price,Inventory quantity,Product image "
+        "URL,Variant image URL\n"
+        "Kaos,kaos,Katun,Acme,Apparel > "
+        "Shirts,Kaos,,TRUE,Active,K-S,,Size,S,75.50,,5,https://x.example/1.jpg,\n"
         ",kaos,,,,,,,,K-M,,,M,80.25,,6,,\n"
     )
     about, good, others = brought(text)
@@ -59,7 +67,10 @@ def test_shopifys_new_template():
     assert (about["dialect"], about["unknown"], others) == ("shopify", [], [])
 
 
-WOO = "ID,Type,SKU,Name,Published,Description,In stock?,Stock,Sale price,Regular price,Categories,Brands,Images,Parent,"
+WOO = (
+    "ID,Type,SKU,Name,Published,Description,In stock?,Stock,Sale price,Regular "
+    "price,Categories,Brands,Images,Parent,"
+)
 WOO += "Attribute 1 name,Attribute 1 value(s),Attribute 2 name,Attribute 2 value(s)\n"
 
 
@@ -68,7 +79,8 @@ def test_woocommerces_variations_before_and_behind_their_parent():
         WOO + "11,variation,,Tas,1,,1,4,,300000,,,,id:10,Warna,Merah,Ukuran,\n"
         '10,variable,TAS,Tas,1,<p>Kulit</p>,1,,,,"Tas &amp; Koper > Ransel, Baru",Acme,'
         'https://x.example/t.jpg,,Warna,"Merah, Biru",,\n'
-        '12,variation,TAS-B,,1,,0,,250000,300000,,,"https://x.example/b.jpg, biru.jpg",TAS,Warna,Biru,,\n'
+        '12,variation,TAS-B,,1,,0,,250000,300000,,,"https://x.example/b.jpg, '
+        'biru.jpg",TAS,Warna,Biru,,\n'
         "13,simple,G,Gelas,-1,,1,,,15000,Dapur,,,,,,,\n"
         "14,grouped,SET,Set,1,,1,,,,Dapur,,,,,,,\n"
         "15,variation,Y,Yatim,1,,1,1,,9000,,,,HILANG,Warna,Hijau,,\n"
@@ -143,7 +155,8 @@ def test_spree_masters_variants_and_other_currencies():
 def test_medusas_price_is_the_installations_currency_where_there_is_one():
     text = (
         "Product Handle,Product Title,Product Status,Product Thumbnail,Variant Title,Variant Sku,"
-        "Variant Inventory Quantity,Variant Option 1 Name,Variant Option 1 Value,Variant Price DKK,Variant Price IDR\n"
+        "Variant Inventory Quantity,Variant Option 1 Name,Variant Option 1 Value,Variant Price "
+        "DKK,Variant Price IDR\n"
         "tas,Tas,published,https://x.example/t.jpg,Merah,T-M,4,Warna,Merah,30,300000\n"
         "tas,Tas,published,https://x.example/t.jpg,Biru,T-B,5,Warna,Biru,31,310000\n"
     )
@@ -182,7 +195,8 @@ def test_magentos_export():
     text = (
         "sku,store_view_code,attribute_set_code,product_type,categories,name,description,price,special_price,"
         "special_price_from_date,qty,product_online,base_image,additional_attributes\n"
-        'T-1,,Default,simple,"Default Category/Tas,Default Category/Tas/Ransel",Tas Merah,<p>Kulit</p>,'
+        'T-1,,Default,simple,"Default Category/Tas,Default Category/Tas/Ransel",Tas '
+        "Merah,<p>Kulit</p>,"
         '30.0000,25.0000,,4.0000,1,/t/a.jpg,"color=red,manufacturer=Acme"\n'
         "T-1,english,Default,simple,,Red bag,,,,,,,,\n"
         "T,,Default,configurable,Default Category/Tas,Tas,,30.0000,,,0.0000,1,,\n"

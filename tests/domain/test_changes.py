@@ -58,9 +58,14 @@ def told(copy: Copy, api: Api) -> list[tuple[str, int, bool]]:
 
 
 def settled(api: Api) -> None:
-    """Wait until nothing that was committed is withheld: the server may have other databases at work."""
+    """Wait until nothing that was committed is withheld: the server may have other databases at
+    work.
+    """
     with owner(api) as conn:
-        waiting = "SELECT EXISTS (SELECT FROM changes WHERE xid >= pg_snapshot_xmin(pg_current_snapshot())) AS waiting"
+        waiting = (
+            "SELECT EXISTS (SELECT FROM changes WHERE xid >= "
+            "pg_snapshot_xmin(pg_current_snapshot())) AS waiting"
+        )
         for _ in range(3000):
             if not conn.execute(waiting).fetchone()["waiting"]:
                 return
@@ -448,7 +453,8 @@ def test_a_delay_is_told_by_its_length(committed: Api, seller: User):
         assert committed.get("/api/changes?types=stores").json["delay_seconds"] == 0
         with owner(committed) as conn:
             conn.execute(
-                "UPDATE changes SET waiting_since = waiting_since - interval '1 hour' WHERE type = 'product'"
+                "UPDATE changes SET waiting_since = waiting_since - interval '1 hour' WHERE type "
+                "= 'product'"
             )
         committed.patch(
             f"/api/products/{product}", seller, json={"stock": 7}
@@ -461,7 +467,8 @@ def test_a_delay_is_told_by_its_length(committed: Api, seller: User):
     committed.patch(f"/api/products/{product}", seller, json={"stock": 8})
     with owner(committed) as conn:  # told meanwhile, so that it counts anew
         assert conn.execute(
-            "SELECT waiting_xid = xid AND waiting_since = changed_at AS anew FROM changes WHERE type = 'product'"
+            "SELECT waiting_xid = xid AND waiting_since = changed_at AS anew FROM changes WHERE "
+            "type = 'product'"
         ).fetchone()["anew"]
 
 
@@ -488,7 +495,8 @@ def test_a_page_costs_the_same_in_a_table_of_any_size(committed: Api, mode: str)
 
     def page_buffers(conn: Any, more: int) -> int:
         conn.execute(
-            "INSERT INTO brands (name) SELECT 'Merek ' || gen_random_uuid() FROM generate_series(1, %s)",
+            "INSERT INTO brands (name) SELECT 'Merek ' || gen_random_uuid() FROM "
+            "generate_series(1, %s)",
             [more],
         )
         conn.execute("ANALYZE brands, changes")

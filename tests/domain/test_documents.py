@@ -17,7 +17,9 @@ TRUE = "All documents, category rows and search words are true.\n"
 
 @pytest.fixture
 def shop(committed: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Api, list[int]]:
-    """Some products with categories, a brand and one that is hidden; the command finds this database."""
+    """Some products with categories, a brand and one that is hidden; the command finds this
+    database.
+    """
     for name in [each for each in os.environ if each.endswith("DATABASE_URL")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("DATABASE_URL", committed.owner_url)
@@ -92,7 +94,8 @@ def test_a_row_too_many_is_found(shop: tuple[Api, list[int]], capsys: pytest.Cap
     api, made = shop
     with psycopg.connect(api.owner_url) as conn:
         conn.execute(
-            "INSERT INTO product_categories (product_id, category_id, created_at, price, name_key, in_stock)"
+            "INSERT INTO product_categories (product_id, category_id, created_at, price, "
+            "name_key, in_stock)"
             " SELECT %s, category_id, created_at, price, name_key, in_stock FROM product_categories"
             " WHERE product_id = %s",
             [made[3], made[0]],

@@ -9,7 +9,9 @@ from marketplace.workflows import facets as workflow
 
 @pytest.fixture
 def shop(api: Api) -> User:
-    """Twelve products in a store: two brands, a tree of three categories, four prices, some sold out, one hidden."""
+    """Twelve products in a store: two brands, a tree of three categories, four prices, some sold
+    out, one hidden.
+    """
     seller, admin = api.seller(), api.admin()
     food = api.post("/api/categories", admin, json={"name": "Makanan faset"}).json["id"]
     coffee = api.post(

@@ -1,4 +1,6 @@
-"""Imports that only look, that take all or nothing, that change what is there, that are stopped; and exports."""
+"""Imports that only look, that take all or nothing, that change what is there, that are stopped;
+and exports.
+"""
 
 import csv
 import io
@@ -23,7 +25,8 @@ from marketplace.workflows import import_batches, product_documents, upkeep
 COUNTS = ("read", "valid", "created", "updated", "unchanged", "skipped", "bad")
 FILE = (
     "name,description,price,stock,sku,source_url,category,brand,image_url\n"
-    "Panci,Besar,1000,5,P-1,https://toko.example/1,Dapur > Panci,Acme,https://gambar.example/1.jpg\n"
+    "Panci,Besar,1000,5,P-1,https://toko.example/1,Dapur > "
+    "Panci,Acme,https://gambar.example/1.jpg\n"
     "Wajan,,2000,0,W-1,,Dapur,Acme,\n"
     "Gelas,,3000,7,,https://toko.example/3,,,https://gambar.example/2.jpg|https://gambar.example/3.jpg\n"
 )
@@ -50,7 +53,8 @@ def post(shop: Shop, import_id: int, what: str, **options: Any) -> Any:
     )
 
 
-# Dry runs ---------------------------------------------------------------------------------------------------
+# Dry runs
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_a_dry_run_says_what_would_happen_and_does_nothing(shop: Shop):
@@ -113,7 +117,8 @@ def test_an_old_dry_run_is_forgotten(shop: Shop):
     assert shop.value("SELECT count(*) FROM import_rows") == 0
 
 
-# Stopping ---------------------------------------------------------------------------------------------------
+# Stopping
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_a_dry_run_is_dropped(shop: Shop):
@@ -170,7 +175,8 @@ def test_two_who_apply_at_once_apply_once(shop: Shop):
     assert statuses == [202, 409, 409, 409]
 
 
-# All or nothing ---------------------------------------------------------------------------------------------
+# All or nothing
+# ---------------------------------------------------------------------------------------------
 
 
 def test_atomic_takes_nothing_where_a_row_is_bad(shop: Shop):
@@ -213,7 +219,8 @@ def test_atomic_with_rows_that_meet_two_products_takes_nothing(shop: Shop):
     assert products(shop) == before
 
 
-# What is there already --------------------------------------------------------------------------------------
+# What is there already
+# --------------------------------------------------------------------------------------
 
 
 def test_products_are_met_by_sku_or_link_and_changed_where_the_file_says_something_else(shop: Shop):
@@ -338,7 +345,8 @@ def test_a_worker_that_dies_before_the_stock_counts_a_row_once(
     assert products(shop)["Panci"]["stock"] == 9
 
 
-# Exports ----------------------------------------------------------------------------------------------------
+# Exports
+# ----------------------------------------------------------------------------------------------------
 
 
 def export(shop: Shop, query: str = "") -> str:
@@ -433,7 +441,8 @@ def test_an_export_is_ones_own(shop: Shop):
     assert log["total_items"] == 2
 
 
-# The command line -------------------------------------------------------------------------------------------
+# The command line
+# -------------------------------------------------------------------------------------------
 
 
 def command(shop: Shop, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,6 @@
-"""Imports: what is sent, what the worker makes of it, and what is left when the worker is killed."""
+"""Imports: what is sent, what the worker makes of it, and what is left when the worker is
+killed.
+"""
 
 import asyncio
 import os
@@ -392,7 +394,8 @@ def test_who_has_no_store_cannot_import(api: Api):
     problem(answer, 409, "store_required")
 
 
-# The worker as a process ---------------------------------------------------------------------------------
+# The worker as a process
+# ---------------------------------------------------------------------------------
 
 
 def wait_for_end(shop: Shop, import_id: int) -> None:
@@ -453,7 +456,8 @@ def test_a_worker_outlives_its_connections(shop: Shop, tmp_path: Path):
         with psycopg.connect(shop.api.owner_url, autocommit=True) as conn:
             conn.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND "
+                "backend_type = 'client backend'"
             )
         wait_for_end(shop, import_id)
         assert running.poll() is None
@@ -468,7 +472,8 @@ def test_what_became_of_a_job_is_told_again_where_a_dying_connection_did_not_hea
             await asyncio.sleep(0.3)
             async with await psycopg.AsyncConnection.connect(shop.api.owner_url) as conn:
                 killed = await conn.execute(
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(0.7)'"
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query = "
+                    "'SELECT pg_sleep(0.7)'"
                 )
                 assert await killed.fetchone() == (1,)
             await told
@@ -483,7 +488,8 @@ def test_what_became_of_a_job_is_told_again_where_a_dying_connection_did_not_hea
 def test_a_dead_workers_job_does_not_stand_in_the_way_of_its_twin(shop: Shop, tmp_path: Path):
     with psycopg.connect(shop.api.owner_url) as conn:
         conn.execute(
-            "INSERT INTO jobs.procrastinate_jobs (queue_name, task_name, lock, queueing_lock, status)"
+            "INSERT INTO jobs.procrastinate_jobs (queue_name, task_name, lock, queueing_lock, "
+            "status)"
             " VALUES ('quick', 'upkeep', 'upkeep', 'upkeep', 'doing')"
         )
     import_id = shop.send("name,price\nA,1\n")

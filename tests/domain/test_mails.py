@@ -1,4 +1,6 @@
-"""Codes by mail: forgotten passwords, confirmed addresses; to a real SMTP server, or a folder in development."""
+"""Codes by mail: forgotten passwords, confirmed addresses; to a real SMTP server, or a folder in
+development.
+"""
 
 import email.policy
 import re
@@ -45,7 +47,8 @@ class Post:
         sent: list[EmailMessage] = []
         with psycopg.connect(self.api.owner_url, row_factory=dict_row) as conn:
             rows = conn.execute(
-                "DELETE FROM jobs.procrastinate_jobs WHERE task_name = 'send_mail' RETURNING args, id"
+                "DELETE FROM jobs.procrastinate_jobs WHERE task_name = 'send_mail' RETURNING "
+                "args, id"
             ).fetchall()
         for row in sorted(rows, key=lambda each: each["id"]):
             mails.send(self.worker, self.config, sent.append, **row["args"])
@@ -246,7 +249,8 @@ def test_nothing_anybody_typed_is_in_a_mail_to_somebody_elses_mailbox(post: Post
     assert message.get_content_type() == "text/plain"
 
 
-# How it leaves ---------------------------------------------------------------------------------------------------
+# How it leaves
+# ---------------------------------------------------------------------------------------------------
 
 
 class Inbox:

@@ -1,4 +1,6 @@
-"""Pictures: what is accepted looks right and carries nothing else; what is refused is refused cheaply."""
+"""Pictures: what is accepted looks right and carries nothing else; what is refused is refused
+cheaply.
+"""
 
 import base64
 import os

@@ -22,7 +22,8 @@ def everywhere(url: str, word: str) -> dict[str, int]:
     found = {}
     with psycopg.connect(url, row_factory=dict_row) as conn:
         tables = conn.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'auth', 'jobs')"
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'auth', "
+            "'jobs')"
         ).fetchall()
         for table in tables:
             name = f'{table["schemaname"]}."{table["tablename"]}"'
@@ -157,13 +158,17 @@ def test_nobody_is_forgotten_who_has_not_asked(shop: Shop):
 
 def test_months_past_their_time_are_dropped(shop: Shop):
     def partitions(parent: str) -> set[str]:
-        query = "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = %s::regclass"
+        query = (
+            "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = "
+            "%s::regclass"
+        )
         return {row["name"] for row in shop.rows(query, parent)}
 
     with psycopg.connect(shop.api.owner_url) as conn:
         for parent in ("activities", "audit"):
             conn.execute(
-                f"CREATE TABLE {parent}_2019_01 PARTITION OF {parent} FOR VALUES FROM ('2019-01-01') TO ('2019-02-01')"
+                f"CREATE TABLE {parent}_2019_01 PARTITION OF {parent} FOR VALUES FROM "
+                "('2019-01-01') TO ('2019-02-01')"
             )
     before: dict[str, Any] = {parent: partitions(parent) for parent in ("activities", "audit")}
     upkeep.run(shop.db, shop.files, of_uploads(shop.config), shop.config)

@@ -1,4 +1,6 @@
-"""Finding products by words: forms, order, corrections, filters, suggestions, and how true it all stays."""
+"""Finding products by words: forms, order, corrections, filters, suggestions, and how true it
+all stays.
+"""
 
 import psycopg
 import pytest
@@ -228,7 +230,8 @@ def test_a_very_common_word_is_looked_for_in_the_newest_products(api: Api, selle
     api.product(seller, name="Gelas lama")
     with api.as_owner(api.db.conn) as conn:
         conn.execute(
-            "INSERT INTO search_words VALUES ('gelas', 90000, 90000) ON CONFLICT (word) DO UPDATE SET found = 90000"
+            "INSERT INTO search_words VALUES ('gelas', 90000, 90000) ON CONFLICT (word) DO "
+            "UPDATE SET found = 90000"
         )
 
     answer = api.get("/api/products", params={"search": "gelas"}).json

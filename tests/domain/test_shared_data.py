@@ -1,4 +1,6 @@
-"""Real files that nobody here wrote, where they are: catalogues, pictures and hostile strings, through the API."""
+"""Real files that nobody here wrote, where they are: catalogues, pictures and hostile strings,
+through the API.
+"""
 
 import json
 import re

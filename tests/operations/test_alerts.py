@@ -1,4 +1,6 @@
-"""The alerts: judged by Prometheus' own promtool, about metrics that exist, each with something to do about it."""
+"""The alerts: judged by Prometheus' own promtool, about metrics that exist, each with something
+to do about it.
+"""
 
 import re
 import shutil

@@ -1,4 +1,6 @@
-"""What was backed up while everybody went on is whole when it is restored; what is half, or damaged, is no backup."""
+"""What was backed up while everybody went on is whole when it is restored; what is half, or
+damaged, is no backup.
+"""
 
 import hashlib
 import json
@@ -103,7 +105,9 @@ def stat_mode(path: Path) -> int:
 
 
 class Load:
-    """Products with pictures come and go, and a sweeper that takes every file at once nobody uses."""
+    """Products with pictures come and go, and a sweeper that takes every file at once nobody
+    uses.
+    """
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -138,7 +142,9 @@ class Load:
             self.failed.append(repr(error))
 
     def _sell(self) -> None:
-        """Pictures of a colour of their own go again a moment later: what is seen now is soon not there any more."""
+        """Pictures of a colour of their own go again a moment later: what is seen now is soon
+        not there any more.
+        """
         passing: list[str] = []
         while not self._ended.is_set():
             self.turns += 1
@@ -219,7 +225,9 @@ def digest(uploads: Path, name: str, variants: list[dict[str, Any]]) -> str:
 
 
 def works(api: Api, seller: User, product_id: int, cursor: str) -> None:
-    """The restored shop: old sessions go on, passwords are good, apps are told to copy it anew, things can be sold."""
+    """The restored shop: old sessions go on, passwords are good, apps are told to copy it anew,
+    things can be sold.
+    """
     assert (
         api.post("/api/auth/login", json={"email": seller.email, "password": PASSWORD}).status_code
         == 200
@@ -465,7 +473,8 @@ def test_months_are_made_and_dropped_without_waiting_for_who_reads(committed: Ap
     db = Database(committed.config, role="marketplace_worker")
     with psycopg.connect(committed.owner_url, autocommit=True) as owner:
         owner.execute(
-            "CREATE TABLE activities_2019_01 PARTITION OF activities FOR VALUES FROM ('2019-01-01') TO ('2019-02-01')"
+            "CREATE TABLE activities_2019_01 PARTITION OF activities FOR VALUES FROM "
+            "('2019-01-01') TO ('2019-02-01')"
         )
     with psycopg.connect(committed.owner_url) as reader:
         reader.execute("SELECT count(*) FROM activities")

@@ -1,4 +1,6 @@
-"""The generated shop is one the application could have made, and the bench measures what it says."""
+"""The generated shop is one the application could have made, and the bench measures what it
+says.
+"""
 
 import os
 import re

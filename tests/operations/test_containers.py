@@ -1,6 +1,8 @@
-"""The image and compose.yaml, as far as they can be judged without an engine: paths, commands, settings, secrets.
+"""The image and compose.yaml, as far as they can be judged without an engine: paths, commands,
+settings, secrets.
 
-What the Dockerfile copies is copied, and does its work; what PostgreSQL's image would run once is run on a server.
+What the Dockerfile copies is copied, and does its work; what PostgreSQL's image would run once is
+run on a server.
 """
 
 import json

@@ -221,7 +221,8 @@ def test_what_a_dba_will_want_is_missed(well: Config):
 def test_the_last_sign_of_a_worker_is_told(well: Config, committed: Api):
     with psycopg.connect(committed.owner_url) as conn:
         conn.execute(
-            "INSERT INTO jobs.procrastinate_workers (last_heartbeat) VALUES (now() - interval '70 seconds')"
+            "INSERT INTO jobs.procrastinate_workers (last_heartbeat) VALUES (now() - interval "
+            "'70 seconds')"
         )
     assert states(doctor.server, well, "is not at work, its last sign of life came 7") == ["unwise"]
     with psycopg.connect(committed.owner_url) as conn:

@@ -1,4 +1,6 @@
-"""What deploy/ha and deploy/pgbouncer ship is read by its own programs. Skipped where one is not installed."""
+"""What deploy/ha and deploy/pgbouncer ship is read by its own programs. Skipped where one is not
+installed.
+"""
 
 import contextlib
 import importlib.util
@@ -55,7 +57,9 @@ def test_patroni_takes_its_file(tmp_path: Path):
 
 
 def test_patroni_keeps_the_rule_of_its_times():
-    """Its own documentation has it: a primary must be able to miss one look and still renew its lock."""
+    """Its own documentation has it: a primary must be able to miss one look and still renew its
+    lock.
+    """
     text = (shipped.DEPLOY / "ha" / "patroni.yml").read_text()
     times = dict(
         line.split(": ")

@@ -1,7 +1,7 @@
 """What nginx keeps of the catalogue, for whom and how long. Skipped where no nginx is installed.
 
-Before the real application; and, where an application has to die, to be away for an hour or to be slow, before a socket
-that answers as such a one does.
+Before the real application; and, where an application has to die, to be away for an hour or to be
+slow, before a socket that answers as such a one does.
 """
 
 import contextlib
@@ -172,12 +172,15 @@ def test_of_many_readers_one_at_a_time_is_sent_on(at: Site, token: str):
     assert set(answers) == {200}
     found = states(at, path, len(answers))
     assert set(found) <= {"HIT", "STALE", "UPDATING", "MISS", "EXPIRED"}
-    # One at first, one a second from then on. Where this process was held up for seconds, it is who has to wait.
+    # One at first, one a second from then on. Where this process was held up for seconds, it is who
+    # has to wait.
     assert sum(state in ("MISS", "EXPIRED", "STALE") for state in found) < len(found) / 5
 
 
 class Upstream:
-    """What listens in the application's place: `answer` is called for each request line; None hangs up."""
+    """What listens in the application's place: `answer` is called for each request line; None
+    hangs up.
+    """
 
     def __init__(self, folder: Path, answer: Callable[[str], bytes | None]) -> None:
         self.asked: list[str] = []
@@ -216,7 +219,8 @@ def kept(body: bytes, age: int) -> bytes:
     """A page of the catalogue as the application answered it `age` seconds ago."""
     return (
         f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nContent-Type: application/json\r\n"
-        f"Cache-Control: public, max-age=0, {_SHARED}\r\nX-Accel-Expires: @{int(time.time()) - age}\r\n\r\n"
+        f"Cache-Control: public, max-age=0, {_SHARED}\r\nX-Accel-Expires: "
+        f"@{int(time.time()) - age}\r\n\r\n"
     ).encode() + body
 
 

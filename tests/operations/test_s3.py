@@ -1,4 +1,6 @@
-"""Pictures in a bucket: the same as in a folder, against a small S3 server in a process of its own."""
+"""Pictures in a bucket: the same as in a folder, against a small S3 server in a process of its
+own.
+"""
 
 import os
 import secrets

@@ -90,7 +90,9 @@ def test_what_is_young_is_spared_and_so_are_files_of_others(
 def test_an_upload_under_way_keeps_its_files_or_stores_them_again(
     committed: Api, files: LocalStorage, worker: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    """The sweeper comes at the two worst moments: before the rows are begun, and before they are committed."""
+    """The sweeper comes at the two worst moments: before the rows are begun, and before they are
+    committed.
+    """
     seller = committed.seller()
     product_id = committed.product(seller)["id"]
     real = images.hold

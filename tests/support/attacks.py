@@ -1,4 +1,6 @@
-"""A victim, an intruder, and what the intruder tries: each attack answers findings, none on a sound application."""
+"""A victim, an intruder, and what the intruder tries: each attack answers findings, none on a
+sound application.
+"""
 
 import itertools
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""A whole system to be attacked or measured: gunicorn on a Unix socket, a worker, nginx before it."""
+"""A whole system to be attacked or measured: gunicorn on a Unix socket, a worker, nginx before
+it.
+"""
 
 import contextlib
 import http.client
@@ -50,7 +52,9 @@ http {{
 
 
 class Site(NamedTuple):
-    """Where it runs. `url` is the owner's database, `base` nginx's address (gunicorn's where there is no nginx)."""
+    """Where it runs. `url` is the owner's database, `base` nginx's address (gunicorn's where
+    there is no nginx).
+    """
 
     folder: Path
     url: str
@@ -131,7 +135,9 @@ def database(folder: Path) -> Iterator[str]:
 def site(
     folder: Path, url: str, *, wide: bool = False, nginx: str | None = NGINX, **settings: str
 ) -> Iterator[Site]:
-    """The system on a migrated database, gone at the end of the block. `settings` are variables of its environment."""
+    """The system on a migrated database, gone at the end of the block. `settings` are variables
+    of its environment.
+    """
     port = free_port()
     direct = folder / "api.sock"
     env = {

@@ -1,4 +1,6 @@
-"""A PostgreSQL that may be broken: a cluster of its own that pg_ctl starts, reached by TCP, maybe on a small disk."""
+"""A PostgreSQL that may be broken: a cluster of its own that pg_ctl starts, reached by TCP,
+maybe on a small disk.
+"""
 
 import contextlib
 import os
@@ -24,7 +26,9 @@ from marketplace.postgres.embedded.account import Account
 
 
 class Breakable:
-    """A server to stop, freeze and kill. `url` is the owner's, by TCP; `admin` the superuser's, by its socket."""
+    """A server to stop, freeze and kill. `url` is the owner's, by TCP; `admin` the superuser's,
+    by its socket.
+    """
 
     def __init__(self, cluster: Path, binaries: Path, account: Account | None, port: int) -> None:
         self.cluster, self.binaries, self.account, self.port = cluster, binaries, account, port
@@ -73,7 +77,8 @@ class Breakable:
 
 @contextmanager
 def breakable(folder: Path, wal: Path | None = None, **settings: str) -> Iterator[Breakable]:
-    """A migrated database that keeps what it acknowledges (fsync), stopped at the end whatever became of it.
+    """A migrated database that keeps what it acknowledges (fsync), stopped at the end whatever
+    became of it.
 
     Its write-ahead log lies in a folder of its own, where one is given.
     """

@@ -1,7 +1,9 @@
-"""Holds every answer of the suite to the document: status, headers, media type, body, the problem's code.
+"""Holds every answer of the suite to the document: status, headers, media type, body, the problem's
+code.
 
-In answers the document leaves room for fields and values that are yet to come; here there is none, so that what nobody
-declared is found. What was called, and which codes came back, is kept for the test that runs last.
+In answers the document leaves room for fields and values that are yet to come; here there is none,
+so that what nobody declared is found. What was called, and which codes came back, is kept for the
+test that runs last.
 """
 
 import copy
@@ -166,7 +168,9 @@ class Documented:
 
 
 def _close(node: Any) -> Any:
-    """No object takes fields that it does not name, and no text is another one than those that are known."""
+    """No object takes fields that it does not name, and no text is another one than those that
+    are known.
+    """
     if isinstance(node, dict):
         for value in node.values():
             _close(value)
@@ -181,7 +185,9 @@ def _close(node: Any) -> Any:
 
 
 def _widen(node: Any) -> Any:
-    """A field takes what it says it also accepts; one that only the server writes takes anything."""
+    """A field takes what it says it also accepts; one that only the server writes takes
+    anything.
+    """
     if isinstance(node, dict):
         if node.get("readOnly"):
             return {}

@@ -1,8 +1,9 @@
-"""Apps that poll the change feed while many writers commit, and what each copy has to hold at the end.
+"""Apps that poll the change feed while many writers commit, and what each copy must hold at the end.
 
-In a round 16 writers make 1,000 changes of all kinds (made, changed, hidden, shown, sold, renamed, moved, deleted,
-rebuilt), in transactions of one to four, some open for seconds, some rolled back. Meanwhile apps poll; an app's copy is
-to be the database's state, and nothing comes twice in a pass. system/feed.py does it over HTTP.
+In a round writers make changes of all kinds (made, changed, hidden, shown, sold, renamed, moved,
+deleted, rebuilt), in transactions of one to four, some open for seconds, some rolled back.
+Meanwhile apps poll. An app's copy must be the database's state, and nothing comes twice in a pass.
+system/feed.py does it over HTTP.
 """
 
 import random
@@ -61,7 +62,9 @@ def truth(url: str) -> dict[Thing, Any]:
 
 
 class Copy:
-    """An app's copy of the catalogue. `fetch` sends the query of one call and gives the JSON of its answer."""
+    """An app's copy of the catalogue. `fetch` sends the query of one call and gives the JSON of
+    its answer.
+    """
 
     def __init__(self, fetch: Fetch, **query: Any) -> None:
         self.fetch = fetch
@@ -147,7 +150,8 @@ def _add(conn: Any, rng: random.Random, shop: Shop, kind: str) -> int:
             "INSERT INTO brands (name) VALUES (%s) RETURNING id", [name]
         ).fetchone()["id"]
     return conn.execute(
-        "WITH u AS (INSERT INTO users (name, email, role) VALUES (%(name)s, %(name)s, 'seller') RETURNING id) "
+        "WITH u AS (INSERT INTO users (name, email, role) VALUES (%(name)s, %(name)s, 'seller') "
+        "RETURNING id) "
         "INSERT INTO stores (owner_id, name) SELECT u.id, %(name)s FROM u RETURNING id",
         {"name": name},
     ).fetchone()["id"]
@@ -178,8 +182,10 @@ def _sell(conn: Any, rng: random.Random, shop: Shop) -> None:
     """Stock of several products, as an order takes it: one statement, in the order of ids."""
     ids = sorted(rng.sample(shop.ids["product"], 3))
     conn.execute(
-        "WITH held AS (SELECT product_id FROM inventory WHERE product_id = ANY(%s) ORDER BY product_id FOR UPDATE) "
-        "UPDATE inventory AS i SET quantity = (i.quantity + 2) %% 3 FROM held WHERE i.product_id = held.product_id",
+        "WITH held AS (SELECT product_id FROM inventory WHERE product_id = ANY(%s) ORDER BY "
+        "product_id FOR UPDATE) "
+        "UPDATE inventory AS i SET quantity = (i.quantity + 2) %% 3 FROM held WHERE i.product_id "
+        "= held.product_id",
         [ids],
     )
 
@@ -203,7 +209,9 @@ def _rename(conn: Any, rng: random.Random, shop: Shop, kind: str) -> None:
 
 
 def _remove(conn: Any, rng: random.Random, shop: Shop, kind: str) -> None:
-    """Not the first ones: the writers need some that stay. Refused where it is used and nothing takes its products."""
+    """Not the first ones: the writers need some that stay. Refused where it is used and nothing
+    takes its products.
+    """
     workflow = brands if kind == "brand" else categories
     which = rng.choice(shop.ids[kind][6:] or [0])
     if workflow.hold(conn, which) is not None:
@@ -237,7 +245,9 @@ def _operate(conn: Any, rng: random.Random, shop: Shop, name: str) -> Thing | No
 
 
 def write(shop: Shop, rng: random.Random, changes: int, longest: float) -> None:
-    """One writer: transactions at random until all writers together have committed so many changes."""
+    """One writer: transactions at random until all writers together have committed so many
+    changes.
+    """
     names, weights = zip(*OPERATIONS, strict=True)
     with shop.connect() as conn:
         while shop.counts["committed"] < changes:
@@ -273,8 +283,9 @@ def compete(
     changes: int,
     longest: float,
 ) -> None:
-    """One round: writers and polling apps at once, of which `late` begins in the middle. Raises AssertionError when an
-    app ends with anything but what the database holds."""
+    """One round: writers and polling apps at once, of which `late` begins in the middle. Raises
+    AssertionError when an app ends with anything but what the database holds.
+    """
     shop.counts.clear()
     rng = random.Random(seed)
     begin = rng.randrange(changes)

@@ -1,4 +1,6 @@
-"""What the application says to its clients, read from its source: every template, and what escapes translation."""
+"""What the application says to its clients, read from its source: every template, and what
+escapes translation.
+"""
 
 import ast
 from pathlib import Path
@@ -15,7 +17,8 @@ SAYING = {
     "invalid": 2,
     "say": 0,
 }
-#: Templates chosen at run time: of the refusal's caller, of validation._MESSAGES, of the roles a call is for.
+#: Templates chosen at run time: of the refusal's caller, of validation._MESSAGES, of the roles a
+#: call is for.
 CHOSEN = {
     "message",
     "_MESSAGES.get(code, _MESSAGES['invalid'])",
@@ -24,7 +27,9 @@ CHOSEN = {
 
 
 def placeholders(template: str) -> list[str]:
-    """The values a template names, sorted; with what is to be done to them, where it says so, which none should."""
+    """The values a template names, sorted; with what is to be done to them, where it says so,
+    which none should.
+    """
     found = []
     for _, name, form, conversion in Formatter().parse(template):
         if name is not None:
@@ -77,7 +82,9 @@ class Words:
         return True
 
     def _plain(self, words: ast.expr) -> bool:
-        """Words without values are their own template; a value's name in them would be shown as it stands."""
+        """Words without values are their own template; a value's name in them would be shown as
+        it stands.
+        """
         return self._said(words, set()) if isinstance(words, ast.Constant) else False
 
     def _known(self, words: ast.expr, function: ast.AST) -> bool:
@@ -108,7 +115,9 @@ def _name(call: ast.AST) -> str:
 
 
 def _assigned(name: str, function: ast.AST) -> list[ast.expr | None]:
-    """What a variable is set to; None where it is one of several, as those of errors.CONSTRAINTS are."""
+    """What a variable is set to; None where it is one of several, as those of errors.CONSTRAINTS
+    are.
+    """
     values: list[ast.expr | None] = []
     for node in ast.walk(function):
         for target in node.targets if isinstance(node, ast.Assign) else []:

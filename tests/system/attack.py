@@ -1,9 +1,11 @@
-"""Runs a folder of attack scripts against a system of its own behind nginx: `make attack CHECKS=FOLDER`.
+"""Runs a folder of attack scripts against a system of its own behind nginx: `make attack
+CHECKS=FOLDER`.
 
     PYTHONPATH=.:tests .venv/bin/python tests/system/attack.py --checks FOLDER --only jwt_attacks,hygiene
 
-Known to it are scripts by name, with their options below; a folder needs not have all of them. What a general script
-expects and this API's contract does not say is in EXPECTED, with the reason. Ends with 1 where anything else fails.
+Known to it are scripts by name, with their options below; a folder needs not have all of them. What
+a general script expects and this API's contract does not say is in EXPECTED, with the reason. Ends
+with 1 where anything else fails.
 """
 
 import argparse
@@ -28,7 +30,8 @@ from marketplace.security.tokens import _signing_key
 
 PASSWORD = "kopi-susu-tanpa-gula-7"
 SECONDS = 900
-#: Where limits would stop a script before it has tried what it is for; bruteforce meets them as they are.
+#: Where limits would stop a script before it has tried what it is for; bruteforce meets them as
+#: they are.
 WIDE = {"RATE_LIMITS": "off", "IMAGES_PER_PRODUCT": "100"}
 ENDING = (
     "/api/auth/logout",
@@ -39,18 +42,24 @@ ENDING = (
 #: script -> pattern of a line that fails -> why that is as it should be.
 EXPECTED: dict[str, dict[str, str]] = {
     "csv_attacks": {
-        r": refused, 0 rows: \(<202": "an import is taken with 202 and fails, or names its bad rows, when it is read",
+        r": refused, 0 rows: \(<202": "an import is taken with 202 and fails, or names its bad "
+        "rows, when it is read",
         r"bad row .*: answer names the row": "the report does, when the file has been read",
-        r"4 parallel imports: each all or nothing": "answers 202; what is in them is applied after the count",
+        r"4 parallel imports: each all or nothing": "answers 202; what is in them is applied "
+        "after the count",
     },
     "upload_attacks": {
-        r"no upload overwrites another": "files are named by what they hold: the same picture is the same file",
-        r"no file on disk without": "a new avatar replaces the one before, whose file the sweeper takes",
+        r"no upload overwrites another": "files are named by what they hold: the same picture is "
+        "the same file",
+        r"no file on disk without": "a new avatar replaces the one before, whose file the "
+        "sweeper takes",
     },
     "audit_deps": {r"boolean.py .* is pinned": "it is, under its normalised name, boolean-py"},
     "authz_matrix": {
-        r"(update|delete)ProductImage as (seller|admin): allowed: <404": "it makes no picture; test_two_walls does",
-        r"getProduct: 'security' and x-roles agree": "a token may be sent: the owner sees hidden products",
+        r"(update|delete)ProductImage as (seller|admin): allowed: <404": "it makes no picture; "
+        "test_two_walls does",
+        r"getProduct: 'security' and x-roles agree": "a token may be sent: the owner sees hidden "
+        "products",
     },
 }
 
@@ -152,7 +161,9 @@ def people(at: Site, client: Client) -> dict[str, str]:
 
 
 def commands(at: Site, checks: Path, *, wide: bool) -> list[tuple[str, list[str]]]:
-    """Scripts with their first words, and their options; those that need limits as they are where not `wide`."""
+    """Scripts with their first words, and their options; those that need limits as they are
+    where not `wide`.
+    """
     client = Client(at.base)
     tokens = people(at, client)
     base = ["--base-url", at.base]
@@ -233,7 +244,8 @@ def written(at: Site, client: Client, tokens: dict[str, str]) -> dict[str, list[
         "seller2": {"token": tokens["seller2"], "role": "seller"},
     }
     openapi = client.call("GET", "/api/openapi.json")
-    # What ends the session of the actor that tries it would end the trial; the suite tries it for each.
+    # What ends the session of the actor that tries it would end the trial; the suite tries it for
+    # each.
     openapi["paths"] = {
         path: calls for path, calls in openapi["paths"].items() if path not in ENDING
     }

@@ -1,11 +1,12 @@
-"""Breaks PostgreSQL, network, disks and the API's own processes under a load of writes: `make chaos CHECKS=FOLDER`.
+"""Breaks PostgreSQL, network, disks and the API's own processes under a load of writes: `make chaos
+CHECKS=FOLDER`.
 
-    PYTHONPATH=.:tests .venv/bin/python tests/system/chaos.py --checks FOLDER --only pg-freeze,net-reset --seconds 25
+    PYTHONPATH=.:tests .venv/bin/python tests/system/chaos.py --checks FOLDER --only pg-freeze
 
-For each fault a system of its own is made (PostgreSQL with fsync, gunicorn, worker, nginx), and the folder's chaos.py
-writes products while it breaks things; what it demands is that nothing acknowledged is lost or there twice, that every
-failure is a 503 with Retry-After, and that all is well within two seconds. Ends with a table, and with 1 where anything
-failed.
+For each fault a system of its own is made (PostgreSQL with fsync, gunicorn, worker, nginx), and the
+folder's chaos.py writes products while it breaks things; what it demands is that nothing
+acknowledged is lost or there twice, that every failure is a 503 with Retry-After, and that all is
+well within two seconds. Ends with a table, and with 1 where anything failed.
 """
 
 import argparse
@@ -156,7 +157,9 @@ def finished(script: Script) -> dict[str, Any]:
 
 
 def during(broken: Any, script: Script, scene: Scene, args: argparse.Namespace) -> dict[str, Any]:
-    """Have it so in the middle of the writes; how long until writes, and the jobs of the worker, go on again."""
+    """Have it so in the middle of the writes; how long until writes, and the jobs of the worker,
+    go on again.
+    """
     seller = Seller(scene.at)
     time.sleep(5)
     began = time.monotonic()

@@ -1,8 +1,9 @@
-"""What nginx's cache costs and how fresh it is: CPU of its workers for each anonymous listing it answers. `make edge`.
+"""What nginx's cache costs and how fresh it is: CPU of its workers for each anonymous listing it
+answers. `make edge`.
 
-A throw-away system as in attack.py, a shop of 40 products, wrk (from Debian) as clients on kept connections. CPU
-is user and system time of nginx's workers from /proc, by the answers wrk has counted; what renewing the page once a
-second costs nginx is in it.
+A throw-away system as in attack.py, a shop of 40 products, wrk (from Debian) as clients on
+kept connections. CPU is user and system time of nginx's workers from /proc, by the answers wrk has
+counted; what renewing the page once a second costs nginx is in it.
 """
 
 import argparse
@@ -54,7 +55,9 @@ def main() -> int:
 
 
 def fill(client: Client, seller: str) -> tuple[str, int]:
-    """Forty products with what a product of a shop has. The seller's token and the last one's id."""
+    """Forty products with what a product of a shop has. The seller's token and the last one's
+    id.
+    """
     chance = random.Random(1)
     for number in range(40):
         words = " ".join("".join(chance.choices("aeioukstnrpmgl", k=7)) for _ in range(6))
@@ -92,7 +95,8 @@ def measure(at: Site, title: str, path: str, headers: dict[str, str], args: Any)
         raise SystemExit(said)
     hits = int(found[1])
     print(
-        f"{title:16} {spent / hits * 1e6:6.1f} microseconds of nginx a hit; {hits} hits, {found[2]} read",
+        f"{title:16} {spent / hits * 1e6:6.1f} microseconds of nginx a hit; {hits} hits, "
+        f"{found[2]} read",
         flush=True,
     )
 

@@ -1,7 +1,9 @@
-"""How old what nginx gives may be: a price is changed, and anonymous readers ask until they see it. `make edge`.
+"""How old what nginx gives may be: a price is changed, and anonymous readers ask until they see it.
+`make edge`.
 
-After a silence of several seconds, and with other readers asking all the while; each change at another point of the
-second. Also how long readers wait, and how many of them the application hears of.
+After a silence of several seconds, and with other readers asking all the while; each change at
+another point of the second. Also how long readers wait, and how many of them the application hears
+of.
 """
 
 import http.client
@@ -89,7 +91,8 @@ def report(at: Site, client: Client, seller: str, product: int, trials: int) -> 
     path = f"/api/products/{product}"
     quiet = change(at, client, seller, path, max(trials // 4, 1), SILENCE)
     print(
-        f"changed after {SILENCE:.0f} s of silence: seen after {max(quiet):.3f} s at most ({len(quiet)} trials)"
+        f"changed after {SILENCE:.0f} s of silence: seen after {max(quiet):.3f} s at most "
+        f"({len(quiet)} trials)"
     )
     before, began = states(at, path), time.monotonic()
     with readers(at, path, 50) as asking:
@@ -98,8 +101,10 @@ def report(at: Site, client: Client, seller: str, product: int, trials: int) -> 
     print(f"changed under 50 readers: seen after {max(busy):.3f} s at most ({len(busy)} trials)")
     waits = sorted(asking.waits)
     print(
-        f"their {len(waits)} answers: {dict(asking.statuses)}, median {waits[len(waits) // 2] * 1e3:.1f} ms,"
-        f" 99 % within {waits[len(waits) * 99 // 100] * 1e3:.1f} ms, the slowest {waits[-1] * 1e3:.0f} ms"
+        f"their {len(waits)} answers: {dict(asking.statuses)}, median "
+        f"{waits[len(waits) // 2] * 1e3:.1f} ms,"
+        f" 99 % within {waits[len(waits) * 99 // 100] * 1e3:.1f} ms, the slowest "
+        f"{waits[-1] * 1e3:.0f} ms"
     )
     found = states(at, path) - before
     renewed = sum(found[state] for state in ("MISS", "EXPIRED", "STALE"))

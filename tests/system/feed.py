@@ -1,12 +1,13 @@
-"""Proves the change feed: apps that poll it while many writers commit end with exactly what the database holds.
+"""Proves the change feed: apps that poll it while many writers commit end with exactly what the
+database holds.
 
     PYTHONPATH=.:tests .venv/bin/python tests/system/feed.py "$DATABASE_URL" --rounds 50
 
-It makes a database of its own on that server, serves it with gunicorn and drops it at the end. In a round 16 writers
-make 1,000 changes of all kinds (made, changed, hidden, shown, sold, renamed, moved, deleted, rebuilt), in transactions
-of one to four, some open for seconds, some rolled back. Meanwhile three apps poll over HTTP: one since the first round,
-one that begins somewhere in the middle of this one, and one that wants products alone. Exits 1 when an app's copy is
-not the database's state, when a thing came twice in a pass, or when a call failed.
+It makes a database of its own on that server, serves it with gunicorn and drops it at the end. In a
+round 16 writers make 1,000 changes (support/feed.py). Meanwhile three apps poll over HTTP: one
+since the first round, one that begins somewhere in the middle of this one, and one that wants
+products alone. Exits 1 when an app's copy is not the database's state, when a thing came twice in a
+pass, or when a call failed.
 """
 
 import argparse

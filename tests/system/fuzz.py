@@ -1,7 +1,8 @@
 """Fuzzes a server of its own by the API's document, as each role in turn: make fuzz EXAMPLES=100.
 
-schemathesis makes the requests: examples, limits and just past them, random ones, and chains of calls that hand each
-other what they made. The seed is fixed. Exits 1 when an answer was one that the document does not declare.
+schemathesis makes the requests: examples, limits and just past them, random ones, and chains of
+calls that hand each other what they made. The seed is fixed. Exits 1 when an answer was one that
+the document does not declare.
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """What the fuzzer checks beyond its own checks; schemathesis loads it by SCHEMATHESIS_HOOKS.
 
-Its check that valid data is accepted knows nothing of rules that no schema can say (a weak password, a category that
-is not there, a cursor of another list). Here a refusal of valid data has to be one of those, by its declared code.
+Its check that valid data is accepted knows nothing of rules that no schema can say (a weak
+password, a category that is not there, a cursor of another list). Here a refusal of valid data has
+to be one of those, by its declared code.
 """
 
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import schemathesis
 from schemathesis import GenerationMode
 
-#: Refusals that say the request is not of the shape the document gives: valid data never earns them.
+#: Refusals that say the request is not of the shape the document gives: valid data never earns
+#: them.
 SHAPE = {
     "invalid_json",
     "invalid_query",
@@ -36,7 +38,9 @@ BEYOND = {
 
 
 def refused(response: Any) -> bool:
-    """Whether the application refused it; what is no HTTP the server refuses in words of its own."""
+    """Whether the application refused it; what is no HTTP the server refuses in words of its
+    own.
+    """
     kind = (response.headers.get("content-type") or [""])[0]
     return (
         response.status_code >= 400
@@ -77,7 +81,9 @@ def the_code_of_a_problem_is_declared(ctx: Any, response: Any, case: Any) -> boo
 
 @schemathesis.hook
 def before_load_schema(ctx: Any, raw_schema: dict[str, Any]) -> None:
-    """A field that takes more than its type (`x-also-accepts`) is not too lenient when it does; a tag is a tag."""
+    """A field that takes more than its type (`x-also-accepts`) is not too lenient when it does;
+    a tag is a tag.
+    """
     widen(raw_schema)
     for name in ("IfMatch", "IfNoneMatch"):
         raw_schema["components"]["parameters"][name]["schema"]["format"] = "_if_match_header"

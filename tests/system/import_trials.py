@@ -3,9 +3,10 @@
     PYTHONPATH=.:tests .venv/bin/python tests/system/import_trials.py crash --imports 20 --rows 6000
     PYTHONPATH=.:tests .venv/bin/python tests/system/import_trials.py beside --rows 200000 --rate 50
 
-It makes its own shop in a folder that it throws away: an embedded PostgreSQL (with fsync), gunicorn, a worker. `crash`
-exits 1 unless every import ends with all its rows as products, updated ones too, none twice, and counts that say so.
-`beside` prints how long listings take (an open loop), and how long sales of the store's own products wait.
+It makes its own shop in a folder that it throws away: an embedded PostgreSQL (with fsync),
+gunicorn, a worker. `crash` exits 1 unless every import ends with all its rows as products, updated
+ones too, none twice, and counts that say so. `beside` prints how long listings take (an open loop),
+and how long sales of the store's own products wait.
 """
 
 import argparse
@@ -123,7 +124,9 @@ def send(at: Place, token: str, text: bytes, query: str = "") -> int:
 
 
 def rows_of(run: int, rows: int, price: int) -> bytes:
-    """A file; every fifth row is also in the file of the run before, with another price and stock."""
+    """A file; every fifth row is also in the file of the run before, with another price and
+    stock.
+    """
     rng = random.Random(run)
     out = io.StringIO(HEAD)
     out.seek(0, io.SEEK_END)
@@ -134,12 +137,14 @@ def rows_of(run: int, rows: int, price: int) -> bytes:
         about = " ".join(rng.choices(WORDS, k=20))
         out.write(
             f"{name},Rp{price + number},{rng.randrange(50)},S-{key},https://toko.example/{key},"
-            f"https://gambar.example/{key}.jpg,Merek {number % 90},Rumah > Dapur {number % 40},{about}\n"
+            f"https://gambar.example/{key}.jpg,Merek {number % 90},Rumah > Dapur "
+            f"{number % 40},{about}\n"
         )
     return out.getvalue().encode()
 
 
-# Crashes ----------------------------------------------------------------------------------------------------
+# Crashes
+# ----------------------------------------------------------------------------------------------------
 
 
 def crash(args: argparse.Namespace, at: Place, token: str) -> int:
@@ -154,14 +159,16 @@ def crash(args: argparse.Namespace, at: Place, token: str) -> int:
         problems = _judge(at, args.rows, run, ended)
         wrong += bool(problems)
         print(
-            f"import {run} ({mode}): {ended['state']}, attempts {ended['attempt']} {'; '.join(problems)}",
+            f"import {run} ({mode}): {ended['state']}, attempts {ended['attempt']} "
+            f"{'; '.join(problems)}",
             flush=True,
         )
     worker.kill()
     worker.wait()
     spent = time.monotonic() - started
     print(
-        f"{args.imports} imports of {args.rows} rows in {spent:.0f} s; killed {dict(kills)}; {wrong} wrong"
+        f"{args.imports} imports of {args.rows} rows in {spent:.0f} s; killed {dict(kills)}; "
+        f"{wrong} wrong"
     )
     return 1 if wrong else 0
 
@@ -230,7 +237,8 @@ def _judge(at: Place, rows: int, run: int, ended: dict[str, Any]) -> list[str]:
         problems.append(f"counts {counts}, expected {expected}")
     with psycopg.connect(at.url, row_factory=dict_row) as conn:
         there = conn.execute(
-            "SELECT count(*) AS products, count(DISTINCT p.sku) AS skus, count(i.product_id) AS stocks,"
+            "SELECT count(*) AS products, count(DISTINCT p.sku) AS skus, count(i.product_id) AS "
+            "stocks,"
             " count(d.product_id) AS documents, count(s.product_id) AS words"
             " FROM products AS p LEFT JOIN inventory AS i ON i.product_id = p.id"
             " LEFT JOIN product_documents AS d ON d.product_id = p.id"
@@ -246,7 +254,8 @@ def _judge(at: Place, rows: int, run: int, ended: dict[str, Any]) -> list[str]:
     return problems
 
 
-# Beside buyers ----------------------------------------------------------------------------------------------
+# Beside buyers
+# ----------------------------------------------------------------------------------------------
 
 
 def beside(args: argparse.Namespace, at: Place, token: str) -> int:
@@ -275,7 +284,9 @@ def beside(args: argparse.Namespace, at: Place, token: str) -> int:
 def _measured(
     args: argparse.Namespace, at: Place, over: Callable[[], bool]
 ) -> tuple[list[float], list[float]]:
-    """Milliseconds of listings, sent at their times whether or not the one before was answered, and of sales."""
+    """Milliseconds of listings, sent at their times whether or not the one before was answered,
+    and of sales.
+    """
     listings: list[float] = []
     sales: list[float] = []
     done = threading.Event()
@@ -301,7 +312,8 @@ def _measured(
             while not done.is_set():
                 started = time.monotonic()
                 conn.execute(
-                    "UPDATE inventory SET quantity = greatest(quantity - 1, 0) WHERE product_id = %s",
+                    "UPDATE inventory SET quantity = greatest(quantity - 1, 0) WHERE product_id "
+                    "= %s",
                     [random.choice(ids)],
                 )
                 sales.append(1000 * (time.monotonic() - started))

@@ -1,12 +1,15 @@
-"""Follows the chapter "Install on a server" of docs/operations.md in a fresh Debian: `make test-install`.
+"""Follows the chapter "Install on a server" of docs/operations.md in a fresh Debian: `make
+test-install`.
 
-    PYTHONPATH=.:tests .venv/bin/python tests/system/install_trial.py --base /var/tmp/marketplace-debian
+    PYTHONPATH=.:tests .venv/bin/python tests/system/install_trial.py --base FOLDER
 
-Needs root, debootstrap and systemd-nspawn (Debian: systemd-container). A copy of the Debian is booted in a container
-with a network of its own, which leads nowhere. Of each block it runs what stands there; only the values of the first
-are the trial's. Packages are fetched through this machine's network and its configuration of apt and pip. Then it
-looks at what came of it, runs the blocks of deploy/RUNBOOK.md, boots the machine again, and looks once more. Ends with
-1 at the first command that fails, or where the result is not as it should be.
+FOLDER has a Debian, which debootstrap makes the first time.
+Needs root, debootstrap and systemd-nspawn (Debian: systemd-container). A copy of the Debian is
+booted in a container with a network of its own, which leads nowhere. Of each block it runs what
+stands there; only the values of the first are the trial's. Packages are fetched through this
+machine's network and its configuration of apt and pip. Then it looks at what came of it, runs the
+blocks of deploy/RUNBOOK.md, boots the machine again, and looks once more. Ends with 1 at the first
+command that fails, or where the result is not as it should be.
 """
 
 import argparse
@@ -47,7 +50,8 @@ def main() -> int:
     args = options.parse_args()
     if os.geteuid() != 0 or not shutil.which("debootstrap") or not shutil.which("systemd-nspawn"):
         print(
-            "The trial needs root, debootstrap and systemd-nspawn (apt-get install debootstrap systemd-container)."
+            "The trial needs root, debootstrap and systemd-nspawn (apt-get install debootstrap "
+            "systemd-container)."
         )
         return 2
     if not (args.base / "bin" / "bash").exists():
@@ -114,7 +118,8 @@ def runbook() -> list[tuple[str, str]]:
 
 
 def rig(root: Path) -> list[Path]:
-    """What is this machine's affair and no part of the chapter: where packages come from, names, the code.
+    """What is this machine's affair and no part of the chapter: where packages come from, names,
+    the code.
 
     Answers the folders of packages that the Debian must see.
     """
@@ -177,7 +182,9 @@ def copy_code(to: Path) -> None:
 
 
 def run(machine: Machine, block: str, *, online: bool) -> int:
-    """One block, in what the ones before have left of a shell: its variables, its folder, its umask."""
+    """One block, in what the ones before have left of a shell: its variables, its folder, its
+    umask.
+    """
     names = " ".join(sorted({name for each in blocks() for name in NAMES.findall(each)}))
     keep = (
         f'{{ declare -p {names} 2>/dev/null; echo "cd $(pwd)"; umask -p; }} > /opt/.shell || true\n'

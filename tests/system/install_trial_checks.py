@@ -1,4 +1,6 @@
-"""What an installation of the trial (install_trial.py) has to be like, looked at through nginx and from within."""
+"""What an installation of the trial (install_trial.py) has to be like, looked at through nginx
+and from within.
+"""
 
 import http.client
 import io

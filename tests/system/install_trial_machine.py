@@ -19,7 +19,9 @@ _NEWNET = 0x40000000
 
 
 class Machine:
-    """Booted at the begin of the block, powered off at its end. This process is in its network meanwhile."""
+    """Booted at the begin of the block, powered off at its end. This process is in its network
+    meanwhile.
+    """
 
     def __init__(self, root: Path, bound: Sequence[Path]) -> None:
         self.root = root
@@ -83,7 +85,9 @@ class Machine:
     def enter(
         self, words: Sequence[str], *, online: bool = False, typed: str = "", quiet: bool = False
     ) -> int:
-        """Run a command in the machine, as root; `online` in this machine's network instead. Its exit status."""
+        """Run a command in the machine, as root; `online` in this machine's network instead. Its
+        exit status.
+        """
         inside = [
             "nsenter",
             f"--target={self._leader}",

@@ -1,9 +1,10 @@
-"""Drives a running server through the whole journey with many clients at once, and counts what comes back.
+"""Drives a running server through the whole journey with many clients at once, and counts what
+comes back.
 
     .venv/bin/python tests/system/journey.py http://127.0.0.1:8000 --clients 16 --seconds 60
 
-Loopback only. Exits 1 when an answer was a 5xx, when something that was written is not there, or when a call
-answered what it must not. A 429 is waited for, as an app would.
+Loopback only. Exits 1 when an answer was a 5xx, when something that was written is not there, or
+when a call answered what it must not. A 429 is waited for, as an app would.
 """
 
 import argparse
@@ -86,7 +87,9 @@ def picture() -> bytes:
 
 
 def journey(base: str) -> None:
-    """Register, open a store, add, import, upload, list, read, change, export, sign in again, sign out."""
+    """Register, open a store, add, import, upload, list, read, change, export, sign in again,
+    sign out.
+    """
     phone, tag = Client(base), secrets.token_hex(6)
     email, password = f"{tag}@example.com", f"kata-sandi-{tag}"
     signed = phone.call(

@@ -1,9 +1,9 @@
 """Sends the same products again and again, many at once, while the server's workers are killed.
 
-    .venv/bin/python tests/system/retries.py http://127.0.0.1:8000 --clients 64 --keys 200 --requests 32000 --master PID
+    .venv/bin/python tests/system/retries.py URL --clients 64 --keys 200 --requests 32000 --master PID
 
-PID is gunicorn's master: one of its workers is killed (-9) every so often. Exits 1 unless there are exactly as many
-products as keys, each answered with one id for ever. Loopback only.
+PID is gunicorn's master: one of its workers is killed (-9) every so often. Exits 1 unless there are
+exactly as many products as keys, each answered with one id for ever. Loopback only.
 """
 
 import argparse
@@ -92,7 +92,8 @@ def main() -> int:
     several = {key: found for key, found in ids.items() if len(found) != 1}
     print(f"{args.requests} requests in {elapsed:.0f} s: {dict(counts)}")
     print(
-        f"{listed['total_items']} products of {args.keys} keys; {len(ids)} keys answered; several ids: {several}"
+        f"{listed['total_items']} products of {args.keys} keys; {len(ids)} keys answered; "
+        f"several ids: {several}"
     )
     return 0 if listed["total_items"] == args.keys == len(ids) and not several else 1
 

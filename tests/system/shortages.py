@@ -1,4 +1,6 @@
-"""What PostgreSQL and the machine may run short of, each as a block in which it is so; for chaos.py."""
+"""What PostgreSQL and the machine may run short of, each as a block in which it is so; for
+chaos.py.
+"""
 
 import contextlib
 import io
@@ -27,7 +29,9 @@ from system.attack import PASSWORD, Client
 
 
 class Scene(NamedTuple):
-    """Where it is played: the server, the system, and the port that steers the wire between them, if any."""
+    """Where it is played: the server, the system, and the port that steers the wire between
+    them, if any.
+    """
 
     server: Breakable
     at: Site
@@ -35,7 +39,9 @@ class Scene(NamedTuple):
 
 
 class Shortage(NamedTuple):
-    """`broken` is the block; `disks` are folders (below that of the system) on small disks, in megabytes."""
+    """`broken` is the block; `disks` are folders (below that of the system) on small disks, in
+    megabytes.
+    """
 
     broken: Callable[[Scene], AbstractContextManager[None]] | None
     disks: Mapping[str, float] = MappingProxyType({})
@@ -119,7 +125,9 @@ def full(scene: Scene, disk: str) -> Iterator[None]:
 
 @contextmanager
 def full_log(scene: Scene) -> Iterator[None]:
-    """The write-ahead log has no room for another file: PostgreSQL ends itself, and is started when there is."""
+    """The write-ahead log has no room for another file: PostgreSQL ends itself, and is started
+    when there is.
+    """
     with filled(scene.at.folder / "wal"), contextlib.suppress(psycopg.Error):
         for _ in range(20):
             scene.server.tell("SELECT pg_switch_wal(), pg_logical_emit_message(true, 'x', 'y')")
@@ -165,7 +173,9 @@ class Reader:
 
 
 class Seller:
-    """Somebody who looks at a product, and works on it, while things are broken; all of it answers the status."""
+    """Somebody who looks at a product, and works on it, while things are broken; all of it
+    answers the status.
+    """
 
     def __init__(self, at: Site) -> None:
         self._at = at
@@ -193,7 +203,9 @@ class Seller:
         return self._call("POST", f"{self._product}/images", body, kind)[0]
 
     def renamed(self) -> float:
-        """Seconds until the worker has written a store's new name into its products; 60 where it has not."""
+        """Seconds until the worker has written a store's new name into its products; 60 where it
+        has not.
+        """
         began, name = time.monotonic(), f"Toko {secrets.token_hex(4)}"
         while (
             self._call("PATCH", "/api/stores/mine", {"name": name})[0] != 200

@@ -1,10 +1,12 @@
-"""What signing in tells and costs, measured behind nginx with bcrypt's own cost: `timing`, `beside`.
+"""What signing in tells and costs, measured behind nginx with bcrypt's own cost: `timing`,
+`beside`.
 
     PYTHONPATH=.:tests .venv/bin/python tests/system/sign_in_trials.py timing --tries 200
     PYTHONPATH=.:tests .venv/bin/python tests/system/sign_in_trials.py beside --rate 50 --seconds 20
 
-`timing`: wrong passwords for as many known as unknown addresses, in turns; what tells them apart (area under the ROC
-curve; 0.5 is nothing). `beside`: listings in an open loop, idle, then with one sign-in always under way.
+`timing`: wrong passwords for as many known as unknown addresses, in turns; what tells them apart
+(area under the ROC curve; 0.5 is nothing). `beside`: listings in an open loop, idle, then with one
+sign-in always under way.
 """
 
 import argparse
@@ -123,13 +125,16 @@ def beside(args: argparse.Namespace, at: Site) -> int:
     thread.join()
     right = sum(status == 200 for status, _ in signed)
     print(
-        f"{right} of {len(signed)} sign-ins, median {statistics.median(spent for _, spent in signed):.0f} ms"
+        f"{right} of {len(signed)} sign-ins, median "
+        f"{statistics.median(spent for _, spent in signed):.0f} ms"
     )
     return 0
 
 
 def listings(args: argparse.Namespace, at: Site) -> list[float]:
-    """Milliseconds of listings past nginx's cache, sent at their times whether or not the one before was answered."""
+    """Milliseconds of listings past nginx's cache, sent at their times whether or not the one
+    before was answered.
+    """
     times: list[float] = []
     until = time.monotonic() + args.seconds
 

@@ -1,4 +1,6 @@
-"""PostgreSQL or the machine has run short of something: who asks is told to come again, and nothing is half done."""
+"""PostgreSQL or the machine has run short of something: who asks is told to come again, and
+nothing is half done.
+"""
 
 import logging
 import os

@@ -1,4 +1,6 @@
-"""A new release with a migration, taken while everybody goes on: old and new code side by side, and no request lost."""
+"""A new release with a migration, taken while everybody goes on: old and new code side by side,
+and no request lost.
+"""
 
 import http.client
 import json
@@ -29,8 +31,14 @@ from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
 
 #: An additive migration as one would be released: a column, then its index in a file of its own.
-COLUMN = "ALTER TABLE products ADD COLUMN shelf text;\nCOMMENT ON COLUMN products.shelf IS 'Where it lies.';\n"
-INDEX = "-- no transaction\nCREATE INDEX CONCURRENTLY products_shelf_idx ON products (shelf) WHERE shelf IS NOT NULL;\n"
+COLUMN = (
+    "ALTER TABLE products ADD COLUMN shelf text;\nCOMMENT ON COLUMN products.shelf IS "
+    "'Where it lies.';\n"
+)
+INDEX = (
+    "-- no transaction\nCREATE INDEX CONCURRENTLY products_shelf_idx ON products (shelf) "
+    "WHERE shelf IS NOT NULL;\n"
+)
 OLD, NEW = "0.0.1", "0.0.2"
 
 
@@ -70,7 +78,9 @@ def lead(link: Path, made: Path) -> None:
 
 
 class Client:
-    """One connection to nginx that is kept open, as an app does; what goes wrong is written down."""
+    """One connection to nginx that is kept open, as an app does; what goes wrong is written
+    down.
+    """
 
     def __init__(self, load: "Load") -> None:
         self._load = load
@@ -101,7 +111,9 @@ class Client:
 
 
 class Load:
-    """Threads that read, write, upload and sign in until the end; what was answered, by kind, phase and version."""
+    """Threads that read, write, upload and sign in until the end; what was answered, by kind,
+    phase and version.
+    """
 
     def __init__(self, port: int, phase: str) -> None:
         self.port = port
@@ -182,7 +194,9 @@ class Load:
 
 
 class Service:
-    """gunicorn as the units run it: started through the link, on a socket that somebody else holds open."""
+    """gunicorn as the units run it: started through the link, on a socket that somebody else
+    holds open.
+    """
 
     def __init__(self, link: Path, url: str, folder: Path) -> None:
         self._link = link
@@ -201,7 +215,8 @@ class Service:
         """systemd hands sockets on as number 3, to the process that LISTEN_PID names."""
         given = self._socket.fileno()
         hand_on = (
-            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid());"
+            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = "
+            "str(os.getpid());"
             " os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
         )
         gunicorn = [
@@ -252,7 +267,9 @@ def serving(link: Path, url: str, folder: Path) -> Iterator[tuple[int, Service]]
 
 
 def migrate_beside_a_long_report(made: Path, url: str, folder: Path) -> list[str]:
-    """`migrate` of a release while somebody reads the table it changes, until it has tried once: what it says."""
+    """`migrate` of a release while somebody reads the table it changes, until it has tried once:
+    what it says.
+    """
     env = {**os.environ, "DATABASE_URL": url, "DATA_DIR": str(folder / "data")}
     with psycopg.connect(url) as report:
         report.execute("SELECT count(*) FROM products")
@@ -337,7 +354,8 @@ def test_old_code_makes_every_call_on_tables_that_have_more_columns(
         product = api.product(seller)  # statements are prepared before the tables change
         with psycopg.connect(url) as conn:
             tables = conn.execute(
-                "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+                "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p') AND NOT "
+                "relispartition"
                 " AND relnamespace IN ('public'::regnamespace, 'auth'::regnamespace)"
             ).fetchall()
             for (table,) in tables:

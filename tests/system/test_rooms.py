@@ -1,4 +1,6 @@
-"""The rooms of the package: which may import which, without circles; and what none of them loads."""
+"""The rooms of the package: which may import which, without circles; and what none of them
+loads.
+"""
 
 import ast
 import subprocess
@@ -66,7 +68,9 @@ def room_of(module: str) -> str:
 
 
 def imports_of(path: Path) -> set[str]:
-    """Modules of ours that a file imports, also inside its functions; names are counted to their module."""
+    """Modules of ours that a file imports, also inside its functions; names are counted to their
+    module.
+    """
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -163,7 +167,8 @@ def test_gunicorns_master_loads_only_the_standard_library_from_the_package():
     code = (
         "import runpy, sys\n"
         "runpy.run_path('gunicorn.conf.py')\n"
-        "print(*sorted({'falcon', 'psycopg', 'prometheus_client', 'orjson', 'jwt', 'PIL'} & set(sys.modules)))\n"
+        "print(*sorted({'falcon', 'psycopg', 'prometheus_client', 'orjson', 'jwt', 'PIL'} & "
+        "set(sys.modules)))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT

@@ -157,7 +157,8 @@ def test_the_master_loads_nothing_that_a_reload_is_to_load_anew(tmp_path: Path):
     code = (
         "import logging.config, runpy, sys; made = runpy.run_path('gunicorn.conf.py');"
         "logging.config.dictConfig(made['logconfig_dict']);"
-        "print(*{name.partition('.')[0] for name in sys.modules} & {'falcon', 'psycopg', 'prometheus_client'})"
+        "print(*{name.partition('.')[0] for name in sys.modules} & {'falcon', 'psycopg', "
+        "'prometheus_client'})"
     )
     env = {**os.environ, "DATA_DIR": str(tmp_path)}
     loaded = subprocess.run(
@@ -167,7 +168,9 @@ def test_the_master_loads_nothing_that_a_reload_is_to_load_anew(tmp_path: Path):
 
 
 def test_a_reload_takes_the_release_a_link_leads_to(owner_url: str, template: str, tmp_path: Path):
-    """All of it, also what the master has loaded; and a worker that is replaced meanwhile is of one release."""
+    """All of it, also what the master has loaded; and a worker that is replaced meanwhile is of
+    one release.
+    """
     for number in ("0.1.1", "0.1.2"):
         shutil.copytree(
             ROOT / "marketplace",

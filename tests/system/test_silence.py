@@ -1,4 +1,6 @@
-"""A PostgreSQL that says nothing: frozen, or behind a network that swallows. Its own time limits do not help then."""
+"""A PostgreSQL that says nothing: frozen, or behind a network that swallows. Its own time limits
+do not help then.
+"""
 
 import os
 import signal

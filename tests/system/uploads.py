@@ -1,9 +1,11 @@
-"""Uploads pictures, many at once, while workers and PostgreSQL itself are killed; then holds rows and files together.
+"""Uploads pictures, many at once, while workers and PostgreSQL itself are killed; then holds rows
+and files together.
 
     PYTHONPATH=.:tests .venv/bin/python tests/system/uploads.py --uploads 400 --clients 200
 
-It makes its own shop in a folder that it throws away: an embedded PostgreSQL (with fsync), gunicorn, 40 products. Exits
-1 unless every upload that was answered 201 is there, every row has whole files, and every file a row after one sweep.
+It makes its own shop in a folder that it throws away: an embedded PostgreSQL (with fsync),
+gunicorn, 40 products. Exits 1 unless every upload that was answered 201 is there, every row has
+whole files, and every file a row after one sweep.
 """
 
 import argparse
@@ -146,7 +148,8 @@ def crash(args: argparse.Namespace, server: Server, url: str, folder: Path) -> i
     for thread in others:
         thread.join()
     print(
-        f"{args.uploads} uploads in {time.monotonic() - started:.0f} s: {dict(answers)}; killed: {dict(kills)}"
+        f"{args.uploads} uploads in {time.monotonic() - started:.0f} s: {dict(answers)}; killed: "
+        f"{dict(kills)}"
     )
     return judge(url, folder, shown)
 
@@ -176,10 +179,12 @@ def judge(url: str, folder: Path, shown: list[str]) -> int:
     subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, check=True)
     after = files(uploads)
     print(
-        f"{len(pictures)} pictures, {len(rows)} files; {len(missing)} missing or torn, {len(lost)} uploads lost"
+        f"{len(pictures)} pictures, {len(rows)} files; {len(missing)} missing or torn, "
+        f"{len(lost)} uploads lost"
     )
     print(
-        f"files without a row: {before}, after a sweep {len(after - rows)}; swept too much: {len(rows - after)}"
+        f"files without a row: {before}, after a sweep {len(after - rows)}; swept too much: "
+        f"{len(rows - after)}"
     )
     return 1 if missing or lost or after != rows else 0
 

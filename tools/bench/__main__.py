@@ -134,7 +134,9 @@ def machine(conn: Conn) -> str:
 
 
 def find_worst(args: argparse.Namespace) -> int:
-    """Ask random requests and print those that cost the database most; 1 where one is over the limit."""
+    """Ask random requests and print those that cost the database most; 1 where one is over the
+    limit.
+    """
     with databases.served(args.database) as urls:
         print(f"{args.database}: {databases.described(urls)}")
         with fill.connected(urls.owner) as conn:

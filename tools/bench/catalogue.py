@@ -1,6 +1,8 @@
-"""The generated shop as lines for COPY: the same number and seed give the same bytes, whoever makes which part.
+"""The generated shop as lines for COPY: the same number and seed give the same bytes, whoever makes
+which part.
 
-Products come in chunks that know nothing of each other, so that several processes can make them at once.
+Products come in chunks that know nothing of each other, so that several processes can make them at
+once.
 """
 
 import random
@@ -37,12 +39,14 @@ COLUMNS = {
     "categories": "id, parent_id, path, name, created_at, updated_at",
     "brands": "id, name, created_at, updated_at",
     "products": (
-        "id, store_id, category_id, brand_id, name, description, price, sku, source_url, hidden, in_stock, "
+        "id, store_id, category_id, brand_id, name, description, price, sku, source_url, hidden, "
+        "in_stock, "
         "created_at, updated_at"
     ),
     "inventory": "product_id, quantity",
     "product_images": (
-        "product_id, id, position, is_main, url, alt, digest, width, height, placeholder, variants, created_at"
+        "product_id, id, position, is_main, url, alt, digest, width, height, placeholder, "
+        "variants, created_at"
     ),
 }
 
@@ -57,9 +61,9 @@ class Category(NamedTuple):
 class Catalogue:
     """A shop of `products` products; `seed` chooses which.
 
-    Twenty thousand brands, two thousand stores for a million products, fewer for fewer; always five hundred categories.
-    Brands, stores and categories are numbered from the most to the least frequent, but that the first level of the
-    categories comes first.
+    Twenty thousand brands, two thousand stores for a million products, fewer for fewer; always five
+    hundred categories. Brands, stores and categories are numbered from the most to the least
+    frequent, but that the first level of the categories comes first.
     """
 
     def __init__(self, products: int, seed: int) -> None:
@@ -73,7 +77,10 @@ class Catalogue:
         then = BEGIN.isoformat()
         if table == "users":
             for number in range(1, self.stores + 1):
-                yield f"{number}\tPenjual {number}\tseller{number}@bench.example\tseller\t{then}\t{then}\n"
+                yield (
+                    f"{number}\tPenjual "
+                    f"{number}\tseller{number}@bench.example\tseller\t{then}\t{then}\n"
+                )
         elif table == "stores":
             for number, name in enumerate(self._names("stores", self.stores, "Toko "), 1):
                 yield f"{number}\t{number}\t{name}\t{NULL}\t{then}\t{then}\n"
@@ -154,7 +161,9 @@ class Catalogue:
         )
 
     def name(self, rng: random.Random, thing: str, brand: str) -> str:
-        """What a seller would call it: the thing, mostly the brand, and a model number or words, colour and size."""
+        """What a seller would call it: the thing, mostly the brand, and a model number or words,
+        colour and size.
+        """
         kind = rng.random()
         if kind < 0.3:
             return f"{brand} {thing} {_one(rng, words.MODELS)}-{100 + _below(rng, 9900)}".strip()
@@ -185,7 +194,9 @@ class Catalogue:
     def _add_pictures(
         self, rng: random.Random, lines: list[str], product_id: int, at: datetime
     ) -> None:
-        """About two; half of the products have uploaded ones, the others links. Ids leave room for the most."""
+        """About two; half of the products have uploaded ones, the others links. Ids leave room
+        for the most.
+        """
         count = bisect(PICTURES, rng.random())
         uploaded = rng.random() < 0.5
         then = at.isoformat()
@@ -216,7 +227,9 @@ class Catalogue:
 
     @cached_property
     def places(self) -> list[int]:
-        """Where in `categories` products stand, from the most to the least frequent: leaves, and some above them."""
+        """Where in `categories` products stand, from the most to the least frequent: leaves, and
+        some above them.
+        """
         tops, middles, leaves = LEVELS
         places = [*range(tops + middles, tops + middles + leaves), *range(tops, tops + middles, 3)]
         self._rng("places").shuffle(places)
@@ -263,7 +276,9 @@ def _one(rng: random.Random, of: Sequence[str]) -> str:
 
 
 def _uploaded(rng: random.Random) -> str:
-    """The columns of a picture from url to variants, as an upload writes them; there are no files."""
+    """The columns of a picture from url to variants, as an upload writes them; there are no
+    files.
+    """
     bits = rng.getrandbits(256)
     digest = f"{bits:064x}"
     width, height = ((1280, 960), (960, 1280), (1280, 1280))[bits % 3]

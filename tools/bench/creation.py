@@ -1,4 +1,6 @@
-"""What a product's document adds to the cost of creating the product, in one process, side by side."""
+"""What a product's document adds to the cost of creating the product, in one process, side by
+side.
+"""
 
 import statistics
 import time
@@ -19,7 +21,9 @@ TIMES = 300
 
 
 class Cost(NamedTuple):
-    """Microseconds of CPU, of this process and PostgreSQL together, with the document and without."""
+    """Microseconds of CPU, of this process and PostgreSQL together, with the document and
+    without.
+    """
 
     with_document: float
     without: float

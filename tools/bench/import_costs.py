@@ -26,7 +26,9 @@ LOGINS = ("DATABASE_URL", "MIGRATE_DATABASE_URL", "WORKER_DATABASE_URL")
 
 
 class Cost(NamedTuple):
-    """Microseconds of CPU a row, of the client and of PostgreSQL; megabytes at most, where they were looked at."""
+    """Microseconds of CPU a row, of the client and of PostgreSQL; megabytes at most, where they
+    were looked at.
+    """
 
     client: float
     database: float
@@ -47,7 +49,9 @@ class Cost(NamedTuple):
 
 
 def postmaster(url: str) -> int:
-    """The process that all of the server's come from. Raises ConfigError where it is on another machine."""
+    """The process that all of the server's come from. Raises ConfigError where it is on another
+    machine.
+    """
     with psycopg.connect(url) as conn:
         backend = conn.execute(databases.SQL["own_backend"]).fetchone()
         try:
@@ -138,8 +142,8 @@ def _environment(url: str, folder: Path) -> dict[str, str]:
 
 
 class Watch:
-    """Looks twice a second, for the length of the block, how many megabytes a process has had at most, and which most
-    one of the server's has of its own.
+    """Looks twice a second, for the length of the block, how many megabytes a process has had at
+    most, and which most one of the server's has of its own.
 
     The rusage of a process will not do: it begins with the memory of the one that has started it.
     """

@@ -1,4 +1,6 @@
-"""What an import costs, beside a raw COPY of the same file and the row-by-row loop of the first system."""
+"""What an import costs, beside a raw COPY of the same file and the row-by-row loop of the first
+system.
+"""
 
 import tempfile
 from pathlib import Path
@@ -17,7 +19,9 @@ SQL = named_sql("imports", Path(__file__).parent)
 
 
 def measure(urls: Urls, *, rows: int, orm_rows: int, bad: int, seed: int, report: Report) -> int:
-    """Everything in one run, on a database made anew; 1 where the import is not what it should be."""
+    """Everything in one run, on a database made anew; 1 where the import is not what it should
+    be.
+    """
     postmaster = import_costs.postmaster(urls.maker)
     databases.make_anew(urls)
     migrations.migrate(urls.owner, lambda line: None)
@@ -25,7 +29,8 @@ def measure(urls: Urls, *, rows: int, orm_rows: int, bad: int, seed: int, report
         folder = Path(name)
         made = write(folder / "catalogue.csv", rows, seed, bad)
         report(
-            f"{rows:,} rows, {made.path.stat().st_size / 2**20:,.0f} MB, {len(made.bad):,} of them bad"
+            f"{rows:,} rows, {made.path.stat().st_size / 2**20:,.0f} MB, {len(made.bad):,} of "
+            "them bad"
         )
         sound = (
             write(folder / "sound.csv", rows, seed) if bad else made
@@ -76,16 +81,23 @@ def _nothing_written(
     wrote = said["rows_created"] + said["rows_updated"]
     same = "as they were" if before == after else f"changed: {before} is now {after}"
     report(
-        f"again: {wrote:,} rows written, {said['rows_unchanged']:,} unchanged; the products are {same}"
+        f"again: {wrote:,} rows written, {said['rows_unchanged']:,} unchanged; the products are "
+        f"{same}"
     )
     return wrote == 0 and before == after and said["rows_unchanged"] == made.rows - len(made.bad)
 
 
 def _table(costs: dict[str, Cost], report: Report) -> None:
-    heads = f"{'client':>8} {'database':>8} {'both':>8} {'rows/s':>9} {'s':>7} {'MB':>5} {'backend MB':>10}"
+    heads = (
+        f"{'client':>8} {'database':>8} {'both':>8} {'rows/s':>9} {'s':>7} {'MB':>5} "
+        f"{'backend MB':>10}"
+    )
     report(f"{'us of CPU/row':13} {heads}")
     for name, cost in costs.items():
-        spent = f"{cost.client:8.1f} {cost.database:8.1f} {cost.cpu:8.1f} {cost.rate:9,.0f} {cost.seconds:7.1f}"
+        spent = (
+            f"{cost.client:8.1f} {cost.database:8.1f} {cost.cpu:8.1f} {cost.rate:9,.0f} "
+            f"{cost.seconds:7.1f}"
+        )
         memory = f" {cost.memory:5.0f} {cost.backend_memory:10.0f}" if cost.memory else ""
         report(f"{name:13} {spent}{memory}")
     first = costs["import"]

@@ -1,4 +1,5 @@
-"""Importing as the first system did it: row by row through an ORM, each row looked for, added and committed by itself.
+"""Importing as the first system did it: row by row through an ORM, each row looked for, added and
+committed by itself.
 
 Needs SQLAlchemy, which only `make bench-import` installs.
 """

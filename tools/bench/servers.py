@@ -1,4 +1,6 @@
-"""The servers that are measured: gunicorn and granian, each with the application and with nothing in it."""
+"""The servers that are measured: gunicorn and granian, each with the application and with
+nothing in it.
+"""
 
 import os
 import socket
@@ -21,7 +23,9 @@ HOST = "127.0.0.1"
 
 
 class Server(NamedTuple):
-    """A server with the application, and the same one with hello.py, by their ports and processes."""
+    """A server with the application, and the same one with hello.py, by their ports and
+    processes.
+    """
 
     name: str
     port: int
@@ -36,7 +40,9 @@ class StartError(Exception):
 
 @contextmanager
 def running(config: Config) -> Iterator[list[Server]]:
-    """Both servers for the length of the block; what they log goes to files that are thrown away."""
+    """Both servers for the length of the block; what they log goes to files that are thrown
+    away.
+    """
     env = {
         **os.environ,
         "DATABASE_URL": config.database_url,

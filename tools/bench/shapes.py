@@ -59,7 +59,9 @@ def build(samples: Samples, port: int, token: str, seed: int) -> Shapes:
 
 
 def deepest(port: int, pages: int) -> list[str]:
-    """The cursor so many pages of 20 behind the begin, by going there; the deepest of a smaller shop, if it has any."""
+    """The cursor so many pages of 20 behind the begin, by going there; the deepest of a smaller
+    shop, if it has any.
+    """
     connection = Connection(port)
     found: list[str] = []
     path = "/api/products?per_page=100"
@@ -95,7 +97,9 @@ def _bodies(rng: random.Random, samples: Samples) -> list[bytes]:
 
 
 def _mix(rng: random.Random, shapes: Shapes) -> list[bytes]:
-    """A thousand requests as an evening brings them: mostly lists and products, a search now and then."""
+    """A thousand requests as an evening brings them: mostly lists and products, a search now and
+    then.
+    """
     shares = {
         LISTING: 350, FIRST: 100, DEEP_NAME: 50, DETAIL: 300, "search, common word": 50, "search, rare word": 30,
         "search, absent word": 10, "search, three words": 60, "search, misspelt word": 20, "facets": 20, CREATE: 10,

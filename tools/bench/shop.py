@@ -43,7 +43,9 @@ def sign_in(conn: Conn, db: Database, config: Config, store_id: int) -> Seller:
 
 @contextmanager
 def kept(conn: Conn) -> Iterator[None]:
-    """Take away behind the block what was created in it. `conn` is the owner's; the audit trail keeps its lines."""
+    """Take away behind the block what was created in it. `conn` is the owner's; the audit trail
+    keeps its lines.
+    """
     last = one(conn, SQL["last_product"])
     try:
         yield

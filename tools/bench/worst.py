@@ -1,7 +1,8 @@
-"""Looks for the most expensive public request: a few thousand random ones, each with the database time it took.
+"""Looks for the most expensive public request: a few thousand random ones, each with the database
+time it took.
 
-The application runs in this process with one connection, so that the CPU time of that connection's backend before and
-after a request is the request's.
+The application runs in this process with one connection, so that the CPU time of that connection's
+backend before and after a request is the request's.
 """
 
 import random
@@ -27,7 +28,9 @@ LIMIT = 50.0  # milliseconds that no public request may take
 
 
 class Asked(NamedTuple):
-    """A request, its answer's status (and code, where it was refused), and milliseconds of database CPU."""
+    """A request, its answer's status (and code, where it was refused), and milliseconds of
+    database CPU.
+    """
 
     path: str
     status: str
@@ -61,7 +64,9 @@ class Meter:
 
 
 class Search(NamedTuple):
-    """All that was asked, and the dearest, measured again, from the worst on: those with words, and those without."""
+    """All that was asked, and the dearest, measured again, from the worst on: those with words,
+    and those without.
+    """
 
     asked: list[Asked]
     with_words: list[Asked]
@@ -69,7 +74,9 @@ class Search(NamedTuple):
 
 
 def search(config: Config, samples: Samples, *, requests: int, seed: int) -> Search:
-    """Ask so many random requests; the dearest again: of those the median counts. `config` has a pool of one."""
+    """Ask so many random requests; the dearest again: of those the median counts. `config` has a
+    pool of one.
+    """
     rng = random.Random(seed)  # noqa: S311 - which requests, no secret
     meter = Meter(config)
     asked: list[Asked] = []

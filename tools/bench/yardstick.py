@@ -1,7 +1,8 @@
 """The yardstick: pgbench sends what the application sends, statement for statement, prepared.
 
-What the application sends is not copied but overheard. Whole numbers become parameters, as they differ from one request
-to the next; what is NULL or a word stands in the text, where PostgreSQL has planned it away before it is measured.
+What the application sends is not copied but overheard. Whole numbers become parameters, as they
+differ from one request to the next; what is NULL or a word stands in the text, where PostgreSQL has
+planned it away before it is measured.
 """
 
 import os
@@ -99,7 +100,9 @@ def script(conn: Conn, statements: Sequence[Sent]) -> str:
 
 
 def pgbench() -> str | None:
-    """The program: from PATH, where the embedded server's are too, or from where Debian keeps it."""
+    """The program: from PATH, where the embedded server's are too, or from where Debian keeps
+    it.
+    """
     debian = os.pathsep.join(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
     return shutil.which("pgbench") or shutil.which("pgbench", path=debian)
 

@@ -23,7 +23,9 @@ _ROOT = "Default Category"
 
 class _Rows(Single):
     def read(self, cells: Cells) -> Values | None:
-        """Rows of another store view are translations, and configurable products only gather simple ones."""
+        """Rows of another store view are translations, and configurable products only gather
+        simple ones.
+        """
         cell = self.layout.cell
         price = cell(cells, "price")
         kind = cell(cells, "producttype").lower()
@@ -49,7 +51,9 @@ class _Rows(Single):
         )
 
     def _category(self, cells: Cells) -> str:
-        """`Default Category/Gear/Bags,Default Category/New`: the deepest; or a line for each step, two deep."""
+        """`Default Category/Gear/Bags,Default Category/New`: the deepest; or a line for each
+        step, two deep.
+        """
         steps = [
             step.strip()
             for step in self.layout.cell(cells, "category").splitlines()

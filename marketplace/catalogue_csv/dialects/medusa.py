@@ -1,4 +1,6 @@
-"""Medusa's product export and import template: one row a variant, with the columns of its product before it."""
+"""Medusa's product export and import template: one row a variant, with the columns of its
+product before it.
+"""
 
 import re
 from collections.abc import Sequence
@@ -74,7 +76,9 @@ class _Rows(Groups):
 
 
 def price_of(layout: Layout) -> str | None:
-    """The column of prices that is read: the installation's currency, else dollars, euros, or the first there is."""
+    """The column of prices that is read: the installation's currency, else dollars, euros, or
+    the first there is.
+    """
     found = {hit[1].upper(): name for name in layout.names if (hit := _PRICE(name))}
     for currency in (layout.currency, "USD", "EUR"):
         if currency in found:
@@ -93,11 +97,13 @@ MEDUSA = Dialect(
         name="producttitle",
         sku="variantsku",
         stock="variantinventoryquantity",
-        category="productcategory#name productcategories productcollectiontitle producttype producttypevalue",
+        category="productcategory#name productcategories productcollectiontitle producttype "
+        "producttypevalue",
         description="productdescription",
         image_url="productthumbnail productimage# productimage#url",
         hidden="productstatus",
-        variant="productid producthandle variantid varianttitle variantoption#name variantoption#value",
+        variant="productid producthandle variantid varianttitle variantoption#name "
+        "variantoption#value",
     ),
     (frozenset({"producthandle", "producttitle"}),),
     _KNOWN,

@@ -1,4 +1,5 @@
-"""Shopify's product export, in the headers it had (Handle, Body (HTML)) and those it has (URL handle, Description).
+"""Shopify's product export, in the headers it had (Handle, Body (HTML)) and those it has (URL
+handle, Description).
 
 https://help.shopify.com/en/manual/products/import-export/using-csv
 """

@@ -1,4 +1,6 @@
-"""Spree's product export: the first row of a slug is the product, the rows below it with options are its variants."""
+"""Spree's product export: the first row of a slug is the product, the rows below it with options
+are its variants.
+"""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -40,7 +40,9 @@ class _Rows(Groups):
         return self.layout.names[place] in _SHARED
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """Categories and brand are facets: `category:Electronics|category:Computers|brand:Apple`."""
+        """Categories and brand are facets:
+        `category:Electronics|category:Computers|brand:Apple`.
+        """
         cell = self.layout.cell
         facets = [facet.partition(":")[::2] for facet in cell(cells, "facets").split("|")]
         path = [value.strip() for kind, value in facets if kind.strip().lower() == "category"]

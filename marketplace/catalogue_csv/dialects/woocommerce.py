@@ -114,7 +114,9 @@ class _Rows(Single):
         )
 
     def _only_carries(self, cells: Cells, kinds: set[str]) -> bool:
-        """Whether the row is a parent of variations, or bundles others and has no price of its own."""
+        """Whether the row is a parent of variations, or bundles others and has no price of its
+        own.
+        """
         if self.layout.cell(cells, "regularprice", "saleprice"):
             return "variable" in kinds and not self._wanted.isdisjoint(self._keys(cells))
         if "grouped" in kinds:

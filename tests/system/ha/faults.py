@@ -1,4 +1,6 @@
-"""What can happen to a part of the system, while it is under load; and what must be true afterwards."""
+"""What can happen to a part of the system, while it is under load; and what must be true
+afterwards.
+"""
 
 import os
 import signal
@@ -117,7 +119,8 @@ def attempt(trial: Trial, name: str) -> tuple[str, list[str]]:
         f"{len(record.acknowledged)} writes acknowledged, {len(lost)} lost, {len(twice)} twice;"
         f" {len(record.refused)} answers 503, {sum(record.cut.values())} cut;"
         f" writes stood still {gap(record.written_at, started, ended):.1f} s,"
-        f" reads {gap(record.read_at, started, ended):.1f} s; longest request {record.longest:.1f} s;"
+        f" reads {gap(record.read_at, started, ended):.1f} s; longest request "
+        f"{record.longest:.1f} s;"
         f" all parts back after {whole - started:.0f} s"
     )
     wrong = [f"{len(lost)} acknowledged writes are lost: {lost[:3]}"] if lost else []

@@ -1,4 +1,6 @@
-"""Files that hosts share: one's picture is the other's, and an import is read by another's worker."""
+"""Files that hosts share: one's picture is the other's, and an import is read by another's
+worker.
+"""
 
 import io
 import logging
@@ -87,7 +89,8 @@ def check(hosts: list[Host], bucket: Bucket, token: str) -> tuple[str, list[str]
         [] if done["state"] == "done" and done.get("rows_created") == 1 else [f"the import: {done}"]
     )
     return (
-        f"a picture of one host is the other's ({size} bytes), its import is read by the first one's worker",
+        f"a picture of one host is the other's ({size} bytes), its import is read by the first "
+        "one's worker",
         wrong,
     )
 

@@ -1,4 +1,6 @@
-"""The application's side: hosts with HAProxy, PgBouncer and gunicorn each, that share only PostgreSQL; and a worker."""
+"""The application's side: hosts with HAProxy, PgBouncer and gunicorn each, that share only
+PostgreSQL; and a worker.
+"""
 
 import contextlib
 import os
@@ -121,7 +123,9 @@ class Host:
 
 
 def open_shop(cluster: Cluster, hosts: list[Host]) -> None:
-    """Make database, roles and logins as docs/operations.md says, migrate, and start the hosts and a worker."""
+    """Make database, roles and logins as docs/operations.md says, migrate, and start the hosts
+    and a worker.
+    """
     with cluster.primary.connect() as conn:
         for login in LOGINS:
             conn.execute(f"CREATE ROLE {login} LOGIN PASSWORD '{SECRETS['PASSWORD']}'")

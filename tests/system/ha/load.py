@@ -134,7 +134,9 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator[Record]:
-        """The load runs for the length of the block; at its end every write has been acknowledged, or never will be."""
+        """The load runs for the length of the block; at its end every write has been
+        acknowledged, or never will be.
+        """
         for thread in self._threads:
             thread.start()
         try:
@@ -154,7 +156,9 @@ class Load:
             time.sleep(PAUSE)
 
     def _create(self, clients: list[Client], turn: int, name: str) -> int:
-        """Make a product, with one key for all attempts; whose host does not answer goes to the next one."""
+        """Make a product, with one key for all attempts; whose host does not answer goes to the
+        next one.
+        """
         key, deadline = str(uuid.uuid4()), time.monotonic() + 120
         while time.monotonic() < deadline:
             client = clients[turn % len(clients)]

@@ -1,4 +1,6 @@
-"""The database's side: etcd, and PostgreSQL nodes under Patroni, each to be killed, frozen and started again."""
+"""The database's side: etcd, and PostgreSQL nodes under Patroni, each to be killed, frozen and
+started again.
+"""
 
 import contextlib
 import json

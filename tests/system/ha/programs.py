@@ -64,9 +64,11 @@ def run(
 
 
 def python(account: Account | None) -> tuple[list[str], dict[str, str]] | None:
-    """A Python in which the account can run Patroni, and what its environment needs; None where there is none.
+    """A Python in which the account can run Patroni, and what its environment needs; None where
+    there is none.
 
-    Root's own Python may be where nobody else gets in; then it is the system's of the same version, with our packages.
+    Root's own Python may be where nobody else gets in; then it is the system's of the same version,
+    with our packages.
     """
     packages = Path(psycopg.__file__).parent.parent
     system = f"/usr/bin/python3.{sys.version_info.minor}"

@@ -1,4 +1,6 @@
-"""Turns what deploy/ ships into files for this machine: other addresses, ports, paths and passwords, nothing else."""
+"""Turns what deploy/ ships into files for this machine: other addresses, ports, paths and
+passwords, nothing else.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +19,9 @@ class Address(NamedTuple):
 
 
 def rendered(name: str, replacements: Mapping[str, str]) -> str:
-    """A shipped file with these words replaced, in this order. Raises LookupError where one is not in it."""
+    """A shipped file with these words replaced, in this order. Raises LookupError where one is
+    not in it.
+    """
     text = (DEPLOY / name).read_text(encoding="utf-8")
     for shipped, here in replacements.items():
         if shipped not in text:
@@ -57,7 +61,8 @@ def patroni(
             "/usr/lib/postgresql/18/bin": str(bin_dir),
             "/var/lib/postgresql/.pgpass-patroni": f"{folder}/{name}/pgpass",
             "/var/run/postgresql": f"{folder}/{name}",
-            "local all postgres peer": "local all postgres scram-sha-256",  # who runs this has another name
+            # who runs this has another name
+            "local all postgres peer": "local all postgres scram-sha-256",
             "shared_buffers: 4GB": "shared_buffers: 256MB",
             "mode: automatic": "mode: 'off'",  # this machine is not to be restarted
             "CHANGE-ME": password,
