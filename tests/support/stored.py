@@ -4,6 +4,7 @@ import os
 import time
 
 from conftest import Api, User
+
 from marketplace.files.local import LocalStorage
 
 DAY = 86_400
