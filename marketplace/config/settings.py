@@ -98,15 +98,15 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
             f"MARKETPLACE_ENV must be development or production, not {environment!r}."
         )
     data_dir = Path(env.get("DATA_DIR") or ROOT / ".data").resolve()
-    database_url = secret(env, "DATABASE_URL") or ""
+    database_url = _database(env, "DATABASE_URL") or ""
     pooler = _pooler(env)
     direct = "" if pooler else database_url
     values: dict[str, Any] = {
         "environment": environment,
         "database_url": database_url,
-        "migrate_database_url": secret(env, "MIGRATE_DATABASE_URL") or direct,
-        "worker_database_url": secret(env, "WORKER_DATABASE_URL") or direct,
-        "database_replica_url": secret(env, "DATABASE_REPLICA_URL") or "",
+        "migrate_database_url": _database(env, "MIGRATE_DATABASE_URL") or direct,
+        "worker_database_url": _database(env, "WORKER_DATABASE_URL") or direct,
+        "database_replica_url": _database(env, "DATABASE_REPLICA_URL") or "",
         "database_pooler": pooler,
         "replica_max_lag_seconds": integer(env, "REPLICA_MAX_LAG_SECONDS", 30, 1, 86400),
         "data_dir": data_dir,
@@ -171,6 +171,17 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     if config.production:
         _check_production(config)
     return config
+
+
+def _database(env: Mapping[str, str], name: str) -> str | None:
+    """The address of a PostgreSQL."""
+    url = secret(env, name)
+    if url and "://" in url and not url.startswith(("postgresql://", "postgres://")):
+        raise ConfigError(
+            f"{name} must be postgresql://user:password@host:5432/database,"
+            f" not {url.partition('://')[0]}://..."
+        )
+    return url
 
 
 def _pooler(env: Mapping[str, str]) -> str:
