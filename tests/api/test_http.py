@@ -22,6 +22,7 @@ from support.responses import problem
 from marketplace import app
 from marketplace.config import settings
 from marketplace.config.env import ConfigError
+from marketplace.config.settings import Config
 from marketplace.contract import operations
 from marketplace.openapi import document
 from marketplace.web import headers
