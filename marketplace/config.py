@@ -60,7 +60,13 @@ class Config:
     images_per_product: int
     import_max_bytes: int
     import_atomic_max_rows: int
-    import_new_categories: bool
+    import_new_categories: int
+    import_new_categories_store: int
+    imports_waiting: int
+    imports_waiting_bytes: int
+    import_report_days: int
+    import_retention_days: int
+    unconfirmed_user_days: int
     change_retention_days: int
     trusted_proxies: tuple[str, ...]
     cors_origins: tuple[str, ...]
@@ -130,7 +136,12 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "images_per_product": _integer(env, "IMAGES_PER_PRODUCT", 10, 1, 100),
         "import_max_bytes": _integer(env, "IMPORT_MAX_MB", 500, 1, 10000) * MEBIBYTE,
         "import_atomic_max_rows": _integer(env, "IMPORT_ATOMIC_MAX_ROWS", 100_000, 1, 10_000_000),
-        "import_new_categories": _boolean(env, "IMPORT_NEW_CATEGORIES", True),
+        **_new_categories(env),
+        "imports_waiting": _integer(env, "IMPORTS_WAITING", 20, 1, 10_000),
+        "imports_waiting_bytes": _integer(env, "IMPORTS_WAITING_MB", 1000, 1, 1_000_000) * MEBIBYTE,
+        "import_report_days": _integer(env, "IMPORT_REPORT_DAYS", 90, 1, 3650),
+        "import_retention_days": _integer(env, "IMPORT_RETENTION_DAYS", 400, 8, 36500),
+        "unconfirmed_user_days": _integer(env, "UNCONFIRMED_USER_DAYS", 90, 7, 36500),
         "change_retention_days": _integer(env, "CHANGE_RETENTION_DAYS", 90, 1, 3650),
         "trusted_proxies": tuple((env.get("TRUSTED_PROXIES") or "").replace(",", " ").split()),
         "cors_origins": _origins(env),
@@ -153,6 +164,8 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         raise ConfigError("UPLOADS_URL (https://cdn.shop.example), where pictures are fetched, goes with S3_BUCKET.")
     if config.s3_bucket and config.s3_bucket == config.s3_private_bucket:
         raise ConfigError("S3_PRIVATE_BUCKET must not be S3_BUCKET: that one is served to everybody.")
+    if config.imports_waiting_bytes < config.import_max_bytes:
+        raise ConfigError("IMPORTS_WAITING_MB must be at least IMPORT_MAX_MB: a file as large would never be taken.")
     if config.smtp_url and not config.smtp_url.startswith(("smtp://", "smtps://")):
         raise ConfigError("SMTP_URL must be smtp://user:password@mail.example:587, or smtps:// for TLS from the start.")
     if config.production:
@@ -187,6 +200,20 @@ def _boolean(env: Mapping[str, str], name: str, default: bool) -> bool:
     if text in ("0", "false", "no", "off"):
         return False
     raise ConfigError(f"{name} must be yes or no, not {text!r}.")
+
+
+def _new_categories(env: Mapping[str, str]) -> dict[str, int]:
+    """IMPORT_NEW_CATEGORIES: how many categories a file may make, and all files of a store together."""
+    text = (env.get("IMPORT_NEW_CATEGORIES") or "yes").lower()
+    text = {"yes": "20/200", "true": "20/200", "on": "20/200", "no": "0", "false": "0", "off": "0"}.get(text, text)
+    a_file, _, a_store = text.partition("/")
+    a_store = a_store or f"{a_file}0"
+    if not all(each.isascii() and each.isdigit() and len(each) <= 7 for each in (a_file, a_store)):
+        raise ConfigError(
+            "IMPORT_NEW_CATEGORIES must be no, or how many a file and a store may make, such as 20/200;"
+            f" not {text!r}."
+        )
+    return {"import_new_categories": int(a_file), "import_new_categories_store": int(a_store)}
 
 
 def _pooler(env: Mapping[str, str]) -> str:

@@ -3,6 +3,8 @@
 from marketplace.db import Conn, Row, named_sql, one
 
 SQL = named_sql("idempotency")
+#: Answers kept of one user: twice what a limit lets through at once, and no more than a few dozen megabytes.
+MOST = 5000
 
 
 def take(conn: Conn, user_id: int, key: str) -> Row:
@@ -28,7 +30,7 @@ def keep(
     version: str | None,
     body: bytes,
 ) -> None:
-    """Keep an answer under its key, in the place of one that has expired."""
+    """Keep an answer under its key, in the place of one that has expired. Of a user's the newest stay."""
     values = {
         "user_id": user_id,
         "key": key,
@@ -38,7 +40,9 @@ def keep(
         "version": version,
         "body": body,
     }
-    conn.execute(SQL["keep"], values)
+    with conn.pipeline():
+        conn.execute(SQL["keep"], values)
+        conn.execute(SQL["trim"], {"user_id": user_id, "most": MOST})
 
 
 def sweep(conn: Conn, *, most: int) -> int:

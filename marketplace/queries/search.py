@@ -74,3 +74,9 @@ def suggest(conn: Conn, typed: str) -> list[Row]:
 def refresh_words(conn: Conn, sample: int) -> int:
     """Count how many products have each word, from a sample of that many products; how many counts changed."""
     return int(one(conn, SQL["refresh_words"], {"sample": sample})["counted"])
+
+
+def prune_words(conn: Conn, *, after: str, most: int) -> tuple[int, str | None]:
+    """Delete words behind this one that no product has, looking at so many; how many, and the last looked at."""
+    row = one(conn, SQL["prune_words"], {"after": after, "most": most})
+    return row["pruned"], row["last_word"]

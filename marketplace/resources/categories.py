@@ -14,6 +14,10 @@ from marketplace.schemas import categories as schemas
 from marketplace.workflows import categories as workflow
 
 
+#: Categories that are answered at once.
+MOST = 5000
+
+
 class Categories:
     """/api/categories"""
 
@@ -29,10 +33,11 @@ class Categories:
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the whole tree, by name, with counts of products."""
+        """Return the tree, by name, with counts of products. One that is very large lacks its lower levels, which
+        GET /api/categories/{category_id} has."""
         with self.db.read(req.context.seen) as conn:
-            rows = categories.all_sorted(conn)
-        resp.media = {"categories": _tree(rows)}
+            rows = categories.all_sorted(conn, limit=MOST)
+        resp.media = {"categories": _tree(rows), "complete": len(rows) < MOST}
 
     @operation(
         "createCategory",
