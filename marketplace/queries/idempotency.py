@@ -1,6 +1,7 @@
 """Answers kept under the keys of their requests. Statements: sql/queries/idempotency.sql."""
 
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("idempotency")
 #: Answers kept of one user: twice what a limit lets through at once, and no more than a few dozen megabytes.
