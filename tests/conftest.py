@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from marketplace.app import create_app
-from marketplace.config import settings
+from marketplace.config.settings import settings
 from marketplace.config.settings import ROOT, Config
 from marketplace.postgres import migrations
 from marketplace.postgres.database import Database

@@ -14,7 +14,7 @@ import pytest
 from conftest import Api
 
 from marketplace.__main__ import MODULES
-from marketplace.config import settings
+from marketplace.config.settings import settings
 from marketplace.config.settings import ROOT, Config
 
 

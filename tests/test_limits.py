@@ -7,7 +7,7 @@ import pytest
 from conftest import Api
 from test_auth import problem
 
-from marketplace.config import rate_limits, settings
+from marketplace.config.settings import rate_limits, settings
 from marketplace.config.env import ConfigError
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from marketplace.files import images
+from marketplace.web.static_files import images
 from marketplace.files.decoders import TURNS
 from marketplace.files.images import Picture, PictureRefused, PicturesBusy
 from marketplace.files.local import LocalStorage

@@ -11,7 +11,7 @@ from conftest import Api
 from psycopg.conninfo import make_conninfo
 from test_auth import problem
 
-from marketplace.config import settings
+from marketplace.config.settings import settings
 from marketplace.config.env import ConfigError
 from marketplace.postgres.database import Database
 

@@ -21,7 +21,7 @@ import psycopg
 from psycopg import IsolationLevel
 from psycopg.rows import dict_row
 
-from marketplace.config import settings
+from marketplace.config.settings import settings
 from marketplace.config.settings import ROOT, Config
 from marketplace.files.storage import Storage, StorageUnavailableError
 from marketplace.files.stores import of_private, of_uploads

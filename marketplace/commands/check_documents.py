@@ -9,7 +9,7 @@ is wrong and was not mended.
 
 import argparse
 
-from marketplace.config import settings
+from marketplace.config.settings import settings
 from marketplace.ops.progress import Progress
 from marketplace.postgres.database import Database
 from marketplace.queries import documents

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 from psycopg.rows import dict_row
 
-from marketplace.config import settings
+from marketplace.config.settings import settings
 from marketplace.config.settings import Config
 from marketplace.ops import checks
 from marketplace.ops.checks import Finding

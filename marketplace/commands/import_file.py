@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from marketplace.catalogue_csv import DIALECTS, NOTES
-from marketplace.config import settings
+from marketplace.config.settings import settings
 from marketplace.config.settings import Config
 from marketplace.files.storage import Storage
 from marketplace.files.stores import of_private

@@ -8,7 +8,7 @@ phones may still show what was removed. It runs beside uploads, and may be stopp
 
 import argparse
 
-from marketplace.config import settings
+from marketplace.config.settings import settings
 from marketplace.files.stores import of_uploads
 from marketplace.postgres.database import Database
 from marketplace.workflows import images, upkeep

@@ -2,8 +2,8 @@
 
 import argparse
 
-from marketplace.config import settings
-from marketplace.jobs import registry
+from marketplace.config.settings import settings
+from marketplace.jobs.registry import registry
 from marketplace.jobs.worker import Worker
 from marketplace.telemetry import logs
 

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 
 from marketplace.config.settings import Config
 from marketplace.demo.drawings import draw
-from marketplace.files import images
+from marketplace.web.static_files import images
 from marketplace.files.images import Upload
 from marketplace.files.stores import of_uploads
 from marketplace.postgres.callers import Caller, Client

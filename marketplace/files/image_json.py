@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marketplace.files import images
+from marketplace.web.static_files import images
 from marketplace.files.storage import URL_MARKER, picture_key
 
 

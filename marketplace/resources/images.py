@@ -4,7 +4,7 @@ import falcon
 
 from marketplace.contract.errors import Problem, invalid
 from marketplace.contract.operations import Parts, operation
-from marketplace.files import storage
+from marketplace.web.static_files import storage
 from marketplace.postgres.database import Database
 from marketplace.queries import activities, images, products
 from marketplace.schemas import products as schemas

@@ -15,7 +15,7 @@ import orjson
 
 from marketplace.contract import pages, validation
 from marketplace.contract.operations import Deprecated, Parts, operation
-from marketplace.files import image_json, storage
+from marketplace.web.static_files import image_json, storage
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Row

@@ -9,7 +9,7 @@ from marketplace.contract import pages
 from marketplace.contract.errors import Problem
 from marketplace.contract.operations import ANYONE, PUBLIC, Parts, operation
 from marketplace.contract.pages import Window
-from marketplace.files import storage
+from marketplace.web.static_files import storage
 from marketplace.files.images import Upload
 from marketplace.postgres.database import UNWRITABLE, Database
 from marketplace.postgres.pool import Conn, Row

@@ -8,7 +8,7 @@ import orjson
 from marketplace.contract import pages
 from marketplace.contract.errors import FieldError, Problem, invalid
 from marketplace.contract.operations import Parts, operation
-from marketplace.files import image_json, storage
+from marketplace.web.static_files import image_json, storage
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
 from marketplace.queries import activities, sessions, users

@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
-from marketplace.config import settings
+from marketplace.config.settings import settings
 from marketplace.config.env import ConfigError
 from marketplace.postgres.embedded import provision
 from marketplace.postgres.embedded import server as embedded_server
