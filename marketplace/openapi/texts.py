@@ -31,7 +31,11 @@ HEADERS: dict[str, Any] = {
         "required": True,
         "schema": {"type": "string"},
     },
-    "ETag": {"description": "What If-Match and If-None-Match take.", "required": True, "schema": _TAG},
+    "ETag": {
+        "description": "What If-Match and If-None-Match take.",
+        "required": True,
+        "schema": _TAG,
+    },
     "Location": {
         "description": "Where the new thing is.",
         "required": True,
@@ -47,20 +51,29 @@ HEADERS: dict[str, Any] = {
         "description": "The limit: its name, q uses in w seconds, in any order.",
         "schema": {"type": "string", "examples": ['"write";q=2400;w=120']},
     },
-    "WWW-Authenticate": {"description": "RFC 6750.", "required": True, "schema": {"type": "string"}},
+    "WWW-Authenticate": {
+        "description": "RFC 6750.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "Content-Language": {
         "description": "Of title, detail and messages, as Accept-Language asks.",
         "required": True,
         "schema": {"type": "string", "examples": ["id"]},
     },
-    "Content-Disposition": {"description": "The name of the file.", "required": True, "schema": {"type": "string"}},
+    "Content-Disposition": {
+        "description": "The name of the file.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "Deprecation": {
         "description": "Since when, in seconds (RFC 9745).",
         "required": True,
         "schema": {"type": "string", "pattern": "^@[0-9]+$"},
     },
     "Consistency-Token": {
-        "description": "Where there are replicas: sent with later requests, their answers show what was written.",
+        "description": "Where there are replicas: sent with later requests, their answers show "
+        "what was written.",
         "schema": {"type": "string", "pattern": "^[0-9a-f]{1,16}$"},
     },
     "Idempotent-Replayed": {
@@ -73,25 +86,29 @@ PARAMETERS: dict[str, Any] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A random text for each thing the user does, sent with every try: it is done once. Kept 24 h.",
+        "description": "A random text for each thing the user does, sent with every try: it is "
+        "done once. Kept 24 h.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The ETag of what was read (or several, or *): 412 when somebody has changed it since.",
+        "description": "The ETag of what was read (or several, or *): 412 when somebody has "
+        "changed it since.",
         "schema": _TAGS,
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The ETag of what is there already (or several, or *): 304 when it has not changed.",
+        "description": "The ETag of what is there already (or several, or *): 304 when it has "
+        "not changed.",
         "schema": _TAGS,
     },
     "ConsistencyToken": {
         "name": "Consistency-Token",
         "in": "header",
-        "description": "The last one an answer carried: no replica answers that lacks what was written by then.",
+        "description": "The last one an answer carried: no replica answers that lacks what was "
+        "written by then.",
         "schema": {"type": "string"},
     },
 }

@@ -9,15 +9,27 @@ SQL = named_sql("brands")
 
 
 def settle(conn: Conn, brand_ids: Sequence[int] | None) -> int:
-    """Remove brands that no product has, list those on sale: these, or all; how many changed. For the worker."""
+    """Remove brands that no product has, list those on sale: these, or all; how many changed.
+    For the worker.
+    """
     ids = None if brand_ids is None else list(brand_ids)
     return int(one(conn, SQL["settle"], {"brand_ids": ids})["settled"])
 
 
-def search(conn: Conn, *, search: str | None, after: tuple[str, int] | None, limit: int, offset: int) -> list[Row]:
-    """Return the brands that guests see, by name; `search` is a part of it, `after` name and id of the last row seen."""
+def search(
+    conn: Conn, *, search: str | None, after: tuple[str, int] | None, limit: int, offset: int
+) -> list[Row]:
+    """Return the brands that guests see, by name; `search` is a part of it, `after` name and id
+    of the last row seen.
+    """
     after_name, after_id = after or (None, None)
-    values = {"search": search, "after_name": after_name, "after_id": after_id, "limit": limit, "offset": offset}
+    values = {
+        "search": search,
+        "after_name": after_name,
+        "after_id": after_id,
+        "limit": limit,
+        "offset": offset,
+    }
     return conn.execute(SQL["search"], values, prepare=False).fetchall()
 
 
@@ -47,12 +59,16 @@ def add(conn: Conn, name: str) -> Row:
 
 
 def lock(conn: Conn, brand_id: int) -> Row | None:
-    """name and version of a brand that no product comes to until the transaction ends; None when there is none."""
+    """name and version of a brand that no product comes to until the transaction ends; None when
+    there is none.
+    """
     return conn.execute(SQL["lock"], {"brand_id": brand_id}).fetchone()
 
 
 def hold(conn: Conn, brand_id: int) -> Row | None:
-    """version of a brand that nobody else changes until the transaction ends; None when there is none."""
+    """version of a brand that nobody else changes until the transaction ends; None when there is
+    none.
+    """
     return conn.execute(SQL["hold"], {"brand_id": brand_id}).fetchone()
 
 
@@ -63,7 +79,9 @@ def change(conn: Conn, brand_id: int, name: str) -> Row:
 
 def move_products(conn: Conn, brand_id: int, target_id: int) -> int:
     """Make the brand's products those of another one; how many."""
-    return conn.execute(SQL["move_products"], {"brand_id": brand_id, "target_id": target_id}).rowcount
+    return conn.execute(
+        SQL["move_products"], {"brand_id": brand_id, "target_id": target_id}
+    ).rowcount
 
 
 def remove(conn: Conn, brand_id: int) -> str:
@@ -72,5 +90,7 @@ def remove(conn: Conn, brand_id: int) -> str:
 
 
 def lock_removing(conn: Conn) -> None:
-    """Wait until nobody else removes a brand, and keep others waiting until this transaction ends."""
+    """Wait until nobody else removes a brand, and keep others waiting until this transaction
+    ends.
+    """
     conn.execute(SQL["lock_removing"])

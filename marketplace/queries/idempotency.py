@@ -4,17 +4,21 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("idempotency")
-#: Answers kept of one user: twice what a limit lets through at once, and no more than a few dozen megabytes.
+#: Answers kept of one user: twice what a limit lets through at once, and no more than a few dozen
+#: megabytes.
 MOST = 5000
 
 
 def take(conn: Conn, user_id: int, key: str) -> Row:
     """Take a key until the end of the transaction: `taken` is false while a twin has it.
 
-    With the answer that was kept: fingerprint, status, location, version, body; all None when there is none.
+    With the answer that was kept: fingerprint, status, location, version, body; all None when there
+    is none.
     """
     values = {"user_id": user_id, "key": key}
-    with conn.pipeline():  # two statements, since the second must see what a twin committed before the lock was ours
+    with (
+        conn.pipeline()
+    ):  # two statements, since the second must see what a twin committed before the lock was ours
         lock = conn.execute(SQL["take"], values)
         found = conn.execute(SQL["find"], values)
     return {**(lock.fetchone() or {}), **(found.fetchone() or {"fingerprint": None})}
@@ -31,7 +35,9 @@ def keep(
     version: str | None,
     body: bytes,
 ) -> None:
-    """Keep an answer under its key, in the place of one that has expired. Of a user's the newest stay."""
+    """Keep an answer under its key, in the place of one that has expired. Of a user's the newest
+    stay.
+    """
     values = {
         "user_id": user_id,
         "key": key,

@@ -14,7 +14,6 @@ from marketplace.schemas import categories as schemas
 from marketplace.web import client, etags, idempotency
 from marketplace.workflows import categories as workflow
 
-
 #: Categories that are answered at once.
 MOST = 5000
 
@@ -34,8 +33,9 @@ class Categories:
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return the tree, by name, with counts of products. One that is very large lacks its lower levels, which
-        GET /api/categories/{category_id} has."""
+        """Return the tree, by name, with counts of products. One that is very large lacks its
+        lower levels, which GET /api/categories/{category_id} has.
+        """
         with self.db.read(req.context.read_after) as conn:
             rows = categories.all_sorted(conn, limit=MOST)
         resp.media = {"categories": _tree(rows), "complete": len(rows) < MOST}
@@ -55,7 +55,10 @@ class Categories:
         with idempotency.transaction(self.db, req, resp) as conn:
             category_id = workflow.add(conn, name=body["name"], parent_id=body["parent_id"])
             activities.record(
-                conn, client.client(req), "create_category", related=("category", category_id, body["name"])
+                conn,
+                client.client(req),
+                "create_category",
+                related=("category", category_id, body["name"]),
             )
             resp.media = categories.find(conn, category_id)
             resp.status = falcon.HTTP_201
@@ -95,7 +98,9 @@ class Category:
         conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
-        """Replace name and parent; all below it moves along, and products' documents follow by a job."""
+        """Replace name and parent; all below it moves along, and products' documents follow by a
+        job.
+        """
         self._change(req, resp, category_id)
 
     @operation(
@@ -119,7 +124,9 @@ class Category:
                 raise _not_found()
             etags.require(req, before["version"])
             after = {**before, **req.context.body}
-            category = workflow.change(conn, before, name=after["name"], parent_id=after["parent_id"])
+            category = workflow.change(
+                conn, before, name=after["name"], parent_id=after["parent_id"]
+            )
             activities.record(
                 conn,
                 client.client(req),
@@ -158,7 +165,8 @@ class Category:
                 )
         except ForeignKeyViolation:
             raise Problem(
-                "category_in_use", "Products or categories are in it; ?move_to=ID moves them into another category."
+                "category_in_use",
+                "Products or categories are in it; ?move_to=ID moves them into another category.",
             ) from None
         resp.status = falcon.HTTP_204
 

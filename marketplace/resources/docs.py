@@ -1,4 +1,6 @@
-"""The page to read the document on and to try the calls: Swagger UI, from files that lie here, without the Internet."""
+"""The page to read the document on and to try the calls: Swagger UI, from files that lie here,
+without the Internet.
+"""
 
 import falcon
 
@@ -9,7 +11,8 @@ from marketplace.contract.operations import PUBLIC, operation
 FOLDER = ROOT / "marketplace" / "static" / "swagger_ui"
 #: Nothing but our own files, and nothing inline; the pictures in the style sheet are data.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src "
+    "'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PAGE = """<!doctype html>
@@ -35,7 +38,13 @@ _PAGE = """<!doctype html>
 class Page:
     """/docs"""
 
-    @operation("getDocsPage", "A page to try the API on", roles=PUBLIC, responses={200: None}, produces=("text/html",))
+    @operation(
+        "getDocsPage",
+        "A page to try the API on",
+        roles=PUBLIC,
+        responses={200: None},
+        produces=("text/html",),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the page. Its addresses are relative, so that it works behind a prefix too."""
         resp.set_header("Content-Security-Policy", POLICY)

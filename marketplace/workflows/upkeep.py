@@ -7,7 +7,16 @@ from marketplace.config.settings import Config
 from marketplace.files.storage import Storage
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
-from marketplace.queries import activities, audit, changes, idempotency, imports, search, sessions, upkeep
+from marketplace.queries import (
+    activities,
+    audit,
+    changes,
+    idempotency,
+    imports,
+    search,
+    sessions,
+    upkeep,
+)
 from marketplace.workflows import images
 
 MONTHS = 13
@@ -18,12 +27,15 @@ IMPORTS = 20
 #: Living sessions of a user, and used refresh tokens of a session: the newest stay.
 SESSIONS = 100
 TOKENS = 200
-#: Seconds a file nobody uses is left alone: its row may be on its way. With a run every six hours, it is gone in a day.
+#: Seconds a file nobody uses is left alone: its row may be on its way. With a run every six hours,
+#: it is gone in a day.
 YOUNG = 12 * 3600
 
 
 def run(db: Database, private: Storage, uploads: Storage, config: Config) -> None:
-    """Make partitions ahead, forget what is long dead, remove files that nobody waits for. Safe to repeat."""
+    """Make partitions ahead, forget what is long dead, remove files that nobody waits for. Safe
+    to repeat.
+    """
     with db.working() as conn:
         activities.make_partitions(conn, months=MONTHS)
         audit.make_partitions(conn, months=MONTHS)
@@ -74,12 +86,17 @@ def _forget_imports(db: Database, config: Config) -> None:
     while forgotten:
         with db.working() as conn:
             forgotten = imports.forget_old(
-                conn, report_days=config.import_report_days, days=config.import_retention_days, most=IMPORTS
+                conn,
+                report_days=config.import_report_days,
+                days=config.import_retention_days,
+                most=IMPORTS,
             )
 
 
 def _sweep_imports(db: Database, private: Storage) -> None:
-    """Remove what imports leave when a process is killed between two steps, and dry runs that are too old."""
+    """Remove what imports leave when a process is killed between two steps, and dry runs that
+    are too old.
+    """
     with db.working() as conn:
         imports.expire(conn)
         waiting = imports.waiting_files(conn)

@@ -1,4 +1,6 @@
-"""The database of the generated shop, `marketplace_bench`: on the server of DATABASE_URL, or on the embedded one."""
+"""The database of the generated shop, `marketplace_bench`: on the server of DATABASE_URL, or on
+the embedded one.
+"""
 
 import os
 from collections.abc import Iterator
@@ -11,8 +13,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
-from marketplace.config.settings import settings
 from marketplace.config.env import ConfigError
+from marketplace.config.settings import settings
 from marketplace.postgres.embedded import provision
 from marketplace.postgres.embedded import server as embedded_server
 from marketplace.postgres.statements import named_sql
