@@ -120,21 +120,24 @@ def info(version: str, config: Config) -> dict[str, Any]:
     return {
         "title": "Marketplace",
         "version": version,
-        "description": f"""Buyers browse and search, sellers upload, admins look after a marketplace of many sellers.
+        "description": f"""Buyers browse and search, sellers upload, admins look after a marketplace
+of many sellers.
 
-**Signing in.** `register` and `login` answer an access token (minutes) and a refresh token (one use). Calls that need
-one take `Authorization: Bearer ACCESS_TOKEN`. `x-roles` says who may make a call; with `x-owner`, of that role only
-whose thing it is.
+**Signing in.** `register` and `login` answer an access token (minutes) and a refresh token (one
+use). Calls that need one take `Authorization: Bearer ACCESS_TOKEN`. `x-roles` says who may make a
+call; with `x-owner`, of that role only whose thing it is.
 
-**Amounts** are decimal texts with their currency beside them. **Times** are ISO 8601 in UTC. **Ids** are 64-bit.
+**Amounts** are decimal texts with their currency beside them. **Times** are ISO 8601 in UTC.
+**Ids** are 64-bit.
 
-**Errors** are `application/problem+json` (RFC 9457). Switch on `code`; `x-codes` lists what a call may answer.
+**Errors** are `application/problem+json` (RFC 9457). Switch on `code`; `x-codes` lists what a call
+may answer.
 
-**Sending again**: every POST that makes something takes an `Idempotency-Key`. **Two editors**: `If-Match` with the
-`ETag` of what was read.
+**Sending again**: every POST that makes something takes an `Idempotency-Key`. **Two editors**:
+`If-Match` with the `ETag` of what was read.
 
-**Lists** go by `page` and `per_page` (at most {pages.PER_PAGE_MAX}; down to page * per_page = {pages.DEPTH}, in a
-search {pages.SHALLOW_DEPTH}) or by `cursor`, at any depth.
+**Lists** go by `page` and `per_page` (at most {pages.PER_PAGE_MAX}; down to page * per_page =
+{pages.DEPTH}, in a search {pages.SHALLOW_DEPTH}) or by `cursor`, at any depth.
 
 **Limits**: JSON up to {kilobytes} kB, a picture up to {pictures} MB.""",
     }

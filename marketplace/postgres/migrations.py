@@ -42,7 +42,8 @@ CREATE TABLE IF NOT EXISTS public.schema_migrations (
     milliseconds integer NOT NULL,
     CONSTRAINT schema_migrations_pkey PRIMARY KEY (version)
 );
-COMMENT ON TABLE public.schema_migrations IS 'Which files of sql/migrations are in this database; written by migrate.';
+COMMENT ON TABLE public.schema_migrations IS
+'Which files of sql/migrations are in this database; written by migrate.';
 COMMENT ON COLUMN public.schema_migrations.version IS 'Number of the file; 0 is the job queue.';
 COMMENT ON COLUMN public.schema_migrations.name IS
 'Name of the file; for the job queue the newest of procrastinate''s own files.';

@@ -23,7 +23,8 @@ GRANT USAGE ON SCHEMA jobs TO marketplace_app, marketplace_worker, marketplace_r
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA jobs TO marketplace_app, marketplace_worker;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA jobs TO marketplace_app, marketplace_worker;
 GRANT INSERT ON jobs.procrastinate_jobs, jobs.procrastinate_events TO marketplace_app;
-GRANT SELECT (id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts)
+GRANT SELECT
+(id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts)
 ON jobs.procrastinate_jobs TO marketplace_app, marketplace_readonly;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA jobs TO marketplace_worker;
 """

@@ -27,7 +27,8 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <div id="swagger-ui"></div>
-<noscript>Needs JavaScript; the document itself is <a href="{root}api/openapi.json">openapi.json</a>.</noscript>
+<noscript>Needs JavaScript; the document itself is
+<a href="{root}api/openapi.json">openapi.json</a>.</noscript>
 <script src="{root}docs/swagger-ui-bundle.js"></script>
 <script src="{root}docs/start.js"></script>
 </body>

@@ -1,4 +1,4 @@
--- Categories: a tree, each row with its path from the top. Whatever changes the tree takes its lock first
+-- Categories: a tree, each row with its path from the top. Every change of the tree takes its lock first
 -- (lock_tree), so that a path that was read is still true when it is written.
 
 -- name: all
@@ -49,11 +49,11 @@ LEFT JOIN category_counts AS k ON k.category_id = c.id
 WHERE c.id = %(category_id)s;
 
 -- name: lock_tree
--- Held to the end of the transaction. One number for all who change the tree; it means nothing else.
+-- Held to the end of the transaction. All changes of the tree take this number; it means nothing else.
 SELECT pg_advisory_xact_lock(7236218842713001);
 
 -- name: add
--- A parent that does not exist is refused by the foreign key.
+-- The foreign key refuses a parent that does not exist.
 WITH fresh AS (
     SELECT nextval('categories_id_seq') AS id
 )
@@ -73,15 +73,16 @@ FROM categories AS n
 WHERE n.id = %(category_id)s AND c.id = ANY(n.path) AND NOT c.kept;
 
 -- name: below
--- A category and all below it.
+-- A category and all its descendants.
 SELECT c.id
 FROM categories AS c
 WHERE %(category_id)s::bigint = ANY(c.path)
 ORDER BY c.id;
 
 -- name: lock_below
--- The same, locked against the foreign keys of products that are being written: who was first there is committed
--- when the lock is given, and is found by the rebuild; who comes later reads the new name and path.
+-- The same, and locks out the foreign keys of products that are being written. A product written before the
+-- lock is committed when the lock is granted, and the rebuild finds it; one written later reads the new name
+-- and path.
 SELECT c.id
 FROM categories AS c
 WHERE %(category_id)s::bigint = ANY(c.path)
@@ -89,7 +90,8 @@ ORDER BY c.id
 FOR UPDATE;
 
 -- name: change
--- Name and parent of a category, and the paths of all below it, which keep what comes from the category on.
+-- Changes name and parent of a category, and the paths of all its descendants, which keep their part from the
+-- category on.
 UPDATE categories AS c
 SET parent_id = CASE WHEN c.id = %(category_id)s THEN %(parent_id)s ELSE c.parent_id END,
     name = CASE WHEN c.id = %(category_id)s THEN %(name)s ELSE c.name END,
@@ -122,7 +124,7 @@ FROM locked AS l
 WHERE p.id = l.id;
 
 -- name: move_children
--- The categories right below it go below another one, and take what is below them along.
+-- Moves the children of a category below another one, with all their descendants.
 UPDATE categories AS c
 SET parent_id = CASE WHEN c.parent_id = %(category_id)s THEN t.id ELSE c.parent_id END,
     path = t.path || c.path[array_position(c.path, %(category_id)s) + 1:],
