@@ -6,7 +6,8 @@ from typing import Any
 import falcon
 from falcon.routing import BaseConverter
 
-from marketplace.config.settings import Config, settings
+from marketplace.config import settings
+from marketplace.config.settings import Config
 from marketplace.files.stores import of_private, of_uploads
 from marketplace.postgres.database import Database
 from marketplace.resources import (

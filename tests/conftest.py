@@ -22,7 +22,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from marketplace.app import create_app
-from marketplace.config.settings import ROOT, Config, settings
+from marketplace.config import settings
+from marketplace.config.settings import ROOT, Config
 from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
 from marketplace.postgres.embedded import server as embedded_server

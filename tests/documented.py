@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from marketplace.app import route_table
 from marketplace.config.settings import Config
-from marketplace.openapi.document import document as openapi_document
+from marketplace.openapi import document as openapi_document
 from marketplace.postgres.database import Database
 
 PROBLEM = "application/problem+json"

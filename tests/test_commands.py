@@ -14,7 +14,8 @@ import pytest
 from conftest import Api
 
 from marketplace.__main__ import MODULES
-from marketplace.config.settings import ROOT, Config, settings
+from marketplace.config import settings
+from marketplace.config.settings import ROOT, Config
 
 
 def environment(url: str, folder: Path, **more: str) -> dict[str, str]:

@@ -20,10 +20,10 @@ from test_auth import problem
 from test_users import picture
 
 from marketplace import app
+from marketplace.config import settings
 from marketplace.config.env import ConfigError
-from marketplace.config.settings import settings
 from marketplace.contract import operations
-from marketplace.openapi.document import document
+from marketplace.openapi import document
 from marketplace.web import headers
 
 ORIGIN = "https://app.example"

@@ -18,7 +18,7 @@ from test_auth import problem
 
 from marketplace import catalogue_csv
 from marketplace.files.local import LocalStorage
-from marketplace.jobs.registry import retries
+from marketplace.jobs import retries
 from marketplace.queries import imports as queries
 from marketplace.workflows import imports, product_documents, upkeep
 

@@ -7,8 +7,8 @@ import pytest
 from conftest import Api
 from test_auth import problem
 
+from marketplace.config import rate_limits, settings
 from marketplace.config.env import ConfigError
-from marketplace.config.settings import rate_limits, settings
 
 
 def limited(api: Api, text: str) -> Api:

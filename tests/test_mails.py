@@ -22,8 +22,8 @@ from procrastinate.jobs import Job
 from psycopg.rows import dict_row
 from test_auth import problem
 
+from marketplace.config import settings
 from marketplace.config.env import ConfigError
-from marketplace.config.settings import settings
 from marketplace.integrations import mail
 from marketplace.jobs.retries import Retry
 from marketplace.postgres.database import Database

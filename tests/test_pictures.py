@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
+from marketplace.files import images
 from marketplace.files.decoders import TURNS
 from marketplace.files.images import Picture, PictureRefused, PicturesBusy
 from marketplace.files.local import LocalStorage
 from marketplace.files.storage import picture_key
-from marketplace.web.static_files import images
 from marketplace.workflows.images import save
 
 # How a test run treats warnings is not how a server does: broken metadata is expected here.

@@ -13,8 +13,8 @@ from conftest import Api
 from psycopg.conninfo import make_conninfo
 from test_auth import problem
 
+from marketplace.config import settings
 from marketplace.config.env import ConfigError
-from marketplace.config.settings import settings
 from marketplace.postgres.database import Database
 
 

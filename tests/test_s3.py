@@ -20,9 +20,9 @@ from test_auth import problem
 from test_users import picture
 
 from marketplace.app import create_app
+from marketplace.config import settings as app_settings
 from marketplace.config.env import ConfigError
 from marketplace.config.settings import Config
-from marketplace.config.settings import settings as app_settings
 from marketplace.files.storage import StorageError, StorageUnavailableError
 from marketplace.files.stores import of_private, of_uploads
 from marketplace.postgres.database import Database

@@ -22,7 +22,8 @@ import psycopg
 from psycopg import IsolationLevel
 from psycopg.rows import dict_row
 
-from marketplace.config.settings import ROOT, Config, settings
+from marketplace.config import settings
+from marketplace.config.settings import ROOT, Config
 from marketplace.files.storage import Storage, StorageUnavailableError
 from marketplace.files.stores import of_private, of_uploads
 from marketplace.ops import backups

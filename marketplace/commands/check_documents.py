@@ -10,7 +10,7 @@ wrong. The status is 1 where something is wrong and was not mended.
 
 import argparse
 
-from marketplace.config.settings import settings
+from marketplace.config import settings
 from marketplace.ops.progress import Progress
 from marketplace.postgres.database import Database
 from marketplace.queries import documents

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from marketplace.commands.explain import numbered
-from marketplace.config.settings import settings
+from marketplace.config import settings
 from marketplace.postgres import migrations
 from marketplace.postgres.statements import QUERIES, named_sql
 

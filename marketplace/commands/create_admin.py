@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import dict_row
 
-from marketplace.config.settings import settings
+from marketplace.config import settings
 from marketplace.contract import validation
 from marketplace.contract.errors import Problem
 from marketplace.queries import users

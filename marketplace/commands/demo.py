@@ -3,7 +3,7 @@
 import argparse
 
 from marketplace import demo
-from marketplace.config.settings import settings
+from marketplace.config import settings
 
 __all__ = ["add_arguments", "load", "run"]
 load = demo.load

@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from marketplace import demo
-from marketplace.config.settings import settings
+from marketplace.config import settings
 from marketplace.postgres import migrations
 from marketplace.postgres.embedded import provision
 from marketplace.postgres.embedded import server as embedded_server

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 import psycopg
 from psycopg.rows import dict_row
 
-from marketplace.config.settings import Config, settings
+from marketplace.config import settings
+from marketplace.config.settings import Config
 from marketplace.ops import checks
 from marketplace.ops.checks import Finding
 from marketplace.postgres import migrations

@@ -14,7 +14,7 @@ import sys
 import psycopg
 from psycopg import sql
 
-from marketplace.config.settings import settings
+from marketplace.config import settings
 from marketplace.postgres.statements import QUERIES, named_sql
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")

@@ -15,7 +15,8 @@ import psycopg
 from psycopg.rows import dict_row
 
 from marketplace.catalogue_csv import DIALECTS, NOTES
-from marketplace.config.settings import Config, settings
+from marketplace.config import settings
+from marketplace.config.settings import Config
 from marketplace.files.storage import Storage
 from marketplace.files.stores import of_private
 from marketplace.ops.progress import Progress

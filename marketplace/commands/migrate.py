@@ -2,7 +2,7 @@
 
 import argparse
 
-from marketplace.config.settings import settings
+from marketplace.config import settings
 from marketplace.postgres import migrations
 
 

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from marketplace.app import route_table
-from marketplace.config.settings import settings
-from marketplace.openapi.document import document as openapi_document
+from marketplace.config import settings
+from marketplace.openapi import document as openapi_document
 from marketplace.postgres.database import Database
 
 own_database = True

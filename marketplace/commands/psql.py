@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from marketplace.config.settings import settings
+from marketplace.config import settings
 from marketplace.postgres import programs
 
 takes_anything = True

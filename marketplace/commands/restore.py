@@ -24,7 +24,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from marketplace.commands import backup as backing_up
-from marketplace.config.settings import Config, settings
+from marketplace.config import settings
+from marketplace.config.settings import Config
 from marketplace.files.storage import Storage, StorageUnavailableError
 from marketplace.files.stores import of_private, of_uploads
 from marketplace.ops import backups

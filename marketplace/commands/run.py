@@ -16,8 +16,9 @@ import urllib.request
 from collections.abc import Callable
 from typing import NoReturn
 
+from marketplace.config import settings
 from marketplace.config.env import ConfigError
-from marketplace.config.settings import ROOT, Config, settings
+from marketplace.config.settings import ROOT, Config
 from marketplace.postgres import migrations
 from marketplace.postgres.embedded import provision
 

@@ -10,7 +10,7 @@ stopped anywhere.
 
 import argparse
 
-from marketplace.config.settings import settings
+from marketplace.config import settings
 from marketplace.files.stores import of_uploads
 from marketplace.postgres.database import Database
 from marketplace.workflows import images, upkeep

@@ -4,8 +4,8 @@ quick).
 
 import argparse
 
-from marketplace.config.settings import settings
-from marketplace.jobs.registry import registry
+from marketplace.config import settings
+from marketplace.jobs import registry
 from marketplace.jobs.worker import Worker
 from marketplace.telemetry import logs
 

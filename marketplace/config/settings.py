@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from marketplace.config import rate_limits
 from marketplace.config.env import ConfigError, boolean, integer, secret
 from marketplace.config.rate_limits import Limit
-from marketplace.config.settings import rate_limits
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MEBIBYTE = 1024 * 1024

@@ -49,7 +49,7 @@ class Deprecated:
 
 
 @dataclass(frozen=True, eq=False)
-class operation:  # noqa: N801 - it is read as a decorator
+class operation:
     """One call of the API, declared by decorating its responder. It is one object a responder,
     and hashes as such.
     """

@@ -20,6 +20,7 @@ from psycopg.rows import dict_row
 
 from marketplace.config.settings import Config
 from marketplace.demo.drawings import draw
+from marketplace.files import images
 from marketplace.files.images import Upload
 from marketplace.files.stores import of_uploads
 from marketplace.postgres.callers import Caller, Client
@@ -30,7 +31,6 @@ from marketplace.queries import categories as category_queries
 from marketplace.queries import demo as queries
 from marketplace.security.passwords import Passwords
 from marketplace.security.tokens import Tokens, hashed, new_secret
-from marketplace.web.static_files import images
 from marketplace.workflows import categories, products, stores
 from marketplace.workflows import images as picture_workflow
 

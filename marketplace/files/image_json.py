@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from marketplace.files import images
 from marketplace.files.storage import URL_MARKER, picture_key
-from marketplace.web.static_files import images
 
 
 def url(digest: str, variant: str) -> str:

@@ -20,7 +20,7 @@ from procrastinate.jobs import Status
 from marketplace.config.settings import Config
 from marketplace.files.stores import of_private, of_uploads
 from marketplace.integrations import mail
-from marketplace.jobs.registry import registry
+from marketplace.jobs import registry
 from marketplace.postgres.database import Database
 from marketplace.workflows.imports import PASSING
 

@@ -15,7 +15,7 @@ from marketplace import __version__
 from marketplace.config.settings import Config
 from marketplace.contract import operations
 from marketplace.contract.operations import MERGE_PATCH, MULTIPART, Operation, Parts
-from marketplace.openapi.document import problems, texts
+from marketplace.openapi import problems, texts
 from marketplace.openapi.schemas import Components, Document, example_of
 from marketplace.web.rate_limits import READS
 

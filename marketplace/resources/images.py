@@ -4,11 +4,11 @@ import falcon
 
 from marketplace.contract.errors import Problem, invalid
 from marketplace.contract.operations import Parts, operation
+from marketplace.files import storage
 from marketplace.postgres.database import Database
 from marketplace.queries import activities, images, products
 from marketplace.schemas import products as schemas
 from marketplace.web import client, etags, idempotency, uploads
-from marketplace.web.static_files import storage
 from marketplace.workflows import images as images_workflows
 from marketplace.workflows import product_documents
 from marketplace.workflows import products as workflow

@@ -17,6 +17,7 @@ import orjson
 
 from marketplace.contract import pages, validation
 from marketplace.contract.operations import Deprecated, Parts, operation
+from marketplace.files import image_json, storage
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Row
@@ -24,7 +25,6 @@ from marketplace.queries import products, users
 from marketplace.queries.products import Listing
 from marketplace.schemas import legacy_android as schemas
 from marketplace.web import client, etags, idempotency, rendering, uploads
-from marketplace.web.static_files import image_json, storage
 from marketplace.workflows import images as picture_workflow
 from marketplace.workflows import products as product_workflow
 from marketplace.workflows import stores as store_workflow

@@ -9,7 +9,7 @@ import orjson
 
 from marketplace.config.settings import Config
 from marketplace.contract.operations import PUBLIC, operation
-from marketplace.openapi.document import document
+from marketplace.openapi import document
 
 
 class Document:

@@ -9,6 +9,7 @@ from marketplace.contract import pages
 from marketplace.contract.errors import Problem
 from marketplace.contract.operations import ANYONE, PUBLIC, Parts, operation
 from marketplace.contract.pages import Window
+from marketplace.files import storage
 from marketplace.files.images import Upload
 from marketplace.postgres.database import UNWRITABLE, Database
 from marketplace.postgres.pool import Conn, Row
@@ -18,7 +19,6 @@ from marketplace.schemas import facets as facet_schemas
 from marketplace.schemas import products as schemas
 from marketplace.schemas.common import of, optional
 from marketplace.web import bodies, client, etags, idempotency, paging, rendering, uploads
-from marketplace.web.static_files import storage
 from marketplace.workflows import facets, images, listings
 from marketplace.workflows import products as workflow
 

@@ -8,13 +8,13 @@ import orjson
 from marketplace.contract import pages
 from marketplace.contract.errors import FieldError, Problem, invalid
 from marketplace.contract.operations import Parts, operation
+from marketplace.files import image_json, storage
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
 from marketplace.queries import activities, sessions, users
 from marketplace.schemas import users as schemas
 from marketplace.security.passwords import Passwords
 from marketplace.web import client, etags, idempotency, paging, uploads
-from marketplace.web.static_files import image_json, storage
 from marketplace.workflows import images, mails
 from marketplace.workflows import users as workflow
 from marketplace.workflows.sign_in import SignIn

@@ -10,10 +10,10 @@ from marketplace.config.settings import Config
 from marketplace.contract import validation
 from marketplace.contract.errors import FieldError, Problem
 from marketplace.contract.operations import Parts
+from marketplace.files import images
 from marketplace.files.images import Upload
 from marketplace.text.messages import say
 from marketplace.web import bodies
-from marketplace.web.static_files import images
 
 
 def read(

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marketplace.contract.errors import Problem
+from marketplace.files import image_json
 from marketplace.files.images import Upload
 from marketplace.postgres.callers import Caller, Client
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, brands, images, jobs, products
 from marketplace.text.messages import say
-from marketplace.web.static_files import image_json
 from marketplace.workflows import product_documents
 
 

@@ -9,8 +9,8 @@ import time
 import psycopg
 from psycopg import sql
 
+from marketplace.config import settings
 from marketplace.config.env import ConfigError
-from marketplace.config.settings import settings
 from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
 from marketplace.postgres.embedded.server import EmbeddedError

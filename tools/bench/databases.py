@@ -13,8 +13,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
+from marketplace.config import settings
 from marketplace.config.env import ConfigError
-from marketplace.config.settings import settings
 from marketplace.postgres.embedded import provision
 from marketplace.postgres.embedded import server as embedded_server
 from marketplace.postgres.statements import named_sql

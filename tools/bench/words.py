@@ -105,10 +105,8 @@ def distinct(
 
 def vocabulary() -> list[str]:
     """All words that descriptions and names draw from, the most frequent first."""
-    return [
-        *COMMON,
-        *distinct(random.Random("vocabulary"), SIZE - len(COMMON), (2, 3), set(COMMON)),
-    ]  # noqa: S311
+    chance = random.Random("vocabulary")  # noqa: S311 - words, not secrets
+    return [*COMMON, *distinct(chance, SIZE - len(COMMON), (2, 3), set(COMMON))]
 
 
 def zipf(count: int, exponent: float = 1.0, shift: int = 0) -> list[float]:

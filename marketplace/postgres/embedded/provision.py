@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from marketplace.config.settings import settings
+from marketplace.config import settings
 from marketplace.postgres import roles
 from marketplace.postgres.embedded import server as embedded_server
 
