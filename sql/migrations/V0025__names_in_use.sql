@@ -61,7 +61,7 @@ BEGIN
         WHERE (which IS NULL OR b.id = ANY(which))
             AND b.listed <> (b.kept OR EXISTS (SELECT FROM products AS p WHERE p.brand_id = b.id AND NOT p.hidden))
         ORDER BY b.id
-        FOR NO KEY UPDATE SKIP LOCKED
+        FOR UPDATE SKIP LOCKED
     )
 
     UPDATE brands AS b SET listed = NOT b.listed FROM wrong AS w WHERE b.id = w.id;
