@@ -100,8 +100,9 @@ FROM (SELECT count(*) FILTER (WHERE NOT t.same) AS bad, count(*) FILTER (WHERE t
 WHERE i.id = %(import_id)s AND (c.bad > 0 OR c.same > 0);
 
 -- name: fit_categories
--- Of the categories that are missing so many are made, those of the first rows first, a parent before what is below it; rows
--- that name another one keep the nearest category above it, and what they wished for. Twice is as good as once.
+-- Of the categories that are missing so many are made, those of the first rows first, a parent before what is below
+-- it; rows that name another one keep the nearest category above it, and what they wished for. Twice is as good as
+-- once.
 WITH wanted AS MATERIALIZED (
     SELECT r.category, min(r.line) AS line
     FROM import_rows AS r

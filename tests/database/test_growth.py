@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Api
-from import_shop import Shop
-from test_auth import problem
+from support.import_shop import Shop
+from support.responses import problem
 
 from marketplace.config.env import ConfigError
 from marketplace.config.settings import ROOT
