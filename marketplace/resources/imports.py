@@ -17,7 +17,7 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, imports, jobs
 from marketplace.schemas import imports as schemas
 from marketplace.text.messages import say
-from marketplace.web import bodies, client, idempotency, paging
+from marketplace.web import bodies, client, idempotency, multipart, paging
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
@@ -306,8 +306,8 @@ def _read_parts(req: falcon.Request, target: BinaryIO, limit: int) -> tuple[str,
     """The file's name and the text parts of a multipart body whose file goes into `target`."""
     file_name = None
     texts: dict[str, str] = {}
-    for part in bodies.parts(req, file_limit=limit, files=PARTS.files, count=1, into=target):
-        if isinstance(part, bodies.FilePart):
+    for part in multipart.parts(req, PARTS, file_limit=limit, count=1, into=target):
+        if isinstance(part, multipart.FilePart):
             file_name = _clean(part.filename)
         else:
             texts[part[0]] = part[1]

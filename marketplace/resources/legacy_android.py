@@ -227,7 +227,7 @@ def _meant(texts: Mapping[str, str]) -> dict[str, str]:
     """What the app means by its texts: an empty one was left out, and 1.25E7 are twelve and a
     half million.
     """
-    given = {name: text for name, text in texts.items() if text}
+    given = {name: text for name, text in texts.items() if text or name not in PARTS.fields}
     if _JAVA_DOUBLE.match(given.get("price", "")):
         given["price"] = format(Decimal(given["price"]), "f")
     return given
