@@ -115,6 +115,9 @@ DATABASE = Counter(
 SIGN_INS = Counter("marketplace_sign_ins", "Passwords, by what came of them.", ["outcome"], registry=OWN)
 for _outcome in ("right", "wrong", "held_up", "spraying"):
     SIGN_INS.labels(_outcome)  # from 0 on: Prometheus sees no rise in what begins with 1
+DECODED = Counter("marketplace_images_decoded", "Images, by what came of them.", ["outcome"], registry=OWN)
+for _outcome in ("made", "refused", "time", "memory", "crashed"):
+    DECODED.labels(_outcome)
 POOL = Gauge(
     "marketplace_pool_connections", "Connections of the pools, by what they do.", ["state"], registry=OWN,
     multiprocess_mode="livesum",
