@@ -4,7 +4,9 @@ import struct
 
 EXIF = b"\0\0\0\6Exif\0\0" + b"II*\0\x08\0\0\0\0\0"
 #: The decoder configuration of an HEVC stream whose parameter sets are elsewhere.
-NO_PARAMETER_SETS = bytes((1, 3, 0x70, *[0] * 9, 30, 0xF0, 0, 0xFC, 0xFD, 0xF8, 0xF8, 0, 0, 0x0F, 0))
+NO_PARAMETER_SETS = bytes(
+    (1, 3, 0x70, *[0] * 9, 30, 0xF0, 0, 0xFC, 0xFD, 0xF8, 0xF8, 0, 0, 0x0F, 0)
+)
 
 
 def box(name: bytes, *parts: bytes) -> bytes:
@@ -20,7 +22,9 @@ def item(number: int, kind: bytes, *, hidden: bool = False) -> bytes:
     return full_box(b"infe", 2, int(hidden), struct.pack(">HH", number, 0), kind, b"\0")
 
 
-def heic(metadata: bytes = b"Exif", *, size: tuple[int, int] = (64, 64), pixels: bytes = bytes(16)) -> bytes:
+def heic(
+    metadata: bytes = b"Exif", *, size: tuple[int, int] = (64, 64), pixels: bytes = bytes(16)
+) -> bytes:
     """An image item of this size, with these bytes as its pixels, and one metadata item of this four-letter type."""
     properties = (
         box(b"hvcC", NO_PARAMETER_SETS),
@@ -31,7 +35,9 @@ def heic(metadata: bytes = b"Exif", *, size: tuple[int, int] = (64, 64), pixels:
 
     def meta(start: int) -> bytes:
         extents = ((1, start, len(pixels)), (2, start + len(pixels), len(EXIF)))
-        places = b"".join(struct.pack(">HHHII", number, 0, 1, at, length) for number, at, length in extents)
+        places = b"".join(
+            struct.pack(">HHHII", number, 0, 1, at, length) for number, at, length in extents
+        )
         return full_box(
             b"meta", 0, 0,
             full_box(b"hdlr", 0, 0, bytes(4), b"pict", bytes(13)),
