@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from heic_files import TURNED as TURNED_HEIC
 from PIL import Image, ImageOps
 
 from marketplace.files import decoder_process, images
@@ -31,18 +32,6 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CORPUS = REPOSITORY.parent / "shared" / "data" / "images"
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 190, 30), (30, 30, 220), (230, 220, 40)
 SECRET = b"GPS-6.2,106.8"
-# Four colours, turned by the container (irot) as well as by EXIF: to be turned once.
-TURNED_HEIC = base64.b64decode(
-    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAaptZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAA"
-    "AAAAADRpbG9jAAAAAERAAAIAAQAAAAABzgABAAAAAAAAAIkAAgAAAAACVwABAAAAAAAAACQAAAA4aWluZgAAAAAAAgAAABVp"
-    "bmZlAgAAAAABAABodmMxAAAAABVpbmZlAgAAAQACAABFeGlmAAAAAA5waXRtAAAAAAABAAAA6WlwcnAAAADKaXBjbwAAAHZo"
-    "dmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAA"
-    "AwAAAwAeoCCBBZbq5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAAUaXNwZQAAAAAAAABAAAAAQAAAAChpcm90AwAA"
-    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAQcGl4aQAAAAADCAgIAAAAF2lwbWEAAAAAAAAAAQABBIECBIMAAAAa"
-    "aXJlZgAAAAAAAAAOY2RzYwACAAEAAQAAALVtZGF0AAAAhSgBrxOA5TH3/7f5P9+jP8kyZk6gxC/7oD7qxL+h9LEG46eJ85Q/"
-    "w1D/J6Igo0C9rGmmPNWpMthrqTNvSgdH6SFcVLCKCfYTnQv40NiMsPqbW2ZKIAAOUPK9cM8diCRwcObuWdzDrSTv7Vd0cGlr"
-    "UxTwEANndTklInkVmwfVrH03RX0M7/AAAAAGRXhpZgAATU0AKgAAAAgAAQESAAMAAAABAAYAAAAAAAA="
-)
 REFUSED = {
     "bad-image.jpg": "picture_type_not_supported",
     "pil_broken.png": "picture_damaged",

@@ -60,7 +60,7 @@ class _Overdue(Exception):
 
 
 class Decoder:
-    """A decoder process, while there are images; for one thread at a time: images.py has a queue."""
+    """A decoder process, while there are images. One thread at a time: images.py has a queue."""
 
     def __init__(self) -> None:
         self._process: _Process | None = None

@@ -22,6 +22,7 @@ from PIL import (
     ImageFile,
     JpegImagePlugin,
     PngImagePlugin,
+    TiffImagePlugin,  # noqa: F401 - Pillow reads EXIF by it, when a child can open no file any more
     WebPImagePlugin,
 )
 
