@@ -25,8 +25,8 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from heic_files import TURNED, heic
 from PIL import Image
+from support.heic_files import TURNED, heic
 
 from marketplace.files import images
 from marketplace.files.decoder_messages import Limits
