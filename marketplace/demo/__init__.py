@@ -173,10 +173,14 @@ def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
     with ThreadPoolExecutor(2) as pool:  # Pillow works outside Python's lock
         for ((_, uploads), _), data in zip(wanted, pool.map(drawn, wanted), strict=True):
             picture = images.make(
-                data, max_bytes=config.image_max_bytes, max_pixels=config.image_max_pixels
+                data,
+                max_bytes=config.image_max_bytes,
+                max_pixels=config.image_max_pixels,
+                within=images.limits(config),
             )
             picture_workflow.save(files, [picture])
             uploads.append(Upload("main_image", None, picture))
+    images.close()  # here no more will come
     return made
 
 
