@@ -17,7 +17,7 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, imports, jobs
 from marketplace.schemas import imports as schemas
 from marketplace.text.messages import say
-from marketplace.web import bodies, client, idempotency, paging
+from marketplace.web import bodies, client, idempotency, multipart, paging
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
@@ -45,6 +45,7 @@ class ImportCsv:
         problems=(
             "store_required",
             "not_found",
+            "too_many_imports",
             "payload_too_large",
             "unsupported_media_type",
             "invalid_multipart",
@@ -58,14 +59,17 @@ class ImportCsv:
         text parts, too.
         """
         caller = req.context.caller
-        if caller.role != "admin":
-            workflow.store_of(caller, None)  # without a store one need not send the file
+        if caller.role != "admin":  # who has no store, or no room, need not send the file
+            with self.db.transaction(caller) as conn:
+                _require_room(conn, req, workflow.store_of(caller, None), req.content_length or 0)
         key = f"imports/{secrets.token_hex(16)}.csv"
         with self.files.writing(key) as target:
             upload = _receive(req, target)
             store_id = workflow.store_of(caller, upload.options.get("store_id"))
         try:
             with idempotency.transaction(self.db, req, resp) as conn:
+                imports.lock_store(conn, store_id)
+                _require_room(conn, req, store_id, upload.size)
                 import_id = imports.add(
                     conn,
                     store_id=store_id,
@@ -213,6 +217,25 @@ class ImportCancellation:
             resp.media = imports.find(conn, import_id, store_id)
 
 
+def _require_room(conn: Conn, req: falcon.Request, store_id: int, size: int) -> None:
+    """409 where the store would have more files waiting than it may, or larger ones together."""
+    config = req.context.config
+    waiting = imports.waiting(conn, store_id)
+    if (
+        waiting["files"] >= config.imports_waiting
+        or waiting["bytes"] + size > config.imports_waiting_bytes
+    ):
+        raise Problem(
+            "too_many_imports",
+            say(
+                "{files} imports of the store wait, with {size} MB: apply or cancel dry runs, or "
+                "wait for the others.",
+                files=waiting["files"],
+                size=waiting["bytes"] // (1024 * 1024),
+            ),
+        )
+
+
 def _enqueue(conn: Conn, store_id: int, import_id: int) -> None:
     """Enqueue its run, or its cleanup, after the store's earlier imports."""
     jobs.enqueue(conn, "run_import", queue="long", lock=f"import:{store_id}", import_id=import_id)
@@ -281,8 +304,8 @@ def _read_parts(req: falcon.Request, target: BinaryIO, limit: int) -> tuple[str,
     """Return the file's name and the text parts of a multipart body whose file goes to `target`."""
     file_name = None
     texts: dict[str, str] = {}
-    for part in bodies.parts(req, file_limit=limit, files=PARTS.files, count=1, into=target):
-        if isinstance(part, bodies.FilePart):
+    for part in multipart.parts(req, PARTS, file_limit=limit, count=1, into=target):
+        if isinstance(part, multipart.FilePart):
             file_name = _clean(part.filename)
         else:
             texts[part[0]] = part[1]

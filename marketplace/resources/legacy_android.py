@@ -226,7 +226,7 @@ def _meant(texts: Mapping[str, str]) -> dict[str, str]:
     """Return the meaning of the app's texts: an empty one is missing, and 1.25E7 are twelve and a
     half million.
     """
-    given = {name: text for name, text in texts.items() if text}
+    given = {name: text for name, text in texts.items() if text or name not in PARTS.fields}
     if _JAVA_DOUBLE.match(given.get("price", "")):
         given["price"] = format(Decimal(given["price"]), "f")
     return given

@@ -181,7 +181,7 @@ class Product:
         conditional=True,
     )
     def on_delete(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
-        """Hide a product; orders keep it. Doing it twice does no harm."""
+        """Hide a product. Doing it twice is as good as once."""
         caller = req.context.caller
         store_id = workflow.reach(caller)
         with self.db.transaction(caller) as conn:
