@@ -201,7 +201,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
 
 
 def _database(env: Mapping[str, str], name: str) -> str | None:
-    """The address of a PostgreSQL."""
+    """Return the address of a PostgreSQL, checked."""
     url = secret(env, name)
     if url and "://" in url and not url.startswith(("postgresql://", "postgres://")):
         raise ConfigError(
