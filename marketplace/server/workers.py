@@ -12,7 +12,7 @@ from pathlib import Path
 #: Connections that all workers may open together. A reload has the old and the new side by side for
 #: some seconds, and twice this is within the 200 that sql/admin/settings.sql leaves the API.
 CONNECTIONS = 96
-#: A worker takes some 110 MB, and while it decodes a picture of 50 megapixels as much again.
+#: A worker takes some 100 MB, its decoder process 15, and a photo while it is decoded some 60.
 WORKER_BYTES = 200 * 1024**2
 _GROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUP = Path("/proc/self/cgroup")

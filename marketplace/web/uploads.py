@@ -65,6 +65,7 @@ def _make(part: bodies.FilePart, config: Config) -> images.Picture:
             part.file,
             max_bytes=config.image_max_bytes,
             max_pixels=config.image_max_pixels,
+            within=images.limits(config),
             places=max(1, config.pool_size - 1),  # one thread is always left for listings
         )
     except images.PicturesBusy:
