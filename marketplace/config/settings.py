@@ -179,8 +179,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     config = Config(**values)
     if config.s3_bucket and not config.uploads_url.startswith(("https://", "http://")):
         raise ConfigError(
-            "UPLOADS_URL (https://cdn.shop.example), where pictures are fetched, goes with "
-            "S3_BUCKET."
+            "UPLOADS_URL (https://cdn.shop.example), where images are fetched, goes with S3_BUCKET."
         )
     if config.s3_bucket and config.s3_bucket == config.s3_private_bucket:
         raise ConfigError(

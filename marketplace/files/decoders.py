@@ -1,9 +1,9 @@
 """A stranger's bytes -> pixels, by the one decoder that is meant, within bounds that are checked
 first.
 
-The plugin classes are called directly rather than through `Image.open`: nothing but the named
-decoder ever sees the bytes, none of Pillow's process-wide limits has to change, and a configured
-limit may be above them.
+The plugin classes are called directly rather than through `Image.open`: no other decoder ever sees
+the bytes, none of Pillow's process-wide limits has to change, and a configured limit may be above
+them.
 """
 
 import hashlib
@@ -69,7 +69,7 @@ TURNS = {
 }
 QUARTER_TURNS = {TURNS[value] for value in (5, 6, 7, 8)}  # these swap width and height
 
-# Said once, at import: a stranger's broken metadata is no news for the log; a bomb is never only a
+# Set once, at import: a stranger's broken metadata is no news for the log; a bomb is never only a
 # warning.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -86,7 +86,7 @@ class Decoded(NamedTuple):
 
 
 class _Bounded(BytesIO):
-    """Bytes that end a decoder's patience when it picks them up one by one."""
+    """Bytes that would keep a decoder busy for long, as it reads them one by one."""
 
     reads = 0
 
@@ -98,11 +98,10 @@ class _Bounded(BytesIO):
 
 
 def decode(data: bytes, kind: str, max_pixels: int, enough: int) -> Decoded:
-    """The pixels of a file of this kind. Its header is judged before anything is decoded.
+    """Return the pixels of a file of this kind. Its header is judged before anything is decoded.
 
-    A JPEG is decoded at a half, quarter or eighth of its size where its longer side stays at least
-    `enough`. Decoders meet bytes made to break them, and fail in every way there is: each failure
-    is the file's.
+    A JPEG is decoded at a half, quarter or eighth of its size if its longer side stays at least
+    `enough`. Hostile bytes make decoders fail in every way there is: each failure is the file's.
     """
     max_pixels = most_pixels(kind, max_pixels)
     try:
@@ -176,8 +175,8 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def _gif_size(data: bytes) -> tuple[int, int]:
-    """Width and height that the first frame needs: it may be larger than the screen the header
-    tells of.
+    """Return width and height that the first frame needs: it may be larger than the screen in the
+    header.
     """
     at = 13 + (6 << (data[10] & 7) if data[10] & 128 else 0)
     inside = False  # an extension is a chain of blocks, ended by an empty one
@@ -229,11 +228,11 @@ def _ended(data: bytes, enough: tuple[int, int]) -> ImageFile.ImageFile:
 
 
 def _check_rows(data: bytes) -> None:
-    """Refuse a PNG whose compressed data end before its last row: Pillow would show what is missing
-    as black.
+    """Refuse a PNG whose compressed data end before its last row: Pillow would show the missing
+    rows as black.
 
-    (PNG specification, sections 8.1 and 11.2.1.) They are unpacked a second time for it, and not
-    kept.
+    (PNG specification, sections 8.1 and 11.2.1.) The data are decompressed a second time for it,
+    and not kept.
     """
     width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
@@ -266,8 +265,8 @@ def _mend_transparency(image: ImageFile.ImageFile) -> None:
 
 
 def _turn(image: ImageFile.ImageFile, kind: str) -> Image.Transpose | None:
-    """How to turn the pixels upright. HEIF comes upright; AVIF tells by its boxes, its XMP is not
-    asked.
+    """Return how to turn the pixels upright. HEIF comes upright; AVIF has it in its boxes, and its
+    XMP is ignored.
     """
     if kind == "HEIF":
         return None
@@ -276,12 +275,12 @@ def _turn(image: ImageFile.ImageFile, kind: str) -> Image.Transpose | None:
     try:
         return TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:
-        return None  # broken EXIF is no reason to refuse the picture
+        return None  # broken EXIF is no reason to refuse the image
 
 
 def fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """The size whose longer side is `longest`, in the same proportions; never larger than the
-    original.
+    """Return the size whose longer side is `longest`, in the same proportions; never larger than
+    the original.
     """
     if max(size) <= longest:
         return size

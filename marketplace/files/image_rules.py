@@ -25,14 +25,14 @@ class PictureRefused(Exception):
 
 def damaged() -> PictureRefused:
     """Return the refusal of a file that no decoder can read to its end."""
-    return PictureRefused("picture_damaged", "The picture is damaged or incomplete.")
+    return PictureRefused("picture_damaged", "The image is damaged or incomplete.")
 
 
 def too_many_pixels(max_pixels: int) -> PictureRefused:
     """Return the refusal of an image that is larger than the setting allows."""
     return PictureRefused(
         "picture_too_many_pixels",
-        say("The picture has more than {size} megapixels.", size=f"{max_pixels / 1e6:g}"),
+        say("The image has more than {size} megapixels.", size=f"{max_pixels / 1e6:g}"),
     )
 
 
@@ -40,7 +40,7 @@ def too_many_pieces() -> PictureRefused:
     """Return the refusal of a file made of so many parts that reading them takes seconds."""
     return PictureRefused(
         "picture_too_complex",
-        "The picture is stored in too many pieces; save it again and send that.",
+        "The image is stored in too many pieces; save it again and send that.",
     )
 
 
@@ -90,5 +90,5 @@ def kind_of(file: BinaryIO, max_bytes: int) -> str:
         if brands & HEIF_BRANDS:
             return "HEIF"
     raise PictureRefused(
-        "picture_type_not_supported", "This is not a JPEG, PNG, WebP, GIF, AVIF or HEIC picture."
+        "picture_type_not_supported", "This is not a JPEG, PNG, WebP, GIF, AVIF or HEIC image."
     )

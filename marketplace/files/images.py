@@ -42,14 +42,14 @@ _decoder = Decoder()
 
 
 class PicturesBusy(Exception):
-    """Too many pictures are waiting in this process; `retry_after` is in seconds."""
+    """Too many images are waiting in this process; `retry_after` is in seconds."""
 
     retry_after = 5
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One size of a picture, as WebP; width and height in pixels."""
+    """One size of an image, as WebP; width and height in pixels."""
 
     name: str
     width: int
@@ -59,12 +59,12 @@ class Variant:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture in all sizes; width and height are those of the upright original.
+    """One image in all sizes; width and height are those of the upright original.
 
     `digest` is the SHA-256 of what is stored, not of what was sent: a URL that may be cached for
     ever has to name the very bytes behind it, also after a newer encoder; and files that differ in
-    metadata only are one. `placeholder` is a thumbhash in base64, to be painted until the picture
-    has loaded.
+    metadata only are one. `placeholder` is a thumbhash in base64, to be painted until the image has
+    loaded.
     """
 
     digest: str
