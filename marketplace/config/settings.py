@@ -18,6 +18,11 @@ from marketplace.config.rate_limits import Limit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MEBIBYTE = 1024 * 1024
+_COUNTRY = re.compile(r"[A-Z]{2}\Z")
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}\Z")
+_LINK = re.compile(r"https?://[!-~]{1,500}\Z")
+_VERSION = r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}"
+_APP_VERSION = re.compile(rf"(android|ios)=({_VERSION})/({_VERSION})\Z")
 _ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::(?P<port>[1-9][0-9]{0,4}))?\Z"
 )
@@ -44,6 +49,7 @@ class Config:
     s3_endpoint_url: str
     s3_prefix: str
     currency: str
+    country: str
     host: str
     port: int
     pool_size: int
@@ -75,6 +81,9 @@ class Config:
     smtp_url: str
     mail_from: str
     app_url: str
+    app_versions: Mapping[str, tuple[str, str]]
+    support_whatsapp: str
+    support_url: str
     verified_sellers: bool
     activity_retention_days: int
     audit_retention_days: int
@@ -131,6 +140,8 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "s3_endpoint_url": env.get("S3_ENDPOINT_URL") or "",
         "s3_prefix": (env.get("S3_PREFIX") or "").strip("/"),
         "currency": env.get("CURRENCY") or "IDR",
+        "country": _matching(env, "COUNTRY", _COUNTRY, "a country of ISO 3166-1, such as ID")
+        or "ID",
         "host": env.get("BIND") or "127.0.0.1",
         "port": integer(env, "PORT", 8000, 1, 65535),
         "pool_size": integer(env, "POOL_SIZE", 4, 1, 100),
@@ -162,6 +173,9 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "smtp_url": secret(env, "SMTP_URL") or "",
         "mail_from": env.get("MAIL_FROM") or "Marketplace <no-reply@localhost>",
         "app_url": (env.get("APP_URL") or "").rstrip("/"),
+        "app_versions": _app_versions(env),
+        "support_whatsapp": _matching(env, "SUPPORT_WHATSAPP", _PHONE, "such as +6281234567890"),
+        "support_url": _matching(env, "SUPPORT_URL", _LINK, "such as https://shop.example/help"),
         "verified_sellers": boolean(env, "VERIFIED_SELLERS", False),
         "activity_retention_days": integer(env, "ACTIVITY_RETENTION_DAYS", 400, 1, 36500),
         "audit_retention_days": integer(env, "AUDIT_RETENTION_DAYS", 1100, 1, 36500),
@@ -201,7 +215,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
 
 
 def _database(env: Mapping[str, str], name: str) -> str | None:
-    """The address of a PostgreSQL."""
+    """Return the address of a PostgreSQL, checked."""
     url = secret(env, name)
     if url and "://" in url and not url.startswith(("postgresql://", "postgres://")):
         raise ConfigError(
@@ -226,6 +240,29 @@ def _new_categories(env: Mapping[str, str]) -> dict[str, int]:
             f" not {text!r}."
         )
     return {"import_new_categories": int(a_file), "import_new_categories_store": int(a_store)}
+
+
+def _matching(env: Mapping[str, str], name: str, form: "re.Pattern[str]", words: str) -> str:
+    """A text of a form; empty where the variable is not set."""
+    text = (env.get(name) or "").strip()
+    if text and not form.match(text):
+        raise ConfigError(f"{name} must be {words}; not {text!r}.")
+    return text
+
+
+def _app_versions(env: Mapping[str, str]) -> Mapping[str, tuple[str, str]]:
+    """APP_VERSIONS: the lowest version of an app that still works here, and the newest."""
+    text = env.get("APP_VERSIONS") or ""
+    found: dict[str, tuple[str, str]] = {}
+    for piece in text.replace(",", " ").split():
+        match = _APP_VERSION.match(piece)
+        if match is None:
+            raise ConfigError(
+                "APP_VERSIONS must be the lowest and the newest version of each app, such as"
+                f" android=1.4.0/1.6.2,ios=1.4.0/1.6.0; not {piece!r}."
+            )
+        found[match[1]] = (match[2], match[3])
+    return found
 
 
 def _pooler(env: Mapping[str, str]) -> str:

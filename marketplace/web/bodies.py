@@ -55,7 +55,7 @@ class _Gunzipped:
         self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes, none at the end. Raises OSError where it is broken."""
+        """Return at most `size` bytes, none at the end. Raises OSError if it is broken."""
         data = b""
         while not data and not self._inflate.eof:
             packed = self._inflate.unconsumed_tail or self._source.read(CHUNK)
@@ -76,7 +76,7 @@ def stream(req: falcon.Request) -> Body:
 
 
 def _is_gzipped(req: falcon.Request) -> bool:
-    """Whether the body is compressed by gzip. Raises 415 for other encodings."""
+    """Return whether the body is compressed by gzip. Raises 415 for other encodings."""
     encoding = (req.get_header("Content-Encoding") or "").strip().lower()
     if encoding in ("gzip", "x-gzip"):
         return True
@@ -92,7 +92,7 @@ def refuse_encoding(accepted: str) -> Problem:
 
 
 def is_chunked(req: falcon.Request) -> bool:
-    """Whether the body comes in chunks and has no length of its own."""
+    """Return whether the body comes in chunks and has no length of its own."""
     return req.content_length is None and bool(req.env.get("wsgi.input_terminated"))
 
 
@@ -115,7 +115,7 @@ def read_json(req: falcon.Request, limit: int) -> Any:
 
 
 def parse_json(data: bytes) -> Any:
-    """Return what JSON in UTF-8 says, numbers as int or Decimal; 400 if it is invalid."""
+    """Return the value of JSON in UTF-8, numbers as int or Decimal; 400 if it is invalid."""
     try:
         return json.loads(
             data.decode("utf-8"),
