@@ -120,9 +120,10 @@ def app(env: Mapping[str, str], name: str) -> str:
 def database(name: str, url: str) -> str:
     """Return the address of a database, refused if it is of another kind."""
     if url and not url.startswith(("postgresql://", "postgres://")) and not _is_pairs(url):
+        kind = f"; not {url.partition('://')[0]}://..." if "://" in url else ""
         raise ConfigError(
             f"{name} must be postgresql://user:password@host:5432/database, or pairs such as"
-            " host=/run/postgresql dbname=marketplace."
+            f" host=/run/postgresql dbname=marketplace{kind}."
         )
     return url
 

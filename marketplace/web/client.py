@@ -15,7 +15,9 @@ _SPELLING = re.compile(
     r"""|(?P<four>[0-9.]+):[0-9]{1,5}|(?P<bare>[0-9A-Fa-f:.]+)(?:%[^\s"]+)?)"?\s*\Z"""
 )
 #: IPv4 within IPv6: mapped, translated, behind zeros alone, and NAT64 (RFC 4291, 6052, 7915).
-_FOUR_IN_SIX = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "::ffff:0:0:0/96", "::/96", "64:ff9b::/96")))
+_FOUR_IN_SIX = tuple(
+    map(ipaddress.IPv6Network, ("::ffff:0:0/96", "::ffff:0:0:0/96", "::/96", "64:ff9b::/96"))
+)
 
 
 def client_ip(req: falcon.Request) -> str | None:
