@@ -119,7 +119,11 @@ def pending(conn: psycopg.Connection[Any], directory: Path = MIGRATIONS) -> list
 def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
     try:
         conn = psycopg.connect(
-            dsn, autocommit=True, application_name="marketplace-migrate", prepare_threshold=None
+            dsn,
+            autocommit=True,
+            application_name="marketplace-migrate",
+            client_encoding="UTF8",
+            prepare_threshold=None,
         )
     except psycopg.OperationalError as error:
         raise MigrationError(

@@ -24,7 +24,7 @@ SELECT
     pg_encoding_to_char(d.encoding) AS encoding,
     d.datctype AS locale,
     CASE WHEN pg_encoding_to_char(d.encoding) = 'UTF8' THEN
-        lower(chr(201) || chr(1046)) = chr(233) || chr(1078)
+        lower(chr(201)) = chr(233)
         AND chr(233) ~ '^[[:alpha:]]$'
         AND lower('I') = 'i'
     END AS letters,
@@ -45,7 +45,7 @@ SELECT
     pg_encoding_to_char(d.encoding) AS encoding,
     d.datctype AS locale,
     CASE WHEN pg_encoding_to_char(d.encoding) = 'UTF8' THEN
-        lower(chr(201) || chr(1046)) = chr(233) || chr(1078)
+        lower(chr(201)) = chr(233)
         AND chr(233) ~ '^[[:alpha:]]$'
         AND lower('I') = 'i'
     END AS letters
