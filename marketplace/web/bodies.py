@@ -22,6 +22,9 @@ from marketplace.text.messages import say
 CHUNK = 64 * 1024
 DRAIN = 1024 * 1024
 ENDLESS = 2**62
+#: Commas and brackets of a JSON body: each value costs an object. The longest description has
+#: 20,000 characters, which may all be commas.
+VALUES = 30_000
 
 
 class FilePart(NamedTuple):
@@ -77,6 +80,8 @@ def read_json(req: falcon.Request, limit: int) -> Any:
     data = read(req, limit)
     if not data:
         raise Problem("invalid_json", "The body is empty; a JSON object was expected.")
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > VALUES:
+        raise Problem("invalid_json", "The body has too many values.")
     try:
         document = json.loads(
             data.decode("utf-8"),

@@ -24,8 +24,8 @@ from marketplace.telemetry import json_lines
         b'{"a":1,"a":2}',
         b"\xff\xfe{}",
         b'{"a":"\x00"}',
-        b"[" * 100_000,
-        b'{"a":' * 50_000,
+        b"[" * 10_000,
+        b'{"a":' * 3_000,
         b'{"name":1' + b"0" * 5000 + b"}",
     ],
 )
