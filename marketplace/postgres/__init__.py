@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, statements, migrations and roles; no noun of the shop."""
