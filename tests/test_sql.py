@@ -53,7 +53,7 @@ def test_postgresql_plans_every_statement(shared_database: str, noun: str, name:
 
     text = re.sub(r"%\((\w+)\)s", numbered, named_sql(noun)[name]).replace("%%", "%")
     with psycopg.connect(shared_database, autocommit=True) as conn:
-        if "\nCOPY " in f"\n{text}":  # has no plan; that it is read well is seen when it runs
+        if text.startswith(("COPY ", "EXPLAIN ")):  # cannot be prepared; that it is read well is seen when it runs
             return
         conn.execute(f"PREPARE planned AS {text}")
         nulls = ", ".join(["NULL"] * len(names))

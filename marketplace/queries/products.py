@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from psycopg.rows import namedtuple_row, tuple_row
 
-from marketplace import db
 from marketplace.db import Conn, Row, named_sql, one
 
 SQL = named_sql("products")
@@ -107,7 +106,7 @@ def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
 
 
 def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
-    """Rows (document, quantity, in_stock, id, key) in the order asked, of at most `walk` products along that order.
+    """Return rows (item, id, key) in the order asked, of at most `walk` products along that order; items are JSON.
 
     Words are looked for elsewhere (search).
     """
@@ -123,9 +122,9 @@ def crossing(listing: Listing) -> bool:
 
 
 def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
-    """What the filters leave of the catalogue, if that is less than `most`: rows as `search`, with matches, complete.
+    """Return what the filters leave of the catalogue, if less than `most`: rows as `search`, with matches, complete.
 
-    One at least: where the page is empty its document is None. Not complete: others match too.
+    One at least: where the page is empty its item is None. Not complete: others match too.
     """
     values = {**listing.values(), "most": most, "crossing": crossing(listing)}
     with conn.cursor(row_factory=namedtuple_row) as cursor:
@@ -134,21 +133,19 @@ def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
 
 def count(conn: Conn, listing: Listing, most: int) -> int:
     """How many products the filters match, counted up to `most`; not for lists with words."""
-    values = {**listing.values(), "most": most}
-    return int(conn.execute(_counting(listing), values, prepare=False).fetchall()[0]["matches"])
+    name = "count_category" if "category_id" in listing.filters else "count"
+    return int(conn.execute(SQL[name], {**listing.values(), "most": most}, prepare=False).fetchall()[0]["matches"])
 
 
 def estimate(conn: Conn, listing: Listing) -> int:
     """How many the planner believes there are."""
-    return db.estimate(conn, _counting(listing), {**listing.values(), "most": None})
-
-
-def _counting(listing: Listing) -> Any:
-    return SQL["count_category" if "category_id" in listing.filters else "count"]
+    name = "estimate_category" if "category_id" in listing.filters else "estimate"
+    plan = one(conn, SQL[name], {**listing.values(), "most": None})["QUERY PLAN"][0]["Plan"]
+    return int(plan["Plans"][0]["Plan Rows"])
 
 
 def find(conn: Conn, product_id: int, *, show_hidden: bool = False, known: Sequence[str] = ()) -> Row | None:
-    """One product: tag, document, stock, in_stock, description (JSON), name, store_id, version; or None.
+    """Return one product: tag, document, stock, description (both texts JSON), name, store_id, version; or None.
 
     Where the tag is among those that are `known`, document and description are None.
     """

@@ -50,10 +50,10 @@ def understand(
 
 
 def find(conn: Conn, listing: Mapping[str, Any], question: Question, *, with_ids: bool = False) -> list[Any]:
-    """Rows (document, quantity, in_stock, id, key, matches, whole) in the order asked for; a list's values as ever.
+    """Return rows (item, id, key, matches, whole) in the order asked for; a list's values as ever, items are JSON.
 
     `matches` (at most 1,000) and `whole`, how many of them have all words, are alike in every row; where the page
-    is empty, they stand in one row whose document is None. `with_ids`: also `ids`, of all matches.
+    is empty, they stand in one row whose item is None. `with_ids`: also `ids`, of all matches.
     """
     values = {**listing, **question._asdict(), "with_ids": with_ids}
     with conn.cursor(row_factory=namedtuple_row) as cursor:

@@ -30,15 +30,9 @@ def reach(caller: Caller) -> int | None:
     return None if caller.role == "admin" else (caller.store_id or 0)
 
 
-def listed(document: str, quantity: int, in_stock: bool) -> str:
-    """A product as lists answer it, in JSON: the ready document, and the stock of now."""
-    return f'{document},"stock":{quantity},"in_stock":{"true" if in_stock else "false"}}}'
-
-
 def whole(product: Row) -> str:
-    """A product of products.find in JSON, with its description."""
-    shown = listed(product["document"], product["stock"], product["in_stock"])
-    return f'{shown[:-1]},"description":{product["description"]}}}'
+    """Return a product in JSON: the document that lists show of it, and its description behind that."""
+    return f'{product["document"].removesuffix("}")},"description":{product["description"]}}}'
 
 
 def version(product: Row) -> str:

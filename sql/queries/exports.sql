@@ -29,13 +29,12 @@ ORDER BY p.created_at, p.id
 LIMIT %(limit)s;
 
 -- name: documents
--- As the API answers them.
+-- As the API returns them.
 SELECT
-    p.created_at, p.id, d.document, i.quantity AS stock, p.in_stock,
+    p.created_at, p.id, card.document,
     coalesce(to_json(p.description)::text, 'null') AS description
 FROM products AS p
-JOIN inventory AS i ON i.product_id = p.id
-JOIN product_documents AS d ON d.product_id = p.id
+JOIN product_cards AS card ON card.product_id = p.id
 WHERE /* own */ p.store_id = %(store_id)s
     AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
     AND (p.created_at, p.id) > (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)
