@@ -19,8 +19,8 @@ from psycopg.rows import dict_row
 from test_auth import problem
 
 from marketplace import migrations, paging
-from marketplace.commands.explain import numbered
 from marketplace.db import Database
+from marketplace.postgres.statements import numbered
 from marketplace.queries import changes
 from marketplace.schemas.changes import TYPES
 from marketplace.storage import LocalStorage

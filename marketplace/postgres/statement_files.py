@@ -34,7 +34,7 @@ class Complaint(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """A statement: its text with all fragments in it, without the `;`, and where each piece of it stands in the file."""
+    """A statement: its text with all fragments in it and without the `;`, and where its pieces stand in the file."""
 
     name: str
     line: int
@@ -89,47 +89,43 @@ def read(path: Path) -> StatementFile:
     """Read a file of named statements."""
     complaints: list[Complaint] = []
     blocks = list(_blocks(path.read_text(encoding="utf-8").splitlines(), complaints))
-    for block in blocks:
-        while block.rows and not block.rows[-1].text.strip():
-            block.rows.pop()
     named = _by_name(blocks, complaints)
-    fragments = {name: block for (kind, name), block in named.items() if kind == "fragment"}
-    for block in fragments.values():
-        complaints += _wrong_fragment(block)
-    used: set[str] = set()
-    statements: dict[str, Statement] = {}
-    for (kind, name), block in named.items():
-        if kind == "name":
-            found = _statement(block, fragments, used, complaints)
-            if found is not None:
-                statements[name] = found
-    for name in sorted(fragments.keys() - used):
-        complaints.append(Complaint(fragments[name].line, f"no statement includes the fragment {name}"))
+    reader = _Reader({name: block for (kind, name), block in named.items() if kind == "fragment"})
+    found = {name: reader.statement(block) for (kind, name), block in named.items() if kind == "name"}
+    complaints += reader.complaints
+    if not complaints:  # what is mistyped is not included either
+        included = {name for block in blocks for row in block.rows for name in _INCLUDE.findall(row.text)}
+        complaints += [
+            Complaint(block.line, f"no statement includes the fragment {name}")
+            for name, block in reader.fragments.items()
+            if name not in included
+        ]
+    statements = {name: statement for name, statement in found.items() if statement is not None}
     return StatementFile(statements, sorted(set(complaints)))
 
 
 def _blocks(lines: Sequence[str], complaints: list[Complaint]) -> Iterator[_Block]:
-    """Cut the file at its headers. One that is mistyped ends what is before it, too, and is complained of."""
+    """Cut the file at its headers. A mistyped one is complained of, and ends what is before it, too."""
     block = _Block("", "", 0)
     for number, text in enumerate(lines, 1):
         if header := _HEADER.match(text):
             yield block
             block = _Block(header[1], header[2], number)
         elif budget := _BUDGET.match(text):
-            if block.kind == "name" and number == block.line + 1:
+            if block.kind in ("name", "mistyped") and number == block.line + 1:
                 block.budget = int(budget[1])
             else:
                 complaints.append(Complaint(number, "a budget stands right below `-- name: NAME`"))
         elif _like_a_header(text):
-            complaints.append(
-                Complaint(number, f"`{text.strip()}` is no header; there are `-- name: NAME`, `-- fragment: NAME`"
-                                  " and, below a name, `-- budget: NUMBER buffers`")
-            )  # fmt: skip
-            yield block
-            block = _Block("mistyped", "", number)
+            words = "is no header; there are `-- name: NAME`, `-- fragment: NAME`"
+            words += " and, below a name, `-- budget: NUMBER buffers`"
+            complaints.append(Complaint(number, f"`{text.strip()}` {words}"))
+            if block.rows or not block.kind:
+                yield block
+                block = _Block("mistyped", "", number)
         else:
             block.add(number, text)
-            if not block.kind and block.rows:
+            if block.rows and not block.kind:
                 complaints.append(Complaint(number, "this stands before the first `-- name: NAME`"))
                 block = _Block("mistyped", "", number)
     yield block
@@ -150,6 +146,8 @@ def _like_a_header(text: str) -> bool:
 def _by_name(blocks: Sequence[_Block], complaints: list[Complaint]) -> dict[tuple[str, str], _Block]:
     named: dict[tuple[str, str], _Block] = {}
     for block in blocks:
+        while block.rows and not block.rows[-1].text.strip():
+            block.rows.pop()
         if block.kind not in ("name", "fragment"):
             continue
         kind = "statement" if block.kind == "name" else "fragment"
@@ -162,42 +160,55 @@ def _by_name(blocks: Sequence[_Block], complaints: list[Complaint]) -> dict[tupl
     return named
 
 
-def _statement(
-    block: _Block, fragments: dict[str, _Block], used: set[str], complaints: list[Complaint]
-) -> Statement | None:
-    """Put a statement together; None, and complaints, where it is not one statement."""
-    before = len(complaints)
-    rows = _expanded(block, fragments, (), used, complaints)
-    text, places = _joined(rows)
-    end, wrong = _end(text)
-    statement = Statement(block.name, block.line, "\n".join(block.comment), block.budget, text[:end].rstrip(), places)
-    complaints += [Complaint(statement.line_at(offset), words) for offset, words in wrong]
-    return statement if len(complaints) == before else None
+class _Reader:
+    """Puts statements together from the fragments of their file, and complains."""
 
+    def __init__(self, fragments: dict[str, _Block]) -> None:
+        self.fragments = fragments
+        self.complaints = [each for block in fragments.values() for each in _wrong_fragment(block)]
+        self._wrong = {name for name, block in fragments.items() if any(_wrong_fragment(block))}
 
-def _expanded(
-    block: _Block, fragments: dict[str, _Block], path: tuple[str, ...], used: set[str], complaints: list[Complaint]
-) -> list[_Row]:
-    """The rows of a block with fragments in place of includes, indented as the row that includes them."""
-    rows: list[_Row] = []
-    for line, text in block.rows:
-        rows.append([])
-        indent = text[: len(text) - len(text.lstrip())]
-        for place, piece in enumerate(_INCLUDE.split(text)):
-            if place % 2 == 0:
-                complaints += _mistyped_includes(line, piece)
-                rows[-1].append(_Piece(line, piece))
-                continue
-            fragment = fragments.get(piece)
-            if fragment is None or piece in path:
-                why = "includes itself" if fragment else "is not in this file"
-                complaints.append(Complaint(line, f"the fragment {piece} {why}"))
-                continue
-            used.add(piece)
-            first, *rest = _expanded(fragment, fragments, (*path, piece), used, complaints)
-            rows[-1] += first
-            rows += [[_Piece(row[0].line, indent), *row] if _shown(row) else row for row in rest]
-    return rows
+    def statement(self, block: _Block) -> Statement | None:
+        """Return a statement; None where something is wrong with it or with what it includes."""
+        rows = self._expanded(block, ())
+        if rows is None:
+            return None
+        text, places = _joined(rows)
+        end, wrong = _end(text)
+        comment = "\n".join(block.comment)
+        statement = Statement(block.name, block.line, comment, block.budget, text[:end].rstrip(), places)
+        self.complaints += [Complaint(statement.line_at(offset), words) for offset, words in wrong]
+        return None if wrong else statement
+
+    def _expanded(self, block: _Block, path: tuple[str, ...]) -> list[_Row] | None:
+        """The rows of a block with fragments in place of includes, indented as the row that includes them."""
+        rows: list[_Row] = []
+        whole = True
+        for line, text in block.rows:
+            rows.append([])
+            indent = text[: len(text) - len(text.lstrip())]
+            for place, piece in enumerate(_INCLUDE.split(text)):
+                if place % 2 == 0:
+                    mistyped = _mistyped_includes(line, piece)
+                    self.complaints += mistyped
+                    whole = whole and not mistyped
+                    rows[-1].append(_Piece(line, piece))
+                elif included := self._included(piece, line, path):
+                    first, *rest = included
+                    rows[-1] += first
+                    rows += [[_Piece(row[0].line, indent), *row] if _shown(row) else row for row in rest]
+                else:
+                    whole = False
+        return rows if whole else None
+
+    def _included(self, name: str, line: int, path: tuple[str, ...]) -> list[_Row] | None:
+        if name in path:
+            self.complaints.append(Complaint(line, f"the fragment {name} includes itself"))
+        elif name not in self.fragments:
+            self.complaints.append(Complaint(line, f"the fragment {name} is not in this file"))
+        elif name not in self._wrong:
+            return self._expanded(self.fragments[name], (*path, name))
+        return None
 
 
 def _shown(row: _Row) -> bool:

@@ -1,5 +1,6 @@
 """The named statements of sql/queries and sql/admin: every text that is sent to PostgreSQL."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 from marketplace.config import ROOT
 from marketplace.connections import Conn, LiteralString, Row
 from marketplace.postgres import statement_files
+from marketplace.postgres.statement_files import Statement
 
-__all__ = ["ADMIN", "QUERIES", "StatementError", "named_sql", "one", "script"]
+__all__ = ["ADMIN", "QUERIES", "StatementError", "find", "named_sql", "nouns", "numbered", "one", "script", "shown"]
 
 QUERIES = ROOT / "sql" / "queries"
 ADMIN = ROOT / "sql" / "admin"
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 
 
 class StatementError(Exception):
@@ -23,16 +26,65 @@ def named_sql(noun: str, folder: Path = QUERIES) -> Mapping[str, LiteralString]:
 
     Each ends with its own name in a comment, behind the text, where pg_stat_statements keeps it.
     """
+    return {name: f"{statement.text}\n-- {noun}.{name}" for name, statement in _read(noun, folder).items()}
+
+
+def find(name: str) -> Statement:
+    """Return the statement NOUN.NAME of sql/queries. Raises StatementError, which says which there are."""
+    noun, _, verb = name.partition(".")
+    known = nouns()
+    if noun in known:
+        statements = _read(noun, QUERIES)
+        if verb in statements:
+            return statements[verb]
+        known = [f"{noun}.{each}" for each in statements]
+    raise StatementError(f"There is no statement {name}; there are {', '.join(known)}.")
+
+
+def nouns() -> list[str]:
+    """Return the files of sql/queries, without .sql."""
+    return sorted(path.stem for path in QUERIES.glob("*.sql"))
+
+
+def _read(noun: str, folder: Path) -> dict[str, Statement]:
     path = folder / f"{noun}.sql"
     found = statement_files.read(path)
     if found.complaints:
         raise StatementError("\n".join(f"{shown(path)}:{line}: {words}" for line, words in found.complaints))
-    return {name: f"{statement.text}\n-- {noun}.{name}" for name, statement in found.statements.items()}
+    return found.statements
 
 
 def script(name: str) -> bytes:
     """Return a whole file of sql/admin that has no parameters, as `psql -f` would send it."""
     return (ADMIN / f"{name}.sql").read_bytes()
+
+
+def numbered(text: str) -> tuple[str, list[str]]:
+    """Return a statement with $1, $2 in place of %(name)s, as PostgreSQL has it, and the names in their order."""
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return "%"
+        if match[1] not in names:
+            names.append(match[1])
+        return f"${names.index(match[1]) + 1}"
+
+    return _PLACEHOLDER.sub(number, text), names
+
+
+def written(text: str, position: int) -> int:
+    """Return where in a statement the character is that stands at `position` of its numbered text."""
+    names: list[str] = []
+    gone = 0
+    for match in _PLACEHOLDER.finditer(text):
+        if match[1] is not None and match[1] not in names:
+            names.append(match[1])
+        length = 1 if match[1] is None else len(f"${names.index(match[1]) + 1}")
+        if match.start() - gone + length > position:
+            break
+        gone += match.end() - match.start() - length
+    return position + gone
 
 
 def shown(path: Path) -> str:
