@@ -1,4 +1,6 @@
-"""A whole system to be attacked or measured: gunicorn on a Unix socket, a worker, nginx before it."""
+"""A whole system to be attacked or measured: gunicorn on a Unix socket, a worker, nginx before
+it.
+"""
 
 import contextlib
 import os
@@ -18,8 +20,9 @@ from typing import NamedTuple
 
 import psycopg
 
-from marketplace import embedded, migrations
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
+from marketplace.postgres import migrations
+from marketplace.postgres.embedded import server as embedded_server
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 SHIPPED = ROOT / "deploy" / "nginx"
@@ -47,7 +50,9 @@ http {{
 
 
 class Site(NamedTuple):
-    """Where it runs. `url` is the owner's database, `base` nginx's address (gunicorn's where there is no nginx)."""
+    """Where it runs. `url` is the owner's database, `base` nginx's address (gunicorn's where
+    there is no nginx).
+    """
 
     folder: Path
     url: str
@@ -112,7 +117,7 @@ def nginx(folder: Path) -> Iterator[str]:
 def database(folder: Path) -> Iterator[str]:
     """A PostgreSQL of its own with a migrated database: the owner's URL."""
     folder.chmod(0o755)
-    server = embedded.start(folder / "pg")
+    server = embedded_server.start(folder / "pg")
     try:
         with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
             conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
@@ -125,8 +130,12 @@ def database(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def site(folder: Path, url: str, *, wide: bool = False, nginx: str | None = NGINX, **settings: str) -> Iterator[Site]:
-    """The system on a migrated database, gone at the end of the block. `settings` are variables of its environment."""
+def site(
+    folder: Path, url: str, *, wide: bool = False, nginx: str | None = NGINX, **settings: str
+) -> Iterator[Site]:
+    """The system on a migrated database, gone at the end of the block. `settings` are variables
+    of its environment.
+    """
     port = free_port()
     direct = folder / "api.sock"
     env = {
@@ -144,16 +153,31 @@ def site(folder: Path, url: str, *, wide: bool = False, nginx: str | None = NGIN
         **settings,
     }
     commands = {
-        "api": [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"],
+        "api": [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            "gunicorn.conf.py",
+            "marketplace.app:create_app()",
+        ],
         "worker": [sys.executable, "-m", "marketplace", "worker"],
     }
     if nginx:
-        commands["nginx"] = [nginx, "-c", str(nginx_folder(folder, port, wide=wide)), "-p", str(folder)]
+        commands["nginx"] = [
+            nginx,
+            "-c",
+            str(nginx_folder(folder, port, wide=wide)),
+            "-p",
+            str(folder),
+        ]
     processes = {}
     try:
         for name, command in commands.items():
             with (folder / f"{name}.log").open("ab") as log:
-                processes[name] = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+                processes[name] = subprocess.Popen(
+                    command, cwd=ROOT, env=env, stdout=log, stderr=log
+                )
         base = f"http://127.0.0.1:{port}"
         _wait(base, folder)
         (folder / "gunicorn.pid").write_text(str(processes["api"].pid))

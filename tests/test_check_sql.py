@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from conftest import Api
 
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
 from marketplace.postgres import statement_checks
 
 
@@ -23,7 +23,9 @@ class Copy:
         self.folder = folder / "copy"
         self.url = url
         for name in ("marketplace", "sql"):
-            shutil.copytree(ROOT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
 
     def edit(self, noun: str, change: Callable[[str], str]) -> None:
         file = self.folder / "sql" / "queries" / f"{noun}.sql"
@@ -37,16 +39,30 @@ class Copy:
         return text[: text.index(words)].count("\n") + 1
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        env = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
+        env = {
+            name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")
+        }
         env |= {"DATABASE_URL": self.url, "DATA_DIR": str(self.folder / "data")}
         command = [sys.executable, "-m", "marketplace", *arguments]
         return subprocess.run(
-            command, cwd=self.folder, env=env, capture_output=True, text=True, timeout=120, check=False
+            command,
+            cwd=self.folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
 
 
 def with_a_second_statement(text: str) -> str:
-    return re.sub(r"(-- name: find\n.*?;\n)", r"\1CREATE TABLE ran (x integer);\n", text, count=1, flags=re.DOTALL)
+    return re.sub(
+        r"(-- name: find\n.*?;\n)",
+        r"\1CREATE TABLE ran (x integer);\n",
+        text,
+        count=1,
+        flags=re.DOTALL,
+    )
 
 
 @pytest.fixture
@@ -59,7 +75,10 @@ def test_a_second_statement_is_not_executed_and_is_named(copy: Copy):
     done = copy.run("check-sql")
     line = copy.line("brands", "CREATE TABLE ran")
     assert done.returncode == 1
-    assert f"sql/queries/brands.sql:{line}: a second statement; each has a name of its own" in done.stdout
+    assert (
+        f"sql/queries/brands.sql:{line}: a second statement; each has a name of its own"
+        in done.stdout
+    )
     assert done.stdout.endswith(" statements, 1 mistake.\n")
     assert done.stderr == ""
     with psycopg.connect(copy.url) as conn:
@@ -77,7 +96,12 @@ def test_a_mistyped_header_is_one_complaint_and_blames_nobody_else(copy: Copy):
 
 
 def test_a_mistake_in_a_fragment_is_one_complaint_at_its_own_line(copy: Copy):
-    copy.edit("products", lambda text: text.replace("ORDER BY w.key DESC, w.id DESC", "ORDER BY w.kye DESC, w.id DESC"))
+    copy.edit(
+        "products",
+        lambda text: text.replace(
+            "ORDER BY w.key DESC, w.id DESC", "ORDER BY w.kye DESC, w.id DESC"
+        ),
+    )
     done = copy.run("check-sql")
     line = copy.line("products", "w.kye")
     lines = done.stdout.splitlines()
@@ -89,12 +113,21 @@ def test_a_mistake_in_a_fragment_is_one_complaint_at_its_own_line(copy: Copy):
 
 
 def test_each_kind_of_mistake_is_found_by_postgresql(copy: Copy):
-    copy.edit("stores", lambda text: text.replace("SELECT s.id", "SELECT s.no_such_column, s.id", 1))
-    copy.edit("import_rows", lambda text: text.replace("COPY import_rows (", "COPY import_rows (no_such_column, ", 1))
+    copy.edit(
+        "stores", lambda text: text.replace("SELECT s.id", "SELECT s.no_such_column, s.id", 1)
+    )
+    copy.edit(
+        "import_rows",
+        lambda text: text.replace("COPY import_rows (", "COPY import_rows (no_such_column, ", 1),
+    )
     copy.edit("jobs", lambda text: text + "\n-- name: broken\nSELEC 1;\n")
     done = copy.run("check-sql", "stores", "import_rows", "jobs")
     assert done.returncode == 1
-    for words in ("column s.no_such_column does not exist", 'column "no_such_column" of relation', "syntax error at"):
+    for words in (
+        "column s.no_such_column does not exist",
+        'column "no_such_column" of relation',
+        "syntax error at",
+    ):
         assert words in done.stdout
     assert done.stdout.endswith(", 3 mistakes.\n")
     assert "there are activities, " in copy.run("check-sql", "nonsense").stderr
@@ -120,7 +153,12 @@ def test_statement_prints_the_whole_text(copy: Copy):
     assert done.returncode == 0
     assert done.stdout.startswith("-- A category with its subtree:")
     assert "include" not in done.stdout
-    assert done.stdout.count("CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN p.created_at END DESC") == 2
+    assert (
+        done.stdout.count(
+            "CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN p.created_at END DESC"
+        )
+        == 2
+    )
     assert done.stdout.endswith("ORDER BY page.place;\n")
     assert "there are products.list_newest, " in copy.run("statement", "products.nonsense").stderr
     assert "there are activities, " in copy.run("statement", "nonsense").stderr
@@ -129,7 +167,9 @@ def test_statement_prints_the_whole_text(copy: Copy):
 def test_explain_knows_fragments_and_writes_nothing(committed: Api, tmp_path: Path):
     copy = Copy(tmp_path, committed.owner_url)
     store = committed.seller().store_id
-    done = copy.run("explain", "products.list_store_newest", f"store_id={store}", "limit=21", "most=0")
+    done = copy.run(
+        "explain", "products.list_store_newest", f"store_id={store}", "limit=21", "most=0"
+    )
     assert "actual time" in done.stdout
     number = "\n-- name: number\nSELECT nextval('stores_id_seq') AS id, %(x)s::text AS x;\n"
     copy.edit("stores", lambda text: text + number)
@@ -143,7 +183,9 @@ def test_explain_knows_fragments_and_writes_nothing(committed: Api, tmp_path: Pa
         ):
             done = copy.run("explain", *words)
             assert (done.returncode, done.stderr) == (0, ""), words
-            assert done.stdout.startswith("It writes: planned with these values, and not run.\n"), words
+            assert done.stdout.startswith("It writes: planned with these values, and not run.\n"), (
+                words
+            )
         assert conn.execute("SELECT last_value, is_called FROM stores_id_seq").fetchone() == before
         assert conn.execute("SELECT count(*) FROM users").fetchone() == (1,)
     copy.edit("stores", with_a_second_statement)

@@ -13,16 +13,23 @@ from pathlib import Path
 import pytest
 from conftest import Api
 
-from marketplace import config as configuration
-from marketplace.config import ROOT, Config
+from marketplace.__main__ import MODULES
+from marketplace.config import settings
+from marketplace.config.settings import ROOT, Config
 
 
 def environment(url: str, folder: Path, **more: str) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
-    return env | {"DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "up")} | more
+    return (
+        env
+        | {"DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "up")}
+        | more
+    )
 
 
-def command(url: str, folder: Path, *arguments: str, uploads: Path | None = None) -> subprocess.CompletedProcess:
+def command(
+    url: str, folder: Path, *arguments: str, uploads: Path | None = None
+) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "marketplace", *arguments],
         cwd=ROOT,
@@ -37,20 +44,33 @@ def command(url: str, folder: Path, *arguments: str, uploads: Path | None = None
 def test_without_a_name_the_commands_are_listed(tmp_path: Path):
     done = command("", tmp_path)
     assert done.returncode == 0
-    for name in ("run", "worker", "migrate", "psql", "explain", "check-sql", "create-admin", "demo-reset"):
+    for name in (
+        "run",
+        "worker",
+        "migrate",
+        "psql",
+        "explain",
+        "check-sql",
+        "create-admin",
+        "demo-reset",
+    ):
         assert f"\n  {name} " in done.stdout
     assert command("", tmp_path, "nonsense").returncode == 2
 
 
 def test_every_command_explains_itself(tmp_path: Path):
+    names = {module: name for name, module in MODULES.items()}
     for file in (ROOT / "marketplace" / "commands").glob("[a-z]*.py"):
-        done = command("", tmp_path, file.stem.replace("_", "-"), "--help")
+        name = names.get(file.stem, file.stem.replace("_", "-"))
+        done = command("", tmp_path, name, "--help")
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("usage: python -m marketplace ")
 
 
 def test_migrate_says_when_there_is_nothing_to_do(committed: Api, tmp_path: Path):
-    assert command(committed.owner_url, tmp_path, "migrate").stdout == "The database is up to date.\n"
+    assert (
+        command(committed.owner_url, tmp_path, "migrate").stdout == "The database is up to date.\n"
+    )
 
 
 def test_check_sql_understands_every_statement(committed: Api, tmp_path: Path):
@@ -63,7 +83,10 @@ def test_explain_measures_with_values_and_plans_without(committed: Api, tmp_path
     url = committed.owner_url
     assert "actual time" in command(url, tmp_path, "explain", "stores.find", "store_id=1").stdout
     assert "$1" in command(url, tmp_path, "explain", "stores.find").stdout
-    assert "takes store_id, not nonsense" in command(url, tmp_path, "explain", "stores.find", "nonsense=1").stderr
+    assert (
+        "takes store_id, not nonsense"
+        in command(url, tmp_path, "explain", "stores.find", "nonsense=1").stderr
+    )
     assert "there are stores.find" in command(url, tmp_path, "explain", "stores.nonsense").stderr
     done = command(url, tmp_path, "explain", "stores.find", "store_id=x")
     assert done.returncode == 1
@@ -104,7 +127,9 @@ class Running:
 
     def ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}/readyz", timeout=5
+            ) as answer:
                 return answer.status == 200
         except OSError:
             return False
@@ -172,7 +197,9 @@ def test_a_port_in_use_is_one_line_before_anything_starts(tmp_path: Path, port: 
     assert not (tmp_path / "data" / "pg").exists()
 
 
-def test_after_kill_9_the_next_run_just_works(committed: Api, tmp_path: Path, port: int, start: list[Running]):
+def test_after_kill_9_the_next_run_just_works(
+    committed: Api, tmp_path: Path, port: int, start: list[Running]
+):
     killed = Running(committed.owner_url, tmp_path, port)
     killed.until_up()
     killed.process.kill()
@@ -183,7 +210,9 @@ def test_after_kill_9_the_next_run_just_works(committed: Api, tmp_path: Path, po
     assert running.ready()
 
 
-def test_when_the_api_dies_everything_stops(committed: Api, tmp_path: Path, port: int, start: list[Running]):
+def test_when_the_api_dies_everything_stops(
+    committed: Api, tmp_path: Path, port: int, start: list[Running]
+):
     running = Running(committed.owner_url, tmp_path, port)
     start.append(running)
     for line in running.process.stdout:
@@ -197,7 +226,7 @@ def test_the_address_of_the_api_is_one_a_browser_takes(tmp_path: Path):
     from marketplace.commands import run
 
     def address(host: str) -> str:
-        config: Config = configuration.load({"DATA_DIR": str(tmp_path)}, host=host, port=1)
+        config: Config = settings.load({"DATA_DIR": str(tmp_path)}, host=host, port=1)
         return run._address(config)
 
     assert address("0.0.0.0") == "http://127.0.0.1:1"  # noqa: S104 - not bound

@@ -1,4 +1,6 @@
-"""Walls taken away on purpose, one at a time: the attack that is to find each must, and finds nothing otherwise."""
+"""Walls taken away on purpose, one at a time: the attack that is to find each must, and finds
+nothing otherwise.
+"""
 
 import base64
 import io
@@ -13,22 +15,30 @@ import pytest
 from attacks import foreign_rows, scene
 from conftest import PASSWORD, Api, User
 
-from marketplace import auth, errors, log_lines, operations, requests, validation
-from marketplace.auth import Authentication, Passwords, Tokens, hashed
-from marketplace.config import Config
-from marketplace.db import Caller
-from marketplace.guessing import Guesses
+from marketplace.config.settings import Config
+from marketplace.contract import validation
+from marketplace.contract.errors import Problem
+from marketplace.postgres.callers import Caller
 from marketplace.queries import activities as activity_statements
 from marketplace.queries import idempotency as key_statements
 from marketplace.queries import sessions
 from marketplace.resources import activities, exports
+from marketplace.security import tokens
+from marketplace.security.passwords import Passwords
+from marketplace.security.tokens import Tokens, hashed
+from marketplace.telemetry import json_lines
+from marketplace.web import client, problems
+from marketplace.web.authentication import Authentication
 from marketplace.workflows import products as workflow
+from marketplace.workflows.sign_in import SignIn
 
 Patch = pytest.MonkeyPatch
 
 
 def profile(api: Api, token: str) -> int:
-    return api.client.simulate_get("/api/users/profile", headers={"Authorization": f"Bearer {token}"}).status_code
+    return api.client.simulate_get(
+        "/api/users/profile", headers={"Authorization": f"Bearer {token}"}
+    ).status_code
 
 
 def forged(user: User, api: Api, key: bytes | None = None, **changes: Any) -> str:
@@ -39,7 +49,8 @@ def forged(user: User, api: Api, key: bytes | None = None, **changes: Any) -> st
     return jwt.encode(claims, secret, "HS256", headers={"kid": head["kid"]})
 
 
-# Attacks: what they find, and nothing on a sound application ------------------------------------------------------
+# Attacks: what they find, and nothing on a sound application
+# ------------------------------------------------------
 
 
 def a_signature_of_anybody(api: Api) -> list[str]:
@@ -56,7 +67,9 @@ def no_signature(api: Api) -> list[str]:
 
 def an_old_token(api: Api) -> list[str]:
     then = int(time.time()) - 7200
-    return ["a token past its time"] * (profile(api, forged(api.buyer(), api, iat=then, exp=then + 900)) == 200)
+    return ["a token past its time"] * (
+        profile(api, forged(api.buyer(), api, iat=then, exp=then + 900)) == 200
+    )
 
 
 def a_token_of_another_kind(api: Api) -> list[str]:
@@ -71,7 +84,9 @@ def a_session_that_has_ended(api: Api) -> list[str]:
     api.post("/api/auth/logout", user)
     found = ["an ended session reads"] * (profile(api, user.token) == 200)
     written = api.client.simulate_put(
-        "/api/users/profile", json={"name": "Late"}, headers={"Authorization": f"Bearer {user.token}"}
+        "/api/users/profile",
+        json={"name": "Late"},
+        headers={"Authorization": f"Bearer {user.token}"},
     )
     return found + ["an ended session writes"] * (written.status_code == 200)
 
@@ -87,7 +102,9 @@ def a_refresh_token_twice(api: Api) -> list[str]:
 
 
 def another_role(api: Api) -> list[str]:
-    answer = api.client.simulate_get("/api/users", headers={"Authorization": f"Bearer {api.buyer().token}"})
+    answer = api.client.simulate_get(
+        "/api/users", headers={"Authorization": f"Bearer {api.buyer().token}"}
+    )
     return ["a buyer lists users"] * (answer.status_code == 200)
 
 
@@ -120,15 +137,21 @@ def whether_an_address_is_known(api: Api, monkeypatch: Patch) -> list[str]:
 
     with monkeypatch.context() as patch:
         patch.setattr(Passwords, "verify", verify)
-        api.client.simulate_post("/api/auth/login", json={"email": "nobody@example.com", "password": "x"})
+        api.client.simulate_post(
+            "/api/auth/login", json={"email": "nobody@example.com", "password": "x"}
+        )
     return ["an unknown address costs no hash"] * (not looked)
 
 
 def guessing(api: Api) -> list[str]:
     email = api.buyer().email
     for number in range(20):
-        api.client.simulate_post("/api/auth/login", json={"email": email, "password": f"wrong-{number}"})
-    answer = api.client.simulate_post("/api/auth/login", json={"email": email, "password": PASSWORD})
+        api.client.simulate_post(
+            "/api/auth/login", json={"email": email, "password": f"wrong-{number}"}
+        )
+    answer = api.client.simulate_post(
+        "/api/auth/login", json={"email": email, "password": PASSWORD}
+    )
     return ["twenty guesses, and the next is looked at"] * (answer.status_code == 200)
 
 
@@ -136,7 +159,9 @@ def an_address_of_ones_choice(api: Api) -> list[str]:
     user = api.buyer()
     for name in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
         api.put("/api/users/profile", user, json={"name": "Sari"}, headers={name: "192.0.2.66"})
-    return ["a header chooses the address"] * ("192.0.2.66" in api.get("/api/users/activities", user).text)
+    return ["a header chooses the address"] * (
+        "192.0.2.66" in api.get("/api/users/activities", user).text
+    )
 
 
 def internals(api: Api, monkeypatch: Patch) -> list[str]:
@@ -154,7 +179,7 @@ def internals(api: Api, monkeypatch: Patch) -> list[str]:
 def a_line_of_ones_own(api: Api) -> list[str]:
     out = io.StringIO()
     handler = logging.StreamHandler(out)
-    handler.setFormatter(log_lines.JsonFormatter())
+    handler.setFormatter(json_lines.JsonFormatter())
     logger = logging.getLogger("marketplace.forgery")
     logger.propagate = False
     logger.addHandler(handler)
@@ -178,7 +203,8 @@ def a_page_elsewhere(api: Api) -> list[str]:
     return ["any page reads answers"] * ("access-control-allow-origin" in answer.headers)
 
 
-# Defects -----------------------------------------------------------------------------------------------------------
+# Defects
+# -----------------------------------------------------------------------------------------------------------
 
 
 def believe_any_signature(patch: Patch, api: Api) -> None:
@@ -187,31 +213,35 @@ def believe_any_signature(patch: Patch, api: Api) -> None:
     def decode(token: str, key: Any = "", *, options: Any, **others: Any) -> Any:
         return original(token, key, options={**options, "verify_signature": False}, **others)
 
-    patch.setattr(auth.jwt, "decode", decode)
+    patch.setattr(tokens.jwt, "decode", decode)
 
 
 def believe_no_signature(patch: Patch, api: Api) -> None:
     believe_any_signature(patch, api)
-    patch.setattr(auth, "_TOKEN", auth.re.compile(r"[\w-]+\.[\w-]+\.[\w-]*\Z"))
+    patch.setattr(tokens, "_TOKEN", tokens.re.compile(r"[\w-]+\.[\w-]+\.[\w-]*\Z"))
 
 
 def believe_claims(patch: Patch, api: Api) -> None:
     def caller(claims: dict[str, Any]) -> Caller:
         return Caller(session_hash=hashed(claims["sid"]), user_id=int(claims["sub"]))
 
-    patch.setattr(auth, "_caller", caller)
+    patch.setattr(tokens, "_caller", caller)
 
 
 def keep_ended_sessions(patch: Patch, api: Api) -> None:
     with api.as_owner(api.db.conn) as conn:
-        body = conn.execute("SELECT pg_get_functiondef('auth.alive'::regproc) AS text").fetchall()[0]["text"]
+        body = conn.execute("SELECT pg_get_functiondef('auth.alive'::regproc) AS text").fetchall()[
+            0
+        ]["text"]
         assert "s.ended_at IS NULL" in body
         conn.execute(body.replace("s.ended_at IS NULL", "true"))
 
 
 def forgive_reuse(patch: Patch, api: Api) -> None:
     with api.as_owner(api.db.conn) as conn:
-        body = conn.execute("SELECT pg_get_functiondef('auth.refresh'::regproc) AS text").fetchall()[0]["text"]
+        body = conn.execute(
+            "SELECT pg_get_functiondef('auth.refresh'::regproc) AS text"
+        ).fetchall()[0]["text"]
         assert "outcome := 'reused'" in body
         conn.execute(body.replace("IF used IS NOT NULL AND", "IF false AND"))
 
@@ -229,9 +259,11 @@ def take_any_field(patch: Patch, api: Api) -> None:
     original = validation.check
 
     def check(document: Any, schema: Any, **options: Any) -> Any:
-        return original({name: value for name, value in document.items() if name in schema}, schema, **options)
+        return original(
+            {name: value for name, value in document.items() if name in schema}, schema, **options
+        )
 
-    patch.setattr(operations.validation, "check", check)
+    patch.setattr(validation, "check", check)
 
 
 def forget_whose(patch: Patch, api: Api) -> None:
@@ -247,8 +279,16 @@ def forget_whose(patch: Patch, api: Api) -> None:
 def guard_no_products(patch: Patch, api: Api) -> None:
     patch.setattr(workflow, "reach", lambda caller: None)
     with api.as_owner(api.db.conn) as conn:
-        conn.execute("CREATE OR REPLACE FUNCTION my_role() RETURNS text LANGUAGE sql AS $$SELECT 'admin'$$")
-        for table in ("products", "inventory", "product_images", "product_documents", "product_categories"):
+        conn.execute(
+            "CREATE OR REPLACE FUNCTION my_role() RETURNS text LANGUAGE sql AS $$SELECT 'admin'$$"
+        )
+        for table in (
+            "products",
+            "inventory",
+            "product_images",
+            "product_documents",
+            "product_categories",
+        ):
             conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
 
 
@@ -258,7 +298,7 @@ def leave_formulas(patch: Patch, api: Api) -> None:
 
 
 def answer_unknown_at_once(patch: Patch, api: Api) -> None:
-    patch.setattr(Guesses, "owner", lambda self, *args: None)
+    patch.setattr(SignIn, "owner", lambda self, *args: None)
 
 
 def count_no_guesses(patch: Patch, api: Api) -> None:
@@ -268,18 +308,18 @@ def count_no_guesses(patch: Patch, api: Api) -> None:
 
 
 def believe_forwarded(patch: Patch, api: Api) -> None:
-    patch.setattr(requests, "client_ip", lambda req: (req.get_header("X-Forwarded-For") or "127.0.0.1"))
+    patch.setattr(client, "client_ip", lambda req: req.get_header("X-Forwarded-For") or "127.0.0.1")
 
 
 def show_what_broke(patch: Patch, api: Api) -> None:
     def unexpected(req: Any, resp: Any, error: Exception, params: Any) -> None:
-        errors._http(req, resp, errors.Problem("internal_error", str(error)), params)
+        problems._problem(req, resp, Problem("internal_error", str(error)), params)
 
     api.app.add_error_handler(Exception, unexpected)
 
 
 def break_lines(patch: Patch, api: Api) -> None:
-    patch.setattr(log_lines.JsonFormatter, "format", lambda self, record: record.getMessage())
+    patch.setattr(json_lines.JsonFormatter, "format", lambda self, record: record.getMessage())
 
 
 def share_keys(patch: Patch, api: Api) -> None:

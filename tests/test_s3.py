@@ -1,4 +1,6 @@
-"""Pictures in a bucket: the same as in a folder, against a small S3 server in a process of its own."""
+"""Pictures in a bucket: the same as in a folder, against a small S3 server in a process of its
+own.
+"""
 
 import os
 import secrets
@@ -17,12 +19,14 @@ from import_shop import Shop
 from test_auth import problem
 from test_users import picture
 
-from marketplace import config as configuration
 from marketplace.app import create_app
-from marketplace.config import Config, ConfigError
-from marketplace.db import Database
-from marketplace.storage import StorageError, StorageUnavailableError, of_private, of_uploads
-from marketplace.workflows import imports, pictures
+from marketplace.config import settings as app_settings
+from marketplace.config.env import ConfigError
+from marketplace.config.settings import Config
+from marketplace.files.storage import StorageError, StorageUnavailableError
+from marketplace.files.stores import of_private, of_uploads
+from marketplace.postgres.database import Database
+from marketplace.workflows import images, imports
 
 boto3 = pytest.importorskip("boto3")
 KEY = "pictures/ab/cd/one.webp"
@@ -35,7 +39,9 @@ def server() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -63,7 +69,11 @@ def on_s3(server: str, config: Config, monkeypatch: pytest.MonkeyPatch) -> Confi
     bucket = f"shop-{secrets.token_hex(4)}"
     boto3.client("s3", endpoint_url=server).create_bucket(Bucket=bucket)
     return replace(
-        config, s3_bucket=bucket, s3_endpoint_url=server, s3_prefix="shop", uploads_url="https://cdn.example/shop"
+        config,
+        s3_bucket=bucket,
+        s3_endpoint_url=server,
+        s3_prefix="shop",
+        uploads_url="https://cdn.example/shop",
     )
 
 
@@ -102,7 +112,9 @@ def test_a_writer_that_fails_leaves_nothing(on_s3: Config):
 
 def test_a_bucket_says_what_a_picture_is_and_that_it_stays(on_s3: Config, server: str):
     of_uploads(on_s3).put(KEY, b"one")
-    found = boto3.client("s3", endpoint_url=server).head_object(Bucket=on_s3.s3_bucket, Key=f"shop/{KEY}")
+    found = boto3.client("s3", endpoint_url=server).head_object(
+        Bucket=on_s3.s3_bucket, Key=f"shop/{KEY}"
+    )
     assert found["ContentType"] == "image/webp"
     assert found["CacheControl"] == "public, max-age=31536000, immutable"
 
@@ -111,7 +123,9 @@ def test_uploads_begun_and_never_ended_are_cleared(on_s3: Config, server: str):
     client = boto3.client("s3", endpoint_url=server)
     client.create_multipart_upload(Bucket=on_s3.s3_bucket, Key="shop/imports/9.csv")
     storage = of_uploads(on_s3)
-    assert storage.clear_unfinished(40 * 365 * 86_400) == 0  # this server says that all began in 2010
+    assert (
+        storage.clear_unfinished(40 * 365 * 86_400) == 0
+    )  # this server says that all began in 2010
     assert storage.clear_unfinished(-60) == 1
     assert storage.clear_unfinished(-60) == 0
 
@@ -121,13 +135,17 @@ def test_pictures_are_uploaded_fetched_and_swept(api: Api, on_s3: Config, server
     api.client.app = api.app
     seller = api.seller()
     product = api.product(seller)
-    answer = api.upload(f"/api/products/{product['id']}/images", seller, [("images", "a", picture())])
+    answer = api.upload(
+        f"/api/products/{product['id']}/images", seller, [("images", "a", picture())]
+    )
     assert answer.status_code == 201, answer.text
     shown = answer.json["images"][0]
     assert shown["image_url"].startswith("https://cdn.example/shop/pictures/")
     storage = of_uploads(on_s3)
     stored = {each.key for each in storage.keys("")}
-    assert {size["url"].removeprefix("https://cdn.example/shop/") for size in shown["variants"]} == stored
+    assert {
+        size["url"].removeprefix("https://cdn.example/shop/") for size in shown["variants"]
+    } == stored
     assert content(storage, sorted(stored)[0])[8:12] == b"WEBP"
     assert not any(on_s3.uploads_dir.rglob("*.webp"))
 
@@ -136,13 +154,15 @@ def test_the_sweeper_finds_what_nobody_uses_in_a_bucket(committed: Api, on_s3: C
     settings = replace(on_s3, database_url=committed.config.database_url)
     storage, worker = of_uploads(settings), Database(settings, role="marketplace_worker")
     storage.put(f"pictures/ab/12/{'ab12' + '0' * 60}-thumb.webp", b"nobody's")
-    assert pictures.sweep(worker, storage, 3600) == (0, 0)
-    assert pictures.sweep(worker, storage, -60) == (1, 8)
+    assert images.sweep(worker, storage, 3600) == (0, 0)
+    assert images.sweep(worker, storage, -60) == (1, 8)
     assert list(storage.keys("")) == []
     worker.close()
 
 
-def test_files_to_be_imported_wait_in_a_private_bucket_for_any_worker(committed: Api, on_s3: Config, server: str):
+def test_files_to_be_imported_wait_in_a_private_bucket_for_any_worker(
+    committed: Api, on_s3: Config, server: str
+):
     bucket = f"{on_s3.s3_bucket}-private"
     boto3.client("s3", endpoint_url=server).create_bucket(Bucket=bucket)
     shop = Shop(committed, s3_private_bucket=bucket, s3_endpoint_url=server)
@@ -161,7 +181,7 @@ def test_files_to_be_imported_wait_in_a_private_bucket_for_any_worker(committed:
 def test_the_private_bucket_cannot_be_the_one_that_is_served(config: Config):
     env = {"S3_BUCKET": "shop", "S3_PRIVATE_BUCKET": "shop", "UPLOADS_URL": "https://cdn.example"}
     with pytest.raises(ConfigError, match="S3_PRIVATE_BUCKET"):
-        configuration.load(env, secret_keys=config.secret_keys)
+        app_settings.load(env, secret_keys=config.secret_keys)
 
 
 def test_a_bucket_that_is_away_is_a_503_and_writes_no_row(api: Api, on_s3: Config):
@@ -175,7 +195,9 @@ def test_a_bucket_that_is_away_is_a_503_and_writes_no_row(api: Api, on_s3: Confi
     api.client.app = api.app
     seller = api.seller()
     product = api.product(seller)
-    answer = api.upload(f"/api/products/{product['id']}/images", seller, [("images", "a", picture())])
+    answer = api.upload(
+        f"/api/products/{product['id']}/images", seller, [("images", "a", picture())]
+    )
     problem(answer, 503, "unavailable")
     assert answer.headers["Retry-After"]
     assert api.get(f"/api/products/{product['id']}").json["images"] == []
@@ -183,4 +205,4 @@ def test_a_bucket_that_is_away_is_a_503_and_writes_no_row(api: Api, on_s3: Confi
 
 def test_a_bucket_goes_with_the_address_of_its_files():
     with pytest.raises(ConfigError, match="UPLOADS_URL"):
-        configuration.load({"S3_BUCKET": "shop"}, secret_keys=("k" * 40,))
+        app_settings.load({"S3_BUCKET": "shop"}, secret_keys=("k" * 40,))

@@ -6,7 +6,15 @@ import pytest
 
 from marketplace.postgres import statement_files
 from marketplace.postgres.statement_files import StatementFile
-from marketplace.postgres.statements import ADMIN, QUERIES, StatementError, find, named_sql, numbered, written
+from marketplace.postgres.statements import (
+    ADMIN,
+    QUERIES,
+    StatementError,
+    find,
+    named_sql,
+    numbered,
+    written,
+)
 
 
 def read(folder: Path, text: str) -> StatementFile:
@@ -30,7 +38,9 @@ def test_fragments_stand_where_they_are_included_indented_as_that_line(tmp_path:
         "    WHERE NOT t.hidden\n    ORDER BY\n        t.id DESC\n) AS t"
     )
     assert (search.line, search.budget, search.comment) == (11, 7, "-- All of them.")
-    lines = [search.line_at(search.text.index(piece)) for piece in ("SELECT id", "NOT", "ORDER", "DESC")]
+    lines = [
+        search.line_at(search.text.index(piece)) for piece in ("SELECT id", "NOT", "ORDER", "DESC")
+    ]
     assert lines == [16, 9, 5, 6]
 
 
@@ -77,14 +87,34 @@ FROM things -- it's"""
         ("-- name: a\n-- A word.\n-- budget: 9 buffers\nSELECT 1;\n", 3, "right below"),
         ("SELECT 1;\n-- name: a\nSELECT 1;\n", 1, "before the first"),
         ("-- name: a\nSELECT 1;\n-- name: a\nSELECT 2;\n", 3, "two statements named a"),
-        ("-- fragment: a\n1\n-- fragment: a\n2\n-- name: b\nSELECT /* include: a */;\n", 3, "two fragments named a"),
+        (
+            "-- fragment: a\n1\n-- fragment: a\n2\n-- name: b\nSELECT /* include: a */;\n",
+            3,
+            "two fragments named a",
+        ),
         ("-- name: a\n-- Only words.\n", 1, "the statement a has no text"),
         ("-- fragment: a\n1\n-- name: b\nSELECT 1;\n", 1, "no statement includes the fragment a"),
         ("-- name: b\nSELECT /* include: a */;\n", 2, "the fragment a is not in this file"),
-        ("-- fragment: a\n/* include: a */\n-- name: b\nSELECT /* include: a */;\n", 2, "fragment a includes itself"),
-        ("-- fragment: a\n1;\n-- name: b\nSELECT /* include: a */;\n", 2, "the fragment a has a `;`"),
-        ("-- fragment: a\n1 -- one\n-- name: b\nSELECT /* include: a */ + 1;\n", 2, "ends in a comment"),
-        ("-- fragment: a\n'1\n2'\n-- name: b\n  SELECT /* include: a */;\n", 2, "a text of several lines"),
+        (
+            "-- fragment: a\n/* include: a */\n-- name: b\nSELECT /* include: a */;\n",
+            2,
+            "fragment a includes itself",
+        ),
+        (
+            "-- fragment: a\n1;\n-- name: b\nSELECT /* include: a */;\n",
+            2,
+            "the fragment a has a `;`",
+        ),
+        (
+            "-- fragment: a\n1 -- one\n-- name: b\nSELECT /* include: a */ + 1;\n",
+            2,
+            "ends in a comment",
+        ),
+        (
+            "-- fragment: a\n'1\n2'\n-- name: b\n  SELECT /* include: a */;\n",
+            2,
+            "a text of several lines",
+        ),
         ("-- name: b\nSELECT /* inlcude: a */ 1;\n", 2, "`/* inlcude: a */` is no include"),
         ("-- name: b\nSELECT /* include a */ 1;\n", 2, "`/* include a */` is no include"),
         ("-- name: a\nSELECT 5 % %(n)s;\n", 2, "a lone %"),
@@ -93,20 +123,29 @@ FROM things -- it's"""
 )
 def test_one_mistake_is_one_complaint(tmp_path: Path, text: str, line: int, words: str):
     found = read(tmp_path, text)
-    assert [(each.line, words in each.words) for each in found.complaints] == [(line, True)], found.complaints
+    assert [(each.line, words in each.words) for each in found.complaints] == [(line, True)], (
+        found.complaints
+    )
     with pytest.raises(StatementError, match=rf"things\.sql:{line}: "):
         named_sql("things", tmp_path)
 
 
 def test_two_mistakes_are_two_complaints_in_the_order_of_lines(tmp_path: Path):
-    read(tmp_path, "-- name: a\nSELECT 1;\nSELECT 2;\n-- nme: b\nSELECT 1;\n-- name: c\nSELECT 'x;\n")
+    read(
+        tmp_path, "-- name: a\nSELECT 1;\nSELECT 2;\n-- nme: b\nSELECT 1;\n-- name: c\nSELECT 'x;\n"
+    )
     with pytest.raises(StatementError) as refused:
         named_sql("things", tmp_path)
     assert [line.split(":")[1] for line in str(refused.value).splitlines()] == ["3", "4", "7"]
 
 
 def test_comments_may_begin_with_any_words(tmp_path: Path):
-    for words in ("sort: newest, price or name", "A name is a text.", "names of them all.", "Budgets are high."):
+    for words in (
+        "sort: newest, price or name",
+        "A name is a text.",
+        "names of them all.",
+        "Budgets are high.",
+    ):
         assert read(tmp_path, f"-- name: a\n-- {words}\nSELECT 1;\n").complaints == [], words
 
 

@@ -1,8 +1,9 @@
-"""check-sql: has PostgreSQL read every statement of sql/queries, and says which it does not understand.
+"""check-sql: has PostgreSQL read every statement of sql/queries, and names each mistake.
 
     python -m marketplace check-sql [NOUN ...]
 
-Nothing is executed. Each mistake is one line with the file and its line; the status is 1 where there is one.
+Nothing is executed. Each mistake is one line with the file and its line; the status is 1 where
+there is one.
 """
 
 import argparse
@@ -10,9 +11,8 @@ import sys
 
 import psycopg
 
-from marketplace import config as configuration
-from marketplace import migrations
-from marketplace.postgres import statement_checks
+from marketplace.config import settings
+from marketplace.postgres import migrations, statement_checks
 from marketplace.postgres.statements import ADMIN, named_sql, nouns
 
 
@@ -25,12 +25,16 @@ def run(args: argparse.Namespace) -> int:
     """Print file, line, name and reason of every mistake; 1 if there is one."""
     known = nouns()
     if unknown := [noun for noun in args.nouns if noun not in known]:
-        print(f"There is no {', '.join(unknown)} in sql/queries; there are {', '.join(known)}.", file=sys.stderr)
+        print(
+            f"There is no {', '.join(unknown)} in sql/queries; there are {', '.join(known)}.",
+            file=sys.stderr,
+        )
         return 2
-    with psycopg.connect(configuration.load().migrate_database_url, autocommit=True) as conn:
+    with psycopg.connect(settings.load().migrate_database_url, autocommit=True) as conn:
         conn.execute(named_sql("explain", ADMIN)["only_look"])
         if waiting := migrations.pending(conn):
-            print(f"{len(waiting)} migrations are not applied ({waiting[0]}, ...): make migrate comes first.")
+            missing = f"{len(waiting)} migrations are not applied ({waiting[0]}, ...)"
+            print(f"{missing}: make migrate comes first.")
             return 1
         count, mistakes = statement_checks.check(conn, args.nouns)
     for line in mistakes:

@@ -1,6 +1,6 @@
 """statement: prints a statement of sql/queries as it is sent, with all its fragments in it.
 
-    python -m marketplace statement products.list
+python -m marketplace statement products.list
 """
 
 import argparse

@@ -1,1 +1,1 @@
-"""PostgreSQL: connections, statements, migrations and roles; no noun of the shop."""
+"""The database driver's room: pool, circuit breaker, doors, replicas, migrations, roles."""

@@ -1,10 +1,10 @@
 """Has PostgreSQL understand every named statement, and executes none of them.
 
-A statement is sent as the first half of what its execution takes (Parse), which refuses a second statement, too.
+A statement is sent as the first half of what its execution takes (Parse), which refuses a second
+statement, too.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -17,14 +17,16 @@ from marketplace.postgres.statements import QUERIES, numbered, shown, written
 
 
 class Report(NamedTuple):
-    """How many statements were read, and a line for each mistake: file, line, whose statement, and what is wrong."""
+    """How many statements were read, and a line for each mistake: where it is, and what."""
 
     statements: int
     mistakes: list[str]
 
 
-def check(conn: psycopg.Connection[Any], only: Sequence[str] = (), *, copying: bool = True) -> Report:
-    """Check the statements of all nouns, or of some `only`. Raises FileNotFoundError where there is no such noun.
+def check(
+    conn: psycopg.Connection[Any], only: Sequence[str] = (), *, copying: bool = True
+) -> Report:
+    """Check the statements of all nouns, or of some `only`. Raises FileNotFoundError.
 
     `copying` also starts each COPY and takes it back; that needs the right to write its table.
     """
@@ -33,23 +35,28 @@ def check(conn: psycopg.Connection[Any], only: Sequence[str] = (), *, copying: b
     for path in [QUERIES / f"{noun}.sql" for noun in only] or sorted(QUERIES.glob("*.sql")):
         found = statement_files.read(path)
         count += len(found.statements)
-        complaints = sorted({*found.complaints, *_misunderstood(conn, path, list(found.statements.values()), copying)})
-        mistakes += [f"{shown(path)}:{line}: {words}" for line, words in complaints]
+        misunderstood = _misunderstood(conn, list(found.statements.values()), copying)
+        for line, words in sorted({*found.complaints, *misunderstood}):
+            mistakes.append(f"{shown(path)}:{line}: {words}")
     return Report(count, mistakes)
 
 
 def _misunderstood(
-    conn: psycopg.Connection[Any], path: Path, statements: Sequence[Statement], copying: bool
+    conn: psycopg.Connection[Any], statements: Sequence[Statement], copying: bool
 ) -> list[Complaint]:
-    """What PostgreSQL says against statements; a mistake in a fragment once, with the names of all that include it."""
+    """What PostgreSQL says against statements; a mistake of a fragment once, with all names."""
     blamed: dict[Complaint, list[str]] = {}
     for statement in statements:
         error = _refusal(conn, statement.text, copying)
         if error is not None:
             position = int(error.diag.statement_position or 1) - 1
             line = statement.line_at(written(statement.text, position))
-            blamed.setdefault(Complaint(line, str(error.diag.message_primary)), []).append(statement.name)
-    return [Complaint(line, f"{', '.join(names)}: {words}") for (line, words), names in blamed.items()]
+            blamed.setdefault(Complaint(line, str(error.diag.message_primary)), []).append(
+                statement.name
+            )
+    return [
+        Complaint(line, f"{', '.join(names)}: {words}") for (line, words), names in blamed.items()
+    ]
 
 
 def _refusal(conn: psycopg.Connection[Any], text: str, copying: bool) -> psycopg.Error | None:

@@ -1,7 +1,8 @@
-"""Reads a file of named statements: its headers, fragments and includes, and every mistake a hand can make in it.
+"""Reads a file of named statements, and finds every mistake that a hand can make in it.
 
-A file is text behind headers. `-- name: find` begins a statement, which ends with its `;`; `-- budget: 12 buffers` may
-stand below. `-- fragment: order` begins a text that `/* include: order */` puts into statements of the same file.
+A file is text behind headers. `-- name: find` starts a statement, which ends with its `;`; a line
+`-- budget: 12 buffers` may stand below the name. `-- fragment: order` starts a text that
+`/* include: order */` puts into statements of the same file.
 """
 
 import re
@@ -21,7 +22,8 @@ _PARAMETER = re.compile(r"%\([a-z_]+\)s|%%|%")
 _QUOTED = re.compile(
     r"""(?P<quoted>\b[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
     | (?<!\w)\$(?P<tag>(?:[A-Za-z_]\w*)?)\$.*?\$(?P=tag)\$)
-    | (?P<line>--[^\n]*) | (?P<block>/\*) | (?P<end>;) | (?P<open>['"]|(?<!\w)\$(?:[A-Za-z_]\w*)?\$)""",
+    | (?P<line>--[^\n]*) | (?P<block>/\*) | (?P<end>;) |
+    (?P<open>['"]|(?<!\w)\$(?:[A-Za-z_]\w*)?\$)""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -34,14 +36,14 @@ class Complaint(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """A statement: its text with all fragments in it and without the `;`, and where its pieces stand in the file."""
+    """A statement: its text, fragments and all, without the `;`; and the places of its pieces."""
 
     name: str
     line: int
     comment: str
     budget: int | None
     text: str
-    #: Offsets in the text at which a piece begins, ascending, with the line of the file that it comes from.
+    #: Offsets in the text at which a piece starts, ascending, each with its line of the file.
     places: Sequence[tuple[int, int]]
 
     def line_at(self, offset: int) -> int:
@@ -67,7 +69,9 @@ _Row = list[_Piece]
 
 
 class _Block:
-    """The lines behind one header. `kind` is empty for what stands before the first, or behind one that is none."""
+    """The lines behind one header. `kind` is empty for what stands before the first, or behind one
+    that is none.
+    """
 
     def __init__(self, kind: str, name: str, line: int) -> None:
         self.kind = kind
@@ -91,10 +95,14 @@ def read(path: Path) -> StatementFile:
     blocks = list(_blocks(path.read_text(encoding="utf-8").splitlines(), complaints))
     named = _by_name(blocks, complaints)
     reader = _Reader({name: block for (kind, name), block in named.items() if kind == "fragment"})
-    found = {name: reader.statement(block) for (kind, name), block in named.items() if kind == "name"}
+    found = {
+        name: reader.statement(block) for (kind, name), block in named.items() if kind == "name"
+    }
     complaints += reader.complaints
     if not complaints:  # what is mistyped is not included either
-        included = {name for block in blocks for row in block.rows for name in _INCLUDE.findall(row.text)}
+        included = {
+            name for block in blocks for row in block.rows for name in _INCLUDE.findall(row.text)
+        }
         complaints += [
             Complaint(block.line, f"no statement includes the fragment {name}")
             for name, block in reader.fragments.items()
@@ -105,7 +113,9 @@ def read(path: Path) -> StatementFile:
 
 
 def _blocks(lines: Sequence[str], complaints: list[Complaint]) -> Iterator[_Block]:
-    """Cut the file at its headers. A mistyped one is complained of, and ends what is before it, too."""
+    """Cut the file at its headers. A mistyped one is complained of, and ends what is before it,
+    too.
+    """
     block = _Block("", "", 0)
     for number, text in enumerate(lines, 1):
         if header := _HEADER.match(text):
@@ -132,7 +142,9 @@ def _blocks(lines: Sequence[str], complaints: list[Complaint]) -> Iterator[_Bloc
 
 
 def _like_a_header(text: str) -> bool:
-    """Whether a line of comment was meant for a header: `-- nme: find`, `--name: find`, `-- name find`."""
+    """Whether a line of comment was meant for a header: `-- nme: find`, `--name: find`, `-- name
+    find`.
+    """
     comment = _COMMENT.match(text)
     if comment is None:
         return False
@@ -143,7 +155,9 @@ def _like_a_header(text: str) -> bool:
     return bool(close) and bool(colon or _WORD.match(rest))
 
 
-def _by_name(blocks: Sequence[_Block], complaints: list[Complaint]) -> dict[tuple[str, str], _Block]:
+def _by_name(
+    blocks: Sequence[_Block], complaints: list[Complaint]
+) -> dict[tuple[str, str], _Block]:
     named: dict[tuple[str, str], _Block] = {}
     for block in blocks:
         while block.rows and not block.rows[-1].text.strip():
@@ -176,12 +190,16 @@ class _Reader:
         text, places = _joined(rows)
         end, wrong = _end(text)
         comment = "\n".join(block.comment)
-        statement = Statement(block.name, block.line, comment, block.budget, text[:end].rstrip(), places)
+        statement = Statement(
+            block.name, block.line, comment, block.budget, text[:end].rstrip(), places
+        )
         self.complaints += [Complaint(statement.line_at(offset), words) for offset, words in wrong]
         return None if wrong else statement
 
     def _expanded(self, block: _Block, path: tuple[str, ...]) -> list[_Row] | None:
-        """The rows of a block with fragments in place of includes, indented as the row that includes them."""
+        """The rows of a block with fragments in place of includes, indented as the row that
+        includes them.
+        """
         rows: list[_Row] = []
         whole = True
         for line, text in block.rows:
@@ -196,7 +214,9 @@ class _Reader:
                 elif included := self._included(piece, line, path):
                     first, *rest = included
                     rows[-1] += first
-                    rows += [[_Piece(row[0].line, indent), *row] if _shown(row) else row for row in rest]
+                    rows += [
+                        [_Piece(row[0].line, indent), *row] if _shown(row) else row for row in rest
+                    ]
                 else:
                     whole = False
         return rows if whole else None
@@ -239,11 +259,19 @@ def _wrong_fragment(block: _Block) -> Iterator[Complaint]:
     for kind, start, end in _tokens(text):
         line = next(line for offset, line in reversed(places) if offset <= start)
         if kind == "end":
-            yield Complaint(line, f"the fragment {block.name} has a `;`: it is a part of a statement")
+            yield Complaint(
+                line, f"the fragment {block.name} has a `;`: it is a part of a statement"
+            )
         elif kind == "line" and end == len(text):
-            yield Complaint(line, f"the fragment {block.name} ends in a comment, which would hide what follows it")
+            yield Complaint(
+                line,
+                f"the fragment {block.name} ends in a comment, which would hide what follows it",
+            )
         elif kind == "quoted" and "\n" in text[start:end]:
-            yield Complaint(line, f"the fragment {block.name} has a text of several lines, which would be indented")
+            yield Complaint(
+                line,
+                f"the fragment {block.name} has a text of several lines, which would be indented",
+            )
 
 
 def _end(text: str) -> tuple[int, list[tuple[int, str]]]:
@@ -254,11 +282,15 @@ def _end(text: str) -> tuple[int, list[tuple[int, str]]]:
         if kind == "open":
             return len(text), [(start, f"{text[start:stop]} is not closed")]
         if end is not None and (between := _first_code(text, after, start)) is not None:
-            return end, [(between, "a second statement; each has a name of its own (`-- name: NAME`)")]
+            return end, [
+                (between, "a second statement; each has a name of its own (`-- name: NAME`)")
+            ]
         if kind == "end" and end is None:
             end = start
         elif end is not None and kind in ("end", "quoted"):
-            return end, [(start, "a second statement; each has a name of its own (`-- name: NAME`)")]
+            return end, [
+                (start, "a second statement; each has a name of its own (`-- name: NAME`)")
+            ]
         after = stop
     if end is None:
         return len(text), [(max(len(text.rstrip()) - 1, 0), "the statement does not end with `;`")]

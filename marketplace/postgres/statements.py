@@ -5,12 +5,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from marketplace.config import ROOT
-from marketplace.connections import Conn, LiteralString, Row
+from marketplace.config.settings import ROOT
 from marketplace.postgres import statement_files
+from marketplace.postgres.pool import Conn, LiteralString, Row
 from marketplace.postgres.statement_files import Statement
 
-__all__ = ["ADMIN", "QUERIES", "StatementError", "find", "named_sql", "nouns", "numbered", "one", "script", "shown"]
+__all__ = [
+    "ADMIN",
+    "QUERIES",
+    "StatementError",
+    "find",
+    "named_sql",
+    "nouns",
+    "numbered",
+    "one",
+    "script",
+    "shown",
+]
 
 QUERIES = ROOT / "sql" / "queries"
 ADMIN = ROOT / "sql" / "admin"
@@ -18,19 +29,23 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 
 
 class StatementError(Exception):
-    """A file of statements cannot be read; the message has a line for each mistake, with the file and its line."""
+    """Statements cannot be read; the message has a line for each mistake, and says where it is."""
 
 
 def named_sql(noun: str, folder: Path = QUERIES) -> Mapping[str, LiteralString]:
-    """Return the statements of sql/queries/NOUN.sql (or of another folder) by name. Raises StatementError.
+    """Return the statements of sql/queries/NOUN.sql (or of another folder) by name.
 
-    Each ends with its own name in a comment, behind the text, where pg_stat_statements keeps it.
+    Raises StatementError. Each ends with its own name in a comment, behind the text, where
+    pg_stat_statements keeps it.
     """
-    return {name: f"{statement.text}\n-- {noun}.{name}" for name, statement in _read(noun, folder).items()}
+    return {
+        name: f"{statement.text}\n-- {noun}.{name}"
+        for name, statement in _read(noun, folder).items()
+    }
 
 
 def find(name: str) -> Statement:
-    """Return the statement NOUN.NAME of sql/queries. Raises StatementError, which says which there are."""
+    """Return the statement NOUN.NAME. Raises StatementError, which says which there are."""
     noun, _, verb = name.partition(".")
     known = nouns()
     if noun in known:
@@ -50,7 +65,9 @@ def _read(noun: str, folder: Path) -> dict[str, Statement]:
     path = folder / f"{noun}.sql"
     found = statement_files.read(path)
     if found.complaints:
-        raise StatementError("\n".join(f"{shown(path)}:{line}: {words}" for line, words in found.complaints))
+        raise StatementError(
+            "\n".join(f"{shown(path)}:{line}: {words}" for line, words in found.complaints)
+        )
     return found.statements
 
 
@@ -60,7 +77,9 @@ def script(name: str) -> bytes:
 
 
 def numbered(text: str) -> tuple[str, list[str]]:
-    """Return a statement with $1, $2 in place of %(name)s, as PostgreSQL has it, and the names in their order."""
+    """Return a statement with $1, $2 in place of %(name)s, as PostgreSQL has it, and the names in
+    their order.
+    """
     names: list[str] = []
 
     def number(match: re.Match[str]) -> str:
@@ -74,7 +93,7 @@ def numbered(text: str) -> tuple[str, list[str]]:
 
 
 def written(text: str, position: int) -> int:
-    """Return where in a statement the character is that stands at `position` of its numbered text."""
+    """Return the place in a statement of what stands at `position` of its numbered text."""
     names: list[str] = []
     gone = 0
     for match in _PLACEHOLDER.finditer(text):
@@ -93,7 +112,9 @@ def shown(path: Path) -> str:
 
 
 def one(conn: Conn, statement: LiteralString, values: Mapping[str, Any] | None = None) -> Row:
-    """Return the row of a statement that always has one: INSERT ... RETURNING, an aggregate, a function."""
+    """Return the row of a statement that always has one: INSERT ... RETURNING, an aggregate, a
+    function.
+    """
     row = conn.execute(statement, values).fetchone()
     if row is None:
         raise LookupError(f"no row from {statement.rpartition('-- ')[2]}")

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marketplace.db import Conn, Row, named_sql
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql
 
 SQL = named_sql("facets")
 
@@ -17,7 +18,8 @@ def count(
     found: Sequence[int] | None,
     most: int,
 ) -> list[Row]:
-    """Rows of facet, id, name, count, low, high, in_stock; the first, `all`, also says whether it is `complete`.
+    """Rows of facet, id, name, count, low, high, in_stock; the first, `all`, also says whether it
+    is `complete`.
 
     Of what a list's values filter, or of the products `found`; at most `most`.
     """

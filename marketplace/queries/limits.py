@@ -1,12 +1,15 @@
 """Limits on how often who may call. Statements: sql/queries/limits.sql."""
 
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("limits")
 
 
 def take(conn: Conn, key: str, *, every: float, burst: int) -> Row:
-    """One use of a limit: remaining, reset_after, and retry_after (seconds, or None where it is taken)."""
+    """One use of a limit: remaining, reset_after, and retry_after (seconds, or None where it is
+    taken).
+    """
     return one(conn, SQL["take"], {"key": key, "every": every, "burst": burst})
 
 

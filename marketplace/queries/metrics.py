@@ -1,10 +1,13 @@
 """What operators watch. Statements: sql/queries/metrics.sql."""
 
-from marketplace.db import Conn, Row, named_sql
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql
 
 SQL = named_sql("metrics")
 
 
 def state(conn: Conn) -> list[Row]:
-    """Gauges of queue, workers, imports and change feed: name, label (or an empty text), value, words."""
+    """Gauges of queue, workers, imports and change feed: name, label (or an empty text), value,
+    words.
+    """
     return conn.execute(SQL["state"]).fetchall()

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from psycopg.rows import namedtuple_row, tuple_row
 
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("products")
 
@@ -44,8 +45,10 @@ _BEGIN: dict[str, tuple[Any, int]] = {"newest": ("infinity", 2**63 - 1), "price"
 
 
 class HotPage(NamedTuple):
-    """The JSON of all products that were read, separated by BETWEEN, and how many they are; the place (key, id) of the
-    last but one; about how many the list has, and exactly, unless those are many more than were to be counted."""
+    """The JSON of all products that were read, separated by BETWEEN, and how many they are; the
+    place (key, id) of the last but one; about how many the list has, and exactly, unless those are
+    many more than were to be counted.
+    """
 
     items: str | None
     found: int
@@ -56,8 +59,9 @@ class HotPage(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What a list is asked for: filters, sort (newest, price, name, stock, relevance), window, and whether what
-    is hidden is shown (to its own store)."""
+    """What a list is asked for: filters, sort (newest, price, name, stock, relevance), window,
+    and whether what is hidden is shown (to its own store).
+    """
 
     filters: Mapping[str, Any]
     sort: str
@@ -85,7 +89,8 @@ class Listing(NamedTuple):
 
 
 def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
-    """A page of a much asked-for list, by the prepared statement it has of its own; None of any other list.
+    """A page of a much asked-for list, by the prepared statement it has of its own; None of any
+    other list.
 
     `most`: how far it is counted; 0: not at all.
     """
@@ -106,14 +111,16 @@ def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
 
 
 def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
-    """Return rows (item, id, key) in the order asked, of at most `walk` products along that order; items are JSON.
+    """Return rows (item, id, key) in the order asked, of at most `walk` products along that order.
 
-    Words are looked for elsewhere (search).
+    Items are JSON. Words are looked for elsewhere (search).
     """
     name = "list_category" if "category_id" in listing.filters else "list"
     name = "list_stock" if listing.sort == "stock" else name
     with conn.cursor(row_factory=namedtuple_row) as cursor:
-        return cursor.execute(SQL[name], {**listing.values(), "walk": walk}, prepare=False).fetchall()
+        return cursor.execute(
+            SQL[name], {**listing.values(), "walk": walk}, prepare=False
+        ).fetchall()
 
 
 def crossing(listing: Listing) -> bool:
@@ -122,9 +129,9 @@ def crossing(listing: Listing) -> bool:
 
 
 def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
-    """Return what the filters leave of the catalogue, if less than `most`: rows as `search`, with matches, complete.
+    """Return what the filters leave of the catalogue: rows as `search`, with matches, complete.
 
-    One at least: where the page is empty its item is None. Not complete: others match too.
+    One at least: where the page is empty its item is None. Not complete: that is more than `most`.
     """
     values = {**listing.values(), "most": most, "crossing": crossing(listing)}
     with conn.cursor(row_factory=namedtuple_row) as cursor:
@@ -134,7 +141,8 @@ def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
 def count(conn: Conn, listing: Listing, most: int) -> int:
     """How many products the filters match, counted up to `most`; not for lists with words."""
     name = "count_category" if "category_id" in listing.filters else "count"
-    return int(conn.execute(SQL[name], {**listing.values(), "most": most}, prepare=False).fetchall()[0]["matches"])
+    values = {**listing.values(), "most": most}
+    return int(conn.execute(SQL[name], values, prepare=False).fetchall()[0]["matches"])
 
 
 def estimate(conn: Conn, listing: Listing) -> int:
@@ -144,8 +152,12 @@ def estimate(conn: Conn, listing: Listing) -> int:
     return int(plan["Plans"][0]["Plan Rows"])
 
 
-def find(conn: Conn, product_id: int, *, show_hidden: bool = False, known: Sequence[str] = ()) -> Row | None:
-    """Return one product: tag, document, stock, description (both texts JSON), name, store_id, version; or None.
+def find(
+    conn: Conn, product_id: int, *, show_hidden: bool = False, known: Sequence[str] = ()
+) -> Row | None:
+    """Return one product: tag, document, stock, description, name, store_id, version; or None.
+
+    Document and description are JSON.
 
     Where the tag is among those that are `known`, document and description are None.
     """
@@ -154,8 +166,12 @@ def find(conn: Conn, product_id: int, *, show_hidden: bool = False, known: Seque
 
 
 def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
-    """The product to change, locked, with its stock; None when it is not the store's. No store: an admin's view."""
-    return conn.execute(SQL["find_own"], {"product_id": product_id, "store_id": store_id}).fetchone()
+    """The product to change, locked, with its stock; None when it is not the store's. No store:
+    an admin's view.
+    """
+    return conn.execute(
+        SQL["find_own"], {"product_id": product_id, "store_id": store_id}
+    ).fetchone()
 
 
 def add(
@@ -190,8 +206,21 @@ def add(
 
 def change(conn: Conn, product_id: int, store_id: int | None, product: Mapping[str, Any]) -> None:
     """Replace all that a seller writes of a product but its stock."""
-    written = ("category_id", "brand_id", "name", "description", "price", "sku", "source_url", "hidden")
-    values = {"product_id": product_id, "store_id": store_id, **{name: product[name] for name in written}}
+    written = (
+        "category_id",
+        "brand_id",
+        "name",
+        "description",
+        "price",
+        "sku",
+        "source_url",
+        "hidden",
+    )
+    values = {
+        "product_id": product_id,
+        "store_id": store_id,
+        **{name: product[name] for name in written},
+    }
     conn.execute(SQL["change"], values)
 
 

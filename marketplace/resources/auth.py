@@ -4,19 +4,23 @@ from typing import Any
 
 import falcon
 
-from marketplace import requests
-from marketplace.auth import Passwords, Tokens, hashed, new_secret, secret_of
-from marketplace.config import Config
-from marketplace.db import Client, Conn, Database, Row
-from marketplace.errors import FieldError, Problem, unauthorized
-from marketplace.guessing import Guesses
-from marketplace.operations import PUBLIC, operation
+from marketplace.config.settings import Config
+from marketplace.contract.errors import FieldError, Problem, unauthorized
+from marketplace.contract.operations import PUBLIC, operation
+from marketplace.postgres.callers import Client
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, mailed_tokens, sessions
 from marketplace.queries import users as user_queries
 from marketplace.schemas import users as schemas
+from marketplace.security.passwords import Passwords
+from marketplace.security.tokens import Tokens, hashed, new_secret, secret_of
+from marketplace.web import client
 from marketplace.workflows import mails
+from marketplace.workflows.sign_in import SignIn
 
-#: The first app (`client_type`) cannot refresh: it is signed in again after so long, and its token lives until then.
+#: The first app (`client_type`) cannot refresh: it is signed in again after so long, and its token
+#: lives until then.
 FIRST_APP_SECONDS = 30 * 86400
 #: What it shows its user.
 GREETINGS = {
@@ -38,7 +42,7 @@ class Register:
         "Open an account and sign in",
         roles=PUBLIC,
         body=schemas.REGISTER,
-        answers={201: schemas.TOKENS},
+        responses={201: schemas.TOKENS},
         problems=("email_taken", "weak_password", "too_many_requests"),
         rate="register",
     )
@@ -57,7 +61,7 @@ class Register:
                 password_hash=password_hash,
             )
             resp.media = _sign_in(conn, req, self.tokens, user_id, "register")
-            mails.enqueue(conn, "verify", body["email"], requests.language(req))
+            mails.enqueue(conn, "verify", body["email"], client.language(req))
         resp.status = falcon.HTTP_201
         resp.set_header("Cache-Control", "no-store")
 
@@ -65,9 +69,9 @@ class Register:
 class Login:
     """/api/auth/login"""
 
-    def __init__(self, db: Database, guesses: Guesses, tokens: Tokens) -> None:
+    def __init__(self, db: Database, sign_in: SignIn, tokens: Tokens) -> None:
         self.db = db
-        self.guesses = guesses
+        self.sign_in = sign_in
         self.tokens = tokens
 
     @operation(
@@ -75,21 +79,24 @@ class Login:
         "Sign in",
         roles=PUBLIC,
         body=schemas.LOGIN,
-        answers={200: schemas.TOKENS},
+        responses={200: schemas.TOKENS},
         problems=("invalid_credentials", "too_many_requests"),
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong password.
+        """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong
+        password.
 
         After five wrong ones an account takes the next later and later: 429 with Retry-After.
         """
         body = req.context.body
-        user_id = self.guesses.owner(
-            body["email"], body["password"], requests.client_ip(req), requests.language(req)
+        user_id = self.sign_in.owner(
+            body["email"], body["password"], client.client_ip(req), client.language(req)
         )
         if user_id is None:
-            raise unauthorized("invalid_credentials", "No account has this e-mail address and password.")
+            raise unauthorized(
+                "invalid_credentials", "No account has this e-mail address and password."
+            )
         with self.db.signing_in() as conn:
             resp.media = _sign_in(conn, req, self.tokens, user_id, "login")
         resp.set_header("Cache-Control", "no-store")
@@ -107,7 +114,7 @@ class Refresh:
         "Exchange a refresh token for the next pair",
         roles=PUBLIC,
         body=schemas.REFRESH,
-        answers={200: schemas.TOKENS},
+        responses={200: schemas.TOKENS},
         problems=("invalid_refresh_token",),
         rate="refresh",
     )
@@ -124,14 +131,16 @@ class Refresh:
                 new_hash=hashed(fresh),
                 seconds=config.refresh_token_seconds,
                 grace=config.refresh_grace_seconds,
-                ip=requests.client_ip(req),
+                ip=client.client_ip(req),
             )
             if outcome["outcome"] == "renewed":
                 sessions.act_as(conn, hashed(secret), req.context.request_id)
                 user = user_queries.find(conn, outcome["user_id"]) or {}
                 resp.media = _pair(config, self.tokens, user, secret, fresh)
         if outcome["outcome"] != "renewed":
-            raise unauthorized("invalid_refresh_token", "The refresh token is not valid any more; sign in again.")
+            raise unauthorized(
+                "invalid_refresh_token", "The refresh token is not valid any more; sign in again."
+            )
         resp.set_header("Cache-Control", "no-store")
 
 
@@ -146,16 +155,17 @@ class ForgotPassword:
         "Have a code for a new password sent by mail",
         roles=PUBLIC,
         body=schemas.FORGOTTEN,
-        answers={204: None},
+        responses={204: None},
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Send a code to the address, if an account has it; the answer is the same if none has.
 
-        The code is good once and for 30 minutes. A mailbox gets three an hour at most; an older code is void.
+        The code is good once and for 30 minutes. A mailbox gets three an hour at most; an older
+        code is void.
         """
         with self.db.signing_in() as conn:
-            mails.enqueue(conn, "reset", req.context.body["email"], requests.language(req))
+            mails.enqueue(conn, "reset", req.context.body["email"], client.language(req))
         resp.status = falcon.HTTP_204
 
 
@@ -171,7 +181,7 @@ class ResetPassword:
         "Set a new password with a code from a mail",
         roles=PUBLIC,
         body=schemas.RESET,
-        answers={204: None},
+        responses={204: None},
         problems=("invalid_code", "weak_password", "too_many_requests"),
         rate="sign-in",
     )
@@ -183,12 +193,14 @@ class ResetPassword:
             account = mailed_tokens.find_reset(conn, token_hash)
         if account is None:
             raise _invalid_code()
-        self.passwords.require_strong(body["password"], "/password", account["name"], account["email"])
+        self.passwords.require_strong(
+            body["password"], "/password", account["name"], account["email"]
+        )
         password_hash = self.passwords.hash(body["password"])
         with self.db.signing_in(req.context.request_id) as conn:
             if mailed_tokens.reset_password(conn, token_hash, password_hash) is None:
                 raise _invalid_code()
-            mails.enqueue(conn, "password_changed", account["email"], requests.language(req))
+            mails.enqueue(conn, "password_changed", account["email"], client.language(req))
         resp.status = falcon.HTTP_204
 
 
@@ -203,12 +215,14 @@ class VerifyEmail:
         "Confirm an address with a code from a mail",
         roles=PUBLIC,
         body=schemas.VERIFY,
-        answers={204: None},
+        responses={204: None},
         problems=("invalid_code",),
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Note that the mailbox's owner reads it. The code comes after registering, and after a change of address."""
+        """Note that the mailbox's owner reads it. The code comes after registering, and after a
+        change of address.
+        """
         with self.db.signing_in(req.context.request_id) as conn:
             if mailed_tokens.verify_email(conn, hashed(req.context.body["token"])) is None:
                 raise _invalid_code()
@@ -221,13 +235,19 @@ class SendVerification:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("sendVerification", "Have the code that confirms one's address sent again", answers={204: None})
+    @operation(
+        "sendVerification",
+        "Have the code that confirms one's address sent again",
+        responses={204: None},
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Send a code, unless the address is confirmed already. Three an hour at most; an older code is void."""
+        """Send a code, unless the address is confirmed already. Three an hour at most; an older
+        code is void.
+        """
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
             user = user_queries.find(conn, caller.user_id) or {}
-            mails.enqueue(conn, "verify", user["email"], requests.language(req))
+            mails.enqueue(conn, "verify", user["email"], client.language(req))
         resp.status = falcon.HTTP_204
 
 
@@ -237,12 +257,12 @@ class Logout:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("logout", "Sign this device out", answers={204: None})
+    @operation("logout", "Sign this device out", responses={204: None})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """End the session the token belongs to."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
-            activities.record(conn, requests.client(req), "logout")
+            activities.record(conn, client.client(req), "logout")
             sessions.end(conn, caller.session_id)
         resp.status = falcon.HTTP_204
 
@@ -256,19 +276,19 @@ class Sessions:
     @operation(
         "listSessions",
         "The devices that are signed in",
-        answers={200: schemas.SESSIONS},
+        responses={200: schemas.SESSIONS},
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the caller's devices, the last used first."""
         with self.db.transaction(req.context.caller) as conn:
             resp.media = {"sessions": sessions.all_mine(conn)}
 
-    @operation("endOtherSessions", "Sign all other devices out", answers={204: None})
+    @operation("endOtherSessions", "Sign all other devices out", responses={204: None})
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """End every session of the caller but this one."""
         with self.db.transaction(req.context.caller) as conn:
             ended = sessions.end_others(conn)
-            activities.record(conn, requests.client(req), "logout", details={"sessions": ended})
+            activities.record(conn, client.client(req), "logout", details={"sessions": ended})
         resp.status = falcon.HTTP_204
 
 
@@ -278,11 +298,13 @@ class Session:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("endSession", "Sign one device out", answers={204: None}, problems=("not_found",))
+    @operation("endSession", "Sign one device out", responses={204: None}, problems=("not_found",))
     def on_delete(self, req: falcon.Request, resp: falcon.Response, session_id: int) -> None:
         """End one of the caller's sessions."""
         with self.db.transaction(req.context.caller) as conn:
-            activities.record(conn, requests.client(req), "logout", related=("session", session_id, None))
+            activities.record(
+                conn, client.client(req), "logout", related=("session", session_id, None)
+            )
             if not sessions.end(conn, session_id):
                 raise Problem("not_found")
         resp.status = falcon.HTTP_204
@@ -293,14 +315,20 @@ def _invalid_code() -> Problem:
     return Problem("invalid_code", errors=[FieldError("/token", "invalid_code", words)])
 
 
-def _sign_in(conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, activity: str) -> dict[str, Any]:
+def _sign_in(
+    conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, activity: str
+) -> dict[str, Any]:
     """A session for the device, its tokens, and the line in the log."""
     config: Config = req.context.config
     first_app = "client_type" in req.context.body
-    seconds = min(config.refresh_token_seconds, FIRST_APP_SECONDS) if first_app else config.refresh_token_seconds
+    seconds = (
+        min(config.refresh_token_seconds, FIRST_APP_SECONDS)
+        if first_app
+        else config.refresh_token_seconds
+    )
     secret = new_secret()
     refresh_token = tokens.new_refresh(secret)
-    device, ip = requests.device(req), requests.client_ip(req)
+    device, ip = client.device(req), client.client_ip(req)
     sessions.open_device(
         conn,
         user_id=user_id,
@@ -322,11 +350,15 @@ def _sign_in(conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, acti
     return answer
 
 
-def _pair(config: Config, tokens: Tokens, user: Row, secret: str, refresh_token: str) -> dict[str, Any]:
+def _pair(
+    config: Config, tokens: Tokens, user: Row, secret: str, refresh_token: str
+) -> dict[str, Any]:
     return {
         "access_token": tokens.access(user["id"], secret, config.access_token_seconds),
         "refresh_token": refresh_token,
         "token_type": "Bearer",
         "expires_in": config.access_token_seconds,
-        "user": {name: user[name] for name in ("id", "name", "email", "role", "store_id", "avatar")},
+        "user": {
+            name: user[name] for name in ("id", "name", "email", "role", "store_id", "avatar")
+        },
     }

@@ -5,12 +5,13 @@ from typing import Any
 import falcon
 from psycopg.errors import ForeignKeyViolation
 
-from marketplace import conditions, idempotency, requests
-from marketplace.db import Database, Row
-from marketplace.errors import Problem
-from marketplace.operations import PUBLIC, operation
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import PUBLIC, operation
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Row
 from marketplace.queries import activities, categories
 from marketplace.schemas import categories as schemas
+from marketplace.web import client, etags, idempotency
 from marketplace.workflows import categories as workflow
 
 
@@ -24,13 +25,13 @@ class Categories:
         "listCategories",
         "The tree of categories",
         roles=PUBLIC,
-        answers={200: schemas.TREE},
+        responses={200: schemas.TREE},
         max_age=60,
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the whole tree, by name, with counts of products."""
-        with self.db.read(req.context.seen) as conn:
+        with self.db.read(req.context.read_after) as conn:
             rows = categories.all_sorted(conn)
         resp.media = {"categories": _tree(rows)}
 
@@ -39,7 +40,7 @@ class Categories:
         "Add a category",
         roles=("admin",),
         body=schemas.NEW,
-        answers={201: schemas.CATEGORY},
+        responses={201: schemas.CATEGORY},
         problems=("category_exists",),
         idempotent=True,
     )
@@ -49,7 +50,10 @@ class Categories:
         with idempotency.transaction(self.db, req, resp) as conn:
             category_id = workflow.add(conn, name=body["name"], parent_id=body["parent_id"])
             activities.record(
-                conn, requests.client(req), "create_category", related=("category", category_id, body["name"])
+                conn,
+                client.client(req),
+                "create_category",
+                related=("category", category_id, body["name"]),
             )
             resp.media = categories.find(conn, category_id)
             resp.status = falcon.HTTP_201
@@ -66,14 +70,14 @@ class Category:
         "getCategory",
         "One category",
         roles=PUBLIC,
-        answers={200: schemas.CATEGORY},
+        responses={200: schemas.CATEGORY},
         problems=("not_found",),
         max_age=60,
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
         """Answer a category with those above it and those right below it."""
-        with self.db.read(req.context.seen) as conn:
+        with self.db.read(req.context.read_after) as conn:
             category = categories.find(conn, category_id)
         if category is None:
             raise _not_found()
@@ -84,12 +88,14 @@ class Category:
         "Rename or move a category",
         roles=("admin",),
         body=schemas.CHANGE,
-        answers={200: schemas.CATEGORY},
+        responses={200: schemas.CATEGORY},
         problems=("not_found", "category_exists"),
         conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
-        """Replace name and parent; all below it moves along, and products' documents follow by a job."""
+        """Replace name and parent; all below it moves along, and products' documents follow by a
+        job.
+        """
         self._change(req, resp, category_id)
 
     @operation(
@@ -98,7 +104,7 @@ class Category:
         roles=("admin",),
         body=schemas.CHANGE,
         partial=True,
-        answers={200: schemas.CATEGORY},
+        responses={200: schemas.CATEGORY},
         problems=("not_found", "category_exists"),
         conditional=True,
     )
@@ -111,12 +117,14 @@ class Category:
             before = workflow.hold(conn, category_id)
             if before is None:
                 raise _not_found()
-            conditions.require(req, before["version"])
+            etags.require(req, before["version"])
             after = {**before, **req.context.body}
-            category = workflow.change(conn, before, name=after["name"], parent_id=after["parent_id"])
+            category = workflow.change(
+                conn, before, name=after["name"], parent_id=after["parent_id"]
+            )
             activities.record(
                 conn,
-                requests.client(req),
+                client.client(req),
                 "update_category",
                 related=("category", category_id, category["name"]),
                 details={"parent_id": category["parent_id"]},
@@ -128,7 +136,7 @@ class Category:
         "Remove a category",
         roles=("admin",),
         query=schemas.REMOVE,
-        answers={204: None},
+        responses={204: None},
         problems=("not_found", "category_in_use", "category_exists"),
         conditional=True,
     )
@@ -140,19 +148,20 @@ class Category:
                 before = workflow.hold(conn, category_id)
                 if before is None:
                     raise _not_found()
-                conditions.require(req, before["version"])
+                etags.require(req, before["version"])
                 removed = workflow.remove(conn, category_id, move_to)
                 details = {"move_to": move_to, "products": removed.moved} if move_to else None
                 activities.record(
                     conn,
-                    requests.client(req),
+                    client.client(req),
                     "delete_category",
                     details=details,
                     related=("category", category_id, removed.name),
                 )
         except ForeignKeyViolation:
             raise Problem(
-                "category_in_use", "Products or categories are in it; ?move_to=ID moves them into another category."
+                "category_in_use",
+                "Products or categories are in it; ?move_to=ID moves them into another category.",
             ) from None
         resp.status = falcon.HTTP_204
 

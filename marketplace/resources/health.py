@@ -7,13 +7,15 @@ import falcon
 import psycopg
 import psycopg_pool
 
-from marketplace import draining, metrics, migrations
-from marketplace.db import Database
-from marketplace.errors import Problem
-from marketplace.languages import say
-from marketplace.operations import PUBLIC, operation
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import PUBLIC, operation
+from marketplace.contract.validation import Named
+from marketplace.postgres import migrations
+from marketplace.postgres.database import Database
 from marketplace.queries import metrics as queries
-from marketplace.validation import Named
+from marketplace.server import draining
+from marketplace.telemetry import metrics
+from marketplace.text.messages import say
 
 STATUS = Named("Status", {"status": {"type": "string"}})
 
@@ -21,7 +23,7 @@ STATUS = Named("Status", {"status": {"type": "string"}})
 class Alive:
     """/healthz"""
 
-    @operation("getHealth", "Whether the process answers", roles=PUBLIC, answers={200: STATUS})
+    @operation("getHealth", "Whether the process answers", roles=PUBLIC, responses={200: STATUS})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer at once, without looking at anything."""
         resp.set_header("Cache-Control", "no-store")
@@ -38,18 +40,23 @@ class Ready:
         "getReadiness",
         "Whether requests can be served: database there, migrations applied, not about to stop",
         roles=PUBLIC,
-        answers={200: STATUS},
+        responses={200: STATUS},
         problems=("unavailable",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer 503 while the database is away or behind this code's migrations, and once the server is to stop."""
+        """Answer 503 while the database is away or behind this code's migrations, and once the
+        server is to stop.
+        """
         resp.set_header("Cache-Control", "no-store")
         if draining.under_way():
             raise Problem("unavailable", "It is about to stop.")
         with self.db.primary() as conn:
             pending = migrations.pending(conn)
         if pending:
-            raise Problem("unavailable", say("{count} migrations wait; run `make migrate`.", count=len(pending)))
+            raise Problem(
+                "unavailable",
+                say("{count} migrations wait; run `make migrate`.", count=len(pending)),
+            )
         resp.media = {"status": "ready"}
 
 
@@ -61,10 +68,15 @@ class Metrics:
         self.backup = data_dir / "last-backup"  # what `backup` writes when it has ended well
 
     @operation(
-        "getMetrics", "How the service does (Prometheus)", roles=PUBLIC, answers={200: None}, produces=("text/plain",)
+        "getMetrics",
+        "How the service does (Prometheus)",
+        roles=PUBLIC,
+        responses={200: None},
+        produces=("text/plain",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer what all workers have counted, and what the database knows; without the latter while it is away.
+        """Answer what all workers have counted, and what the database knows; without the latter
+        while it is away.
 
         For who looks after the machine: nginx lets nobody else through.
         """

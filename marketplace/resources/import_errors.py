@@ -7,11 +7,13 @@ from typing import Any
 
 import falcon
 
-from marketplace import paging
-from marketplace.catalog_csv import REPORT_HEADER, defuse
-from marketplace.db import Caller, Database, Row
-from marketplace.errors import Problem
-from marketplace.operations import operation
+from marketplace.catalogue_csv import REPORT_HEADER, defuse
+from marketplace.contract import pages
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import operation
+from marketplace.postgres.callers import Caller
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Row
 from marketplace.queries import imports
 from marketplace.workflows import products as workflow
 
@@ -29,13 +31,14 @@ class ImportErrors:
         "downloadImportErrors",
         "The rows an import refused, as a file",
         roles=SELLERS,
-        answers={200: None},
+        responses={200: None},
         problems=("not_found",),
         produces=("text/csv",),
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stream every bad row under the file's own header, with what is wrong with it, to be sent again.
+        """Stream every bad row under the file's own header, with what is wrong with it, to be sent
+        again.
 
         A batch at a time: no transaction waits for a slow phone.
         """
@@ -55,7 +58,7 @@ def _bad_rows(db: Database, caller: Caller, import_id: int) -> Iterator[list[dic
         with db.transaction(caller) as conn:
             return imports.bad_rows(conn, import_id, after_line=after_line or 0, limit=BATCH)
 
-    return paging.batches(read, lambda row: row["line"], size=BATCH)
+    return pages.batches(read, lambda row: row["line"], size=BATCH)
 
 
 def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
@@ -64,7 +67,13 @@ def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> I
     yield _lines([[*REPORT_HEADER, *(header[place] for place in kept)]])
     for rows in batches:
         yield _lines(
-            [row["line"], row["columns"], row["codes"], row["messages"], *_cells(row["cells"] or (), kept, len(header))]
+            [
+                row["line"],
+                row["columns"],
+                row["codes"],
+                row["messages"],
+                *_cells(row["cells"] or (), kept, len(header)),
+            ]
             for row in rows
         )
 

@@ -1,18 +1,23 @@
-"""Imports: sending a file of products, following what becomes of it, fetching the rows that were refused."""
+"""Imports: sending a file of products, following what becomes of it, fetching the rows that were
+refused.
+"""
 
 import secrets
 from typing import Any, BinaryIO, NamedTuple
 
 import falcon
 
-from marketplace import idempotency, paging, requests, validation
-from marketplace.db import Caller, Conn, Database, Row
-from marketplace.errors import Problem, invalid, repeated
-from marketplace.languages import say
-from marketplace.operations import Parts, operation
+from marketplace.contract import pages, validation
+from marketplace.contract.errors import Problem, invalid, repeated
+from marketplace.contract.operations import Parts, operation
+from marketplace.files.storage import Storage
+from marketplace.postgres.callers import Caller
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, imports, jobs
 from marketplace.schemas import imports as schemas
-from marketplace.storage import Storage
+from marketplace.text.messages import say
+from marketplace.web import bodies, client, idempotency, paging
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
@@ -36,14 +41,22 @@ class ImportCsv:
         query=schemas.OPTIONS,
         parts=PARTS,
         media=(CSV,),
-        answers={202: schemas.IMPORT},
-        problems=("store_required", "not_found", "payload_too_large", "unsupported_media_type", "invalid_multipart"),
+        responses={202: schemas.IMPORT},
+        problems=(
+            "store_required",
+            "not_found",
+            "payload_too_large",
+            "unsupported_media_type",
+            "invalid_multipart",
+        ),
         idempotent=True,
         rate="import",
         sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Take the file and leave the rest to the worker: 202 and where to look. The options may be text parts, too."""
+        """Take the file and leave the rest to the worker: 202 and where to look. The options may
+        be text parts, too.
+        """
         caller = req.context.caller
         if caller.role != "admin":
             workflow.store_of(caller, None)  # who has no store need not send the file
@@ -62,7 +75,12 @@ class ImportCsv:
                     file_bytes=upload.size,
                     options=_options(upload.options),
                 )
-                activities.record(conn, requests.client(req), "import_csv", related=("import", import_id, upload.name))
+                activities.record(
+                    conn,
+                    client.client(req),
+                    "import_csv",
+                    related=("import", import_id, upload.name),
+                )
                 _enqueue(conn, store_id, import_id)
                 resp.media = imports.find(conn, import_id, store_id)
                 resp.status = falcon.HTTP_202
@@ -82,12 +100,14 @@ class Imports:
         "listImports",
         "A store's imports",
         roles=SELLERS,
-        query={**schemas.FILTERS, **paging.QUERY},
-        answers={200: paging.listed("imports", schemas.LISTED)},
+        query={**schemas.FILTERS, **pages.QUERY},
+        responses={200: pages.listed("imports", schemas.LISTED)},
         problems=("invalid_cursor", "page_too_deep", "not_found"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the imports of the caller's store, newest first; an admin's list has all, or one store's."""
+        """Answer the imports of the caller's store, newest first; an admin's list has all, or
+        one store's.
+        """
         caller, query = req.context.caller, req.context.query
         store_id = _listed_store(caller, query.get("store_id"))
         window = paging.window(req, query)
@@ -99,7 +119,9 @@ class Imports:
                 limit=window.limit,
                 offset=window.offset,
             )
-            total = paging.capped(window, lambda cap: imports.count(conn, store_id=store_id, limit=cap))
+            total = pages.capped(
+                window, lambda cap: imports.count(conn, store_id=store_id, limit=cap)
+            )
         paging.answer_rows(req, resp, "imports", rows, window, total, keys=("id",))
 
 
@@ -109,7 +131,13 @@ class Import:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getImport", "One import", roles=SELLERS, answers={200: schemas.IMPORT}, problems=("not_found",))
+    @operation(
+        "getImport",
+        "One import",
+        roles=SELLERS,
+        responses={200: schemas.IMPORT},
+        problems=("not_found",),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
         """Answer how far an import is and what it did."""
         caller = req.context.caller
@@ -130,21 +158,24 @@ class ImportApplication:
         "applyImport",
         "Apply a dry run",
         roles=SELLERS,
-        answers={202: schemas.IMPORT},
+        responses={202: schemas.IMPORT},
         problems=("not_found", "import_not_applicable"),
         idempotent=True,
         rate="import",
         sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Do what a dry run has said, with the rows it has kept: within a week, and once. What it said of products that
-        were changed meanwhile is found out anew."""
+        """Do what a dry run has said, with the rows it has kept: within a week, and once. What
+        it said of products that were changed meanwhile is found out anew.
+        """
         store_id = workflow.reach(req.context.caller)
         with idempotency.transaction(self.db, req, resp) as conn:
             found = _locked(conn, import_id, store_id)
             _require_applicable(found)
             imports.apply(conn, import_id)
-            activities.record(conn, requests.client(req), "import_csv", related=("import", import_id, None))
+            activities.record(
+                conn, client.client(req), "import_csv", related=("import", import_id, None)
+            )
             _enqueue(conn, found["store_id"], import_id)
             resp.media = imports.find(conn, import_id, store_id)
             resp.status = falcon.HTTP_202
@@ -161,14 +192,15 @@ class ImportCancellation:
         "cancelImport",
         "Stop an import",
         roles=SELLERS,
-        answers={200: schemas.IMPORT},
+        responses={200: schemas.IMPORT},
         problems=("not_found", "import_ended"),
         idempotent=True,
         rate="import",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stop an import, or drop a dry run. Products that are in stay, the counts say how many; of mode=atomic none
-        is in."""
+        """Stop an import, or drop a dry run. Products that are in stay, the counts say how many;
+        of mode=atomic none is in.
+        """
         store_id = workflow.reach(req.context.caller)
         with idempotency.transaction(self.db, req, resp) as conn:
             found = _locked(conn, import_id, store_id)
@@ -182,7 +214,9 @@ class ImportCancellation:
 
 
 def _enqueue(conn: Conn, store_id: int, import_id: int) -> None:
-    """Have the worker run it, or clear up behind it, when the store's imports before it are through."""
+    """Have the worker run it, or clear up behind it, when the store's imports before it are
+    through.
+    """
     jobs.enqueue(conn, "run_import", queue="long", lock=f"import:{store_id}", import_id=import_id)
 
 
@@ -195,11 +229,17 @@ def _locked(conn: Conn, import_id: int, store_id: int | None) -> Row:
 
 def _require_applicable(found: Row) -> None:
     if found["state"] != "done" or not found["dry_run"]:
-        raise Problem("import_not_applicable", "Only a dry run that is done can be applied, and only once.")
+        raise Problem(
+            "import_not_applicable", "Only a dry run that is done can be applied, and only once."
+        )
     if found["expired"]:
-        raise Problem("import_not_applicable", "The dry run is older than a week; send the file again.")
+        raise Problem(
+            "import_not_applicable", "The dry run is older than a week; send the file again."
+        )
     if found["mode"] == "atomic" and found["rows_bad"]:
-        raise Problem("import_not_applicable", "It has bad rows, and mode=atomic takes all rows or none.")
+        raise Problem(
+            "import_not_applicable", "It has bad rows, and mode=atomic takes all rows or none."
+        )
 
 
 def _options(sent: dict[str, Any]) -> imports.Options:
@@ -216,13 +256,13 @@ class _Upload(NamedTuple):
 def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
     """Write the file of the request into `target`, and check what came beside it."""
     limit: int = getattr(req.context.config, PARTS.limit)
-    kind = requests.content_type(req)
+    kind = bodies.content_type(req)
     options = dict(req.context.query)
     name = None
     if kind == CSV:
-        size = requests.read_into(req, target, limit)
+        size = bodies.read_into(req, target, limit)
     elif kind == "multipart/form-data":
-        requests.refuse_larger(req, limit + AROUND_FILE)
+        bodies.refuse_larger(req, limit + AROUND_FILE)
         name, texts = _read_parts(req, target, limit)
         sent = validation.check(texts, PARTS.fields, text=True)
         if twice := sent.keys() & options.keys():
@@ -230,7 +270,10 @@ def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
         options.update(sent)
         size = target.tell()
     else:
-        raise Problem("unsupported_media_type", say("Send one of these: {types}.", types=f"multipart/form-data, {CSV}"))
+        raise Problem(
+            "unsupported_media_type",
+            say("Send one of these: {types}.", types=f"multipart/form-data, {CSV}"),
+        )
     if size == 0:
         raise invalid("/file" if name is not None else "", "empty_file", "must not be empty")
     return _Upload(name, size, options)
@@ -240,8 +283,8 @@ def _read_parts(req: falcon.Request, target: BinaryIO, limit: int) -> tuple[str,
     """The file's name and the text parts of a multipart body whose file goes into `target`."""
     file_name = None
     texts: dict[str, str] = {}
-    for part in requests.parts(req, file_limit=limit, files=PARTS.files, count=1, into=target):
-        if isinstance(part, requests.FilePart):
+    for part in bodies.parts(req, file_limit=limit, files=PARTS.files, count=1, into=target):
+        if isinstance(part, bodies.FilePart):
             file_name = _clean(part.filename)
         else:
             texts[part[0]] = part[1]

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from marketplace.contract.validation import Named
 from marketplace.schemas.activities import FILTERS as ACTIVITY_FILTERS
 from marketplace.schemas.common import ID, TEXT, TEXT_OR_NULL, TIME, described
-from marketplace.validation import Named
 
 _ID_OR_NULL: dict[str, Any] = {**ID, "nullable": True}
 _COLUMNS: dict[str, Any] = {"type": "dict", "nullable": True}
@@ -16,7 +16,11 @@ FILTERS: dict[str, Any] = {
     "store_id": described(ID, "For admins: what concerns one store."),
     "user_id": described(ID, "Who did it."),
     "action": {"coerce": "line", "allowed": ["create", "update", "delete", "import"]},
-    "request_id": {"coerce": "line", "maxlength": 64, "meta": {"description": "X-Request-ID of the request."}},
+    "request_id": {
+        "coerce": "line",
+        "maxlength": 64,
+        "meta": {"description": "X-Request-ID of the request."},
+    },
     "from": ACTIVITY_FILTERS["from"],
     "to": ACTIVITY_FILTERS["to"],
 }

@@ -2,22 +2,27 @@
 
 from typing import Any
 
+from marketplace.contract.validation import Named
 from marketplace.schemas.common import REFERENCE, described, list_of
-from marketplace.validation import Named
 
 QUERY: dict[str, Any] = {
     "q": {
         "coerce": "words",
         "maxlength": 200,
         "required": True,
-        "meta": {"description": "What is typed so far; the last word may be unfinished.", "example": "kopi ga"},
+        "meta": {
+            "description": "What is typed so far; the last word may be unfinished.",
+            "example": "kopi ga",
+        },
     },
 }
 
 SUGGESTIONS = Named(
     "Suggestions",
     {
-        "products": described(list_of(REFERENCE), "Five at most, as in every list here; the likeliest first."),
+        "products": described(
+            list_of(REFERENCE), "Five at most, as in every list here; the likeliest first."
+        ),
         "brands": list_of(REFERENCE),
         "categories": list_of(REFERENCE),
     },

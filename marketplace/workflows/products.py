@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marketplace import uploads
-from marketplace.db import Caller, Client, Conn, Row
-from marketplace.errors import Problem
-from marketplace.languages import say
+from marketplace.contract.errors import Problem
+from marketplace.files import image_json
+from marketplace.files.images import Upload
+from marketplace.postgres.callers import Caller, Client
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, brands, images, products
-from marketplace.uploads import Upload
-from marketplace.workflows import catalogue
+from marketplace.text.messages import say
+from marketplace.workflows import product_documents
 
 
 def store_of(caller: Caller, wanted: int | None) -> int:
@@ -31,7 +32,7 @@ def reach(caller: Caller) -> int | None:
 
 
 def whole(product: Row) -> str:
-    """Return a product in JSON: the document that lists show of it, and its description behind that."""
+    """Return a product in JSON: the document that lists show, with its description added."""
     return f'{product["document"].removesuffix("}")},"description":{product["description"]}}}'
 
 
@@ -41,7 +42,13 @@ def version(product: Row) -> str:
 
 
 def add(
-    conn: Conn, client: Client, *, store_id: int, product: Mapping[str, Any], pictures: Sequence[Upload], currency: str
+    conn: Conn,
+    client: Client,
+    *,
+    store_id: int,
+    product: Mapping[str, Any],
+    pictures: Sequence[Upload],
+    currency: str,
 ) -> int:
     """Add a product, and log that; its id."""
     product_id = products.add(
@@ -59,15 +66,22 @@ def add(
     )
     for upload in pictures:
         _attach(conn, product_id, upload, product["name"])
-    catalogue.refresh(conn, [product_id], currency)
-    activities.record(conn, client, "create_product", related=("product", product_id, product["name"]))
+    product_documents.refresh(conn, [product_id], currency)
+    activities.record(
+        conn, client, "create_product", related=("product", product_id, product["name"])
+    )
     return product_id
 
 
-def change(conn: Conn, before: Row, store_id: int | None, product: Mapping[str, Any], currency: str) -> None:
-    """Replace a product that find_own has locked. Stock and hidden stay as they are unless given."""
+def change(
+    conn: Conn, before: Row, store_id: int | None, product: Mapping[str, Any], currency: str
+) -> None:
+    """Replace a product that find_own has locked. Stock and hidden stay as they are unless
+    given.
+    """
     written: dict[str, Any] = {
-        name: product.get(name) for name in ("category_id", "name", "description", "price", "sku", "source_url")
+        name: product.get(name)
+        for name in ("category_id", "name", "description", "price", "sku", "source_url")
     }
     written["brand_id"] = _brand(conn, product)
     written["hidden"] = product.get("hidden", before["hidden"])
@@ -75,17 +89,23 @@ def change(conn: Conn, before: Row, store_id: int | None, product: Mapping[str, 
         products.change(conn, before["id"], store_id, written)
     if product.get("stock") is not None:
         products.set_stock(conn, before["id"], product["stock"])
-    catalogue.refresh(conn, [before["id"]], currency)
+    product_documents.refresh(conn, [before["id"]], currency)
 
 
 def add_images(
-    conn: Conn, product: Row, store_id: int | None, made: Sequence[Upload], *, most: int, currency: str
+    conn: Conn,
+    product: Row,
+    store_id: int | None,
+    made: Sequence[Upload],
+    *,
+    most: int,
+    currency: str,
 ) -> list[Row]:
     """Add pictures to a product that find_own has locked; 409 past `most`."""
     require_room(conn, product["id"], len(made), most=most)
     added = [_attach(conn, product["id"], upload, None) for upload in made]
     products.touch(conn, product["id"], store_id)
-    catalogue.refresh(conn, [product["id"]], currency)
+    product_documents.refresh(conn, [product["id"]], currency)
     return added
 
 
@@ -104,7 +124,7 @@ def _brand(conn: Conn, product: Mapping[str, Any]) -> int | None:
 
 
 def _attach(conn: Conn, product_id: int, upload: Upload, alt: str | None) -> Row:
-    shown = uploads.as_json(upload.picture)
+    shown = image_json.as_json(upload.picture)
     return images.add(
         conn,
         product_id,

@@ -1,19 +1,26 @@
-"""What users change of themselves, together with the line in the log; and how they are forgotten."""
+"""What users change of themselves, together with the line in the log; and how they are
+forgotten.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from marketplace.db import Client, Conn, Database, Row
+from marketplace.postgres.callers import Client
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, jobs, users
-from marketplace.workflows import catalogue
-from marketplace.workflows.catalogue import Interrupted
+from marketplace.workflows import product_documents
+from marketplace.workflows.product_documents import Interrupted
 
 BATCH = 1000
 WRITTEN = ("name", "phone", "address", "email")
 
 
-def change(conn: Conn, client: Client, before: Row, after: Mapping[str, Any], *, also: Sequence[str] = ()) -> Row:
-    """Replace what the client says of themselves, and log which fields are new (and `also` which others).
+def change(
+    conn: Conn, client: Client, before: Row, after: Mapping[str, Any], *, also: Sequence[str] = ()
+) -> Row:
+    """Replace what the client says of themselves, and log which fields are new (and `also` which
+    others).
 
     `before` is the client's own row, held. Answers the user as users.find does.
     """
@@ -30,15 +37,25 @@ def change(conn: Conn, client: Client, before: Row, after: Mapping[str, Any], *,
 
 
 def leave(conn: Conn) -> None:
-    """Delete what is known of the caller: who they are and how they sign in at once, the rest in a job."""
+    """Delete what is known of the caller: who they are and how they sign in at once, the rest in
+    a job.
+    """
     gone = users.forget_me(conn)
-    jobs.enqueue(conn, "forget_user", queue="long", user_id=gone["user_id"], store_id=gone["store_id"])
+    jobs.enqueue(
+        conn, "forget_user", queue="long", user_id=gone["user_id"], store_id=gone["store_id"]
+    )
 
 
 def forget(
-    db: Database, user_id: int, store_id: int | None, currency: str, *, stopping: Callable[[], bool] = lambda: False
+    db: Database,
+    user_id: int,
+    store_id: int | None,
+    currency: str,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Delete what is left of a user who has gone, and close their store. For the worker; safe to repeat.
+    """Delete what is left of a user who has gone, and close their store. For the worker; safe to
+    repeat.
 
     Raises Interrupted.
     """
@@ -53,6 +70,6 @@ def forget(
             raise Interrupted
         with db.working() as conn:
             closed = users.close_store(conn, store_id, most=BATCH)
-            catalogue.refresh(conn, closed, currency)
+            product_documents.refresh(conn, closed, currency)
         if len(closed) < BATCH:
             return

@@ -29,7 +29,7 @@ ORDER BY p.created_at, p.id
 LIMIT %(limit)s;
 
 -- name: documents
--- As the API returns them.
+-- Products as the API returns them.
 SELECT
     p.created_at, p.id, card.document,
     coalesce(to_json(p.description)::text, 'null') AS description

@@ -9,13 +9,27 @@ import time
 import psycopg
 from psycopg import sql
 
-from marketplace import config as configuration
-from marketplace import migrations
-from marketplace.config import ConfigError
-from marketplace.db import Conn, Database, one
-from marketplace.embedded import EmbeddedError
-from marketplace.roles import MigrationError
-from tools.bench import creation, databases, fill, load, rounds, samples, servers, shapes, shop, worst, yardstick
+from marketplace.config import settings
+from marketplace.config.env import ConfigError
+from marketplace.postgres import migrations
+from marketplace.postgres.database import Database
+from marketplace.postgres.embedded.server import EmbeddedError
+from marketplace.postgres.pool import Conn
+from marketplace.postgres.roles import MigrationError
+from marketplace.postgres.statements import one
+from tools.bench import (
+    creation,
+    databases,
+    fill,
+    load,
+    rounds,
+    samples,
+    servers,
+    shapes,
+    shop,
+    worst,
+    yardstick,
+)
 from tools.bench.catalogue import Catalogue
 
 
@@ -34,7 +48,9 @@ def main(arguments: list[str]) -> int:
     bench.add_argument("--seed", type=int, default=1)
     bench.add_argument("--database", default=databases.NAME)
     bench.set_defaults(run=run_bench)
-    search = commands.add_parser("worst", help="look for the public request that costs the database most")
+    search = commands.add_parser(
+        "worst", help="look for the public request that costs the database most"
+    )
     search.add_argument("--requests", type=int, default=4000)
     search.add_argument("--seed", type=int, default=1)
     search.add_argument("--database", default=databases.NAME)
@@ -49,7 +65,13 @@ def main(arguments: list[str]) -> int:
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))
-    except (ConfigError, EmbeddedError, MigrationError, servers.StartError, psycopg.OperationalError) as error:
+    except (
+        ConfigError,
+        EmbeddedError,
+        MigrationError,
+        servers.StartError,
+        psycopg.OperationalError,
+    ) as error:
         print(str(error).strip(), file=sys.stderr)
         return 1
 
@@ -74,14 +96,16 @@ def make_data(args: argparse.Namespace) -> int:
 def run_bench(args: argparse.Namespace) -> int:
     """Start the servers, drive them, print the table."""
     with databases.served(args.database) as urls, fill.connected(urls.owner) as conn:
-        config = configuration.load(database_url=urls.api, pool_size=1, secret_keys=(shop.new_key(),))
+        config = settings.load(database_url=urls.api, pool_size=1, secret_keys=(shop.new_key(),))
         print(f"{args.database}: {databases.described(urls)}; {machine(conn)}")
         known = samples.load(conn)
         with shop.kept(conn), load.clients() as clients, servers.running(config) as running:
             db = Database(config)
             seller = shop.sign_in(conn, db, config, known.stores[0]["id"])
             made = shapes.build(known, running[0].port, seller.token, args.seed)
-            heard = yardstick.overhear(config, [load.path(request) for request in made[shapes.LISTING]])
+            heard = yardstick.overhear(
+                config, [load.path(request) for request in made[shapes.LISTING]]
+            )
             with yardstick.scripts(conn, heard) as files:
                 bench = rounds.Bench(conn, urls.api, clients, running, yardstick.pgbench(), files)
                 results = bench.run(made, seconds=args.seconds, rounds=args.rounds)
@@ -97,7 +121,9 @@ def run_imports(args: argparse.Namespace) -> int:
     from tools.bench import imports  # needs SQLAlchemy, which the others do without
 
     with databases.served(args.database) as urls:
-        return imports.measure(urls, rows=args.rows, orm_rows=args.orm_rows, bad=args.bad, seed=args.seed, report=print)
+        return imports.measure(
+            urls, rows=args.rows, orm_rows=args.orm_rows, bad=args.bad, seed=args.seed, report=print
+        )
 
 
 def machine(conn: Conn) -> str:
@@ -108,12 +134,14 @@ def machine(conn: Conn) -> str:
 
 
 def find_worst(args: argparse.Namespace) -> int:
-    """Ask random requests and print those that cost the database most; 1 where one is over the limit."""
+    """Ask random requests and print those that cost the database most; 1 where one is over the
+    limit.
+    """
     with databases.served(args.database) as urls:
         print(f"{args.database}: {databases.described(urls)}")
         with fill.connected(urls.owner) as conn:
             known = samples.load(conn)
-        config = configuration.load(database_url=urls.api, pool_size=1)
+        config = settings.load(database_url=urls.api, pool_size=1)
         found = worst.search(config, known, requests=args.requests, seed=args.seed)
     return 1 if worst.report(found, print) else 0
 

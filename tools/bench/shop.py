@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from marketplace.auth import Tokens, hashed, new_secret
-from marketplace.config import Config
-from marketplace.db import Caller, Conn, Database, named_sql, one
+from marketplace.config.settings import Config
+from marketplace.postgres.callers import Caller
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn
+from marketplace.postgres.statements import named_sql, one
 from marketplace.queries import sessions
+from marketplace.security.tokens import Tokens, hashed, new_secret
 from tools.bench import fill
 
 SQL = named_sql("bench", Path(__file__).parent)
@@ -40,13 +43,20 @@ def sign_in(conn: Conn, db: Database, config: Config, store_id: int) -> Seller:
 
 @contextmanager
 def kept(conn: Conn) -> Iterator[None]:
-    """Take away behind the block what was created in it. `conn` is the owner's; the audit trail keeps its lines."""
+    """Take away behind the block what was created in it. `conn` is the owner's; the audit trail
+    keeps its lines.
+    """
     last = one(conn, SQL["last_product"])
     try:
         yield
     finally:
         with conn.transaction():
-            for name in ("forget_products", "forget_changes", "forget_activities", "forget_sessions"):
+            for name in (
+                "forget_products",
+                "forget_changes",
+                "forget_activities",
+                "forget_sessions",
+            ):
                 conn.execute(SQL[name], last)
         for table in fill.sizes(conn):
             conn.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table["name"])))

@@ -1,0 +1,147 @@
+"""What reading a catalogue gives: good rows, bad rows, or a refusal of the whole file; and their
+codes.
+"""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+NAME_LENGTH = 500
+DESCRIPTION_LENGTH = 20_000
+SKU_LENGTH = 100
+LINK_LENGTH = 2048
+CATEGORY_LENGTH = 200
+CATEGORY_DEPTH = 8
+BRAND_LENGTH = 200
+IMAGES = 100
+STOCK_LIMIT = 1_000_000_000
+#: In characters. A file that goes past one of them is refused, so that memory stays flat.
+CELL_LENGTH = 1_000_000
+ROW_LENGTH = 2_000_000
+COLUMNS = 1_000
+
+#: Why a row is bad. Stable: clients and reports switch on them.
+ROW_CODES = {
+    "required": "the cell is empty and must not be",
+    "too_long": "more characters than there is room for",
+    "control_character": "a character that cannot be seen or printed, such as NUL",
+    "too_many_marks": "hundreds of accents on one letter",
+    "invalid_encoding": "bytes that are no text in the encoding of the file",
+    "invalid_price": "not an amount, or one with more than two decimals",
+    "ambiguous_price": "1.299 or 1,299 in a file that has that sign for decimals, or both signs",
+    "negative_price": "an amount below zero",
+    "price_too_large": "an amount of 10,000,000,000,000 or more",
+    "invalid_integer": "not a whole number",
+    "negative_stock": "a stock below zero",
+    "stock_too_large": "a stock of more than 1,000,000,000",
+    "invalid_url": "not a link that begins with http:// or https://",
+    "too_many_images": "more than 100 links to pictures",
+    "category_too_deep": "a path of more than 8 categories",
+    "unknown_category": "a category that is not there, where imports may not add any",
+    "invalid_hidden": "neither yes nor no",
+    "invalid_id": "not the number of a product",
+    "duplicate_sku": "an earlier row of the file has the same SKU and says something else",
+    "duplicate_source_url": "an earlier row of the file has the same link and says something else",
+    "conflicting_keys": "the SKU belongs to one product of the store and the link to another",
+    "too_many_columns": "more cells than the header has columns",
+    "too_few_columns": "the row ends before a column that it must have",
+    "stray_quote": "something stands behind the quote that closes a cell",
+    "unbalanced_quote": "a quote opens a cell and is not closed in its row",
+}
+
+#: Why a whole file is refused.
+FILE_CODES = {
+    "empty_file": "no bytes, nothing but blank lines, or a header without rows",
+    "not_csv": "another kind of file: a workbook, an archive, a picture, a web page",
+    "no_known_columns": "no column of the header is known",
+    "missing_column": "the header lacks the name or the price",
+    "duplicate_column": "two columns mean the same thing",
+    "too_many_columns": "more than 1,000 columns",
+    "cell_too_large": "a cell of more than 1,000,000 characters",
+    "line_too_long": "a row of more than 2,000,000 characters",
+    "stray_quote": "in the header, something stands behind the quote that closes a cell",
+    "unbalanced_quote": "a quote is open at the end of the file, or of the header",
+}
+
+#: What a seller should know about how a file was read; see CatalogFile.notes.
+NOTES = {
+    "blank_rows": "rows without anything in them, left out",
+    "default_stock": "rows that give no stock: new products get default_stock, others keep theirs",
+    "no_key": "rows with neither SKU nor link: each import makes a new product of them",
+    "several_categories": "rows with several categories: the first was taken",
+    "sale_prices": "rows whose price is the sale price",
+    "negative_stock": "rows of another system with a stock below zero, read as 0",
+    "pictures_left_out": "pictures that are no links, such as names of files",
+    "hidden": "rows whose product is not to be shown: drafts, private and archived ones",
+    "repeated_skus": "variants with the SKU of another variant of their product: the option was "
+    "added to it",
+    "other_currency": "rows with further prices of a product, in another currency than the one "
+    "that was read",
+    "grouped": "rows that only bundle other products and have no price, left out",
+    "parents_shortened": "so many parent rows that their descriptions and pictures were not "
+    "given to their variants",
+}
+
+
+class CatalogRefused(Exception):
+    """The file as a whole cannot be read: a code of FILE_CODES and words for the seller.
+
+    Some refusals come late, after rows were given: an open quote shows at the end of a file.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Wrong(ValueError):
+    """A cell that cannot be taken: a code of ROW_CODES and words for the seller."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class CellError(NamedTuple):
+    """One thing wrong with a row. `column` is named as the file names it; None for the row as a
+    whole.
+    """
+
+    column: str | None
+    code: str
+    message: str
+
+
+class GoodRow(NamedTuple):
+    """A product as the file gives it, checked; None for what it does not say.
+
+    `known_id` is the product's own id, in files that the export wrote.
+    """
+
+    line: int
+    known_id: int | None
+    name: str
+    description: str | None
+    price: Decimal
+    stock: int | None
+    sku: str | None
+    source_url: str | None
+    category: tuple[str, ...] | None
+    brand: str | None
+    image_urls: tuple[str, ...]
+    hidden: bool | None
+
+
+class BadRow(NamedTuple):
+    """A row with all that is wrong with it. `cells` stand under the file's header, all text."""
+
+    line: int
+    errors: tuple[CellError, ...]
+    cells: tuple[str, ...]
+
+
+class SharedRow(NamedTuple):
+    """A row that is no product: the parent of variants, further pictures, a bundle."""
+
+    line: int

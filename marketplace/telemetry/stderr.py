@@ -1,0 +1,66 @@
+"""Log lines to standard error, of which some are lost rather than that a request waits for whoever
+should read them.
+
+A pipe that nobody empties (a stuck journald, a stopped `| tee`) is full after 64 kB; then a write
+never returns, and as one thread at a time writes, none of them would ever answer again.
+"""
+
+import logging
+import select
+import sys
+
+#: Characters, which JSON's are bytes, that a pipe takes without waiting when it says that it can be
+#: written to.
+SURE = 4096
+#: Milliseconds to wait for a reader that is busy. A second line waits no more, until there is room
+#: again.
+WAIT = 200
+
+
+class PatientHandler(logging.StreamHandler):  # type: ignore[type-arg]
+    """To standard error, where there is room for a line; how many there was no room for is said
+    in the next.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self._lost = 0
+        self._cut = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line, or count it as lost. Called by one thread at a time."""
+        if not self._has_room(0 if self._lost else WAIT):
+            self._lost += 1
+            return
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            words = f"{lost} lines were lost: nobody read the log"
+            self._write(
+                logging.LogRecord("marketplace", logging.ERROR, __file__, 0, words, None, None)
+            )
+        self._write(record)
+
+    def _write(self, record: logging.LogRecord) -> None:
+        """Piece by piece: a traceback may be longer than the room there is. Its end is lost
+        then.
+        """
+        try:
+            text = ("\n" if self._cut else "") + self.format(record) + self.terminator
+            for start in range(0, len(text), SURE):
+                if not self._has_room(WAIT):
+                    self._lost += 1
+                    return
+                self._cut = start + SURE < len(text)
+                self.stream.write(text[start : start + SURE])
+                self.flush()
+        except Exception:  # as logging's own handlers do: a line is no reason to fail
+            self.handleError(record)
+
+    def _has_room(self, milliseconds: int) -> bool:
+        """Whether SURE can be written without waiting."""
+        poll = select.poll()
+        try:
+            poll.register(self.stream.fileno(), select.POLLOUT)
+            return bool(poll.poll(milliseconds))
+        except (OSError, ValueError):
+            return True  # no file: it does not block
