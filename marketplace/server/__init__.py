@@ -1,1 +1,0 @@
-"""What gunicorn is given: how many workers, how they drain, and what a reload asks first."""
