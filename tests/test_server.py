@@ -316,7 +316,9 @@ def test_a_reload_of_broken_sql_or_code_is_refused_and_the_old_workers_serve_on(
     owner_url: str, template: str, tmp_path: Path
 ):
     for name in ("marketplace", "sql"):
-        shutil.copytree(ROOT / name, tmp_path / "app" / name, ignore=shutil.ignore_patterns("*.pyc"))
+        shutil.copytree(
+            ROOT / name, tmp_path / "app" / name, ignore=shutil.ignore_patterns("*.pyc")
+        )
     shutil.copy(ROOT / "gunicorn.conf.py", tmp_path / "app")
     brands = tmp_path / "app" / "sql" / "queries" / "brands.sql"
     module = tmp_path / "app" / "marketplace" / "queries" / "brands.py"

@@ -62,7 +62,7 @@ def _misunderstood(
 def _refusal(conn: psycopg.Connection[Any], text: str, copying: bool) -> psycopg.Error | None:
     sent = numbered(text)[0].encode()
     result = conn.pgconn.prepare(b"", sent)
-    if copying and result.status == ExecStatus.COMMAND_OK and text.startswith("COPY "):
+    if copying and result.status == ExecStatus.COMMAND_OK and text.split()[0] == "COPY":
         result = conn.pgconn.exec_params(sent, None)
         if result.status == ExecStatus.COPY_IN:
             conn.pgconn.put_copy_end(b"only a check")
