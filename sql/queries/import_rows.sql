@@ -179,7 +179,11 @@ compared AS (
         m.stock <> s.quantity AS stock_changed
     FROM met AS m
     JOIN products AS p ON p.id = m.product_id
-    JOIN inventory AS s ON s.product_id = m.product_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(i.quantity) FILTER (WHERE i.on_sale), 0) AS quantity
+        FROM inventory AS i
+        WHERE i.product_id = m.product_id
+    ) AS s
     LEFT JOIN paths AS c ON c.category = m.category
     LEFT JOIN makers AS k ON k.brand = m.brand
 )
@@ -496,7 +500,7 @@ UPDATE inventory AS s
 SET quantity = r.stock
 FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id)
 JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line
-WHERE s.product_id = m.product_id AND s.quantity <> r.stock;
+WHERE s.product_id = m.product_id AND s.variant_id = 0 AND s.quantity <> r.stock;
 
 -- name: settle
 -- The rest of these rows is applied and counted.
