@@ -13,6 +13,7 @@ import io
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
 
@@ -20,6 +21,7 @@ from marketplace.config.env import ConfigError
 from marketplace.postgres.embedded import provision
 from marketplace.postgres.embedded.server import EmbeddedError
 from marketplace.postgres.roles import MigrationError
+from marketplace.postgres.statements import StatementError
 
 COMMANDS = Path(__file__).with_name("commands")
 MODULES = {"import": "import_file"}  # a module cannot have the name of a keyword
@@ -38,7 +40,20 @@ def main(arguments: list[str]) -> int:
         for name in names:
             print(f"  {name:14} {_summary(name)}")
         return 0 if arguments[:1] in ([], ["help"], ["-h"], ["--help"]) else 2
-    module = importlib.import_module(f"marketplace.commands.{_module(arguments[0])}")
+    try:
+        return _run(
+            importlib.import_module(f"marketplace.commands.{_module(arguments[0])}"), arguments
+        )
+    except (ConfigError, EmbeddedError, MigrationError, StatementError) as error:
+        print(error, file=sys.stderr)
+    except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
+        print(f"The database: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+def _run(module: ModuleType, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog=f"python -m marketplace {arguments[0]}", description=module.__doc__
     )
@@ -47,16 +62,8 @@ def main(arguments: list[str]) -> int:
     parsed.rest = rest
     if rest and not getattr(module, "takes_anything", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    try:
-        with nullcontext() if getattr(module, "own_database", False) else provision.connected():
-            return int(module.run(parsed))
-    except (ConfigError, EmbeddedError, MigrationError) as error:
-        print(error, file=sys.stderr)
-    except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
-        print(f"The database: {str(error).strip().splitlines()[0]}", file=sys.stderr)
-    except KeyboardInterrupt:
-        return 130
-    return 1
+    with nullcontext() if getattr(module, "own_database", False) else provision.connected():
+        return int(module.run(parsed))
 
 
 def _module(name: str) -> str:

@@ -1,6 +1,5 @@
 """check-sql, explain and statement: what is run to look at SQL changes nothing, and says each mistake once."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Api
+from support.commands import environment
 
 from marketplace.config.settings import ROOT
 from marketplace.postgres import statement_checks
@@ -39,10 +39,7 @@ class Copy:
         return text[: text.index(words)].count("\n") + 1
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        env = {
-            name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")
-        }
-        env |= {"DATABASE_URL": self.url, "DATA_DIR": str(self.folder / "data")}
+        env = environment(self.url, self.folder)
         command = [sys.executable, "-m", "marketplace", *arguments]
         return subprocess.run(
             command,
@@ -191,3 +188,10 @@ def test_explain_knows_fragments_and_writes_nothing(committed: Api, tmp_path: Pa
     copy.edit("stores", with_a_second_statement)
     done = copy.run("explain", "stores.find", f"store_id={store}")
     assert (done.returncode, "a second statement" in done.stderr) == (2, True)
+
+
+def test_a_command_that_needs_broken_sql_says_so_in_one_line(copy: Copy):
+    copy.edit("doctor", lambda text: text.replace("-- name: ", "-- nme: ", 1))
+    done = copy.run("doctor")
+    assert done.returncode == 1
+    assert re.fullmatch(r"sql/queries/doctor\.sql:\d+: `-- nme: \w+` is no header.*\n", done.stderr)
