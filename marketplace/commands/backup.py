@@ -147,7 +147,7 @@ def _held(url: str) -> Conn:
     )
     asked.take_time(conn)
     if not asked.try_hold(conn):
-        print("Waiting for another backup, or for a sweeper that is at work.")
+        print("Waiting for another backup, or for a sweeper that is running.")
         asked.hold(conn)
     return conn
 

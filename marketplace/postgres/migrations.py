@@ -28,6 +28,7 @@ __all__ = ["MIGRATIONS", "MigrationError", "migrate", "pending"]
 
 MIGRATIONS = ROOT / "sql" / "migrations"
 SQL = named_sql("migrate", ADMIN)
+LOCALE = named_sql("doctor")["locale"]
 LOCK = 0x6D61726B6574  # "market"; the key of the advisory lock
 LOCK_TIMEOUT = (
     "1s"  # everybody else who needs the table queues up behind us, and gives up after three seconds
@@ -63,6 +64,7 @@ def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATION
     with _connected(dsn) as conn, _locked(conn, report):
         conn.execute(script("ledger"))
         applied = _applied(conn)
+        _check_locale(conn, bool(applied), report)
         _check(files, applied, report)
         roles.ensure(conn)
         conn.execute(SQL["grant_ledger"])
@@ -95,7 +97,11 @@ def pending(conn: psycopg.Connection[Any], directory: Path = MIGRATIONS) -> list
 def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
     try:
         conn = psycopg.connect(
-            dsn, autocommit=True, application_name="marketplace-migrate", prepare_threshold=None
+            dsn,
+            autocommit=True,
+            application_name="marketplace-migrate",
+            client_encoding="UTF8",
+            prepare_threshold=None,
         )
     except psycopg.OperationalError as error:
         raise MigrationError(
@@ -173,6 +179,26 @@ def _check(
                 f"{file.name} comes before {applied[newest_there][0]}, which has been applied;"
                 " give it a higher number."
             )
+
+
+def _check_locale(
+    conn: psycopg.Connection[Any], in_use: bool, report: Callable[[str], None]
+) -> None:
+    """Refuse a new database whose locale spoils search, slugs and e-mail addresses. One that is in
+    use cannot be given another: it is only reported.
+    """
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        encoding, locale, letters = cursor.execute(LOCALE).fetchall()[0]
+    if letters:
+        return
+    words = (
+        f"The database has the encoding {encoding} and the locale {locale}, which do not know"
+        " letters beyond ASCII as they are needed: search, slugs and e-mail addresses would go"
+        " wrong. Create it with: TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+    )
+    if not in_use:
+        raise MigrationError(words)
+    report(words)
 
 
 def _apply(conn: psycopg.Connection[Any], file: Migration, report: Callable[[str], None]) -> None:

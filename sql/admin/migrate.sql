@@ -4,7 +4,9 @@
 SELECT
     set_config('client_min_messages', 'warning', false),
     set_config('statement_timeout', '0', false),
-    set_config('search_path', 'public', false);
+    set_config('search_path', 'public', false),
+    set_config('DateStyle', 'ISO, YMD', false),
+    set_config('standard_conforming_strings', 'on', false);
 
 -- name: try_lock
 SELECT pg_try_advisory_lock(%(key)s::bigint);
