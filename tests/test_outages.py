@@ -273,7 +273,8 @@ else:
 
 def test_files_of_counts_take_their_room_at_once(tmp_path: Path):
     counting(
-        tmp_path, "from marketplace.telemetry import metrics; metrics.answered('GET', '/x', 200, 0.1, 0.1)"
+        tmp_path,
+        "from marketplace.telemetry import metrics; metrics.answered('GET', '/x', 200, 0.1, 0.1)",
     )
     for file in tmp_path.glob("*.db"):
         assert file.stat().st_blocks * 512 >= file.stat().st_size, f"{file.name} has holes"
