@@ -248,8 +248,8 @@ class Rows:
             if NUL in cell:
                 errors.append(CellError(step.name, "control_character", "must not have NUL bytes"))
             elif UNDECODABLE.search(cell):
-                message = "has bytes that are no text; save the file as CSV UTF-8"
-                errors.append(CellError(step.name, "invalid_encoding", message))
+                words = say("has bytes that are no text; save the file as CSV UTF-8")
+                errors.append(CellError(step.name, "invalid_encoding", words))
             elif not missing or step.position < count or error.code != "required":
                 errors.append(CellError(step.name or None, error.code, error.message))
         return tuple(errors)

@@ -8,6 +8,7 @@ document; a rule's `meta` carries what only the document needs (`description`, `
 A validator is made for each request: shared by threads it gives wrong verdicts.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ import cerberus
 from cerberus import errors as reasons
 
 from marketplace.contract.errors import FieldError, Problem
+from marketplace.text.lines import has_invisible, is_seen, stripped, turns
 from marketplace.text.messages import say
 from marketplace.text.nfc import TooManyMarks, nfc
 
@@ -37,6 +39,7 @@ class Named(dict[str, Any]):
 
 
 INT64_MAX = 2**63 - 1
+_LONE_CR = re.compile(r"\r(?!\n)")
 _MINUSES = re.compile(r"-(?:[\s\"]*-)+")
 _DIGITS = re.compile(r"-?[0-9]{1,19}\Z")
 _MONEY = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?\Z")
@@ -133,6 +136,26 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         """Text of one line, as names are."""
         return text(value, multiline=False)
 
+    def _normalize_coerce_name(self, value: Any) -> str:
+        """Name of a thing: one line without blanks around it, of which something can be seen."""
+        name = stripped(text(value, multiline=False))
+        if turns(name):
+            raise Wrong("control_character", "must not have signs that turn the text around")
+        if name and not is_seen(name):
+            raise Wrong("required", "has nothing that can be seen")
+        return name
+
+    def _normalize_coerce_key(self, value: Any) -> str:
+        """A text by which a thing is found: one line without blanks around, all of it seen."""
+        key = stripped(text(value, multiline=False))
+        if has_invisible(key):
+            raise Wrong("control_character", "has signs that cannot be seen; type it anew")
+        return key
+
+    def _normalize_coerce_trimmed_prose(self, value: Any) -> str:
+        """Text that may have line breaks and tabs, without blanks around it."""
+        return _LONE_CR.sub("\n", text(value, multiline=True).strip())
+
     def _normalize_coerce_words(self, value: Any) -> str:
         """Words to search for. Runs of minus signs say nothing, and PostgreSQL's parser has no
         room for many.
@@ -215,6 +238,25 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         the same list.
         """
         return sorted(set(value.split(",") if isinstance(value, str) else value))
+
+    def _normalize_coerce_columns(self, value: Any) -> dict[str, str | list[str]]:
+        """A JSON object of names of columns: each to one name, or to a list of some."""
+        try:
+            named = json.loads(value) if isinstance(value, str) and len(value) <= 10_000 else None
+        except (ValueError, RecursionError):
+            named = None
+        if not isinstance(named, dict) or not named or not all(map(_is_column, named.items())):
+            raise Wrong("bad_format", 'must be a JSON object such as {"name": "Judul"}')
+        return named
+
+
+def _is_column(pair: tuple[str, Any]) -> bool:
+    """Whether a name of a column goes with another one, or with several."""
+    name, theirs = pair
+    names = [name, *(theirs if isinstance(theirs, list) else [theirs])]
+    return len(names) > 1 and all(
+        isinstance(each, str) and bool(text(each, multiline=False).strip()) for each in names
+    )
 
 
 def text(value: Any, *, multiline: bool) -> str:
