@@ -1,20 +1,22 @@
 -- Files that only change what is there, columns that the seller names, and reports in the seller's language.
 --
 -- Why it is shaped so:
--- * Whether a row makes a product or changes one is known when it meets the catalogue. So a staged row may lack the name
---   or the price; one that meets no product is refused then.
--- * Words are kept in English and, beside that, as the template and the values they were made of: what language they are
---   read in is known when somebody reads them.
+-- * Whether a row makes a product or changes one is known when it meets the catalogue. So a staged row may lack the
+--   name or the price; one that matches no product is refused then.
+-- * Words are kept in English and, beside that, as the template and the values they were made of: in what language they
+--   are read is known when somebody reads them.
 
 ALTER TABLE imports
 ADD COLUMN column_names json,
 ADD COLUMN image_base text,
 ADD COLUMN rows_hidden bigint NOT NULL DEFAULT 0,
 ADD COLUMN error_said json;
-COMMENT ON COLUMN imports.column_names IS 'Which columns hold what, as asked for: our name to the file''s; NULL: the header tells.';
+COMMENT ON COLUMN imports.column_names IS
+'Which columns hold what, as asked for: our name to the file''s; NULL: the header tells.';
 COMMENT ON COLUMN imports.image_base IS 'Where pictures stand that the file has the names of; NULL: they are left out.';
 COMMENT ON COLUMN imports.rows_hidden IS 'Good rows that matched a hidden product which they do not show again.';
-COMMENT ON COLUMN imports.error_said IS 'What error_message was made of: template and values; NULL: it is its own template.';
+COMMENT ON COLUMN imports.error_said IS
+'What error_message was made of: template and values; NULL: it is its own template.';
 GRANT INSERT (column_names, image_base) ON imports TO marketplace_app;
 GRANT UPDATE (rows_hidden) ON imports TO marketplace_app;
 

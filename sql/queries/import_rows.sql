@@ -88,8 +88,8 @@ told AS (
     INSERT INTO import_errors (import_id, line, number, column_name, code, message, said)
     SELECT
         %(import_id)s, t.line, 1, i.columns -> 'used' -> t.kind ->> 0, 'duplicate_' || t.kind,
-        replace(%(words)s, '{line}', t.first_line::text),
-        json_build_object('template', %(words)s, 'values', json_build_object('line', t.first_line))
+        replace(%(words)s::text, '{line}', t.first_line::text),
+        json_build_object('template', %(words)s::text, 'values', json_build_object('line', t.first_line))
     FROM twins AS t
     JOIN imports AS i ON i.id = %(import_id)s
     WHERE NOT t.same
@@ -215,7 +215,7 @@ WITH refused AS (
 
 told AS (
     INSERT INTO import_errors (import_id, line, number, code, message)
-    SELECT %(import_id)s, u.line, 1, 'conflicting_keys', %(words)s
+    SELECT %(import_id)s, u.line, 1, 'conflicting_keys', %(words)s::text
     FROM refused AS u
 )
 
@@ -236,7 +236,7 @@ told AS (
     INSERT INTO import_errors (import_id, line, number, column_name, code, message)
     SELECT
         %(import_id)s, u.line, row_number() OVER (PARTITION BY u.line ORDER BY l.place),
-        coalesce(i.columns -> 'used' -> l.field ->> 0, l.field), 'required', %(words)s
+        coalesce(i.columns -> 'used' -> l.field ->> 0, l.field), 'required', %(words)s::text
     FROM refused AS u
     JOIN imports AS i ON i.id = %(import_id)s
     CROSS JOIN LATERAL (
@@ -326,7 +326,7 @@ WITH refused AS (
 told AS (
     INSERT INTO import_errors (import_id, line, number, column_name, code, message)
     SELECT
-        %(import_id)s, u.line, 1, i.columns -> 'used' -> 'category' ->> 0, 'unknown_category', %(words)s
+        %(import_id)s, u.line, 1, i.columns -> 'used' -> 'category' ->> 0, 'unknown_category', %(words)s::text
     FROM refused AS u
     JOIN imports AS i ON i.id = %(import_id)s
 )

@@ -88,12 +88,14 @@ FROM (
 ) AS counted;
 
 -- name: bad_rows
--- The report, batch after batch: a row of the file with all its errors.
+-- The report, batch after batch: a row of the file with all its errors, in the order of number. `said` is what a
+-- message was made of, NULL where it is its own template.
 SELECT
     e.line,
-    string_agg(e.column_name, '; ' ORDER BY e.number) AS columns,
-    string_agg(e.code, '; ' ORDER BY e.number) AS codes,
-    string_agg(coalesce(e.column_name || ' ', '') || e.message, '; ' ORDER BY e.number) AS messages,
+    array_agg(e.column_name ORDER BY e.number) AS columns,
+    array_agg(e.code ORDER BY e.number) AS codes,
+    array_agg(e.message ORDER BY e.number) AS messages,
+    json_agg(e.said ORDER BY e.number) AS said,
     (array_agg(e.cells ORDER BY e.number))[1] AS cells
 FROM import_errors AS e
 WHERE e.import_id = %(import_id)s AND e.line > %(after_line)s
