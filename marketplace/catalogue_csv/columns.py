@@ -185,7 +185,7 @@ def _check(dialect: Dialect, names: tuple[str, ...], positions: dict[str, tuple[
         raise CatalogRefused("no_known_columns", words)
     missing = [name for name in REQUIRED if name not in positions]
     if missing and not positions.keys() & set(KEYS):
-        raise CatalogRefused("missing_column", _missing(dialect, missing, names))
+        raise _missing(dialect, missing, names)
     if dialect.arrange is not None:
         return
     for field, places in positions.items():
@@ -197,29 +197,29 @@ def _check(dialect: Dialect, names: tuple[str, ...], positions: dict[str, tuple[
             raise CatalogRefused("duplicate_column", words)
 
 
-def _missing(dialect: Dialect, missing: list[str], names: Sequence[str]) -> Text:
+def _missing(dialect: Dialect, missing: list[str], names: Sequence[str]) -> CatalogRefused:
     """Which columns the file lacks, as its dialect calls them."""
     called = [dialect.called[name] for name in missing]
     if len(called) == 1:
-        return say(
-            "The column {column} is missing. The header has: {seen}. Without it products can "
-            "only be changed, and the "
-            "file needs a column by which they are found: sku, source_url or "
+        words = say(
+            "The column {column} is missing. The header has: {seen}. Without it products can only "
+            "be changed, and the file needs a column by which they are found: sku, source_url or "
             "marketplace_product_id. {hint}",
             column=called[0],
             seen=_seen(names),
             hint=_hint(),
         )
-    return say(
-        "The columns {first} and {second} are missing. The header has: {seen}. Without them "
-        "products can only be "
-        "changed, and the file needs a column by which they are found: sku, source_url or "
-        "marketplace_product_id. {hint}",
-        first=called[0],
-        second=called[1],
-        seen=_seen(names),
-        hint=_hint(),
-    )
+    else:
+        words = say(
+            "The columns {first} and {second} are missing. The header has: {seen}. Without them "
+            "products can only be changed, and the file needs a column by which they are found: "
+            "sku, source_url or marketplace_product_id. {hint}",
+            first=called[0],
+            second=called[1],
+            seen=_seen(names),
+            hint=_hint(),
+        )
+    return CatalogRefused("missing_column", words)
 
 
 def _hint() -> Text:

@@ -30,24 +30,24 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_WORKBOOK = "an Excel workbook or a zip archive"
+_WORKBOOK = say("an Excel workbook or a zip archive")
 _MAGIC = (
     (b"PK\x03\x04", _WORKBOOK),
     (b"PK\x05\x06", _WORKBOOK),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"\x1f\x8b", "compressed (gzip)"),
-    (b"BZh", "compressed (bzip2)"),
-    (b"\xfd7zXZ", "compressed (xz)"),
-    (b"\x28\xb5\x2f\xfd", "compressed (zstd)"),
-    (b"7z\xbc\xaf", "compressed (7z)"),
-    (b"Rar!", "compressed (rar)"),
-    (b"%PDF", "a PDF document"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"RIFF", "a picture or a recording"),
-    (b"SQLite format", "a database"),
-    (b"\x7fELF", "a program"),
+    (b"\xd0\xcf\x11\xe0", say("an old Excel workbook")),
+    (b"\x1f\x8b", say("compressed (gzip)")),
+    (b"BZh", say("compressed (bzip2)")),
+    (b"\xfd7zXZ", say("compressed (xz)")),
+    (b"\x28\xb5\x2f\xfd", say("compressed (zstd)")),
+    (b"7z\xbc\xaf", say("compressed (7z)")),
+    (b"Rar!", say("compressed (rar)")),
+    (b"%PDF", say("a PDF document")),
+    (b"\x89PNG", say("a picture")),
+    (b"\xff\xd8\xff", say("a picture")),
+    (b"GIF8", say("a picture")),
+    (b"RIFF", say("a picture or a recording")),
+    (b"SQLite format", say("a database")),
+    (b"\x7fELF", say("a program")),
 )
 _MARKUP = re.compile(rb"\s*(?:<!doctype|<html|<\?xml|<svg|\{\s*[\"}]|\[\s*[\[{])", re.IGNORECASE)
 
@@ -128,11 +128,11 @@ def _refuse_other_kinds(head: bytes) -> None:
         raise CatalogRefused("empty_file", "The file is empty.")
     kind = next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
     if kind is None and _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)):
-        kind = "a web page, XML or JSON"
+        kind = say("a web page, XML or JSON")
     if kind is not None:
         words = say(
             "The file is {kind}, not CSV. Save the table as CSV (UTF-8) and send that.",
-            kind=say(kind),
+            kind=kind,
         )
         raise CatalogRefused("not_csv", words)
 

@@ -106,7 +106,7 @@ def _opened(stream: BinaryIO, reading: Reading) -> _Opened:
             words = say(
                 "The header in line {line} cannot be read: {reason}.",
                 line=record.line,
-                reason=say(reason),
+                reason=reason,
             )
             raise CatalogRefused(code, words)
         if any(cell.strip() for cell in record.cells):

@@ -95,7 +95,7 @@ class Records:
             if cells is not None:
                 return self._taken(len(self._row), cells, None)
         if len(self._row) > 1 and self._looks_whole(self._row[1]):
-            words = "a quote opens a cell and is not closed in this row"
+            words = say("a quote opens a cell and is not closed in this row")
             return self._taken(1, None, ("unbalanced_quote", words))
         if too_large:
             words = say(
@@ -119,7 +119,7 @@ class Records:
             )
             raise CatalogRefused("unbalanced_quote", words)
         return self._taken(
-            1, None, ("unbalanced_quote", "a quote opens a cell and is never closed")
+            1, None, ("unbalanced_quote", say("a quote opens a cell and is never closed"))
         )
 
     def _taken(

@@ -246,7 +246,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         except (ValueError, RecursionError):
             named = None
         if not isinstance(named, dict) or not named or not all(map(_is_column, named.items())):
-            raise Wrong("bad_format", 'must be a JSON object such as {"name": "Judul"}')
+            raise Wrong("bad_format", "must be a JSON object: our name of a column to the file's")
         return named
 
 

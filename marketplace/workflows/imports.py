@@ -123,7 +123,7 @@ def _bring_to_end(work: Work, state: str) -> None:
         _finish(
             work,
             "internal_error",
-            "The import failed here; the operator finds the reason in the log.",
+            say("The import failed here; the operator finds the reason in the log."),
         )
         raise
     else:
