@@ -1,15 +1,17 @@
 """python -m marketplace NAME: runs one command; without a name it lists them.
 
 A command is a module of `marketplace/commands` with `add_arguments(parser)` and `run(args) -> int`.
-Only the chosen one is imported. It finds the database in the environment (the embedded one is
-started where none is given), unless the module says `own_database = True`; one that says
-`takes_anything = True` is given unknown arguments as `args.rest`.
+Only the chosen one is imported. It finds the database in the environment (without one there the
+embedded server is started), unless the module has `own_database = True`. A module with
+`takes_anything = True` gets unknown arguments as `args.rest`.
 """
 
 import argparse
 import ast
+import errno
 import importlib
 import io
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,15 +24,15 @@ from marketplace.postgres.embedded.server import EmbeddedError
 from marketplace.postgres.roles import MigrationError
 
 COMMANDS = Path(__file__).with_name("commands")
+#: What is wrong with a file is the operator's to mend, and no fault of the program.
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC)
 MODULES = {"import": "import_file"}  # a module cannot have the name of a keyword
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command that the first argument names. The exit status."""
+    """Run the command that the first argument names. Return the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(
-            line_buffering=True
-        )  # what happens is seen when it happens, also in a file
+        sys.stdout.reconfigure(line_buffering=True)  # output is visible at once, also in a file
     files = {module: name for name, module in MODULES.items()}
     names = sorted(
         files.get(path.stem, path.stem.replace("_", "-")) for path in COMMANDS.glob("[a-z]*.py")
@@ -54,11 +56,30 @@ def main(arguments: list[str]) -> int:
             return int(module.run(parsed))
     except (ConfigError, EmbeddedError, MigrationError) as error:
         print(error, file=sys.stderr)
-    except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
+    except psycopg.OperationalError as error:
+        words = "The database of DATABASE_URL does not respond"
+        print(f"{words}: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+    except psycopg.errors.UndefinedTable as error:
         print(f"The database: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        print(_refused(error), file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return 1
+
+
+def _refused(error: OSError) -> str:
+    """What to do about a file that this user cannot read or write, or that has no room."""
+    reason = f"{error.filename or 'A file'}: {error.strerror}."
+    if error.errno == errno.ENOSPC:
+        return reason
+    user = f"{os.getuid()}:{os.getgid()}" if hasattr(os, "getuid") else "you"
+    return (
+        f"{reason} Perhaps another user, such as root, made it: sudo chown -R {user} on the folder"
+        " (.data, uploads), or name another one with DATA_DIR or UPLOADS_DIR."
+    )
 
 
 def _module(name: str) -> str:
@@ -66,7 +87,7 @@ def _module(name: str) -> str:
 
 
 def _summary(name: str) -> str:
-    """What the first line of a command's docstring says, without importing it."""
+    """Return the first line of a command's docstring, without importing it."""
     source = (COMMANDS / f"{_module(name)}.py").read_text(encoding="utf-8")
     first = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
     return first.partition(": ")[2] or first

@@ -1,7 +1,7 @@
 """Settings, read once from the environment into one frozen dataclass.
 
-Every setting is a variable of the same name in capitals; a secret may instead stand in a file named
-by `NAME_FILE`. What is missing or wrong stops the start with one line that names the variable.
+Every setting is a variable of the same name in capitals. A secret may instead be in a file named by
+`NAME_FILE`. A missing or wrong setting stops the start with one line that names the variable.
 """
 
 import os
@@ -57,7 +57,13 @@ class Config:
     images_per_product: int
     import_max_bytes: int
     import_atomic_max_rows: int
-    import_new_categories: bool
+    import_new_categories: int
+    import_new_categories_store: int
+    imports_waiting: int
+    imports_waiting_bytes: int
+    import_report_days: int
+    import_retention_days: int
+    unconfirmed_user_days: int
     change_retention_days: int
     trusted_proxies: tuple[str, ...]
     cors_origins: tuple[str, ...]
@@ -77,20 +83,22 @@ class Config:
 
     @property
     def uploads_urls(self) -> tuple[str, ...]:
-        """Where pictures may be served from, with the slash; none in development, where it is
-        the host asked.
+        """The address that images may be served from, with the slash; none in development, where it
+        is the request's host.
         """
         public = f"{self.public_url}/uploads" if self.public_url else ""
         return tuple(f"{url}/" for url in (self.uploads_url, public) if url)
 
     @property
     def private_dir(self) -> Path:
-        """Files that are never served: what sellers upload to be imported."""
+        """Files that are never served: those that sellers upload to be imported."""
         return self.data_dir / "private"
 
 
 def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
-    """The settings of this process; `overrides` are for tests and commands. Raises ConfigError."""
+    """Return the settings of this process; `overrides` are for tests and commands. Raises
+    ConfigError.
+    """
     env = os.environ if env is None else env
     environment = env.get("MARKETPLACE_ENV", "development")
     if environment not in ("development", "production"):
@@ -98,15 +106,15 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
             f"MARKETPLACE_ENV must be development or production, not {environment!r}."
         )
     data_dir = Path(env.get("DATA_DIR") or ROOT / ".data").resolve()
-    database_url = secret(env, "DATABASE_URL") or ""
+    database_url = _database(env, "DATABASE_URL") or ""
     pooler = _pooler(env)
     direct = "" if pooler else database_url
     values: dict[str, Any] = {
         "environment": environment,
         "database_url": database_url,
-        "migrate_database_url": secret(env, "MIGRATE_DATABASE_URL") or direct,
-        "worker_database_url": secret(env, "WORKER_DATABASE_URL") or direct,
-        "database_replica_url": secret(env, "DATABASE_REPLICA_URL") or "",
+        "migrate_database_url": _database(env, "MIGRATE_DATABASE_URL") or direct,
+        "worker_database_url": _database(env, "WORKER_DATABASE_URL") or direct,
+        "database_replica_url": _database(env, "DATABASE_REPLICA_URL") or "",
         "database_pooler": pooler,
         "replica_max_lag_seconds": integer(env, "REPLICA_MAX_LAG_SECONDS", 30, 1, 86400),
         "data_dir": data_dir,
@@ -131,7 +139,12 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "images_per_product": integer(env, "IMAGES_PER_PRODUCT", 10, 1, 100),
         "import_max_bytes": integer(env, "IMPORT_MAX_MB", 500, 1, 10000) * MEBIBYTE,
         "import_atomic_max_rows": integer(env, "IMPORT_ATOMIC_MAX_ROWS", 100_000, 1, 10_000_000),
-        "import_new_categories": boolean(env, "IMPORT_NEW_CATEGORIES", True),
+        **_new_categories(env),
+        "imports_waiting": integer(env, "IMPORTS_WAITING", 20, 1, 10_000),
+        "imports_waiting_bytes": integer(env, "IMPORTS_WAITING_MB", 1000, 1, 1_000_000) * MEBIBYTE,
+        "import_report_days": integer(env, "IMPORT_REPORT_DAYS", 90, 1, 3650),
+        "import_retention_days": integer(env, "IMPORT_RETENTION_DAYS", 400, 8, 36500),
+        "unconfirmed_user_days": integer(env, "UNCONFIRMED_USER_DAYS", 90, 7, 36500),
         "change_retention_days": integer(env, "CHANGE_RETENTION_DAYS", 90, 1, 3650),
         "trusted_proxies": tuple((env.get("TRUSTED_PROXIES") or "").replace(",", " ").split()),
         "cors_origins": _origins(env),
@@ -163,6 +176,11 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         raise ConfigError(
             "S3_PRIVATE_BUCKET must not be S3_BUCKET: that one is served to everybody."
         )
+    if config.imports_waiting_bytes < config.import_max_bytes:
+        raise ConfigError(
+            "IMPORTS_WAITING_MB must be at least IMPORT_MAX_MB: a file as large would never be "
+            "taken."
+        )
     if config.smtp_url and not config.smtp_url.startswith(("smtp://", "smtps://")):
         raise ConfigError(
             "SMTP_URL must be smtp://user:password@mail.example:587, or smtps:// for TLS from "
@@ -173,9 +191,37 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     return config
 
 
+def _database(env: Mapping[str, str], name: str) -> str | None:
+    """The address of a PostgreSQL."""
+    url = secret(env, name)
+    if url and "://" in url and not url.startswith(("postgresql://", "postgres://")):
+        raise ConfigError(
+            f"{name} must be postgresql://user:password@host:5432/database,"
+            f" not {url.partition('://')[0]}://..."
+        )
+    return url
+
+
+def _new_categories(env: Mapping[str, str]) -> dict[str, int]:
+    """IMPORT_NEW_CATEGORIES: how many categories a file may make, and all files of a store
+    together.
+    """
+    text = (env.get("IMPORT_NEW_CATEGORIES") or "yes").lower()
+    words = {"yes": "20/200", "true": "20/200", "on": "20/200", "no": "0", "false": "0", "off": "0"}
+    a_file, _, a_store = words.get(text, text).partition("/")
+    a_store = a_store or f"{a_file}0"
+    if not all(each.isascii() and each.isdigit() and len(each) <= 7 for each in (a_file, a_store)):
+        raise ConfigError(
+            "IMPORT_NEW_CATEGORIES must be no, or how many a file and a store may make, such as "
+            "20/200;"
+            f" not {text!r}."
+        )
+    return {"import_new_categories": int(a_file), "import_new_categories_store": int(a_store)}
+
+
 def _pooler(env: Mapping[str, str]) -> str:
-    """DATABASE_POOLER: `transaction` where a pooler lends connections for a transaction at a
-    time, else nothing.
+    """DATABASE_POOLER: `transaction` if a pooler lends connections for a transaction at a time,
+    else nothing.
     """
     pooler = env.get("DATABASE_POOLER") or ""
     if pooler not in ("", "transaction"):
@@ -198,8 +244,8 @@ def _rate_limits(env: Mapping[str, str]) -> Mapping[str, Limit]:
 
 
 def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
-    """CORS_ORIGINS as browsers write them in Origin: one that differs by a slash or a capital
-    would never match.
+    """CORS_ORIGINS as browsers write them in Origin: one that differs by a slash or a capital would
+    never match.
     """
     origins = tuple((env.get("CORS_ORIGINS") or "").replace(",", " ").split())
     for origin in origins:
@@ -220,7 +266,7 @@ def _is_origin(text: str) -> bool:
 
 
 def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tuple[str, ...]:
-    """The key tokens are signed with, then older ones that are still accepted.
+    """Return the key that signs tokens, then older ones that are still accepted.
 
     In development the first start makes one and keeps it in the data folder, readable by its owner
     alone.
@@ -242,8 +288,8 @@ def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tu
 
 
 def _kept_secret(file: Path) -> str:
-    """The secret in `file`, made on first use. Written aside and linked, so that two starts
-    agree on one.
+    """Return the secret in `file`, made on first use. It is written under another name and linked,
+    so that two starts agree on one.
     """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
