@@ -5,8 +5,8 @@ import json
 from urllib.parse import quote
 
 import pytest
-from import_shop import Shop
-from test_auth import problem
+from support.import_shop import Shop
+from support.responses import problem
 
 from marketplace.commands import import_file
 from marketplace.config.settings import ROOT
