@@ -32,8 +32,8 @@ _LANGUAGE = re.compile(r"(?<=\w):[a-z]{2}(?:[-_][A-Za-z]{2,4})?\Z")
 #: What is said of a column beside its name: its currency or unit, and whether it must be filled in.
 _REMARK = re.compile(
     r"\s*[(\[](?:[^)\]]*\b(?:rp|idr|rupiah|rm|myr|usd|sgd|eur|euro|pcs|pc|buah|unit|wajib|opsional|optional|required|"
-    r"mandatory|karakter|characters?|min|minimum|minimal|maks|max|maximum|english|indonesia|mata "
-    r"uang|currency)\b[^)\]]*|[$€£]|[0-9]+)[)\]]\s*"
+    r"mandatory|karakter|characters?|min|minimum|minimal|maks|max|maximum|english|indonesian?|"
+    r"bahasa|mata uang|currency)\b[^)\]]*|[$€£]|[0-9]+)[)\]]\s*"
     r"|\|[0-9]+\|[0-9]+\Z",
     re.IGNORECASE,
 )

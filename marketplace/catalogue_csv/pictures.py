@@ -40,32 +40,29 @@ def link_of(picture: str, base: str) -> str | None:
 
 
 def read_links(cell: str, base: str, notes: Counter[str], *, ours: bool = False) -> tuple[str, ...]:
-    """The links of a cell, each once, in their order. `ours`: our export wrote it, with `|`
-    between links alone.
+    """The links of a cell, each once, in their order. `ours`: our export wrote it, with `|` between
+    links alone.
     """
-    if not cell or cell.isspace():
-        return ()
-    if _WITHIN_FILE(cell):
-        pieces = [cell]
-    else:
-        pieces = [
-            each
-            for each in (cell.split("|") if ours else _BETWEEN.split(cell))
-            if each and not each.isspace()
-        ]
-    return _kept(pieces, base, notes)
+    return _kept(cell.split("|") if ours else _pieces(cell), base, notes)
 
 
 def joined(pictures: Iterable[str], base: str, notes: Counter[str]) -> str:
     """The links among the pictures that a dialect has found, as one cell that `read_links`
     reads.
     """
-    return "|".join(_kept([each for each in pictures if each and not each.isspace()], base, notes))
+    pieces = [piece for picture in pictures for piece in _pieces(picture)]
+    return "|".join(_kept(pieces, base, notes))
+
+
+def _pieces(cell: str) -> list[str]:
+    return [cell] if _WITHIN_FILE(cell) else _BETWEEN.split(cell)
 
 
 def _kept(pieces: Iterable[str], base: str, notes: Counter[str]) -> tuple[str, ...]:
     links: dict[str, None] = {}
     for piece in pieces:
+        if not piece or piece.isspace():
+            continue
         link = link_of(piece, base)
         if link is None:
             notes[NOTE] += 1

@@ -176,6 +176,10 @@ class Prices:
             whole, sign, fraction = match[1], match["sign"], match[3]
         if sign is None:
             return Decimal(whole + ".00")
+        return self._with_decimals(whole, sign, fraction)
+
+    def _with_decimals(self, whole: str, sign: str, fraction: str) -> Decimal:
+        """The amount of digits before and behind a sign for decimals."""
         if self._asked is not None and sign != self._asked:
             words = say(
                 "has {sign} for decimals, where the file was said to have {asked}",

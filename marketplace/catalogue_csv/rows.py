@@ -1,5 +1,6 @@
 """The cells of a row to a product, or to everything that is wrong with them."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -95,6 +96,7 @@ _GONE = frozenset(
     )
 )
 _DECORATED = frozenset("'=")
+_NUMBER = re.compile(r"'[0-9][0-9.,]*\s*\Z").match
 _OF_FIELD = {"marketplace_product_id": "known_id", "image_url": "image_urls"}
 
 
@@ -188,12 +190,16 @@ class Rows:
         return [self._bare(cell) if cell[:1] in _DECORATED else cell for cell in raw]
 
     def _bare(self, cell: str) -> str:
-        """Our exports put a `'` before what a spreadsheet would run, and those of other systems
-        do so, too.
+        """Our exports put a `'` before what a spreadsheet would run, and those of other systems do
+        so, too; people put it before a number, so that it stays as it is.
         """
         if cell[0] == "=":
             return unwrap(cell)
-        return restore(cell) if self._columns.own or self._arranged else cell
+        if self._columns.own:
+            return restore(cell)
+        if _NUMBER(cell):
+            return cell[1:]
+        return restore(cell) if self._arranged else cell
 
     def _require(self, product: list[Any], wrong: list[tuple[_Step, BadCell]]) -> None:
         """A row without a name or a price can only change a product: it needs a key to find that

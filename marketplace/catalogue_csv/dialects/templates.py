@@ -52,7 +52,15 @@ _SKUS = (
     *("skuname", "skuproduk", "skucode"),
 )
 _OPTION_PRICES = ("hargavariasi", "hargavarian", "variationprice")
-_PRICES = ("harga", "price", "hargajual", "hargaritel", "retailprice", "hargasatuan")
+_PRICES = (
+    "harga",
+    "price",
+    "hargajual",
+    "hargaritel",
+    "hargapenjualan",
+    "retailprice",
+    "hargasatuan",
+)
 _SALES = ("specialprice", "hargapromo", "hargadiskon", "hargakhusus", "saleprice")
 _OPTION_STOCKS = ("stokvariasi", "stokvarian", "variationstock")
 _STOCKS = ("stok", "jumlahstok", "stock", "quantity", "kuantitas")
@@ -64,8 +72,19 @@ _OPTION_PICTURES = (
     "variationimage",
     "gambarpervariasi",
 )
-_COVERS = ("fotosampul", "coverimage", "gambarutama", "fotoutama", "mainimage", "mainproductimage")
-_PICTURES = r"(?:fotoproduk|gambarproduk|gambar|foto|image|images|itemimage|productimages?|urlgambar|linkgambar|imageurl)"
+_COVERS = (
+    "fotosampul",
+    "coverimage",
+    "gambarutama",
+    "fotoutama",
+    "mainimage",
+    "mainproductimage",
+    "images",
+    "productimages",
+    "gambar",
+    "foto",
+)
+_PICTURES = r"(?:fotoproduk|gambarproduk|gambar|foto|picture|productpicture|image|images|itemimage|productimages?|urlgambar|linkgambar|imageurl)"
 _CATEGORIES = ("kategori", "category", "categoryname", "primarycategory", "namakategori")
 _BRANDS = ("merek", "merk", "brand")
 _LINKS = ("linkproduk", "urlproduk", "producturl", "productlink", "url")
@@ -242,7 +261,7 @@ _FIELDS = fields(
     image_url=" ".join((*_COVERS, *_OPTION_PICTURES))
     + " fotoproduk# gambarproduk# gambar# foto# image# images# itemimage# productimage# "
     "productimages# urlgambar# "
-    "linkgambar# imageurl#",
+    "linkgambar# imageurl# picture# productpicture#",
     hidden="status statusproduk",
     variant="pilihanuntukvariasi# optionforvariation# pilihanvariasi# opsivariasi# nilaivariasi# "
     "variationvalue# "
@@ -302,6 +321,12 @@ BUKALAPAK = _template(
     "namabarang kondisi berat",
     called=("Nama Barang", "Harga"),
 )
+BLIBLI = _template(
+    "blibli",
+    "namaproduk skuseller",
+    "namaproduk hargapenjualan foto1",
+    "productname skuseller",
+)
 TOKOPEDIA = _template(
     "tokopedia",
     "namaproduk gambar1",
@@ -311,7 +336,8 @@ TOKOPEDIA = _template(
     "namaproduk minimumpemesanan",
     "namaproduk etalase",
     "productname image1",
+    "productname productpicture1",
     "productname skuname",
     "productname minimumorder",
 )
-TEMPLATES = (SHOPEE, TIKTOK, LAZADA, BUKALAPAK, TOKOPEDIA)
+TEMPLATES = (SHOPEE, TIKTOK, LAZADA, BUKALAPAK, BLIBLI, TOKOPEDIA)

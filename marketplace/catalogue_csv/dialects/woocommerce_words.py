@@ -67,7 +67,7 @@ _NAMES = {
     "W magazynie?|Na stanie?|Stokta?|В наличии?|Є в наявності?|Còn hàng?|I lager?|På "
     "lager?|Varastossa?|Skladem?|"
     "Készleten?|În stoc?|尚有庫存？|有货？|在庫あり？",
-    "stock": "Stok|Lager|Lagerbestand|Bestand|Inventario|Existencias|Inventaire|Magazzino|Scorte|Giacenza|Estoque|"
+    "stock": "Stok|Lager|Lagerbestand|Bestand|Inventario|Inventaire|Magazzino|Scorte|Giacenza|Estoque|"
     "Voorraad|Stan magazynowy|Zapas|Magazyn|Запасы|Запас|Остаток|Tồn kho|Kho "
     "hàng|Lagersaldo|Lagerstatus|Varasto|Sklad|"
     "Készlet|Raktárkészlet|Stoc|Απόθεμα|庫存|库存|在庫|재고",
@@ -93,7 +93,7 @@ _NAMES = {
     "Kategoriler|Категории|Категорії|Danh "
     "mục|Kategorier|Kategoriat|Osastot|Kategória|Kategóriák|Categorii|Κατηγορίες|"
     "分類|分类|カテゴリー|카테고리",
-    "images": "Gambar|Gambar-gambar|Bilder|Imágenes|Immagini|Immagine|Imagens|Afbeeldingen|Obrazki|Obrazy|Görseller|"
+    "images": "Gambar|Gambar-gambar|Imej|Bilder|Imágenes|Immagini|Immagine|Imagens|Afbeeldingen|Obrazki|Obrazy|Görseller|"
     "Resimler|Изображения|Зображення|Hình "
     "ảnh|Bilder|Billeder|Kuvat|Obrázky|Képek|Imagini|Εικόνες|圖片|图片|画像|이미지",
     "parent": "Induk|Übergeordnetes Produkt|Elternprodukt|Superior|Principal|Padre|Producto "
@@ -110,10 +110,10 @@ _ENGLISH = {folded(name): english for english, names in _NAMES.items() for name 
 #: `Attribut 1 Name`, `Valor(es) del atributo 1`, `Nitelik 1 değer(ler)i`: what the words begin
 #: with.
 _ATTRIBUTE = re.compile(
-    r"at+rib|atryb|eigenschap|nitelik|ozellik|ат+рибут|thuoctinh|egenskap|ominaisu|vlastnost|属性|屬性"
+    r"at+rib|atryb|eigenschap|nitelik|ozellik|ат+рибут|thuoctinh|egenska[pb]|ominaisu|vlastnost|属性|屬性"
 )
 _VALUE = re.compile(
-    r"valu|valor|valeur|valore|wert|waard|wartosc|deger|значени|nilai|giatri|varde|vaerdi|verdi|arvo|hodnot|値|值"
+    r"valu|valor|valeur|valore|wert|waard|wartosc|deger|значени|nilai|giatri|varde|værdi|verdi|arvo|hodnot|値|值"
 )
 _NAME = re.compile(r"nam|nom|naz|ism|имя|название|назва|ten|navn|nimi|név|naam|名")
 _NUMBER = re.compile(r"[0-9]+")
