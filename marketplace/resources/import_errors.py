@@ -95,7 +95,7 @@ def _said(row: dict[str, Any], language: str) -> list[str]:
 
 
 def _cells(cells: Sequence[str], kept: Sequence[int], width: int) -> list[str]:
-    """The row's cells under the header, and behind them those it has too many."""
+    """Return the row's cells under the header, followed by those it has too many."""
     return [cells[place] if place < len(cells) else "" for place in kept] + list(cells[width:])
 
 
