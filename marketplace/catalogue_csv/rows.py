@@ -34,7 +34,7 @@ from marketplace.catalogue_csv.model import (
     CellError,
     GoodRow,
 )
-from marketplace.catalogue_csv.pictures import read_links
+from marketplace.catalogue_csv.image_links import read_links
 from marketplace.catalogue_csv.prices import Prices, read_stock
 from marketplace.catalogue_csv.spreadsheet import restore, unwrap
 from marketplace.text.lines import is_seen

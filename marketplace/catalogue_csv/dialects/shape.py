@@ -7,7 +7,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from marketplace.catalogue_csv import pictures
+from marketplace.catalogue_csv import image_links
 from marketplace.catalogue_csv.headers import HEADER
 
 Cells = Sequence[str]
@@ -269,7 +269,7 @@ def _stands_in(name: str, option: str) -> bool:
 
 def links(notes: Counter[str], layout: Layout, found: Iterable[str]) -> str:
     """The links among pictures, each once, as one cell; what has none is counted."""
-    return pictures.joined(found, layout.image_base, notes)
+    return image_links.joined(found, layout.image_base, notes)
 
 
 def stock(notes: Counter[str], cell: str, *, kept: bool = True) -> str:

@@ -1,4 +1,4 @@
-"""Links to pictures. A row is never lost for a picture that nobody can fetch: that is left out
+"""Links to images. A row is never lost for an image that nobody can fetch: that is left out
 and counted.
 """
 
@@ -21,7 +21,7 @@ _PLAIN_SIGNS = "/%?=&#:@!$'()*+,;~"
 
 
 def link_of(picture: str, base: str) -> str | None:
-    """The link of a picture; the names of files stand below `base`, if there is one. None where it
+    """The link of an image; the names of files stand below `base`, if there is one. None where it
     has no link.
 
     Raises BadCell for what is no text.
@@ -47,7 +47,7 @@ def read_links(cell: str, base: str, notes: Counter[str], *, ours: bool = False)
 
 
 def joined(pictures: Iterable[str], base: str, notes: Counter[str]) -> str:
-    """The links among the pictures that a dialect has found, as one cell that `read_links`
+    """The links among the images that a dialect has found, as one cell that `read_links`
     reads.
     """
     pieces = [piece for picture in pictures for piece in _pieces(picture)]
