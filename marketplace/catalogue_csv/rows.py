@@ -23,6 +23,7 @@ from marketplace.catalogue_csv.dialects.shape import Values
 from marketplace.catalogue_csv.encoding import NUL, UNDECODABLE
 from marketplace.catalogue_csv.headers import HEADER, REQUIRED
 from marketplace.catalogue_csv.html_text import to_text
+from marketplace.catalogue_csv.image_links import read_links
 from marketplace.catalogue_csv.model import (
     BRAND_LENGTH,
     COLUMNS,
@@ -34,7 +35,6 @@ from marketplace.catalogue_csv.model import (
     CellError,
     GoodRow,
 )
-from marketplace.catalogue_csv.image_links import read_links
 from marketplace.catalogue_csv.prices import Prices, read_stock
 from marketplace.catalogue_csv.spreadsheet import restore, unwrap
 from marketplace.text.lines import is_seen
