@@ -1,5 +1,5 @@
-"""Headers to columns, by name and never by position; and the delimiter, which the header gives
-away.
+"""Headers to columns, by name and never by position; and the delimiter, which the
+header reveals.
 """
 
 import csv
@@ -40,12 +40,12 @@ class Reading(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """What the columns of a file mean.
+    """The meaning of a file's columns.
 
-    `header` has the names as in the file; `positions` says which columns hold a field. `own` is
-    true for a file that we wrote, as its header shows: our own header and no other, or any header
-    beside that of a report of bad rows. There, what `defuse` did is undone. `exported`: it has the
-    ids that the export writes.
+    `header` has the names in the file; `positions` tells which columns hold a field. `own` is true
+    for a file that we wrote, as its header shows: our own header and no other, or any header beside
+    that of a report of bad rows. There, what `defuse` did is undone. `exported`: it has the ids
+    that the export writes.
     """
 
     dialect: Dialect
@@ -235,11 +235,11 @@ def _seen(names: Sequence[str]) -> str:
 
 
 def delimiter_of(lines: Sequence[str]) -> tuple[str, int]:
-    """What separates cells, told by the first lines, and how many of those to leave out (Excel's
+    """Return what separates cells, told by the first lines, and how many of those to skip (Excel's
     `sep=;`).
 
-    The delimiter that makes the header known best is taken; where none does, the one with the most
-    columns.
+    The delimiter with the most known columns in the header wins; if none has any, the one with the
+    most columns.
     """
     for count, line in enumerate(lines, 1):
         forced = _SEPARATOR_LINE.match(line)
@@ -276,7 +276,9 @@ def known(cells: Sequence[str]) -> int:
 
 
 def printable(cell: str) -> str:
-    """A cell fit to be stored and shown: what is no text becomes the sign for that."""
+    """Return a cell fit to be stored and shown: a byte that is no text becomes the replacement
+    character.
+    """
     if cell.isascii():
         return cell
     return UNDECODABLE.sub(
