@@ -48,7 +48,7 @@ def too_costly() -> PictureRefused:
     """Return the refusal of an image whose decoder reached its limit of time or memory."""
     return PictureRefused(
         "picture_too_complex",
-        "The picture takes too much time or memory to decode; save it again and send that.",
+        "The image takes too much time or memory to decode; save it again and send that.",
     )
 
 
