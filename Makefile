@@ -28,6 +28,7 @@ test-install: ready-dev ## follow the chapter on installing in a fresh Debian th
 
 lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
 	@$(VENV) -m ruff check .
+	@$(VENV) -m ruff format --check --quiet .
 	@$(VENV) -m mypy
 	@.venv/bin/squawk --config .squawk.toml sql/migrations/*.sql
 	@cd sql && ../$(VENV) -m sqlfluff lint --disable-progress-bar --processes 2 queries migrations

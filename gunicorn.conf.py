@@ -25,12 +25,12 @@ sys.path[:] = [str(RELEASE), *(each for each in sys.path if not Path(each, "guni
 for name in [each for each in sys.modules if each.partition(".")[0] == "marketplace"]:
     del sys.modules[name]
 importlib.invalidate_caches()
-cores = importlib.import_module("marketplace.cores")
-draining = importlib.import_module("marketplace.draining")
+server_workers = importlib.import_module("marketplace.server.workers")
+draining = importlib.import_module("marketplace.server.draining")
 
 chdir = str(RELEASE)
 
-# Before marketplace.metrics is imported: workers count in files of one folder, and each of them answers for all.
+# Before marketplace.telemetry.metrics is imported: workers count in files of one folder, and each of them answers for all.
 DATA = Path(os.environ.get("DATA_DIR") or ".data").resolve()
 COUNTS = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA / "metrics")))
 COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
 pool = max(int(os.environ.get("POOL_SIZE") or 4), 1)  # that 0 is none the application says, in words
 # A thread for each connection, one that may wait for a connection, and one that then still answers.
 threads = pool + 2
-workers = cores.workers(pool)
+workers = server_workers.workers(pool)
 worker_class = "gthread"
 bind = os.environ.get("GUNICORN_BIND") or f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
 preload_app = False
@@ -65,8 +65,8 @@ LEVEL = (os.environ.get("LOG_LEVEL") or "INFO").upper()
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "marketplace.log_lines.JsonFormatter"}},
-    "handlers": {"stderr": {"()": "marketplace.log_stream.PatientHandler", "formatter": "json"}},
+    "formatters": {"json": {"()": "marketplace.telemetry.json_lines.JsonFormatter"}},
+    "handlers": {"stderr": {"()": "marketplace.telemetry.stderr.PatientHandler", "formatter": "json"}},
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
         "gunicorn.error": {"level": LEVEL, "handlers": ["stderr"], "propagate": False},
@@ -78,9 +78,9 @@ logconfig_dict = {
 
 def write_error(sock: socket.socket, status: int, reason: str, words: str) -> None:
     """Answer in our shape what gunicorn could not read."""
-    from marketplace import unreadable
+    from marketplace.server import bad_requests
 
-    unreadable.answer(sock, status, reason, words)
+    bad_requests.answer(sock, status, reason, words)
 
 
 util.write_error = write_error
@@ -155,6 +155,6 @@ def wait(server: Any, seconds: float) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """Give the worker's connections back."""
-    from marketplace import connections
+    from marketplace.postgres import pool as connections
 
     connections.close_all()

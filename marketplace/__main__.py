@@ -15,25 +15,27 @@ from pathlib import Path
 
 import psycopg
 
-from marketplace import databases
-from marketplace.config import ConfigError
-from marketplace.embedded import EmbeddedError
-from marketplace.roles import MigrationError
+from marketplace.config.env import ConfigError
+from marketplace.postgres.embedded import provision
+from marketplace.postgres.embedded.server import EmbeddedError
+from marketplace.postgres.roles import MigrationError
 
 COMMANDS = Path(__file__).with_name("commands")
+MODULES = {"import": "import_file"}  # a module cannot have the name of a keyword
 
 
 def main(arguments: list[str]) -> int:
     """Run the command that the first argument names. The exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what happens is seen when it happens, also in a file
-    names = sorted(path.stem.replace("_", "-") for path in COMMANDS.glob("[a-z]*.py"))
+    files = {module: name for name, module in MODULES.items()}
+    names = sorted(files.get(path.stem, path.stem.replace("_", "-")) for path in COMMANDS.glob("[a-z]*.py"))
     if not arguments or arguments[0] not in names:
         print("usage: python -m marketplace NAME [--help] ...\n")
         for name in names:
             print(f"  {name:14} {_summary(name)}")
         return 0 if arguments[:1] in ([], ["help"], ["-h"], ["--help"]) else 2
-    module = importlib.import_module(f"marketplace.commands.{arguments[0].replace('-', '_')}")
+    module = importlib.import_module(f"marketplace.commands.{_module(arguments[0])}")
     parser = argparse.ArgumentParser(prog=f"python -m marketplace {arguments[0]}", description=module.__doc__)
     module.add_arguments(parser)
     parsed, rest = parser.parse_known_args(arguments[1:])
@@ -41,7 +43,7 @@ def main(arguments: list[str]) -> int:
     if rest and not getattr(module, "takes_anything", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        with nullcontext() if getattr(module, "own_database", False) else databases.connected():
+        with nullcontext() if getattr(module, "own_database", False) else provision.connected():
             return int(module.run(parsed))
     except (ConfigError, EmbeddedError, MigrationError) as error:
         print(error, file=sys.stderr)
@@ -52,9 +54,13 @@ def main(arguments: list[str]) -> int:
     return 1
 
 
+def _module(name: str) -> str:
+    return MODULES.get(name, name.replace("-", "_"))
+
+
 def _summary(name: str) -> str:
     """What the first line of a command's docstring says, without importing it."""
-    source = (COMMANDS / f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+    source = (COMMANDS / f"{_module(name)}.py").read_text(encoding="utf-8")
     first = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
     return first.partition(": ")[2] or first
 

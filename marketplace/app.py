@@ -6,18 +6,10 @@ from typing import Any
 import falcon
 from falcon.routing import BaseConverter
 
-from marketplace import config as configuration
-from marketplace import errors, headers, idempotency, logs
-from marketplace.auth import Authentication, Passwords, Tokens
-from marketplace.conditions import Conditions
-from marketplace.config import Config
-from marketplace.consistency import Consistency
-from marketplace.db import Database
-from marketplace.files import Files
-from marketplace.guessing import Guesses
-from marketplace.limits import Limits
-from marketplace.packing import Packing
-from marketplace.rendering import Rendering
+from marketplace.config import settings
+from marketplace.config.settings import Config
+from marketplace.files.stores import of_private, of_uploads
+from marketplace.postgres.database import Database
 from marketplace.resources import (
     activities,
     audit,
@@ -27,11 +19,11 @@ from marketplace.resources import (
     changes,
     docs,
     exports,
-    first_app,
     health,
     images,
     import_errors,
     imports,
+    legacy_android,
     openapi,
     products,
     stores,
@@ -39,13 +31,25 @@ from marketplace.resources import (
     user_export,
     users,
 )
-from marketplace.storage import of_private, of_uploads
+from marketplace.security.passwords import Passwords
+from marketplace.security.tokens import Tokens
+from marketplace.telemetry import logs
+from marketplace.web import access_log, headers, hooks, idempotency, problems
+from marketplace.web.authentication import Authentication
+from marketplace.web.compression import Compression
+from marketplace.web.etags import ConditionalRequests
+from marketplace.web.rate_limits import Limits
+from marketplace.web.read_your_writes import ReadYourWrites
+from marketplace.web.rendering import Rendering
+from marketplace.web.request_state import Request
+from marketplace.web.static_files import Files
+from marketplace.workflows.sign_in import SignIn
 
 
 def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
     """Every path of the API and the resource that answers it; what it takes and who may call it stands there."""
     passwords, tokens = Passwords(config.bcrypt_cost), Tokens(config)
-    guesses = Guesses(db, passwords)
+    sign_in = SignIn(db, passwords)
     uploads, private = of_uploads(config), of_private(config)
     return [
         ("/healthz", health.Alive()),
@@ -53,7 +57,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/metrics", health.Metrics(db, config.data_dir)),
         ("/docs", docs.Page()),
         ("/api/auth/register", auth.Register(db, passwords, tokens)),
-        ("/api/auth/login", auth.Login(db, guesses, tokens)),
+        ("/api/auth/login", auth.Login(db, sign_in, tokens)),
         ("/api/auth/forgot-password", auth.ForgotPassword(db)),
         ("/api/auth/reset-password", auth.ResetPassword(db, passwords)),
         ("/api/auth/verify-email", auth.VerifyEmail(db)),
@@ -62,11 +66,11 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/auth/logout", auth.Logout(db)),
         ("/api/auth/sessions", auth.Sessions(db)),
         ("/api/auth/sessions/{session_id:id}", auth.Session(db)),
-        ("/api/auth/open_store", first_app.OpenStore(db)),
-        ("/api/auth/brands/my", first_app.MyBrand(db)),
-        ("/api/users/profile", users.Profile(db, passwords, guesses)),
+        ("/api/auth/open_store", legacy_android.OpenStore(db)),
+        ("/api/auth/brands/my", legacy_android.MyBrand(db)),
+        ("/api/users/profile", users.Profile(db, passwords, sign_in)),
         ("/api/users/export", user_export.UserExport(db)),
-        ("/api/users/profile/username", first_app.Username(db)),
+        ("/api/users/profile/username", legacy_android.Username(db)),
         ("/api/users/upload-avatar", users.UploadAvatar(db, uploads)),
         ("/api/users/avatar", users.Avatar(db)),
         ("/api/users/activities", activities.Activities(db)),
@@ -87,8 +91,8 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/products/categories/{category_id:id}", categories.Category(db)),
         ("/api/products/brands", brands.Brands(db)),
         ("/api/products/brands/{brand_id:id}", brands.Brand(db)),
-        ("/api/products/my-brand", first_app.MyBrandProducts(db)),
-        ("/api/products/create", first_app.CreateProduct(db, uploads)),
+        ("/api/products/my-brand", legacy_android.MyBrandProducts(db)),
+        ("/api/products/create", legacy_android.CreateProduct(db, uploads)),
         ("/api/products/import-csv", imports.ImportCsv(db, private)),
         ("/api/products/imports", imports.Imports(db)),
         ("/api/products/imports/{import_id:id}", imports.Import(db)),
@@ -113,32 +117,34 @@ def route_table(config: Config, db: Database) -> list[tuple[str, Any]]:
 def create_app(config: Config | None = None, db: Database | None = None) -> "falcon.App[Any, Any]":
     """The application. It opens its pool at the first request, in the process that serves it."""
     if config is None:
-        config = configuration.load()
+        config = settings.load()
         logs.install(config.log_level)
     db = db or Database(config)
     tokens = Tokens(config)
     # Independent middleware would answer in reverse order: the log line is written last, when all is known.
     app = App(
         middleware=[
-            logs.AccessLog(config, db),
+            access_log.AccessLog(config, db),
             *([headers.Cors(config.cors_origins)] if config.cors_origins else []),
             headers.Headers(),
-            Packing(),
-            Consistency(db),
-            Conditions(),
+            Compression(),
+            ReadYourWrites(db),
+            ConditionalRequests(),
             Rendering(),
             Authentication(db, tokens, Limits(db, config.rate_limits)),
         ],
         independent_middleware=True,
+        request_type=Request,
     )
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.keep_blank_qs_values = False
     app.req_options.media_handlers["multipart/form-data"] = _multipart(config)
-    app.resp_options.media_handlers[errors.MEDIA_TYPE] = app.resp_options.media_handlers[falcon.MEDIA_JSON]
+    app.resp_options.media_handlers[problems.MEDIA_TYPE] = app.resp_options.media_handlers[falcon.MEDIA_JSON]
     app.router_options.converters["id"] = IdConverter
-    errors.install(app)
+    problems.install(app)
     idempotency.install(app)
     for path, resource in route_table(config, db):
+        hooks.put_on(resource)
         headers.complete(resource)
         app.add_route(path, resource)
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")

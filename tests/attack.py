@@ -23,8 +23,8 @@ import psycopg
 from behind_nginx import NGINX, Site, database, site
 from psycopg.conninfo import make_conninfo
 
-from marketplace.auth import _signing_key
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
+from marketplace.security.tokens import _signing_key
 
 PASSWORD = "kopi-susu-tanpa-gula-7"
 SECONDS = 900

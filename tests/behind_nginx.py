@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 import psycopg
 
-from marketplace import embedded, migrations
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
+from marketplace.postgres import migrations
+from marketplace.postgres.embedded import server as embedded_server
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 SHIPPED = ROOT / "deploy" / "nginx"
@@ -112,7 +113,7 @@ def nginx(folder: Path) -> Iterator[str]:
 def database(folder: Path) -> Iterator[str]:
     """A PostgreSQL of its own with a migrated database: the owner's URL."""
     folder.chmod(0o755)
-    server = embedded.start(folder / "pg")
+    server = embedded_server.start(folder / "pg")
     try:
         with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
             conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")

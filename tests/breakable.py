@@ -16,8 +16,11 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from marketplace import embedded, migrations, postmaster, server_account
-from marketplace.server_account import Account
+from marketplace.postgres import migrations
+from marketplace.postgres.embedded import account as server_account
+from marketplace.postgres.embedded import lock_files
+from marketplace.postgres.embedded import server as embedded_server
+from marketplace.postgres.embedded.account import Account
 
 
 class Breakable:
@@ -36,7 +39,7 @@ class Breakable:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the server and all its backends."""
-        pid = postmaster.running(self.cluster)
+        pid = lock_files.running(self.cluster)
         assert pid is not None, "it does not run"
         shown = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
         for each in (pid, *map(int, shown.stdout.split())):
@@ -62,7 +65,7 @@ def breakable(folder: Path, wal: Path | None = None, **settings: str) -> Iterato
     Its write-ahead log lies in a folder of its own, where one is given.
     """
     folder.chmod(0o755)
-    first = embedded.start(folder / "pg")
+    first = embedded_server.start(folder / "pg")
     with psycopg.connect(first.dsn("postgres", "postgres"), autocommit=True) as conn:
         conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
         conn.execute("CREATE DATABASE shop OWNER marketplace")

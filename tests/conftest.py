@@ -21,11 +21,12 @@ from documented import documented
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
-from marketplace import config as configuration
-from marketplace import embedded, migrations
 from marketplace.app import create_app
-from marketplace.config import ROOT, Config
-from marketplace.db import Database
+from marketplace.config import settings
+from marketplace.config.settings import ROOT, Config
+from marketplace.postgres import migrations
+from marketplace.postgres.database import Database
+from marketplace.postgres.embedded import server as embedded_server
 
 pytest_plugins = ["import_shop"]
 SHARED = ROOT.parent / "shared"
@@ -210,7 +211,7 @@ def owner() -> Iterator[str]:
     if given:
         yield given
         return
-    server = embedded.start(ROOT / ".data" / "test", fsync=False)
+    server = embedded_server.start(ROOT / ".data" / "test", fsync=False)
     with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
         if conn.execute("SELECT FROM pg_roles WHERE rolname = 'marketplace'").fetchone() is None:
             conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
@@ -264,7 +265,7 @@ def shared_database(owner_url: str, template: str) -> Iterator[str]:
 def make_config(url: str, folder: Path, **overrides: Any) -> Config:
     """Settings of a test: quick hashes, folders of its own."""
     env = {"DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "uploads")}
-    return configuration.load(env, **{"bcrypt_cost": 4, "secret_keys": ("k" * 16 + "test-key-of-a-test",), **overrides})
+    return settings.load(env, **{"bcrypt_cost": 4, "secret_keys": ("k" * 16 + "test-key-of-a-test",), **overrides})
 
 
 @pytest.fixture

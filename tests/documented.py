@@ -13,10 +13,10 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-from marketplace import openapi
 from marketplace.app import route_table
-from marketplace.config import Config
-from marketplace.db import Database
+from marketplace.config.settings import Config
+from marketplace.openapi import document as openapi_document
+from marketplace.postgres.database import Database
 
 PROBLEM = "application/problem+json"
 formats = FormatChecker(formats=())
@@ -46,7 +46,7 @@ class Documented:
     """The document of an application, and what of it has been seen."""
 
     def __init__(self, config: Config) -> None:
-        self.document = json.loads(json.dumps(openapi.build(route_table(config, Database(config)), config)))
+        self.document = json.loads(json.dumps(openapi_document.build(route_table(config, Database(config)), config)))
         self.called: set[str] = set()
         self.codes: set[str] = set()
         self._validators: dict[tuple[int, int], Draft202012Validator] = {}

@@ -38,10 +38,10 @@ sys.path.insert(0, str(ROOT))
 
 from conftest import created  # noqa: E402
 
-from marketplace import migrations  # noqa: E402
-from marketplace.db import Client  # noqa: E402
+from marketplace.postgres import migrations  # noqa: E402
+from marketplace.postgres.callers import Client  # noqa: E402
 from marketplace.queries import brands as brand_queries  # noqa: E402
-from marketplace.workflows import brands, catalogue, categories  # noqa: E402
+from marketplace.workflows import brands, categories, product_documents  # noqa: E402
 from marketplace.workflows import products as product_workflow  # noqa: E402
 
 Thing = tuple[str, int]
@@ -228,7 +228,7 @@ def _rebuild(conn: Any, rng: random.Random, shop: Shop) -> None:
     """A batch of what the worker does after a rename."""
     ids = sorted(rng.sample(shop.ids["product"], min(20, len(shop.ids["product"]))))
     conn.execute("SELECT id FROM products WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [ids])
-    catalogue.refresh(conn, ids, "IDR")
+    product_documents.refresh(conn, ids, "IDR")
 
 
 OPERATIONS: list[tuple[str, int]] = [

@@ -21,7 +21,7 @@ from conftest import created, multipart, owner  # noqa: E402
 from test_server import Server  # noqa: E402
 from test_users import picture  # noqa: E402
 
-from marketplace import migrations  # noqa: E402
+from marketplace.postgres import migrations  # noqa: E402
 
 ROLES = ("anonymous", "buyer", "seller", "admin")
 #: Said by our own checks instead, which know what is declared (fuzz_checks.py).

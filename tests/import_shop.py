@@ -18,9 +18,9 @@ import pytest
 from conftest import Api, User
 from psycopg.rows import dict_row
 
-from marketplace.config import ROOT
-from marketplace.db import Database
-from marketplace.storage import of_private
+from marketplace.config.settings import ROOT
+from marketplace.files.stores import of_private
+from marketplace.postgres.database import Database
 from marketplace.workflows import imports
 
 HEADER = [

@@ -30,8 +30,9 @@ import psycopg
 from psycopg.rows import dict_row
 from test_server import Server
 
-from marketplace import embedded, migrations
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
+from marketplace.postgres import migrations
+from marketplace.postgres.embedded import server as embedded_server
 from uploads import shop
 
 HEAD = "Nama Produk,Harga,Stok,SKU,Link Produk,Link Gambar,Nama Toko,Kategori,Deskripsi\n"
@@ -73,7 +74,7 @@ def place() -> Iterator[Place]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        database = embedded.start(folder / "pg")
+        database = embedded_server.start(folder / "pg")
         with psycopg.connect(database.dsn("postgres", "postgres"), autocommit=True) as conn:
             conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
             conn.execute("CREATE DATABASE shop OWNER marketplace")
@@ -85,7 +86,7 @@ def place() -> Iterator[Place]:
         finally:
             server.process.terminate()
             server.process.wait(30)
-            embedded.start(folder / "pg").stop()
+            embedded_server.start(folder / "pg").stop()
             database.stop()
 
 
@@ -160,7 +161,7 @@ def _through(
                 file = at.folder / "pg" / "pg" / "postmaster.pid"
                 os.kill(int(file.read_text().split()[0]), random.choice((signal.SIGKILL, signal.SIGINT)))
                 time.sleep(0.5)
-                embedded.start(at.folder / "pg")
+                embedded_server.start(at.folder / "pg")
             due = time.monotonic() + random.uniform(0.3, 2.5)
         found = _find(at, import_id)
         if found and found["finished_at"]:

@@ -11,8 +11,9 @@ import yaml
 from conftest import Api
 from prometheus_client.parser import text_string_to_metric_families
 
-from marketplace import app, metrics
-from marketplace.config import ROOT
+from marketplace import app
+from marketplace.config.settings import ROOT
+from marketplace.telemetry import metrics
 
 FOLDER = ROOT / "deploy" / "prometheus"
 PROMTOOL = shutil.which("promtool")
@@ -70,7 +71,7 @@ def test_every_metric_of_an_alert_exists(committed: Api):
 
 
 def test_labels_of_an_alert_are_those_the_code_gives():
-    source = "".join((ROOT / "marketplace" / f"{name}.py").read_text() for name in ("guessing", "metrics", "replicas"))
+    source = "".join((ROOT / "marketplace" / f"{name}.py").read_text() for name in ("workflows/sign_in", "telemetry/metrics", "postgres/replicas"))
     for rule in rules():
         for values in re.findall(r'(?:outcome|server)=~?"([^"]+)"', rule["expr"]):
             assert all(f'"{value}"' in source for value in values.split("|")), rule["alert"]

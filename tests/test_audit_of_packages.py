@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
 from tools import audit
 
 

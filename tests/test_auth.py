@@ -8,7 +8,7 @@ import jwt
 import pytest
 from conftest import PASSWORD, Api, User
 
-from marketplace.auth import Tokens, _signing_key
+from marketplace.security.tokens import Tokens, _signing_key
 
 
 def problem(answer, status: int, code: str) -> dict:

@@ -20,15 +20,18 @@ from conftest import PASSWORD, Api, User, created, database, drop, make_config
 from test_commands import command, environment
 from test_sweeper import add, aged, shot
 
-from marketplace import backups, migrations
 from marketplace.commands.backup import watched
-from marketplace.config import ROOT
-from marketplace.db import Database
-from marketplace.progress import Progress
+from marketplace.config.settings import ROOT
+from marketplace.files.local import LocalStorage
+from marketplace.files.storage import picture_key
+from marketplace.ops import backups
+from marketplace.ops.progress import Progress
+from marketplace.postgres import migrations
+from marketplace.postgres.database import Database
 from marketplace.queries import activities
 from marketplace.queries import backups as asked
-from marketplace.storage import LocalStorage, picture_key
-from marketplace.workflows import pictures, upkeep
+from marketplace.workflows import images as images_workflows
+from marketplace.workflows import upkeep
 
 
 class Kept:
@@ -143,7 +146,7 @@ class Load:
         db = Database(self.api.config, role="marketplace_worker")
         while not self._ended.is_set():
             aged(self.files)
-            self.swept += pictures.sweep(db, self.files, 86_400)[0]
+            self.swept += images_workflows.sweep(db, self.files, 86_400)[0]
         db.close()
 
 
@@ -408,9 +411,9 @@ def test_no_file_is_swept_while_a_backup_is_made(committed: Api, tmp_path: Path)
     db = Database(committed.config, role="marketplace_worker")
     with psycopg.connect(committed.owner_url, autocommit=True, row_factory=psycopg.rows.dict_row) as conn:
         assert asked.try_hold(conn)
-        assert pictures.sweep(db, files, 86_400) == (0, 0)
+        assert images_workflows.sweep(db, files, 86_400) == (0, 0)
         conn.execute("SELECT pg_advisory_unlock_all()")  # as the server does soon after the connection ends
-    assert pictures.sweep(db, files, 86_400)[0] > 0
+    assert images_workflows.sweep(db, files, 86_400)[0] > 0
     db.close()
 
 

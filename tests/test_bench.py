@@ -18,12 +18,12 @@ import pytest
 from conftest import created, make_config
 from psycopg.rows import dict_row
 
-from marketplace import catalog_csv
+from marketplace import catalogue_csv
 from marketplace.app import create_app
-from marketplace.config import Config
-from marketplace.db import Database
+from marketplace.config.settings import Config
+from marketplace.postgres.database import Database
 from marketplace.queries import categories
-from marketplace.workflows import catalogue as upkeep
+from marketplace.workflows import product_documents as upkeep
 from tools.bench import __main__ as bench
 from tools.bench import catalogue_file, creation, fill, load, processes, rounds, samples, shapes, shop, worst, yardstick
 from tools.bench.catalogue import Catalogue
@@ -72,7 +72,7 @@ def test_the_same_rows_and_seed_give_the_same_file_and_its_faults_are_those_that
     )
     assert first.path.read_bytes() == again.path.read_bytes() != other.path.read_bytes()
     with first.path.open("rb") as source:
-        bad = {row.line: row.errors[0].code for row in catalog_csv.read(source) if isinstance(row, catalog_csv.BadRow)}
+        bad = {row.line: row.errors[0].code for row in catalogue_csv.read(source) if isinstance(row, catalogue_csv.BadRow)}
     assert len(bad) == 70
     assert bad == first.bad == again.bad
 

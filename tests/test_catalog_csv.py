@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from marketplace.catalog_csv import FILE_CODES, BadRow, CatalogRefused, GoodRow, read
+from marketplace.catalogue_csv import FILE_CODES, BadRow, CatalogRefused, GoodRow, read
 
 
 def rows_of(content: str | bytes, **options):

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from test_catalog_csv import codes, good, one, rows_of
 
-from marketplace.catalog_csv import HEADER, GoodRow, defuse, restore, write_path
+from marketplace.catalogue_csv import HEADER, GoodRow, defuse, restore, write_path
 
 # -- prices
 

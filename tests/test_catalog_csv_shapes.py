@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from test_catalog_csv import codes, good, rows_of
 
-from marketplace.catalog_csv import FILE_CODES, NOTES, ROW_CODES, BadRow, CatalogRefused, GoodRow, read
-from marketplace.catalog_csv.encoding import Lines
-from marketplace.catalog_csv.records import Records
+from marketplace.catalogue_csv import FILE_CODES, NOTES, ROW_CODES, BadRow, CatalogRefused, GoodRow, read
+from marketplace.catalogue_csv.encoding import Lines
+from marketplace.catalogue_csv.records import Records
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 CSV_FILES = sorted((DATA / "csv").glob("*.[ct]sv")) + sorted((DATA / "csv" / "fuzz").glob("*"))

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from marketplace.catalog_csv import BadRow, CatalogRefused, GoodRow, read
+from marketplace.catalogue_csv import BadRow, CatalogRefused, GoodRow, read
 
 
 def brought(text: str, **options):

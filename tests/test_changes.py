@@ -18,13 +18,14 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from test_auth import problem
 
-from marketplace import migrations, paging
 from marketplace.commands.explain import numbered
-from marketplace.db import Database
+from marketplace.files.local import LocalStorage
+from marketplace.postgres import migrations
+from marketplace.postgres.database import Database
 from marketplace.queries import changes
 from marketplace.schemas.changes import TYPES
-from marketplace.storage import LocalStorage
-from marketplace.workflows import catalogue, upkeep
+from marketplace.web import paging
+from marketplace.workflows import product_documents, upkeep
 
 PLURAL = {one: many for many, one in TYPES.items()}
 
@@ -172,7 +173,7 @@ def test_a_rename_reaches_the_products_when_their_documents_are_rebuilt(committe
     copy.catch_up()
     committed.put(f"/api/brands/{product['brand_id']}", admin, json={"name": "Baru"})
     worker = Database(committed.config, role="marketplace_worker", patient=True)
-    catalogue.rebuild(worker, "brand", product["brand_id"], "IDR")
+    product_documents.rebuild(worker, "brand", product["brand_id"], "IDR")
     worker.close()
 
     assert told(copy, committed) == [("brand", product["brand_id"], False), ("product", product["id"], False)]

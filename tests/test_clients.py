@@ -15,7 +15,7 @@ from conftest import PASSWORD, created
 from test_server import Server
 from test_users import picture
 
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from conftest import Api
 
-from marketplace import config as configuration
-from marketplace.config import ROOT, Config
+from marketplace.__main__ import MODULES
+from marketplace.config import settings
+from marketplace.config.settings import ROOT, Config
 
 
 def environment(url: str, folder: Path, **more: str) -> dict[str, str]:
@@ -43,8 +44,10 @@ def test_without_a_name_the_commands_are_listed(tmp_path: Path):
 
 
 def test_every_command_explains_itself(tmp_path: Path):
+    names = {module: name for name, module in MODULES.items()}
     for file in (ROOT / "marketplace" / "commands").glob("[a-z]*.py"):
-        done = command("", tmp_path, file.stem.replace("_", "-"), "--help")
+        name = names.get(file.stem, file.stem.replace("_", "-"))
+        done = command("", tmp_path, name, "--help")
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("usage: python -m marketplace ")
 
@@ -197,7 +200,7 @@ def test_the_address_of_the_api_is_one_a_browser_takes(tmp_path: Path):
     from marketplace.commands import run
 
     def address(host: str) -> str:
-        config: Config = configuration.load({"DATA_DIR": str(tmp_path)}, host=host, port=1)
+        config: Config = settings.load({"DATA_DIR": str(tmp_path)}, host=host, port=1)
         return run._address(config)
 
     assert address("0.0.0.0") == "http://127.0.0.1:1"  # noqa: S104 - not bound

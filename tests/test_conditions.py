@@ -8,9 +8,10 @@ from conftest import Api, User
 from test_auth import problem
 from test_users import picture
 
-from marketplace import app, operations
+from marketplace import app
+from marketplace.contract import operations
 from marketplace.queries import products
-from marketplace.workflows import catalogue
+from marketplace.workflows import product_documents
 
 
 def things(api: Api) -> list[tuple[str, User, dict[str, Any]]]:
@@ -216,7 +217,7 @@ def catalogue_rebuilt(api: Api) -> int:
     """Do what the worker does after a rename, in the test's own transaction."""
     with api.as_owner(api.db.conn) as conn:
         found = [row["id"] for row in conn.execute("SELECT id FROM products")]
-        catalogue.refresh(conn, found, api.config.currency)
+        product_documents.refresh(conn, found, api.config.currency)
     return len(found)
 
 

@@ -20,8 +20,8 @@ import pytest
 import yaml
 from psycopg.conninfo import make_conninfo
 
-from marketplace import embedded
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
+from marketplace.postgres.embedded import server as embedded_server
 
 DEPLOY = ROOT / "deploy"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
@@ -86,7 +86,7 @@ def test_every_path_and_secret_of_compose_exists():
 
 
 def test_every_setting_of_compose_is_one_and_every_secret_it_names_is_given():
-    source = (ROOT / "marketplace" / "config.py").read_text() + (ROOT / "gunicorn.conf.py").read_text()
+    source = (ROOT / "marketplace" / "config" / "settings.py").read_text() + (ROOT / "gunicorn.conf.py").read_text()
     for name in OURS:
         for key, value in SERVICES[name]["environment"].items():
             assert f'"{key.removesuffix("_FILE")}"' in source, key
@@ -136,7 +136,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         (folder / name).write_text(f"postgresql://marketplace_{login}:secret-{login}@db/marketplace\n")
     script = (DEPLOY / "compose-database.sh").read_text()
     script = script.replace("/run/secrets", str(folder)).replace(HOME, str(ROOT))
-    server = embedded.start(folder / "pg")
+    server = embedded_server.start(folder / "pg")
     try:
         superuser = server.dsn("postgres", "postgres")
         host = dict(part.split("=", 1) for part in superuser.split())

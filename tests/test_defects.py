@@ -13,16 +13,22 @@ import pytest
 from attacks import foreign_rows, scene
 from conftest import PASSWORD, Api, User
 
-from marketplace import auth, errors, log_lines, operations, requests, validation
-from marketplace.auth import Authentication, Passwords, Tokens, hashed
-from marketplace.config import Config
-from marketplace.db import Caller
-from marketplace.guessing import Guesses
+from marketplace.config.settings import Config
+from marketplace.contract import validation
+from marketplace.contract.errors import Problem
+from marketplace.postgres.callers import Caller
 from marketplace.queries import activities as activity_statements
 from marketplace.queries import idempotency as key_statements
 from marketplace.queries import sessions
 from marketplace.resources import activities, exports
+from marketplace.security import tokens
+from marketplace.security.passwords import Passwords
+from marketplace.security.tokens import Tokens, hashed
+from marketplace.telemetry import json_lines
+from marketplace.web import client, problems
+from marketplace.web.authentication import Authentication
 from marketplace.workflows import products as workflow
+from marketplace.workflows.sign_in import SignIn
 
 Patch = pytest.MonkeyPatch
 
@@ -154,7 +160,7 @@ def internals(api: Api, monkeypatch: Patch) -> list[str]:
 def a_line_of_ones_own(api: Api) -> list[str]:
     out = io.StringIO()
     handler = logging.StreamHandler(out)
-    handler.setFormatter(log_lines.JsonFormatter())
+    handler.setFormatter(json_lines.JsonFormatter())
     logger = logging.getLogger("marketplace.forgery")
     logger.propagate = False
     logger.addHandler(handler)
@@ -187,19 +193,19 @@ def believe_any_signature(patch: Patch, api: Api) -> None:
     def decode(token: str, key: Any = "", *, options: Any, **others: Any) -> Any:
         return original(token, key, options={**options, "verify_signature": False}, **others)
 
-    patch.setattr(auth.jwt, "decode", decode)
+    patch.setattr(tokens.jwt, "decode", decode)
 
 
 def believe_no_signature(patch: Patch, api: Api) -> None:
     believe_any_signature(patch, api)
-    patch.setattr(auth, "_TOKEN", auth.re.compile(r"[\w-]+\.[\w-]+\.[\w-]*\Z"))
+    patch.setattr(tokens, "_TOKEN", tokens.re.compile(r"[\w-]+\.[\w-]+\.[\w-]*\Z"))
 
 
 def believe_claims(patch: Patch, api: Api) -> None:
     def caller(claims: dict[str, Any]) -> Caller:
         return Caller(session_hash=hashed(claims["sid"]), user_id=int(claims["sub"]))
 
-    patch.setattr(auth, "_caller", caller)
+    patch.setattr(tokens, "_caller", caller)
 
 
 def keep_ended_sessions(patch: Patch, api: Api) -> None:
@@ -231,7 +237,7 @@ def take_any_field(patch: Patch, api: Api) -> None:
     def check(document: Any, schema: Any, **options: Any) -> Any:
         return original({name: value for name, value in document.items() if name in schema}, schema, **options)
 
-    patch.setattr(operations.validation, "check", check)
+    patch.setattr(validation, "check", check)
 
 
 def forget_whose(patch: Patch, api: Api) -> None:
@@ -258,7 +264,7 @@ def leave_formulas(patch: Patch, api: Api) -> None:
 
 
 def answer_unknown_at_once(patch: Patch, api: Api) -> None:
-    patch.setattr(Guesses, "owner", lambda self, *args: None)
+    patch.setattr(SignIn, "owner", lambda self, *args: None)
 
 
 def count_no_guesses(patch: Patch, api: Api) -> None:
@@ -268,18 +274,18 @@ def count_no_guesses(patch: Patch, api: Api) -> None:
 
 
 def believe_forwarded(patch: Patch, api: Api) -> None:
-    patch.setattr(requests, "client_ip", lambda req: (req.get_header("X-Forwarded-For") or "127.0.0.1"))
+    patch.setattr(client, "client_ip", lambda req: (req.get_header("X-Forwarded-For") or "127.0.0.1"))
 
 
 def show_what_broke(patch: Patch, api: Api) -> None:
     def unexpected(req: Any, resp: Any, error: Exception, params: Any) -> None:
-        errors._http(req, resp, errors.Problem("internal_error", str(error)), params)
+        problems._problem(req, resp, Problem("internal_error", str(error)), params)
 
     api.app.add_error_handler(Exception, unexpected)
 
 
 def break_lines(patch: Patch, api: Api) -> None:
-    patch.setattr(log_lines.JsonFormatter, "format", lambda self, record: record.getMessage())
+    patch.setattr(json_lines.JsonFormatter, "format", lambda self, record: record.getMessage())
 
 
 def share_keys(patch: Patch, api: Api) -> None:

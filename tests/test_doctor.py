@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from psycopg.conninfo import make_conninfo
 
-from marketplace import checkups
-from marketplace.checkups import Finding
 from marketplace.commands import doctor
-from marketplace.config import Config
+from marketplace.config.settings import Config
+from marketplace.ops import checks
+from marketplace.ops.checks import Finding
 
 Look = Callable[[Config], Iterator[Finding]]
 
@@ -60,36 +60,36 @@ def test_settings_that_are_unsafe_are_wrong_in_production(well: Config):
         cors_origins=("*",), rate_limits={},
     )  # fmt: skip
     for word, state in {"PUBLIC_URL": "wrong", "TRUSTED_PROXIES": "wrong", "BCRYPT_COST": "wrong"}.items():
-        assert states(checkups.environment, bad, word) == [state]
-    assert states(checkups.environment, bad, "CORS_ORIGINS") == ["unwise"]
-    assert states(checkups.environment, bad, "RATE_LIMITS") == ["unwise"]
+        assert states(checks.environment, bad, word) == [state]
+    assert states(checks.environment, bad, "CORS_ORIGINS") == ["unwise"]
+    assert states(checks.environment, bad, "RATE_LIMITS") == ["unwise"]
 
 
 def test_folders_must_be_there_and_secrets_be_secret(well: Config, tmp_path: Path):
     (well.data_dir / "secret").chmod(0o644)
-    assert states(checkups.folders, well, "can be read by others") == ["wrong"]
-    assert states(checkups.folders, replace(well, uploads_dir=tmp_path / "nowhere"), "UPLOADS_DIR") == ["wrong"]
+    assert states(checks.folders, well, "can be read by others") == ["wrong"]
+    assert states(checks.folders, replace(well, uploads_dir=tmp_path / "nowhere"), "UPLOADS_DIR") == ["wrong"]
 
 
 def test_secrets_may_be_read_by_the_services_group_but_not_written(well: Config):
     secret = well.data_dir / "secret"
     secret.chmod(0o640)
-    assert states(checkups.folders, well, "can be") == []
+    assert states(checks.folders, well, "can be") == []
     secret.chmod(0o660)
-    assert states(checkups.folders, well, "written by its group") == ["wrong"]
+    assert states(checks.folders, well, "written by its group") == ["wrong"]
 
 
 def test_the_socket_must_be_there_and_nginx_be_let_in(well: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "api.sock"
     monkeypatch.setenv("GUNICORN_BIND", f"unix:{path}")
-    assert states(checkups.listening, well, "marketplace-api.socket") == ["wrong"]
+    assert states(checks.listening, well, "marketplace-api.socket") == ["wrong"]
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         path.chmod(0o600)
-        monkeypatch.setattr(checkups, "NGINX_USERS", ("nobody",))
-        assert states(checkups.listening, well, "may not connect") == ["wrong"]
+        monkeypatch.setattr(checks, "NGINX_USERS", ("nobody",))
+        assert states(checks.listening, well, "may not connect") == ["wrong"]
         path.chmod(0o666)
-        assert states(checkups.listening, well, "nginx's way in") == ["ok"]
+        assert states(checks.listening, well, "nginx's way in") == ["ok"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_certificates_that_end_soon_are_wrong(
     config = replace(well, public_url=f"https://localhost:{served_with_tls(tmp_path, days)}")
     if trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-    assert states(checkups.certificate, config, "PUBLIC_URL") == [state]
+    assert states(checks.certificate, config, "PUBLIC_URL") == [state]
 
 
 def served_with_tls(folder: Path, days: int) -> int:
@@ -132,11 +132,11 @@ def test_uploads_are_fetched_as_phones_fetch_them(well: Config):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         right = replace(well, uploads_url=f"http://127.0.0.1:{server.server_port}")
-        assert states(checkups.uploads, right, "uploads are served at") == ["ok"]
+        assert states(checks.uploads, right, "uploads are served at") == ["ok"]
         wrong = replace(well, uploads_url=f"http://127.0.0.1:{server.server_port}/elsewhere")
-        assert states(checkups.uploads, wrong, "404") == ["wrong"]
+        assert states(checks.uploads, wrong, "404") == ["wrong"]
         server.shutdown()
-    assert states(checkups.uploads, right, "cannot be seen from here") == ["unwise"]
+    assert states(checks.uploads, right, "cannot be seen from here") == ["unwise"]
     assert not list((well.uploads_dir / "doctor").iterdir()), "nothing is left behind"
 
 
@@ -156,9 +156,9 @@ def test_what_answers_something_else_is_told_and_nothing_is_left_behind(well: Co
 
         threading.Thread(target=speak, daemon=True).start()
         other = replace(well, uploads_url=f"http://127.0.0.1:{port}")
-        assert states(checkups.uploads, other, "SSH-2.0-other") == ["unwise"]
+        assert states(checks.uploads, other, "SSH-2.0-other") == ["unwise"]
     assert [path for path in well.uploads_dir.rglob("*") if path.is_file()] == []
-    assert list(checkups.uploads(replace(well, uploads_dir=tmp_path / "nowhere"))) == []
+    assert list(checks.uploads(replace(well, uploads_dir=tmp_path / "nowhere"))) == []
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -166,7 +166,7 @@ def test_what_answers_something_else_is_told_and_nothing_is_left_behind(well: Co
 def test_an_address_that_is_none_is_wrong_and_the_rest_is_looked_at(
     well: Config, url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(doctor.configuration, "load", lambda: replace(well, public_url=url))
+    monkeypatch.setattr(doctor.settings, "load", lambda: replace(well, public_url=url))
     assert doctor.run(argparse.Namespace()) == 1
     said = capsys.readouterr().out
     assert "wrong   certificate: a setting cannot be read" in said
@@ -176,11 +176,11 @@ def test_an_address_that_is_none_is_wrong_and_the_rest_is_looked_at(
 def test_backups_are_missed(well: Config):
     made = well.data_dir / "last-backup"
     made.unlink(missing_ok=True)
-    assert states(checkups.backups, well, "no backup") == ["unwise"]
+    assert states(checks.backups, well, "no backup") == ["unwise"]
     made.touch()
-    assert states(checkups.backups, well, "0 hours old") == ["ok"]
+    assert states(checks.backups, well, "0 hours old") == ["ok"]
     os.utime(made, (0, time.time() - 30 * 3600))
-    assert states(checkups.backups, well, "30 hours old") == ["wrong"]
+    assert states(checks.backups, well, "30 hours old") == ["wrong"]
     made.unlink()
 
 
@@ -243,13 +243,13 @@ def test_a_mail_server_that_does_not_answer_is_wrong(well: Config):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    assert states(checkups.mail, replace(well, smtp_url=f"smtp://127.0.0.1:{port}"), "SMTP_URL") == ["wrong"]
+    assert states(checks.mail, replace(well, smtp_url=f"smtp://127.0.0.1:{port}"), "SMTP_URL") == ["wrong"]
 
 
 def test_the_command_counts_and_judges(
     well: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(doctor.configuration, "load", lambda: well)
+    monkeypatch.setattr(doctor.settings, "load", lambda: well)
     monkeypatch.setattr(doctor, "LOOKS", (lambda config: iter([Finding("ok", "one"), Finding("unwise", "two")]),))
     assert doctor.run(doctor.argparse.Namespace()) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "2 things looked at, 0 wrong, 1 unwise"

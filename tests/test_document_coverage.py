@@ -4,7 +4,7 @@ import pytest
 from conftest import Api
 from documented import documented
 
-from marketplace.errors import PROBLEMS
+from marketplace.contract.errors import PROBLEMS
 
 
 @pytest.fixture

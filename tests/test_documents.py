@@ -9,8 +9,8 @@ import pytest
 from conftest import Api
 
 from marketplace.commands import check_documents
-from marketplace.db import Database
-from marketplace.workflows import catalogue
+from marketplace.postgres.database import Database
+from marketplace.workflows import product_documents
 
 TRUE = "All documents, category rows and search words are true.\n"
 
@@ -105,7 +105,7 @@ def test_what_a_job_is_about_to_write_is_not_wrong(shop: tuple[Api, list[int]], 
     assert check() == 1, "a job that failed writes nothing any more"
     assert "documents: 4 are not" in capsys.readouterr().out
     db = Database(api.config, role="marketplace_worker")
-    assert catalogue.rebuild(db, "brand", brand_id, api.config.currency) == 4
+    assert product_documents.rebuild(db, "brand", brand_id, api.config.currency) == 4
     db.close()
     assert check() == 0
 

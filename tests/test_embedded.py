@@ -12,13 +12,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from marketplace import embedded, postmaster, server_account
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
+from marketplace.postgres.embedded import account as server_account
+from marketplace.postgres.embedded import lock_files
+from marketplace.postgres.embedded import server as embedded_server
 
 START = """
 import sys
 from pathlib import Path
-from marketplace import embedded
+from marketplace.postgres.embedded import server as embedded
 server = embedded.start(Path(sys.argv[1]), fsync=False)
 print(server.started_here, flush=True)
 sys.stdin.readline()
@@ -35,7 +37,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made)
 
 
-def ask(server: embedded.Server, question: str) -> object:
+def ask(server: embedded_server.Server, question: str) -> object:
     with psycopg.connect(server.dsn("postgres", "postgres")) as conn:
         row = conn.execute(question).fetchone()
     assert row is not None
@@ -54,7 +56,7 @@ def test_it_starts_in_any_folder_and_stops(folder: Path, name: str, monkeypatch:
     monkeypatch.setenv("LANG", "xx_XX.UTF-8")
     monkeypatch.setenv("LC_ALL", "id_ID.nonsense")
     monkeypatch.setenv("PGPORT", "1")
-    server = embedded.start(folder / name, fsync=False)
+    server = embedded_server.start(folder / name, fsync=False)
     try:
         assert server.started_here
         assert ask(server, "SHOW server_encoding") == "UTF8"
@@ -72,23 +74,23 @@ def test_it_starts_in_any_folder_and_stops(folder: Path, name: str, monkeypatch:
 
 
 def test_what_was_committed_is_there_after_a_restart(folder: Path):
-    server = embedded.start(folder, fsync=False)
+    server = embedded_server.start(folder, fsync=False)
     with psycopg.connect(server.dsn("postgres", "postgres")) as conn:
         conn.execute("CREATE TABLE kept (n int)")
     server.stop()
-    server = embedded.start(folder, fsync=False)
+    server = embedded_server.start(folder, fsync=False)
     assert ask(server, "SELECT count(*) FROM kept") == 0
     server.stop()
 
 
 def test_after_kill_9_the_next_start_recovers(folder: Path):
-    server = embedded.start(folder)
+    server = embedded_server.start(folder)
     with psycopg.connect(server.dsn("postgres", "postgres")) as conn:
         conn.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
-    pid = postmaster.running(server._cluster)
+    pid = lock_files.running(server._cluster)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)  # and it stays as a zombie: its parent, this process, does not wait for it
-    again = embedded.start(folder)
+    again = embedded_server.start(folder)
     assert again.started_here
     assert ask(again, "SELECT count(*) FROM kept") == 1000
     again.stop()
@@ -96,8 +98,8 @@ def test_after_kill_9_the_next_start_recovers(folder: Path):
 
 
 def test_a_lock_file_that_names_a_stranger_stops_nobody(folder: Path):
-    server = embedded.start(folder, fsync=False)
-    cluster, pid = server._cluster, postmaster.running(server._cluster)
+    server = embedded_server.start(folder, fsync=False)
+    cluster, pid = server._cluster, lock_files.running(server._cluster)
     owner = cluster.stat()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -111,7 +113,7 @@ def test_a_lock_file_that_names_a_stranger_stops_nobody(folder: Path):
     try:
         for file in (cluster / "postmaster.pid", server._socket / ".s.PGSQL.5432.lock"):
             file.write_text(file.read_text().replace(str(pid), str(stranger.pid), 1))
-        again = embedded.start(folder, fsync=False)
+        again = embedded_server.start(folder, fsync=False)
         assert again.started_here
         again.stop()
         assert stranger.poll() is None
@@ -125,13 +127,13 @@ def test_simultaneous_starts_give_one_server_and_the_last_one_stops_it(folder: P
     processes = [starter(folder) for _ in range(3)]
     answers = [process.stdout.readline().strip() for process in processes]
     assert sorted(answers) == ["False", "False", "True"]
-    here = embedded.start(folder, fsync=False)
+    here = embedded_server.start(folder, fsync=False)
     assert not here.started_here
     for process in processes:
         process.communicate("stop\n", timeout=30)
         assert ask(here, "SELECT 1") == 1
     here.stop()
-    assert postmaster.running(here._cluster) is None
+    assert lock_files.running(here._cluster) is None
 
 
 def test_a_starter_that_was_killed_leaves_a_server_that_is_taken_over(folder: Path):
@@ -139,16 +141,16 @@ def test_a_starter_that_was_killed_leaves_a_server_that_is_taken_over(folder: Pa
     assert process.stdout.readline() == "True\n"
     process.kill()
     process.communicate()
-    here = embedded.start(folder, fsync=False)
+    here = embedded_server.start(folder, fsync=False)
     assert not here.started_here
     here.stop()
-    assert postmaster.running(here._cluster) is None
+    assert lock_files.running(here._cluster) is None
 
 
 def test_a_server_whose_socket_was_deleted_is_restarted(folder: Path):
-    server = embedded.start(folder, fsync=False)
+    server = embedded_server.start(folder, fsync=False)
     (server._socket / ".s.PGSQL.5432").unlink()
-    again = embedded.start(folder, fsync=False)
+    again = embedded_server.start(folder, fsync=False)
     assert ask(again, "SELECT 1") == 1
     again.stop()
     server.stop()
@@ -157,21 +159,21 @@ def test_a_server_whose_socket_was_deleted_is_restarted(folder: Path):
 def test_a_folder_of_another_major_version_is_refused_in_one_line(folder: Path):
     (folder / "pg").mkdir()
     (folder / "pg" / "PG_VERSION").write_text("9\n")
-    with pytest.raises(embedded.EmbeddedError, match=r"was made by PostgreSQL 9[^\n]*\Z"):
-        embedded.start(folder)
+    with pytest.raises(embedded_server.EmbeddedError, match=r"was made by PostgreSQL 9[^\n]*\Z"):
+        embedded_server.start(folder)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root runs the server as somebody else")
 def test_root_runs_it_as_another_user_and_opens_no_folder(tmp_path: Path):
     closed = tmp_path / "home"
     closed.mkdir(mode=0o700)
-    server = embedded.start(closed / "data", fsync=False)
+    server = embedded_server.start(closed / "data", fsync=False)
     try:
         assert closed.stat().st_mode & 0o777 == 0o700
         assert server._cluster.stat().st_uid != 0
         assert not server._cluster.is_relative_to(closed)
         assert (closed / "data" / "pg.location").read_text().startswith(str(server._cluster))
-        again = embedded.start(closed / "data", fsync=False)
+        again = embedded_server.start(closed / "data", fsync=False)
         assert not again.started_here
         again.stop()
     finally:
@@ -183,7 +185,7 @@ def test_root_runs_it_as_another_user_and_opens_no_folder(tmp_path: Path):
 def test_programs_that_the_servers_user_cannot_reach_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(server_account, "HOME", Path("/var/tmp") / f"marketplace-test-{os.getpid()}")
     account = server_account.account_for(tmp_path / "none")
-    original = next(iter(embedded.candidates()))
+    original = next(iter(embedded_server.candidates()))
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     package = original.parent.parent

@@ -14,7 +14,7 @@ from conftest import PASSWORD, Api, User
 from test_auth import problem
 from test_users import picture
 
-from marketplace.resources import first_app
+from marketplace.resources import legacy_android
 
 MONTH = 30 * 86400
 WORDS = {"buyer": "pembeli", "seller": "penjual", "admin": "admin"}
@@ -346,12 +346,12 @@ def test_the_apps_own_list_is_read_in_batches_without_gaps(api: Api, monkeypatch
     seller = api.seller()
     made = [api.product(seller, name=f"Produk {number}")["id"] for number in range(6)]
     for size in (1, 3, 4, 6, 7):
-        monkeypatch.setattr(first_app, "BATCH", size)
+        monkeypatch.setattr(legacy_android, "BATCH", size)
         assert [product["id"] for product in api.get("/api/products/my-brand", seller).json] == made[::-1]
 
 
 def test_a_phone_that_reads_slowly_holds_no_transaction(committed: Api, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(first_app, "BATCH", 2)
+    monkeypatch.setattr(legacy_android, "BATCH", 2)
     seller = committed.seller()
     made = [committed.product(seller, name=f"Produk {number}")["id"] for number in range(5)]
     environ = falcon.testing.create_environ(

@@ -11,7 +11,7 @@ from falcon.testing import Result
 from psycopg.rows import dict_row
 from test_auth import problem
 
-from marketplace.db import Database
+from marketplace.postgres.database import Database
 
 HOME, AWAY = "203.0.113.7", "198.51.100.9"
 
@@ -112,7 +112,7 @@ def test_an_address_that_tries_many_accounts_is_held_up_and_noticed(
 
 def test_what_was_not_looked_at_is_not_counted(committed: Api):
     user = committed.buyer()
-    passwords = committed.app._router.find("/api/auth/login")[0].guesses._passwords
+    passwords = committed.app._router.find("/api/auth/login")[0].sign_in._passwords
     for _ in range(2):
         passwords._waiting.acquire()  # others stand in the queue
     assert [sign_in(committed, user.email, PASSWORD).status_code for _ in range(8)] == [429] * 8

@@ -17,8 +17,8 @@ from conftest import Api
 from ha import hosts, programs, shipped
 from psycopg.conninfo import conninfo_to_dict
 
-from marketplace import server_account
-from marketplace.db import Database
+from marketplace.postgres.database import Database
+from marketplace.postgres.embedded import account as server_account
 
 LOGIN = "marketplace_pooled"
 PASSWORD = "kopi-susu-tanpa-gula-7"

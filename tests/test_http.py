@@ -17,8 +17,12 @@ from conftest import Api, User
 from test_auth import problem
 from test_users import picture
 
-from marketplace import app, config, headers, openapi, operations
-from marketplace.config import ConfigError
+from marketplace import app
+from marketplace.config import settings
+from marketplace.config.env import ConfigError
+from marketplace.contract import operations
+from marketplace.openapi import document
+from marketplace.web import headers
 
 ORIGIN = "https://app.example"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -308,7 +312,7 @@ def test_a_preflight_for_nothing_grants_nothing(api: Api):
 def test_cors_origins_are_read_as_browsers_write_them(text: str, origins: tuple[str, ...], tmp_path: Path):
     env = {"CORS_ORIGINS": text, "DATA_DIR": str(tmp_path)}
 
-    assert config.load(env).cors_origins == origins
+    assert settings.load(env).cors_origins == origins
 
 
 @pytest.mark.parametrize(
@@ -333,7 +337,7 @@ def test_cors_origins_are_read_as_browsers_write_them(text: str, origins: tuple[
 )
 def test_what_no_browser_would_send_stops_the_start(text: str, tmp_path: Path):
     with pytest.raises(ConfigError, match=r"CORS_ORIGINS must be \* alone, or origins"):
-        config.load({"CORS_ORIGINS": text, "DATA_DIR": str(tmp_path)})
+        settings.load({"CORS_ORIGINS": text, "DATA_DIR": str(tmp_path)})
 
 
 PAGE = """<!doctype html><title>Another origin</title><pre></pre><script>
@@ -391,7 +395,7 @@ class Old:
         "Old",
         roles=operations.PUBLIC,
         query={"page": {"type": "integer", "coerce": "int64"}},
-        answers={200: {"old": {"type": "boolean"}}},
+        responses={200: {"old": {"type": "boolean"}}},
         deprecated=operations.Deprecated(date(2026, 11, 22), date(2027, 6, 30), "/api/new"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -399,7 +403,7 @@ class Old:
         resp.append_link("/api/old?page=2", "next")
         resp.media = {"old": True}
 
-    @operations.operation("addOld", "Old", answers={204: None}, deprecated=operations.Deprecated(date(2026, 11, 22)))
+    @operations.operation("addOld", "Old", responses={204: None}, deprecated=operations.Deprecated(date(2026, 11, 22)))
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer."""
 
@@ -428,7 +432,7 @@ def test_a_call_that_is_to_go_says_so_in_every_answer_and_in_the_document(api: A
         assert f"<{successor}>; rel=successor-version" in answer.headers["Link"]
         assert answer.headers["Deprecation"].startswith("@")
 
-    calls = openapi.build([("/api/old", old)], api.config)["paths"]["/api/old"]
+    calls = document.build([("/api/old", old)], api.config)["paths"]["/api/old"]
     assert calls["get"]["deprecated"] is calls["post"]["deprecated"] is True
     described = api.get("/api/openapi.json").json["paths"]
     assert "deprecated" not in described["/api/products"]["get"]

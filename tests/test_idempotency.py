@@ -8,7 +8,8 @@ from conftest import Api, User, multipart
 from test_auth import problem
 from test_users import picture
 
-from marketplace import app, operations
+from marketplace import app
+from marketplace.contract import operations
 
 PRODUCT = {"name": "Kopi Gayo 250 g", "price": "85000.00", "stock": 5}
 
@@ -210,7 +211,7 @@ def test_a_twin_of_a_request_that_is_still_at_work_is_told_to_wait(committed: Ap
 def test_another_users_answers_cannot_be_read(committed: Api):
     one, other = committed.seller(), committed.seller()
     send(committed, "/api/products", one, "private", json=PRODUCT)
-    from marketplace.auth import Tokens
+    from marketplace.security.tokens import Tokens
 
     caller = Tokens(committed.config).read(other.token)
     with committed.db.transaction(caller) as conn:

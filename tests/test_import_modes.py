@@ -17,8 +17,8 @@ from import_shop import Shop, generate, wait_for, worker
 from PIL import Image
 from test_auth import problem
 
-from marketplace.config import ROOT
-from marketplace.workflows import catalogue, import_batches, upkeep
+from marketplace.config.settings import ROOT
+from marketplace.workflows import import_batches, product_documents, upkeep
 
 COUNTS = ("read", "valid", "created", "updated", "unchanged", "skipped", "bad")
 FILE = (
@@ -213,7 +213,7 @@ def test_products_are_met_by_sku_or_link_and_changed_where_the_file_says_somethi
     assert (second["Panci"]["description"], second["Panci"]["id"]) == ("Kecil", first["Panci"]["id"])
     assert second["Panci"]["version"] == first["Panci"]["version"] + 1
     assert {**second, "Panci": None} == {**first, "Panci": None}
-    assert not any(untrue.products() for _, untrue, _ in catalogue.check(shop.db, "IDR", mend=False))
+    assert not any(untrue.products() for _, untrue, _ in product_documents.check(shop.db, "IDR", mend=False))
 
 
 def test_columns_the_file_lacks_and_empty_stock_and_pictures_leave_a_product_as_it_is(shop: Shop):

@@ -14,10 +14,11 @@ from import_shop import HEADER, Generated, Shop, generate, wait_for, worker
 from procrastinate.exceptions import ConnectorException
 from test_auth import problem
 
-from marketplace import catalog_csv, jobs
+from marketplace import catalogue_csv
+from marketplace.files.local import LocalStorage
+from marketplace.jobs import retries
 from marketplace.queries import imports as queries
-from marketplace.storage import LocalStorage
-from marketplace.workflows import catalogue, imports, upkeep
+from marketplace.workflows import imports, product_documents, upkeep
 
 
 def require_whole(shop: Shop, import_id: int, file: Generated) -> None:
@@ -144,7 +145,7 @@ def test_a_category_removed_meanwhile_refuses_its_rows_where_none_may_be_made(co
     admin = shop.api.admin()
     category = shop.api.post("/api/categories", admin, json={"name": "Dapur"}).json
     import_id = shop.send("name,price,Kategori\nA,1,Dapur\nB,2,\n")
-    with pytest.raises(catalogue.Interrupted):
+    with pytest.raises(product_documents.Interrupted):
         shop.run(import_id, stopping=lambda: shop.find(import_id)["state"] == "applying")
     assert shop.api.delete(f"/api/categories/{category['id']}", admin).status_code == 204
     found = shop.run(import_id)
@@ -175,13 +176,13 @@ def test_a_file_that_turns_out_broken_late_leaves_no_product(shop: Shop):
     found = shop.run(shop.send("name,price\n" + rows + '"' + "x" * 1_100_000))
 
     assert (found["state"], found["rows_read"], found["rows_created"]) == ("failed", 0, 0)
-    assert found["error_code"] in catalog_csv.FILE_CODES
+    assert found["error_code"] in catalogue_csv.FILE_CODES
     assert shop.value("SELECT count(*) FROM products") == shop.value("SELECT count(*) FROM import_rows") == 0
 
 
 def test_suspending_the_seller_stops_the_import(shop: Shop):
     import_id = shop.send(generate(2500).text)
-    with pytest.raises(catalogue.Interrupted):
+    with pytest.raises(product_documents.Interrupted):
         shop.run(import_id, stopping=lambda: shop.find(import_id)["rows_created"] > 0)
     with psycopg.connect(shop.api.owner_url) as conn:
         conn.execute("UPDATE users SET suspended_at = now() WHERE id = %s", [shop.seller.id])
@@ -398,7 +399,7 @@ def test_a_worker_outlives_its_connections(shop: Shop, tmp_path: Path):
 
 def test_what_became_of_a_job_is_told_again_where_a_dying_connection_did_not_hear(shop: Shop):
     async def tell() -> None:
-        connector = jobs.Connector(conninfo=shop.api.owner_url)
+        connector = retries.Connector(conninfo=shop.api.owner_url)
         async with procrastinate.App(connector=connector).open_async():
             told = asyncio.create_task(connector.execute_query_async("SELECT pg_sleep(0.7)"))
             await asyncio.sleep(0.3)

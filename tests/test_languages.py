@@ -12,13 +12,14 @@ from test_routes import ANY, EXPECTED, GUEST
 from words import Words, placeholders
 from zxcvbn import feedback, zxcvbn
 
-from marketplace import errors, languages, validation
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
+from marketplace.contract import errors, validation
+from marketplace.text import messages
 
 PACKAGE = ROOT / "marketplace"
 JSON = {"Content-Type": "application/json"}
 #: Said elsewhere than to a client of the API: the report of an import, a command's own words; or handed on.
-ELSEWHERE = ("catalog_csv", "commands", "languages")
+ELSEWHERE = ("catalogue_csv", "commands", "text")
 
 
 def said() -> list[Words]:
@@ -73,16 +74,16 @@ def test_words_that_cannot_be_translated_are_found(code: str):
 
 
 def test_every_text_has_its_indonesian_and_none_is_left_over():
-    catalogue = languages.catalogue("id")
+    catalogue = messages.catalogue("id")
     wanted = templates() | library()
     missing = json.dumps(dict.fromkeys(sorted(wanted - set(catalogue)), ""), indent=2, ensure_ascii=False)
-    assert missing == "{}", f"add to marketplace/languages/id.json, with words:\n{missing}"
+    assert missing == "{}", f"add to marketplace/text/id.json, with words:\n{missing}"
     unused = "\n".join(sorted(set(catalogue) - wanted))
-    assert not unused, f"take out of marketplace/languages/id.json:\n{unused}"
+    assert not unused, f"take out of marketplace/text/id.json:\n{unused}"
 
 
 def test_a_translation_is_there_and_names_the_same_values():
-    for english, other in languages.catalogue("id").items():
+    for english, other in messages.catalogue("id").items():
         assert other.strip(), english
         assert placeholders(english) == placeholders(other), english
         assert english.endswith(".") == other.endswith("."), english
@@ -120,7 +121,7 @@ def test_a_translation_is_there_and_names_the_same_values():
     ],
 )
 def test_the_language_is_what_the_client_likes_best(header: str | None, language: str):
-    assert languages.negotiate(header) == language
+    assert messages.negotiate(header) == language
 
 
 def both(api: Api, method: str, path: str, user: Any = None, **options: Any) -> tuple[dict, dict]:
@@ -228,7 +229,7 @@ def test_success_says_nothing_of_languages(api: Api):
 
 def test_values_are_said_as_they_are():
     hostile = "{size} %s {0} {x.__class__}\n"
-    text = languages.say("At most {size} are taken here.", size=hostile)
+    text = messages.say("At most {size} are taken here.", size=hostile)
     assert str(text) == f"At most {hostile} are taken here."
     assert hostile in text.spoken("id")
 
@@ -237,4 +238,4 @@ def test_what_the_password_checker_says_is_known():
     for password in ("password", "aaaaaaaa", "abcdefgh", "qwertyuiop", "19871987", "sari1990", "p@ssword", "drowssap"):
         verdict = zxcvbn(password, user_inputs=["sari"])["feedback"]
         for text in (verdict["warning"], *verdict["suggestions"]):
-            assert not text or text in languages.catalogue("id"), text
+            assert not text or text in messages.catalogue("id"), text

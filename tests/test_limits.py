@@ -7,13 +7,12 @@ import pytest
 from conftest import Api
 from test_auth import problem
 
-from marketplace import config as configuration
-from marketplace import rates
-from marketplace.config import ConfigError
+from marketplace.config import rate_limits, settings
+from marketplace.config.env import ConfigError
 
 
 def limited(api: Api, text: str) -> Api:
-    config = replace(api.config, rate_limits=rates.parsed(text))
+    config = replace(api.config, rate_limits=rate_limits.parsed(text))
     return Api(config, api.db, api.owner_url)
 
 
@@ -97,4 +96,4 @@ def test_limits_can_be_off(api: Api):
 @pytest.mark.parametrize("text", ["write", "write=", "write=0", "write=-1", "nothing=1/1", "write=1/x", "write=1.5"])
 def test_a_limit_that_cannot_be_read_stops_the_start(text: str):
     with pytest.raises(ConfigError, match="RATE_LIMITS"):
-        configuration.load({"RATE_LIMITS": text}, secret_keys=("k" * 32,))
+        settings.load({"RATE_LIMITS": text}, secret_keys=("k" * 32,))

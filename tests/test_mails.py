@@ -20,11 +20,11 @@ from procrastinate.jobs import Job
 from psycopg.rows import dict_row
 from test_auth import problem
 
-from marketplace import config as configuration
-from marketplace import mail
-from marketplace.config import ConfigError
-from marketplace.db import Database
-from marketplace.jobs import Retry
+from marketplace.config import settings
+from marketplace.config.env import ConfigError
+from marketplace.integrations import mail
+from marketplace.jobs.retries import Retry
+from marketplace.postgres.database import Database
 from marketplace.workflows import mails
 
 NEW = "another-quiet-morning-41"
@@ -317,10 +317,10 @@ def test_in_development_a_mail_is_kept_and_shown(post: Post, caplog: pytest.LogC
 @pytest.mark.parametrize("url", ["mail.example:587", "http://mail.example"])
 def test_an_address_of_a_server_that_cannot_be_one_stops_the_start(url: str):
     with pytest.raises(ConfigError, match="SMTP_URL"):
-        configuration.load({"SMTP_URL": url}, secret_keys=("k" * 32,))
+        settings.load({"SMTP_URL": url}, secret_keys=("k" * 32,))
 
 
 def test_production_needs_a_mail_server():
     env = {"MARKETPLACE_ENV": "production", "PUBLIC_URL": "https://shop.example", "DATABASE_URL": "host=db"}
     with pytest.raises(ConfigError, match="SMTP_URL"):
-        configuration.load(env, secret_keys=("0123456789abcdefghijklmnopqrstuv",))
+        settings.load(env, secret_keys=("0123456789abcdefghijklmnopqrstuv",))

@@ -14,7 +14,7 @@ from conftest import PASSWORD, Api, created
 from import_shop import Shop
 from prometheus_client.parser import text_string_to_metric_families
 
-from marketplace import metrics
+from marketplace.telemetry import metrics
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

@@ -11,8 +11,8 @@ import pytest
 from conftest import drop
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from marketplace import migrations
-from marketplace.migrations import MigrationError, migrate, pending
+from marketplace.postgres import migrations
+from marketplace.postgres.migrations import MigrationError, migrate, pending
 
 
 @pytest.fixture

@@ -21,9 +21,10 @@ from behind_nginx import NGINX, SHIPPED, Site, nginx, site
 from conftest import created, make_config
 from test_nginx import Answer, call, logged, send
 
-from marketplace import app, operations
-from marketplace.conditions import _SHARED
-from marketplace.db import Database
+from marketplace import app
+from marketplace.contract import operations
+from marketplace.postgres.database import Database
+from marketplace.web.etags import _SHARED
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 PASSWORD = "kopi-susu-tanpa-gula-7"

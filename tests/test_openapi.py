@@ -13,10 +13,11 @@ from documented import documented
 from openapi_spec_validator import validate
 from test_routes import EXPECTED, declared
 
-from marketplace import app, operations, validation
-from marketplace.config import ROOT
+from marketplace import app
+from marketplace.config.rate_limits import DEFAULTS
+from marketplace.config.settings import ROOT
+from marketplace.contract import operations, validation
 from marketplace.openapi.schemas import example_of
-from marketplace.rates import DEFAULTS
 
 EVERYBODY = "anonymous buyer seller admin"
 

@@ -21,9 +21,9 @@ from psycopg_pool import PoolTimeout
 from test_auth import problem
 from test_silence import behind_a_wire
 
-from marketplace.db import Database
-from marketplace.gate import Gate, ShutError
-from marketplace.log_stream import PatientHandler
+from marketplace.postgres.breaker import CircuitBreaker, CircuitOpenError
+from marketplace.postgres.database import Database
+from marketplace.telemetry.stderr import PatientHandler
 from uploads import photo
 
 
@@ -158,14 +158,14 @@ def test_when_the_database_is_silent_one_request_waits_for_it_and_the_others_are
 
 
 def test_the_gate_lets_one_try_and_opens_for_all_when_that_one_gets_a_connection():
-    gate = Gate(0.01)
+    gate = CircuitBreaker(0.01)
     with pytest.raises(psycopg.OperationalError), gate.waiting():
         raise psycopg.OperationalError("broken, which says nothing of the others")
     with gate.waiting() as seconds:
         assert seconds == 0.01
     with pytest.raises(PoolTimeout), gate.waiting():
         raise PoolTimeout("none")
-    with gate.waiting(), pytest.raises(ShutError), gate.waiting():
+    with gate.waiting(), pytest.raises(CircuitOpenError), gate.waiting():
         pass
     with gate.waiting(), gate.waiting():
         pass

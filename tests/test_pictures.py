@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from marketplace import pictures
-from marketplace.decoders import TURNS
-from marketplace.pictures import Picture, PictureRefused, PicturesBusy
-from marketplace.storage import LocalStorage, picture_key
-from marketplace.workflows.pictures import save
+from marketplace.files import images
+from marketplace.files.decoders import TURNS
+from marketplace.files.images import Picture, PictureRefused, PicturesBusy
+from marketplace.files.local import LocalStorage
+from marketplace.files.storage import picture_key
+from marketplace.workflows.images import save
 
 # How a test run treats warnings is not how a server does: broken metadata is expected here.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -55,7 +56,7 @@ REFUSED = {
 
 
 def make(source, max_bytes=15 << 20, max_pixels=50_000_000, wait=60.0, places=None) -> Picture:
-    return pictures.make(source, max_bytes=max_bytes, max_pixels=max_pixels, wait=wait, places=places)
+    return images.make(source, max_bytes=max_bytes, max_pixels=max_pixels, wait=wait, places=places)
 
 
 def saved(image, kind="PNG", **options) -> bytes:
@@ -517,7 +518,7 @@ def test_a_phone_photo_is_cheap(tmp_path):
 
 
 def test_one_that_waits_too_long_is_told_to_come_back():
-    with pictures._turn_in_queue(1, None):
+    with images._turn_in_queue(1, None):
         with pytest.raises(PicturesBusy) as caught:
             make(saved(quarters()), wait=0.05)
         assert caught.value.retry_after > 0
@@ -526,7 +527,7 @@ def test_one_that_waits_too_long_is_told_to_come_back():
 
 
 def test_no_more_wait_than_there_are_places_for():
-    with pictures._turn_in_queue(1, None):
+    with images._turn_in_queue(1, None):
         with pytest.raises(PicturesBusy):
             make(saved(quarters()), places=1)
         with pytest.raises(PicturesBusy):
@@ -538,7 +539,7 @@ def test_no_more_wait_than_there_are_places_for():
 def test_pictures_are_decoded_behind_everything_else():
     make(saved(quarters()))
     decoders = {thread.native_id for thread in threading.enumerate() if thread.name.startswith("pictures")}
-    assert [os.getpriority(os.PRIO_PROCESS, each or 0) for each in decoders] == [pictures.NICE]
+    assert [os.getpriority(os.PRIO_PROCESS, each or 0) for each in decoders] == [images.NICE]
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == 0
 
 

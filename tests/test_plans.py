@@ -16,10 +16,12 @@ import pytest
 from conftest import created, make_config
 from psycopg.rows import dict_row
 
-from marketplace import app, operations
+from marketplace import app
 from marketplace.app import create_app
-from marketplace.config import Config
-from marketplace.db import QUERIES, Database
+from marketplace.config.settings import Config
+from marketplace.contract import operations
+from marketplace.postgres.database import Database
+from marketplace.postgres.statements import QUERIES
 from tools.bench import fill, samples, yardstick
 from tools.bench.catalogue import Catalogue
 from tools.bench.samples import Samples

@@ -11,9 +11,9 @@ from conftest import Api
 from psycopg.conninfo import make_conninfo
 from test_auth import problem
 
-from marketplace import config as configuration
-from marketplace.config import ConfigError
-from marketplace.db import Database
+from marketplace.config import settings
+from marketplace.config.env import ConfigError
+from marketplace.postgres.database import Database
 
 
 @pytest.fixture
@@ -63,11 +63,11 @@ def test_a_login_without_time_limits_is_refused_and_one_with_them_does_all(commi
 
 def test_the_worker_and_migrations_go_past_the_pooler():
     env = {"DATABASE_URL": "host=pooler", "DATABASE_POOLER": "transaction"}
-    config = configuration.load(env, secret_keys=("k" * 40,))
+    config = settings.load(env, secret_keys=("k" * 40,))
     assert (config.worker_database_url, config.migrate_database_url) == ("", "")
     with pytest.raises(ConfigError, match="WORKER_DATABASE_URL"):
         Database.of_worker(config)
-    direct = configuration.load({**env, "WORKER_DATABASE_URL": "host=postgres"}, secret_keys=("k" * 40,))
+    direct = settings.load({**env, "WORKER_DATABASE_URL": "host=postgres"}, secret_keys=("k" * 40,))
     Database.of_worker(direct).close()
     with pytest.raises(ConfigError, match="DATABASE_POOLER"):
-        configuration.load({**env, "DATABASE_POOLER": "session"}, secret_keys=("k" * 40,))
+        settings.load({**env, "DATABASE_POOLER": "session"}, secret_keys=("k" * 40,))

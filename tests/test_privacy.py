@@ -11,8 +11,8 @@ from psycopg.rows import dict_row
 from test_auth import problem
 from test_users import picture
 
-from marketplace.storage import of_uploads
-from marketplace.workflows import catalogue, pictures, upkeep, users
+from marketplace.files.stores import of_uploads
+from marketplace.workflows import images, product_documents, upkeep, users
 
 MARK = "Zyzzyva"
 
@@ -108,7 +108,7 @@ def test_pictures_of_who_is_forgotten_go_within_a_day(shop: Shop):
     files = of_uploads(shop.config)
     assert list(files.keys(""))
     api.delete("/api/users/profile", seller)
-    assert pictures.sweep(shop.db, files, -60)[0] > 0
+    assert images.sweep(shop.db, files, -60)[0] > 0
     assert list(files.keys("")) == []
     assert upkeep.YOUNG + 6 * 3600 <= 86_400
 
@@ -121,7 +121,7 @@ def test_a_closed_stores_products_are_hidden_and_their_documents_true(shop: Shop
     users.forget(shop.db, seller.id, seller.store_id, shop.config.currency)
     assert [each["id"] for each in api.get("/api/products").json["products"]] == [other["id"]]
     problem(api.get(f"/api/products/{made[0]['id']}"), 404, "not_found")
-    untrue = [found for _, found, _ in catalogue.check(shop.db, shop.config.currency, mend=False)]
+    untrue = [found for _, found, _ in product_documents.check(shop.db, shop.config.currency, mend=False)]
     assert not any(each.products() for each in untrue)
 
 

@@ -18,8 +18,10 @@ from conftest import Api, make_config
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
-from marketplace import embedded, replicas, server_account
-from marketplace.db import Database
+from marketplace.postgres import replicas
+from marketplace.postgres.database import Database
+from marketplace.postgres.embedded import account as server_account
+from marketplace.postgres.embedded import server as embedded_server
 
 NAME = "Consistency-Token"
 
@@ -63,7 +65,7 @@ class Pair:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     folder = tmp_path_factory.mktemp("pair")
     with database(folder) as url:
-        server = embedded.start(folder / "pg")
+        server = embedded_server.start(folder / "pg")
         account = server_account.account_for(server._cluster)
         copy = server._cluster.with_name("standby")  # where the server's user may go
         copy.mkdir(mode=0o700)

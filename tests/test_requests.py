@@ -8,7 +8,7 @@ import pytest
 from conftest import PASSWORD, Api
 from test_auth import problem
 
-from marketplace import log_lines
+from marketplace.telemetry import json_lines
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_no_secret_reaches_the_log(api: Api, caplog):
     )
     api.get(f"/api/users/profile?token={secret}", user)
     api.get(f"/api/{secret}")
-    lines = [log_lines.JsonFormatter().format(record) for record in caplog.records]
+    lines = [json_lines.JsonFormatter().format(record) for record in caplog.records]
 
     assert len([line for line in lines if '"message": "request"' in line]) >= 6
     for line in lines:

@@ -24,9 +24,9 @@ from conftest import PASSWORD, Api, created, make_config, multipart
 from test_routes import test_each_role_may_do_what_the_list_says_and_nothing_else as every_call
 from test_users import picture
 
-from marketplace import migrations
-from marketplace.config import ROOT
-from marketplace.db import Database
+from marketplace.config.settings import ROOT
+from marketplace.postgres import migrations
+from marketplace.postgres.database import Database
 
 #: An additive migration as one would be released: a column, then its index in a file of its own.
 COLUMN = "ALTER TABLE products ADD COLUMN shelf text;\nCOMMENT ON COLUMN products.shelf IS 'Where it lies.';\n"

@@ -17,12 +17,14 @@ from import_shop import Shop
 from test_auth import problem
 from test_users import picture
 
-from marketplace import config as configuration
 from marketplace.app import create_app
-from marketplace.config import Config, ConfigError
-from marketplace.db import Database
-from marketplace.storage import StorageError, StorageUnavailableError, of_private, of_uploads
-from marketplace.workflows import imports, pictures
+from marketplace.config import settings as app_settings
+from marketplace.config.env import ConfigError
+from marketplace.config.settings import Config
+from marketplace.files.storage import StorageError, StorageUnavailableError
+from marketplace.files.stores import of_private, of_uploads
+from marketplace.postgres.database import Database
+from marketplace.workflows import images, imports
 
 boto3 = pytest.importorskip("boto3")
 KEY = "pictures/ab/cd/one.webp"
@@ -136,8 +138,8 @@ def test_the_sweeper_finds_what_nobody_uses_in_a_bucket(committed: Api, on_s3: C
     settings = replace(on_s3, database_url=committed.config.database_url)
     storage, worker = of_uploads(settings), Database(settings, role="marketplace_worker")
     storage.put(f"pictures/ab/12/{'ab12' + '0' * 60}-thumb.webp", b"nobody's")
-    assert pictures.sweep(worker, storage, 3600) == (0, 0)
-    assert pictures.sweep(worker, storage, -60) == (1, 8)
+    assert images.sweep(worker, storage, 3600) == (0, 0)
+    assert images.sweep(worker, storage, -60) == (1, 8)
     assert list(storage.keys("")) == []
     worker.close()
 
@@ -161,7 +163,7 @@ def test_files_to_be_imported_wait_in_a_private_bucket_for_any_worker(committed:
 def test_the_private_bucket_cannot_be_the_one_that_is_served(config: Config):
     env = {"S3_BUCKET": "shop", "S3_PRIVATE_BUCKET": "shop", "UPLOADS_URL": "https://cdn.example"}
     with pytest.raises(ConfigError, match="S3_PRIVATE_BUCKET"):
-        configuration.load(env, secret_keys=config.secret_keys)
+        app_settings.load(env, secret_keys=config.secret_keys)
 
 
 def test_a_bucket_that_is_away_is_a_503_and_writes_no_row(api: Api, on_s3: Config):
@@ -183,4 +185,4 @@ def test_a_bucket_that_is_away_is_a_503_and_writes_no_row(api: Api, on_s3: Confi
 
 def test_a_bucket_goes_with_the_address_of_its_files():
     with pytest.raises(ConfigError, match="UPLOADS_URL"):
-        configuration.load({"S3_BUCKET": "shop"}, secret_keys=("k" * 40,))
+        app_settings.load({"S3_BUCKET": "shop"}, secret_keys=("k" * 40,))

@@ -18,7 +18,7 @@ from conftest import PASSWORD, created, make_config, multipart
 from documented import documented
 from test_users import picture
 
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
 
 KEY = "k" * 16 + secrets.token_hex(16)
 

@@ -7,8 +7,8 @@ import unicodedata
 import pytest
 from conftest import PASSWORD, SHARED, Api, User
 
-from marketplace.db import Database
-from marketplace.storage import LocalStorage
+from marketplace.files.local import LocalStorage
+from marketplace.postgres.database import Database
 from marketplace.workflows import imports
 
 CATALOGS = SHARED / "data" / "catalogs"

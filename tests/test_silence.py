@@ -16,8 +16,8 @@ from conftest import Api
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from test_auth import problem
 
-from marketplace.connections import Connection, SilentError, be_patient, begin_waiting, end_waiting
-from marketplace.db import Database
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Connection, SilentError, be_patient, begin_waiting, end_waiting
 
 
 class Wire:

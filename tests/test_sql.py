@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from marketplace.config import ROOT
-from marketplace.db import QUERIES, named_sql
+from marketplace.config.settings import ROOT
+from marketplace.postgres.statements import QUERIES, named_sql
 
 NOUNS = sorted(path.stem for path in QUERIES.glob("*.sql"))
 STATEMENTS = [(noun, name) for noun in NOUNS for name in named_sql(noun)]

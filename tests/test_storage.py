@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from marketplace.storage import LocalStorage, Storage, StorageError, picture_key
+from marketplace.files.local import LocalStorage
+from marketplace.files.storage import Storage, StorageError, picture_key
 
 KEY = "pictures/ab/cd/one.webp"
 DIGEST = "ab12" + "0" * 60

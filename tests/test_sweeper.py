@@ -12,10 +12,11 @@ from conftest import Api, User
 from test_commands import command
 from test_users import picture
 
-from marketplace.db import Database
-from marketplace.pictures import Picture, make
-from marketplace.storage import LocalStorage, picture_key
-from marketplace.workflows import pictures
+from marketplace.files.images import Picture, make
+from marketplace.files.local import LocalStorage
+from marketplace.files.storage import picture_key
+from marketplace.postgres.database import Database
+from marketplace.workflows import images
 
 DAY = 86_400
 
@@ -73,32 +74,32 @@ def test_files_go_with_the_last_row_that_uses_them(committed: Api, files: LocalS
     assert kept(files) == red | blue
     aged(files)
 
-    assert pictures.sweep(worker, files, DAY) == (0, 0)
+    assert images.sweep(worker, files, DAY) == (0, 0)
     assert committed.delete(f"/api/products/{one}/images/{first}", seller).status_code == 204
-    assert pictures.sweep(worker, files, DAY) == (0, 0), "the other product uses them"
+    assert images.sweep(worker, files, DAY) == (0, 0), "the other product uses them"
     assert committed.delete(f"/api/products/{two}/images/{second}", seller).status_code == 204
     assert committed.delete(f"/api/products/{two}", seller).status_code == 204
-    removed, size = pictures.sweep(worker, files, DAY)
+    removed, size = images.sweep(worker, files, DAY)
     assert removed == len(red)
     assert size > 0
     assert kept(files) == blue
     assert committed.delete("/api/users/avatar", seller).status_code == 204
-    assert pictures.sweep(worker, files, DAY)[0] == len(blue)
+    assert images.sweep(worker, files, DAY)[0] == len(blue)
     assert kept(files) == set()
 
 
 def test_what_is_young_is_spared_and_so_are_files_of_others(committed: Api, files: LocalStorage, worker: Database):
-    pictures.save(files, [made("red")])
+    images.save(files, [made("red")])
     files.put("pictures/readme.txt", b"mine")
     files.put("other/thing.webp", b"mine")
     young = kept(files)
-    assert pictures.sweep(worker, files, DAY) == (0, 0)
+    assert images.sweep(worker, files, DAY) == (0, 0)
     assert kept(files) == young
     aged(files)
-    pictures.save(files, [made("red")])  # the same picture again makes its files young
-    assert pictures.sweep(worker, files, DAY) == (0, 0)
+    images.save(files, [made("red")])  # the same picture again makes its files young
+    assert images.sweep(worker, files, DAY) == (0, 0)
     aged(files)
-    assert pictures.sweep(worker, files, DAY)[0] == len(sizes_of(made("red")))
+    assert images.sweep(worker, files, DAY)[0] == len(sizes_of(made("red")))
     assert kept(files) == {"pictures/readme.txt", "other/thing.webp"}
 
 
@@ -108,17 +109,17 @@ def test_an_upload_under_way_keeps_its_files_or_stores_them_again(
     """The sweeper comes at the two worst moments: before the rows are begun, and before they are committed."""
     seller = committed.seller()
     product_id = committed.product(seller)["id"]
-    real = pictures.hold
+    real = images.hold
     swept: list[int] = []
 
     def late(conn: Any, storage: Any, found: Any) -> None:
         aged(files)
-        swept.append(pictures.sweep(worker, files, DAY)[0])
+        swept.append(images.sweep(worker, files, DAY)[0])
         real(conn, storage, found)
         aged(files)
-        swept.append(pictures.sweep(worker, files, DAY)[0])
+        swept.append(images.sweep(worker, files, DAY)[0])
 
-    monkeypatch.setattr(pictures, "hold", late)
+    monkeypatch.setattr(images, "hold", late)
     add(committed, seller, product_id, shot("red"), shot("blue"))
     assert swept == [len(sizes_of(made("red"))) * 2, 0]
     assert kept(files) == sizes_of(made("red")) | sizes_of(made("blue"))
@@ -146,7 +147,7 @@ def test_sweepers_and_uploads_at_once_leave_no_row_without_its_files(
     def sweep() -> None:
         while not ended.is_set():
             aged(files)
-            pictures.sweep(worker, files, DAY)
+            images.sweep(worker, files, DAY)
 
     sweeper = threading.Thread(target=sweep)
     threads = [threading.Thread(target=come_and_go, args=(product_id,)) for product_id in products]
@@ -161,13 +162,13 @@ def test_sweepers_and_uploads_at_once_leave_no_row_without_its_files(
     with psycopg.connect(committed.owner_url) as conn:
         used = {row[0] for row in conn.execute("SELECT digest FROM product_images")}
     aged(files)
-    pictures.sweep(worker, files, DAY)
+    images.sweep(worker, files, DAY)
     assert {key.rpartition("/")[2].partition("-")[0] for key in kept(files)} == used
 
 
 def test_the_command_says_what_it_removed(committed: Api, files: LocalStorage, tmp_path: Path):
     red = made("red")
-    pictures.save(files, [red])
+    images.save(files, [red])
     aged(files)
     (files.root / "pictures" / ".0.part").write_bytes(b"half")
     os.utime(files.root / "pictures" / ".0.part", (0, 0))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import created
 
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
 
 UNITS = ROOT / "deploy" / "systemd"
 ANALYZE = shutil.which("systemd-analyze")

@@ -14,7 +14,7 @@ from attacks import MARK, foreign_rows, refusals, scene
 from conftest import Api
 from import_shop import Shop
 
-from marketplace.db import QUERIES, named_sql
+from marketplace.postgres.statements import QUERIES, named_sql
 
 OWN = re.compile(r"/\* own \*/ (.+?)(?=;?$)", re.MULTILINE)
 #: Run by the worker, and tried with imports below.

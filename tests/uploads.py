@@ -29,8 +29,9 @@ from conftest import PASSWORD, multipart
 from PIL import Image
 from test_server import Server
 
-from marketplace import embedded, migrations
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
+from marketplace.postgres import migrations
+from marketplace.postgres.embedded import server as embedded_server
 
 PRODUCTS = 40
 
@@ -46,7 +47,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        database = embedded.start(folder / "pg")
+        database = embedded_server.start(folder / "pg")
         with psycopg.connect(database.dsn("postgres", "postgres"), autocommit=True) as conn:
             conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
             conn.execute("CREATE DATABASE shop OWNER marketplace")
@@ -58,7 +59,7 @@ def main() -> int:
         finally:
             server.process.terminate()
             server.process.wait(30)
-            embedded.start(folder / "pg").stop()
+            embedded_server.start(folder / "pg").stop()
             database.stop()
 
 
@@ -111,8 +112,8 @@ def crash(args: argparse.Namespace, server: Server, url: str, folder: Path) -> i
                 psycopg.connect(url, connect_timeout=2).close()
             except psycopg.Error:
                 try:
-                    embedded.start(folder / "pg")
-                except embedded.EmbeddedError as error:
+                    embedded_server.start(folder / "pg")
+                except embedded_server.EmbeddedError as error:
                     print(error)
 
     started = time.monotonic()
@@ -139,7 +140,7 @@ def judge(url: str, folder: Path, shown: list[str]) -> int:
             conn = psycopg.connect(url)
             break
         except psycopg.Error:
-            embedded.start(folder / "pg")
+            embedded_server.start(folder / "pg")
             time.sleep(0.2)
     with conn:
         pictures = [sizes for (sizes,) in conn.execute("SELECT variants FROM product_images")]

@@ -21,15 +21,18 @@ import psycopg
 from psycopg import IsolationLevel
 from psycopg.rows import dict_row
 
-from marketplace import backups, client_programs, databases
-from marketplace import config as configuration
-from marketplace.backups import PRIVATE, UNKNOWN, UPLOADS, BackupError, Earlier, Entry
-from marketplace.client_programs import ProgramError
-from marketplace.config import ROOT, Config
-from marketplace.db import Conn
-from marketplace.progress import Progress
+from marketplace.config import settings
+from marketplace.config.settings import ROOT, Config
+from marketplace.files.storage import Storage, StorageUnavailableError
+from marketplace.files.stores import of_private, of_uploads
+from marketplace.ops import backups
+from marketplace.ops.backups import PRIVATE, UNKNOWN, UPLOADS, BackupError, Earlier, Entry
+from marketplace.ops.progress import Progress
+from marketplace.postgres import programs
+from marketplace.postgres.embedded import provision
+from marketplace.postgres.pool import Conn
+from marketplace.postgres.programs import ProgramError
 from marketplace.queries import backups as asked
-from marketplace.storage import Storage, StorageUnavailableError, of_private, of_uploads
 
 own_database = True
 SHOWN = 10
@@ -59,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
         if args.check:
             return check(args.check)
         os.umask(0o077)  # hashes of passwords are in it
-        with databases.connected():
-            config = configuration.load()
+        with provision.connected():
+            config = settings.load()
             if args.to.resolve().is_relative_to(config.uploads_dir):
                 raise BackupError(f"{args.to} is among the uploads, which everybody may fetch.")
             with backups.alone(args.to):
@@ -121,14 +124,14 @@ def _dump(conn: Conn, url: str, folder: Path, jobs: int) -> dict[str, Any]:
     server = asked.server(conn)
     if server["replica"]:
         raise BackupError("MIGRATE_DATABASE_URL is a replica: what holds the sweeper back is held on the primary.")
-    program, version = client_programs.fitting("pg_dump", server["number"] // 10_000)
+    program, version = programs.fitting("pg_dump", server["number"] // 10_000)
     conn.isolation_level = IsolationLevel.REPEATABLE_READ
     conn.read_only = True
     with conn.transaction():
         snapshot = asked.export_snapshot(conn)
         said = {**asked.state(conn), "server": server["name"], "pg_dump": version, "database_name": server["database"]}
         said["rows"] = asked.counts(conn)
-        address, env = client_programs.connection(url)
+        address, env = programs.connection(url)
         command = [str(program), "--format=directory", f"--jobs={jobs}", "--compress=1", f"--snapshot={snapshot}",
                    "--no-password", "--verbose", f"--file={folder / backups.DATABASE}", f"--dbname={address}"]
         with Progress("tables", max(len(said["rows"]), 1)) as bar:

@@ -9,11 +9,11 @@ is wrong and was not mended.
 
 import argparse
 
-from marketplace import config as configuration
-from marketplace.db import Database
-from marketplace.progress import Progress
+from marketplace.config import settings
+from marketplace.ops.progress import Progress
+from marketplace.postgres.database import Database
 from marketplace.queries import documents
-from marketplace.workflows import catalogue
+from marketplace.workflows import product_documents
 
 SHOWN = 10
 WAITING = "about to be written by a job of the worker"
@@ -27,15 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Go through all products; print what is wrong, by kind, with the first ids."""
-    config = configuration.load()
+    config = settings.load()
     db = Database.of_worker(config)
-    wrong = catalogue.Untrue([], [], [])
+    wrong = product_documents.Untrue([], [], [])
     waiting = last_id = 0
     try:
         with db.working() as conn:
             newest = documents.last_id(conn)
         with Progress("products, by id", max(newest, 1)) as bar:
-            for last_id, found, left in catalogue.check(db, config.currency, mend=args.rebuild):
+            for last_id, found, left in product_documents.check(db, config.currency, mend=args.rebuild):
                 for all_ids, ids in zip(wrong, found, strict=True):
                     all_ids.extend(ids)
                 waiting += left
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if wrong.products() and not args.rebuild else 0
 
 
-def _report(wrong: catalogue.Untrue, waiting: int, *, mended: bool) -> None:
+def _report(wrong: product_documents.Untrue, waiting: int, *, mended: bool) -> None:
     for what, ids in wrong._asdict().items():
         if ids:
             shown = ", ".join(map(str, ids[:SHOWN])) + (", ..." if len(ids) > SHOWN else "")

@@ -6,10 +6,10 @@ from typing import Any
 
 import psycopg
 
-from marketplace import config as configuration
-from marketplace import migrations
 from marketplace.commands.explain import numbered
-from marketplace.db import QUERIES, named_sql
+from marketplace.config import settings
+from marketplace.postgres import migrations
+from marketplace.postgres.statements import QUERIES, named_sql
 
 PREPARE = "PREPARE checked AS "
 _COPY = re.compile(r"(?:--.*\n|\s)*COPY\b")
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print file, line, name and reason of every statement that cannot be prepared; 1 if there is one."""
     wrong = checked = 0
-    with psycopg.connect(configuration.load().migrate_database_url, autocommit=True) as conn:
+    with psycopg.connect(settings.load().migrate_database_url, autocommit=True) as conn:
         if waiting := migrations.pending(conn):
             print(f"{len(waiting)} migrations are not applied ({waiting[0]}, ...): make migrate comes first.")
             return 1

@@ -8,12 +8,12 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import dict_row
 
-from marketplace import config as configuration
-from marketplace import validation
-from marketplace.auth import Passwords, require_strong
-from marketplace.errors import Problem
+from marketplace.config import settings
+from marketplace.contract import validation
+from marketplace.contract.errors import Problem
 from marketplace.queries import users
 from marketplace.schemas.users import REGISTER
+from marketplace.security.passwords import Passwords, require_strong
 
 SCHEMA = {name: REGISTER[name] for name in ("name", "email", "password")}
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the admin, on a connection of the tables' owner; 1 and a reason when it cannot be done."""
-    config = configuration.load()
+    config = settings.load()
     try:
         account = validation.check(
             {"name": args.name, "email": args.email, "password": _password(args.password_file)}, SCHEMA
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
             )
     except Problem as problem:
         reasons = [f"{error.pointer[1:]} {error.message}" for error in problem.errors]
-        return _refuse("; ".join(reasons) or str(problem.description))
+        return _refuse("; ".join(reasons) or str(problem))
     except psycopg.errors.UniqueViolation:
         return _refuse("an account with this address exists")
     except OSError as error:

@@ -2,8 +2,8 @@
 
 import argparse
 
-from marketplace import config as configuration
 from marketplace import demo
+from marketplace.config import settings
 
 __all__ = ["add_arguments", "load", "run"]
 load = demo.load
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load it and print the logins; 1 where there are accounts, or in production."""
-    config = configuration.load()
+    config = settings.load()
     if config.production:
         print("This is a production database; the demo shop has no place in it.")
         return 1

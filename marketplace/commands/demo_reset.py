@@ -6,8 +6,11 @@ import sys
 import psycopg
 from psycopg import sql
 
-from marketplace import config as configuration
-from marketplace import databases, demo, embedded, migrations
+from marketplace import demo
+from marketplace.config import settings
+from marketplace.postgres import migrations
+from marketplace.postgres.embedded import provision
+from marketplace.postgres.embedded import server as embedded_server
 
 own_database = True
 
@@ -19,20 +22,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Drop, migrate, load; 1 where another database is configured, or the answer is no."""
-    config = configuration.load()
+    config = settings.load()
     if config.database_url or config.production:
         print("demo-reset only works on the embedded database; DATABASE_URL names another.", file=sys.stderr)
         return 1
     if not args.yes and not _agreed(f"All data in {config.data_dir} will be lost. Type yes: "):
         print("Nothing was changed.")
         return 1
-    server = embedded.start(config.data_dir)
+    server = embedded_server.start(config.data_dir)
     try:
         with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
-            name = sql.Identifier(databases.OWNER)
+            name = sql.Identifier(provision.OWNER)
             conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        with databases.connected():
-            config = configuration.load()
+        with provision.connected():
+            config = settings.load()
             migrations.migrate(config.migrate_database_url, print)
             demo.load(config, print)
     finally:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 import psycopg
 from psycopg.rows import dict_row
 
-from marketplace import checkups, cores, migrations
-from marketplace import config as configuration
-from marketplace.checkups import Finding
-from marketplace.config import Config
-from marketplace.db import Conn, Row
+from marketplace.config import settings
+from marketplace.config.settings import Config
+from marketplace.ops import checks
+from marketplace.ops.checks import Finding
+from marketplace.postgres import migrations
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import doctor, sessions
+from marketplace.server import workers
 
 #: Seconds the clocks may differ: tokens are dated by this machine's, sessions end by the server's.
 SKEW = 5
@@ -32,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print every finding; 1 if one is wrong."""
-    config = configuration.load()
+    config = settings.load()
     found = [finding for look in LOOKS for finding in _findings(look, config)]
     for state, words in found:
         print(f"{state:7} {words}")
@@ -145,7 +147,7 @@ def _watched(facts: Row) -> Iterator[Finding]:
 
 def _connections(config: Config, room: int) -> Finding:
     """Whether there are enough for API and worker, and for the API's old and new workers while it is reloaded."""
-    api = cores.workers(config.pool_size) * config.pool_size
+    api = workers.workers(config.pool_size) * config.pool_size
     wanted = api + config.pool_size + 4
     words = f"{wanted} connections from this host, {wanted + api} during a reload, of {room} (max_connections)"
     return Finding("wrong" if wanted > room else "unwise" if wanted + api > room else "ok", words)
@@ -175,4 +177,4 @@ def others(config: Config) -> Iterator[Finding]:
     yield Finding("ok" if near else "wrong", words)
 
 
-LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (*checkups.LOOKS, databases, server, others)
+LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (*checks.LOOKS, databases, server, others)

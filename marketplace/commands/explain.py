@@ -13,8 +13,8 @@ import sys
 import psycopg
 from psycopg import sql
 
-from marketplace import config as configuration
-from marketplace.db import QUERIES, named_sql
+from marketplace.config import settings
+from marketplace.postgres.statements import QUERIES, named_sql
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 
@@ -43,7 +43,7 @@ def _show(args: argparse.Namespace, text: str, names: list[str]) -> int:
         print(f"{args.name} takes {', '.join(names) or 'no values'}, not {', '.join(unknown)}.", file=sys.stderr)
         return 2
     values = [None if given.get(each, "NULL") == "NULL" else given[each] for each in names]
-    with psycopg.connect(configuration.load().migrate_database_url, autocommit=True) as conn:
+    with psycopg.connect(settings.load().migrate_database_url, autocommit=True) as conn:
         try:
             for line in _plan(conn, text, values, args.role, measured=bool(given) or not names):
                 print(line)

@@ -2,8 +2,8 @@
 
 import argparse
 
-from marketplace import config as configuration
-from marketplace import migrations
+from marketplace.config import settings
+from marketplace.postgres import migrations
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,6 +12,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Apply what is missing and say so."""
-    applied = migrations.migrate(configuration.load().migrate_database_url, print)
+    applied = migrations.migrate(settings.load().migrate_database_url, print)
     print(f"{applied} migrations applied." if applied else "The database is up to date.")
     return 0

@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from marketplace import config as configuration
-from marketplace import openapi
 from marketplace.app import route_table
-from marketplace.db import Database
+from marketplace.config import settings
+from marketplace.openapi import document as openapi_document
+from marketplace.postgres.database import Database
 
 own_database = True
 
@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the document; 0."""
-    config = configuration.load()
-    document = json.dumps(openapi.build(route_table(config, Database(config)), config), indent=2, ensure_ascii=False)
+    config = settings.load()
+    document = json.dumps(openapi_document.build(route_table(config, Database(config)), config), indent=2, ensure_ascii=False)
     if args.file:
         args.file.write_text(f"{document}\n", encoding="utf-8")
     else:

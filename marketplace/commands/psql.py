@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 
-from marketplace import client_programs
-from marketplace import config as configuration
+from marketplace.config import settings
+from marketplace.postgres import programs
 
 takes_anything = True
 
@@ -23,6 +23,6 @@ def run(args: argparse.Namespace) -> int:
     if program is None:
         print("There is no psql here; install postgresql-client (Debian) or libpq (Homebrew).", file=sys.stderr)
         return 1
-    address, env = client_programs.connection(configuration.load().migrate_database_url)
+    address, env = programs.connection(settings.load().migrate_database_url)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in psql ends a query, not us
     return subprocess.run([program, address, *args.rest], env=env, check=False).returncode

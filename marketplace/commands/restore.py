@@ -22,16 +22,18 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
-from marketplace import backups, client_programs, migrations, roles
-from marketplace import config as configuration
-from marketplace.backups import UPLOADS, BackupError
-from marketplace.client_programs import ProgramError
 from marketplace.commands import backup as backing_up
-from marketplace.config import Config
-from marketplace.db import Conn
-from marketplace.progress import Progress
+from marketplace.config import settings
+from marketplace.config.settings import Config
+from marketplace.files.storage import Storage, StorageUnavailableError
+from marketplace.files.stores import of_private, of_uploads
+from marketplace.ops import backups
+from marketplace.ops.backups import UPLOADS, BackupError
+from marketplace.ops.progress import Progress
+from marketplace.postgres import migrations, programs, roles
+from marketplace.postgres.pool import Conn
+from marketplace.postgres.programs import ProgramError
 from marketplace.queries import backups as asked
-from marketplace.storage import Storage, StorageUnavailableError, of_private, of_uploads
 
 LEDGER = "public.schema_migrations"
 _LEDGER_ROWS = re.compile(r"^\d+; \d+ \d+ TABLE DATA public schema_migrations ", re.MULTILINE)
@@ -50,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Restore, and say what was done; 1 where it failed."""
-    config = configuration.load()
+    config = settings.load()
     try:
         said = _manifest(args.backup)
         if args.only_files:
@@ -114,7 +116,7 @@ def _refuse_full(conn: Conn) -> None:
 def _restore(config: Config, url: str, conn: Conn, args: argparse.Namespace, said: dict[str, Any]) -> None:
     """Rows, files, a look whether they belong together, and only then the word that all of it is there."""
     server = asked.server(conn)
-    program, _ = client_programs.fitting("pg_restore", server["number"] // 10_000, at_least=said["pg_dump"])
+    program, _ = programs.fitting("pg_restore", server["number"] // 10_000, at_least=said["pg_dump"])
     dump = args.backup / backups.DATABASE
     try:
         rest, ledger = _contents(program, dump, asked.extensions(conn))
@@ -158,7 +160,7 @@ def _contents(program: Path, dump: Path, extensions: set[str]) -> tuple[list[str
 
 
 def _pg_restore(program: Path, dump: Path, url: str, contents: list[str], jobs: int) -> None:
-    address, env = client_programs.connection(url)
+    address, env = programs.connection(url)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".list") as chosen:
         chosen.write("".join(f"{line}\n" for line in contents))
         chosen.flush()

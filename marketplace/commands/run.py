@@ -16,9 +16,11 @@ import urllib.request
 from collections.abc import Callable
 from typing import NoReturn
 
-from marketplace import config as configuration
-from marketplace import databases, migrations
-from marketplace.config import ROOT, Config, ConfigError
+from marketplace.config import settings
+from marketplace.config.env import ConfigError
+from marketplace.config.settings import ROOT, Config
+from marketplace.postgres import migrations
+from marketplace.postgres.embedded import provision
 
 own_database = True
 READY_SECONDS = 60
@@ -39,11 +41,11 @@ def run(args: argparse.Namespace) -> int:
         _end_with_parent(signal.SIGTERM)()
     for number in SIGNALS:
         signal.signal(number, _interrupt)
-    config = configuration.load()
+    config = settings.load()
     _require_port(config)
     try:
-        with databases.connected() as embedded:
-            config = configuration.load()
+        with provision.connected() as embedded:
+            config = settings.load()
             migrations.migrate(config.migrate_database_url, print)
             if embedded:
                 from marketplace.commands import demo

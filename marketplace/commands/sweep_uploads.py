@@ -8,10 +8,10 @@ phones may still show what was removed. It runs beside uploads, and may be stopp
 
 import argparse
 
-from marketplace import config as configuration
-from marketplace.db import Database
-from marketplace.storage import of_uploads
-from marketplace.workflows import pictures, upkeep
+from marketplace.config import settings
+from marketplace.files.stores import of_uploads
+from marketplace.postgres.database import Database
+from marketplace.workflows import images, upkeep
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,11 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Sweep once, and say what is gone."""
-    config = configuration.load()
+    config = settings.load()
     uploads = of_uploads(config)
     db = Database.of_worker(config)
     try:
-        files, size = pictures.sweep(db, uploads, args.min_age)
+        files, size = images.sweep(db, uploads, args.min_age)
     finally:
         db.close()
     unfinished = uploads.clear_unfinished(args.min_age)

@@ -2,21 +2,22 @@
 
 import argparse
 
-from marketplace import config as configuration
-from marketplace import jobs, logs
-from marketplace.worker import Worker
+from marketplace.config import settings
+from marketplace.jobs import registry
+from marketplace.jobs.worker import Worker
+from marketplace.telemetry import logs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One process does both queues; several may share the work, on any number of machines."""
     parser.add_argument(
-        "--queue", action="append", choices=jobs.QUEUES, help="only this queue (may be given twice)"
+        "--queue", action="append", choices=registry.QUEUES, help="only this queue (may be given twice)"
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Work until SIGTERM or SIGINT; jobs under way are halted at their next step and go on later."""
-    config = configuration.load()
+    config = settings.load()
     logs.install(config.log_level)
-    Worker(config, args.queue or jobs.QUEUES).run()
+    Worker(config, args.queue or registry.QUEUES).run()
     return 0

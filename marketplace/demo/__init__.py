@@ -16,18 +16,21 @@ from typing import NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
-from marketplace import pictures
-from marketplace.auth import Passwords, Tokens, hashed, new_secret
-from marketplace.config import Config
-from marketplace.db import Caller, Client, Conn, Database, Row
+from marketplace.config.settings import Config
 from marketplace.demo.drawings import draw
+from marketplace.files import images
+from marketplace.files.images import Upload
+from marketplace.files.stores import of_uploads
+from marketplace.postgres.callers import Caller, Client
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, sessions, users
 from marketplace.queries import categories as category_queries
 from marketplace.queries import demo as queries
-from marketplace.storage import of_uploads
-from marketplace.uploads import Upload
+from marketplace.security.passwords import Passwords
+from marketplace.security.tokens import Tokens, hashed, new_secret
 from marketplace.workflows import categories, products, stores
-from marketplace.workflows import pictures as picture_workflow
+from marketplace.workflows import images as picture_workflow
 
 PRODUCTS = Path(__file__).with_name("products.csv")
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
@@ -136,7 +139,7 @@ def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
 
     with ThreadPoolExecutor(2) as pool:  # Pillow works outside Python's lock
         for ((_, uploads), _), data in zip(wanted, pool.map(drawn, wanted), strict=True):
-            picture = pictures.make(
+            picture = images.make(
                 data, max_bytes=config.image_max_bytes, max_pixels=config.image_max_pixels
             )
             picture_workflow.save(files, [picture])

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from marketplace.errors import MEDIA_TYPE, PROBLEMS
-from marketplace.operations import Operation
-from marketplace.validation import Named
+from marketplace.contract.errors import PROBLEMS
+from marketplace.contract.operations import Operation
+from marketplace.contract.validation import Named
+from marketplace.web.problems import MEDIA_TYPE
 
 _TEXT: dict[str, Any] = {"type": "string"}
 
@@ -39,7 +40,7 @@ PROBLEM = Named(
 _ANYWHERE = (
     "bad_request", "invalid_query", "invalid_token", "too_many_requests", "validation_failed", "internal_error",
     "unavailable",
-)  # fmt: skip
+)
 #: Headers that come with every failure, and those that come with a status.
 _ALWAYS = ("X-Request-ID", "Content-Language")
 _HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After", "RateLimit", "RateLimit-Policy"), 503: ("Retry-After",)}
@@ -48,7 +49,7 @@ _HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After", "RateLimit", "RateL
 def codes(declared: Operation, path: str) -> set[str]:
     """What the responder names, and what its declaration brings with it."""
     found = {*declared.problems, *_ANYWHERE}
-    if declared.answers.keys() - {204}:
+    if declared.responses.keys() - {204}:
         found.add("not_acceptable")
     if not declared.public:
         found.add("unauthorized")

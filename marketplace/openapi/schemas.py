@@ -8,7 +8,7 @@ rules do not call optional.
 from collections.abc import Mapping
 from typing import Any
 
-from marketplace.validation import Named, Schema
+from marketplace.contract.validation import Named, Schema
 
 Document = dict[str, Any]
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from marketplace import paging
-from marketplace.config import Config
+from marketplace.config.settings import Config
+from marketplace.contract import pages
 
 _TAG: dict[str, Any] = {"type": "string", "examples": ['"7-1f0c9d2e4b6a8053"']}
 _ONE = r'(W/)?"[!#-~]*"'
@@ -116,8 +116,8 @@ whose thing it is.
 **Sending again**: every POST that makes something takes an `Idempotency-Key`. **Two editors**: `If-Match` with the
 `ETag` of what was read.
 
-**Lists** go by `page` and `per_page` (at most {paging.PER_PAGE_MAX}; down to page * per_page = {paging.DEPTH}, in a
-search {paging.SHALLOW_DEPTH}) or by `cursor`, at any depth.
+**Lists** go by `page` and `per_page` (at most {pages.PER_PAGE_MAX}; down to page * per_page = {pages.DEPTH}, in a
+search {pages.SHALLOW_DEPTH}) or by `cursor`, at any depth.
 
 **Limits**: JSON up to {kilobytes} kB, a picture up to {pictures} MB.""",
     }

@@ -6,7 +6,9 @@ from typing import Any
 
 import orjson
 
-from marketplace.db import Client, Conn, Row, named_sql, one
+from marketplace.postgres.callers import Client
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("activities")
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("backups")
 

@@ -1,6 +1,7 @@
 """Brands. Statements: sql/queries/brands.sql."""
 
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("brands")
 

@@ -1,6 +1,7 @@
 """Whether the demo shop is to be loaded. Statements: sql/queries/demo.sql."""
 
-from marketplace.db import Conn, named_sql, one
+from marketplace.postgres.pool import Conn
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("demo")
 

@@ -1,6 +1,7 @@
 """What the doctor looks at. Statements: sql/queries/doctor.sql."""
 
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("doctor")
 

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from marketplace.db import Conn, Row, named_sql
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql
 
 SQL = named_sql("exports")
 #: Where a batch begins: when the last product of the one before was made, and its id.

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marketplace.db import Conn, Row, named_sql
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql
 
 SQL = named_sql("facets")
 

@@ -1,6 +1,7 @@
 """Answers kept under the keys of their requests. Statements: sql/queries/idempotency.sql."""
 
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("idempotency")
 

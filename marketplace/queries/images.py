@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("images")
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from marketplace.catalog_csv import GoodRow
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.catalogue_csv import GoodRow
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("import_rows")
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from marketplace.catalog_csv import BadRow
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.catalogue_csv import BadRow
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("imports")
 
@@ -56,7 +57,7 @@ def add_for_store(
     """Add an import that acts as the owner of a store, named by id or name: id and store_id. For the tables' owner."""
     values = {
         "store": store, "file_name": file_name, "file_key": file_key, "file_bytes": file_bytes, **options._asdict()
-    }  # fmt: skip
+    }
     return conn.execute(SQL["add_for_store"], values).fetchone()
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 import psycopg
 
-from marketplace.db import Conn, named_sql
+from marketplace.postgres.pool import Conn
+from marketplace.postgres.statements import named_sql
 
 SQL = named_sql("jobs")
 

@@ -1,6 +1,7 @@
 """Tokens that go out by mail. Statements: sql/queries/mailed_tokens.sql."""
 
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("mailed_tokens")
 

@@ -1,6 +1,7 @@
 """What operators watch. Statements: sql/queries/metrics.sql."""
 
-from marketplace.db import Conn, Row, named_sql
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql
 
 SQL = named_sql("metrics")
 

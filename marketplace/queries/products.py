@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from psycopg.rows import namedtuple_row, tuple_row
 
-from marketplace import db
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres import statements
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("products")
 
@@ -140,7 +141,7 @@ def count(conn: Conn, listing: Listing, most: int) -> int:
 
 def estimate(conn: Conn, listing: Listing) -> int:
     """How many the planner believes there are."""
-    return db.estimate(conn, _counting(listing), {**listing.values(), "most": None})
+    return statements.estimate(conn, _counting(listing), {**listing.values(), "most": None})
 
 
 def _counting(listing: Listing) -> Any:

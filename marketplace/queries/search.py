@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from psycopg.rows import namedtuple_row
 
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("search")
 

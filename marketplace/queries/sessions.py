@@ -1,7 +1,7 @@
 """Sessions: signing in, refreshing, ending. Statements: sql/queries/sessions.sql."""
 
-from marketplace.connections import be_patient
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres.pool import Conn, Row, be_patient
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("sessions")
 

@@ -1,6 +1,7 @@
 """What keeps tables from growing without end. Statements: sql/queries/upkeep.sql."""
 
-from marketplace.db import Conn, named_sql, one
+from marketplace.postgres.pool import Conn
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("upkeep")
 

@@ -8,12 +8,15 @@ from typing import Any
 import falcon
 import orjson
 
-from marketplace import paging, requests
-from marketplace.catalog_csv import defuse
-from marketplace.db import Caller, Database, Row
-from marketplace.operations import operation
+from marketplace.catalogue_csv import defuse
+from marketplace.contract import pages
+from marketplace.contract.operations import operation
+from marketplace.postgres.callers import Caller
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Row
 from marketplace.queries import activities
 from marketplace.schemas import activities as schemas
+from marketplace.web import client, paging
 
 BATCH = 1000
 COLUMNS = (
@@ -38,8 +41,8 @@ class Activities:
     @operation(
         "listActivities",
         "What one did",
-        query={**schemas.FILTERS, **paging.QUERY},
-        answers={200: paging.listed("activities", schemas.ACTIVITY)},
+        query={**schemas.FILTERS, **pages.QUERY},
+        responses={200: pages.listed("activities", schemas.ACTIVITY)},
         problems=("invalid_cursor", "page_too_deep"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -56,7 +59,7 @@ class Activities:
                 limit=window.limit,
                 offset=window.offset,
             )
-            total = paging.capped(window, lambda cap: activities.count(conn, caller.user_id, **filters, limit=cap))
+            total = pages.capped(window, lambda cap: activities.count(conn, caller.user_id, **filters, limit=cap))
         paging.answer_rows(req, resp, "activities", rows, window, total, keys=("created_at", "id"))
 
 
@@ -70,7 +73,7 @@ class Export:
         "exportActivities",
         "What one did, as a file",
         query=schemas.EXPORT,
-        answers={200: schemas.EXPORTED},
+        responses={200: schemas.EXPORTED},
         produces=("text/csv", falcon.MEDIA_JSON),
         rate="export",
     )
@@ -80,7 +83,7 @@ class Export:
         kind = query["format"]
         if req.method != "HEAD":
             with self.db.transaction(caller) as conn:
-                activities.record(conn, requests.client(req), "export_activities", details={"format": kind})
+                activities.record(conn, client.client(req), "export_activities", details={"format": kind})
         resp.content_type = "text/csv; charset=utf-8" if kind == "csv" else falcon.MEDIA_JSON
         resp.downloadable_as = f"activities.{kind}"
         batches = _batches(self.db, caller, _filters(query))
@@ -96,7 +99,7 @@ def _batches(db: Database, caller: Caller, filters: dict[str, Any]) -> Iterator[
         with db.transaction(caller) as conn:
             return activities.search(conn, caller.user_id, **filters, after=after, limit=BATCH)
 
-    return paging.batches(read, lambda row: (row["created_at"], row["id"]), size=BATCH)
+    return pages.batches(read, lambda row: (row["created_at"], row["id"]), size=BATCH)
 
 
 def _csv(batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:

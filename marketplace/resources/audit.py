@@ -2,12 +2,13 @@
 
 import falcon
 
-from marketplace import paging
-from marketplace.db import Database
-from marketplace.errors import Problem
-from marketplace.operations import operation
+from marketplace.contract import pages
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import operation
+from marketplace.postgres.database import Database
 from marketplace.queries import audit
 from marketplace.schemas import audit as schemas
+from marketplace.web import paging
 from marketplace.workflows import products as workflow
 
 
@@ -21,8 +22,8 @@ class Audit:
         "listAudit",
         "Who changed what",
         roles=("seller", "admin"),
-        query={**schemas.FILTERS, **paging.QUERY},
-        answers={200: paging.listed("audit", schemas.ENTRY)},
+        query={**schemas.FILTERS, **pages.QUERY},
+        responses={200: pages.listed("audit", schemas.ENTRY)},
         problems=("invalid_cursor", "page_too_deep", "not_found"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -38,5 +39,5 @@ class Audit:
         after = (window.after[0], window.after[1]) if window.after else None
         with self.db.transaction(caller) as conn:
             rows = audit.search(conn, filters, after=after, limit=window.limit, offset=window.offset)
-            total = paging.capped(window, lambda cap: audit.count(conn, filters, limit=cap))
+            total = pages.capped(window, lambda cap: audit.count(conn, filters, limit=cap))
         paging.answer_rows(req, resp, "audit", rows, window, total, keys=("created_at", "id"))

@@ -4,17 +4,20 @@ from typing import Any
 
 import falcon
 
-from marketplace import requests
-from marketplace.auth import Passwords, Tokens, hashed, new_secret, secret_of
-from marketplace.config import Config
-from marketplace.db import Client, Conn, Database, Row
-from marketplace.errors import FieldError, Problem, unauthorized
-from marketplace.guessing import Guesses
-from marketplace.operations import PUBLIC, operation
+from marketplace.config.settings import Config
+from marketplace.contract.errors import FieldError, Problem, unauthorized
+from marketplace.contract.operations import PUBLIC, operation
+from marketplace.postgres.callers import Client
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, mailed_tokens, sessions
 from marketplace.queries import users as user_queries
 from marketplace.schemas import users as schemas
+from marketplace.security.passwords import Passwords
+from marketplace.security.tokens import Tokens, hashed, new_secret, secret_of
+from marketplace.web import client
 from marketplace.workflows import mails
+from marketplace.workflows.sign_in import SignIn
 
 #: The first app (`client_type`) cannot refresh: it is signed in again after so long, and its token lives until then.
 FIRST_APP_SECONDS = 30 * 86400
@@ -38,7 +41,7 @@ class Register:
         "Open an account and sign in",
         roles=PUBLIC,
         body=schemas.REGISTER,
-        answers={201: schemas.TOKENS},
+        responses={201: schemas.TOKENS},
         problems=("email_taken", "weak_password", "too_many_requests"),
         rate="register",
     )
@@ -57,7 +60,7 @@ class Register:
                 password_hash=password_hash,
             )
             resp.media = _sign_in(conn, req, self.tokens, user_id, "register")
-            mails.enqueue(conn, "verify", body["email"], requests.language(req))
+            mails.enqueue(conn, "verify", body["email"], client.language(req))
         resp.status = falcon.HTTP_201
         resp.set_header("Cache-Control", "no-store")
 
@@ -65,9 +68,9 @@ class Register:
 class Login:
     """/api/auth/login"""
 
-    def __init__(self, db: Database, guesses: Guesses, tokens: Tokens) -> None:
+    def __init__(self, db: Database, sign_in: SignIn, tokens: Tokens) -> None:
         self.db = db
-        self.guesses = guesses
+        self.sign_in = sign_in
         self.tokens = tokens
 
     @operation(
@@ -75,7 +78,7 @@ class Login:
         "Sign in",
         roles=PUBLIC,
         body=schemas.LOGIN,
-        answers={200: schemas.TOKENS},
+        responses={200: schemas.TOKENS},
         problems=("invalid_credentials", "too_many_requests"),
         rate="sign-in",
     )
@@ -85,8 +88,8 @@ class Login:
         After five wrong ones an account takes the next later and later: 429 with Retry-After.
         """
         body = req.context.body
-        user_id = self.guesses.owner(
-            body["email"], body["password"], requests.client_ip(req), requests.language(req)
+        user_id = self.sign_in.owner(
+            body["email"], body["password"], client.client_ip(req), client.language(req)
         )
         if user_id is None:
             raise unauthorized("invalid_credentials", "No account has this e-mail address and password.")
@@ -107,7 +110,7 @@ class Refresh:
         "Exchange a refresh token for the next pair",
         roles=PUBLIC,
         body=schemas.REFRESH,
-        answers={200: schemas.TOKENS},
+        responses={200: schemas.TOKENS},
         problems=("invalid_refresh_token",),
         rate="refresh",
     )
@@ -124,7 +127,7 @@ class Refresh:
                 new_hash=hashed(fresh),
                 seconds=config.refresh_token_seconds,
                 grace=config.refresh_grace_seconds,
-                ip=requests.client_ip(req),
+                ip=client.client_ip(req),
             )
             if outcome["outcome"] == "renewed":
                 sessions.act_as(conn, hashed(secret), req.context.request_id)
@@ -146,7 +149,7 @@ class ForgotPassword:
         "Have a code for a new password sent by mail",
         roles=PUBLIC,
         body=schemas.FORGOTTEN,
-        answers={204: None},
+        responses={204: None},
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -155,7 +158,7 @@ class ForgotPassword:
         The code is good once and for 30 minutes. A mailbox gets three an hour at most; an older code is void.
         """
         with self.db.signing_in() as conn:
-            mails.enqueue(conn, "reset", req.context.body["email"], requests.language(req))
+            mails.enqueue(conn, "reset", req.context.body["email"], client.language(req))
         resp.status = falcon.HTTP_204
 
 
@@ -171,7 +174,7 @@ class ResetPassword:
         "Set a new password with a code from a mail",
         roles=PUBLIC,
         body=schemas.RESET,
-        answers={204: None},
+        responses={204: None},
         problems=("invalid_code", "weak_password", "too_many_requests"),
         rate="sign-in",
     )
@@ -188,7 +191,7 @@ class ResetPassword:
         with self.db.signing_in(req.context.request_id) as conn:
             if mailed_tokens.reset_password(conn, token_hash, password_hash) is None:
                 raise _invalid_code()
-            mails.enqueue(conn, "password_changed", account["email"], requests.language(req))
+            mails.enqueue(conn, "password_changed", account["email"], client.language(req))
         resp.status = falcon.HTTP_204
 
 
@@ -203,7 +206,7 @@ class VerifyEmail:
         "Confirm an address with a code from a mail",
         roles=PUBLIC,
         body=schemas.VERIFY,
-        answers={204: None},
+        responses={204: None},
         problems=("invalid_code",),
         rate="sign-in",
     )
@@ -221,13 +224,13 @@ class SendVerification:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("sendVerification", "Have the code that confirms one's address sent again", answers={204: None})
+    @operation("sendVerification", "Have the code that confirms one's address sent again", responses={204: None})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Send a code, unless the address is confirmed already. Three an hour at most; an older code is void."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
             user = user_queries.find(conn, caller.user_id) or {}
-            mails.enqueue(conn, "verify", user["email"], requests.language(req))
+            mails.enqueue(conn, "verify", user["email"], client.language(req))
         resp.status = falcon.HTTP_204
 
 
@@ -237,12 +240,12 @@ class Logout:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("logout", "Sign this device out", answers={204: None})
+    @operation("logout", "Sign this device out", responses={204: None})
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """End the session the token belongs to."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
-            activities.record(conn, requests.client(req), "logout")
+            activities.record(conn, client.client(req), "logout")
             sessions.end(conn, caller.session_id)
         resp.status = falcon.HTTP_204
 
@@ -256,19 +259,19 @@ class Sessions:
     @operation(
         "listSessions",
         "The devices that are signed in",
-        answers={200: schemas.SESSIONS},
+        responses={200: schemas.SESSIONS},
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the caller's devices, the last used first."""
         with self.db.transaction(req.context.caller) as conn:
             resp.media = {"sessions": sessions.all_mine(conn)}
 
-    @operation("endOtherSessions", "Sign all other devices out", answers={204: None})
+    @operation("endOtherSessions", "Sign all other devices out", responses={204: None})
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """End every session of the caller but this one."""
         with self.db.transaction(req.context.caller) as conn:
             ended = sessions.end_others(conn)
-            activities.record(conn, requests.client(req), "logout", details={"sessions": ended})
+            activities.record(conn, client.client(req), "logout", details={"sessions": ended})
         resp.status = falcon.HTTP_204
 
 
@@ -278,11 +281,11 @@ class Session:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("endSession", "Sign one device out", answers={204: None}, problems=("not_found",))
+    @operation("endSession", "Sign one device out", responses={204: None}, problems=("not_found",))
     def on_delete(self, req: falcon.Request, resp: falcon.Response, session_id: int) -> None:
         """End one of the caller's sessions."""
         with self.db.transaction(req.context.caller) as conn:
-            activities.record(conn, requests.client(req), "logout", related=("session", session_id, None))
+            activities.record(conn, client.client(req), "logout", related=("session", session_id, None))
             if not sessions.end(conn, session_id):
                 raise Problem("not_found")
         resp.status = falcon.HTTP_204
@@ -300,7 +303,7 @@ def _sign_in(conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, acti
     seconds = min(config.refresh_token_seconds, FIRST_APP_SECONDS) if first_app else config.refresh_token_seconds
     secret = new_secret()
     refresh_token = tokens.new_refresh(secret)
-    device, ip = requests.device(req), requests.client_ip(req)
+    device, ip = client.device(req), client.client_ip(req)
     sessions.open_device(
         conn,
         user_id=user_id,

@@ -3,12 +3,13 @@
 import falcon
 from psycopg.errors import ForeignKeyViolation
 
-from marketplace import conditions, idempotency, paging, requests
-from marketplace.db import Database
-from marketplace.errors import Problem
-from marketplace.operations import PUBLIC, operation
+from marketplace.contract import pages
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import PUBLIC, operation
+from marketplace.postgres.database import Database
 from marketplace.queries import activities, brands
 from marketplace.schemas import brands as schemas
+from marketplace.web import client, etags, idempotency, paging
 from marketplace.workflows import brands as workflow
 
 
@@ -22,8 +23,8 @@ class Brands:
         "listBrands",
         "Browse brands",
         roles=PUBLIC,
-        query={**schemas.FILTERS, **paging.QUERY},
-        answers={200: paging.listed("brands", schemas.BRAND)},
+        query={**schemas.FILTERS, **pages.QUERY},
+        responses={200: pages.listed("brands", schemas.BRAND)},
         problems=("invalid_cursor", "page_too_deep"),
         max_age=60,
         catalogue=True,
@@ -34,9 +35,9 @@ class Brands:
         search = query.get("search")
         window = paging.window(req, query)
         after = (window.after[0], window.after[1]) if window.after else None
-        with self.db.read(req.context.seen) as conn:
+        with self.db.read(req.context.read_after) as conn:
             rows = brands.search(conn, search=search, after=after, limit=window.limit, offset=window.offset)
-            total = paging.capped(window, lambda cap: brands.count(conn, search=search, limit=cap))
+            total = pages.capped(window, lambda cap: brands.count(conn, search=search, limit=cap))
         paging.answer_rows(req, resp, "brands", rows, window, total, keys=("name", "id"))
 
     @operation(
@@ -44,7 +45,7 @@ class Brands:
         "Add a brand",
         roles=("admin",),
         body=schemas.NEW,
-        answers={201: schemas.BRAND},
+        responses={201: schemas.BRAND},
         problems=("brand_exists",),
         idempotent=True,
     )
@@ -52,7 +53,7 @@ class Brands:
         """Add a brand."""
         with idempotency.transaction(self.db, req, resp) as conn:
             brand = brands.add(conn, req.context.body["name"])
-            activities.record(conn, requests.client(req), "create_brand", related=("brand", brand["id"], brand["name"]))
+            activities.record(conn, client.client(req), "create_brand", related=("brand", brand["id"], brand["name"]))
             resp.media = brand
             resp.status = falcon.HTTP_201
             resp.location = f"/api/brands/{brand['id']}"
@@ -68,14 +69,14 @@ class Brand:
         "getBrand",
         "One brand",
         roles=PUBLIC,
-        answers={200: schemas.BRAND},
+        responses={200: schemas.BRAND},
         problems=("not_found",),
         max_age=60,
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
         """Answer a brand."""
-        with self.db.read(req.context.seen) as conn:
+        with self.db.read(req.context.read_after) as conn:
             brand = brands.find(conn, brand_id)
         if brand is None:
             raise _not_found()
@@ -86,7 +87,7 @@ class Brand:
         "Rename a brand",
         roles=("admin",),
         body=schemas.CHANGE,
-        answers={200: schemas.BRAND},
+        responses={200: schemas.BRAND},
         problems=("not_found", "brand_exists"),
         conditional=True,
     )
@@ -100,7 +101,7 @@ class Brand:
         roles=("admin",),
         body=schemas.CHANGE,
         partial=True,
-        answers={200: schemas.BRAND},
+        responses={200: schemas.BRAND},
         problems=("not_found", "brand_exists"),
         conditional=True,
     )
@@ -113,9 +114,9 @@ class Brand:
             before = brands.lock(conn, brand_id)
             if before is None:
                 raise _not_found()
-            conditions.require(req, before["version"])
+            etags.require(req, before["version"])
             brand = workflow.change(conn, brand_id, before, {**before, **req.context.body}["name"])
-            activities.record(conn, requests.client(req), "update_brand", related=("brand", brand_id, brand["name"]))
+            activities.record(conn, client.client(req), "update_brand", related=("brand", brand_id, brand["name"]))
             resp.media = brand
 
     @operation(
@@ -123,7 +124,7 @@ class Brand:
         "Remove a brand",
         roles=("admin",),
         query=schemas.REMOVE,
-        answers={204: None},
+        responses={204: None},
         problems=("not_found", "brand_in_use"),
         conditional=True,
     )
@@ -135,12 +136,12 @@ class Brand:
                 before = workflow.hold(conn, brand_id)
                 if before is None:
                     raise _not_found()
-                conditions.require(req, before["version"])
+                etags.require(req, before["version"])
                 removed = workflow.remove(conn, brand_id, move_to)
                 details = {"move_to": move_to, "products": removed.moved} if move_to else None
                 activities.record(
                     conn,
-                    requests.client(req),
+                    client.client(req),
                     "delete_brand",
                     details=details,
                     related=("brand", brand_id, removed.name),

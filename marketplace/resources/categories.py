@@ -5,12 +5,13 @@ from typing import Any
 import falcon
 from psycopg.errors import ForeignKeyViolation
 
-from marketplace import conditions, idempotency, requests
-from marketplace.db import Database, Row
-from marketplace.errors import Problem
-from marketplace.operations import PUBLIC, operation
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import PUBLIC, operation
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Row
 from marketplace.queries import activities, categories
 from marketplace.schemas import categories as schemas
+from marketplace.web import client, etags, idempotency
 from marketplace.workflows import categories as workflow
 
 
@@ -24,13 +25,13 @@ class Categories:
         "listCategories",
         "The tree of categories",
         roles=PUBLIC,
-        answers={200: schemas.TREE},
+        responses={200: schemas.TREE},
         max_age=60,
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the whole tree, by name, with counts of products."""
-        with self.db.read(req.context.seen) as conn:
+        with self.db.read(req.context.read_after) as conn:
             rows = categories.all_sorted(conn)
         resp.media = {"categories": _tree(rows)}
 
@@ -39,7 +40,7 @@ class Categories:
         "Add a category",
         roles=("admin",),
         body=schemas.NEW,
-        answers={201: schemas.CATEGORY},
+        responses={201: schemas.CATEGORY},
         problems=("category_exists",),
         idempotent=True,
     )
@@ -49,7 +50,7 @@ class Categories:
         with idempotency.transaction(self.db, req, resp) as conn:
             category_id = workflow.add(conn, name=body["name"], parent_id=body["parent_id"])
             activities.record(
-                conn, requests.client(req), "create_category", related=("category", category_id, body["name"])
+                conn, client.client(req), "create_category", related=("category", category_id, body["name"])
             )
             resp.media = categories.find(conn, category_id)
             resp.status = falcon.HTTP_201
@@ -66,14 +67,14 @@ class Category:
         "getCategory",
         "One category",
         roles=PUBLIC,
-        answers={200: schemas.CATEGORY},
+        responses={200: schemas.CATEGORY},
         problems=("not_found",),
         max_age=60,
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
         """Answer a category with those above it and those right below it."""
-        with self.db.read(req.context.seen) as conn:
+        with self.db.read(req.context.read_after) as conn:
             category = categories.find(conn, category_id)
         if category is None:
             raise _not_found()
@@ -84,7 +85,7 @@ class Category:
         "Rename or move a category",
         roles=("admin",),
         body=schemas.CHANGE,
-        answers={200: schemas.CATEGORY},
+        responses={200: schemas.CATEGORY},
         problems=("not_found", "category_exists"),
         conditional=True,
     )
@@ -98,7 +99,7 @@ class Category:
         roles=("admin",),
         body=schemas.CHANGE,
         partial=True,
-        answers={200: schemas.CATEGORY},
+        responses={200: schemas.CATEGORY},
         problems=("not_found", "category_exists"),
         conditional=True,
     )
@@ -111,12 +112,12 @@ class Category:
             before = workflow.hold(conn, category_id)
             if before is None:
                 raise _not_found()
-            conditions.require(req, before["version"])
+            etags.require(req, before["version"])
             after = {**before, **req.context.body}
             category = workflow.change(conn, before, name=after["name"], parent_id=after["parent_id"])
             activities.record(
                 conn,
-                requests.client(req),
+                client.client(req),
                 "update_category",
                 related=("category", category_id, category["name"]),
                 details={"parent_id": category["parent_id"]},
@@ -128,7 +129,7 @@ class Category:
         "Remove a category",
         roles=("admin",),
         query=schemas.REMOVE,
-        answers={204: None},
+        responses={204: None},
         problems=("not_found", "category_in_use", "category_exists"),
         conditional=True,
     )
@@ -140,12 +141,12 @@ class Category:
                 before = workflow.hold(conn, category_id)
                 if before is None:
                     raise _not_found()
-                conditions.require(req, before["version"])
+                etags.require(req, before["version"])
                 removed = workflow.remove(conn, category_id, move_to)
                 details = {"move_to": move_to, "products": removed.moved} if move_to else None
                 activities.record(
                     conn,
-                    requests.client(req),
+                    client.client(req),
                     "delete_category",
                     details=details,
                     related=("category", category_id, removed.name),

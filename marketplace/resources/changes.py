@@ -5,13 +5,14 @@ from typing import Any
 import falcon
 import orjson
 
-from marketplace import paging
-from marketplace.db import Database, Row
-from marketplace.errors import Problem
-from marketplace.operations import PUBLIC, operation
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import PUBLIC, operation
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Row
 from marketplace.queries import changes
 from marketplace.queries.changes import START, Place
 from marketplace.schemas import changes as schemas
+from marketplace.web import paging
 from marketplace.workflows import products as workflow
 
 _SHOWN = {
@@ -32,7 +33,7 @@ class Changes:
         "What has changed",
         roles=PUBLIC,
         query=schemas.FILTERS,
-        answers={200: schemas.CHANGES},
+        responses={200: schemas.CHANGES},
         problems=("invalid_cursor", "cursor_expired"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -40,7 +41,7 @@ class Changes:
         query = req.context.query
         place = Place(*paging.decode_cursor(req, query["cursor"])) if "cursor" in query else START
         types = [schemas.TYPES[name] for name in query["types"]]
-        with self.db.read(req.context.seen) as conn:
+        with self.db.read(req.context.read_after) as conn:
             page = changes.since(conn, place, types=types, limit=query["per_page"])
         if page is None:
             raise Problem("cursor_expired", "Forget what you have, and start again without a cursor.")

@@ -2,11 +2,11 @@
 
 import falcon
 
-from marketplace.config import ROOT
-from marketplace.operations import PUBLIC, operation
+from marketplace.config.settings import ROOT
+from marketplace.contract.operations import PUBLIC, operation
 
 #: What the page is made of; served below /docs/.
-FOLDER = ROOT / "marketplace" / "swagger_ui"
+FOLDER = ROOT / "marketplace" / "static" / "swagger_ui"
 #: Nothing but our own files, and nothing inline; the pictures in the style sheet are data.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -35,7 +35,7 @@ _PAGE = """<!doctype html>
 class Page:
     """/docs"""
 
-    @operation("getDocsPage", "A page to try the API on", roles=PUBLIC, answers={200: None}, produces=("text/html",))
+    @operation("getDocsPage", "A page to try the API on", roles=PUBLIC, responses={200: None}, produces=("text/html",))
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the page. Its addresses are relative, so that it works behind a prefix too."""
         resp.set_header("Content-Security-Policy", POLICY)

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Iterator
 
 import falcon
 
-from marketplace import paging, rendering, requests
-from marketplace.catalog_csv import HEADER, defuse, write_path
-from marketplace.db import Caller, Database, Row
-from marketplace.errors import Problem
-from marketplace.operations import operation
+from marketplace.catalogue_csv import HEADER, defuse, write_path
+from marketplace.contract import pages
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import operation
+from marketplace.files.storage import URL_MARKER
+from marketplace.postgres.callers import Caller
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Row
 from marketplace.queries import activities, exports
 from marketplace.schemas import imports as schemas
-from marketplace.storage import URL_MARKER
+from marketplace.web import client, rendering
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
@@ -33,7 +36,7 @@ class ProductExport:
         "A store's products, as a file",
         roles=SELLERS,
         query=schemas.EXPORT,
-        answers={200: None},
+        responses={200: None},
         problems=("store_required", "not_found"),
         produces=("text/csv", "application/jsonl"),
         rate="export",
@@ -47,7 +50,7 @@ class ProductExport:
             if not exports.store_there(conn, store_id):
                 raise Problem("not_found", "There is no such store.")
             if req.method != "HEAD":
-                activities.record(conn, requests.client(req), "export_products", details={"format": kind})
+                activities.record(conn, client.client(req), "export_products", details={"format": kind})
         resp.content_type = TYPES[kind]
         resp.downloadable_as = f"products-{store_id}.{kind}"
         uploads = rendering.uploads_url(req)
@@ -61,7 +64,7 @@ def _csv(db: Database, caller: Caller, store_id: int, uploads: bytes) -> Iterato
         with db.transaction(caller) as conn:
             return exports.rows(conn, store_id, after=after, limit=BATCH)
 
-    for rows in paging.batches(read, _place, size=BATCH):
+    for rows in pages.batches(read, _place, size=BATCH):
         yield _written(_cells(row) for row in rows).replace(URL_MARKER.encode(), uploads)
 
 
@@ -70,7 +73,7 @@ def _lines(db: Database, caller: Caller, store_id: int, uploads: bytes) -> Itera
         with db.transaction(caller) as conn:
             return exports.documents(conn, store_id, after=after, limit=BATCH)
 
-    for rows in paging.batches(read, _place, size=BATCH):
+    for rows in pages.batches(read, _place, size=BATCH):
         text = "".join(f"{workflow.whole(row)}\n" for row in rows)
         yield text.encode().replace(URL_MARKER.encode(), uploads)
 

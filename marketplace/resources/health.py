@@ -7,13 +7,15 @@ import falcon
 import psycopg
 import psycopg_pool
 
-from marketplace import draining, metrics, migrations
-from marketplace.db import Database
-from marketplace.errors import Problem
-from marketplace.languages import say
-from marketplace.operations import PUBLIC, operation
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import PUBLIC, operation
+from marketplace.contract.validation import Named
+from marketplace.postgres import migrations
+from marketplace.postgres.database import Database
 from marketplace.queries import metrics as queries
-from marketplace.validation import Named
+from marketplace.server import draining
+from marketplace.telemetry import metrics
+from marketplace.text.messages import say
 
 STATUS = Named("Status", {"status": {"type": "string"}})
 
@@ -21,7 +23,7 @@ STATUS = Named("Status", {"status": {"type": "string"}})
 class Alive:
     """/healthz"""
 
-    @operation("getHealth", "Whether the process answers", roles=PUBLIC, answers={200: STATUS})
+    @operation("getHealth", "Whether the process answers", roles=PUBLIC, responses={200: STATUS})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer at once, without looking at anything."""
         resp.set_header("Cache-Control", "no-store")
@@ -38,7 +40,7 @@ class Ready:
         "getReadiness",
         "Whether requests can be served: database there, migrations applied, not about to stop",
         roles=PUBLIC,
-        answers={200: STATUS},
+        responses={200: STATUS},
         problems=("unavailable",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -61,7 +63,7 @@ class Metrics:
         self.backup = data_dir / "last-backup"  # what `backup` writes when it has ended well
 
     @operation(
-        "getMetrics", "How the service does (Prometheus)", roles=PUBLIC, answers={200: None}, produces=("text/plain",)
+        "getMetrics", "How the service does (Prometheus)", roles=PUBLIC, responses={200: None}, produces=("text/plain",)
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer what all workers have counted, and what the database knows; without the latter while it is away.

@@ -2,13 +2,15 @@
 
 import falcon
 
-from marketplace import conditions, idempotency, requests, storage, uploads
-from marketplace.db import Database
-from marketplace.errors import Problem, invalid
-from marketplace.operations import Parts, operation
+from marketplace.contract.errors import Problem, invalid
+from marketplace.contract.operations import Parts, operation
+from marketplace.files import storage
+from marketplace.postgres.database import Database
 from marketplace.queries import activities, images, products
 from marketplace.schemas import products as schemas
-from marketplace.workflows import catalogue, pictures
+from marketplace.web import client, etags, idempotency, uploads
+from marketplace.workflows import images as images_workflows
+from marketplace.workflows import product_documents
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
@@ -27,7 +29,7 @@ class Images:
         "Add pictures to a product",
         roles=SELLERS,
         parts=PARTS,
-        answers={201: schemas.IMAGES},
+        responses={201: schemas.IMAGES},
         problems=("not_found", "picture_refused", "too_many_pictures", "too_many_requests"),
         idempotent=True,
         rate="upload",
@@ -45,18 +47,18 @@ class Images:
         if not made:
             raise invalid("/images", "required", "is the part that pictures come in")
         found = [upload.picture for upload in made]
-        pictures.save(self.files, found)
+        images_workflows.save(self.files, found)
         with idempotency.transaction(self.db, req, resp) as conn:
             product = products.find_own(conn, product_id, store_id)
             if product is None:
                 raise _not_found()
-            pictures.hold(conn, self.files, found)
+            images_workflows.hold(conn, self.files, found)
             added = workflow.add_images(
                 conn, product, store_id, made, most=config.images_per_product, currency=config.currency
             )
             activities.record(
                 conn,
-                requests.client(req),
+                client.client(req),
                 "upload_image",
                 details={"images": len(added)},
                 related=("product", product_id, product["name"]),
@@ -77,7 +79,7 @@ class Image:
         roles=SELLERS,
         body=schemas.CHANGE_IMAGE,
         partial=True,
-        answers={200: schemas.IMAGE},
+        responses={200: schemas.IMAGE},
         problems=("not_found",),
         conditional=True,
     )
@@ -93,7 +95,7 @@ class Image:
             before = images.find(conn, product_id, image_id)
             if product is None or before is None:
                 raise _not_found()
-            conditions.require(req, workflow.version(product))
+            etags.require(req, workflow.version(product))
             if body.get("is_main") is False and before["is_main"]:
                 raise invalid("/is_main", "main_required", "name another picture as the main one instead")
             after = {**before, **body}
@@ -106,14 +108,14 @@ class Image:
                 alt=after["alt"],
             )
             products.touch(conn, product_id, store_id)
-            catalogue.refresh(conn, [product_id], req.context.config.currency)
-            activities.record(conn, requests.client(req), "update_image", related=("product", product_id, None))
+            product_documents.refresh(conn, [product_id], req.context.config.currency)
+            activities.record(conn, client.client(req), "update_image", related=("product", product_id, None))
 
     @operation(
         "deleteProductImage",
         "Remove a picture",
         roles=SELLERS,
-        answers={204: None},
+        responses={204: None},
         problems=("not_found",),
         conditional=True,
     )
@@ -125,12 +127,12 @@ class Image:
             product = products.find_own(conn, product_id, store_id)
             if product is None:
                 raise _not_found()
-            conditions.require(req, workflow.version(product))
+            etags.require(req, workflow.version(product))
             if not images.remove(conn, product_id, image_id):
                 raise _not_found()
             products.touch(conn, product_id, store_id)
-            catalogue.refresh(conn, [product_id], req.context.config.currency)
-            activities.record(conn, requests.client(req), "delete_image", related=("product", product_id, None))
+            product_documents.refresh(conn, [product_id], req.context.config.currency)
+            activities.record(conn, client.client(req), "delete_image", related=("product", product_id, None))
         resp.status = falcon.HTTP_204
 
 

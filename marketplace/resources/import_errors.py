@@ -7,11 +7,13 @@ from typing import Any
 
 import falcon
 
-from marketplace import paging
-from marketplace.catalog_csv import REPORT_HEADER, defuse
-from marketplace.db import Caller, Database, Row
-from marketplace.errors import Problem
-from marketplace.operations import operation
+from marketplace.catalogue_csv import REPORT_HEADER, defuse
+from marketplace.contract import pages
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import operation
+from marketplace.postgres.callers import Caller
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Row
 from marketplace.queries import imports
 from marketplace.workflows import products as workflow
 
@@ -29,7 +31,7 @@ class ImportErrors:
         "downloadImportErrors",
         "The rows an import refused, as a file",
         roles=SELLERS,
-        answers={200: None},
+        responses={200: None},
         problems=("not_found",),
         produces=("text/csv",),
         rate="export",
@@ -55,7 +57,7 @@ def _bad_rows(db: Database, caller: Caller, import_id: int) -> Iterator[list[dic
         with db.transaction(caller) as conn:
             return imports.bad_rows(conn, import_id, after_line=after_line or 0, limit=BATCH)
 
-    return paging.batches(read, lambda row: row["line"], size=BATCH)
+    return pages.batches(read, lambda row: row["line"], size=BATCH)
 
 
 def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:

@@ -5,14 +5,17 @@ from typing import Any, BinaryIO, NamedTuple
 
 import falcon
 
-from marketplace import idempotency, paging, requests, validation
-from marketplace.db import Caller, Conn, Database, Row
-from marketplace.errors import Problem, invalid, repeated
-from marketplace.languages import say
-from marketplace.operations import Parts, operation
+from marketplace.contract import pages, validation
+from marketplace.contract.errors import Problem, invalid, repeated
+from marketplace.contract.operations import Parts, operation
+from marketplace.files.storage import Storage
+from marketplace.postgres.callers import Caller
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, imports, jobs
 from marketplace.schemas import imports as schemas
-from marketplace.storage import Storage
+from marketplace.text.messages import say
+from marketplace.web import bodies, client, idempotency, paging
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
@@ -36,7 +39,7 @@ class ImportCsv:
         query=schemas.OPTIONS,
         parts=PARTS,
         media=(CSV,),
-        answers={202: schemas.IMPORT},
+        responses={202: schemas.IMPORT},
         problems=("store_required", "not_found", "payload_too_large", "unsupported_media_type", "invalid_multipart"),
         idempotent=True,
         rate="import",
@@ -62,7 +65,7 @@ class ImportCsv:
                     file_bytes=upload.size,
                     options=_options(upload.options),
                 )
-                activities.record(conn, requests.client(req), "import_csv", related=("import", import_id, upload.name))
+                activities.record(conn, client.client(req), "import_csv", related=("import", import_id, upload.name))
                 _enqueue(conn, store_id, import_id)
                 resp.media = imports.find(conn, import_id, store_id)
                 resp.status = falcon.HTTP_202
@@ -82,8 +85,8 @@ class Imports:
         "listImports",
         "A store's imports",
         roles=SELLERS,
-        query={**schemas.FILTERS, **paging.QUERY},
-        answers={200: paging.listed("imports", schemas.LISTED)},
+        query={**schemas.FILTERS, **pages.QUERY},
+        responses={200: pages.listed("imports", schemas.LISTED)},
         problems=("invalid_cursor", "page_too_deep", "not_found"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -99,7 +102,7 @@ class Imports:
                 limit=window.limit,
                 offset=window.offset,
             )
-            total = paging.capped(window, lambda cap: imports.count(conn, store_id=store_id, limit=cap))
+            total = pages.capped(window, lambda cap: imports.count(conn, store_id=store_id, limit=cap))
         paging.answer_rows(req, resp, "imports", rows, window, total, keys=("id",))
 
 
@@ -109,7 +112,7 @@ class Import:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getImport", "One import", roles=SELLERS, answers={200: schemas.IMPORT}, problems=("not_found",))
+    @operation("getImport", "One import", roles=SELLERS, responses={200: schemas.IMPORT}, problems=("not_found",))
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
         """Answer how far an import is and what it did."""
         caller = req.context.caller
@@ -130,7 +133,7 @@ class ImportApplication:
         "applyImport",
         "Apply a dry run",
         roles=SELLERS,
-        answers={202: schemas.IMPORT},
+        responses={202: schemas.IMPORT},
         problems=("not_found", "import_not_applicable"),
         idempotent=True,
         rate="import",
@@ -144,7 +147,7 @@ class ImportApplication:
             found = _locked(conn, import_id, store_id)
             _require_applicable(found)
             imports.apply(conn, import_id)
-            activities.record(conn, requests.client(req), "import_csv", related=("import", import_id, None))
+            activities.record(conn, client.client(req), "import_csv", related=("import", import_id, None))
             _enqueue(conn, found["store_id"], import_id)
             resp.media = imports.find(conn, import_id, store_id)
             resp.status = falcon.HTTP_202
@@ -161,7 +164,7 @@ class ImportCancellation:
         "cancelImport",
         "Stop an import",
         roles=SELLERS,
-        answers={200: schemas.IMPORT},
+        responses={200: schemas.IMPORT},
         problems=("not_found", "import_ended"),
         idempotent=True,
         rate="import",
@@ -216,13 +219,13 @@ class _Upload(NamedTuple):
 def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
     """Write the file of the request into `target`, and check what came beside it."""
     limit: int = getattr(req.context.config, PARTS.limit)
-    kind = requests.content_type(req)
+    kind = bodies.content_type(req)
     options = dict(req.context.query)
     name = None
     if kind == CSV:
-        size = requests.read_into(req, target, limit)
+        size = bodies.read_into(req, target, limit)
     elif kind == "multipart/form-data":
-        requests.refuse_larger(req, limit + AROUND_FILE)
+        bodies.refuse_larger(req, limit + AROUND_FILE)
         name, texts = _read_parts(req, target, limit)
         sent = validation.check(texts, PARTS.fields, text=True)
         if twice := sent.keys() & options.keys():
@@ -240,8 +243,8 @@ def _read_parts(req: falcon.Request, target: BinaryIO, limit: int) -> tuple[str,
     """The file's name and the text parts of a multipart body whose file goes into `target`."""
     file_name = None
     texts: dict[str, str] = {}
-    for part in requests.parts(req, file_limit=limit, files=PARTS.files, count=1, into=target):
-        if isinstance(part, requests.FilePart):
+    for part in bodies.parts(req, file_limit=limit, files=PARTS.files, count=1, into=target):
+        if isinstance(part, bodies.FilePart):
             file_name = _clean(part.filename)
         else:
             texts[part[0]] = part[1]

@@ -7,9 +7,9 @@ from typing import Any
 import falcon
 import orjson
 
-from marketplace import openapi
-from marketplace.config import Config
-from marketplace.operations import PUBLIC, operation
+from marketplace.config.settings import Config
+from marketplace.contract.operations import PUBLIC, operation
+from marketplace.openapi import document
 
 
 class Document:
@@ -19,7 +19,7 @@ class Document:
         self.routes = [*routes, ("/api/openapi.json", self)]
         self.config = config
 
-    @operation("getApiDocument", "This document", roles=PUBLIC, answers={200: {}}, max_age=60)
+    @operation("getApiDocument", "This document", roles=PUBLIC, responses={200: {}}, max_age=60)
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the OpenAPI document."""
         resp.data = self._ready
@@ -28,4 +28,4 @@ class Document:
     @cached_property
     def _ready(self) -> bytes:
         """Built once a process, when it is first asked for."""
-        return orjson.dumps(openapi.build(self.routes, self.config))
+        return orjson.dumps(document.build(self.routes, self.config))

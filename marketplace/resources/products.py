@@ -5,21 +5,25 @@ from typing import Any
 
 import falcon
 
-from marketplace import conditions, idempotency, paging, rendering, requests, storage, uploads
-from marketplace.db import UNWRITABLE, Conn, Database, Row
-from marketplace.errors import Problem
-from marketplace.operations import ANYONE, PUBLIC, Parts, operation
-from marketplace.paging import Window
+from marketplace.contract import pages
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import ANYONE, PUBLIC, Parts, operation
+from marketplace.contract.pages import Window
+from marketplace.files import storage
+from marketplace.files.images import Upload
+from marketplace.postgres.database import UNWRITABLE, Database
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, products, sessions
 from marketplace.queries.products import Listing
 from marketplace.schemas import facets as facet_schemas
 from marketplace.schemas import products as schemas
 from marketplace.schemas.common import of, optional
-from marketplace.workflows import facets, listings, pictures
+from marketplace.web import bodies, client, etags, idempotency, paging, rendering, uploads
+from marketplace.workflows import facets, images, listings
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
-PAGE = paging.listed("products", schemas.LISTED, facets=optional(of(facet_schemas.FACETS)))
+PAGE = pages.listed("products", schemas.LISTED, facets=optional(of(facet_schemas.FACETS)))
 PARTS = Parts(schemas.NEW, ("main_image",), required=False)
 
 
@@ -34,15 +38,15 @@ class Products:
         "listProducts",
         "Browse and search products",
         roles=PUBLIC,
-        query={**schemas.FILTERS, **paging.QUERY, **paging.COUNT, **facet_schemas.QUERY},
-        answers={200: PAGE},
+        query={**schemas.FILTERS, **pages.QUERY, **pages.COUNT, **facet_schemas.QUERY},
+        responses={200: PAGE},
         problems=("invalid_cursor", "page_too_deep", "sort_not_offered"),
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer what is on sale, from ready documents and live stock."""
         listing, window = _listing(req)
-        with self.db.read(req.context.seen) as conn:
+        with self.db.read(req.context.read_after) as conn:
             wanted = req.context.query.get("facets")
             page = listings.page(conn, listing, window.exact_to, with_ids=bool(wanted))
             more = {"facets": facets.count(conn, listing, wanted, page.found)} if wanted else None
@@ -54,7 +58,7 @@ class Products:
         roles=SELLERS,
         body=schemas.NEW,
         parts=PARTS,
-        answers={201: schemas.PRODUCT},
+        responses={201: schemas.PRODUCT},
         problems=("store_required", "sku_taken", "source_url_taken", "picture_refused", "not_found"),
         idempotent=True,
         sells=True,
@@ -62,18 +66,18 @@ class Products:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a product to the caller's store (an admin names one), from JSON or multipart with a main picture."""
         caller, config = req.context.caller, req.context.config
-        made: list[uploads.Upload] = []
-        if requests.content_type(req) == "multipart/form-data":
+        made: list[Upload] = []
+        if bodies.content_type(req) == "multipart/form-data":
             body, made = uploads.read(req, PARTS, count=1)
         else:
             body = req.context.body
         store_id = workflow.store_of(caller, body.get("store_id"))
         found = [upload.picture for upload in made]
-        pictures.save(self.files, found)
+        images.save(self.files, found)
         with idempotency.transaction(self.db, req, resp) as conn:
-            pictures.hold(conn, self.files, found)
+            images.hold(conn, self.files, found)
             product_id = workflow.add(
-                conn, requests.client(req), store_id=store_id, product=body, pictures=made, currency=config.currency
+                conn, client.client(req), store_id=store_id, product=body, pictures=made, currency=config.currency
             )
             _show(req, resp, products.find(conn, product_id, show_hidden=True))
             resp.status = falcon.HTTP_201
@@ -90,14 +94,14 @@ class Product:
         "getProduct",
         "One product",
         roles=ANYONE,
-        answers={200: schemas.PRODUCT},
+        responses={200: schemas.PRODUCT},
         problems=("not_found",),
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Answer a product; a hidden one only to its store and admins."""
         if req.context.caller is None:
-            with self.db.read(req.context.seen) as conn:
+            with self.db.read(req.context.read_after) as conn:
                 _show(req, resp, products.find(conn, product_id, known=_known(req)))
             return
         try:
@@ -111,10 +115,10 @@ class Product:
             row = products.find(conn, product_id, known=known)
             row = row or _hidden(conn, caller.session_hash, product_id, known)
             _show(req, resp, row)
-            if recorded and row is not None and req.method != "HEAD" and not conditions.unchanged(req, resp):
+            if recorded and row is not None and req.method != "HEAD" and not etags.unchanged(req, resp):
                 activities.record_view(
                     conn,
-                    requests.client(req),
+                    client.client(req),
                     "view_product",
                     related=("product", product_id, row["name"]),
                 )
@@ -124,7 +128,7 @@ class Product:
         "Replace a product",
         roles=SELLERS,
         body=schemas.CHANGE,
-        answers={200: schemas.PRODUCT},
+        responses={200: schemas.PRODUCT},
         problems=("not_found", "sku_taken", "source_url_taken"),
         conditional=True,
     )
@@ -138,7 +142,7 @@ class Product:
         roles=SELLERS,
         body=schemas.CHANGE,
         partial=True,
-        answers={200: schemas.PRODUCT},
+        responses={200: schemas.PRODUCT},
         problems=("not_found", "sku_taken", "source_url_taken"),
         conditional=True,
     )
@@ -150,7 +154,7 @@ class Product:
         "deleteProduct",
         "Remove a product",
         roles=SELLERS,
-        answers={204: None},
+        responses={204: None},
         problems=("not_found",),
         conditional=True,
     )
@@ -162,12 +166,12 @@ class Product:
             before = products.find_own(conn, product_id, store_id)
             if before is None:
                 raise _not_found()
-            conditions.require(req, workflow.version(before))
+            etags.require(req, workflow.version(before))
             if not before["hidden"]:
                 workflow.change(conn, before, store_id, {**before, "hidden": True}, req.context.config.currency)
                 activities.record(
                     conn,
-                    requests.client(req),
+                    client.client(req),
                     "delete_product",
                     related=("product", product_id, before["name"]),
                 )
@@ -180,14 +184,14 @@ class Product:
             before = products.find_own(conn, product_id, store_id)
             if before is None:
                 raise _not_found()
-            conditions.require(req, workflow.version(before))
+            etags.require(req, workflow.version(before))
             if "brand" in body and body["brand"] is None and "brand_id" not in body:
                 body["brand_id"] = None  # no name is no brand
             after = {**{name: before[name] for name in before if name != "stock"}, **body} if merge else body
             workflow.change(conn, before, store_id, after, req.context.config.currency)
             activities.record(
                 conn,
-                requests.client(req),
+                client.client(req),
                 "update_product",
                 related=("product", product_id, after["name"]),
                 details={"fields": sorted(body)},
@@ -205,8 +209,8 @@ class Mine:
         "listMyProducts",
         "One's own products",
         roles=SELLERS,
-        query={**schemas.OWN_FILTERS, **paging.QUERY, **paging.COUNT},
-        answers={200: PAGE},
+        query={**schemas.OWN_FILTERS, **pages.QUERY, **pages.COUNT},
+        responses={200: PAGE},
         problems=("invalid_cursor", "page_too_deep", "sort_not_offered", "store_required"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -243,7 +247,7 @@ def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listi
             "sort_not_offered",
             "in_stock=false goes with one of category_id, brand_id, store_id; with prices in the order of price.",
         )
-    window = paging.window(req, query, depth=paging.SHALLOW_DEPTH if listings.shallow(listing) else paging.DEPTH)
+    window = paging.window(req, query, depth=pages.SHALLOW_DEPTH if listings.shallow(listing) else pages.DEPTH)
     after = (window.after[0], window.after[1]) if window.after else None
     return listing._replace(after=after, limit=window.limit, offset=window.offset), window
 
@@ -270,10 +274,10 @@ def _hidden(conn: Conn, session_hash: bytes, product_id: int, known: Sequence[st
 
 def _known(req: falcon.Request) -> list[str]:
     """The tags of the product that the client has, as products.find knows them."""
-    tags = conditions.known_tags(req)
+    tags = etags.known_tags(req)
     if not tags:
         return []
-    own = conditions.dressing(rendering.uploads_url(req))
+    own = etags.dressing(rendering.uploads_url(req))
     return [tag.removesuffix(own) for tag in tags if tag.endswith(own)]
 
 
@@ -282,7 +286,7 @@ def _show(req: falcon.Request, resp: falcon.Response, row: Row | None) -> None:
     if row is None:
         raise _not_found()
     resp.context.version = workflow.version(row)
-    resp.context.tag = f"{row['tag']}{conditions.dressing(rendering.uploads_url(req))}"
+    resp.context.tag = f"{row['tag']}{etags.dressing(rendering.uploads_url(req))}"
     if row["document"] is not None:
         resp.data = workflow.whole(row).encode()
         resp.content_type = falcon.MEDIA_JSON

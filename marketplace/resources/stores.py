@@ -2,12 +2,12 @@
 
 import falcon
 
-from marketplace import conditions, idempotency, requests
-from marketplace.db import Database
-from marketplace.errors import Problem
-from marketplace.operations import PUBLIC, operation
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import PUBLIC, operation
+from marketplace.postgres.database import Database
 from marketplace.queries import activities, jobs, stores
 from marketplace.schemas import stores as schemas
+from marketplace.web import client, etags, idempotency
 from marketplace.workflows import stores as workflow
 
 
@@ -21,7 +21,7 @@ class Stores:
         "openStore",
         "Open a store",
         body=schemas.NEW,
-        answers={201: schemas.STORE},
+        responses={201: schemas.STORE},
         problems=("store_exists", "store_name_taken"),
         idempotent=True,
         sells=True,
@@ -31,7 +31,7 @@ class Stores:
         body = req.context.body
         with idempotency.transaction(self.db, req, resp) as conn:
             store = workflow.open_store(
-                conn, requests.client(req), name=body["name"], description=body.get("description")
+                conn, client.client(req), name=body["name"], description=body.get("description")
             )
             resp.media = store
             resp.status = falcon.HTTP_201
@@ -48,14 +48,14 @@ class Store:
         "getStore",
         "One store",
         roles=PUBLIC,
-        answers={200: schemas.STORE},
+        responses={200: schemas.STORE},
         problems=("not_found",),
         max_age=60,
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, store_id: int) -> None:
         """Answer a store as everybody sees it."""
-        with self.db.read(req.context.seen) as conn:
+        with self.db.read(req.context.read_after) as conn:
             store = stores.find(conn, store_id)
         if store is None:
             raise Problem("not_found", "There is no such store.")
@@ -72,7 +72,7 @@ class Mine:
         "getMyStore",
         "One's own store",
         roles=("seller", "admin"),
-        answers={200: schemas.STORE},
+        responses={200: schemas.STORE},
         problems=("not_found",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -86,7 +86,7 @@ class Mine:
         "Change one's own store",
         roles=("seller", "admin"),
         body=schemas.CHANGE,
-        answers={200: schemas.STORE},
+        responses={200: schemas.STORE},
         problems=("not_found", "store_name_taken"),
         conditional=True,
     )
@@ -100,7 +100,7 @@ class Mine:
         roles=("seller", "admin"),
         body=schemas.CHANGE,
         partial=True,
-        answers={200: schemas.STORE},
+        responses={200: schemas.STORE},
         problems=("not_found", "store_name_taken"),
         conditional=True,
     )
@@ -114,7 +114,7 @@ class Mine:
             before = stores.hold(conn, caller.store_id or 0, owner_id=caller.user_id)
             if before is None:
                 raise Problem("not_found", "You have not opened a store yet.")
-            conditions.require(req, before["version"])
+            etags.require(req, before["version"])
             body = {**before, **req.context.body} if merge else req.context.body
             store = stores.change(
                 conn,
@@ -125,5 +125,5 @@ class Mine:
             )
             if store["name"] != before["name"]:
                 jobs.enqueue(conn, "rebuild_documents", queue="quick", lock="documents", by="store", id=store["id"])
-            activities.record(conn, requests.client(req), "update_store", related=("store", store["id"], store["name"]))
+            activities.record(conn, client.client(req), "update_store", related=("store", store["id"], store["name"]))
             resp.media = store

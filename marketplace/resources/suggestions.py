@@ -2,8 +2,8 @@
 
 import falcon
 
-from marketplace.db import Database
-from marketplace.operations import PUBLIC, operation
+from marketplace.contract.operations import PUBLIC, operation
+from marketplace.postgres.database import Database
 from marketplace.queries import search
 from marketplace.schemas import suggestions as schemas
 
@@ -21,13 +21,13 @@ class Suggestions:
         "Complete what is typed",
         roles=PUBLIC,
         query=schemas.QUERY,
-        answers={200: schemas.SUGGESTIONS},
+        responses={200: schemas.SUGGESTIONS},
         max_age=60,
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer products, brands and categories with words that begin as the last one typed."""
-        with self.db.read(req.context.seen) as conn:
+        with self.db.read(req.context.read_after) as conn:
             rows = search.suggest(conn, req.context.query["q"])
         resp.media = {
             kind: [{"id": row["id"], "name": row["name"]} for row in rows if row["kind"] == kind] for kind in KINDS

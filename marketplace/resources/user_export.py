@@ -5,12 +5,15 @@ from typing import Any
 
 import falcon
 
-from marketplace import paging, rendering, requests
-from marketplace.db import Caller, Conn, Database, Row
-from marketplace.operations import operation
+from marketplace.contract import pages
+from marketplace.contract.operations import operation
+from marketplace.files.storage import URL_MARKER
+from marketplace.postgres.callers import Caller
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, audit, exports, imports, sessions, stores, users
 from marketplace.schemas import user_export as schemas
-from marketplace.storage import URL_MARKER
+from marketplace.web import client, paging, rendering
 from marketplace.workflows import products as workflow
 
 BATCH = 500
@@ -26,7 +29,7 @@ class UserExport:
     @operation(
         "exportMyData",
         "All that is kept of one, as a file",
-        answers={200: schemas.EXPORTED},
+        responses={200: schemas.EXPORTED},
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -40,7 +43,7 @@ class UserExport:
                 "store": stores.find(conn, caller.store_id) if caller.store_id else None,
             }
             if req.method != "HEAD":
-                activities.record(conn, requests.client(req), "export_profile")
+                activities.record(conn, client.client(req), "export_profile")
         resp.content_type = falcon.MEDIA_JSON
         resp.downloadable_as = "my-data.json"
         resp.stream = _written(self.db, caller, parts, rendering.uploads_url(req))
@@ -53,7 +56,7 @@ def _written(db: Database, caller: Caller, parts: dict[str, Any], uploads: bytes
     for name, (read, *keys) in _lists(caller).items():
         yield b',"%s":[' % name.encode()
         between = b""
-        for rows in paging.batches(_reading(db, caller, read), _place(*keys), size=BATCH):
+        for rows in pages.batches(_reading(db, caller, read), _place(*keys), size=BATCH):
             yield between + _items(name, rows).replace(URL_MARKER.encode(), uploads)
             between = b","
         yield b"]"

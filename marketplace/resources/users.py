@@ -5,16 +5,19 @@ from typing import Any
 import falcon
 import orjson
 
-from marketplace import conditions, idempotency, paging, requests, storage, uploads
-from marketplace.auth import Passwords
-from marketplace.db import Conn, Database
-from marketplace.errors import FieldError, Problem, invalid
-from marketplace.guessing import Guesses
-from marketplace.operations import Parts, operation
+from marketplace.contract import pages
+from marketplace.contract.errors import FieldError, Problem, invalid
+from marketplace.contract.operations import Parts, operation
+from marketplace.files import image_json, storage
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn
 from marketplace.queries import activities, sessions, users
 from marketplace.schemas import users as schemas
-from marketplace.workflows import mails, pictures
+from marketplace.security.passwords import Passwords
+from marketplace.web import client, etags, idempotency, paging, uploads
+from marketplace.workflows import images, mails
 from marketplace.workflows import users as workflow
+from marketplace.workflows.sign_in import SignIn
 
 AVATAR = Parts(files=("avatar",))
 CHANGE_PROBLEMS = ("email_taken", "wrong_password", "weak_password", "too_many_requests")
@@ -23,28 +26,28 @@ CHANGE_PROBLEMS = ("email_taken", "wrong_password", "weak_password", "too_many_r
 class Profile:
     """/api/users/profile"""
 
-    def __init__(self, db: Database, passwords: Passwords, guesses: Guesses) -> None:
+    def __init__(self, db: Database, passwords: Passwords, sign_in: SignIn) -> None:
         self.db = db
         self.passwords = passwords
-        self.guesses = guesses
+        self.sign_in = sign_in
 
-    @operation("getProfile", "One's own profile", answers={200: schemas.PROFILE})
+    @operation("getProfile", "One's own profile", responses={200: schemas.PROFILE})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the caller."""
         caller = req.context.caller
         with self.db.transaction(caller, durable=False) as conn:
             user = users.find(conn, caller.user_id) or {}
             resp.media = user
-            if req.method != "HEAD" and not conditions.unchanged(req, resp):
+            if req.method != "HEAD" and not etags.unchanged(req, resp):
                 activities.record_view(
-                    conn, requests.client(req), "view_profile", related=("user", caller.user_id, user["name"])
+                    conn, client.client(req), "view_profile", related=("user", caller.user_id, user["name"])
                 )
 
     @operation(
         "replaceProfile",
         "Change one's own profile",
         body=schemas.CHANGE,
-        answers={200: schemas.PROFILE},
+        responses={200: schemas.PROFILE},
         problems=CHANGE_PROBLEMS,
         conditional=True,
     )
@@ -57,7 +60,7 @@ class Profile:
         "Change fields of one's own profile",
         body=schemas.CHANGE,
         partial=True,
-        answers={200: schemas.PROFILE},
+        responses={200: schemas.PROFILE},
         problems=CHANGE_PROBLEMS,
         conditional=True,
     )
@@ -65,13 +68,13 @@ class Profile:
         """Change what is given, as PUT does."""
         self._change(req, resp, merge=True)
 
-    @operation("deleteProfile", "Delete one's account", answers={204: None}, conditional=True)
+    @operation("deleteProfile", "Delete one's account", responses={204: None}, conditional=True)
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Delete the account for good: name, address, sessions and pictures at once, activities and imports within
         minutes. A store is closed, and its products are hidden."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
-            conditions.require(req, users.hold(conn, caller.user_id))
+            etags.require(req, users.hold(conn, caller.user_id))
             workflow.leave(conn)
         resp.status = falcon.HTTP_204
 
@@ -83,21 +86,21 @@ class Profile:
         secret_change = body.get("email", seen["email"]).lower() != seen["email"].lower() or "password" in body
         password_hash = self._new_password(req, seen) if secret_change else None
         with self.db.transaction(caller) as conn:
-            conditions.require(req, users.hold(conn, caller.user_id))
+            etags.require(req, users.hold(conn, caller.user_id))
             before = users.find(conn, caller.user_id) or {}
             after = {"phone": None, "address": None, **(before if merge else {}), **body}
             if "email" not in body or (not secret_change and seen["email"] != before["email"]):
                 after["email"] = before["email"]  # no change of it has been asked for, or been proved to be allowed
             if secret_change:
                 _end_others(conn, password_hash)
-                language = requests.language(req)
+                language = client.language(req)
                 if "password" in body:
                     mails.enqueue(conn, "password_changed", after["email"], language)
                 if after["email"].lower() != before["email"].lower():
                     mails.enqueue(conn, "verify", after["email"], language)
                     mails.enqueue(conn, "email_changed", before["email"], language)
             resp.media = workflow.change(
-                conn, requests.client(req), before, after, also=["password"] * ("password" in body)
+                conn, client.client(req), before, after, also=["password"] * ("password" in body)
             )
 
     def _new_password(self, req: falcon.Request, before: dict[str, Any]) -> str | None:
@@ -106,7 +109,7 @@ class Profile:
         given = body.get("current_password")
         if given is None:
             raise invalid("/current_password", "required", "is needed to change the e-mail address or password")
-        owner = self.guesses.owner(before["email"], given, requests.client_ip(req), requests.language(req))
+        owner = self.sign_in.owner(before["email"], given, client.client_ip(req), client.language(req))
         if owner != before["id"]:
             reason = FieldError("/current_password", "wrong_password", "is not the present password")
             raise Problem("wrong_password", "The present password is wrong.", errors=[reason])
@@ -134,7 +137,7 @@ class UploadAvatar:
         "uploadAvatar",
         "Set one's picture",
         parts=AVATAR,
-        answers={200: schemas.AVATAR_ANSWER},
+        responses={200: schemas.AVATAR_ANSWER},
         problems=("picture_refused", "too_many_requests"),
         idempotent=True,
         rate="upload",
@@ -146,12 +149,12 @@ class UploadAvatar:
         if not made:
             raise invalid("/avatar", "required", "is the part the picture must come in")
         picture = made[0].picture
-        pictures.save(self.files, [picture])
-        avatar = uploads.as_json(picture)
+        images.save(self.files, [picture])
+        avatar = image_json.as_json(picture)
         with idempotency.transaction(self.db, req, resp) as conn:
-            pictures.hold(conn, self.files, [picture])
+            images.hold(conn, self.files, [picture])
             users.change_avatar(conn, caller.user_id, orjson.dumps(avatar).decode())
-            activities.record(conn, requests.client(req), "upload_avatar")
+            activities.record(conn, client.client(req), "upload_avatar")
             resp.media = {"avatar": avatar}
 
 
@@ -161,14 +164,14 @@ class Avatar:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("deleteAvatar", "Remove one's picture", answers={204: None}, conditional=True)
+    @operation("deleteAvatar", "Remove one's picture", responses={204: None}, conditional=True)
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Remove the caller's picture; none there is as good."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
-            conditions.require(req, users.hold(conn, caller.user_id))
+            etags.require(req, users.hold(conn, caller.user_id))
             if users.change_avatar(conn, caller.user_id, None) is not None:
-                activities.record(conn, requests.client(req), "delete_avatar")
+                activities.record(conn, client.client(req), "delete_avatar")
         resp.status = falcon.HTTP_204
 
 
@@ -182,15 +185,15 @@ class Users:
         "listUsers",
         "Find users",
         roles=("admin",),
-        query={**schemas.SEARCH, **paging.QUERY},
-        answers={200: paging.listed("users", schemas.PROFILE)},
+        query={**schemas.SEARCH, **pages.QUERY},
+        responses={200: pages.listed("users", schemas.PROFILE)},
         problems=("invalid_cursor", "page_too_deep"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer users, newest first, by part of the name or address, role, and whether suspended."""
         query = req.context.query
         filters = {name: query.get(name) for name in ("search", "role", "suspended")}
-        window = paging.window(req, query, depth=paging.SHALLOW_DEPTH)
+        window = paging.window(req, query, depth=pages.SHALLOW_DEPTH)
         with self.db.transaction(req.context.caller) as conn:
             rows = users.search(
                 conn,
@@ -199,7 +202,7 @@ class Users:
                 limit=window.limit,
                 offset=window.offset,
             )
-            total = paging.capped(window, lambda cap: users.count(conn, **filters, limit=cap))
+            total = pages.capped(window, lambda cap: users.count(conn, **filters, limit=cap))
         paging.answer_rows(req, resp, "users", rows, window, total, keys=("id",))
 
 
@@ -209,7 +212,7 @@ class User:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getUser", "One user", roles=("admin",), answers={200: schemas.PROFILE}, problems=("not_found",))
+    @operation("getUser", "One user", roles=("admin",), responses={200: schemas.PROFILE}, problems=("not_found",))
     def on_get(self, req: falcon.Request, resp: falcon.Response, user_id: int) -> None:
         """Answer a user."""
         with self.db.transaction(req.context.caller) as conn:
@@ -221,7 +224,7 @@ class User:
         roles=("admin",),
         body=schemas.MANAGE,
         partial=True,
-        answers={200: schemas.PROFILE},
+        responses={200: schemas.PROFILE},
         problems=("not_found",),
         conditional=True,
     )
@@ -232,11 +235,11 @@ class User:
             raise Problem("forbidden", "Admins do not change their own role or suspend themselves.")
         with self.db.transaction(caller) as conn:
             user = _found(users.find(conn, user_id))
-            conditions.require(req, users.hold(conn, user_id))
+            etags.require(req, users.hold(conn, user_id))
             users.manage(conn, user_id, role=body.get("role"), suspended=body.get("suspended"))
             activities.record(
                 conn,
-                requests.client(req),
+                client.client(req),
                 "manage_user",
                 related=("user", user_id, user["name"]),
                 details=body,

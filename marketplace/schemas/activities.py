@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from marketplace.contract.validation import Named
 from marketplace.schemas.common import ID, TEXT_OR_NULL, TIME, list_of, one_of
-from marketplace.validation import Named
 
 FILTERS: dict[str, Any] = {
     "type": {"coerce": "line", "maxlength": 50, "meta": {"description": "login, create_product, ..."}},

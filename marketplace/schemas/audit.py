@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from marketplace.contract.validation import Named
 from marketplace.schemas.activities import FILTERS as ACTIVITY_FILTERS
 from marketplace.schemas.common import ID, TEXT, TEXT_OR_NULL, TIME, described
-from marketplace.validation import Named
 
 _ID_OR_NULL: dict[str, Any] = {**ID, "nullable": True}
 _COLUMNS: dict[str, Any] = {"type": "dict", "nullable": True}

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from marketplace.contract.validation import Named
 from marketplace.schemas.common import ID, STAMPS, TEXT, described, read_only
-from marketplace.validation import Named
 
 BRAND = Named(
     "Brand",

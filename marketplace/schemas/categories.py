@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from marketplace.contract.validation import Named
 from marketplace.schemas.common import COUNT, ID, REFERENCE, STAMPS, TEXT, described, list_of, read_only
-from marketplace.validation import Named
 
 _PRODUCTS: dict[str, Any] = described(COUNT, "Products on sale in it and below it, as counted last.")
 _PARENT: dict[str, Any] = described({**ID, "nullable": True}, "null at the top.")

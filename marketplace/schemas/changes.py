@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from marketplace.paging import PER_PAGE_MAX, QUERY
+from marketplace.contract.pages import PER_PAGE_MAX, QUERY
+from marketplace.contract.validation import Named
 from marketplace.schemas.brands import BRAND
 from marketplace.schemas.categories import CATEGORY
 from marketplace.schemas.common import ID, NUMBER, TEXT, TIME, described, list_of, of, optional
 from marketplace.schemas.products import PRODUCT
 from marketplace.schemas.stores import STORE
-from marketplace.validation import Named
 
 #: What may be asked for, as in URLs, and what one of it is called in an answer.
 TYPES = {"brands": "brand", "categories": "category", "products": "product", "stores": "store"}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marketplace.validation import INT64_MAX, Named
+from marketplace.contract.validation import INT64_MAX, Named
 
 INT32_MAX = 2**31 - 1
 ID: dict[str, Any] = {"coerce": "int64", "min": 1, "max": INT64_MAX}

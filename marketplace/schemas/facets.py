@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from marketplace.contract.validation import Named
 from marketplace.schemas.common import COUNT, FLAG, ID, TEXT, described, list_of, of, optional
-from marketplace.validation import Named
 
 NAMES = ("category", "brand", "price", "in_stock")
 

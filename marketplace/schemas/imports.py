@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from marketplace.catalog_csv import DIALECTS, FILE_CODES, NOTES
+from marketplace.catalogue_csv import DIALECTS, FILE_CODES, NOTES
+from marketplace.contract.validation import Named
 from marketplace.schemas.common import COUNT, FLAG, ID, NUMBER, TEXT, TEXT_OR_NULL, TIME, described, of, one_of
-from marketplace.validation import Named
 
 _TIME_OR_NULL: dict[str, Any] = {**TIME, "nullable": True}
 _NAMES: dict[str, Any] = {"type": "list", "schema": TEXT}
@@ -58,7 +58,7 @@ EXPORT: dict[str, Any] = {
 #: Why an import fails: the file cannot be read, or what the worker met.
 ERROR_CODES = (
     *FILE_CODES, "bad_rows", "too_many_rows", "file_missing", "session_ended", "unavailable", "internal_error"
-)  # fmt: skip
+)
 
 _LISTED: dict[str, Any] = {
     "id": ID,

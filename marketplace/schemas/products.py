@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from marketplace.contract.validation import Named
 from marketplace.schemas.common import (
     FLAG,
     ID,
@@ -17,7 +18,6 @@ from marketplace.schemas.common import (
     one_of,
     read_only,
 )
-from marketplace.validation import Named
 
 _PRICE: dict[str, Any] = {
     "type": "string",

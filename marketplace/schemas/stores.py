@@ -1,7 +1,7 @@
 """Stores: what is sent and what is answered."""
 
+from marketplace.contract.validation import Named
 from marketplace.schemas.common import ID, STAMPS, read_only
-from marketplace.validation import Named
 
 STORE = Named(
     "Store",

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from marketplace.contract.validation import Named
 from marketplace.schemas.common import REFERENCE, described, list_of
-from marketplace.validation import Named
 
 QUERY: dict[str, Any] = {
     "q": {

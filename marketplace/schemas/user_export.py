@@ -1,5 +1,6 @@
 """All that is kept of a user."""
 
+from marketplace.contract.validation import Named
 from marketplace.schemas.activities import ACTIVITY
 from marketplace.schemas.audit import ENTRY
 from marketplace.schemas.common import list_of, of, optional
@@ -7,7 +8,6 @@ from marketplace.schemas.imports import LISTED as IMPORT
 from marketplace.schemas.products import PRODUCT
 from marketplace.schemas.stores import STORE
 from marketplace.schemas.users import PROFILE, SESSION
-from marketplace.validation import Named
 
 EXPORTED = Named(
     "UserExport",

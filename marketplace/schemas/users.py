@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from marketplace.contract.validation import Named
 from marketplace.schemas.common import (
     FLAG,
     ID,
@@ -19,7 +20,6 @@ from marketplace.schemas.common import (
     read_only,
 )
 from marketplace.schemas.products import VARIANT
-from marketplace.validation import Named
 
 _NAME: dict[str, Any] = {
     "coerce": "line",

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from marketplace.db import Conn, Row
-from marketplace.errors import invalid
+from marketplace.contract.errors import invalid
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import brands, jobs, sessions
 
 

@@ -6,8 +6,8 @@ the same order (the product, then its category by the foreign key), so that nobo
 
 from typing import NamedTuple
 
-from marketplace.db import Conn, Row
-from marketplace.errors import invalid
+from marketplace.contract.errors import invalid
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import categories, jobs, sessions
 
 

@@ -7,7 +7,7 @@ chosen. Of each set of filters some thousand products are looked at.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marketplace.db import Conn, Row
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import facets
 from marketplace.queries.products import Listing, crossing
 from marketplace.workflows import search

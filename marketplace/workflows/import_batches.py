@@ -11,13 +11,14 @@ from typing import Any, NamedTuple, NoReturn
 
 import psycopg
 
-from marketplace.config import Config
-from marketplace.db import Conn, Database
+from marketplace.config.settings import Config
+from marketplace.files.storage import Storage
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn
 from marketplace.queries import categories, documents, import_rows, imports
 from marketplace.queries.import_rows import Batch, Met
-from marketplace.storage import Storage
-from marketplace.workflows import catalogue
-from marketplace.workflows.catalogue import Interrupted
+from marketplace.workflows import product_documents
+from marketplace.workflows.product_documents import Interrupted
 
 APPLY_ROWS = 1000
 #: Where nothing is written, batches may be larger.
@@ -232,7 +233,7 @@ def _write(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> tuple
         _settle_names(conn, work, batch, ahead)
     product_ids = import_rows.add_products(conn, batch, met.met) if new else []
     if product_ids:
-        catalogue.add(conn, product_ids, work.config.currency)
+        product_documents.add(conn, product_ids, work.config.currency)
     if work.on_match == "update":
         _change(conn, work, batch, met)
     return met, _counted(work, met, created=len(product_ids), before=ahead["settled"])
@@ -248,7 +249,7 @@ def _change(conn: Conn, work: Work, batch: Batch, met: Met) -> None:
         import_rows.touch_products(conn, batch, [each for each in met.pictures_ids if each not in changed])
     touched = sorted({*met.changed_ids, *met.pictures_ids})
     if touched:
-        catalogue.refresh(conn, touched, work.config.currency)
+        product_documents.refresh(conn, touched, work.config.currency)
 
 
 def _counted(work: Work, met: Met, *, created: int, before: Sequence[int] = ()) -> _Count:

@@ -17,15 +17,16 @@ from typing import BinaryIO, NamedTuple
 import psycopg
 import psycopg_pool
 
-from marketplace import catalog_csv
-from marketplace.catalog_csv import BadRow, CatalogFile, CatalogRefused, GoodRow
-from marketplace.config import Config
-from marketplace.db import Conn, Database, Row
+from marketplace import catalogue_csv
+from marketplace.catalogue_csv import BadRow, CatalogFile, CatalogRefused, GoodRow
+from marketplace.config.settings import Config
+from marketplace.files.storage import Storage, StorageUnavailableError, own_picture
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import import_rows, imports, jobs
-from marketplace.storage import Storage, StorageUnavailableError, own_picture
 from marketplace.workflows import import_batches
-from marketplace.workflows.catalogue import Interrupted
 from marketplace.workflows.import_batches import Displaced, Refused, Work, hold
+from marketplace.workflows.product_documents import Interrupted
 
 READ_ROWS = 5000
 READ_CHARACTERS = 4_000_000
@@ -166,7 +167,7 @@ def _surveyed(work: Work, stream: BinaryIO) -> CatalogFile:
 
     with work.db.working() as conn:
         known = None if work.config.import_new_categories else _known_categories(conn)
-    catalog = catalog_csv.read(
+    catalog = catalogue_csv.read(
         stream,
         dialect=work.dialect,
         decimal=work.decimal_sign,
@@ -245,7 +246,7 @@ def _complete_report(work: Work) -> None:
     """Put the cells of rows that were found bad behind the reading into the report: the file is gone through again."""
     while wanted := _bare_lines(work):
         with _opened(work) as stream:
-            catalog = catalog_csv.read(
+            catalog = catalogue_csv.read(
                 stream, dialect=work.dialect, decimal=work.decimal_sign, currency=work.config.currency
             )
             found: dict[int, list[str]] = {}

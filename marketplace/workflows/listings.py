@@ -7,8 +7,8 @@ taken is a matter of cost alone.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from marketplace.db import Conn
-from marketplace.paging import Total
+from marketplace.contract.pages import Total
+from marketplace.postgres.pool import Conn
 from marketplace.queries import products
 from marketplace.queries.products import BETWEEN, HotPage, Listing
 from marketplace.workflows import products as catalogue

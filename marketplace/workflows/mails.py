@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from email.message import EmailMessage
 
-from marketplace import auth, mail
-from marketplace.config import Config
-from marketplace.db import Conn, Database
+from marketplace.config.settings import Config
+from marketplace.integrations import mail
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn
 from marketplace.queries import jobs, mailed_tokens
+from marketplace.security import tokens
 
 RESET_SECONDS = 30 * 60
 VERIFY_SECONDS = 7 * 86_400
@@ -27,9 +29,9 @@ def send(
     if kind == "email_changed":  # nobody has the address any more
         deliver(mail.written(config, kind, to=email, token="", language=language))
         return
-    token = auth.new_secret()
+    token = tokens.new_secret()
     seconds = VERIFY_SECONDS if kind == "verify" else RESET_SECONDS
     with db.working() as conn:
-        to = mailed_tokens.issue(conn, email=email, kind=kind, token_hash=auth.hashed(token), seconds=seconds)
+        to = mailed_tokens.issue(conn, email=email, kind=kind, token_hash=tokens.hashed(token), seconds=seconds)
         if to is not None:
             deliver(mail.written(config, kind, to=to["email"], token=token, language=language))

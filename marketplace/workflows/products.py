@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marketplace import uploads
-from marketplace.db import Caller, Client, Conn, Row
-from marketplace.errors import Problem
-from marketplace.languages import say
+from marketplace.contract.errors import Problem
+from marketplace.files import image_json
+from marketplace.files.images import Upload
+from marketplace.postgres.callers import Caller, Client
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, brands, images, products
-from marketplace.uploads import Upload
-from marketplace.workflows import catalogue
+from marketplace.text.messages import say
+from marketplace.workflows import product_documents
 
 
 def store_of(caller: Caller, wanted: int | None) -> int:
@@ -65,7 +66,7 @@ def add(
     )
     for upload in pictures:
         _attach(conn, product_id, upload, product["name"])
-    catalogue.refresh(conn, [product_id], currency)
+    product_documents.refresh(conn, [product_id], currency)
     activities.record(conn, client, "create_product", related=("product", product_id, product["name"]))
     return product_id
 
@@ -81,7 +82,7 @@ def change(conn: Conn, before: Row, store_id: int | None, product: Mapping[str, 
         products.change(conn, before["id"], store_id, written)
     if product.get("stock") is not None:
         products.set_stock(conn, before["id"], product["stock"])
-    catalogue.refresh(conn, [before["id"]], currency)
+    product_documents.refresh(conn, [before["id"]], currency)
 
 
 def add_images(
@@ -91,7 +92,7 @@ def add_images(
     require_room(conn, product["id"], len(made), most=most)
     added = [_attach(conn, product["id"], upload, None) for upload in made]
     products.touch(conn, product["id"], store_id)
-    catalogue.refresh(conn, [product["id"]], currency)
+    product_documents.refresh(conn, [product["id"]], currency)
     return added
 
 
@@ -110,7 +111,7 @@ def _brand(conn: Conn, product: Mapping[str, Any]) -> int | None:
 
 
 def _attach(conn: Conn, product_id: int, upload: Upload, alt: str | None) -> Row:
-    shown = uploads.as_json(upload.picture)
+    shown = image_json.as_json(upload.picture)
     return images.add(
         conn,
         product_id,

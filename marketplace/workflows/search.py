@@ -6,7 +6,7 @@ How words are folded, stemmed and ranked is in sql/migrations/V0008__search.sql 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from marketplace.db import Conn, Row
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import search
 from marketplace.queries.products import Listing
 from marketplace.queries.search import Question

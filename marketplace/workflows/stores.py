@@ -1,7 +1,8 @@
 """A store together with its owner, and the line in the log."""
 
-from marketplace.db import Caller, Client, Conn, Row
-from marketplace.errors import Problem
+from marketplace.contract.errors import Problem
+from marketplace.postgres.callers import Caller, Client
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, stores
 
 

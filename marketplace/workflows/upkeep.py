@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable
 
-from marketplace.config import Config
-from marketplace.db import Conn, Database
+from marketplace.config.settings import Config
+from marketplace.files.storage import Storage
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn
 from marketplace.queries import activities, audit, changes, idempotency, imports, sessions, upkeep
-from marketplace.storage import Storage
-from marketplace.workflows import pictures
+from marketplace.workflows import images
 
 MONTHS = 13
 BATCH = 5000
@@ -28,7 +29,7 @@ def run(db: Database, private: Storage, uploads: Storage, config: Config) -> Non
         upkeep.drop_months(conn, "activities", days=config.activity_retention_days)
         upkeep.drop_months(conn, "audit", days=config.audit_retention_days)
     _sweep_imports(db, private)
-    pictures.sweep(db, uploads, YOUNG)
+    images.sweep(db, uploads, YOUNG)
     for storage in (private, uploads):
         storage.clear_unfinished(YOUNG)
 

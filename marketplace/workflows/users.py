@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from marketplace.db import Client, Conn, Database, Row
+from marketplace.postgres.callers import Client
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, jobs, users
-from marketplace.workflows import catalogue
-from marketplace.workflows.catalogue import Interrupted
+from marketplace.workflows import product_documents
+from marketplace.workflows.product_documents import Interrupted
 
 BATCH = 1000
 WRITTEN = ("name", "phone", "address", "email")
@@ -53,6 +55,6 @@ def forget(
             raise Interrupted
         with db.working() as conn:
             closed = users.close_store(conn, store_id, most=BATCH)
-            catalogue.refresh(conn, closed, currency)
+            product_documents.refresh(conn, closed, currency)
         if len(closed) < BATCH:
             return

@@ -20,8 +20,8 @@ from ha.faults import FAULTS, Trial
 from ha.hosts import Host, open_shop
 from ha.load import seller
 from ha.nodes import Cluster
-from marketplace import server_account
-from marketplace.server_account import Account
+from marketplace.postgres.embedded import account as server_account
+from marketplace.postgres.embedded.account import Account
 
 CONSISTENCY = "consistency"
 COSTS = "costs"

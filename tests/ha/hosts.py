@@ -11,8 +11,8 @@ import urllib.request
 
 from ha import programs, shipped
 from ha.nodes import Cluster, until
-from marketplace import migrations
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
+from marketplace.postgres import migrations
 
 DATABASE = "marketplace"
 LOGINS = ("marketplace", "marketplace_api", "marketplace_jobs")

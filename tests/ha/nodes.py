@@ -19,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 from ha import programs, shipped
 from ha.shipped import Address
-from marketplace.server_account import Account
+from marketplace.postgres.embedded.account import Account
 
 PASSWORD = "ha-of-one-machine"
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import psycopg
 
-from marketplace import embedded, server_account
-from marketplace.server_account import Account
+from marketplace.postgres.embedded import account as server_account
+from marketplace.postgres.embedded import server
+from marketplace.postgres.embedded.account import Account
 
 PACKAGES = {"etcd": "etcd-server", "haproxy": "haproxy", "pgbouncer": "pgbouncer"}
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
@@ -31,7 +32,7 @@ def missing() -> list[str]:
 
 def binaries(folder: Path, account: Account | None) -> Path:
     """PostgreSQL's programs, where the account can run them."""
-    return server_account.reachable(embedded._binaries(folder / "none"), account)
+    return server_account.reachable(server._binaries(folder / "none"), account)
 
 
 def start(command: list[str], log: Path, account: Account | None, **env: str) -> "subprocess.Popen[bytes]":

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from marketplace.config import ROOT
+from marketplace.config.settings import ROOT
 
 DEPLOY = ROOT / "deploy"
 

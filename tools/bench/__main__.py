@@ -9,12 +9,14 @@ import time
 import psycopg
 from psycopg import sql
 
-from marketplace import config as configuration
-from marketplace import migrations
-from marketplace.config import ConfigError
-from marketplace.db import Conn, Database, one
-from marketplace.embedded import EmbeddedError
-from marketplace.roles import MigrationError
+from marketplace.config import settings
+from marketplace.config.env import ConfigError
+from marketplace.postgres import migrations
+from marketplace.postgres.database import Database
+from marketplace.postgres.embedded.server import EmbeddedError
+from marketplace.postgres.pool import Conn
+from marketplace.postgres.roles import MigrationError
+from marketplace.postgres.statements import one
 from tools.bench import creation, databases, fill, load, rounds, samples, servers, shapes, shop, worst, yardstick
 from tools.bench.catalogue import Catalogue
 
@@ -74,7 +76,7 @@ def make_data(args: argparse.Namespace) -> int:
 def run_bench(args: argparse.Namespace) -> int:
     """Start the servers, drive them, print the table."""
     with databases.served(args.database) as urls, fill.connected(urls.owner) as conn:
-        config = configuration.load(database_url=urls.api, pool_size=1, secret_keys=(shop.new_key(),))
+        config = settings.load(database_url=urls.api, pool_size=1, secret_keys=(shop.new_key(),))
         print(f"{args.database}: {databases.described(urls)}; {machine(conn)}")
         known = samples.load(conn)
         with shop.kept(conn), load.clients() as clients, servers.running(config) as running:
@@ -113,7 +115,7 @@ def find_worst(args: argparse.Namespace) -> int:
         print(f"{args.database}: {databases.described(urls)}")
         with fill.connected(urls.owner) as conn:
             known = samples.load(conn)
-        config = configuration.load(database_url=urls.api, pool_size=1)
+        config = settings.load(database_url=urls.api, pool_size=1)
         found = worst.search(config, known, requests=args.requests, seed=args.seed)
     return 1 if worst.report(found, print) else 0
 

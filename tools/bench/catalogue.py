@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import orjson
 
-from marketplace.pictures import SIZES
-from marketplace.storage import URL_MARKER, picture_key
+from marketplace.files.images import SIZES
+from marketplace.files.storage import URL_MARKER, picture_key
 from tools.bench import words
 
 CHUNK = 10_000

@@ -5,8 +5,10 @@ import time
 from typing import NamedTuple
 from unittest import mock
 
-from marketplace.config import Config
-from marketplace.db import Client, Conn, Database
+from marketplace.config.settings import Config
+from marketplace.postgres.callers import Client
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn
 from marketplace.queries import documents
 from marketplace.workflows import products
 from tools.bench import processes

@@ -11,10 +11,11 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
-from marketplace import config as configuration
-from marketplace import databases, embedded
-from marketplace.config import ConfigError
-from marketplace.db import named_sql
+from marketplace.config import settings
+from marketplace.config.env import ConfigError
+from marketplace.postgres.embedded import provision
+from marketplace.postgres.embedded import server as embedded_server
+from marketplace.postgres.statements import named_sql
 
 NAME = "marketplace_bench"
 SQL = named_sql("bench", Path(__file__).parent)
@@ -34,13 +35,13 @@ def served(name: str = NAME) -> Iterator[Urls]:
 
     The owner of DATABASE_URL (MIGRATE_DATABASE_URL, where given) must be allowed to make databases.
     """
-    with databases.connected() as own:
-        config = configuration.load()
+    with provision.connected() as own:
+        config = settings.load()
         owner, api = _on(config.migrate_database_url, name), _on(config.database_url, name)
         if not own:
             yield Urls(config.migrate_database_url, owner, api)
             return
-        server = embedded.start(config.data_dir)
+        server = embedded_server.start(config.data_dir)
         try:
             yield Urls(server.dsn("postgres", "postgres"), owner, api)
         finally:

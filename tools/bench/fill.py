@@ -17,10 +17,11 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from marketplace.db import Conn, Row, named_sql
-from marketplace.progress import Progress
+from marketplace.ops.progress import Progress
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql
 from marketplace.queries import categories
-from marketplace.workflows import catalogue as upkeep
+from marketplace.workflows import product_documents as upkeep
 from tools.bench.catalogue import COLUMNS, Catalogue
 
 SQL = named_sql("fill", Path(__file__).parent)

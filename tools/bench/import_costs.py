@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import sql
 
-from marketplace.config import ROOT, ConfigError
+from marketplace.config.env import ConfigError
+from marketplace.config.settings import ROOT
 from tools.bench import databases, orm, processes
 from tools.bench.catalogue_file import HEADER, Written
 

@@ -4,8 +4,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from marketplace import migrations
-from marketplace.db import Conn, Row, named_sql, one
+from marketplace.postgres import migrations
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
 from tools.bench import databases, fill, import_costs
 from tools.bench.catalogue_file import Written, write
 from tools.bench.databases import Urls

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from marketplace.db import Conn
-from marketplace.progress import Progress
+from marketplace.ops.progress import Progress
+from marketplace.postgres.pool import Conn
 from tools.bench import processes, servers, shop, yardstick
 from tools.bench.creation import Cost
 from tools.bench.load import Connection, Load, get

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from marketplace.db import Conn, Row, named_sql
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql
 from tools.bench import words
 
 SQL = named_sql("samples", Path(__file__).parent)

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from marketplace.config import ROOT, Config
+from marketplace.config.settings import ROOT, Config
 from tools.bench import processes
 
 WORKERS, THREADS = 2, 4

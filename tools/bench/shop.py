@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-from marketplace.auth import Tokens, hashed, new_secret
-from marketplace.config import Config
-from marketplace.db import Caller, Conn, Database, named_sql, one
+from marketplace.config.settings import Config
+from marketplace.postgres.callers import Caller
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn
+from marketplace.postgres.statements import named_sql, one
 from marketplace.queries import sessions
+from marketplace.security.tokens import Tokens, hashed, new_secret
 from tools.bench import fill
 
 SQL = named_sql("bench", Path(__file__).parent)

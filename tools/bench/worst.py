@@ -15,9 +15,9 @@ import falcon.testing
 import orjson
 
 from marketplace.app import create_app
-from marketplace.config import Config
-from marketplace.db import Database
-from marketplace.progress import Progress
+from marketplace.config.settings import Config
+from marketplace.ops.progress import Progress
+from marketplace.postgres.database import Database
 from tools.bench import processes
 from tools.bench.samples import Samples, misspell
 

@@ -19,8 +19,9 @@ import psycopg
 from psycopg import sql
 
 from marketplace.app import create_app
-from marketplace.config import Config
-from marketplace.db import Conn, Database, Row
+from marketplace.config.settings import Config
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn, Row
 from tools.bench import processes, shop
 from tools.bench.load import CLIENTS
 

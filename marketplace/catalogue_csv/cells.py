@@ -1,0 +1,131 @@
+"""Cells to texts, links, and paths of categories. Each function raises Wrong for what it cannot take."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from marketplace.catalogue_csv.encoding import NUL, UNDECODABLE
+from marketplace.catalogue_csv.model import CATEGORY_DEPTH, CATEGORY_LENGTH, IMAGES, LINK_LENGTH, Wrong
+from marketplace.text.nfc import TooManyMarks, nfc
+
+_BREAKS = re.compile(r"[\t\r\n]+")
+_LONE_CR = re.compile(r"\r(?!\n)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LINK = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](?::[0-9]{1,5})?(?:[/?#][!-~]*)?\Z").match
+_PATH_LENGTH = 4000
+_YES = {"yes", "y", "true", "t", "1", "ya"}
+_NO = {"no", "n", "false", "f", "0", "tidak"}
+_STEP = re.compile(r"(?:\\.|[^>])+", re.DOTALL)
+_ESCAPE = re.compile(r"\\([\\>])")
+
+
+def read_line(cell: str, limit: int) -> str:
+    """A text of one line, NFC, without blanks around; line breaks and tabs in it become single blanks."""
+    text = cell.strip()
+    if not (text.isprintable() and text.isascii()):
+        text = _BREAKS.sub(" ", _clean(text, limit))
+    if len(text) > limit:
+        raise Wrong("too_long", f"must be at most {limit:,} characters long, and has {len(text):,}")
+    return text
+
+
+def read_prose(cell: str, limit: int) -> str:
+    """A text that may have line breaks and tabs, NFC, without blanks around."""
+    text = cell.strip()
+    if not (text.isprintable() and text.isascii()):
+        text = _LONE_CR.sub("\n", _clean(text, limit))
+    if len(text) > limit:
+        raise Wrong("too_long", f"must be at most {limit:,} characters long, and has {len(text):,}")
+    return text
+
+
+def read_link(cell: str) -> str:
+    """An absolute http(s) link, as it is."""
+    link = read_line(cell, LINK_LENGTH)
+    if _LINK(link):
+        return link
+    try:
+        parts = urlsplit(link)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        good = False
+    if not good:
+        raise Wrong("invalid_url", "must be a link that begins with http:// or https://")
+    if re.search(r"\s", link):
+        raise Wrong("invalid_url", "must not have blanks; write %20 for them")
+    return link
+
+
+def read_links(cell: str) -> tuple[str, ...]:
+    """Links with `|` between them, each once, in their order."""
+    if "|" not in cell:
+        return (read_link(cell),) if cell and not cell.isspace() else ()
+    pieces = (piece for piece in cell.split("|") if piece and not piece.isspace())
+    links = tuple(dict.fromkeys(read_link(piece) for piece in pieces))
+    if len(links) > IMAGES:
+        raise Wrong("too_many_images", f"has {len(links):,} links; {IMAGES} are possible")
+    return links
+
+
+def read_path(cell: str) -> tuple[str, ...]:
+    """The names of a path such as `Home > Kitchen > Pans` (`->` is taken too), from the top down.
+
+    A name with `>` or a backslash in it has a backslash before that, as `write_path` writes it.
+    """
+    if len(cell) > _PATH_LENGTH:
+        raise Wrong("too_long", f"must be at most {_PATH_LENGTH:,} characters long, and has {len(cell):,}")
+    return _read_path(cell)
+
+
+@lru_cache(maxsize=1024)
+def _read_path(cell: str) -> tuple[str, ...]:
+    *upper, last = _STEP.findall(cell) or [""]
+    steps = [*(step.removesuffix("-") for step in upper), last]
+    names = [read_line(_ESCAPE.sub(r"\1", step), CATEGORY_LENGTH) for step in steps]
+    path = tuple(name for name in names if name)
+    if len(path) > CATEGORY_DEPTH:
+        words = f"is a path of {len(path):,} categories; {CATEGORY_DEPTH} are possible"
+        raise Wrong("category_too_deep", words)
+    return path
+
+
+def write_path(names: Iterable[str]) -> str:
+    """A path of categories as a cell that `read_path` reads back."""
+    return " > ".join(re.sub(r"([\\>])", r"\\\1", name) for name in names)
+
+
+def read_hidden(cell: str) -> bool | None:
+    """Whether the product is not to be shown: yes or no in the words of spreadsheets; None for an empty cell."""
+    word = cell.strip().lower()
+    if not word:
+        return None
+    if word in _YES:
+        return True
+    if word in _NO:
+        return False
+    raise Wrong("invalid_hidden", "must be yes or no")
+
+
+def read_id(cell: str) -> int | None:
+    """The number of a product, 1 to 18 digits; None for an empty cell."""
+    digits = cell.strip()
+    if not digits:
+        return None
+    if len(digits) > 18 or not (digits.isascii() and digits.isdigit()):
+        raise Wrong("invalid_id", "must be the number of a product, as the export wrote it")
+    return int(digits)
+
+
+def _clean(text: str, limit: int) -> str:
+    """The text in NFC, if all of it is text. What is far too long is refused before that work."""
+    if NUL in text or _CONTROL.search(text):
+        raise Wrong("control_character", "must not have control characters, such as NUL")
+    if UNDECODABLE.search(text):
+        raise Wrong("invalid_encoding", "has bytes that are no text; save the file as CSV UTF-8")
+    if len(text) > 4 * limit:
+        raise Wrong("too_long", f"must be at most {limit:,} characters long, and has {len(text):,}")
+    try:
+        return nfc(text)
+    except TooManyMarks as error:
+        raise Wrong("too_many_marks", str(error)) from None

@@ -1,0 +1,30 @@
+"""The dialects that files come in, and which one a header gives away."""
+
+from collections.abc import Sequence
+
+from marketplace.catalogue_csv.dialects.magento import MAGENTO
+from marketplace.catalogue_csv.dialects.marketplace import INDONESIAN, MARKETPLACE
+from marketplace.catalogue_csv.dialects.medusa import MEDUSA
+from marketplace.catalogue_csv.dialects.shape import Dialect
+from marketplace.catalogue_csv.dialects.shopify import SHOPIFY
+from marketplace.catalogue_csv.dialects.spree import SPREE
+from marketplace.catalogue_csv.dialects.vendure import VENDURE
+from marketplace.catalogue_csv.dialects.woocommerce import WOOCOMMERCE
+
+#: In the order in which they are tried; ours is what is left.
+DIALECTS = (WOOCOMMERCE, SHOPIFY, MEDUSA, VENDURE, SPREE, MAGENTO, INDONESIAN, MARKETPLACE)
+NAMES = tuple(sorted(dialect.name for dialect in DIALECTS))
+
+
+def of(names: Sequence[str], asked: str | None) -> Dialect:
+    """The dialect of a file with these folded headers, or the one that was asked for."""
+    if asked is not None:
+        return next(dialect for dialect in DIALECTS if dialect.name == asked)
+    there = set(names)
+    for dialect in DIALECTS:
+        if any(sign <= there for sign in dialect.signs):
+            return dialect
+    return MARKETPLACE
+
+
+__all__ = ["DIALECTS", "NAMES", "Dialect", "of"]

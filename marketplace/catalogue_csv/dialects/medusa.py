@@ -1,0 +1,103 @@
+"""Medusa's product export and import template: one row a variant, with the columns of its product before it."""
+
+import re
+from collections.abc import Sequence
+
+from marketplace.catalogue_csv.dialects.shape import (
+    Cells,
+    Dialect,
+    Groups,
+    Layout,
+    Values,
+    fields,
+    links,
+    named,
+    plain,
+    stock,
+)
+
+_KNOWN = re.compile(
+    r"(product(subtitle|externalid|collectionid|typeid|\w+at|discountable|height|hscode|isgiftcard|length|material|"
+    r"midcode|origincountry|tag\d+|weight|width|saleschannel\d+(id|name|description)?|shippingprofileid|profile\w*|"
+    r"variantmetadata|metadata)|variant(upc|ean|hscode|midcode|manageinventory|allowbackorder|barcode|\w+at|height|"
+    r"length|material|metadata|origincountry|productid|variantrank|weight|width|price\w+))\Z"
+).match
+_PRICE = re.compile(r"(?:variant)?price(?:[a-z]*?)([a-z]{3})\Z").match
+
+
+class _Rows(Groups):
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout)
+        self._price = price_of(layout)
+
+    def key(self, cells: Cells) -> str:
+        """The handle, or the product's id."""
+        return self.layout.cell(cells, "producthandle", "productid")
+
+    def is_variant(self, cells: Cells) -> bool:
+        """Every row is one."""
+        return True
+
+    def options(self, cells: Cells) -> list[str]:
+        """In the order of their numbers."""
+        return self.layout.numbered(cells, r"variantoption(\d+)value")
+
+    def shared(self, place: int) -> bool:
+        """The columns of the product."""
+        return self.layout.names[place].startswith("product")
+
+    def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
+        """The title of a variant stands for its options where it has none and is not alone."""
+        cell, numbered = self.layout.cell, self.layout.numbered
+        name = cell(cells, "producttitle")
+        if len(group) > 1 and not self.options(cells):
+            name = named(name, [cell(cells, "varianttitle")])
+        category = cell(cells, "productcategory1name", "productcategories") or "".join(
+            numbered(cells, r"productcategory(\d+)name")[:1]
+        )
+        pictures = [cell(cells, "productthumbnail"), *numbered(cells, r"productimage(\d+)(?:url)?")]
+        return plain(
+            {
+                "name": name,
+                "description": cell(cells, "productdescription"),
+                "price": cell(cells, self._price) if self._price else "",
+                "stock": stock(self.notes, cell(cells, "variantinventoryquantity")),
+                "sku": cell(cells, "variantsku"),
+                "category": category or cell(cells, "productcollectiontitle", "producttype", "producttypevalue"),
+                "image_url": links(self.notes, pictures),
+                "hidden": "no" if cell(cells, "productstatus").lower() in ("", "published") else "yes",
+            }
+        )
+
+
+def price_of(layout: Layout) -> str | None:
+    """The column of prices that is read: the installation's currency, else dollars, euros, or the first there is."""
+    found = {hit[1].upper(): name for name in layout.names if (hit := _PRICE(name))}
+    for currency in (layout.currency, "USD", "EUR"):
+        if currency in found:
+            return found[currency]
+    return next(iter(found.values()), None)
+
+
+def _chosen(layout: Layout) -> dict[str, str]:
+    price = price_of(layout)
+    return {price: "price"} if price else {}
+
+
+MEDUSA = Dialect(
+    "medusa",
+    fields(
+        name="producttitle",
+        sku="variantsku",
+        stock="variantinventoryquantity",
+        category="productcategory#name productcategories productcollectiontitle producttype producttypevalue",
+        description="productdescription",
+        image_url="productthumbnail productimage# productimage#url",
+        hidden="productstatus",
+        variant="productid producthandle variantid varianttitle variantoption#name variantoption#value",
+    ),
+    (frozenset({"producthandle", "producttitle"}),),
+    _KNOWN,
+    _Rows,
+    choose=_chosen,
+)

@@ -1,0 +1,83 @@
+"""Shopify's product export, in the headers it had (Handle, Body (HTML)) and those it has (URL handle, Description).
+
+https://help.shopify.com/en/manual/products/import-export/using-csv
+"""
+
+import re
+from collections.abc import Sequence
+
+from marketplace.catalogue_csv.dialects.shape import Cells, Dialect, Groups, Values, fields, links, plain, stock
+
+_SHARED = frozenset(
+    (
+        *("title", "bodyhtml", "description", "vendor", "productcategory", "type"),
+        *("status", "published", "publishedononlinestore"),
+    )
+)
+_KNOWN = re.compile(
+    r"(tags|googleshopping\w*|seo\w*|giftcard|\w*(compareat|unitprice|weight|tax|barcode|fulfillment)\w*|"
+    r"costperitem|imageposition|imagealttext|option\d+linkedto|continueselling\w*|variantinventorypolicy|"
+    r"variantgrams|requiresshipping|variantrequiresshipping|chargetax|included\w*|price(international|\w*region)\w*|"
+    r"\w*metafields\w*|collection|variantcountryoforigin|\w*hscode)\Z"
+).match
+
+
+class _Rows(Groups):
+    def key(self, cells: Cells) -> str:
+        """The handle."""
+        return self.layout.cell(cells, "handle", "urlhandle")
+
+    def is_variant(self, cells: Cells) -> bool:
+        """Other rows are further pictures."""
+        cell = self.layout.cell
+        return bool(cell(cells, "variantprice", "price") or cell(cells, "variantsku", "sku", "option1value"))
+
+    def options(self, cells: Cells) -> list[str]:
+        """`Default Title` is what a product without variants has."""
+        return self.layout.numbered(cells, r"option(\d+)value")
+
+    def shared(self, place: int) -> bool:
+        """The columns of the product."""
+        return self.layout.names[place] in _SHARED
+
+    def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
+        """The variant's picture is the first of all."""
+        cell = self.layout.cell
+        pictures = [cell(cells, "variantimage", "variantimageurl")]
+        pictures += [cell(each, "imagesrc", "productimageurl") for each in group]
+        category = cell(cells, "productcategory")
+        published = cell(cells, "published", "publishedononlinestore").lower()
+        hidden = cell(cells, "status").lower() not in ("", "active") or published == "false"
+        return plain(
+            {
+                "name": cell(cells, "title"),
+                "description": cell(cells, "bodyhtml", "description"),
+                "price": cell(cells, "variantprice", "price"),
+                "stock": stock(self.notes, cell(cells, "variantinventoryqty", "inventoryquantity")),
+                "sku": cell(cells, "variantsku", "sku").removeprefix("'"),
+                "category": cell(cells, "type") if category in ("", "Uncategorized") else category,
+                "brand": cell(cells, "vendor"),
+                "image_url": links(self.notes, pictures),
+                "hidden": "yes" if hidden else "no",
+            }
+        )
+
+
+SHOPIFY = Dialect(
+    "shopify",
+    fields(
+        name="title",
+        price="variantprice price",
+        sku="variantsku sku",
+        stock="variantinventoryqty inventoryquantity variantinventorytracker inventorytracker",
+        category="productcategory type",
+        brand="vendor",
+        description="bodyhtml description",
+        image_url="imagesrc productimageurl variantimage variantimageurl",
+        hidden="status published publishedononlinestore",
+        variant="handle urlhandle option#name option#value",
+    ),
+    (frozenset({"handle", "title", "variantprice"}), frozenset({"urlhandle", "title", "price"})),
+    _KNOWN,
+    _Rows,
+)

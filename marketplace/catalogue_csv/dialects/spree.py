@@ -1,0 +1,107 @@
+"""Spree's product export: the first row of a slug is the product, the rows below it with options are its variants."""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+from marketplace.catalogue_csv.cells import write_path
+from marketplace.catalogue_csv.dialects.shape import (
+    Arranged,
+    Cells,
+    Dialect,
+    Groups,
+    Layout,
+    Values,
+    fields,
+    links,
+    plain,
+    stock,
+)
+
+_SHARED = re.compile(r"(name|description|status|category\d+|vendorname|brand|image\d+src)\Z").match
+_KNOWN = re.compile(
+    r"(compareatprice|meta\w*|tags|labels|taxcategory|shippingcategory|producttype|width|height|depth|dimensionsunit|"
+    r"weight|weightunit|availableon|discontinueon|inventorybackorderable|trackinventory|barcode|digital|"
+    r"customfield\w*|image\d+alt|promotionable)\Z"
+).match
+
+
+class _Rows(Groups):
+    def __init__(self, layout: Layout) -> None:
+        super().__init__(layout)
+        self._currencies: dict[str, None] = {}
+
+    def survey(self, cells: Cells) -> None:
+        """Sees which currencies there are: further prices of a variant are rows of their own."""
+        self._currencies[self.layout.cell(cells, "currency").upper()] = None
+
+    def take(self, line: int, cells: list[str]) -> Iterable[Arranged]:
+        """Leaves out what another row says in the currency that is read."""
+        currency = self.layout.cell(cells, "currency").upper()
+        if currency and currency != self._currency:
+            self.notes["other_currency"] += 1
+            return [Arranged(line, cells, None)]
+        return super().take(line, cells)
+
+    @cached_property
+    def _currency(self) -> str:
+        """The file's first: the rows in others say nothing but the price."""
+        return next((currency for currency in self._currencies if currency), "")
+
+    def key(self, cells: Cells) -> str:
+        """The slug."""
+        return self.layout.cell(cells, "slug")
+
+    def is_variant(self, cells: Cells) -> bool:
+        """A row with options; the one above them is no variant, whatever its price."""
+        return bool(self.options(cells))
+
+    def options(self, cells: Cells) -> list[str]:
+        """In the order of their numbers."""
+        return self.layout.numbered(cells, r"option(\d+)value")
+
+    def shared(self, place: int) -> bool:
+        """The columns of the product; its pictures where the variant has none of that number."""
+        return bool(_SHARED(self.layout.names[place]))
+
+    def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
+        """The first of the categories."""
+        cell = self.layout.cell
+        paths = self.layout.numbered(cells, r"category(\d+)")
+        self.notes["several_categories"] += len(paths) > 1
+        return plain(
+            {
+                "name": cell(cells, "name"),
+                "description": cell(cells, "description"),
+                "price": cell(cells, "price"),
+                "stock": stock(self.notes, cell(cells, "inventorycount")),
+                "sku": cell(cells, "sku"),
+                "category": write_path(re.split(r"\s*->\s*", paths[0])) if paths else "",
+                "brand": cell(cells, "brand", "vendorname"),
+                "image_url": links(self.notes, self.layout.numbered(cells, r"image(\d+)src")),
+                "hidden": "no" if cell(cells, "status").lower() in ("", "active") else "yes",
+            }
+        )
+
+
+SPREE = Dialect(
+    "spree",
+    fields(
+        name="name",
+        price="price currency",
+        sku="sku",
+        stock="inventorycount",
+        category="category#",
+        brand="brand vendorname",
+        description="description",
+        image_url="image#src",
+        hidden="status",
+        variant="slug option#name option#value",
+    ),
+    tuple(
+        frozenset({"slug", "sku", "name", "price", further})
+        for further in ("inventorycount", "option1name", "category1", "shippingcategory", "compareatprice")
+    ),
+    _KNOWN,
+    _Rows,
+)

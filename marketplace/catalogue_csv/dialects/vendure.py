@@ -1,0 +1,70 @@
+"""Vendure's import format: a row without a name is a further variant of the product above it.
+
+https://docs.vendure.io/guides/developer-guide/importing-data/
+"""
+
+import re
+from collections.abc import Sequence
+
+from marketplace.catalogue_csv.cells import write_path
+from marketplace.catalogue_csv.dialects.shape import Cells, Dialect, Groups, Values, fields, links, plain, stock
+
+_SHARED = frozenset(["name", "slug", "description", "facets", "assets"])
+_KNOWN = re.compile(r"(taxcategory|trackinventory|variantfacets|product\w*|variant\w*)\Z").match
+
+
+class _Rows(Groups):
+    def key(self, cells: Cells) -> str:
+        """The slug or the name; neither is in the rows of further variants."""
+        return self.layout.cell(cells, "slug", "name")
+
+    def is_variant(self, cells: Cells) -> bool:
+        """Every row is one."""
+        return True
+
+    def options(self, cells: Cells) -> list[str]:
+        """`13 inch|8GB`."""
+        return [option.strip() for option in self.layout.cell(cells, "optionvalues").split("|")]
+
+    def shared(self, place: int) -> bool:
+        """The columns of the product."""
+        return self.layout.names[place] in _SHARED
+
+    def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
+        """Categories and brand are facets: `category:Electronics|category:Computers|brand:Apple`."""
+        cell = self.layout.cell
+        facets = [facet.partition(":")[::2] for facet in cell(cells, "facets").split("|")]
+        path = [value.strip() for kind, value in facets if kind.strip().lower() == "category"]
+        brands = [value.strip() for kind, value in facets if kind.strip().lower() == "brand"]
+        pictures = f"{cell(cells, 'variantassets')}|{cell(cells, 'assets')}".split("|")
+        return plain(
+            {
+                "name": cell(cells, "name"),
+                "description": cell(cells, "description"),
+                "price": cell(cells, "price"),
+                "stock": stock(self.notes, cell(cells, "stockonhand")),
+                "sku": cell(cells, "sku"),
+                "category": write_path(path),
+                "brand": brands[0] if brands else "",
+                "image_url": links(self.notes, (picture.strip() for picture in pictures)),
+            }
+        )
+
+
+VENDURE = Dialect(
+    "vendure",
+    fields(
+        name="name",
+        price="price",
+        sku="sku",
+        stock="stockonhand",
+        category="facets",
+        description="description",
+        image_url="assets variantassets",
+        variant="slug optiongroups optionvalues",
+    ),
+    (frozenset({"name", "slug", "optionvalues"}), frozenset({"name", "slug", "stockonhand"})),
+    _KNOWN,
+    _Rows,
+    also={"brand": "category"},
+)

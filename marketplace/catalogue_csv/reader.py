@@ -1,0 +1,215 @@
+"""A product file from its first byte to its last row, which is read twice.
+
+First it is surveyed: how many rows it has, which sign its prices have for decimals, whether its quotes end, what
+parents its variants have. So nothing is decided cell by cell, and what is wrong with the file as a whole shows before
+any row is given. Then its rows are read.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any, BinaryIO
+
+from marketplace.catalogue_csv.columns import Columns, delimiter_of, recognise
+from marketplace.catalogue_csv.dialects.shape import Arranged, Arranger
+from marketplace.catalogue_csv.encoding import Lines
+from marketplace.catalogue_csv.model import BadRow, CatalogRefused, GoodRow, SharedRow
+from marketplace.catalogue_csv.prices import DecimalSign, Prices, Signs
+from marketplace.catalogue_csv.records import Record, Records
+from marketplace.catalogue_csv.rows import KnownCategory, Rows, is_blank
+
+_PEEK_LINES = 100
+_PEEK_LENGTH = 1 << 18
+#: How often the survey says how far it is.
+WATCH_ROWS = 20_000
+#: Hears how many bytes are read.
+Watch = Callable[[int], None]
+
+
+def read(
+    stream: BinaryIO,
+    *,
+    dialect: str | None = None,
+    decimal: DecimalSign | None = None,
+    currency: str = "",
+    known_category: KnownCategory | None = None,
+    watch: Watch = lambda bytes_read: None,
+) -> "CatalogFile":
+    """Surveys a file and gives it to iterate over. Raises CatalogRefused.
+
+    `dialect` and `decimal` (the sign the file has for decimals) settle what the file itself would decide;
+    `currency` chooses among several prices; `known_category` says of a path of names whether there is such a
+    category, without it any will do. The stream is read in blocks, twice, from its first byte; it is not closed.
+    """
+    lines, records, delimiter, header = _opened(stream)
+    columns = recognise(header.cells, dialect, currency)
+    signs = Signs(decimal)
+    arranger = columns.dialect.arrange(columns.layout) if columns.dialect.arrange else None
+    catalog = CatalogFile(stream, columns, delimiter, signs, arranger, known_category)
+    records.width = len(columns.header)
+    for record in records:
+        if catalog.survey(record) % WATCH_ROWS == 0:
+            watch(lines.bytes_read)
+    catalog.begin()
+    return catalog
+
+
+def _opened(stream: BinaryIO) -> tuple[Lines, Records, str, Record]:
+    """The lines and records of a stream behind its header, and that."""
+    stream.seek(0)
+    lines = Lines(stream)
+    rest = iter(lines)
+    peeked: list[str] = []
+    length = 0
+    for line in rest:
+        peeked.append(line)
+        length += len(line)
+        if len(peeked) >= _PEEK_LINES or length >= _PEEK_LENGTH:
+            break
+    delimiter, skipped = delimiter_of(peeked)
+    records = Records(chain(peeked[skipped:], rest), delimiter, first_line=skipped + 1)
+    for record in records:
+        if record.problem is not None:
+            code, words = record.problem
+            raise CatalogRefused(code, f"The header in line {record.line} cannot be read: {words}.")
+        if any(cell.strip() for cell in record.cells):
+            return lines, records, delimiter, record
+    raise CatalogRefused("empty_file", "The file has nothing but blank lines.")
+
+
+class CatalogFile:
+    """A file that was surveyed, to be iterated over once, in bounded memory.
+
+    What `notes` and `describe` say is final after the last row.
+    """
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        columns: Columns,
+        delimiter: str,
+        signs: Signs,
+        arranger: Arranger | None,
+        known_category: KnownCategory | None,
+    ) -> None:
+        self.columns = columns
+        self.delimiter = delimiter
+        self.rows_total = 0
+        self._stream = stream
+        self._signs = signs
+        self._arranger = arranger
+        self._known_category = known_category
+        self._prices = Prices(signs)
+        self._rows = Rows(columns, self._prices, known_category)
+        self._price_columns = columns.positions["price"]
+        self._lines: Lines | None = None
+
+    def survey(self, record: Record) -> int:
+        """Take a row of the first reading into account; how many there were."""
+        cells = record.cells
+        if record.problem is None:
+            for place in self._price_columns:
+                if place < len(cells):
+                    self._signs.look(cells[place])
+            if self._arranger is not None:
+                self._arranger.survey(self._rows.restored(cells))
+        self.rows_total += 1
+        return self.rows_total
+
+    def begin(self) -> None:
+        """Now that all is known, get ready to read."""
+        self._prices = Prices(self._signs)
+        self._rows = Rows(self.columns, self._prices, self._known_category)
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names of the columns as in the file; the cells of bad rows stand under them."""
+        return self.columns.header
+
+    @property
+    def fields(self) -> list[str]:
+        """Which fields of a product the file says anything about: the others are left as they are."""
+        fields = set(self.columns.positions)
+        return sorted(fields | {"hidden"} if self._arranger and "hidden" in fields else fields)
+
+    @property
+    def encoding(self) -> str:
+        """utf-8 (so for plain ASCII too), cp1252, utf-16-le, ..."""
+        return self._lines.encoding if self._lines else ""
+
+    @property
+    def bytes_read(self) -> int:
+        """How far the second reading is, for a progress bar: some blocks ahead of the rows."""
+        return self._lines.bytes_read if self._lines else 0
+
+    @property
+    def notes(self) -> dict[str, int]:
+        """What a seller should know about the reading: how often each of NOTES came up."""
+        notes = Counter(self._rows.notes)
+        if self._arranger is not None:
+            notes.update(self._arranger.notes)
+        return {code: count for code, count in sorted(notes.items()) if count}
+
+    def describe(self) -> dict[str, Any]:
+        """How the file was read, ready for JSON."""
+        columns, header = self.columns, self.columns.header
+        return {
+            "dialect": columns.dialect.name,
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "used": {name: [header[place] for place in places] for name, places in columns.positions.items()},
+            "ignored": list(columns.ignored),
+            "unknown": list(columns.unknown),
+            "own_header": columns.own,
+            "stock_column": "stock" in columns.positions,
+            "prices": self._signs.describe(),
+            "currencies": sorted(self._prices.currencies),
+            "notes": self.notes,
+        }
+
+    def __iter__(self) -> Iterator[GoodRow | BadRow | SharedRow]:
+        """Every row but the blank ones. Raises CatalogRefused."""
+        empty = True
+        for record, arranged in self._records():
+            row: GoodRow | BadRow | SharedRow | None
+            if record is not None and record.problem is not None:
+                row = self._rows.broken(record.line, record.cells, record.problem)
+            elif record is not None:
+                row = self._rows.read(record.line, self._rows.restored(record.cells))
+            elif arranged is not None and arranged.values is not None:
+                row = self._rows.read(arranged.line, arranged.cells, arranged.values)
+            else:
+                row = SharedRow(arranged.line) if arranged is not None else None
+            if row is not None:
+                empty = False
+                yield row
+            elif record is not None and len(record.cells) > 1:
+                self._rows.notes["blank_rows"] += 1
+        if empty:
+            raise CatalogRefused("empty_file", "The file has a header and no rows below it.")
+
+    def cells(self) -> Iterator[tuple[int, list[str]]]:
+        """The line and the cells of each row, as a report of bad rows shows them."""
+        for record, arranged in self._records():
+            if record is not None:
+                yield record.line, self._rows.restored(record.cells)
+            elif arranged is not None:
+                yield arranged.line, arranged.cells
+
+    def _records(self) -> Iterator[tuple[Record | None, Arranged | None]]:
+        """The rows: as they are, or as the dialect has arranged them."""
+        self._lines, records, _, _ = _opened(self._stream)
+        records.width = len(self.columns.header)
+        arranger = self._arranger
+        if arranger is None:
+            for record in records:
+                yield record, None
+            return
+        for record in records:
+            if record.problem is not None or is_blank(record.cells):
+                yield record, None
+                continue
+            for arranged in arranger.take(record.line, self._rows.restored(record.cells)):
+                yield None, arranged
+        for arranged in arranger.rest():
+            yield None, arranged

@@ -1,0 +1,214 @@
+"""Lines to records: quoted cells, line breaks in them, and quotes that go wrong, row by row."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from marketplace.catalogue_csv.model import CELL_LENGTH, ROW_LENGTH, CatalogRefused
+
+_GIVEN_BACK = 500_000
+_GIVEN_BACK_PER_LINE = 20
+
+
+class Record(NamedTuple):
+    """A row of the file. `problem` is None, or what is wrong with its quotes: a code and words."""
+
+    line: int
+    cells: list[str]
+    problem: tuple[str, str] | None
+
+
+class Records:
+    """The records of a file but for empty lines, each with the number of its first line, counted from 1.
+
+    The csv module reads them, strictly. Where it finds a quote out of place, the row is read again with
+    blanks allowed behind closing quotes (padded tables have them). If that is not it, the row is given as a
+    problem; and if the quote has run over rows that look whole, reading goes on with the first of those, so
+    that one bad row takes no neighbours with it.
+    """
+
+    def __init__(self, lines: Iterable[str], delimiter: str, *, first_line: int = 1) -> None:
+        # A setting of the whole process, at 131,072 from the start; nothing else here reads CSV.
+        csv.field_size_limit(CELL_LENGTH)
+        self.width = 0
+        self._line = first_line
+        self._delimiter = delimiter
+        self._lines = iter(lines)
+        self._again: list[str] = []
+        self._row: list[str] = []
+        self._size = 0
+        self._given_back = 0
+        self._reopen()
+
+    def __iter__(self) -> Iterator[Record]:
+        row = self._row
+        while True:
+            try:
+                for cells in self._reader:
+                    line = self._line
+                    self._line = line + len(row)
+                    row.clear()
+                    if cells:
+                        yield Record(line, cells, None)
+                return
+            except csv.Error as error:
+                yield self._repaired(str(error))
+
+    def _fed(self) -> Iterator[str]:
+        """Lines for the csv module; those of the row it is in are remembered."""
+        row, again = self._row, self._again
+        while True:
+            while again:
+                yield self._remembered(again.pop())
+            for line in self._lines:
+                if row:
+                    self._remembered(line)
+                else:
+                    self._size = len(line)
+                    row.append(line)
+                yield line
+                if again:
+                    break
+            else:
+                self._ended = True
+                return
+
+    def _remembered(self, line: str) -> str:
+        row = self._row
+        self._size = self._size + len(line) if row else len(line)
+        if self._size > ROW_LENGTH:
+            words = f"The row that begins in line {self._line} has more than {ROW_LENGTH:,} characters."
+            raise CatalogRefused("line_too_long", words)
+        row.append(line)
+        return line
+
+    def _repaired(self, reason: str) -> Record:
+        """The record whose quotes the csv module could not read."""
+        too_large, ended = "limit" in reason, self._ended
+        if not too_large and not ended:
+            cells = self._padded()
+            if cells is not None:
+                return self._taken(len(self._row), cells, None)
+        if len(self._row) > 1 and self._looks_whole(self._row[1]):
+            words = "a quote opens a cell and is not closed in this row"
+            return self._taken(1, None, ("unbalanced_quote", words))
+        where = f"The row that begins in line {self._line}"
+        if too_large:
+            words = f"{where} has a cell of more than {CELL_LENGTH:,} characters; is a quote not closed?"
+            raise CatalogRefused("cell_too_large", words)
+        if not ended:
+            last = self._line + len(self._row) - 1
+            words = f"in line {last} something stands behind a closing quote; write a quote in a cell twice"
+            return self._taken(len(self._row), None, ("stray_quote", words))
+        if len(self._row) > 1:
+            raise CatalogRefused("unbalanced_quote", f"{where} opens a quote that is never closed.")
+        return self._taken(1, None, ("unbalanced_quote", "a quote opens a cell and is never closed"))
+
+    def _taken(self, count: int, cells: list[str] | None, problem: tuple[str, str] | None) -> Record:
+        """A record of the first lines of what was read; the csv module gets the others again."""
+        row = self._row
+        if cells is None:
+            cells = self._as_they_are(row[:count])
+        self._give_back(row[count:])
+        record = Record(self._line, cells, problem)
+        self._line += count
+        row.clear()
+        if self._ended and self._again:
+            self._reopen()
+        return record
+
+    def _give_back(self, lines: list[str]) -> None:
+        """Has lines read again. A file made to have most of them read over and over is refused."""
+        self._given_back += len(lines)
+        if self._given_back > _GIVEN_BACK + _GIVEN_BACK_PER_LINE * self._line:
+            words = f"Up to line {self._line} quotes are opened in so many rows that the file cannot be read."
+            raise CatalogRefused("unbalanced_quote", words)
+        self._again.extend(reversed(lines))
+
+    def _as_they_are(self, lines: list[str]) -> list[str]:
+        """The cells of a row with wrong quotes, as well as they can be told apart, for the report."""
+        try:
+            return next(csv.reader(lines, delimiter=self._delimiter, skipinitialspace=True), [])
+        except csv.Error:
+            return ["".join(lines)]
+
+    def _reopen(self) -> None:
+        """Begins with the csv module, or begins again when the feed has ended and lines were given back."""
+        self._ended = False
+        self._feed = self._fed()
+        self._reader = csv.reader(self._feed, delimiter=self._delimiter, strict=True, skipinitialspace=True)
+
+    def _looks_whole(self, line: str) -> bool:
+        """Whether a line is a row by itself, as far as one can tell."""
+        if self.width < 2:
+            return False
+        try:
+            return len(next(csv.reader([line], delimiter=self._delimiter, strict=True), [])) == self.width
+        except csv.Error:
+            return line.count(self._delimiter) == self.width - 1
+
+    def _padded(self) -> list[str] | None:
+        """The cells of the row if blanks may stand behind closing quotes; None where something else does."""
+        row, count = self._row, len(self._row)
+        cells = _PaddedCells(self._delimiter)
+        fits = all(cells.take(line) for line in row)
+        while fits and cells.quoted:
+            further = next(self._feed, None) if self._size <= CELL_LENGTH else None
+            fits = further is not None and cells.take(further)
+        if fits:
+            return cells.cells
+        self._give_back(row[count:])
+        del row[count:]
+        return None
+
+
+class _PaddedCells:
+    """Reads a row line by line, taking blanks between a closing quote and the delimiter."""
+
+    def __init__(self, delimiter: str) -> None:
+        self.cells: list[str] = []
+        self.quoted = False
+        self._delimiter = delimiter
+        self._pieces: list[str] = []
+
+    def take(self, line: str) -> bool:
+        """Goes on with a line. False where something that is no blank stands behind a closing quote."""
+        at = 0
+        while True:
+            if not self.quoted:
+                while line.startswith(" ", at):
+                    at += 1
+                if not line.startswith('"', at):
+                    end = line.find(self._delimiter, at)
+                    self.cells.append(line[at:].rstrip("\r\n") if end < 0 else line[at:end])
+                    if end < 0:
+                        return True
+                    at = end + 1
+                    continue
+                self.quoted = True
+                at += 1
+            at = self._close(line, at)
+            if self.quoted or at >= len(line) or line[at] in "\r\n":
+                return True
+            if line[at] != self._delimiter:
+                return False
+            at += 1
+
+    def _close(self, line: str, at: int) -> int:
+        """Takes a quoted cell as far as the line goes; the position behind it and the blanks that follow."""
+        while True:
+            end = line.find('"', at)
+            self._pieces.append(line[at:] if end < 0 else line[at:end])
+            if end < 0:
+                return len(line)
+            if not line.startswith('"', end + 1):
+                break
+            self._pieces.append('"')
+            at = end + 2
+        self.cells.append("".join(self._pieces))
+        self._pieces.clear()
+        self.quoted = False
+        at = end + 1
+        while line.startswith(" ", at):
+            at += 1
+        return at

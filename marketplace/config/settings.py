@@ -1,0 +1,248 @@
+"""Settings, read once from the environment into one frozen dataclass.
+
+Every setting is a variable of the same name in capitals; a secret may instead stand in a file named by
+`NAME_FILE`. What is missing or wrong stops the start with one line that names the variable.
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from marketplace.config import rate_limits
+from marketplace.config.env import ConfigError, boolean, integer, secret
+from marketplace.config.rate_limits import Limit
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MEBIBYTE = 1024 * 1024
+_ORIGIN = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::(?P<port>[1-9][0-9]{0,4}))?\Z"
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings. Times are in seconds and sizes in bytes unless the name says otherwise."""
+
+    environment: str
+    database_url: str
+    migrate_database_url: str
+    worker_database_url: str
+    database_replica_url: str
+    database_pooler: str
+    replica_max_lag_seconds: int
+    data_dir: Path
+    uploads_dir: Path
+    secret_keys: tuple[str, ...]
+    public_url: str
+    uploads_url: str
+    s3_bucket: str
+    s3_private_bucket: str
+    s3_endpoint_url: str
+    s3_prefix: str
+    currency: str
+    host: str
+    port: int
+    pool_size: int
+    bcrypt_cost: int
+    access_token_seconds: int
+    refresh_token_seconds: int
+    refresh_grace_seconds: int
+    body_max_bytes: int
+    image_max_bytes: int
+    image_max_pixels: int
+    images_per_product: int
+    import_max_bytes: int
+    import_atomic_max_rows: int
+    import_new_categories: bool
+    change_retention_days: int
+    trusted_proxies: tuple[str, ...]
+    cors_origins: tuple[str, ...]
+    rate_limits: Mapping[str, Limit]
+    smtp_url: str
+    mail_from: str
+    app_url: str
+    verified_sellers: bool
+    activity_retention_days: int
+    audit_retention_days: int
+    log_level: str
+
+    @property
+    def production(self) -> bool:
+        """Whether weak or missing secrets must stop the start."""
+        return self.environment == "production"
+
+    @property
+    def uploads_urls(self) -> tuple[str, ...]:
+        """Where pictures may be served from, with the slash; none in development, where it is the host asked."""
+        public = f"{self.public_url}/uploads" if self.public_url else ""
+        return tuple(f"{url}/" for url in (self.uploads_url, public) if url)
+
+    @property
+    def private_dir(self) -> Path:
+        """Files that are never served: what sellers upload to be imported."""
+        return self.data_dir / "private"
+
+
+def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
+    """The settings of this process; `overrides` are for tests and commands. Raises ConfigError."""
+    env = os.environ if env is None else env
+    environment = env.get("MARKETPLACE_ENV", "development")
+    if environment not in ("development", "production"):
+        raise ConfigError(f"MARKETPLACE_ENV must be development or production, not {environment!r}.")
+    data_dir = Path(env.get("DATA_DIR") or ROOT / ".data").resolve()
+    database_url = secret(env, "DATABASE_URL") or ""
+    pooler = _pooler(env)
+    direct = "" if pooler else database_url
+    values: dict[str, Any] = {
+        "environment": environment,
+        "database_url": database_url,
+        "migrate_database_url": secret(env, "MIGRATE_DATABASE_URL") or direct,
+        "worker_database_url": secret(env, "WORKER_DATABASE_URL") or direct,
+        "database_replica_url": secret(env, "DATABASE_REPLICA_URL") or "",
+        "database_pooler": pooler,
+        "replica_max_lag_seconds": integer(env, "REPLICA_MAX_LAG_SECONDS", 30, 1, 86400),
+        "data_dir": data_dir,
+        "uploads_dir": Path(env.get("UPLOADS_DIR") or ROOT / "uploads").resolve(),
+        "public_url": (env.get("PUBLIC_URL") or "").rstrip("/"),
+        "uploads_url": (env.get("UPLOADS_URL") or "").rstrip("/"),
+        "s3_bucket": env.get("S3_BUCKET") or "",
+        "s3_private_bucket": env.get("S3_PRIVATE_BUCKET") or "",
+        "s3_endpoint_url": env.get("S3_ENDPOINT_URL") or "",
+        "s3_prefix": (env.get("S3_PREFIX") or "").strip("/"),
+        "currency": env.get("CURRENCY") or "IDR",
+        "host": env.get("BIND") or "127.0.0.1",
+        "port": integer(env, "PORT", 8000, 1, 65535),
+        "pool_size": integer(env, "POOL_SIZE", 4, 1, 100),
+        "bcrypt_cost": integer(env, "BCRYPT_COST", 12, 4, 16),
+        "access_token_seconds": integer(env, "ACCESS_TOKEN_MINUTES", 15, 1, 1440) * 60,
+        "refresh_token_seconds": integer(env, "REFRESH_TOKEN_DAYS", 60, 1, 365) * 86400,
+        "refresh_grace_seconds": integer(env, "REFRESH_GRACE_SECONDS", 10, 0, 60),
+        "body_max_bytes": integer(env, "BODY_MAX_KB", 256, 16, 10240) * 1024,
+        "image_max_bytes": integer(env, "IMAGE_MAX_MB", 15, 1, 100) * MEBIBYTE,
+        "image_max_pixels": integer(env, "IMAGE_MAX_MEGAPIXELS", 50, 1, 200) * 1_000_000,
+        "images_per_product": integer(env, "IMAGES_PER_PRODUCT", 10, 1, 100),
+        "import_max_bytes": integer(env, "IMPORT_MAX_MB", 500, 1, 10000) * MEBIBYTE,
+        "import_atomic_max_rows": integer(env, "IMPORT_ATOMIC_MAX_ROWS", 100_000, 1, 10_000_000),
+        "import_new_categories": boolean(env, "IMPORT_NEW_CATEGORIES", True),
+        "change_retention_days": integer(env, "CHANGE_RETENTION_DAYS", 90, 1, 3650),
+        "trusted_proxies": tuple((env.get("TRUSTED_PROXIES") or "").replace(",", " ").split()),
+        "cors_origins": _origins(env),
+        "rate_limits": _rate_limits(env),
+        "smtp_url": secret(env, "SMTP_URL") or "",
+        "mail_from": env.get("MAIL_FROM") or "Marketplace <no-reply@localhost>",
+        "app_url": (env.get("APP_URL") or "").rstrip("/"),
+        "verified_sellers": boolean(env, "VERIFIED_SELLERS", False),
+        "activity_retention_days": integer(env, "ACTIVITY_RETENTION_DAYS", 400, 1, 36500),
+        "audit_retention_days": integer(env, "AUDIT_RETENTION_DAYS", 1100, 1, 36500),
+        "log_level": (env.get("LOG_LEVEL") or "INFO").upper(),
+    }
+    values.update(overrides)
+    if not (values["currency"].isascii() and values["currency"].isupper() and len(values["currency"]) == 3):
+        raise ConfigError("CURRENCY must be an ISO 4217 code of three capitals, such as IDR.")
+    if "secret_keys" not in values:
+        values["secret_keys"] = _secret_keys(env, values["data_dir"], environment == "production")
+    config = Config(**values)
+    if config.s3_bucket and not config.uploads_url.startswith(("https://", "http://")):
+        raise ConfigError("UPLOADS_URL (https://cdn.shop.example), where pictures are fetched, goes with S3_BUCKET.")
+    if config.s3_bucket and config.s3_bucket == config.s3_private_bucket:
+        raise ConfigError("S3_PRIVATE_BUCKET must not be S3_BUCKET: that one is served to everybody.")
+    if config.smtp_url and not config.smtp_url.startswith(("smtp://", "smtps://")):
+        raise ConfigError("SMTP_URL must be smtp://user:password@mail.example:587, or smtps:// for TLS from the start.")
+    if config.production:
+        _check_production(config)
+    return config
+
+
+def _pooler(env: Mapping[str, str]) -> str:
+    """DATABASE_POOLER: `transaction` where a pooler lends connections for a transaction at a time, else nothing."""
+    pooler = env.get("DATABASE_POOLER") or ""
+    if pooler not in ("", "transaction"):
+        raise ConfigError(
+            f"DATABASE_POOLER must be transaction, or not set (also for a pooler in session mode), not {pooler!r}."
+        )
+    return pooler
+
+
+def _rate_limits(env: Mapping[str, str]) -> Mapping[str, Limit]:
+    try:
+        return rate_limits.parsed(env.get("RATE_LIMITS") or "")
+    except ValueError as error:
+        names = ", ".join(rate_limits.DEFAULTS)
+        raise ConfigError(
+            "RATE_LIMITS must be off, or pairs such as write=1200/2400 (uses a minute / at once)"
+            f" of {names}; not {error}."
+        ) from error
+
+
+def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
+    """CORS_ORIGINS as browsers write them in Origin: one that differs by a slash or a capital would never match."""
+    origins = tuple((env.get("CORS_ORIGINS") or "").replace(",", " ").split())
+    for origin in origins:
+        if not _is_origin(origin) and origins != ("*",):
+            raise ConfigError(
+                "CORS_ORIGINS must be * alone, or origins with commas such as https://app.example,"
+                f" without a path, capitals or the scheme's own port; not {origin!r}."
+            )
+    return origins
+
+
+def _is_origin(text: str) -> bool:
+    found = _ORIGIN.match(text)
+    if found is None or found["port"] is None:
+        return found is not None
+    port = int(found["port"])
+    return port < 65536 and port != {"http": 80, "https": 443}.get(found["scheme"])
+
+
+def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tuple[str, ...]:
+    """The key tokens are signed with, then older ones that are still accepted.
+
+    In development the first start makes one and keeps it in the data folder, readable by its owner alone.
+    """
+    text = secret(env, "SECRET_KEY")
+    if not text:
+        if production:
+            raise ConfigError("SECRET_KEY (or SECRET_KEY_FILE) is required when MARKETPLACE_ENV=production.")
+        text = _kept_secret(data_dir / "secret")
+    keys = tuple(key.strip() for key in text.split(",") if key.strip())
+    if not keys or any(len(key.encode()) < 32 for key in keys):
+        raise ConfigError(
+            "SECRET_KEY must be at least 32 bytes long; python3 -c 'import secrets;"
+            "print(secrets.token_urlsafe(48))' makes one."
+        )
+    return keys
+
+
+def _kept_secret(file: Path) -> str:
+    """The secret in `file`, made on first use. Written aside and linked, so that two starts agree on one."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(secrets.token_urlsafe(48))
+        try:
+            os.link(fresh, file)
+        except FileExistsError:
+            pass  # another process was first: its key is the key
+        finally:
+            fresh.unlink()
+    return file.read_text(encoding="utf-8").strip()
+
+
+def _check_production(config: Config) -> None:
+    if not config.public_url.startswith(("https://", "http://")):
+        raise ConfigError("PUBLIC_URL (https://shop.example) is required when MARKETPLACE_ENV=production.")
+    if not config.database_url:
+        raise ConfigError("DATABASE_URL is required when MARKETPLACE_ENV=production.")
+    if not config.smtp_url:
+        raise ConfigError(
+            "SMTP_URL (smtp://user:password@mail.example:587) is required when MARKETPLACE_ENV=production:"
+            " passwords are reset by mail."
+        )
+    if any(len(set(key)) < 10 for key in config.secret_keys):
+        raise ConfigError("SECRET_KEY is too regular to be secret; make a random one.")

@@ -1,0 +1,1 @@
+"""What the API promises, as data and plain Python: no web framework, no database driver."""

@@ -1,0 +1,133 @@
+"""Every failure in one shape: RFC 9457 problem+json, with a stable `code` a client can switch on.
+
+`PROBLEMS` lists every code once, with its status and title. `CONSTRAINTS` says in words what a constraint
+of the database refuses; a constraint that is not listed there is a bug and answers 500.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+PROBLEMS: dict[str, tuple[int, str]] = {
+    "bad_request": (400, "The request cannot be read"),
+    "invalid_json": (400, "The body is not JSON"),
+    "invalid_multipart": (400, "The multipart body is broken"),
+    "invalid_query": (400, "The query string cannot be read"),
+    "invalid_idempotency_key": (400, "The Idempotency-Key cannot be taken"),
+    "invalid_cursor": (400, "The cursor is not one of ours"),
+    "page_too_deep": (400, "The page is too far down"),
+    "sort_not_offered": (400, "No index serves this combination"),
+    "unauthorized": (401, "Sign in first"),
+    "invalid_token": (401, "The token is not valid"),
+    "invalid_credentials": (401, "E-mail or password is wrong"),
+    "invalid_refresh_token": (401, "The refresh token is not valid"),
+    "forbidden": (403, "Not allowed"),
+    "email_unverified": (403, "Confirm your address first"),
+    "not_found": (404, "Not found"),
+    "method_not_allowed": (405, "Method not allowed"),
+    "not_acceptable": (406, "Not acceptable"),
+    "email_taken": (409, "The e-mail address is taken"),
+    "store_exists": (409, "There is a store already"),
+    "store_name_taken": (409, "The store name is taken"),
+    "category_exists": (409, "The category is there already"),
+    "category_in_use": (409, "The category is in use"),
+    "brand_exists": (409, "The brand is there already"),
+    "brand_in_use": (409, "The brand is in use"),
+    "sku_taken": (409, "The SKU is taken"),
+    "source_url_taken": (409, "The link is taken"),
+    "store_required": (409, "Open a store first"),
+    "request_in_progress": (409, "The same request is still at work"),
+    "cursor_expired": (410, "The cursor is too old"),
+    "precondition_failed": (412, "It has changed meanwhile"),
+    "payload_too_large": (413, "The body is too large"),
+    "unsupported_media_type": (415, "This type is not accepted"),
+    "validation_failed": (422, "The document is wrong"),
+    "idempotency_key_reused": (422, "The Idempotency-Key was another request's"),
+    "wrong_password": (422, "The present password is wrong"),
+    "weak_password": (422, "The password is weak"),
+    "invalid_code": (422, "The code is not valid"),
+    "picture_refused": (422, "The picture is refused"),
+    "too_many_pictures": (409, "The product has all the pictures it may have"),
+    "import_not_applicable": (409, "The import cannot be applied"),
+    "import_ended": (409, "The import has ended"),
+    "too_many_requests": (429, "Too many requests"),
+    "internal_error": (500, "Something went wrong here"),
+    "unavailable": (503, "The service is not available for a moment"),
+}
+
+#: What a named constraint refuses: problem code, pointer to the field, words.
+CONSTRAINTS: dict[str, tuple[str, str, str]] = {
+    "users_email_key": ("email_taken", "/email", "an account with this address exists"),
+    "stores_owner_id_key": ("store_exists", "", "you have a store already"),
+    "stores_name_key": ("store_name_taken", "/name", "another store has this name"),
+    "categories_name_key": ("category_exists", "/name", "the parent has a category of this name"),
+    "categories_parent_id_fkey": ("validation_failed", "/parent_id", "there is no such category"),
+    "categories_path_check": ("validation_failed", "/parent_id", "the tree is at most 8 deep"),
+    "categories_parent_check": ("validation_failed", "/parent_id", "a category cannot be its own parent"),
+    "brands_name_key": ("brand_exists", "/name", "there is a brand of this name"),
+    "products_sku_key": ("sku_taken", "/sku", "another product of the store has this SKU"),
+    "products_source_url_key": (
+        "source_url_taken",
+        "/source_url",
+        "another product of the store has this link",
+    ),
+    "products_category_id_fkey": ("validation_failed", "/category_id", "there is no such category"),
+    "products_brand_id_fkey": ("validation_failed", "/brand_id", "there is no such brand"),
+    "products_store_id_fkey": ("validation_failed", "/store_id", "there is no such store"),
+    "inventory_quantity_check": ("validation_failed", "/stock", "the stock cannot be negative"),
+    "imports_store_id_fkey": ("validation_failed", "/store_id", "there is no such store"),
+}
+
+
+class FieldError(NamedTuple):
+    """One thing that is wrong: where (a JSON pointer), a stable code, and words."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class Problem(Exception):
+    """A failure to respond with (web/problems.py renders it); `code` is one of PROBLEMS."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str | None = None,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        status, title = PROBLEMS[code]
+        if status in (429, 503) or code == "request_in_progress":
+            headers = {"Retry-After": "1", **(headers or {})}
+        super().__init__(detail or title)
+        self.code = code
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+
+
+def invalid(pointer: str, code: str, message: str) -> Problem:
+    """A 422 about one field."""
+    return Problem("validation_failed", errors=[FieldError(pointer, code, message)])
+
+
+def repeated(names: Iterable[str]) -> Problem:
+    """A 422 about fields that were sent more than once."""
+    errors = [FieldError(f"/{name}"[:200], "repeated", "must stand once") for name in names]
+    return Problem("validation_failed", errors=errors)
+
+
+def unauthorized(code: str, detail: str) -> Problem:
+    """A 401 with the challenge of RFC 6750: `error` is named only where a token came and was refused."""
+    challenge = 'Bearer realm="marketplace"'
+    if code == "invalid_token":
+        challenge += f', error="invalid_token", error_description="{detail}"'
+    return Problem(code, detail, headers={"WWW-Authenticate": challenge})
+
+
+
+def too_many_requests(seconds: int) -> Problem:
+    """A 429 that says when to come again."""
+    return Problem("too_many_requests", "Too many requests. Wait a moment.", headers={"Retry-After": str(seconds)})

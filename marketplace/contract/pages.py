@@ -1,0 +1,135 @@
+"""Both ways through a list: pages with totals, and cursors that cost the same at any depth.
+
+A cursor is opaque: the sort keys of the last row, bound by a signature to the filters and the order it came
+from. One that was tampered with, or that is sent with other filters, answers 400.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+from marketplace.contract.validation import Named, Schema
+
+PER_PAGE = 20
+PER_PAGE_MAX = 100
+EXACT_TOTAL = 1000
+#: With count=exact.
+COUNTED = 250_000
+DEPTH = 10_000
+SHALLOW_DEPTH = 500
+Item = TypeVar("Item")
+
+#: What every list takes.
+QUERY: Schema = {
+    "page": {
+        "coerce": "int64",
+        "min": 1,
+        "excludes": "cursor",
+        "meta": {
+            "description": f"From 1, down to page * per_page = {DEPTH} ({SHALLOW_DEPTH} in a search, or where no index "
+            "has the filters in that order); then the cursor.",
+            "maximum": DEPTH,
+            "format": "int32",
+        },
+    },
+    "per_page": {
+        "coerce": "int64",
+        "min": 1,
+        "max": PER_PAGE_MAX,
+        "default": PER_PAGE,
+        "meta": {"description": "Rows a page."},
+    },
+    "cursor": {
+        "coerce": "line",
+        "maxlength": 2000,
+        "meta": {"description": "`next_cursor` of the answer before, with the same filters and sort."},
+    },
+}
+
+#: What lists take that can be very long.
+COUNT: Schema = {
+    "count": {
+        "coerce": "line",
+        "allowed": ["exact", "none"],
+        "meta": {
+            "description": f"In page mode: `exact` counts up to {COUNTED}, not {EXACT_TOTAL}; `none` answers no total.",
+        },
+    },
+}
+
+
+class Window(NamedTuple):
+    """Which part of a list is asked for, and up to which number it is counted (None: not at all)."""
+
+    page: int | None
+    per_page: int
+    after: list[Any] | None
+    exact_to: int | None = EXACT_TOTAL
+
+    @property
+    def offset(self) -> int:
+        """Rows to leave out before the first."""
+        return (self.page - 1) * self.per_page if self.page else 0
+
+    @property
+    def limit(self) -> int:
+        """One more than is shown, to know whether there is a next page."""
+        return self.per_page + 1
+
+
+class Total(NamedTuple):
+    """How many rows match; an estimate past EXACT_TOTAL."""
+
+    items: int
+    exact: bool
+
+
+def capped(window: Window, count: Callable[[int], int]) -> Total | None:
+    """The total of a list whose rows can only be counted: exact up to EXACT_TOTAL, at least that past it."""
+    if window.page is None:
+        return None
+    counted = count(EXACT_TOTAL + 1)
+    return Total(min(counted, EXACT_TOTAL), counted <= EXACT_TOTAL)
+
+
+def batches(
+    read: Callable[[Any], list[Item]], place: Callable[[Item], Any], *, size: int
+) -> Iterator[list[Item]]:
+    """All rows of a list, `size` at a time, for an answer that is streamed.
+
+    `read` gives the rows behind a place (None at the begin) in a transaction of its own: none waits for a slow phone.
+    """
+    after = None
+    while True:
+        rows = read(after)
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        after = place(rows[-1])
+
+
+def listed(noun: str, schema: Named, **more: Any) -> Named:
+    """The schema of a list's answer, with what `more` stands beside the list."""
+    whole: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32"}}
+    total = {**whole, "meta": {"format": "int64", "description": "In page mode, without count=none.", "optional": True}}
+    page = {**whole, "meta": {"format": "int32", "description": "In page mode.", "optional": True}}
+    return Named(
+        f"{schema.name.removeprefix('Listed')}Page",
+        {
+            noun: {"type": "list", "schema": {"type": "dict", "schema": schema}},
+            "total_items": total,
+            "total_pages": total,
+            "current_page": page,
+            "per_page": whole,
+            "has_next": {"type": "boolean"},
+            "has_prev": {"type": "boolean", "meta": {"description": "In page mode.", "optional": True}},
+            "total_exact": {
+                "type": "boolean",
+                "meta": {"description": "In page mode; false when total_items is an estimate.", "optional": True},
+            },
+            "next_cursor": {"type": "string", "nullable": True},
+            **more,
+        },
+    )
+
+

@@ -1,0 +1,299 @@
+"""Cerberus, taught what this API needs: int64, money, text, e-mail, times; one validator per request.
+
+A schema is a plain dict of cerberus rules. The same dict checks requests and becomes the OpenAPI document; a
+rule's `meta` carries what only the document needs (`description`, `example`) and `read_only`: such a field may be
+sent back as it came and is ignored.
+
+A validator is made for each request: shared by threads it gives wrong verdicts.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import cerberus
+from cerberus import errors as reasons
+
+from marketplace.contract.errors import FieldError, Problem
+from marketplace.text.messages import say
+from marketplace.text.nfc import TooManyMarks, nfc
+
+Schema = Mapping[str, Mapping[str, Any]]
+
+
+class Named(dict[str, Any]):
+    """A schema that has a name in the document, and so in generated clients. A copy by {**schema} has none."""
+
+    def __init__(self, name: str, rules: Schema) -> None:
+        super().__init__(rules)
+        self.name = name
+
+
+INT64_MAX = 2**63 - 1
+_MINUSES = re.compile(r"-(?:[\s\"]*-)+")
+_DIGITS = re.compile(r"-?[0-9]{1,19}\Z")
+_MONEY = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?\Z")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
+)
+#: What Python 3.10 wants to see: three or six decimals of a second, and a colon in the zone.
+_DECIMALS = re.compile(r"\.[0-9]{1,6}")
+_ZONE = re.compile(r"(?<=[+-][0-9]{2})(?=[0-9]{2}\Z)")
+
+#: cerberus error -> our code. The message is cerberus's own unless a coercion gave one.
+_CODES = {
+    reasons.REQUIRED_FIELD.code: "required",
+    reasons.UNKNOWN_FIELD.code: "unknown_field",
+    reasons.NOT_NULLABLE.code: "not_nullable",
+    reasons.BAD_TYPE.code: "wrong_type",
+    reasons.MIN_VALUE.code: "too_small",
+    reasons.MAX_VALUE.code: "too_large",
+    reasons.MIN_LENGTH.code: "too_short",
+    reasons.MAX_LENGTH.code: "too_long",
+    reasons.UNALLOWED_VALUE.code: "not_allowed",
+    reasons.UNALLOWED_VALUES.code: "not_allowed",
+    reasons.EMPTY_NOT_ALLOWED.code: "required",
+    reasons.REGEX_MISMATCH.code: "bad_format",
+    reasons.EXCLUDES_FIELD.code: "excluded",
+}
+
+
+_MESSAGES = {
+    "invalid": "is not valid",
+    "required": "is required",
+    "unknown_field": "is not a field of this call",
+    "not_nullable": "must not be null",
+    "too_small": "must be at least {limit}",
+    "too_large": "must be at most {limit}",
+    "too_short": "must be at least {limit} long",
+    "too_long": "must be at most {limit} long",
+    "wrong_type": "must be of type {limit}",
+    "excluded": "cannot stand together with the other one",
+}
+
+
+class Wrong(ValueError):
+    """A value that cannot be taken: a stable code and words."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+
+
+class Validator(cerberus.Validator):  # type: ignore[misc]
+    """Checks one document. `text=True` when values came as text (query string, multipart)."""
+
+    def _normalize_coerce_int64(self, value: Any) -> int:
+        if self._config.get("text") and isinstance(value, str) and _DIGITS.match(value):
+            value = int(value)
+        if (
+            isinstance(value, Decimal)
+            and value.is_finite()
+            and value.adjusted() < 19
+            and value == value.to_integral_value()
+        ):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Wrong("wrong_type", "must be a whole number")
+        if not -INT64_MAX - 1 <= value <= INT64_MAX:
+            raise Wrong("too_large", "must fit into 64 bits")
+        return value
+
+    def _normalize_coerce_money(self, value: Any) -> Decimal:
+        if (isinstance(value, str) and _MONEY.match(value)) or (isinstance(value, int) and not isinstance(value, bool)):
+            value = Decimal(value)
+        if not isinstance(value, Decimal) or not value.is_finite():
+            raise Wrong("wrong_type", 'must be an amount such as "12500.00"')
+        if value.is_signed():  # also -0
+            raise Wrong("too_small", "must not be negative")
+        if value.adjusted() >= 13:
+            raise Wrong("too_large", "must be less than 10,000,000,000,000")
+        exponent = value.as_tuple().exponent
+        if isinstance(exponent, int) and exponent < -2:
+            raise Wrong("too_precise", "must have at most two decimals")
+        return value.quantize(Decimal("0.01"))
+
+    def _normalize_coerce_boolean(self, value: Any) -> bool:
+        if self._config.get("text") and isinstance(value, str):
+            value = {"true": True, "1": True, "false": False, "0": False}.get(value, value)
+        if not isinstance(value, bool):
+            raise Wrong("wrong_type", "must be true or false")
+        return value
+
+    def _normalize_coerce_line(self, value: Any) -> str:
+        """Text of one line, as names are."""
+        return text(value, multiline=False)
+
+    def _normalize_coerce_words(self, value: Any) -> str:
+        """Words to search for. Runs of minus signs say nothing, and PostgreSQL's parser has no room for many."""
+        return _MINUSES.sub(" ", text(value, multiline=False))
+
+    def _normalize_coerce_prose(self, value: Any) -> str:
+        """Text that may have line breaks and tabs, as descriptions have."""
+        return text(value, multiline=True)
+
+    def _normalize_coerce_secret(self, value: Any) -> str:
+        """Text that is taken as it is: a password or a token."""
+        if not isinstance(value, str):
+            raise Wrong("wrong_type", "must be a text")
+        _encodable(value)
+        return value
+
+    def _normalize_coerce_email(self, value: Any) -> str:
+        import email_validator  # late: only accounts need it
+
+        email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()  # an intranet's or a test's address is an address
+        address = text(value, multiline=False)
+        if len(address) > 254:
+            raise Wrong("too_long", "must be at most 254 characters long")
+        try:
+            normalized: str = email_validator.validate_email(address, check_deliverability=False).normalized
+        except email_validator.EmailNotValidError:
+            raise Wrong("bad_format", "is not an e-mail address") from None
+        return normalized
+
+    def _normalize_coerce_link(self, value: Any) -> str:
+        """An absolute http(s) URL."""
+        link = text(value, multiline=False)
+        try:
+            parts = urlsplit(link)
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and " " not in link
+        except ValueError:
+            good = False
+        if not good:
+            raise Wrong("bad_format", "must be an address that begins with http:// or https://")
+        return link
+
+    def _normalize_coerce_time(self, value: Any) -> datetime:
+        """A time of ISO 8601, UTC where no zone is named; a date alone is its first instant."""
+        if not isinstance(value, str) or not _TIME.match(value):
+            raise Wrong("bad_format", "must be a time such as 2026-11-22T09:18:00Z")
+        try:
+            exact = _DECIMALS.sub(lambda found: f"{found[0]:0<7}", value.replace("Z", "+00:00"))
+            moment = datetime.fromisoformat(_ZONE.sub(":", exact))
+        except ValueError:
+            raise Wrong("bad_format", "is not a time that exists") from None
+        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+    def _normalize_coerce_time_end(self, value: Any) -> datetime:
+        """The end of an inclusive range: the last instant of what was named, a day or a second."""
+        moment = self._normalize_coerce_time(value)
+        span = timedelta(days=1) if len(value) == 10 else timedelta(seconds=1)
+        try:
+            return moment + span - timedelta(microseconds=1)
+        except OverflowError:
+            return moment
+
+    def _check_with_not_blank(self, field: str, value: Any) -> None:
+        """A name of nothing but blanks is no name."""
+        if isinstance(value, str) and value and not value.strip():
+            self._error(field, "must not be blank")
+
+    def _normalize_coerce_ids(self, value: Any) -> list[int]:
+        """Ids with commas between, at most 100."""
+        pieces = value.split(",") if isinstance(value, str) else []
+        if not 1 <= len(pieces) <= 100:
+            raise Wrong("bad_format", "must be 1 to 100 ids with commas between them")
+        return [self._normalize_coerce_int64(piece) for piece in pieces]
+
+    def _normalize_coerce_names(self, value: Any) -> list[str]:
+        """Names with commas between; each once and in order, so that the same choice is always the same list."""
+        return sorted(set(value.split(",") if isinstance(value, str) else value))
+
+
+def text(value: Any, *, multiline: bool) -> str:
+    """A text in NFC without control characters; the line break, return and tab pass where lines may be several."""
+    if not isinstance(value, str):
+        raise Wrong("wrong_type", "must be a text")
+    _encodable(value)
+    try:
+        normal = nfc(value)
+    except TooManyMarks:
+        raise Wrong("too_many_marks", "has more than 200 accents on one letter") from None
+    if not normal.isprintable():
+        allowed = "\n\r\t" if multiline else ""
+        if any(unicodedata.category(sign) == "Cc" and sign not in allowed for sign in normal):
+            raise Wrong("control_character", "must not have control characters")
+    return normal
+
+
+def _encodable(value: str) -> None:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Wrong("bad_format", "must not have half a surrogate pair") from None
+
+
+# The first validator of a process finishes classes of cerberus's own; threads that do so at once trip over each other.
+Validator({})
+
+
+def check(document: Any, schema: Schema, *, text: bool = False, partial: bool = False) -> dict[str, Any]:
+    """The document with its values converted and defaults filled in. Raises a 422 that names every wrong field.
+
+    `partial` asks for no required field and fills in no default, as PATCH wants it.
+    """
+    if not isinstance(document, dict):
+        raise Problem("validation_failed", errors=[FieldError("", "wrong_type", "must be an object")])
+    ignored = {name for name, rule in schema.items() if _ignored(rule, document.get(name))}
+    rules = {name: rule for name, rule in schema.items() if not _ignored(rule, None)}
+    for name in rules if partial else rules.keys() & document.keys():  # null is not what is missing: no default for it
+        rules[name] = {key: value for key, value in rules[name].items() if key != "default"}
+    validator = Validator(rules, text=text)
+    sent = {name: value for name, value in document.items() if name not in ignored}
+    if not validator.validate(sent, update=partial):
+        found: dict[str, FieldError] = {}
+        for error in _flatten(validator._errors):  # one reason a field: the first, but a null is a null
+            if error.code == "not_nullable" or error.pointer not in found:
+                found[error.pointer] = error
+        raise Problem("validation_failed", errors=list(found.values()))
+    checked: dict[str, Any] = validator.document
+    return checked
+
+
+def _ignored(rule: Mapping[str, Any], value: Any) -> bool:
+    """Whether a field is one that only the server writes, or just the object a GET answers for a name one may write."""
+    meta = rule.get("meta", {})
+    return bool(meta.get("read_only")) or (isinstance(value, dict) and _answered(value, meta.get("answered_as")))
+
+
+def _answered(value: dict[str, Any], schema: Schema | None) -> bool:
+    """Whether it is an object of this schema, all of it and nothing else."""
+    if schema is None or value.keys() != schema.keys():
+        return False
+    return bool(Validator({name: {**rule, "nullable": False} for name, rule in schema.items()}).validate(value))
+
+
+def _flatten(found: Any) -> list[FieldError]:
+    """Cerberus's errors as ours, in the order of the document, each with its JSON pointer."""
+    flat: list[FieldError] = []
+    for error in found:
+        if error.child_errors:
+            flat.extend(_flatten(error.child_errors))
+            continue
+        pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in error.document_path)
+        flat.append(FieldError(_printable(pointer), *_words(error)))
+    return flat
+
+
+def _words(error: Any) -> tuple[str, str]:
+    """The code and the words of one of cerberus's errors."""
+    if error.code == reasons.COERCION_FAILED.code:
+        code, _, message = str(error.info[0]).partition(": ")
+        return code, message
+    code = _CODES.get(error.code, "invalid")
+    if error.code == reasons.CUSTOM.code:
+        return "blank", str(error.info[0])
+    limit = error.constraint
+    if code == "not_allowed":
+        return code, say("must be one of {allowed}", allowed=", ".join(str(value) for value in limit))
+    return code, say(_MESSAGES.get(code, _MESSAGES["invalid"]), limit=limit)
+
+
+def _printable(pointer: str) -> str:
+    """A client's own field name, shortened and safe to write into an answer."""
+    return pointer.encode("utf-8", "replace").decode()[:200]

@@ -1,0 +1,1 @@
+"""Files and images: where they are kept, how they are decoded."""

@@ -1,0 +1,128 @@
+"""What is written to users, and how it leaves: by SMTP; in development into a folder, and shown in the log.
+
+A mail holds a code to be entered in the app, and where APP_URL is set a link that opens the app with it. Nothing in it
+was typed by anybody, not even a name: whoever registers chooses that, with whatever address.
+"""
+
+import logging
+import smtplib
+import ssl
+import time
+from collections.abc import Callable
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from marketplace.config.settings import Config
+from marketplace.text.messages import Text, say
+
+SECONDS = 20.0
+#: kind -> subject, what stands before and behind the code, the page of the app that takes the code if there is one.
+KINDS: dict[str, tuple[Text, Text, Text, str | None]] = {
+    "reset": (
+        say("Your new password"),
+        say(
+            "Somebody, probably you, asked for a new password for this account. Enter this code in the app within"
+            " 30 minutes:"
+        ),
+        say("If it was not you, do nothing: your password stays as it is."),
+        "reset-password",
+    ),
+    "verify": (
+        say("Confirm your address"),
+        say("Enter this code in the app within 7 days to confirm that this address is yours:"),
+        say("If you have no account with us, somebody has mistyped their address; do nothing."),
+        "verify-email",
+    ),
+    "locked": (
+        say("Somebody tries to guess your password"),
+        say(
+            "Ten wrong passwords in a row were entered for your account. It takes none for a quarter of an hour,"
+            " except from where you have signed in before."
+        ),
+        say(
+            "If it was you, wait, or have the app send you a code for a new password. If not, your password has"
+            " held; a long one goes on doing so."
+        ),
+        None,
+    ),
+    "email_changed": (
+        say("Your address was changed"),
+        say("The e-mail address of your account was changed to another one; mails go there from now on."),
+        say("If it was not you, write to us at once: somebody knows your password."),
+        None,
+    ),
+    "password_changed": (
+        say("Your password was changed"),
+        say("The password of your account was changed, and all other devices were signed out."),
+        say("If it was not you, have the app send you a code for a new password at once."),
+        None,
+    ),
+}
+log = logging.getLogger("marketplace.mail")
+
+
+def written(config: Config, kind: str, *, to: str, token: str, language: str) -> EmailMessage:
+    """A mail of a kind, in a language."""
+    subject, first, last, page = KINDS[kind]
+    lines = [say("Hello,").spoken(language), "", first.spoken(language), ""]
+    if page is not None:
+        lines += [f"    {token}", ""]
+        if config.app_url:
+            lines += [f"    {config.app_url}/{page}?token={token}", ""]
+    lines += [last.spoken(language), ""]
+    message = EmailMessage(policy=SMTP)
+    message["Subject"] = subject.spoken(language)
+    message["From"] = config.mail_from
+    message["To"] = to
+    message["Date"] = formatdate()
+    message["Message-ID"] = make_msgid(domain="marketplace")
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
+    message.set_content("\n".join(lines))
+    return message
+
+
+def deliverer(config: Config) -> Callable[[EmailMessage], None]:
+    """What sends a mail: SMTP_URL's server, or else a folder. Raises OSError (smtplib's errors are) where it cannot."""
+    if not config.smtp_url:
+        return lambda message: _keep(config.data_dir / "mail", message)
+    return lambda message: _send(config.smtp_url, message)
+
+
+def _send(url: str, message: EmailMessage) -> None:
+    parts = urlsplit(url)
+    host, secure = parts.hostname or "localhost", parts.scheme == "smtps"
+    context = ssl.create_default_context()
+    server: smtplib.SMTP
+    if secure:
+        server = smtplib.SMTP_SSL(host, parts.port or 465, timeout=SECONDS, context=context)
+    else:
+        server = smtplib.SMTP(host, parts.port or 587, timeout=SECONDS)
+    with server:
+        server.ehlo()
+        if not secure and server.has_extn("starttls"):
+            server.starttls(context=context)
+            server.ehlo()
+            secure = True
+        if parts.username:
+            if not secure and host not in ("localhost", "127.0.0.1", "::1"):
+                raise smtplib.SMTPNotSupportedError("the server offers no encryption; the password is not sent")
+            server.login(unquote(parts.username), unquote(parts.password or ""))
+        try:
+            server.send_message(message)
+        except smtplib.SMTPRecipientsRefused as refused:
+            codes = [code for code, _ in refused.recipients.values()]
+            if any(code < 500 for code in codes):
+                raise
+            log.warning("no such mailbox", extra={"error": f"SMTP {codes[0]}"})  # for good: not to be tried again
+
+
+def _keep(folder: Path, message: EmailMessage) -> None:
+    """Keep a mail for the developer, readable by nobody else: newest last by name."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder / f"{time.time_ns()}.eml"
+    file.touch(mode=0o600)
+    file.write_bytes(message.as_bytes())
+    log.warning("mail kept in %s\n%s", file, message.get_content(), extra={"subject": message["Subject"]})

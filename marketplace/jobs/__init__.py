@@ -1,0 +1,1 @@
+"""Background work: the jobs, their retries, the worker process."""

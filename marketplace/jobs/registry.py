@@ -1,0 +1,116 @@
+"""The jobs of the worker, as the queue knows them: by name, with arguments that are JSON.
+
+Every one is written so that running it twice does no harm: the jobs of a worker that was killed, or taken for
+dead, are run again by another one.
+"""
+
+import logging
+from collections.abc import Callable
+from email.message import EmailMessage
+from typing import Any, NamedTuple
+
+import procrastinate
+from procrastinate import JobContext
+
+from marketplace.config.settings import Config
+from marketplace.files.storage import Storage
+from marketplace.jobs.retries import ATTEMPTS, Connector, Retry
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import ALIVE
+from marketplace.queries import categories, search
+from marketplace.queries import jobs as queue
+from marketplace.workflows import imports, mails, product_documents, upkeep, users
+from marketplace.workflows.imports import PASSING
+
+QUEUES = ("quick", "long")
+#: Arguments of mails are addresses: with a run every six hours they are gone in a day.
+FINISHED_HOURS = 18
+FAILED_HOURS = 30 * 24
+#: Products whose words are counted, which takes about a second.
+WORDS_SAMPLE = 20_000
+log = logging.getLogger("marketplace.jobs")
+
+
+class Means(NamedTuple):
+    """What jobs work with. `stopping` says whether the process has been asked to end."""
+
+    config: Config
+    db: Database
+    private: Storage
+    uploads: Storage
+    deliver: Callable[[EmailMessage], None]
+    stopping: Callable[[], bool]
+
+
+def create_app(means: Means) -> procrastinate.App:
+    """The queue with its jobs, connected as the worker; to be opened in the event loop that uses it."""
+    connector = Connector(
+        conninfo=means.config.worker_database_url,
+        kwargs={"application_name": "marketplace-queue", "connect_timeout": 5, **ALIVE},
+        configure=queue.configure,
+        min_size=1,
+        max_size=4,
+        timeout=30.0,
+        reconnect_timeout=2.0,  # then the next one who asks makes a fresh attempt at once
+    )
+    app = procrastinate.App(connector=connector)
+    _add_work(app, means)
+    _add_upkeep(app, means)
+    return app
+
+
+def _add_work(app: procrastinate.App, means: Means) -> None:
+    """What calls of the API leave to the worker."""
+
+    @app.task(name="run_import", queue="long", retry=Retry(), pass_context=True)
+    def run_import(context: JobContext, import_id: int) -> None:
+        try:
+            imports.run(means.db, means.private, means.config, import_id, stopping=means.stopping)
+        except PASSING:
+            if context.job.attempts >= ATTEMPTS:
+                words = "The database or the storage of files did not answer for a long time; send the file again."
+                imports.give_up(means.db, import_id, "unavailable", words)
+            raise
+
+    @app.task(name="send_mail", queue="quick", retry=Retry(OSError))  # smtplib's errors are OSErrors
+    def send_mail(kind: str, email: str, language: str) -> None:
+        mails.send(means.db, means.config, means.deliver, kind, email, language)
+
+    @app.task(name="forget_user", queue="long", retry=Retry())
+    def forget_user(user_id: int, store_id: int | None) -> None:
+        users.forget(means.db, user_id, store_id, means.config.currency, stopping=means.stopping)
+
+    @app.task(name="rebuild_documents", queue="quick", retry=Retry())
+    def rebuild_documents(by: str, id: int | None = None) -> None:
+        done = product_documents.rebuild(means.db, by, id, means.config.currency, stopping=means.stopping)
+        log.info("documents rebuilt", extra={"job": f"rebuild_documents by {by} {id}", "rows": done})
+
+
+def _add_upkeep(app: procrastinate.App, means: Means) -> None:
+    """What comes round by itself, while a worker runs; so `upkeep` is also done at every start."""
+
+    @app.periodic(cron="*/5 * * * *", queueing_lock="refresh_category_counts")
+    @app.task(name="refresh_category_counts", queue="quick", lock="category_counts", retry=Retry())
+    def refresh_category_counts(timestamp: int = 0) -> None:
+        with means.db.working() as conn:
+            categories.refresh_counts(conn)
+
+    @app.periodic(cron="*/5 * * * *", queueing_lock="refresh_search_words")
+    @app.task(name="refresh_search_words", queue="quick", lock="search_words", retry=Retry())
+    def refresh_search_words(timestamp: int = 0) -> None:
+        with means.db.working() as conn:
+            search.refresh_words(conn, WORDS_SAMPLE)
+
+    @app.periodic(cron="17 */6 * * *", queueing_lock="upkeep")
+    @app.task(name="upkeep", queue="quick", lock="upkeep", retry=Retry())
+    def run_upkeep(timestamp: int = 0) -> None:
+        upkeep.run(means.db, means.private, means.uploads, means.config)
+
+    @app.periodic(cron="47 */6 * * *", queueing_lock="forget_jobs")
+    @app.task(name="forget_jobs", queue="quick", lock="forget_jobs", pass_context=True)
+    async def forget_jobs(context: JobContext, timestamp: int = 0) -> None:
+        manager: Any = context.app.job_manager
+        await manager.delete_old_jobs(nb_hours=FINISHED_HOURS)
+        await manager.delete_old_jobs(
+            nb_hours=FAILED_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+        )

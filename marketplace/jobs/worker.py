@@ -1,0 +1,144 @@
+"""The worker: one process that runs the jobs of one or both queues until it is told to stop.
+
+Each queue has a loop of its own, so that a quick job never waits for an import. A loop that fails because the
+database went away is begun again; the jobs of workers that died are taken up by those that live.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+import procrastinate
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
+from procrastinate.jobs import Status
+
+from marketplace.config.settings import Config
+from marketplace.files.stores import of_private, of_uploads
+from marketplace.integrations import mail
+from marketplace.jobs import registry
+from marketplace.postgres.database import Database
+from marketplace.workflows.imports import PASSING
+
+#: One each: a second fetch that finds only locked jobs would sleep while the first could go on.
+CONCURRENCY = {"quick": 1, "long": 1}
+HEARTBEAT = 5.0
+#: A worker that has not been heard of for so many seconds is dead, and its jobs are anybody's.
+DEAD = 30.0
+RESCUE = 10.0
+KNOCK = 5.0
+PAUSE = 2.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+log = logging.getLogger("marketplace.worker")
+
+
+class Worker:
+    """Runs the jobs of some queues; `run` returns after SIGTERM or SIGINT, when no job is in the middle."""
+
+    def __init__(self, config: Config, queues: Sequence[str] = registry.QUEUES) -> None:
+        self._queues = queues
+        self._db = Database.of_worker(config)
+        self._stopping = threading.Event()
+        self._means = registry.Means(
+            config=config,
+            db=self._db,
+            private=of_private(config),
+            uploads=of_uploads(config),
+            deliver=mail.deliverer(config),
+            stopping=self._stopping.is_set,
+        )
+
+    def run(self) -> None:
+        """Work until told to stop."""
+        try:
+            asyncio.run(self._run())
+        finally:
+            self._db.close()
+
+    async def _run(self) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            if not stop.is_set():
+                log.info("worker stops when its jobs have come to a halt")
+            self._stopping.set()
+            stop.set()
+
+        for number in SIGNALS:
+            loop.add_signal_handler(number, end)
+        app = registry.create_app(self._means)
+        while not stop.is_set():
+            try:
+                async with app.open_async():
+                    await self._work(app, stop)
+            except (ConnectorException, *PASSING) as error:
+                log.warning("the queue cannot be reached", extra={"error": _first_line(error)})
+                await _wait(stop, PAUSE)
+
+    async def _work(self, app: procrastinate.App, stop: asyncio.Event) -> None:
+        """All loops, until told to stop; then they end in good order."""
+        with contextlib.suppress(AlreadyEnqueued):
+            await app.tasks["upkeep"].configure(queueing_lock="upkeep").defer_async()
+        log.info("worker is at work on %s", " and ".join(self._queues))
+        loops = [asyncio.create_task(self._keep(app, queue, stop)) for queue in self._queues]
+        loops.append(asyncio.create_task(_rescue(app, stop)))
+        await stop.wait()
+        for each in loops:
+            each.cancel()  # to a queue's loop it says: take no more jobs, end when those at work have ended
+        await asyncio.gather(*loops, return_exceptions=True)
+
+    async def _keep(self, app: procrastinate.App, queue: str, stop: asyncio.Event) -> None:
+        """Run the jobs of one queue; begin again whenever that fails."""
+        while not stop.is_set():
+            try:
+                await app.run_worker_async(
+                    queues=[queue], name=queue, concurrency=CONCURRENCY[queue],
+                    install_signal_handlers=False, update_heartbeat_interval=HEARTBEAT,
+                    stalled_worker_timeout=DEAD,
+                )
+            except Exception as error:
+                extra = {"error": _first_line(error)}
+                log.warning("the %s queue stopped, beginning again", queue, extra=extra)
+            await _wait(stop, PAUSE)
+
+
+async def _rescue(app: procrastinate.App, stop: asyncio.Event) -> None:
+    """Give back the jobs of workers that died, again and again.
+
+    While the database is away this is also what has the pool knock at it every few seconds.
+    """
+    while not stop.is_set():
+        pause = RESCUE
+        try:
+            await asyncio.wait_for(_give_back(app), KNOCK)
+        except asyncio.TimeoutError:
+            log.warning("the queue does not answer")
+            pause = PAUSE
+        except (ConnectorException, *PASSING) as error:  # also where another worker was quicker
+            log.warning("a job of a dead worker was not taken up", extra={"error": _first_line(error)})
+            pause = PAUSE
+        await _wait(stop, pause)
+
+
+async def _give_back(app: procrastinate.App) -> None:
+    manager = app.job_manager
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD):
+        log.warning("a worker died, its job is taken up", extra={"job": f"{job.task_name}[{job.id}]"})
+        try:
+            await manager.retry_job(job, retry_at=datetime.now(timezone.utc))
+        except UniqueViolation:  # of those that need to be done only once, another one is waiting
+            await manager.finish_job_by_id_async(job.id or 0, Status.FAILED, delete_job=True)
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+def _first_line(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    return f"{type(cause).__name__}: {cause}".splitlines()[0][:300]

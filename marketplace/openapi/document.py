@@ -1,0 +1,236 @@
+"""The OpenAPI 3.1 document, built from the routes and from what their responders declare.
+
+The same rules that requests are checked with become the schemas, and the same flags that set hooks to work become
+parameters, headers and problems, so the document cannot say anything else.
+"""
+
+import inspect
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import falcon
+
+from marketplace import __version__
+from marketplace.config.settings import Config
+from marketplace.contract import operations
+from marketplace.contract.operations import MERGE_PATCH, MULTIPART, Operation, Parts
+from marketplace.openapi import problems, texts
+from marketplace.openapi.schemas import Components, Document, example_of
+from marketplace.web.rate_limits import READS
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+_PARAMETER = re.compile(r"\{([a-z_]+):id\}")
+_ID: Document = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1}
+
+
+def build(routes: Sequence[tuple[str, Any]], config: Config) -> Document:
+    """The document of these routes."""
+    return _Builder(config).build(routes)
+
+
+class _Builder:
+    """One document in the making."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._components = Components()
+        self._problems: Document = {}
+        self._names: set[str] = set()
+
+    def build(self, routes: Sequence[tuple[str, Any]]) -> Document:
+        paths = {_PARAMETER.sub(r"{\1}", path): self._path(path, resource) for path, resource in routes}
+        self._components.object(problems.PROBLEM, request=False)
+        _link(paths)
+        return {
+            "openapi": "3.1.0",
+            "info": texts.info(__version__, self._config),
+            "servers": [{"url": "/"}],
+            "tags": [{"name": tag, "description": words} for tag, words in texts.TAGS.items()],
+            "paths": paths,
+            "components": {
+                "schemas": dict(sorted(self._components.schemas.items())),
+                "responses": dict(sorted(self._problems.items())),
+                "headers": texts.HEADERS,
+                "parameters": texts.PARAMETERS,
+                "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            },
+        }
+
+    def _path(self, path: str, resource: Any) -> Document:
+        declared = {method: operations.of(resource, method.upper()) for method in _METHODS}
+        calls = {
+            method: self._operation(method, path, found, getattr(resource, f"on_{method}"))
+            for method, found in declared.items()
+            if found
+        }
+        ids = [{"name": name, "in": "path", "required": True, "schema": _ID} for name in _PARAMETER.findall(path)]
+        return {**({"parameters": ids} if ids else {}), **calls}
+
+    def _operation(self, method: str, path: str, declared: Operation, responder: Any) -> Document:
+        made: Document = {
+            "operationId": self._name(declared),
+            "summary": declared.summary,
+            "description": inspect.getdoc(responder),
+            "tags": [_tag(path)],
+            "x-roles": ["anonymous", *operations.EVERYONE] if declared.public else list(declared.roles),
+            "x-rate-class": _rate_class(method, declared),
+        }
+        if "{" in path and declared.roles == ("seller", "admin"):
+            made["x-owner"] = "seller"  # of sellers the one whose thing it is; to others it is not there
+        if declared.deprecated is not None:
+            made["deprecated"] = True
+        made["security"] = _security(declared)
+        parameters = self._parameters(method, path, declared)
+        if parameters:
+            made["parameters"] = parameters
+        body = self._body(method, declared)
+        if body:
+            made["requestBody"] = body
+        answers = {str(status): self._answer(method, status, declared) for status in declared.responses}
+        if method == "get" and _json(declared):
+            answers["304"] = {"description": "It is as you have it", "headers": _headers(["ETag", "X-Request-ID"])}
+        made["responses"] = {**answers, **problems.responses(declared, path, self._problems)}
+        return made
+
+    def _name(self, declared: Operation) -> str:
+        """The call's name; what stands below /api/products a second time says so."""
+        name = declared.name if declared.name not in self._names else f"{declared.name}UnderProducts"
+        self._names.add(name)
+        return name
+
+    def _parameters(self, method: str, path: str, declared: Operation) -> list[Document]:
+        made = [self._query_parameter(name, rule) for name, rule in declared.query.items()]
+        flags = {
+            "IdempotencyKey": declared.idempotent,
+            "IfMatch": declared.conditional,
+            "IfNoneMatch": method == "get" and _json(declared),
+            "ConsistencyToken": method == "get" and declared.public and path.startswith("/api/"),
+        }
+        return made + [{"$ref": f"#/components/parameters/{name}"} for name, taken in flags.items() if taken]
+
+    def _query_parameter(self, name: str, rule: Any) -> Document:
+        schema = self._components.property(rule, request=True)
+        schema.pop("x-also-accepts", None)  # all that a query says is text
+        parameter: Document = {"name": name, "in": "query", "schema": schema}
+        if "description" in schema:
+            parameter["description"] = schema.pop("description")
+        if rule.get("required"):
+            parameter["required"] = True
+        else:
+            parameter["allowEmptyValue"] = True  # `?search=` is as good as none
+        if schema.get("type") == "array":
+            parameter.update(style="form", explode=False)
+        return parameter
+
+    def _body(self, method: str, declared: Operation) -> Document | None:
+        content: Document = {}
+        limit = self._config.body_max_bytes
+        if declared.body is not None:
+            schema = self._components.object(declared.body, request=True, partial=declared.partial)
+            kinds = (falcon.MEDIA_JSON, MERGE_PATCH) if declared.partial else (falcon.MEDIA_JSON,)
+            example = example_of(declared.body)
+            content.update({kind: {"schema": schema, "example": example} for kind in kinds})
+        if declared.parts is not None:
+            limit = 0
+            content[MULTIPART] = {"schema": self._multipart(declared, declared.parts)}
+        for kind in declared.media:
+            content[kind] = {"schema": {"type": "string", "format": "binary"}}
+        if not content:
+            return None
+        return {"required": True, "content": content, **({"x-max-bytes": limit} if limit else {})}
+
+    def _multipart(self, declared: Operation, parts: Parts) -> Document:
+        """Its text parts, but those that may stand in the query as well, and its files."""
+        texts = {
+            name: {**rule, "nullable": False}
+            for name, rule in parts.fields.items()
+            if name not in declared.query and not rule.get("meta", {}).get("read_only")
+        }
+        made = self._components.object(texts, request=True)
+        for field in made["properties"].values():
+            field.pop("x-also-accepts", None)
+        for name in parts.files:
+            one = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+            most = self._config.images_per_product
+            many = {"type": "array", "items": one, "minItems": 1, "maxItems": most}
+            made["properties"][name] = many if name.endswith("s") else one
+        if parts.required:
+            made["required"] = [*made.get("required", []), *parts.files]
+        return {**made, "x-max-file-bytes": getattr(self._config, parts.limit)}
+
+    def _answer(self, method: str, status: int, declared: Operation) -> Document:
+        rules = declared.responses[status]
+        made: Document = {"description": texts.STATUSES[status]}
+        names = ["X-Request-ID", *(["Deprecation"] if declared.deprecated is not None else [])]
+        if rules is not None or status == 200:
+            made["content"] = {kind: {"schema": self._answered(kind, rules)} for kind in declared.produces}
+        if (method == "get" and _json(declared)) or "version" in (rules or {}):
+            names.append("ETag")
+        if "text/csv" in declared.produces:
+            names.append("Content-Disposition")
+        if "next_cursor" in (rules or {}):
+            names.append("Link")
+        if status in (201, 202) and "id" in (rules or {}):  # what was made has an address of its own
+            names.append("Location")
+        if declared.idempotent:
+            names.append("Idempotent-Replayed")
+        if _rate_class(method, declared) not in READS:
+            names += ["RateLimit", "RateLimit-Policy"]
+        if method != "get":
+            names.append("Consistency-Token")
+        made["headers"] = _headers(names)
+        return made
+
+
+    def _answered(self, kind: str, rules: Any) -> Document:
+        if kind != falcon.MEDIA_JSON:
+            return {"type": "string", "format": "binary"}
+        if isinstance(rules, list):
+            return {"type": "array", "items": self._components.object(rules[0], request=False)}
+        return self._components.object(rules, request=False)
+
+
+def _rate_class(method: str, declared: Operation) -> str:
+    return declared.rate or ("read" if method == "get" else "write")
+
+
+def _headers(names: Sequence[str]) -> Document:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _json(declared: Operation) -> bool:
+    """Whether it answers a JSON object, which has an ETag; what is streamed has none."""
+    streamed = declared.rate == "export"
+    return isinstance(declared.responses.get(200), dict) and declared.produces == (falcon.MEDIA_JSON,) and not streamed
+
+
+def _security(declared: Operation) -> list[Document]:
+    """No token, one that may be sent since it makes a difference, or one that must be."""
+    bearer: Document = {"bearer": []}
+    if not declared.public:
+        return [bearer]
+    return [{}, bearer] if declared.roles == operations.ANYONE else []
+
+
+def _link(paths: Document) -> None:
+    """From each call that makes a thing to those that take its id."""
+    for path, calls in paths.items():
+        made = calls.get("post", {}).get("responses", {}).get("201")
+        if made is None or "Location" not in made["headers"]:
+            continue
+        for below, others in paths.items():
+            rest = re.fullmatch(re.escape(path) + r"/\{([a-z_]+)\}(/[a-z]+)?", below)
+            for method in _METHODS:
+                if rest and method in others:
+                    name = others[method]["operationId"]
+                    link = {"operationId": name, "parameters": {rest[1]: "$response.body#/id"}}
+                    made.setdefault("links", {})[name] = link
+
+
+def _tag(path: str) -> str:
+    parts = path.strip("/").split("/")
+    if parts[0] != "api" or parts[1] not in texts.TAGS:
+        return "service"
+    inner = parts[2] if parts[1] == "products" and len(parts) > 2 else ""
+    return inner if inner in texts.TAGS else "imports" if inner.startswith("import") else parts[1]

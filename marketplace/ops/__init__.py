@@ -1,0 +1,1 @@
+"""What operators run: backup format, health checks, progress."""

@@ -1,0 +1,1 @@
+"""The database driver's room: pool, circuit breaker, doors, replicas, migrations, roles."""

@@ -1,0 +1,230 @@
+"""Connections to PostgreSQL and the pools that keep them: patient with a silent server, aware of one that is gone."""
+
+import logging
+import select
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.errors import ReadOnlySqlTransaction, _WaitTimeout
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from marketplace.postgres.breaker import CircuitBreaker
+
+if TYPE_CHECKING:
+    from typing_extensions import LiteralString as LiteralString
+else:  # Python 3.10 has none
+    LiteralString = str
+
+Row = dict[str, Any]
+Conn = psycopg.Connection[Row]
+
+#: Seconds from one complaint about a server that refuses to the next, for each thread that connects.
+COMPLAIN = 5.0
+#: Seconds from one replacement of all connections to the next: a server may stay read-only for long.
+DRAIN = 0.5
+#: The part of its patience that a statement must have been waited for: else it was slow, and the server not silent. The
+#: server ends statements a little earlier than the whole.
+ENOUGH = 0.9
+
+#: A host that has vanished is noticed within some ten seconds also by who would wait for minutes. (Unix sockets do
+#: without.)
+ALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+
+log = logging.getLogger("marketplace")
+_thread = threading.local()
+_complained = threading.local()
+_open_pools: "weakref.WeakSet[ConnectionPool[Conn]]" = weakref.WeakSet()
+
+
+class SilentError(psycopg.OperationalError):
+    """The server has not answered in time; the connection is closed, and what it was doing may be done or not."""
+
+
+class HastyError(SilentError):
+    """The request has used up its time on what came before: of the server this says nothing."""
+
+
+class _counted:
+    """The time of the block counts as waited."""
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        _thread.waited = getattr(_thread, "waited", 0.0) + time.perf_counter() - self._started
+
+
+class Connection(psycopg.Connection[Row]):
+    """A connection that waits `patience` seconds for answers, and no longer; in a request, for all of them together.
+
+    A server that is frozen, or behind a network that swallows, says nothing: its own time limits do not help.
+    """
+
+    patience: float | None = None
+    #: How far a replica is known to be, and when it was asked (replicas.py).
+    replayed: int = -1
+    asked_at: float = float("-inf")
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **options: Any) -> Any:
+        """As psycopg's; why there is no connection goes to the log, every few seconds."""
+        try:
+            return super().connect(conninfo, **options)
+        except psycopg.OperationalError as error:
+            _complain(error)
+            raise
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """As psycopg's; raises SilentError when patience ends. The time counts as this thread's."""
+        left = self.patience
+        if left is not None and getattr(_thread, "asked", False):
+            left = max(left - waited(), 0.1)
+        try:
+            with _counted():
+                return super().wait(gen, interval, left if timeout is None else timeout)
+        except _WaitTimeout:
+            if timeout is not None:
+                raise
+            self.pgconn.finish()
+            hasty = left is not None and self.patience is not None and left < self.patience * ENOUGH
+            raise (HastyError if hasty else SilentError)("the server does not answer") from None
+
+
+def _complain(error: psycopg.OperationalError) -> None:
+    """Tell the operator why there is no connection: a wrong password is not cured by waiting."""
+    now = time.monotonic()
+    if now - getattr(_complained, "at", float("-inf")) >= COMPLAIN:
+        _complained.at = now
+        log.error("cannot connect to the database", extra={"error": " ".join(str(error).split())[:300]})
+
+
+class Pool:
+    """Connections to one server, made in the process that uses them, and not before they are used: never before a fork.
+
+    `wait` is how many seconds to wait for one; `patience` how many for an answer. `configure` is called with each new
+    one. `prepares` is False where a pooler hands connections round: what was prepared on one is unknown to the next.
+    """
+
+    def __init__(
+        self, url: str, *, size: int, wait: float, patience: float, prepares: bool, configure: Callable[[Conn], None]
+    ) -> None:
+        self.patience = patience
+        self._configure = configure
+        self._lock = threading.Lock()
+        self._breaker = CircuitBreaker(wait)
+        self._drained_at = float("-inf")
+        self._lent: set[Conn] = set()
+        self._pool: ConnectionPool[Conn] = ConnectionPool(
+            url,
+            min_size=1,
+            max_size=size,
+            reconnect_timeout=0.5,  # give up soon: the next request makes a fresh attempt at once
+            max_lifetime=600.0,
+            connection_class=Connection,
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "prepare_threshold": 0 if prepares else None,
+                "connect_timeout": 2,
+                **ALIVE,
+                "application_name": "marketplace",
+            },
+            configure=self._begin,
+            check=self._refuse_closed,
+            open=False,
+        )
+
+    @contextmanager
+    def connection(self) -> Iterator[Conn]:
+        """A connection of the pool for the length of the block.
+
+        Raises psycopg_pool.PoolTimeout where none can be had, psycopg.OperationalError where the server has gone.
+        """
+        if self._pool.closed:
+            with self._lock:
+                if self._pool.closed:
+                    self._pool.open()
+                    _open_pools.add(self._pool)
+        try:
+            with ExitStack() as held:
+                with self._breaker.waiting() as seconds, _counted():
+                    conn = held.enter_context(self._pool.connection(seconds))
+                self._lent.add(conn)
+                try:
+                    yield conn
+                finally:
+                    self._lent.discard(conn)
+                    be_patient(conn, self.patience)
+        except (SilentError, ReadOnlySqlTransaction) as error:
+            # The idle ones are connected to the same server: one that is frozen, or is the primary no more.
+            if not isinstance(error, HastyError) and time.monotonic() - self._drained_at > DRAIN:
+                self.drain()
+            raise
+
+    @property
+    def busy(self) -> bool:
+        """Whether connections are in use: to get none meanwhile says nothing of the server."""
+        return bool(self._lent)
+
+    def stats(self) -> dict[str, int]:
+        """What the pool says of itself (psycopg_pool)."""
+        return self._pool.get_stats()
+
+    def drain(self) -> None:
+        """Replace all connections: the server they are connected to is not to be trusted."""
+        self._drained_at = time.monotonic()
+        self._pool.drain()
+
+    def close(self) -> None:
+        """Give all connections back to the server."""
+        self._pool.close()
+
+    def _begin(self, conn: Conn) -> None:
+        be_patient(conn, self.patience)
+        self._configure(conn)
+
+    def _refuse_closed(self, conn: Conn) -> None:
+        """The pool's check: refuse a connection that the server has closed meanwhile, and with it all idle ones.
+
+        An idle connection has nothing to read; where there is, it is the server's farewell. This costs two
+        microseconds where `SELECT 1` costs three hundred.
+        """
+        poll = select.poll()
+        poll.register(conn.pgconn.socket, select.POLLIN)
+        if poll.poll(0):
+            conn.close()
+            self._pool.drain()
+            raise psycopg.OperationalError("the server has closed this connection")
+
+
+def be_patient(conn: Conn, seconds: float) -> None:
+    """Wait longer, or not so long, for the statements of this transaction."""
+    if isinstance(conn, Connection):
+        conn.patience = seconds
+
+
+def begin_waiting() -> None:
+    """From here on waited() counts for this thread, which is asked for an answer."""
+    _thread.waited, _thread.asked = 0.0, True
+
+
+def end_waiting() -> None:
+    """The answer has begun: what is streamed may take its time, statement by statement."""
+    _thread.asked = False
+
+
+def waited() -> float:
+    """Seconds this thread has waited for servers."""
+    return float(getattr(_thread, "waited", 0.0))
+
+
+def close_all() -> None:
+    """Close every pool this process has opened; gunicorn calls it when a worker leaves."""
+    for pool in list(_open_pools):
+        pool.close()

@@ -1,0 +1,197 @@
+"""What Prometheus is told: counted in each worker of gunicorn, added up over all of them where /metrics answers.
+
+Workers come and go, and the files they count in stay: so a worker takes the lowest number that none holds, and goes on
+counting in the files of the one that had it before. What is counted while the disk has no room for them is
+lost; a master that starts on such a disk has its workers count each for itself.
+"""
+
+import fcntl
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
+from prometheus_client.core import GaugeMetricFamily
+
+#: Where workers count (gunicorn.conf.py sets it); without it this process counts for itself.
+FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+PAUSE = 1.0
+#: Bytes that a file of counts never outgrows: some 2,000 rows of a metric and all its labels.
+ROOM = 1024 * 1024
+KINDS = ("counter", "histogram", "gauge_livesum")
+#: A client may name any method it likes; each of its own would be a row for ever.
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_numbers: dict[int, int] = {}
+
+
+def _number() -> int:
+    """The lowest number that no living process of the folder holds; held by a lock on a file to the end of this one."""
+    own = _numbers.get(os.getpid())  # a fork has its parent's memory, and needs a number of its own
+    return _take_number() if own is None else own
+
+
+def _take_number() -> int:
+    number = 0
+    while True:
+        handle = os.open(Path(FOLDER or "", f"{number}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # What is now is this process's.
+            Path(FOLDER or "", f"gauge_livesum_{number}.db").unlink(missing_ok=True)
+            _reserve([Path(FOLDER or "", f"{kind}_{number}.db") for kind in KINDS])
+        except BlockingIOError:
+            os.close(handle)
+            number += 1
+            continue
+        except OSError:
+            os.close(handle)
+            raise
+        _numbers[os.getpid()] = number
+        return number
+
+
+def _reserve(files: Iterable[Path]) -> None:
+    """Take the files' room from the disk: who writes into the hole of a mapped file, on a full disk, is killed.
+
+    Raises OSError.
+    """
+    for file in files:
+        with file.open("ab") as handle:
+            if hasattr(os, "posix_fallocate"):  # macOS has none
+                os.posix_fallocate(handle.fileno(), 0, ROOM)
+
+
+def _where_there_is_room(kept: Any) -> Any:
+    """The class of values that are kept in files; what is counted while the disk has no room for them is lost."""
+
+    class Value(kept):  # type: ignore[misc]
+        def __init__(self, *words: Any, **named: Any) -> None:
+            self._begin: Callable[[], None] | None = partial(super().__init__, *words, **named)
+            with suppress(OSError):
+                self._ensure()
+
+        def inc(self, amount: float) -> None:
+            with suppress(OSError):
+                self._ensure()
+                super().inc(amount)
+
+        def set(self, value: float, timestamp: float | None = None) -> None:
+            with suppress(OSError):
+                self._ensure()
+                super().set(value, timestamp)
+
+        def _ensure(self) -> None:
+            if self._begin is not None:
+                self._begin()
+                self._begin = None
+
+    return Value
+
+
+if FOLDER:
+    try:
+        kept = values.MultiProcessValue(_number)  # type: ignore[no-untyped-call]
+        values.ValueClass = _where_there_is_room(kept)
+    except OSError as error:
+        logging.getLogger("marketplace").error("no room to count for all workers", extra={"error": str(error)})
+        FOLDER, values.ValueClass = None, values.MutexValue
+
+OWN = CollectorRegistry()
+REQUESTS = Counter("marketplace_http_requests", "Requests answered.", ["method", "route", "status"], registry=OWN)
+SECONDS = Histogram(
+    "marketplace_http_request_seconds", "From the headers read to the answer.", ["route"], registry=OWN, buckets=BUCKETS
+)
+DATABASE = Counter(
+    "marketplace_database_seconds", "Waited for PostgreSQL while answering, by route.", ["route"], registry=OWN
+)
+SIGN_INS = Counter("marketplace_sign_ins", "Passwords, by what came of them.", ["outcome"], registry=OWN)
+for _outcome in ("right", "wrong", "held_up", "spraying"):
+    SIGN_INS.labels(_outcome)  # from 0 on: Prometheus sees no rise in what begins with 1
+POOL = Gauge(
+    "marketplace_pool_connections", "Connections of the pools, by what they do.", ["state"], registry=OWN,
+    multiprocess_mode="livesum",
+)
+POOL_WAITED = Counter("marketplace_pool_waited_seconds", "Waited for a connection of the pool.", registry=OWN)
+READS = Counter("marketplace_reads", "Public reads where there are replicas, by server.", ["server"], registry=OWN)
+_pool_known: dict[str, float] = {"at": 0.0, "waited": 0.0}
+_pool_lock = threading.Lock()
+
+
+def answered(method: str, route: str | None, status: int, seconds: float, database: float) -> None:
+    """One request; `route` is the pattern, never the path."""
+    requests, spent, waited = _children(method if method in METHODS else "other", route or "none", status)
+    requests.inc()
+    spent.observe(seconds)
+    waited.inc(database)
+
+
+@lru_cache(maxsize=4096)
+def _children(method: str, route: str, status: int) -> tuple[Counter, Histogram, Counter]:
+    """What counts a kind of request; looking that up costs more than counting."""
+    return REQUESTS.labels(method, route, status), SECONDS.labels(route), DATABASE.labels(route)
+
+
+def pool(stats_of: Callable[[], Mapping[str, int]]) -> None:
+    """What a pool says of itself (psycopg_pool's get_stats); asked once a second at most."""
+    now = time.monotonic()
+    if now - _pool_known["at"] < PAUSE:
+        return
+    with _pool_lock:
+        _pool_known["at"] = now
+        stats = stats_of()
+        waited = stats.get("requests_wait_ms", 0) / 1000
+        POOL_WAITED.inc(max(0.0, waited - _pool_known["waited"]))
+        _pool_known["waited"] = waited
+    idle = stats.get("pool_available", 0)
+    POOL.labels("idle").set(idle)
+    POOL.labels("busy").set(stats.get("pool_size", 0) - idle)
+    POOL.labels("awaited").set(stats.get("requests_waiting", 0))
+
+
+class _State:
+    """What the database and the host know, asked once a scrape."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]] | None, backup_age: float | None) -> None:
+        self._rows = rows
+        self._backup_age = backup_age
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """The gauges."""
+        yield GaugeMetricFamily(
+            "marketplace_database_up", "Whether PostgreSQL answered this scrape.", value=0 if self._rows is None else 1
+        )
+        if self._backup_age is not None:
+            words = "How long ago a backup of this host ended well."
+            yield GaugeMetricFamily("marketplace_backup_age_seconds", words, value=self._backup_age)
+        families: dict[str, GaugeMetricFamily] = {}
+        for row in self._rows or ():
+            name = f"marketplace_{row['name']}"
+            labels = [row["label"]] if row["label"] else []
+            family = families.setdefault(
+                name, GaugeMetricFamily(name, row["words"], labels=["of"] if labels else None)
+            )
+            family.add_metric(labels, float(row["value"]))
+        yield from families.values()
+
+
+def text(rows: Iterable[Mapping[str, Any]] | None, backup_age: float | None = None) -> bytes:
+    """Everything, as Prometheus reads it.
+
+    `rows` are those of queries.metrics, None while the database is away; `backup_age` is in seconds, None where there
+    is no backup.
+    """
+    registry = CollectorRegistry()
+    if FOLDER:
+        multiprocess.MultiProcessCollector(registry, FOLDER)  # type: ignore[no-untyped-call]
+    answer = generate_latest(registry if FOLDER else OWN)
+    state = CollectorRegistry()
+    state.register(_State(list(rows) if rows is not None else None, backup_age))
+    return answer + generate_latest(state)

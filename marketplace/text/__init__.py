@@ -1,0 +1,1 @@
+"""Texts: messages and their languages, Unicode forms."""

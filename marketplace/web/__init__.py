@@ -1,0 +1,1 @@
+"""HTTP machinery: knows no noun of the shop."""

@@ -1,0 +1,97 @@
+"""Headers that belong to no single call: what browsers may do with an answer, who may read it, what is about to go."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timezone
+from typing import Any
+
+import falcon
+
+from marketplace.contract.operations import Deprecated, Operation
+
+#: An answer is data: whatever it holds, a browser that shows it loads and runs nothing, and puts it in no frame.
+POLICY = "default-src 'none'; frame-ancestors 'none'"
+PREFLIGHT_SECONDS = 7200  # Chromium's limit
+#: What a browser app may send, beyond what any page may.
+TAKEN = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Accept-Language, X-Request-ID,"
+    " Consistency-Token"
+)
+#: What it may read, beyond what any page may.
+SHOWN = (
+    "X-Request-ID, ETag, Location, Link, Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replayed, Deprecation,"
+    " Sunset, Content-Disposition, Consistency-Token"
+)
+
+
+class Headers:
+    """Middleware: what every answer has, refusals too, and what an operation says of its own end."""
+
+    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+        """Set them; a policy that the responder set stays."""
+        resp.set_header("X-Content-Type-Options", "nosniff")
+        resp.set_header("Referrer-Policy", "no-referrer")
+        if resp.get_header("Content-Security-Policy") is None:
+            resp.set_header("Content-Security-Policy", POLICY)
+        declared: Operation | None = req.context.operation
+        if declared is not None and declared.deprecated is not None:
+            _deprecate(resp, declared.deprecated)
+
+
+def _deprecate(resp: falcon.Response, deprecated: Deprecated) -> None:
+    """RFC 9745, RFC 8594, RFC 5829."""
+    resp.set_header("Deprecation", f"@{int(_begin(deprecated.since).timestamp())}")
+    if deprecated.sunset is not None:
+        resp.set_header("Sunset", falcon.dt_to_http(_begin(deprecated.sunset)))
+    if deprecated.successor is not None:
+        resp.append_link(deprecated.successor, "successor-version")
+
+
+def _begin(day: date) -> datetime:
+    return datetime.combine(day, time(), timezone.utc)
+
+
+class Cors:
+    """Middleware: lets pages of these origins (`*` is any) read answers, refusals too.
+
+    Never with credentials: a token is sent in a header by who has it, and there are no cookies.
+    """
+
+    def __init__(self, origins: Iterable[str]) -> None:
+        self._origins = frozenset(origins)
+        self._any = "*" in self._origins
+
+    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+        """Name the origin that may read the answer, and what of it; to a preflight, what it may send."""
+        if self._any:
+            resp.set_header("Access-Control-Allow-Origin", "*")
+        else:
+            resp.append_header("Vary", "Origin")  # also where none came: caches keep the answer for others
+            origin = req.get_header("Origin")
+            if origin not in self._origins:
+                return
+            resp.set_header("Access-Control-Allow-Origin", origin)
+        allowed = resp.get_header("Allow")
+        if req.method == "OPTIONS" and req.get_header("Access-Control-Request-Method") and allowed is not None:
+            resp.set_header("Access-Control-Allow-Methods", allowed)
+            resp.set_header("Access-Control-Allow-Headers", TAKEN)
+            resp.set_header("Access-Control-Max-Age", str(PREFLIGHT_SECONDS))
+        else:
+            resp.set_header("Access-Control-Expose-Headers", SHOWN)
+
+
+def complete(resource: Any) -> None:
+    """Give a resource what any has: HEAD wherever there is GET, and OPTIONS."""
+    if hasattr(resource, "on_get"):
+        resource.on_head = resource.on_get
+    methods = [name[3:].upper() for name in dir(resource) if name.startswith("on_")]
+
+    def on_options(req: falcon.Request, resp: falcon.Response, **params: Any) -> None:
+        allow(resp, {*methods, "OPTIONS"})
+
+    resource.on_options = on_options
+
+
+def allow(resp: falcon.Response, methods: Iterable[str]) -> None:
+    """Answer OPTIONS: no content, and the methods in Allow."""
+    resp.status = falcon.HTTP_204
+    resp.set_header("Allow", ", ".join(sorted(methods)))

@@ -1,0 +1,105 @@
+"""Hooks: hold a request to what its operation declares, before the responder sees it.
+
+Behind them `req.context.query` and `req.context.body` hold what was sent, checked and converted.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any
+from urllib.parse import parse_qsl
+
+import falcon
+from falcon.util import mediatypes
+
+from marketplace.contract import validation
+from marketplace.contract.errors import Problem, repeated
+from marketplace.contract.operations import ANYONE, EVERYONE, MERGE_PATCH, MULTIPART, PUBLIC, Operation
+from marketplace.text.messages import say
+from marketplace.web import bodies, etags, idempotency
+
+
+def put_on(resource: Any) -> None:
+    """Put the hooks before every responder of a resource that declares an operation."""
+    for name in dir(resource):
+        responder = getattr(resource, name) if name.startswith("on_") else None
+        declared = getattr(responder, "operation", None)
+        if responder is not None and declared is not None:
+            setattr(resource, name, _enforced(responder, declared))
+
+
+def _enforced(responder: Callable[..., None], declared: Operation) -> Callable[..., None]:
+    needs_role = declared.roles not in (PUBLIC, EVERYONE, ANYONE)
+
+    @wraps(responder)
+    def enforced(req: falcon.Request, resp: falcon.Response, **params: Any) -> None:
+        if needs_role:
+            require_role(req, declared.roles)
+        _check(req, declared)
+        responder(req, resp, **params)
+
+    return enforced
+
+
+def require_role(req: falcon.Request, roles: tuple[str, ...]) -> None:
+    """Refuse with 403 a caller who has none of the roles."""
+    if req.context.caller.role not in roles:
+        allowed = say(" and ".join(f"{role}s" for role in roles))
+        raise Problem("forbidden", say("This call is for {roles}.", roles=allowed))
+
+
+def _check(req: falcon.Request, declared: Operation) -> None:
+    _require_acceptable(req, declared)
+    req.context.query = _query(req.query_string, declared)
+    if declared.conditional:
+        etags.check(req)
+    if declared.idempotent:
+        idempotency.begin(req)
+    if declared.body is None:
+        return
+    kind = bodies.content_type(req)
+    if kind == falcon.MEDIA_JSON or (declared.partial and kind == MERGE_PATCH):
+        document = bodies.read_json(req, req.context.config.body_max_bytes)
+        req.context.body = validation.check(document, declared.body, partial=declared.partial)
+    elif declared.parts is None or kind != MULTIPART:
+        allowed = [falcon.MEDIA_JSON, *([MULTIPART] if declared.parts else []), *declared.media]
+        raise Problem("unsupported_media_type", say("Send one of these: {types}.", types=", ".join(allowed)))
+
+
+def _require_acceptable(req: falcon.Request, declared: Operation) -> None:
+    """Refuse with 406 an Accept that leaves out all that the call returns when it succeeds.
+
+    A header that cannot be read counts as none, and so does any where there is no content to choose.
+    """
+    accept = req.accept.lower()
+    if accept == "*/*" or not declared.responses.keys() - {204}:
+        return
+    try:
+        acceptable = any(mediatypes.quality(kind, accept) > 0 for kind in declared.produces)
+    except ValueError:
+        return
+    if not acceptable:
+        raise Problem("not_acceptable", say("This call answers {types}.", types=", ".join(declared.produces)))
+
+
+def _query(query_string: str, declared: Operation) -> dict[str, Any]:
+    if len(query_string) > 512:  # a long one is rarely sent twice
+        return _checked(query_string, declared)
+    return dict(_cached(query_string, declared))
+
+
+@lru_cache(maxsize=4096)
+def _cached(query_string: str, declared: Operation) -> dict[str, Any]:
+    """A query string, checked: costs half a millisecond the first time, nothing the next."""
+    return _checked(query_string, declared)
+
+
+def _checked(query_string: str, declared: Operation) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(query_string, errors="strict", max_num_fields=100)
+    except (UnicodeDecodeError, ValueError):
+        raise Problem("invalid_query", "It must be percent-encoded UTF-8, with at most 100 parameters.") from None
+    names = [name for name, _ in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise repeated(twice)
+    return validation.check(dict(pairs), declared.query, text=True)

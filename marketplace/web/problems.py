@@ -1,0 +1,178 @@
+"""How every failure is answered: RFC 9457 problem+json, in the reader's language."""
+
+import errno
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import falcon
+import orjson
+import psycopg
+import psycopg_pool
+from psycopg import errors as pg
+
+from marketplace.contract.errors import CONSTRAINTS, PROBLEMS, FieldError, Problem, unauthorized
+from marketplace.files.storage import URL_MARKER, StorageUnavailableError
+from marketplace.text.messages import ENGLISH, negotiate, say, sentence, spoken
+
+MEDIA_TYPE = "application/problem+json"
+log = logging.getLogger("marketplace")
+#: What a machine says that has run short of something, or whose disk has failed.
+SHORTAGES = {
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "ESTALE")
+    if hasattr(errno, name)
+}
+_BY_STATUS = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    412: "precondition_failed",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    422: "validation_failed",
+    429: "too_many_requests",
+    500: "internal_error",
+    503: "unavailable",
+}
+
+
+def install(app: "falcon.App[Any, Any]") -> None:
+    """Give the application one shape for every failure."""
+    app.set_error_serializer(_serialize)
+    app.add_error_handler(Exception, _unexpected)
+    app.add_error_handler(psycopg.Error, _database)
+    app.add_error_handler(psycopg_pool.PoolTimeout, _database)
+    app.add_error_handler(StorageUnavailableError, _storage)
+    app.add_error_handler(OSError, _system)
+    app.add_error_handler(falcon.HTTPError, _http)
+    app.add_error_handler(Problem, _problem)
+
+
+def body(problem: Problem, request_id: str | None, language: str = ENGLISH) -> bytes:
+    """Return the problem document, in a language; codes are the same in all."""
+    errors = [field._replace(message=spoken(field.message, language))._asdict() for field in problem.errors]
+    title = PROBLEMS[problem.code][1]
+    detail = spoken(problem.detail, language) if problem.detail else _details(errors, language)
+    document: dict[str, Any] = {
+        "type": f"urn:marketplace:problem:{problem.code}",
+        "title": spoken(title, language),
+        "status": problem.status,
+        "detail": detail or sentence(title).spoken(language),
+        "code": problem.code,
+        "request_id": request_id,
+    }
+    if errors:
+        document["errors"] = errors
+    return orjson.dumps(document).replace(URL_MARKER.encode(), b"")  # here it can only be a client's
+
+
+def _details(errors: Sequence[Mapping[str, str]], language: str) -> str:
+    """The first wrong fields in one sentence, for those who read only that."""
+    whole = say("the document").spoken(language)
+    named = "; ".join(f"{error['pointer'][1:] or whole} {error['message']}" for error in errors[:3])
+    if len(errors) > 3:
+        return say("{named}; and {more} more.", named=named, more=len(errors) - 3).spoken(language)
+    return f"{named}." if named else ""
+
+
+def _problem(req: falcon.Request, resp: falcon.Response, problem: Problem, params: Any) -> None:
+    """Respond with the failure; what was set for a success does not stay on it."""
+    resp.media = None
+    resp.stream = None
+    resp.text = None
+    resp.status = problem.status
+    resp.set_headers(problem.headers)
+    resp.set_header("Cache-Control", "no-store")
+    _write(req, resp, problem)
+
+
+def _write(req: falcon.Request, resp: falcon.Response, problem: Problem) -> None:
+    language = negotiate(req.get_header("Accept-Language"))
+    resp.content_type = MEDIA_TYPE
+    resp.data = body(problem, req.context.request_id, language)
+    resp.set_header("Content-Language", language)
+    resp.append_header("Vary", "Accept-Language")
+
+
+def _http(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: Any) -> None:
+    """Falcon's own errors."""
+    _problem(req, resp, _from_falcon(req, error), params)
+
+
+def _serialize(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:
+    _write(req, resp, _from_falcon(req, error))
+
+
+def _from_falcon(req: falcon.Request, error: falcon.HTTPError) -> Problem:
+    """An error of falcon's in our shape. Its own words are in English alone, and shown to nobody else."""
+    english = negotiate(req.get_header("Accept-Language")) == ENGLISH
+    code = _BY_STATUS.get(error.status_code, "bad_request")
+    problem = Problem(code, headers=dict(error.headers or {}))
+    problem.status = error.status_code
+    problem.detail = error.description if english else None
+    return problem
+
+
+def _database(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
+    problem = _from_database(error)
+    if problem is None:
+        _unexpected(req, resp, error, params)
+        return
+    if problem.status == 503:
+        log.warning("database away", extra={"error": type(error).__name__})
+    _problem(req, resp, problem, params)
+
+
+def _from_database(error: Exception) -> Problem | None:
+    """What an error of the database means to a client; None when it is a bug of ours."""
+    match error:
+        case pg.IntegrityError():
+            known = CONSTRAINTS.get(error.diag.constraint_name or "")
+            if known is None:
+                return None
+            code, pointer, message = known
+            errors = [FieldError(pointer, code if PROBLEMS[code][0] == 409 else "invalid", message)]
+            return Problem(code, sentence(message), errors=errors)
+        case pg.InvalidAuthorizationSpecification() if error.diag.source_function == "exec_stmt_raise":
+            return unauthorized("invalid_token", "The session has ended; sign in again.")
+        case pg.InsufficientPrivilege() if error.diag.source_function == "exec_stmt_raise":
+            return Problem("forbidden", "This is another store's.")
+        case psycopg.InternalError() if "tsquery" in str(error):
+            return Problem("validation_failed", "The words to search for cannot be read.")
+        case psycopg.DataError():
+            return Problem("validation_failed", "A value cannot be stored.")
+        case (
+            psycopg.OperationalError()  # a pool that has no connection to give is one, too
+            | psycopg.InterfaceError()
+            | pg.ReadOnlySqlTransaction()  # it is a standby now, or its disk is nearly full
+            | pg.IdleInTransactionSessionTimeout()
+            | pg.TransactionTimeout()
+        ):
+            return Problem("unavailable", "The database does not answer. Try again in a moment.")
+    return None
+
+
+def _storage(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
+    """What keeps files is away: nothing has been written, and another try may succeed."""
+    log.warning("storage unavailable", extra={"error": str(error)[:300]})
+    _problem(req, resp, Problem("unavailable", "Pictures cannot be stored for a moment. Try again."), params)
+
+
+def _system(req: falcon.Request, resp: falcon.Response, error: OSError, params: Any) -> None:
+    """A full disk, too many open files: nothing the client did, and it passes when the operator has seen to it."""
+    if error.errno not in SHORTAGES:
+        _unexpected(req, resp, error, params)
+        return
+    log.error("this machine has run short", extra={"error": str(error)[:300]})
+    _problem(req, resp, Problem("unavailable", "The request could not be finished here. Try again in a moment."), params)
+
+
+def _unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
+    """A bug: the log has all of it under the request id, the client nothing but the id."""
+    log.error("unexpected failure", exc_info=error)
+    problem = Problem("internal_error", "The request failed here; its request_id is in the server's log.")
+    _problem(req, resp, problem, params)

@@ -1,0 +1,57 @@
+"""What leaves: JSON, with the address of uploads filled in."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import falcon
+import orjson
+
+from marketplace.config.settings import Config
+from marketplace.files.storage import URL_MARKER
+from marketplace.web import bodies
+
+_MARKER = URL_MARKER.encode()
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}\Z")
+
+
+class Rendering:
+    """Middleware: turns `resp.media` into JSON, puts the address of uploads in, and leaves no body unread."""
+
+    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+        """Serialise, fill in PUBLIC_URL; drain a refused request."""
+        render(req, resp)
+        if resp.status_code >= 400 and req.method not in ("GET", "HEAD", "OPTIONS"):
+            bodies.drain(req)
+
+
+def render(req: falcon.Request, resp: falcon.Response) -> None:
+    """Bring `resp.data` to what is sent. Doing it twice is as good as once."""
+    serialize(resp)
+    if resp.data is not None and resp.data is not getattr(resp.context, "rendered", None):
+        resp.data = resp.context.rendered = resp.data.replace(_MARKER, uploads_url(req))
+
+
+def serialize(resp: falcon.Response) -> None:
+    """Turn `resp.media`, where there is one, into JSON; where uploads are served from is still left open."""
+    if resp.media is not None:
+        resp.data = orjson.dumps(resp.media, default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
+        if isinstance(resp.media, dict) and "version" in resp.media:
+            resp.context.version = str(resp.media["version"])
+        resp.media = None
+        resp.content_type = falcon.MEDIA_JSON
+
+
+def uploads_url(req: falcon.Request) -> bytes:
+    """Where uploads are served from, with the slash: UPLOADS_URL, PUBLIC_URL, or in development the host asked."""
+    config: Config = req.context.config
+    if config.uploads_url:
+        return f"{config.uploads_url}/".encode()
+    host = req.netloc if _HOST.match(req.netloc) else f"{config.host}:{config.port}"
+    return f"{config.public_url or f'{req.scheme}://{host}'}/uploads/".encode()
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    raise TypeError(type(value).__name__)

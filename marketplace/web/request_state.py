@@ -1,0 +1,40 @@
+"""What is known of a request on its way through the middleware to the responder: `req.context`."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import falcon
+
+from marketplace.config.settings import Config
+from marketplace.contract.operations import Operation
+from marketplace.postgres.callers import Caller
+
+
+@dataclass(slots=True)
+class RequestState:
+    """One request. Each attribute says who sets it; a misspelt one is an AttributeError."""
+
+    #: web/access_log.py: the client's id for the request, or ours; all settings; the clock when it came in.
+    request_id: str = ""
+    config: Config = field(init=False)
+    started: float = 0.0
+    #: web/read_your_writes.py: a position in the write-ahead log that the client has seen.
+    read_after: int = 0
+    #: web/etags.py: the second since 1970 in which nothing had been read yet.
+    second: int = 0
+    #: web/authentication.py: what the responder declares, and who calls; None for a guest.
+    operation: Operation | None = None
+    caller: Caller | None = None
+    #: web/hooks.py: what was sent, checked and converted.
+    query: dict[str, Any] = field(default_factory=dict)
+    body: Any = None
+    #: web/idempotency.py: the key, and the hash that everything the request says goes into while it is read.
+    idempotency_key: str | None = None
+    body_hash: "hashlib._Hash | None" = None
+
+
+class Request(falcon.Request):
+    """A request whose context is a RequestState."""
+
+    context_type = RequestState

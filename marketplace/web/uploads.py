@@ -1,0 +1,61 @@
+"""Pictures that come in a multipart body: read, made safe and sized, before any transaction begins."""
+
+from typing import Any
+
+import falcon
+
+from marketplace.config.settings import Config
+from marketplace.contract import validation
+from marketplace.contract.errors import FieldError, Problem
+from marketplace.contract.operations import Parts
+from marketplace.files import images
+from marketplace.files.images import Upload
+from marketplace.text.messages import say
+from marketplace.web import bodies
+
+
+def read(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[str, Any], list[Upload]]:
+    """The fields, checked, and the pictures (at most `count`) of a multipart body, as the call declares them."""
+    texts, made = receive(req, declared, count=count)
+    return validation.check(texts, declared.fields, text=True), made
+
+
+def receive(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[str, str], list[Upload]]:
+    """The texts as they came, and the pictures.
+
+    Every picture is judged, and all refusals are named together in one 422: nothing is stored unless all are good.
+    """
+    config: Config = req.context.config
+    if bodies.content_type(req) != "multipart/form-data":
+        raise Problem("unsupported_media_type", "Send multipart/form-data.")
+    texts: dict[str, str] = {}
+    made: list[Upload] = []
+    refused: list[FieldError] = []
+    for part in bodies.parts(req, file_limit=getattr(config, declared.limit), files=declared.files, count=count):
+        if not isinstance(part, bodies.FilePart):
+            name, value = part
+            texts[name] = value
+            continue
+        with part.file:
+            try:
+                made.append(Upload(part.name, part.filename, _make(part, config)))
+            except images.PictureRefused as error:
+                words = say("{file}: {reason}", file=part.filename or say("the picture"), reason=error.message)
+                refused.append(FieldError(f"/{part.name}", error.code, words))
+    if refused:
+        raise Problem("picture_refused", refused[0].message, errors=refused)
+    return texts, made
+
+
+def _make(part: bodies.FilePart, config: Config) -> images.Picture:
+    try:
+        return images.make(
+            part.file,
+            max_bytes=config.image_max_bytes,
+            max_pixels=config.image_max_pixels,
+            places=max(1, config.pool_size - 1),  # one thread is always left for listings
+        )
+    except images.PicturesBusy:
+        raise Problem("too_many_requests", "Many pictures are coming in. Try again in a moment.") from None
+
+

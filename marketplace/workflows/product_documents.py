@@ -1,0 +1,89 @@
+"""What is kept ready for reading, brought up to date with the tables it is made from."""
+
+from collections.abc import Callable, Iterator, Sequence, Set
+from typing import NamedTuple
+
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn
+from marketplace.queries import documents
+
+BATCH = 1000
+
+
+class Interrupted(Exception):
+    """The worker has been asked to stop: the job is to be done again, by whoever comes next."""
+
+
+class Untrue(NamedTuple):
+    """Products whose documents, category rows or search words were not what the tables say, by id."""
+
+    documents: list[int]
+    categories: list[int]
+    search: list[int]
+
+    def products(self) -> list[int]:
+        """All of them, each once."""
+        return sorted({*self.documents, *self.categories, *self.search})
+
+    def without(self, waiting: Set[int]) -> "Untrue":
+        """But for these."""
+        return Untrue(*([each for each in ids if each not in waiting] for ids in self))
+
+
+def refresh(conn: Conn, product_ids: Sequence[int], currency: str) -> Untrue:
+    """Write documents, category rows and search words of these products, in the transaction that changed them."""
+    return Untrue(
+        documents.write(conn, product_ids, currency),
+        documents.write_categories(conn, product_ids),
+        documents.write_search(conn, product_ids),
+    )
+
+
+def add(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
+    """The same for products that this transaction has made: nothing of theirs is there yet."""
+    documents.write(conn, product_ids, currency)
+    documents.add_categories(conn, product_ids)
+    documents.write_search(conn, product_ids)
+
+
+def rebuild(
+    db: Database, by: str, id: int | None, currency: str, *, stopping: Callable[[], bool] = lambda: False
+) -> int:
+    """Refresh every product that a store, category or brand touches (or `all`); how many. For the worker.
+
+    A transaction holds at most a thousand products. Doing it twice does no harm. Raises Interrupted.
+    """
+    done = after_id = 0
+    while True:
+        if stopping():
+            raise Interrupted
+        with db.working() as conn:
+            product_ids = documents.touched(conn, by, id, after_id=after_id, limit=BATCH)
+            if product_ids:
+                documents.lock(conn, product_ids)
+                refresh(conn, product_ids, currency)
+        done += len(product_ids)
+        if len(product_ids) < BATCH:
+            return done
+        after_id = product_ids[-1]
+
+
+def check(db: Database, currency: str, *, mend: bool) -> Iterator[tuple[int, Untrue, int]]:
+    """Hold all products against the tables, a thousand in a transaction: (last id, what is untrue, how many wait).
+
+    They are written as they should be, and what that changes was untrue; the transaction is rolled back unless they
+    are to be mended. What a job is still going to write is only counted.
+    """
+    after_id = 0
+    while True:
+        with db.working() as conn:
+            product_ids = documents.touched(conn, "all", None, after_id=after_id, limit=BATCH)
+            if not product_ids:
+                return
+            with conn.transaction(force_rollback=not mend):
+                documents.lock(conn, product_ids)
+                found = refresh(conn, product_ids, currency)
+                # Behind the lock: a job that waits for it cannot have ended meanwhile.
+                waiting = set(documents.waiting(conn, found.products())) if found.products() else set()
+        after_id = product_ids[-1]
+        yield after_id, found.without(waiting), len(waiting)
