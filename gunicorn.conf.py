@@ -1,10 +1,12 @@
-"""How gunicorn serves the API. Everything that differs between installations comes from the environment.
+"""How gunicorn serves the API. Everything that differs between installations comes from the
+environment.
 
-Each worker opens its own pool of connections at its first request: never before the fork. And each loads the
-application itself, so that a HUP takes new code: what the master has loaded, its workers have too. It loads from
-marketplace what needs nothing but the standard library, and forgets that when it reads this file again. Where `-c`
-names this file by an absolute path, links in that path are followed anew by HUP, and only then: a release may be behind
-one, and a worker that is replaced before HUP is of the release of its neighbours.
+Each worker opens its own pool of connections at its first request: never before the fork. And each
+loads the application itself, so that a HUP takes new code: what the master has loaded, its workers
+have too. It loads from marketplace what needs nothing but the standard library, and forgets that
+when it reads this file again. Where `-c` names this file by an absolute path, links in that path
+are followed anew by HUP, and only then: a release may be behind one, and a worker that is replaced
+before HUP is of the release of its neighbours.
 """
 
 import importlib
@@ -21,7 +23,10 @@ from gunicorn import util
 from gunicorn.http import wsgi
 
 RELEASE = Path(__file__).resolve().parent
-sys.path[:] = [str(RELEASE), *(each for each in sys.path if not Path(each, "gunicorn.conf.py").exists())]
+sys.path[:] = [
+    str(RELEASE),
+    *(each for each in sys.path if not Path(each, "gunicorn.conf.py").exists()),
+]
 for name in [each for each in sys.modules if each.partition(".")[0] == "marketplace"]:
     del sys.modules[name]
 importlib.invalidate_caches()
@@ -30,24 +35,30 @@ draining = importlib.import_module("marketplace.server.draining")
 
 chdir = str(RELEASE)
 
-# Before marketplace.telemetry.metrics is imported: workers count in files of one folder, and each of them answers for all.
+# Before marketplace.telemetry.metrics is imported: workers count in files of one folder, and each
+# of them answers for all.
 DATA = Path(os.environ.get("DATA_DIR") or ".data").resolve()
 COUNTS = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA / "metrics")))
 COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-pool = max(int(os.environ.get("POOL_SIZE") or 4), 1)  # that 0 is none the application says, in words
+pool = max(
+    int(os.environ.get("POOL_SIZE") or 4), 1
+)  # that 0 is none the application says, in words
 # A thread for each connection, one that may wait for a connection, and one that then still answers.
 threads = pool + 2
 workers = server_workers.workers(pool)
 worker_class = "gthread"
-bind = os.environ.get("GUNICORN_BIND") or f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
+bind = (
+    os.environ.get("GUNICORN_BIND")
+    or f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
+)
 preload_app = False
 limit_request_line = 8190
 
 timeout = 60  # a worker that shows no sign of life this long is replaced
 graceful_timeout = 20
-#: Seconds in which /readyz says 503 and everything else goes on, before the server stops: a little more than the pause
-#: between two looks of what stands before it and has other servers to send to.
+#: Seconds in which /readyz says 503 and everything else goes on, before the server stops: a little
+#: more than the pause between two looks of what stands before it and has other servers to send to.
 DRAIN_SECONDS = min(max(float(os.environ.get("DRAIN_SECONDS") or 0), 0.0), 60.0)
 keepalive = 75  # longer than nginx keeps its side open, so that it is nginx who closes
 max_requests = 20_000  # and up to as many more: workers that began together must not end together
@@ -58,7 +69,8 @@ forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
 wsgi.SERVER = "marketplace"  # the Server header: who looks for holes need not hear what runs here
 control_socket_disable = True  # it would lie in the home folder, one for all projects
 accesslog = None  # the application writes its own, one JSON object a request
-#: The pipe through which new workers say that they are ready, during a reload; and the seconds they have for that.
+#: The pipe through which new workers say that they are ready, during a reload; and the seconds they
+#: have for that.
 READY: list[int] = []
 TAKE_OVER = 15.0
 LEVEL = (os.environ.get("LOG_LEVEL") or "INFO").upper()
@@ -66,7 +78,9 @@ logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "marketplace.telemetry.json_lines.JsonFormatter"}},
-    "handlers": {"stderr": {"()": "marketplace.telemetry.stderr.PatientHandler", "formatter": "json"}},
+    "handlers": {
+        "stderr": {"()": "marketplace.telemetry.stderr.PatientHandler", "formatter": "json"}
+    },
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
         "gunicorn.error": {"level": LEVEL, "handlers": ["stderr"], "propagate": False},
@@ -94,7 +108,8 @@ def on_starting(server: Any) -> None:
 
 
 def on_reload(server: Any) -> None:
-    """Let the old workers serve until the new ones are ready; gunicorn itself would end them while those still import.
+    """Let the old workers serve until the new ones are ready; gunicorn itself would end them while
+    those still import.
 
     When the new ones have been started, gunicorn asks `manage_workers` to end whoever is too many.
     """
@@ -107,7 +122,9 @@ def on_reload(server: Any) -> None:
         os.close(told)
         deadline = time.monotonic() + TAKE_OVER
         missing = server.num_workers
-        while missing > 0 and select.select([ready], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        while (
+            missing > 0 and select.select([ready], [], [], max(0.0, deadline - time.monotonic()))[0]
+        ):
             said = len(os.read(ready, missing))
             missing = missing - said if said else 0  # they have all died
         os.close(ready)
@@ -127,7 +144,9 @@ def post_worker_init(worker: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """TERM first has /readyz say so, then waits DRAIN_SECONDS, while workers and socket stay as they are."""
+    """TERM first has /readyz say so, then waits DRAIN_SECONDS, while workers and socket stay as
+    they are.
+    """
     stop = server.handle_term
 
     def drain() -> None:
@@ -139,7 +158,9 @@ def when_ready(server: Any) -> None:
 
 
 def wait(server: Any, seconds: float) -> None:
-    """Look after the workers for so long; another signal to stop ends it, and a reload comes too late."""
+    """Look after the workers for so long; another signal to stop ends it, and a reload comes too
+    late.
+    """
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         for number in server.wait_for_signals(timeout=min(left, 1.0)):

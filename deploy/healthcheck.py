@@ -1,4 +1,6 @@
-"""Whether gunicorn answers /healthz where GUNICORN_BIND says it listens; ends with 1 if not. For the image."""
+"""Whether gunicorn answers /healthz where GUNICORN_BIND says it listens; ends with 1 if not. For
+the image.
+"""
 
 import http.client
 import os

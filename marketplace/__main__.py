@@ -1,8 +1,9 @@
 """python -m marketplace NAME: runs one command; without a name it lists them.
 
-A command is a module of `marketplace/commands` with `add_arguments(parser)` and `run(args) -> int`. Only the chosen one
-is imported. It finds the database in the environment (the embedded one is started where none is given), unless the
-module says `own_database = True`; one that says `takes_anything = True` is given unknown arguments as `args.rest`.
+A command is a module of `marketplace/commands` with `add_arguments(parser)` and `run(args) -> int`.
+Only the chosen one is imported. It finds the database in the environment (the embedded one is
+started where none is given), unless the module says `own_database = True`; one that says
+`takes_anything = True` is given unknown arguments as `args.rest`.
 """
 
 import argparse
@@ -27,16 +28,22 @@ MODULES = {"import": "import_file"}  # a module cannot have the name of a keywor
 def main(arguments: list[str]) -> int:
     """Run the command that the first argument names. The exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # what happens is seen when it happens, also in a file
+        sys.stdout.reconfigure(
+            line_buffering=True
+        )  # what happens is seen when it happens, also in a file
     files = {module: name for name, module in MODULES.items()}
-    names = sorted(files.get(path.stem, path.stem.replace("_", "-")) for path in COMMANDS.glob("[a-z]*.py"))
+    names = sorted(
+        files.get(path.stem, path.stem.replace("_", "-")) for path in COMMANDS.glob("[a-z]*.py")
+    )
     if not arguments or arguments[0] not in names:
         print("usage: python -m marketplace NAME [--help] ...\n")
         for name in names:
             print(f"  {name:14} {_summary(name)}")
         return 0 if arguments[:1] in ([], ["help"], ["-h"], ["--help"]) else 2
     module = importlib.import_module(f"marketplace.commands.{_module(arguments[0])}")
-    parser = argparse.ArgumentParser(prog=f"python -m marketplace {arguments[0]}", description=module.__doc__)
+    parser = argparse.ArgumentParser(
+        prog=f"python -m marketplace {arguments[0]}", description=module.__doc__
+    )
     module.add_arguments(parser)
     parsed, rest = parser.parse_known_args(arguments[1:])
     parsed.rest = rest

@@ -47,7 +47,9 @@ from marketplace.workflows.sign_in import SignIn
 
 
 def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
-    """Every path of the API and the resource that answers it; what it takes and who may call it stands there."""
+    """Every path of the API and the resource that answers it; what it takes and who may call it
+    stands there.
+    """
     passwords, tokens = Passwords(config.bcrypt_cost), Tokens(config)
     sign_in = SignIn(db, passwords)
     uploads, private = of_uploads(config), of_private(config)
@@ -121,7 +123,8 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
         logs.install(config.log_level)
     db = db or Database(config)
     tokens = Tokens(config)
-    # Independent middleware would answer in reverse order: the log line is written last, when all is known.
+    # Independent middleware would answer in reverse order: the log line is written last, when all
+    # is known.
     app = App(
         middleware=[
             access_log.AccessLog(config, db),
@@ -139,7 +142,9 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.keep_blank_qs_values = False
     app.req_options.media_handlers["multipart/form-data"] = _multipart(config)
-    app.resp_options.media_handlers[problems.MEDIA_TYPE] = app.resp_options.media_handlers[falcon.MEDIA_JSON]
+    app.resp_options.media_handlers[problems.MEDIA_TYPE] = app.resp_options.media_handlers[
+        falcon.MEDIA_JSON
+    ]
     app.router_options.converters["id"] = IdConverter
     problems.install(app)
     idempotency.install(app)
@@ -150,12 +155,17 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
     if not config.production and not config.s3_bucket:
         config.uploads_dir.mkdir(parents=True, exist_ok=True)
-        app.add_sink(Files("/uploads/", config.uploads_dir, keep="public, max-age=31536000, immutable"), "/uploads/")
+        app.add_sink(
+            Files("/uploads/", config.uploads_dir, keep="public, max-age=31536000, immutable"),
+            "/uploads/",
+        )
     return app
 
 
 class App(falcon.App[Any, Any]):
-    """Falcon refuses the method WEBSOCKET before any middleware has seen the request; here it is a 405 like any."""
+    """Falcon refuses the method WEBSOCKET before any middleware has seen the request; here it is
+    a 405 like any.
+    """
 
     _META_METHODS = frozenset()
 

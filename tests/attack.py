@@ -1,9 +1,11 @@
-"""Runs a folder of attack scripts against a system of its own behind nginx: `make attack CHECKS=FOLDER`.
+"""Runs a folder of attack scripts against a system of its own behind nginx: `make attack
+CHECKS=FOLDER`.
 
     PYTHONPATH=. .venv/bin/python tests/attack.py --checks FOLDER --only jwt_attacks,hygiene
 
-Known to it are scripts by name, with their options below; a folder needs not have all of them. What a general script
-expects and this API's contract does not say is in EXPECTED, with the reason. Ends with 1 where anything else fails.
+Known to it are scripts by name, with their options below; a folder needs not have all of them. What
+a general script expects and this API's contract does not say is in EXPECTED, with the reason. Ends
+with 1 where anything else fails.
 """
 
 import argparse
@@ -28,31 +30,45 @@ from marketplace.security.tokens import _signing_key
 
 PASSWORD = "kopi-susu-tanpa-gula-7"
 SECONDS = 900
-#: Where limits would stop a script before it has tried what it is for; bruteforce meets them as they are.
+#: Where limits would stop a script before it has tried what it is for; bruteforce meets them as
+#: they are.
 WIDE = {"RATE_LIMITS": "off", "IMAGES_PER_PRODUCT": "100"}
-ENDING = ("/api/auth/logout", "/api/auth/sessions", "/api/auth/sessions/{session_id}", "/api/auth/refresh")
+ENDING = (
+    "/api/auth/logout",
+    "/api/auth/sessions",
+    "/api/auth/sessions/{session_id}",
+    "/api/auth/refresh",
+)
 #: script -> pattern of a line that fails -> why that is as it should be.
 EXPECTED: dict[str, dict[str, str]] = {
     "csv_attacks": {
-        r": refused, 0 rows: \(<202": "an import is taken with 202 and fails, or names its bad rows, when it is read",
+        r": refused, 0 rows: \(<202": "an import is taken with 202 and fails, or names its bad "
+        "rows, when it is read",
         r"bad row .*: answer names the row": "the report does, when the file has been read",
-        r"4 parallel imports: each all or nothing": "answers 202; what is in them is applied after the count",
+        r"4 parallel imports: each all or nothing": "answers 202; what is in them is applied "
+        "after the count",
     },
     "upload_attacks": {
-        r"no upload overwrites another": "files are named by what they hold: the same picture is the same file",
-        r"no file on disk without": "a new avatar replaces the one before, whose file the sweeper takes",
+        r"no upload overwrites another": "files are named by what they hold: the same picture is "
+        "the same file",
+        r"no file on disk without": "a new avatar replaces the one before, whose file the "
+        "sweeper takes",
     },
     "audit_deps": {r"boolean.py .* is pinned": "it is, under its normalised name, boolean-py"},
     "authz_matrix": {
-        r"(update|delete)ProductImage as (seller|admin): allowed: <404": "it makes no picture; test_two_walls does",
-        r"getProduct: 'security' and x-roles agree": "a token may be sent: the owner sees hidden products",
+        r"(update|delete)ProductImage as (seller|admin): allowed: <404": "it makes no picture; "
+        "test_two_walls does",
+        r"getProduct: 'security' and x-roles agree": "a token may be sent: the owner sees hidden "
+        "products",
     },
 }
 
 
 def main() -> int:
     """Make the system, run the scripts, judge."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--checks", type=Path, required=True, help="the folder of scripts")
     options.add_argument("--only", default="", help="names with commas")
     args = options.parse_args()
@@ -77,7 +93,9 @@ def run(script: Path, words: list[str], rest: list[str], at: Site) -> list[str]:
     title = " ".join([script.stem, *words])
     command = [sys.executable, str(script), *words, *rest]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, cwd=script.parent)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, cwd=script.parent
+        )
         lines, code = (done.stdout + done.stderr).splitlines(), done.returncode
     except subprocess.TimeoutExpired:
         lines, code = ["FAIL it does not come to an end"], 1
@@ -87,7 +105,10 @@ def run(script: Path, words: list[str], rest: list[str], at: Site) -> list[str]:
     if code not in (0, 1) or (code and not fails):
         wrong += lines[-5:]
     known = len(fails) - len([line for line in wrong if line in fails])
-    print(f"{title}: {lines[-1] if lines else 'nothing said'}; {known} expected, {len(wrong)} not", flush=True)
+    print(
+        f"{title}: {lines[-1] if lines else 'nothing said'}; {known} expected, {len(wrong)} not",
+        flush=True,
+    )
     for line in wrong[:20]:
         print(f"    {line[:400]}", flush=True)
     return [f"{title}: {line[:200]}" for line in wrong]
@@ -99,7 +120,9 @@ class Client:
     def __init__(self, base: str) -> None:
         self.base = base
 
-    def call(self, method: str, path: str, document: Any = None, token: str = "", **headers: str) -> Any:
+    def call(
+        self, method: str, path: str, document: Any = None, token: str = "", **headers: str
+    ) -> Any:
         body = document if isinstance(document, bytes | None) else json.dumps(document).encode()
         sent = {"Content-Type": "application/json", **headers}
         if token:
@@ -113,7 +136,11 @@ class Client:
         return json.loads(text) if text else None
 
     def sign_in(self, email: str) -> str:
-        return str(self.call("POST", "/api/auth/login", {"email": email, "password": PASSWORD})["access_token"])
+        return str(
+            self.call("POST", "/api/auth/login", {"email": email, "password": PASSWORD})[
+                "access_token"
+            ]
+        )
 
 
 def people(at: Site, client: Client) -> dict[str, str]:
@@ -134,15 +161,26 @@ def people(at: Site, client: Client) -> dict[str, str]:
 
 
 def commands(at: Site, checks: Path, *, wide: bool) -> list[tuple[str, list[str]]]:
-    """Scripts with their first words, and their options; those that need limits as they are where not `wide`."""
+    """Scripts with their first words, and their options; those that need limits as they are
+    where not `wide`.
+    """
     client = Client(at.base)
     tokens = people(at, client)
     base = ["--base-url", at.base]
     login = 'POST:/api/auth/login:{"email":"$USER","password":"$PW"}'
     if not wide:
-        user = ["--user", "buyer@t.example", "--password", PASSWORD, "--unknown", "nobody-$I@t.example"]
+        user = [
+            "--user",
+            "buyer@t.example",
+            "--password",
+            PASSWORD,
+            "--unknown",
+            "nobody-$I@t.example",
+        ]
         return [("bruteforce", [*base, "--login", login, *user])]
-    product = client.call("POST", "/api/products", {"name": "Kopi", "price": "12000", "stock": 9}, tokens["seller"])
+    product = client.call(
+        "POST", "/api/products", {"name": "Kopi", "price": "12000", "stock": 9}, tokens["seller"]
+    )
     files = written(at, client, tokens)
     seller = ["--token", tokens["seller"]]
     item = f"/api/products/{product['id']}"
@@ -206,8 +244,11 @@ def written(at: Site, client: Client, tokens: dict[str, str]) -> dict[str, list[
         "seller2": {"token": tokens["seller2"], "role": "seller"},
     }
     openapi = client.call("GET", "/api/openapi.json")
-    # What ends the session of the actor that tries it would end the trial; the suite tries it for each.
-    openapi["paths"] = {path: calls for path, calls in openapi["paths"].items() if path not in ENDING}
+    # What ends the session of the actor that tries it would end the trial; the suite tries it for
+    # each.
+    openapi["paths"] = {
+        path: calls for path, calls in openapi["paths"].items() if path not in ENDING
+    }
     found = {}
     for name, document in {"openapi": openapi, "actors": actors, "fixtures": fixtures()}.items():
         file = at.folder / f"{name}.json"
@@ -221,10 +262,18 @@ def fixtures() -> dict[str, Any]:
 
     def thing(path: str, param: str, who: str, **fields: Any) -> dict[str, Any]:
         made = {"as": who, "method": "POST", "path": path, "json": {"name": "fx $UUID", **fields}}
-        return {"param": param, "owner": who, "create": made, "id": "id", "read": {"path": f"{path}/$ID"}}
+        return {
+            "param": param,
+            "owner": who,
+            "create": made,
+            "id": "id",
+            "read": {"path": f"{path}/$ID"},
+        }
 
     things = {
-        "/api/products/{product_id}": thing("/api/products", "product_id", "seller", price="10", stock=3),
+        "/api/products/{product_id}": thing(
+            "/api/products", "product_id", "seller", price="10", stock=3
+        ),
         **{
             f"{base}/{{{param}}}": thing(base.replace("/products", ""), param, "admin")
             for base, param in (

@@ -1,4 +1,6 @@
-"""A victim, an intruder, and what the intruder tries: each attack answers findings, none on a sound application."""
+"""A victim, an intruder, and what the intruder tries: each attack answers findings, none on a
+sound application.
+"""
 
 import itertools
 from collections.abc import Iterator
@@ -49,16 +51,27 @@ def scene(api: Api) -> Scene:
     victim, intruder = api.seller(f"Toko Korban {next(_numbers)}"), api.seller()
     admin = api.admin()
     category = api.post("/api/categories", admin, json={"name": f"Teh {next(_numbers)}"}).json["id"]
-    api.put("/api/users/profile", victim, json={"name": "Sari", "phone": f"{MARK} 1", "address": f"Jalan {MARK}"})
+    api.put(
+        "/api/users/profile",
+        victim,
+        json={"name": "Sari", "phone": f"{MARK} 1", "address": f"Jalan {MARK}"},
+    )
     shown = api.product(victim, name="Teh", category_id=category)["id"]
-    hidden = api.product(victim, name=f"{MARK} tea", hidden=True, category_id=category, sku=MARK)["id"]
-    images = api.upload(f"/api/products/{shown}/images", victim, [("images", "a", picture())]).json["images"]
+    hidden = api.product(victim, name=f"{MARK} tea", hidden=True, category_id=category, sku=MARK)[
+        "id"
+    ]
+    images = api.upload(f"/api/products/{shown}/images", victim, [("images", "a", picture())]).json[
+        "images"
+    ]
     api.post("/api/products", victim, json=KEYED, headers={"Idempotency-Key": "the-same-key"})
     sent = api.post(
         "/api/products/import-csv",
         victim,
         body=f"name,price\n{MARK},1\n".encode(),
-        headers={"Content-Type": "text/csv", "Content-Disposition": f'attachment; filename="{MARK}.csv"'},
+        headers={
+            "Content-Type": "text/csv",
+            "Content-Disposition": f'attachment; filename="{MARK}.csv"',
+        },
     )
     with api.as_owner(api.db.conn) as conn:
         conn.execute(
@@ -66,7 +79,9 @@ def scene(api: Api) -> Scene:
             " VALUES (%s, 2, 1, 'x', %s, '[]')",
             [sent.json["id"], MARK],
         )
-        conn.execute("UPDATE imports SET file_name = %s WHERE id = %s", [f"{MARK}.csv", sent.json["id"]])
+        conn.execute(
+            "UPDATE imports SET file_name = %s WHERE id = %s", [f"{MARK}.csv", sent.json["id"]]
+        )
     for name in ("Gelas", "Cangkir"):
         api.product(intruder, name=name, category_id=category)
     return Scene(api, victim, intruder, shown, hidden, images[0]["id"], sent.json["id"], category)
@@ -77,7 +92,9 @@ def snapshot(at: Scene) -> dict[str, list[str]]:
     kept = {}
     with at.api.as_owner(at.api.db.conn) as conn:
         values = {"user": at.victim.id, "store": at.victim.store_id, "import": at.import_id}
-        found = conn.execute("SELECT id FROM products WHERE store_id = %s", [at.victim.store_id]).fetchall()
+        found = conn.execute(
+            "SELECT id FROM products WHERE store_id = %s", [at.victim.store_id]
+        ).fetchall()
         values["products"] = [row["id"] for row in found]
         for table, condition in ROWS.items():
             query = f"SELECT t::text AS row FROM {table} AS t WHERE {condition} ORDER BY 1"  # noqa: S608 - names of ours
@@ -147,7 +164,11 @@ def foreign_rows(at: Scene) -> list[str]:
     found = []
     for path, _ in reads(at):
         answer = api.get(path, thief)
-        if MARK in answer.text or "Toko Korban" in answer.text or answer.status_code not in (200, 404):
+        if (
+            MARK in answer.text
+            or "Toko Korban" in answer.text
+            or answer.status_code not in (200, 404)
+        ):
             found.append(f"GET {path} answers the victim's: {answer.status_code}")
     for method, path, document in [*writes(at), *own_changes(at)]:
         answer = api.request(method, path, thief, json=document)
@@ -157,7 +178,9 @@ def foreign_rows(at: Scene) -> list[str]:
     for product in (at.hidden, at.shown, mine):
         api.upload(f"/api/products/{product}/images", thief, [("images", "a", picture())])
     api.upload("/api/users/upload-avatar", thief, [("avatar", "a", picture())])
-    again = api.post("/api/products", thief, json=KEYED, headers={"Idempotency-Key": "the-same-key"})
+    again = api.post(
+        "/api/products", thief, json=KEYED, headers={"Idempotency-Key": "the-same-key"}
+    )
     if again.headers.get("Idempotent-Replayed"):
         found.append("the victim's answer is replayed")
     after = snapshot(at)
@@ -176,4 +199,3 @@ def refusals(at: Scene) -> list[str]:
         if status != 404:
             found.append(f"{method} {path}: {status}")
     return found
-

@@ -1,4 +1,6 @@
-"""A whole system to be attacked or measured: gunicorn on a Unix socket, a worker, nginx before it."""
+"""A whole system to be attacked or measured: gunicorn on a Unix socket, a worker, nginx before
+it.
+"""
 
 import contextlib
 import os
@@ -48,7 +50,9 @@ http {{
 
 
 class Site(NamedTuple):
-    """Where it runs. `url` is the owner's database, `base` nginx's address (gunicorn's where there is no nginx)."""
+    """Where it runs. `url` is the owner's database, `base` nginx's address (gunicorn's where
+    there is no nginx).
+    """
 
     folder: Path
     url: str
@@ -126,8 +130,12 @@ def database(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def site(folder: Path, url: str, *, wide: bool = False, nginx: str | None = NGINX, **settings: str) -> Iterator[Site]:
-    """The system on a migrated database, gone at the end of the block. `settings` are variables of its environment."""
+def site(
+    folder: Path, url: str, *, wide: bool = False, nginx: str | None = NGINX, **settings: str
+) -> Iterator[Site]:
+    """The system on a migrated database, gone at the end of the block. `settings` are variables
+    of its environment.
+    """
     port = free_port()
     direct = folder / "api.sock"
     env = {
@@ -145,16 +153,31 @@ def site(folder: Path, url: str, *, wide: bool = False, nginx: str | None = NGIN
         **settings,
     }
     commands = {
-        "api": [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"],
+        "api": [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            "gunicorn.conf.py",
+            "marketplace.app:create_app()",
+        ],
         "worker": [sys.executable, "-m", "marketplace", "worker"],
     }
     if nginx:
-        commands["nginx"] = [nginx, "-c", str(nginx_folder(folder, port, wide=wide)), "-p", str(folder)]
+        commands["nginx"] = [
+            nginx,
+            "-c",
+            str(nginx_folder(folder, port, wide=wide)),
+            "-p",
+            str(folder),
+        ]
     processes = {}
     try:
         for name, command in commands.items():
             with (folder / f"{name}.log").open("ab") as log:
-                processes[name] = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+                processes[name] = subprocess.Popen(
+                    command, cwd=ROOT, env=env, stdout=log, stderr=log
+                )
         base = f"http://127.0.0.1:{port}"
         _wait(base, folder)
         (folder / "gunicorn.pid").write_text(str(processes["api"].pid))

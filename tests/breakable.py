@@ -1,4 +1,6 @@
-"""A PostgreSQL that may be broken: a cluster of its own that pg_ctl starts, reached by TCP, maybe on a small disk."""
+"""A PostgreSQL that may be broken: a cluster of its own that pg_ctl starts, reached by TCP,
+maybe on a small disk.
+"""
 
 import contextlib
 import os
@@ -24,7 +26,9 @@ from marketplace.postgres.embedded.account import Account
 
 
 class Breakable:
-    """A server to stop, freeze and kill. `url` is the owner's, by TCP; `admin` the superuser's, by its socket."""
+    """A server to stop, freeze and kill. `url` is the owner's, by TCP; `admin` the superuser's,
+    by its socket.
+    """
 
     def __init__(self, cluster: Path, binaries: Path, account: Account | None, port: int) -> None:
         self.cluster, self.binaries, self.account, self.port = cluster, binaries, account, port
@@ -34,14 +38,27 @@ class Breakable:
     def control(self, *words: str) -> None:
         """Run pg_ctl as the server's user, and wait for what it was told to do."""
         log = ["-l", str(self.cluster / "chaos.log")] if words[0] in ("start", "restart") else []
-        command = [str(self.binaries / "pg_ctl"), "-D", str(self.cluster), "-w", "-t", "60", *log, *words]
-        subprocess.run(command, check=True, capture_output=True, **server_account.running_as(self.account))
+        command = [
+            str(self.binaries / "pg_ctl"),
+            "-D",
+            str(self.cluster),
+            "-w",
+            "-t",
+            "60",
+            *log,
+            *words,
+        ]
+        subprocess.run(
+            command, check=True, capture_output=True, **server_account.running_as(self.account)
+        )
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the server and all its backends."""
         pid = lock_files.running(self.cluster)
         assert pid is not None, "it does not run"
-        shown = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+        shown = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+        )
         for each in (pid, *map(int, shown.stdout.split())):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, number)
@@ -60,7 +77,8 @@ class Breakable:
 
 @contextmanager
 def breakable(folder: Path, wal: Path | None = None, **settings: str) -> Iterator[Breakable]:
-    """A migrated database that keeps what it acknowledges (fsync), stopped at the end whatever became of it.
+    """A migrated database that keeps what it acknowledges (fsync), stopped at the end whatever
+    became of it.
 
     Its write-ahead log lies in a folder of its own, where one is given.
     """
@@ -81,7 +99,11 @@ def breakable(folder: Path, wal: Path | None = None, **settings: str) -> Iterato
         for path in (wal, *wal.rglob("*")):
             shutil.chown(path, server.account.uid if server.account else None, -1)
     server.configure(
-        listen_addresses="127.0.0.1", port=str(server.port), unix_socket_directories=str(cluster), jit="off", **settings
+        listen_addresses="127.0.0.1",
+        port=str(server.port),
+        unix_socket_directories=str(cluster),
+        jit="off",
+        **settings,
     )
     server.control("start")
     try:
@@ -97,7 +119,10 @@ def breakable(folder: Path, wal: Path | None = None, **settings: str) -> Iterato
 def small_disk(where: Path, megabytes: float) -> Iterator[Path]:
     """A disk in memory of so many megabytes, for root."""
     where.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={int(megabytes * 1024)}k", "tmpfs", str(where)], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={int(megabytes * 1024)}k", "tmpfs", str(where)],
+        check=True,
+    )
     where.chmod(0o755)
     try:
         yield where
@@ -122,7 +147,14 @@ def filled(disk: Path) -> Iterator[None]:
 def wire(checks: Path, port: int) -> Iterator[tuple[int, str]]:
     """The script tcpchaos.py before a port: where it listens, and where it takes commands."""
     here, control = free_port(), free_port()
-    addresses = ["--listen", f"127.0.0.1:{here}", "--to", f"127.0.0.1:{port}", "--control", f"127.0.0.1:{control}"]
+    addresses = [
+        "--listen",
+        f"127.0.0.1:{here}",
+        "--to",
+        f"127.0.0.1:{port}",
+        "--control",
+        f"127.0.0.1:{control}",
+    ]
     relay = subprocess.Popen([sys.executable, str(checks / "tcpchaos.py"), *addresses])
     try:
         while True:

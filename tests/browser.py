@@ -1,4 +1,6 @@
-"""A real browser, and a server for it to visit. What needs one skips where no Chromium is installed."""
+"""A real browser, and a server for it to visit. What needs one skips where no Chromium is
+installed.
+"""
 
 import os
 import shutil
@@ -54,12 +56,16 @@ def serving(app: Callable[..., Any]) -> Iterator[str]:
 
 
 def visit(url: str, folder: Path) -> tuple[str, str]:
-    """The page as it stands when its scripts have come to rest, and what the browser had to say of it."""
+    """The page as it stands when its scripts have come to rest, and what the browser had to say
+    of it.
+    """
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.skip("no Chromium is installed here")
     command = [program, *FLAGS, f"--user-data-dir={folder / 'browser'}", url]
     env = {**os.environ, "HOME": str(folder)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace", timeout=100, check=False)
+    done = subprocess.run(
+        command, env=env, capture_output=True, text=True, errors="replace", timeout=100, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr

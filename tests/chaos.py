@@ -1,11 +1,13 @@
-"""Breaks PostgreSQL, network, disks and the API's own processes under a load of writes: `make chaos CHECKS=FOLDER`.
+"""Breaks PostgreSQL, network, disks and the API's own processes under a load of writes: `make chaos
+CHECKS=FOLDER`.
 
-    PYTHONPATH=. .venv/bin/python tests/chaos.py --checks FOLDER --only pg-freeze,net-reset --seconds 25
+    PYTHONPATH=. .venv/bin/python tests/chaos.py --checks FOLDER --only pg-freeze,net-reset
+    --seconds 25
 
-For each fault a system of its own is made (PostgreSQL with fsync, gunicorn, worker, nginx), and the folder's chaos.py
-writes products while it breaks things; what it demands is that nothing acknowledged is lost or there twice, that every
-failure is a 503 with Retry-After, and that all is well within two seconds. Ends with a table, and with 1 where anything
-failed.
+For each fault a system of its own is made (PostgreSQL with fsync, gunicorn, worker, nginx), and the
+folder's chaos.py writes products while it breaks things; what it demands is that nothing
+acknowledged is lost or there twice, that every failure is a 503 with Retry-After, and that all is
+well within two seconds. Ends with a table, and with 1 where anything failed.
 """
 
 import argparse
@@ -58,21 +60,37 @@ class Script(NamedTuple):
 
 def main() -> int:
     """Break it in every way, and tell."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--checks", type=Path, required=True, help="the folder of scripts")
-    options.add_argument("--only", default="", help="faults with commas; with /direct behind it, without nginx")
+    options.add_argument(
+        "--only", default="", help="faults with commas; with /direct behind it, without nginx"
+    )
     options.add_argument("--seconds", type=float, default=60, help="of writes, for each fault")
-    options.add_argument("--every", type=float, default=20, help="seconds from one fault to the next")
-    options.add_argument("--outage", type=float, default=3, help="seconds that stops, freezes and cuts last")
+    options.add_argument(
+        "--every", type=float, default=20, help="seconds from one fault to the next"
+    )
+    options.add_argument(
+        "--outage", type=float, default=3, help="seconds that stops, freezes and cuts last"
+    )
     options.add_argument("--rate", type=float, default=60, help="writes a second, in all")
     options.add_argument("--threads", type=int, default=8, help="who write at the same time")
     options.add_argument("--logs", type=Path, help="a folder to keep the logs of each system in")
     args = options.parse_args()
-    faults = args.only.split(",") if args.only else [*FAULTS, *(f"{fault}/direct" for fault in DIRECT), *SHORTAGES]
+    faults = (
+        args.only.split(",")
+        if args.only
+        else [*FAULTS, *(f"{fault}/direct" for fault in DIRECT), *SHORTAGES]
+    )
     rows = [row(fault, trial(fault, args)) for fault in faults]
     widths = [max(len(str(each[at])) for each in (COLUMNS, *rows)) for at in range(len(COLUMNS))]
     for each in (COLUMNS, *rows):
-        print("  ".join(str(value).ljust(width) for value, width in zip(each, widths, strict=True)).rstrip())
+        print(
+            "  ".join(
+                str(value).ljust(width) for value, width in zip(each, widths, strict=True)
+            ).rstrip()
+        )
     failed = sum(each[-1] != "passed" for each in rows)
     print(f"{len(rows) - failed} passed, {failed} failed")
     return 1 if failed else 0
@@ -90,7 +108,9 @@ def trial(fault: str, args: argparse.Namespace) -> dict[str, Any]:
         wal = folder / "wal" if {"pg", "wal"} & set(shortage.disks) else None
         server = stack.enter_context(breakable(folder, wal, **shortage.settings))
         wired = name.startswith("net-") or name == "cut-off"
-        port, control = stack.enter_context(wire(args.checks, server.port)) if wired else (server.port, "")
+        port, control = (
+            stack.enter_context(wire(args.checks, server.port)) if wired else (server.port, "")
+        )
         url = make_conninfo(server.url, port=port)
         nginx = None if how == "direct" else NGINX
         at = stack.enter_context(site(folder, url, wide=True, nginx=nginx, **SETTINGS))
@@ -98,13 +118,17 @@ def trial(fault: str, args: argparse.Namespace) -> dict[str, Any]:
             report = finished(begun(name, args, server, at, control))
         else:
             broken = reader.asleep if reader else shortage.broken
-            report = during(broken, begun("none", args, server, at, control), Scene(server, at, control), args)
+            report = during(
+                broken, begun("none", args, server, at, control), Scene(server, at, control), args
+            )
         if args.logs:
             keep(folder, args.logs / fault.replace("/", "-").replace(":", "-"))
     return report
 
 
-def begun(fault: str, args: argparse.Namespace, server: Breakable, at: Site, control: str) -> Script:
+def begun(
+    fault: str, args: argparse.Namespace, server: Breakable, at: Site, control: str
+) -> Script:
     """The script at work; what it says goes to the terminal."""
     tokens, found = at.folder / "tokens.json", at.folder / "found.json"
     tokens.write_text(json.dumps(sellers(Client(at.base))))
@@ -133,7 +157,9 @@ def finished(script: Script) -> dict[str, Any]:
 
 
 def during(broken: Any, script: Script, scene: Scene, args: argparse.Namespace) -> dict[str, Any]:
-    """Have it so in the middle of the writes; how long until writes, and the jobs of the worker, go on again."""
+    """Have it so in the middle of the writes; how long until writes, and the jobs of the worker,
+    go on again.
+    """
     seller = Seller(scene.at)
     time.sleep(5)
     began = time.monotonic()
@@ -146,8 +172,14 @@ def during(broken: Any, script: Script, scene: Scene, args: argparse.Namespace) 
     recovered = time.monotonic() - up
     worked = seller.renamed()
     report = finished(script)  # it has done nothing that could be recovered from
-    report["failed"] = [each for each in report["failed"] if not each["check"].startswith("recovered")]
-    report |= {"recovery_s": [round(recovered, 2)], "outage_s": [round(up - began, 2)], "worker_s": round(worked, 2)}
+    report["failed"] = [
+        each for each in report["failed"] if not each["check"].startswith("recovered")
+    ]
+    report |= {
+        "recovery_s": [round(recovered, 2)],
+        "outage_s": [round(up - began, 2)],
+        "worker_s": round(worked, 2),
+    }
     report |= {"reads": dict(reads), "uploads": dict(uploads)}
     if recovered > 2:
         report["failed"].append({"check": "writes go on within 2 s"})
@@ -190,7 +222,9 @@ def sellers(client: Client) -> dict[str, str]:
 def keep(folder: Path, where: Path) -> None:
     """Copy the logs of a system."""
     where.mkdir(parents=True, exist_ok=True)
-    for log in filter(Path.is_file, (*folder.glob("*.log"), *folder.glob("pg/pg/chaos.log"))):  # one may be a pipe
+    for log in filter(
+        Path.is_file, (*folder.glob("*.log"), *folder.glob("pg/pg/chaos.log"))
+    ):  # one may be a pipe
         (where / log.name).write_bytes(log.read_bytes())
 
 

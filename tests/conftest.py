@@ -1,8 +1,8 @@
 """A real PostgreSQL for every test, and clients by role.
 
-Without DATABASE_URL the embedded server runs from .data/test, without fsync. Each run makes one template database
-by the migrations; a test works in a transaction that is rolled back (`api`), or, where commits matter, in a
-database cloned for it (`committed`).
+Without DATABASE_URL the embedded server runs from .data/test, without fsync. Each run makes one
+template database by the migrations; a test works in a transaction that is rolled back (`api`), or,
+where commits matter, in a database cloned for it (`committed`).
 """
 
 import itertools
@@ -35,11 +35,15 @@ _numbers = itertools.count(1)
 
 
 class RollbackDatabase(Database):
-    """All doors lead to one connection, inside one transaction that is never committed; requests are savepoints."""
+    """All doors lead to one connection, inside one transaction that is never committed; requests
+    are savepoints.
+    """
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.conn = psycopg.connect(config.database_url, autocommit=True, row_factory=dict_row, prepare_threshold=0)
+        self.conn = psycopg.connect(
+            config.database_url, autocommit=True, row_factory=dict_row, prepare_threshold=0
+        )
         self._configure(self.conn)
         self.conn.execute("BEGIN")
 
@@ -83,7 +87,9 @@ class User:
 
 
 class Api:
-    """The API as a client sees it: `api.get(path, user)`, `api.post(path, user, json=...)`; accounts on demand."""
+    """The API as a client sees it: `api.get(path, user)`, `api.post(path, user, json=...)`;
+    accounts on demand.
+    """
 
     def __init__(self, config: Config, db: Database, owner_url: str) -> None:
         self.config = config
@@ -92,7 +98,9 @@ class Api:
         self.app = create_app(config, db)
         self.client = falcon.testing.TestClient(self.app)
 
-    def request(self, method: str, path: str, user: User | None = None, **options: Any) -> falcon.testing.Result:
+    def request(
+        self, method: str, path: str, user: User | None = None, **options: Any
+    ) -> falcon.testing.Result:
         headers = dict(options.pop("headers", {}))
         if user is not None:
             headers["Authorization"] = f"Bearer {user.token}"
@@ -132,7 +140,8 @@ class Api:
     def register(self, role: str = "buyer", name: str = "Sari") -> User:
         email = f"user{next(_numbers)}.{secrets.token_hex(4)}@example.com"
         answer = self.post(
-            "/api/auth/register", json={"name": name, "email": email, "password": PASSWORD, "role": role}
+            "/api/auth/register",
+            json={"name": name, "email": email, "password": PASSWORD, "role": role},
         )
         assert answer.status_code == 201, answer.text
         return User(answer.json, email)
@@ -143,7 +152,9 @@ class Api:
     def seller(self, name: str | None = None) -> User:
         """A seller with a store."""
         user = self.register("seller", "Budi")
-        answer = self.post("/api/stores", user, json={"name": name or f"Toko {secrets.token_hex(6)}"})
+        answer = self.post(
+            "/api/stores", user, json={"name": name or f"Toko {secrets.token_hex(6)}"}
+        )
         assert answer.status_code == 201, answer.text
         user.store_id = answer.json["id"]
         return user
@@ -161,7 +172,9 @@ class Api:
 
     @contextmanager
     def as_owner(self, conn: Any) -> Iterator[Any]:
-        """The rolled-back connection logged in as the owner; for the length of the block it is the owner."""
+        """The rolled-back connection logged in as the owner; for the length of the block it is
+        the owner.
+        """
         conn.execute("SELECT set_config('role', 'none', false)")
         try:
             yield conn
@@ -184,7 +197,8 @@ def multipart(files: list[tuple[str, str, bytes]], fields: dict[str, str]) -> tu
     for part, filename, data in files:
         body += (
             (
-                f'--{boundary}\r\nContent-Disposition: form-data; name="{part}"; filename="{filename}"\r\n'
+                f'--{boundary}\r\nContent-Disposition: form-data; name="{part}"; '
+                f'filename="{filename}"\r\n'
                 "Content-Type: image/*\r\n\r\n"
             ).encode()
             + data
@@ -264,8 +278,14 @@ def shared_database(owner_url: str, template: str) -> Iterator[str]:
 
 def make_config(url: str, folder: Path, **overrides: Any) -> Config:
     """Settings of a test: quick hashes, folders of its own."""
-    env = {"DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "uploads")}
-    return settings.load(env, **{"bcrypt_cost": 4, "secret_keys": ("k" * 16 + "test-key-of-a-test",), **overrides})
+    env = {
+        "DATABASE_URL": url,
+        "DATA_DIR": str(folder / "data"),
+        "UPLOADS_DIR": str(folder / "uploads"),
+    }
+    return settings.load(
+        env, **{"bcrypt_cost": 4, "secret_keys": ("k" * 16 + "test-key-of-a-test",), **overrides}
+    )
 
 
 @pytest.fixture

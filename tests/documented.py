@@ -1,7 +1,9 @@
-"""Holds every answer of the suite to the document: status, headers, media type, body, the problem's code.
+"""Holds every answer of the suite to the document: status, headers, media type, body, the problem's
+code.
 
-In answers the document leaves room for fields and values that are yet to come; here there is none, so that what nobody
-declared is found. What was called, and which codes came back, is kept for the test that runs last.
+In answers the document leaves room for fields and values that are yet to come; here there is none,
+so that what nobody declared is found. What was called, and which codes came back, is kept for the
+test that runs last.
 """
 
 import copy
@@ -34,7 +36,9 @@ def is_int32(value: object) -> bool:
 
 @formats.checks("date-time")
 def is_time(value: object) -> bool:
-    return not isinstance(value, str) or bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value))
+    return not isinstance(value, str) or bool(
+        re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value)
+    )
 
 
 @formats.checks("uri")
@@ -46,7 +50,9 @@ class Documented:
     """The document of an application, and what of it has been seen."""
 
     def __init__(self, config: Config) -> None:
-        self.document = json.loads(json.dumps(openapi_document.build(route_table(config, Database(config)), config)))
+        self.document = json.loads(
+            json.dumps(openapi_document.build(route_table(config, Database(config)), config))
+        )
         self.called: set[str] = set()
         self.codes: set[str] = set()
         self._validators: dict[tuple[int, int], Draft202012Validator] = {}
@@ -67,11 +73,16 @@ class Documented:
         """Literal ones first."""
         paths = sorted(self._closed["paths"].items(), key=lambda item: item[0].count("{"))
         return [
-            (re.compile(re.sub(r"\\\{[a-z_]+\\\}", "[1-9][0-9]{0,18}", re.escape(path)) + "/?"), calls)
+            (
+                re.compile(re.sub(r"\\\{[a-z_]+\\\}", "[1-9][0-9]{0,18}", re.escape(path)) + "/?"),
+                calls,
+            )
             for path, calls in paths
         ]
 
-    def check(self, method: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def check(
+        self, method: str, path: str, status: int, headers: Mapping[str, str], body: bytes
+    ) -> None:
         """AssertionError where the answer is not one that the document describes."""
         where = f"{method} {path}: {status}"
         path = path.partition("?")[0]
@@ -88,7 +99,9 @@ class Documented:
             return
         answer = self.resolved(call["responses"].get(str(status)))
         assert answer is not None, f"{where} is not in the document: {body[:300]!r}"
-        self._headers(where, answer["headers"], {name.lower(): value for name, value in headers.items()})
+        self._headers(
+            where, answer["headers"], {name.lower(): value for name, value in headers.items()}
+        )
         assert status not in (429, 503) or headers.get("Retry-After"), where
         if method != "HEAD":
             self._body(where, answer, headers.get("Content-Type", ""), body)
@@ -97,10 +110,14 @@ class Documented:
 
     def check_request(self, method: str, path: str, sent: Any) -> None:
         """AssertionError where a body that was taken is not one that the document describes."""
-        calls = next(calls for pattern, calls in self._paths if pattern.fullmatch(path.partition("?")[0]))
+        calls = next(
+            calls for pattern, calls in self._paths if pattern.fullmatch(path.partition("?")[0])
+        )
         schema = calls[method.lower()]["requestBody"]["content"]["application/json"]["schema"]
         error = next(self._validator(schema, self._taking).iter_errors(sent), None)
-        assert error is None, f"{method} {path} takes what is not in the document: {error.json_path} {error.message}"
+        assert error is None, (
+            f"{method} {path} takes what is not in the document: {error.json_path} {error.message}"
+        )
 
     def resolved(self, answer: dict[str, Any] | None) -> dict[str, Any] | None:
         """The response itself, where there is a reference to it."""
@@ -113,7 +130,9 @@ class Documented:
             assert value is not None or not header.get("required"), f"{where} has no {name}"
             if value is not None:
                 read = int(value) if header["schema"]["type"] == "integer" else value
-                assert self._validator(header["schema"]).is_valid(read), f"{where} has {name}: {value}"
+                assert self._validator(header["schema"]).is_valid(read), (
+                    f"{where} has {name}: {value}"
+                )
 
     def _body(self, where: str, answer: dict[str, Any], kind: str, body: bytes) -> None:
         kind = kind.partition(";")[0]
@@ -134,16 +153,22 @@ class Documented:
         assert code in codes, f"{where}: {code} is not among {codes}"
         self.codes.add(code)
 
-    def _validator(self, schema: dict[str, Any], document: dict[str, Any] | None = None) -> Draft202012Validator:
+    def _validator(
+        self, schema: dict[str, Any], document: dict[str, Any] | None = None
+    ) -> Draft202012Validator:
         document = document or self._closed
         if (id(schema), id(document)) not in self._validators:
             whole = {**schema, "components": document["components"]}
-            self._validators[id(schema), id(document)] = Draft202012Validator(whole, format_checker=formats)
+            self._validators[id(schema), id(document)] = Draft202012Validator(
+                whole, format_checker=formats
+            )
         return self._validators[id(schema), id(document)]
 
 
 def _close(node: Any) -> Any:
-    """No object takes fields that it does not name, and no text is another one than those that are known."""
+    """No object takes fields that it does not name, and no text is another one than those that
+    are known.
+    """
     if isinstance(node, dict):
         for value in node.values():
             _close(value)
@@ -158,7 +183,9 @@ def _close(node: Any) -> Any:
 
 
 def _widen(node: Any) -> Any:
-    """A field takes what it says it also accepts; one that only the server writes takes anything."""
+    """A field takes what it says it also accepts; one that only the server writes takes
+    anything.
+    """
     if isinstance(node, dict):
         if node.get("readOnly"):
             return {}

@@ -1,8 +1,9 @@
-"""What nginx's cache costs and how fresh it is: CPU of its workers for each anonymous listing it answers. `make edge`.
+"""What nginx's cache costs and how fresh it is: CPU of its workers for each anonymous listing it
+answers. `make edge`.
 
-A throw-away system as in tests/attack.py, a shop of 40 products, wrk (from Debian) as clients on kept connections. CPU
-is user and system time of nginx's workers from /proc, by the answers wrk has counted; what renewing the page once a
-second costs nginx is in it.
+A throw-away system as in tests/attack.py, a shop of 40 products, wrk (from Debian) as clients on
+kept connections. CPU is user and system time of nginx's workers from /proc, by the answers wrk has
+counted; what renewing the page once a second costs nginx is in it.
 """
 
 import argparse
@@ -27,11 +28,15 @@ LISTING = "/api/products?per_page=20"
 
 def main() -> int:
     """Make the system, measure, print a line for each way of asking."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--seconds", type=int, default=5, help="for each measure")
     options.add_argument("--clients", type=int, default=8)
     options.add_argument("--path", default=LISTING)
-    options.add_argument("--trials", type=int, default=40, help="changes whose way to the readers is timed; 0: none")
+    options.add_argument(
+        "--trials", type=int, default=40, help="changes whose way to the readers is timed; 0: none"
+    )
     args = options.parse_args()
     if NGINX is None or shutil.which("wrk") is None:
         print("It needs nginx and wrk: apt-get install nginx-light wrk")
@@ -49,7 +54,9 @@ def main() -> int:
 
 
 def fill(client: Client, seller: str) -> tuple[str, int]:
-    """Forty products with what a product of a shop has. The seller's token and the last one's id."""
+    """Forty products with what a product of a shop has. The seller's token and the last one's
+    id.
+    """
     chance = random.Random(1)
     for number in range(40):
         words = " ".join("".join(chance.choices("aeioukstnrpmgl", k=7)) for _ in range(6))
@@ -68,7 +75,11 @@ def asked(at: Site, path: str) -> dict[str, dict[str, str]]:
     answer = conn.getresponse()
     answer.read()
     tag = answer.headers["ETag"]
-    return {"gzip": {"Accept-Encoding": "gzip"}, "plain": {}, "unchanged (304)": {"If-None-Match": tag}}
+    return {
+        "gzip": {"Accept-Encoding": "gzip"},
+        "plain": {},
+        "unchanged (304)": {"If-None-Match": tag},
+    }
 
 
 def measure(at: Site, title: str, path: str, headers: dict[str, str], args: Any) -> None:
@@ -82,7 +93,11 @@ def measure(at: Site, title: str, path: str, headers: dict[str, str], args: Any)
     if found is None or "Socket errors" in said or ("Non-2xx" in said and "304" not in title):
         raise SystemExit(said)
     hits = int(found[1])
-    print(f"{title:16} {spent / hits * 1e6:6.1f} microseconds of nginx a hit; {hits} hits, {found[2]} read", flush=True)
+    print(
+        f"{title:16} {spent / hits * 1e6:6.1f} microseconds of nginx a hit; {hits} hits, "
+        f"{found[2]} read",
+        flush=True,
+    )
 
 
 def cpu(at: Site) -> float:

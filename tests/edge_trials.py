@@ -1,7 +1,9 @@
-"""How old what nginx gives may be: a price is changed, and anonymous readers ask until they see it. `make edge`.
+"""How old what nginx gives may be: a price is changed, and anonymous readers ask until they see it.
+`make edge`.
 
-After a silence of several seconds, and with other readers asking all the while; each change at another point of the
-second. Also how long readers wait, and how many of them the application hears of.
+After a silence of several seconds, and with other readers asking all the while; each change at
+another point of the second. Also how long readers wait, and how many of them the application hears
+of.
 """
 
 import http.client
@@ -27,7 +29,9 @@ class Asking(NamedTuple):
     statuses: Counter[int]
 
 
-def change(at: Site, client: Client, seller: str, path: str, trials: int, silence: float) -> list[float]:
+def change(
+    at: Site, client: Client, seller: str, path: str, trials: int, silence: float
+) -> list[float]:
     """Seconds from the answer to a change until an anonymous reader saw it, for each trial."""
     found = []
     for number in range(trials):
@@ -76,14 +80,19 @@ def states(at: Site, path: str) -> Counter[str]:
     """How nginx says it answered anonymous readers of the path."""
     time.sleep(0.5)  # its log is written a moment later
     lines = map(json.loads, (at.folder / "marketplace.log").read_text().splitlines())
-    return Counter(line["cache"] for line in lines if line["path"] == path and line["method"] == "GET")
+    return Counter(
+        line["cache"] for line in lines if line["path"] == path and line["method"] == "GET"
+    )
 
 
 def report(at: Site, client: Client, seller: str, product: int, trials: int) -> None:
     """Print what was found."""
     path = f"/api/products/{product}"
     quiet = change(at, client, seller, path, max(trials // 4, 1), SILENCE)
-    print(f"changed after {SILENCE:.0f} s of silence: seen after {max(quiet):.3f} s at most ({len(quiet)} trials)")
+    print(
+        f"changed after {SILENCE:.0f} s of silence: seen after {max(quiet):.3f} s at most "
+        f"({len(quiet)} trials)"
+    )
     before, began = states(at, path), time.monotonic()
     with readers(at, path, 50) as asking:
         busy = change(at, client, seller, path, trials, 0.2)
@@ -91,8 +100,10 @@ def report(at: Site, client: Client, seller: str, product: int, trials: int) -> 
     print(f"changed under 50 readers: seen after {max(busy):.3f} s at most ({len(busy)} trials)")
     waits = sorted(asking.waits)
     print(
-        f"their {len(waits)} answers: {dict(asking.statuses)}, median {waits[len(waits) // 2] * 1e3:.1f} ms,"
-        f" 99 % within {waits[len(waits) * 99 // 100] * 1e3:.1f} ms, the slowest {waits[-1] * 1e3:.0f} ms"
+        f"their {len(waits)} answers: {dict(asking.statuses)}, median "
+        f"{waits[len(waits) // 2] * 1e3:.1f} ms,"
+        f" 99 % within {waits[len(waits) * 99 // 100] * 1e3:.1f} ms, the slowest "
+        f"{waits[-1] * 1e3:.0f} ms"
     )
     found = states(at, path) - before
     renewed = sum(found[state] for state in ("MISS", "EXPIRED", "STALE"))

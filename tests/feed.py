@@ -1,12 +1,14 @@
-"""Proves the change feed: apps that poll it while many writers commit end with exactly what the database holds.
+"""Proves the change feed: apps that poll it while many writers commit end with exactly what the
+database holds.
 
     .venv/bin/python tests/feed.py "$DATABASE_URL" --rounds 50
 
-It makes a database of its own on that server, serves it with gunicorn and drops it at the end. In a round 16 writers
-make 1,000 changes of all kinds (made, changed, hidden, shown, sold, renamed, moved, deleted, rebuilt), in transactions
-of one to four, some open for seconds, some rolled back. Meanwhile three apps poll over HTTP: one since the first round,
-one that begins somewhere in the middle of this one, and one that wants products alone. Exits 1 when an app's copy is
-not the database's state, when a thing came twice in a pass, or when a call failed.
+It makes a database of its own on that server, serves it with gunicorn and drops it at the end. In a
+round 16 writers make 1,000 changes of all kinds (made, changed, hidden, shown, sold, renamed,
+moved, deleted, rebuilt), in transactions of one to four, some open for seconds, some rolled back.
+Meanwhile three apps poll over HTTP: one since the first round, one that begins somewhere in the
+middle of this one, and one that wants products alone. Exits 1 when an app's copy is not the
+database's state, when a thing came twice in a pass, or when a call failed.
 """
 
 import argparse
@@ -83,7 +85,9 @@ def truth(url: str) -> dict[Thing, Any]:
 
 
 class Copy:
-    """An app's copy of the catalogue. `fetch` sends the query of one call and gives the JSON of its answer."""
+    """An app's copy of the catalogue. `fetch` sends the query of one call and gives the JSON of
+    its answer.
+    """
 
     def __init__(self, fetch: Fetch, **query: Any) -> None:
         self.fetch = fetch
@@ -157,13 +161,20 @@ def _add(conn: Any, rng: random.Random, shop: Shop, kind: str) -> int:
             "brand": rng.choice([None, f"brand {rng.randrange(20)}"]),
         }  # fmt: skip
         store_id = rng.choice(shop.ids["store"])
-        return product_workflow.add(conn, NOBODY, store_id=store_id, product=product, pictures=[], currency="IDR")
+        return product_workflow.add(
+            conn, NOBODY, store_id=store_id, product=product, pictures=[], currency="IDR"
+        )
     if kind == "category":
-        return categories.add(conn, name=name, parent_id=rng.choice([None, *shop.ids["category"][:3]]))
+        return categories.add(
+            conn, name=name, parent_id=rng.choice([None, *shop.ids["category"][:3]])
+        )
     if kind == "brand":
-        return conn.execute("INSERT INTO brands (name) VALUES (%s) RETURNING id", [name]).fetchone()["id"]
+        return conn.execute(
+            "INSERT INTO brands (name) VALUES (%s) RETURNING id", [name]
+        ).fetchone()["id"]
     return conn.execute(
-        "WITH u AS (INSERT INTO users (name, email, role) VALUES (%(name)s, %(name)s, 'seller') RETURNING id) "
+        "WITH u AS (INSERT INTO users (name, email, role) VALUES (%(name)s, %(name)s, 'seller') "
+        "RETURNING id) "
         "INSERT INTO stores (owner_id, name) SELECT u.id, %(name)s FROM u RETURNING id",
         {"name": name},
     ).fetchone()["id"]
@@ -194,8 +205,10 @@ def _sell(conn: Any, rng: random.Random, shop: Shop) -> None:
     """Stock of several products, as an order takes it: one statement, in the order of ids."""
     ids = sorted(rng.sample(shop.ids["product"], 3))
     conn.execute(
-        "WITH held AS (SELECT product_id FROM inventory WHERE product_id = ANY(%s) ORDER BY product_id FOR UPDATE) "
-        "UPDATE inventory AS i SET quantity = (i.quantity + 2) %% 3 FROM held WHERE i.product_id = held.product_id",
+        "WITH held AS (SELECT product_id FROM inventory WHERE product_id = ANY(%s) ORDER BY "
+        "product_id FOR UPDATE) "
+        "UPDATE inventory AS i SET quantity = (i.quantity + 2) %% 3 FROM held WHERE i.product_id "
+        "= held.product_id",
         [ids],
     )
 
@@ -208,7 +221,9 @@ def _rename(conn: Any, rng: random.Random, shop: Shop, kind: str) -> None:
         if before is not None:
             brands.change(conn, which, before, name)
     elif kind == "store":
-        conn.execute("UPDATE stores SET name = %s, version = version + 1 WHERE id = %s", [name, which])
+        conn.execute(
+            "UPDATE stores SET name = %s, version = version + 1 WHERE id = %s", [name, which]
+        )
     else:
         parent = rng.choice([None, *(each for each in shop.ids["category"][:6] if each < which)])
         before = categories.hold(conn, which)
@@ -217,7 +232,9 @@ def _rename(conn: Any, rng: random.Random, shop: Shop, kind: str) -> None:
 
 
 def _remove(conn: Any, rng: random.Random, shop: Shop, kind: str) -> None:
-    """Not the first ones: the writers need some that stay. Refused where it is used and nothing takes its products."""
+    """Not the first ones: the writers need some that stay. Refused where it is used and nothing
+    takes its products.
+    """
     workflow = brands if kind == "brand" else categories
     which = rng.choice(shop.ids[kind][6:] or [0])
     if workflow.hold(conn, which) is not None:
@@ -251,7 +268,9 @@ def _operate(conn: Any, rng: random.Random, shop: Shop, name: str) -> Thing | No
 
 
 def write(shop: Shop, rng: random.Random, changes: int, longest: float) -> None:
-    """One writer: transactions at random until all writers together have committed so many changes."""
+    """One writer: transactions at random until all writers together have committed so many
+    changes.
+    """
     names, weights = zip(*OPERATIONS, strict=True)
     with shop.connect() as conn:
         while shop.counts["committed"] < changes:
@@ -264,7 +283,9 @@ def write(shop: Shop, rng: random.Random, changes: int, longest: float) -> None:
                     for name in chosen:
                         added.append(_operate(conn, rng, shop, name))
                         time.sleep(rng.random() * patience * 2 / len(chosen))
-            except psycopg.Error as error:  # a category in use, a lock that was not to be had, a deadlock
+            except (
+                psycopg.Error
+            ) as error:  # a category in use, a lock that was not to be had, a deadlock
                 with shop.lock:
                     shop.counts[type(error).__name__] += 1
                 continue
@@ -276,10 +297,18 @@ def write(shop: Shop, rng: random.Random, changes: int, longest: float) -> None:
 
 
 def compete(
-    shop: Shop, copies: list[Copy], late: Copy, *, seed: int, writers: int, changes: int, longest: float
+    shop: Shop,
+    copies: list[Copy],
+    late: Copy,
+    *,
+    seed: int,
+    writers: int,
+    changes: int,
+    longest: float,
 ) -> None:
-    """One round: writers and polling apps at once, of which `late` begins in the middle. Raises AssertionError when an
-    app ends with anything but what the database holds."""
+    """One round: writers and polling apps at once, of which `late` begins in the middle. Raises
+    AssertionError when an app ends with anything but what the database holds.
+    """
     shop.counts.clear()
     rng = random.Random(seed)
     begin = rng.randrange(changes)
@@ -292,18 +321,28 @@ def compete(
         copy.catch_up()
 
     with ThreadPoolExecutor(writers + len(copies) + 1) as pool:
-        at_work = [pool.submit(write, shop, random.Random(rng.random()), changes, longest) for _ in range(writers)]
+        at_work = [
+            pool.submit(write, shop, random.Random(rng.random()), changes, longest)
+            for _ in range(writers)
+        ]
         for done in [*(pool.submit(poll, copy) for copy in (*copies, late)), *at_work]:
             done.result()
     expected = truth(shop.url)
     for copy in (*copies, late):
         kind = {"products": "product"}.get(copy.query.get("types", ""))
         wanted = {thing: state for thing, state in expected.items() if kind in (None, thing[0])}
-        wrong = {thing for thing in wanted.keys() | copy.things.keys() if wanted.get(thing) != copy.things.get(thing)}
-        assert not wrong, [(thing, copy.things.get(thing), wanted.get(thing)) for thing in sorted(wrong)[:3]]
+        wrong = {
+            thing
+            for thing in wanted.keys() | copy.things.keys()
+            if wanted.get(thing) != copy.things.get(thing)
+        }
+        assert not wrong, [
+            (thing, copy.things.get(thing), wanted.get(thing)) for thing in sorted(wrong)[:3]
+        ]
 
 
-# On its own ---------------------------------------------------------------------------------------------------
+# On its own
+# ---------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -321,8 +360,21 @@ def served(url: str) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        env = {**os.environ, "DATABASE_URL": url, "DATA_DIR": folder, "UPLOADS_DIR": folder, "PORT": str(port)}
-        command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"]
+        env = {
+            **os.environ,
+            "DATABASE_URL": url,
+            "DATA_DIR": folder,
+            "UPLOADS_DIR": folder,
+            "PORT": str(port),
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-c",
+            "gunicorn.conf.py",
+            "marketplace.app:create_app()",
+        ]
         api = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
         try:
             for _ in range(300):
@@ -353,12 +405,19 @@ def over_http(port: int) -> Fetch:
 
 def main() -> int:
     """Run the rounds; 0 when every app ended with the database's state each time."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("url", help="a login that may make databases")
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--changes", type=int, default=1000)
     parser.add_argument("--writers", type=int, default=16)
-    parser.add_argument("--longest", type=float, default=1.5, help="seconds the long transactions are open, on average")
+    parser.add_argument(
+        "--longest",
+        type=float,
+        default=1.5,
+        help="seconds the long transactions are open, on average",
+    )
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
@@ -373,8 +432,10 @@ def main() -> int:
                 writers=options.writers, changes=options.changes, longest=options.longest,
             )  # fmt: skip
             print(
-                f"round {number}: {time.monotonic() - started:.1f} s, {dict(sorted(shop.counts.items()))},"
-                f" {len(copies[0].things)} things alike; passes {[copy.passes for copy in (*copies, late)]},"
+                f"round {number}: {time.monotonic() - started:.1f} s, "
+                f"{dict(sorted(shop.counts.items()))},"
+                f" {len(copies[0].things)} things alike; passes "
+                f"{[copy.passes for copy in (*copies, late)]},"
                 f" told {[copy.told for copy in (*copies, late)]},"
                 f" longest delay {max(copy.longest_delay for copy in (*copies, late))} s",
                 flush=True,

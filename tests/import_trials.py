@@ -3,9 +3,10 @@
     PYTHONPATH=. .venv/bin/python tests/import_trials.py crash --imports 20 --rows 6000
     PYTHONPATH=. .venv/bin/python tests/import_trials.py beside --rows 200000 --rate 50
 
-It makes its own shop in a folder that it throws away: an embedded PostgreSQL (with fsync), gunicorn, a worker. `crash`
-exits 1 unless every import ends with all its rows as products, updated ones too, none twice, and counts that say so.
-`beside` prints how long listings take (an open loop), and how long sales of the store's own products wait.
+It makes its own shop in a folder that it throws away: an embedded PostgreSQL (with fsync),
+gunicorn, a worker. `crash` exits 1 unless every import ends with all its rows as products, updated
+ones too, none twice, and counts that say so. `beside` prints how long listings take (an open loop),
+and how long sales of the store's own products wait.
 """
 
 import argparse
@@ -36,7 +37,20 @@ from marketplace.postgres.embedded import server as embedded_server
 from uploads import shop
 
 HEAD = "Nama Produk,Harga,Stok,SKU,Link Produk,Link Gambar,Nama Toko,Kategori,Deskripsi\n"
-WORDS = ["kopi", "susu", "besar", "murah", "original", "promo", "kaos", "batik", "merah", "ringan", "garansi", "resmi"]
+WORDS = [
+    "kopi",
+    "susu",
+    "besar",
+    "murah",
+    "original",
+    "promo",
+    "kaos",
+    "batik",
+    "merah",
+    "ringan",
+    "garansi",
+    "resmi",
+]
 #: Connections of the open loop.
 LISTERS = 8
 
@@ -57,12 +71,16 @@ class Place(NamedTuple):
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("what", choices=("crash", "beside"))
     options.add_argument("--imports", type=int, default=20)
     options.add_argument("--rows", type=int, default=6000)
     options.add_argument("--rate", type=float, default=50, help="listings a second")
-    options.add_argument("--seconds", type=float, default=20, help="how long the idle server is measured")
+    options.add_argument(
+        "--seconds", type=float, default=20, help="how long the idle server is measured"
+    )
     args = options.parse_args()
     with place() as at:
         token, _ = shop(at.server)
@@ -94,7 +112,9 @@ def send(at: Place, token: str, text: bytes, query: str = "") -> int:
     headers = {"Authorization": f"Bearer {token}", "Content_Type": "text/csv"}
     for _ in range(100):
         try:
-            status, answer = at.server.call("POST", f"/api/products/import-csv{query}", text, **headers)
+            status, answer = at.server.call(
+                "POST", f"/api/products/import-csv{query}", text, **headers
+            )
         except (OSError, http.client.HTTPException):
             status = 0
         if status == 202:
@@ -104,7 +124,9 @@ def send(at: Place, token: str, text: bytes, query: str = "") -> int:
 
 
 def rows_of(run: int, rows: int, price: int) -> bytes:
-    """A file; every fifth row is also in the file of the run before, with another price and stock."""
+    """A file; every fifth row is also in the file of the run before, with another price and
+    stock.
+    """
     rng = random.Random(run)
     out = io.StringIO(HEAD)
     out.seek(0, io.SEEK_END)
@@ -115,12 +137,14 @@ def rows_of(run: int, rows: int, price: int) -> bytes:
         about = " ".join(rng.choices(WORDS, k=20))
         out.write(
             f"{name},Rp{price + number},{rng.randrange(50)},S-{key},https://toko.example/{key},"
-            f"https://gambar.example/{key}.jpg,Merek {number % 90},Rumah > Dapur {number % 40},{about}\n"
+            f"https://gambar.example/{key}.jpg,Merek {number % 90},Rumah > Dapur "
+            f"{number % 40},{about}\n"
         )
     return out.getvalue().encode()
 
 
-# Crashes ----------------------------------------------------------------------------------------------------
+# Crashes
+# ----------------------------------------------------------------------------------------------------
 
 
 def crash(args: argparse.Namespace, at: Place, token: str) -> int:
@@ -134,11 +158,18 @@ def crash(args: argparse.Namespace, at: Place, token: str) -> int:
         worker, ended = _through(at, worker, import_id, kills)
         problems = _judge(at, args.rows, run, ended)
         wrong += bool(problems)
-        print(f"import {run} ({mode}): {ended['state']}, attempts {ended['attempt']} {'; '.join(problems)}", flush=True)
+        print(
+            f"import {run} ({mode}): {ended['state']}, attempts {ended['attempt']} "
+            f"{'; '.join(problems)}",
+            flush=True,
+        )
     worker.kill()
     worker.wait()
     spent = time.monotonic() - started
-    print(f"{args.imports} imports of {args.rows} rows in {spent:.0f} s; killed {dict(kills)}; {wrong} wrong")
+    print(
+        f"{args.imports} imports of {args.rows} rows in {spent:.0f} s; killed {dict(kills)}; "
+        f"{wrong} wrong"
+    )
     return 1 if wrong else 0
 
 
@@ -159,7 +190,9 @@ def _through(
                 worker = at.worker()
             else:
                 file = at.folder / "pg" / "pg" / "postmaster.pid"
-                os.kill(int(file.read_text().split()[0]), random.choice((signal.SIGKILL, signal.SIGINT)))
+                os.kill(
+                    int(file.read_text().split()[0]), random.choice((signal.SIGKILL, signal.SIGINT))
+                )
                 time.sleep(0.5)
                 embedded_server.start(at.folder / "pg")
             due = time.monotonic() + random.uniform(0.3, 2.5)
@@ -172,7 +205,9 @@ def _through(
 def _forget_heartbeats(at: Place) -> None:
     """Half a minute goes by, as far as the queue can tell."""
     with psycopg.connect(at.url) as conn:
-        conn.execute("UPDATE jobs.procrastinate_workers SET last_heartbeat = now() - interval '1 minute'")
+        conn.execute(
+            "UPDATE jobs.procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
+        )
 
 
 def _find(at: Place, import_id: int) -> dict[str, Any] | None:
@@ -186,13 +221,24 @@ def _find(at: Place, import_id: int) -> dict[str, Any] | None:
 def _judge(at: Place, rows: int, run: int, ended: dict[str, Any]) -> list[str]:
     fresh = rows - (len(range(0, rows, 5)) if run else 0)
     problems = []
-    counts = {name: ended[f"rows_{name}"] for name in ("read", "valid", "created", "updated", "unchanged", "bad")}
-    expected = {"read": rows, "valid": rows, "created": fresh, "updated": rows - fresh, "unchanged": 0, "bad": 0}
+    counts = {
+        name: ended[f"rows_{name}"]
+        for name in ("read", "valid", "created", "updated", "unchanged", "bad")
+    }
+    expected = {
+        "read": rows,
+        "valid": rows,
+        "created": fresh,
+        "updated": rows - fresh,
+        "unchanged": 0,
+        "bad": 0,
+    }
     if ended["state"] != "done" or counts != expected:
         problems.append(f"counts {counts}, expected {expected}")
     with psycopg.connect(at.url, row_factory=dict_row) as conn:
         there = conn.execute(
-            "SELECT count(*) AS products, count(DISTINCT p.sku) AS skus, count(i.product_id) AS stocks,"
+            "SELECT count(*) AS products, count(DISTINCT p.sku) AS skus, count(i.product_id) AS "
+            "stocks,"
             " count(d.product_id) AS documents, count(s.product_id) AS words"
             " FROM products AS p LEFT JOIN inventory AS i ON i.product_id = p.id"
             " LEFT JOIN product_documents AS d ON d.product_id = p.id"
@@ -208,7 +254,8 @@ def _judge(at: Place, rows: int, run: int, ended: dict[str, Any]) -> list[str]:
     return problems
 
 
-# Beside buyers ----------------------------------------------------------------------------------------------
+# Beside buyers
+# ----------------------------------------------------------------------------------------------
 
 
 def beside(args: argparse.Namespace, at: Place, token: str) -> int:
@@ -218,18 +265,28 @@ def beside(args: argparse.Namespace, at: Place, token: str) -> int:
     _report("idle", *_measured(args, at, lambda: time.monotonic() > until))
     started = time.monotonic()
     import_id = send(at, token, rows_of(1, args.rows, 5000))
-    _report("importing", *_measured(args, at, lambda: bool((_find(at, import_id) or {}).get("finished_at"))))
+    _report(
+        "importing",
+        *_measured(args, at, lambda: bool((_find(at, import_id) or {}).get("finished_at"))),
+    )
     found = _find(at, import_id) or {}
     spent = time.monotonic() - started
-    print(f"{found['rows_created']:,} created, {found['rows_updated']:,} updated in {spent:.0f} s; ", end="")
+    print(
+        f"{found['rows_created']:,} created, {found['rows_updated']:,} updated in {spent:.0f} s; ",
+        end="",
+    )
     print(f"{found['rows_read'] / spent:,.0f} rows/s; longest batch {found['locked_ms']} ms")
     worker.terminate()
     worker.wait(60)
     return 0
 
 
-def _measured(args: argparse.Namespace, at: Place, over: Callable[[], bool]) -> tuple[list[float], list[float]]:
-    """Milliseconds of listings, sent at their times whether or not the one before was answered, and of sales."""
+def _measured(
+    args: argparse.Namespace, at: Place, over: Callable[[], bool]
+) -> tuple[list[float], list[float]]:
+    """Milliseconds of listings, sent at their times whether or not the one before was answered,
+    and of sales.
+    """
     listings: list[float] = []
     sales: list[float] = []
     done = threading.Event()
@@ -246,11 +303,17 @@ def _measured(args: argparse.Namespace, at: Place, over: Callable[[], bool]) -> 
 
     def seller() -> None:
         with psycopg.connect(at.url, autocommit=True) as conn:
-            ids = [row[0] for row in conn.execute("SELECT id FROM products WHERE sku LIKE 'S-0-%' ORDER BY id")]
+            ids = [
+                row[0]
+                for row in conn.execute(
+                    "SELECT id FROM products WHERE sku LIKE 'S-0-%' ORDER BY id"
+                )
+            ]
             while not done.is_set():
                 started = time.monotonic()
                 conn.execute(
-                    "UPDATE inventory SET quantity = greatest(quantity - 1, 0) WHERE product_id = %s",
+                    "UPDATE inventory SET quantity = greatest(quantity - 1, 0) WHERE product_id "
+                    "= %s",
                     [random.choice(ids)],
                 )
                 sales.append(1000 * (time.monotonic() - started))
@@ -271,7 +334,10 @@ def _measured(args: argparse.Namespace, at: Place, over: Callable[[], bool]) -> 
 def _report(what: str, listings: list[float], sales: list[float]) -> None:
     for name, times in (("listings", listings), ("sales", sales)):
         p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
-        print(f"{what}: {len(times)} {name}, p50 {p50:.1f} ms, p99 {p99:.1f}, max {max(times):.1f}", flush=True)
+        print(
+            f"{what}: {len(times)} {name}, p50 {p50:.1f} ms, p99 {p99:.1f}, max {max(times):.1f}",
+            flush=True,
+        )
 
 
 def _wait(at: Place, import_id: int) -> None:

@@ -1,12 +1,15 @@
-"""Follows the chapter "Install on a server" of docs/operations.md in a fresh Debian: `make test-install`.
+"""Follows the chapter "Install on a server" of docs/operations.md in a fresh Debian: `make
+test-install`.
 
-    .venv/bin/python tests/install_trial.py --base /var/tmp/marketplace-debian    (made by debootstrap the first time)
+    .venv/bin/python tests/install_trial.py --base /var/tmp/marketplace-debian    (made by
+    debootstrap the first time)
 
-Needs root, debootstrap and systemd-nspawn (Debian: systemd-container). A copy of the Debian is booted in a container
-with a network of its own, which leads nowhere. Of each block it runs what stands there; only the values of the first
-are the trial's. Packages are fetched through this machine's network and its configuration of apt and pip. Then it
-looks at what came of it, runs the blocks of deploy/RUNBOOK.md, boots the machine again, and looks once more. Ends with
-1 at the first command that fails, or where the result is not as it should be.
+Needs root, debootstrap and systemd-nspawn (Debian: systemd-container). A copy of the Debian is
+booted in a container with a network of its own, which leads nowhere. Of each block it runs what
+stands there; only the values of the first are the trial's. Packages are fetched through this
+machine's network and its configuration of apt and pip. Then it looks at what came of it, runs the
+blocks of deploy/RUNBOOK.md, boots the machine again, and looks once more. Ends with 1 at the first
+command that fails, or where the result is not as it should be.
 """
 
 import argparse
@@ -35,14 +38,26 @@ NAMES = re.compile(r"(?:^|(?<=[ )]))([A-Za-z_]+)=", re.MULTILINE)
 
 def main() -> int:
     """Make the Debian, boot it, follow the chapter, look at what came of it."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--base", type=Path, default=Path("/var/tmp/marketplace-debian"), help="a Debian to be copied")
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument(
+        "--base",
+        type=Path,
+        default=Path("/var/tmp/marketplace-debian"),
+        help="a Debian to be copied",
+    )
     args = options.parse_args()
     if os.geteuid() != 0 or not shutil.which("debootstrap") or not shutil.which("systemd-nspawn"):
-        print("The trial needs root, debootstrap and systemd-nspawn (apt-get install debootstrap systemd-container).")
+        print(
+            "The trial needs root, debootstrap and systemd-nspawn (apt-get install debootstrap "
+            "systemd-container)."
+        )
         return 2
     if not (args.base / "bin" / "bash").exists():
-        subprocess.run(["debootstrap", "bookworm", str(args.base)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["debootstrap", "bookworm", str(args.base)], check=True, stdout=subprocess.DEVNULL
+        )
     with tempfile.TemporaryDirectory(prefix="marketplace-install-", dir=args.base.parent) as name:
         root = Path(name, "debian")
         subprocess.run(["cp", "-a", "--reflink=auto", str(args.base), str(root)], check=True)
@@ -95,12 +110,16 @@ def runbook() -> list[tuple[str, str]]:
     found = []
     for part in (ROOT / "deploy" / "RUNBOOK.md").read_text().split("\n## ")[1:]:
         heading = part.partition("\n")[0]
-        found += [(heading, block) for block in re.findall(r"^```sh\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)]
+        found += [
+            (heading, block)
+            for block in re.findall(r"^```sh\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)
+        ]
     return found
 
 
 def rig(root: Path) -> list[Path]:
-    """What is this machine's affair and no part of the chapter: where packages come from, names, the code.
+    """What is this machine's affair and no part of the chapter: where packages come from, names,
+    the code.
 
     Answers the folders of packages that the Debian must see.
     """
@@ -109,7 +128,11 @@ def rig(root: Path) -> list[Path]:
     for file in Path("/etc/apt/sources.list.d").glob("debian*"):
         shutil.copy(file, sources)
     shutil.copytree("/usr/share/keyrings", root / "usr/share/keyrings", dirs_exist_ok=True)
-    shutil.copytree("/usr/local/share/ca-certificates", root / "usr/local/share/ca-certificates", dirs_exist_ok=True)
+    shutil.copytree(
+        "/usr/local/share/ca-certificates",
+        root / "usr/local/share/ca-certificates",
+        dirs_exist_ok=True,
+    )
     (root / "etc/ssl/certs").mkdir(parents=True, exist_ok=True)
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", root / "etc/ssl/certs/ca-certificates.crt")
     (root / "etc/resolv.conf").unlink(missing_ok=True)
@@ -123,7 +146,9 @@ def rig(root: Path) -> list[Path]:
 def rig_pip(root: Path) -> list[Path]:
     """pip's own configuration as one file; the folders of packages it names."""
     bound = []
-    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    )
     lines = ["[global]"]
     for line in listed.stdout.splitlines():
         key, _, value = line.partition("=")
@@ -131,7 +156,9 @@ def rig_pip(root: Path) -> list[Path]:
         lines.append(f"{key.rpartition('.')[2]} = {' '.join(words)}")
         for folder in (Path(word.removeprefix("file://")) for word in words):
             if folder.is_absolute() and folder.is_dir():
-                folder = folder.parent if folder.name == "simple" else folder  # the files lie beside the index
+                folder = (
+                    folder.parent if folder.name == "simple" else folder
+                )  # the files lie beside the index
                 bound.append(folder)
             elif folder.is_absolute() and folder.is_file():
                 (root / folder.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +170,9 @@ def rig_pip(root: Path) -> list[Path]:
 def copy_code(to: Path) -> None:
     """This checkout, with what is not committed yet, as a repository."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    files = subprocess.run(
+        listed, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
     for name in filter(None, files):
         (to / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, to / name)
@@ -153,9 +182,13 @@ def copy_code(to: Path) -> None:
 
 
 def run(machine: Machine, block: str, *, online: bool) -> int:
-    """One block, in what the ones before have left of a shell: its variables, its folder, its umask."""
+    """One block, in what the ones before have left of a shell: its variables, its folder, its
+    umask.
+    """
     names = " ".join(sorted({name for each in blocks() for name in NAMES.findall(each)}))
-    keep = f'{{ declare -p {names} 2>/dev/null; echo "cd $(pwd)"; umask -p; }} > /opt/.shell || true\n'
+    keep = (
+        f'{{ declare -p {names} 2>/dev/null; echo "cd $(pwd)"; umask -p; }} > /opt/.shell || true\n'
+    )
     text = f"set -e\nif [ -e /opt/.shell ]; then . /opt/.shell; fi\n{block}\n{keep}"
     (machine.root / "opt/.block").write_text(text)
     typed = f"{PASSWORD}\n{PASSWORD}\n" if "create-admin" in block else ""

@@ -19,12 +19,21 @@ _NEWNET = 0x40000000
 
 
 class Machine:
-    """Booted at the begin of the block, powered off at its end. This process is in its network meanwhile."""
+    """Booted at the begin of the block, powered off at its end. This process is in its network
+    meanwhile.
+    """
 
     def __init__(self, root: Path, bound: Sequence[Path]) -> None:
         self.root = root
         self._outside = os.open("/proc/self/ns/net", os.O_RDONLY)
-        options = ["--quiet", "--boot", "--private-network", "--register=no", "--keep-unit", "--resolv-conf=off"]
+        options = [
+            "--quiet",
+            "--boot",
+            "--private-network",
+            "--register=no",
+            "--keep-unit",
+            "--resolv-conf=off",
+        ]
         options += [f"--bind-ro={folder}" for folder in dict.fromkeys(bound)]
         with (root.parent / "console").open("ab") as console:
             self._process = subprocess.Popen(
@@ -37,7 +46,11 @@ class Machine:
         self._leader = self._init()
         with Path(f"/proc/{self._leader}/ns/net").open() as network:
             _into(network.fileno())
-        for words in ("link set lo up", f"addr add {OUTSIDE}/32 dev lo", f"addr add {BLOCKED}/32 dev lo"):
+        for words in (
+            "link set lo up",
+            f"addr add {OUTSIDE}/32 dev lo",
+            f"addr add {BLOCKED}/32 dev lo",
+        ):
             subprocess.run(["ip", *words.split()], check=True)
         with (self.root / "var/log/mails.log").open("ab") as log:
             mailer = [sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{MAIL}"]
@@ -46,7 +59,10 @@ class Machine:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._mailer.kill()
         self._mailer.wait()
@@ -66,9 +82,22 @@ class Machine:
             time.sleep(0.1)
         raise TimeoutError((self.root.parent / "console").read_text()[-2000:])
 
-    def enter(self, words: Sequence[str], *, online: bool = False, typed: str = "", quiet: bool = False) -> int:
-        """Run a command in the machine, as root; `online` in this machine's network instead. Its exit status."""
-        inside = ["nsenter", f"--target={self._leader}", "--mount", "--uts", "--ipc", "--pid", "--root", "--wd"]
+    def enter(
+        self, words: Sequence[str], *, online: bool = False, typed: str = "", quiet: bool = False
+    ) -> int:
+        """Run a command in the machine, as root; `online` in this machine's network instead. Its
+        exit status.
+        """
+        inside = [
+            "nsenter",
+            f"--target={self._leader}",
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--pid",
+            "--root",
+            "--wd",
+        ]
         if online:
             inside.append(f"--net=/proc/self/fd/{self._outside}")
         command = [*inside, "/usr/bin/env", "-i", f"PATH={PATH}", "HOME=/root", "TERM=dumb", *words]

@@ -1,9 +1,10 @@
-"""Drives a running server through the whole journey with many clients at once, and counts what comes back.
+"""Drives a running server through the whole journey with many clients at once, and counts what
+comes back.
 
     .venv/bin/python tests/journey.py http://127.0.0.1:8000 --clients 16 --seconds 60
 
-Loopback only. Exits 1 when an answer was a 5xx, when something that was written is not there, or when a call
-answered what it must not. A 429 is waited for, as an app would.
+Loopback only. Exits 1 when an answer was a 5xx, when something that was written is not there, or
+when a call answered what it must not. A 429 is waited for, as an app would.
 """
 
 import argparse
@@ -32,9 +33,18 @@ class Client:
         self.conn = http.client.HTTPConnection(self.host, timeout=30)
         self.token = ""
 
-    def call(self, method: str, path: str, body=None, kind="application/json", expected=(200, 201, 202, 204)):
+    def call(
+        self,
+        method: str,
+        path: str,
+        body=None,
+        kind="application/json",
+        expected=(200, 201, 202, 204),
+    ):
         """The JSON of an answer; a 429 is tried again."""
-        data = json.dumps(body).encode() if kind == "application/json" and body is not None else body
+        data = (
+            json.dumps(body).encode() if kind == "application/json" and body is not None else body
+        )
         headers = {"Content-Type": kind} if data is not None else {}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -63,7 +73,10 @@ def multipart(part: str, name: str, data: bytes) -> tuple[bytes, str]:
     """A body with one file."""
     edge = secrets.token_hex(8)
     head = f'--{edge}\r\nContent-Disposition: form-data; name="{part}"; filename="{name}"\r\n\r\n'
-    return head.encode() + data + f"\r\n--{edge}--\r\n".encode(), f"multipart/form-data; boundary={edge}"
+    return (
+        head.encode() + data + f"\r\n--{edge}--\r\n".encode(),
+        f"multipart/form-data; boundary={edge}",
+    )
 
 
 def picture() -> bytes:
@@ -74,10 +87,14 @@ def picture() -> bytes:
 
 
 def journey(base: str) -> None:
-    """Register, open a store, add, import, upload, list, read, change, export, sign in again, sign out."""
+    """Register, open a store, add, import, upload, list, read, change, export, sign in again,
+    sign out.
+    """
     phone, tag = Client(base), secrets.token_hex(6)
     email, password = f"{tag}@example.com", f"kata-sandi-{tag}"
-    signed = phone.call("POST", "/api/auth/register", {"name": f"Sari {tag}", "email": email, "password": password})
+    signed = phone.call(
+        "POST", "/api/auth/register", {"name": f"Sari {tag}", "email": email, "password": password}
+    )
     phone.token = signed["access_token"]
     store = phone.call("POST", "/api/stores", {"name": f"Toko {tag}"})
     ids = []
@@ -89,7 +106,9 @@ def journey(base: str) -> None:
             "brand": f"Merek {number}",
         }
         ids.append(phone.call("POST", "/api/products", body)["id"])
-    rows = "".join(f"Barang {tag} {n},{n}000,https://example.com/{tag}/{n % 40}\n" for n in range(50))
+    rows = "".join(
+        f"Barang {tag} {n},{n}000,https://example.com/{tag}/{n % 40}\n" for n in range(50)
+    )
     data, kind = multipart("file", "a.csv", f"name,price,source_url\n{rows}bad row,x,\n".encode())
     started = phone.call("POST", "/api/products/import-csv", data, kind)
     data, kind = multipart("images", "a", picture())

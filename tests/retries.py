@@ -1,9 +1,10 @@
 """Sends the same products again and again, many at once, while the server's workers are killed.
 
-    .venv/bin/python tests/retries.py http://127.0.0.1:8000 --clients 64 --keys 200 --requests 32000 --master PID
+    .venv/bin/python tests/retries.py http://127.0.0.1:8000 --clients 64 --keys 200 --requests 32000
+    --master PID
 
-PID is gunicorn's master: one of its workers is killed (-9) every so often. Exits 1 unless there are exactly as many
-products as keys, each answered with one id for ever. Loopback only.
+PID is gunicorn's master: one of its workers is killed (-9) every so often. Exits 1 unless there are
+exactly as many products as keys, each answered with one id for ever. Loopback only.
 """
 
 import argparse
@@ -23,7 +24,9 @@ from urllib.parse import urlsplit
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("url")
     options.add_argument("--clients", type=int, default=64)
     options.add_argument("--keys", type=int, default=200)
@@ -44,7 +47,9 @@ def main() -> int:
             key = number % args.keys if number < args.keys else random.randrange(args.keys)
             body = {"name": f"Produk {key}", "price": str(key), "stock": key}
             try:
-                status, answer, headers = call(conn, "POST", "/api/products", body, token, f"{run}-{key}")
+                status, answer, headers = call(
+                    conn, "POST", "/api/products", body, token, f"{run}-{key}"
+                )
             except (http.client.HTTPException, OSError):
                 conn.close()
                 with lock:
@@ -58,7 +63,9 @@ def main() -> int:
 
     def killer() -> None:
         while args.master and not done.wait(args.every):
-            found = subprocess.run(["pgrep", "-P", str(args.master)], capture_output=True, text=True)
+            found = subprocess.run(
+                ["pgrep", "-P", str(args.master)], capture_output=True, text=True
+            )
             workers = [int(pid) for pid in found.stdout.split()]
             if workers:
                 os.kill(random.choice(workers), signal.SIGKILL)
@@ -76,11 +83,19 @@ def main() -> int:
     elapsed = time.monotonic() - began
     time.sleep(2)
     _, listed, _ = call(
-        http.client.HTTPConnection(host), "GET", "/api/stores/mine/products?per_page=1", None, token, None
+        http.client.HTTPConnection(host),
+        "GET",
+        "/api/stores/mine/products?per_page=1",
+        None,
+        token,
+        None,
     )
     several = {key: found for key, found in ids.items() if len(found) != 1}
     print(f"{args.requests} requests in {elapsed:.0f} s: {dict(counts)}")
-    print(f"{listed['total_items']} products of {args.keys} keys; {len(ids)} keys answered; several ids: {several}")
+    print(
+        f"{listed['total_items']} products of {args.keys} keys; {len(ids)} keys answered; "
+        f"several ids: {several}"
+    )
     return 0 if listed["total_items"] == args.keys == len(ids) and not several else 1
 
 

@@ -1,4 +1,6 @@
-"""What PostgreSQL and the machine may run short of, each as a block in which it is so; for chaos.py."""
+"""What PostgreSQL and the machine may run short of, each as a block in which it is so; for
+chaos.py.
+"""
 
 import contextlib
 import io
@@ -26,7 +28,9 @@ from PIL import Image
 
 
 class Scene(NamedTuple):
-    """Where it is played: the server, the system, and the port that steers the wire between them, if any."""
+    """Where it is played: the server, the system, and the port that steers the wire between
+    them, if any.
+    """
 
     server: Breakable
     at: Site
@@ -34,7 +38,9 @@ class Scene(NamedTuple):
 
 
 class Shortage(NamedTuple):
-    """`broken` is the block; `disks` are folders (below that of the system) on small disks, in megabytes."""
+    """`broken` is the block; `disks` are folders (below that of the system) on small disks, in
+    megabytes.
+    """
 
     broken: Callable[[Scene], AbstractContextManager[None]] | None
     disks: Mapping[str, float] = MappingProxyType({})
@@ -118,7 +124,9 @@ def full(scene: Scene, disk: str) -> Iterator[None]:
 
 @contextmanager
 def full_log(scene: Scene) -> Iterator[None]:
-    """The write-ahead log has no room for another file: PostgreSQL ends itself, and is started when there is."""
+    """The write-ahead log has no room for another file: PostgreSQL ends itself, and is started
+    when there is.
+    """
     with filled(scene.at.folder / "wal"), contextlib.suppress(psycopg.Error):
         for _ in range(20):
             scene.server.tell("SELECT pg_switch_wal(), pg_logical_emit_message(true, 'x', 'y')")
@@ -164,7 +172,9 @@ class Reader:
 
 
 class Seller:
-    """Somebody who looks at a product, and works on it, while things are broken; all of it answers the status."""
+    """Somebody who looks at a product, and works on it, while things are broken; all of it
+    answers the status.
+    """
 
     def __init__(self, at: Site) -> None:
         self._at = at
@@ -174,7 +184,9 @@ class Seller:
         self._token = client.sign_in("sari@t.example")
         client.call("POST", "/api/stores", {"name": "Toko Sari"}, self._token)
         product = {"name": "Teh", "price": "1000", "stock": 1}
-        self._product = f"/api/products/{client.call('POST', '/api/products', product, self._token)['id']}"
+        self._product = (
+            f"/api/products/{client.call('POST', '/api/products', product, self._token)['id']}"
+        )
 
     def read(self) -> int:
         time.sleep(0.5)
@@ -190,15 +202,25 @@ class Seller:
         return self._call("POST", f"{self._product}/images", body, kind)[0]
 
     def renamed(self) -> float:
-        """Seconds until the worker has written a store's new name into its products; 60 where it has not."""
+        """Seconds until the worker has written a store's new name into its products; 60 where it
+        has not.
+        """
         began, name = time.monotonic(), f"Toko {secrets.token_hex(4)}"
-        while self._call("PATCH", "/api/stores/mine", {"name": name})[0] != 200 and time.monotonic() - began < 60:
+        while (
+            self._call("PATCH", "/api/stores/mine", {"name": name})[0] != 200
+            and time.monotonic() - began < 60
+        ):
             time.sleep(0.05)
-        while name.encode() not in self._call("GET", self._product)[1] and time.monotonic() - began < 60:
+        while (
+            name.encode() not in self._call("GET", self._product)[1]
+            and time.monotonic() - began < 60
+        ):
             time.sleep(0.05)
         return time.monotonic() - began
 
-    def _call(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> tuple[int, bytes]:
+    def _call(
+        self, method: str, path: str, body: Any = None, kind: str = "application/json"
+    ) -> tuple[int, bytes]:
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         headers = {"Content-Type": kind, "Authorization": f"Bearer {self._token}"}
         request = urllib.request.Request(self._at.base + path, data, headers, method=method)  # noqa: S310 - our own

@@ -1,10 +1,12 @@
-"""What signing in tells and costs, measured behind nginx with bcrypt's own cost: `timing`, `beside`.
+"""What signing in tells and costs, measured behind nginx with bcrypt's own cost: `timing`,
+`beside`.
 
     PYTHONPATH=.:tests .venv/bin/python tests/sign_in_trials.py timing --tries 200
     PYTHONPATH=.:tests .venv/bin/python tests/sign_in_trials.py beside --rate 50 --seconds 20
 
-`timing`: wrong passwords for as many known as unknown addresses, in turns; what tells them apart (area under the ROC
-curve; 0.5 is nothing). `beside`: listings in an open loop, idle, then with one sign-in always under way.
+`timing`: wrong passwords for as many known as unknown addresses, in turns; what tells them apart
+(area under the ROC curve; 0.5 is nothing). `beside`: listings in an open loop, idle, then with one
+sign-in always under way.
 """
 
 import argparse
@@ -27,7 +29,9 @@ LISTERS = 8
 
 def main() -> int:
     """Measure what is asked for."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("what", choices=("timing", "beside"))
     options.add_argument("--tries", type=int, default=200)
     options.add_argument("--rate", type=float, default=50, help="listings a second")
@@ -66,30 +70,53 @@ def sign_in(at: Site, email: str, password: str) -> tuple[int, float]:
 
 def timing(args: argparse.Namespace, at: Site) -> int:
     """Known and unknown, in turns."""
-    call(at, "POST", "/api/auth/register", {"name": "Sari", "email": "sari@t.example", "password": PASSWORD})
+    call(
+        at,
+        "POST",
+        "/api/auth/register",
+        {"name": "Sari", "email": "sari@t.example", "password": PASSWORD},
+    )
     spent: dict[str, list[float]] = {"known": [], "unknown": []}
     for number in range(args.tries):
-        for kind, email in (("known", "sari@t.example"), ("unknown", f"nobody{number:04}@t.example")):
+        for kind, email in (
+            ("known", "sari@t.example"),
+            ("unknown", f"nobody{number:04}@t.example"),
+        ):
             status, milliseconds = sign_in(at, email, f"wrong-{number}")
             assert status == 401, status
             spent[kind].append(milliseconds)
     for kind, times in spent.items():
-        print(f"{kind}: median {statistics.median(times):.1f} ms, stdev {statistics.stdev(times):.1f}")
-    pairs = [(known > unknown) + 0.5 * (known == unknown) for known in spent["known"] for unknown in spent["unknown"]]
+        print(
+            f"{kind}: median {statistics.median(times):.1f} ms, stdev {statistics.stdev(times):.1f}"
+        )
+    pairs = [
+        (known > unknown) + 0.5 * (known == unknown)
+        for known in spent["known"]
+        for unknown in spent["unknown"]
+    ]
     print(f"AUC {statistics.mean(pairs):.3f} of {args.tries} tries each")
     return 0
 
 
 def beside(args: argparse.Namespace, at: Site) -> int:
     """Listings by themselves, then beside sign-ins."""
-    call(at, "POST", "/api/auth/register", {"name": "Sari", "email": "sari@t.example", "password": PASSWORD})
+    call(
+        at,
+        "POST",
+        "/api/auth/register",
+        {"name": "Sari", "email": "sari@t.example", "password": PASSWORD},
+    )
     report("idle", listings(args, at))
     signed = []
     done = threading.Event()
 
     def user() -> None:
         while not done.is_set():
-            signed.append(call(at, "POST", "/api/auth/login", {"email": "sari@t.example", "password": PASSWORD}))
+            signed.append(
+                call(
+                    at, "POST", "/api/auth/login", {"email": "sari@t.example", "password": PASSWORD}
+                )
+            )
 
     thread = threading.Thread(target=user)
     thread.start()
@@ -97,12 +124,17 @@ def beside(args: argparse.Namespace, at: Site) -> int:
     done.set()
     thread.join()
     right = sum(status == 200 for status, _ in signed)
-    print(f"{right} of {len(signed)} sign-ins, median {statistics.median(spent for _, spent in signed):.0f} ms")
+    print(
+        f"{right} of {len(signed)} sign-ins, median "
+        f"{statistics.median(spent for _, spent in signed):.0f} ms"
+    )
     return 0
 
 
 def listings(args: argparse.Namespace, at: Site) -> list[float]:
-    """Milliseconds of listings past nginx's cache, sent at their times whether or not the one before was answered."""
+    """Milliseconds of listings past nginx's cache, sent at their times whether or not the one
+    before was answered.
+    """
     times: list[float] = []
     until = time.monotonic() + args.seconds
 
@@ -127,7 +159,10 @@ def listings(args: argparse.Namespace, at: Site) -> list[float]:
 def report(what: str, times: list[float]) -> None:
     """Median and 99th percentile."""
     p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
-    print(f"{what}: {len(times)} listings, p50 {p50:.1f} ms, p99 {p99:.1f}, max {max(times):.1f}", flush=True)
+    print(
+        f"{what}: {len(times)} listings, p50 {p50:.1f} ms, p99 {p99:.1f}, max {max(times):.1f}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,12 @@ def test_what_a_user_did_is_listed_newest_first(api: Api):
 
     rows = api.get("/api/users/activities", seller).json["activities"]
 
-    assert [row["type"] for row in rows] == ["view_product", "create_product", "open_store", "register"]
+    assert [row["type"] for row in rows] == [
+        "view_product",
+        "create_product",
+        "open_store",
+        "register",
+    ]
     assert rows[1]["related_name"] == product["name"]
     assert rows[1]["related_id"] == product["id"]
 
@@ -25,11 +30,26 @@ def test_the_log_is_filtered_by_type_and_time(api: Api):
     today = api.get("/api/users/activities", user).json["activities"][0]["created_at"][:10]
 
     assert api.get("/api/users/activities", user, params={"type": "login"}).json["activities"] == []
-    assert len(api.get("/api/users/activities", user, params={"from": today, "to": today}).json["activities"]) == 1
-    assert api.get("/api/users/activities", user, params={"to": "2020-01-01"}).json["total_items"] == 0
+    assert (
+        len(
+            api.get("/api/users/activities", user, params={"from": today, "to": today}).json[
+                "activities"
+            ]
+        )
+        == 1
+    )
+    assert (
+        api.get("/api/users/activities", user, params={"to": "2020-01-01"}).json["total_items"] == 0
+    )
     for moment in ("2020-01-01T09:18", "2020-01-01 09:18:00.1Z", "2020-01-01T09:18:00.123456+0700"):
-        assert api.get("/api/users/activities", user, params={"from": moment}).json["total_items"] == 1
-    problem(api.get("/api/users/activities", user, params={"from": "yesterday"}), 422, "validation_failed")
+        assert (
+            api.get("/api/users/activities", user, params={"from": moment}).json["total_items"] == 1
+        )
+    problem(
+        api.get("/api/users/activities", user, params={"from": "yesterday"}),
+        422,
+        "validation_failed",
+    )
 
 
 def test_the_log_is_paged_by_cursor(api: Api):
@@ -62,7 +82,12 @@ def test_the_log_is_exported_as_csv_with_formulas_defused(api: Api):
     assert answer.headers["content-type"].startswith("text/csv")
     assert "attachment" in answer.headers["content-disposition"]
     rows = list(csv.DictReader(io.StringIO(answer.text)))
-    assert [row["type"] for row in rows] == ["export_activities", "create_product", "open_store", "register"]
+    assert [row["type"] for row in rows] == [
+        "export_activities",
+        "create_product",
+        "open_store",
+        "register",
+    ]
     assert rows[1]["related_name"] == "'=HYPERLINK(1)"
 
 

@@ -1,4 +1,6 @@
-"""The alerts: judged by Prometheus' own promtool, about metrics that exist, each with something to do about it."""
+"""The alerts: judged by Prometheus' own promtool, about metrics that exist, each with something
+to do about it.
+"""
 
 import re
 import shutil
@@ -50,7 +52,12 @@ def test_series_that_are_wrong_alert_and_others_do_not():
 
 def test_every_alert_was_seen_to_fire():
     tests = yaml.safe_load((FOLDER / "alerts_test.yml").read_text())["tests"]
-    fired = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case["exp_alerts"]}
+    fired = {
+        case["alertname"]
+        for test in tests
+        for case in test["alert_rule_test"]
+        if case["exp_alerts"]
+    }
     assert {rule["alert"] for rule in rules()} == fired
 
 
@@ -64,14 +71,19 @@ def test_every_metric_of_an_alert_exists(committed: Api):
     (committed.config.data_dir / "last-backup").unlink()
     known = {sample.name for family in families for sample in family.samples}
     for rule in rules():
-        used = re.findall(r"\b(\w+)(?=[{\[])|\b(marketplace_\w+)", re.sub(r"by \([^)]*\)", "", rule["expr"]))
+        used = re.findall(
+            r"\b(\w+)(?=[{\[])|\b(marketplace_\w+)", re.sub(r"by \([^)]*\)", "", rule["expr"])
+        )
         names = {name for pair in used for name in pair if name and not name.startswith(EXPORTERS)}
         assert names <= known, f"{rule['alert']}: {names - known}"
         assert names or rule["expr"].startswith(EXPORTERS) or "node_" in rule["expr"]
 
 
 def test_labels_of_an_alert_are_those_the_code_gives():
-    source = "".join((ROOT / "marketplace" / f"{name}.py").read_text() for name in ("workflows/sign_in", "telemetry/metrics", "postgres/replicas"))
+    source = "".join(
+        (ROOT / "marketplace" / f"{name}.py").read_text()
+        for name in ("workflows/sign_in", "telemetry/metrics", "postgres/replicas")
+    )
     for rule in rules():
         for values in re.findall(r'(?:outcome|server)=~?"([^"]+)"', rule["expr"]):
             assert all(f'"{value}"' in source for value in values.split("|")), rule["alert"]

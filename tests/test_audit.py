@@ -65,7 +65,11 @@ def test_a_change_that_changes_nothing_leaves_nothing(api: Api):
     admin, seller = api.admin(), api.seller()
     product = api.product(seller)
     before = len(trail(api, admin))
-    api.put(f"/api/products/{product['id']}", seller, json=api.get(f"/api/products/{product['id']}").json)
+    api.put(
+        f"/api/products/{product['id']}",
+        seller,
+        json=api.get(f"/api/products/{product['id']}").json,
+    )
     api.put("/api/stores/mine", seller, json=api.get("/api/stores/mine", seller).json)
     api.delete(f"/api/products/{product['id']}", admin)
     api.delete(f"/api/products/{product['id']}", admin)
@@ -77,7 +81,11 @@ def test_what_is_refused_leaves_nothing(api: Api):
     admin, seller = api.admin(), api.seller()
     api.product(seller, sku="K-1")
     before = len(trail(api, admin))
-    problem(api.post("/api/products", seller, json={"name": "x", "price": 1, "sku": "K-1"}), 409, "sku_taken")
+    problem(
+        api.post("/api/products", seller, json={"name": "x", "price": 1, "sku": "K-1"}),
+        409,
+        "sku_taken",
+    )
 
     assert len(trail(api, admin)) == before
 
@@ -92,18 +100,34 @@ def test_stores_categories_brands_and_pictures_are_in_the_trail(api: Api):
 
     for noun, singular in (("categories", "category"), ("brands", "brand")):
         thing = api.post(f"/api/{noun}", admin, json={"name": "Satu"}).json
-        assert told(newest(api, admin, f"type={singular}")) == ("create", singular, None, {"name": "Satu"})
+        assert told(newest(api, admin, f"type={singular}")) == (
+            "create",
+            singular,
+            None,
+            {"name": "Satu"},
+        )
         api.patch(f"/api/{noun}/{thing['id']}", admin, json={"name": "Dua"})
-        assert told(newest(api, admin, f"type={singular}")) == ("update", singular, {"name": "Satu"}, {"name": "Dua"})
+        assert told(newest(api, admin, f"type={singular}")) == (
+            "update",
+            singular,
+            {"name": "Satu"},
+            {"name": "Dua"},
+        )
         api.delete(f"/api/{noun}/{thing['id']}", admin)
         entry = newest(api, admin, f"type={singular}")
         assert told(entry) == ("delete", singular, {"name": "Dua"}, None)
         assert entry["store_id"] is None
 
     product = api.product(seller)
-    image = api.upload(f"/api/products/{product['id']}/images", seller, [("images", "a", picture())]).json["images"][0]
+    image = api.upload(
+        f"/api/products/{product['id']}/images", seller, [("images", "a", picture())]
+    ).json["images"][0]
     entry = newest(api, admin, "type=product_image")
-    assert (entry["action"], entry["thing_id"], entry["store_id"]) == ("create", image["id"], seller.store_id)
+    assert (entry["action"], entry["thing_id"], entry["store_id"]) == (
+        "create",
+        image["id"],
+        seller.store_id,
+    )
     assert entry["after"]["product_id"] == product["id"]
     api.patch(f"/api/products/{product['id']}/images/{image['id']}", seller, json={"alt": "Depan"})
     expected = ("update", "product_image", {"alt": None, "product_id": product["id"]})
@@ -128,7 +152,9 @@ def test_opening_a_store_says_that_its_owner_is_a_seller_now(api: Api):
 def test_a_request_that_comes_again_leaves_no_second_entry(api: Api):
     seller = api.seller()
     body, headers = {"name": "Kopi", "price": "1"}, {"Idempotency-Key": "once"}
-    first, again = (api.post("/api/products", seller, json=body, headers=headers).json["id"] for _ in range(2))
+    first, again = (
+        api.post("/api/products", seller, json=body, headers=headers).json["id"] for _ in range(2)
+    )
 
     assert first == again
     assert len(trail(api, seller, "type=product")) == 1
@@ -141,13 +167,19 @@ def test_of_people_it_says_what_changed_and_not_to_what(api: Api):
     assert entry["user_id"] == user.id
     assert entry["request_id"]
 
-    api.put("/api/users/profile", user, json={"name": "Lain Rahasia", "phone": "0812 999", "address": "Jalan Sunyi 1"})
+    api.put(
+        "/api/users/profile",
+        user,
+        json={"name": "Lain Rahasia", "phone": "0812 999", "address": "Jalan Sunyi 1"},
+    )
     expected = {"name": "changed", "phone": "changed", "address": "changed"}
     assert told(newest(api, admin, f"type=user&id={user.id}")) == ("update", "user", None, expected)
     fresh = "batik-parang-kencana-9"
     body = {"name": "Lain Rahasia", "password": fresh, "current_password": PASSWORD}
     assert api.put("/api/users/profile", user, json=body).status_code == 200
-    assert {"password": "changed"} in [e["after"] for e in trail(api, admin, f"type=user&id={user.id}")]
+    assert {"password": "changed"} in [
+        e["after"] for e in trail(api, admin, f"type=user&id={user.id}")
+    ]
     api.patch(f"/api/users/{user.id}", admin, json={"suspended": True})
     entry = newest(api, admin, f"type=user&id={user.id}")
     assert entry["before"] == {"suspended_at": None}
@@ -157,7 +189,17 @@ def test_of_people_it_says_what_changed_and_not_to_what(api: Api):
     with api.as_owner(api.db.conn) as conn:
         rows = conn.execute("SELECT a::text AS line FROM audit AS a").fetchall()
     everything = "\n".join(row["line"] for row in rows)
-    for secret in (user.email, "Rahasia", "0812 999", "Sunyi", PASSWORD, fresh, "$2b$", user.token, user.refresh_token):
+    for secret in (
+        user.email,
+        "Rahasia",
+        "0812 999",
+        "Sunyi",
+        PASSWORD,
+        fresh,
+        "$2b$",
+        user.token,
+        user.refresh_token,
+    ):
         assert secret not in everything
 
 
@@ -173,7 +215,11 @@ def test_a_seller_sees_what_concerns_their_store_and_nothing_else(api: Api):
     assert trail(api, seller, f"store_id={seller.store_id}") == seen
     problem(api.get(f"/api/audit?store_id={other.store_id}", seller), 404, "not_found")
     problem(api.get("/api/audit", api.buyer()), 403, "forbidden")
-    assert {entry["store_id"] for entry in trail(api, admin)} >= {None, seller.store_id, other.store_id}
+    assert {entry["store_id"] for entry in trail(api, admin)} >= {
+        None,
+        seller.store_id,
+        other.store_id,
+    }
 
 
 def test_the_trail_is_filtered_and_paged(api: Api):
@@ -184,7 +230,10 @@ def test_the_trail_is_filtered_and_paged(api: Api):
 
     assert len(trail(api, admin, f"user_id={seller.id}&action=update&type=product")) == 6
     assert len(trail(api, admin, f"store_id={seller.store_id}&action=create")) == 2
-    assert len(trail(api, admin, f"id={product['id']}&type=product&from=2000-01-01&to=2999-01-01")) == 7
+    assert (
+        len(trail(api, admin, f"id={product['id']}&type=product&from=2000-01-01&to=2999-01-01"))
+        == 7
+    )
     assert trail(api, seller, "action=delete") == []
     request_id = newest(api, admin)["request_id"]
     assert len(trail(api, admin, f"request_id={request_id}")) == 1
@@ -197,10 +246,14 @@ def test_the_trail_is_filtered_and_paged(api: Api):
     assert page["total_items"] == len(whole)
     found, cursor = page["audit"], page["next_cursor"]
     while cursor:
-        page = api.get("/api/audit", admin, params={"per_page": 4, "user_id": seller.id, "cursor": cursor}).json
+        page = api.get(
+            "/api/audit", admin, params={"per_page": 4, "user_id": seller.id, "cursor": cursor}
+        ).json
         found, cursor = found + page["audit"], page["next_cursor"]
     assert found == whole
-    assert [entry["id"] for entry in found] == sorted((entry["id"] for entry in found), reverse=True)
+    assert [entry["id"] for entry in found] == sorted(
+        (entry["id"] for entry in found), reverse=True
+    )
 
 
 def fill(api: Api, seller: User, brand_id: int, count: int) -> None:
@@ -214,7 +267,9 @@ def fill(api: Api, seller: User, brand_id: int, count: int) -> None:
 
 def test_a_statement_over_many_rows_is_one_entry_a_store(api: Api):
     admin, seller, other = api.admin(), api.seller(), api.seller()
-    brands = [api.post("/api/brands", admin, json={"name": name}).json["id"] for name in ("Satu", "Dua")]
+    brands = [
+        api.post("/api/brands", admin, json={"name": name}).json["id"] for name in ("Satu", "Dua")
+    ]
     fill(api, seller, brands[0], 150)
     fill(api, other, brands[0], 1)
     assert api.delete(f"/api/brands/{brands[0]}?move_to={brands[1]}", admin).status_code == 204
@@ -238,7 +293,12 @@ def test_of_many_rows_it_keeps_the_values_they_share(api: Api):
         conn.execute("UPDATE products SET price = price + 1, hidden = true")
         assert told(newest(api, seller))[2:] == (
             {"hidden": False},
-            {"rows": 101, "ids": newest(api, seller)["after"]["ids"], "hidden": True, "price": "changed"},
+            {
+                "rows": 101,
+                "ids": newest(api, seller)["after"]["ids"],
+                "hidden": True,
+                "price": "changed",
+            },
         )
     with api.as_owner(api.db.conn) as conn:
         conn.execute("DELETE FROM products")
@@ -249,10 +309,14 @@ def test_of_many_rows_it_keeps_the_values_they_share(api: Api):
 
 def test_of_many_rows_only_those_that_changed_count(api: Api):
     admin = api.admin()
-    top, goal = (api.post("/api/categories", admin, json={"name": name}).json["id"] for name in ("Atas", "Tujuan"))
+    top, goal = (
+        api.post("/api/categories", admin, json={"name": name}).json["id"]
+        for name in ("Atas", "Tujuan")
+    )
     with api.as_owner(api.db.conn) as conn:
         conn.execute(
-            "WITH fresh AS (SELECT nextval('categories_id_seq') AS id FROM generate_series(1, 101)) "
+            "WITH fresh AS (SELECT nextval('categories_id_seq') AS id FROM generate_series(1, "
+            "101)) "
             "INSERT INTO categories (id, parent_id, path, name) OVERRIDING SYSTEM VALUE "
             "SELECT f.id, %(top)s, ARRAY[%(top)s, f.id], 'Bawah ' || f.id FROM fresh AS f",
             {"top": top},
@@ -304,7 +368,11 @@ def test_an_import_that_fails_is_one_entry_too(committed: Api):
         shop.db.close()
 
     [entry] = trail(committed, shop.seller, f"type=import&id={import_id}")
-    assert (entry["action"], entry["user_id"], entry["after"]["state"]) == ("import", shop.seller.id, "failed")
+    assert (entry["action"], entry["user_id"], entry["after"]["state"]) == (
+        "import",
+        shop.seller.id,
+        "failed",
+    )
     assert entry["after"]["error_code"]
 
 
@@ -320,7 +388,9 @@ def test_a_hand_in_psql_is_recorded_too(api: Api):
     admin, seller = api.admin(), api.seller()
     product = api.product(seller)
     with api.as_owner(api.db.conn) as conn:
-        conn.execute("SELECT set_config('app.session', '', true), set_config('app.request_id', '', true)")
+        conn.execute(
+            "SELECT set_config('app.session', '', true), set_config('app.request_id', '', true)"
+        )
         conn.execute("UPDATE products SET price = 7 WHERE id = %s", [product["id"]])
 
     entry = newest(api, admin, "type=product")
@@ -342,7 +412,9 @@ def test_times_are_kept_as_the_api_answers_them(api: Api):
     admin, user = api.admin(), api.buyer()
     with api.as_owner(api.db.conn) as conn:
         conn.execute("SET LOCAL timezone = 'Asia/Jakarta'")
-        conn.execute("UPDATE users SET suspended_at = '2026-11-22 16:18:00.5+07' WHERE id = %s", [user.id])
+        conn.execute(
+            "UPDATE users SET suspended_at = '2026-11-22 16:18:00.5+07' WHERE id = %s", [user.id]
+        )
         conn.execute("SET LOCAL timezone = 'UTC'")
 
     assert newest(api, admin)["after"] == {"suspended_at": "2026-11-22T09:18:00Z"}
@@ -352,10 +424,14 @@ def test_a_password_put_in_by_hand_is_recorded(committed: Api):
     admin, user = committed.admin(), committed.buyer()
     with psycopg.connect(committed.owner_url) as conn:
         conn.execute("DELETE FROM auth.credentials WHERE user_id = %s", [user.id])
-        conn.execute("INSERT INTO auth.credentials (user_id, password_hash) VALUES (%s, 'x')", [user.id])
+        conn.execute(
+            "INSERT INTO auth.credentials (user_id, password_hash) VALUES (%s, 'x')", [user.id]
+        )
 
     entries = trail(committed, admin, f"type=user&id={user.id}")
-    assert [entry["after"] for entry in entries] == [{"password": "changed"}] * 2 + [{"role": "buyer"}]
+    assert [entry["after"] for entry in entries] == [{"password": "changed"}] * 2 + [
+        {"role": "buyer"}
+    ]
     assert [entry["user_id"] for entry in entries] == [None, None, user.id]
 
 
@@ -365,11 +441,20 @@ def test_an_emptied_table_is_recorded(api: Api):
     with api.as_owner(api.db.conn) as conn:
         conn.execute("TRUNCATE products CASCADE")
 
-    assert told(newest(api, admin, "type=product&action=delete")) == ("delete", "product", {"rows": 1}, None)
+    assert told(newest(api, admin, "type=product&action=delete")) == (
+        "delete",
+        "product",
+        {"rows": 1},
+        None,
+    )
 
 
 def present_month(conn: Any) -> str:
-    return str(conn.execute("SELECT tableoid::regclass::text AS name FROM audit LIMIT 1").fetchone()["name"])
+    return str(
+        conn.execute("SELECT tableoid::regclass::text AS name FROM audit LIMIT 1").fetchone()[
+            "name"
+        ]
+    )
 
 
 @pytest.mark.parametrize("statement", ["UPDATE {} SET role = 'x'", "DELETE FROM {}", "TRUNCATE {}"])

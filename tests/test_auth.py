@@ -20,7 +20,10 @@ def problem(answer, status: int, code: str) -> dict:
 
 
 def test_registering_signs_in_and_answers_the_user(api: Api):
-    answer = api.post("/api/auth/register", json={"name": "Sari", "email": "Sari@Example.com", "password": PASSWORD})
+    answer = api.post(
+        "/api/auth/register",
+        json={"name": "Sari", "email": "Sari@Example.com", "password": PASSWORD},
+    )
 
     assert answer.status_code == 201
     assert answer.json["token_type"] == "Bearer"
@@ -31,22 +34,38 @@ def test_registering_signs_in_and_answers_the_user(api: Api):
 
 
 def test_an_address_is_unique_without_regard_to_case(api: Api):
-    api.post("/api/auth/register", json={"name": "Sari", "email": "sari@example.com", "password": PASSWORD})
-    answer = api.post("/api/auth/register", json={"name": "Other", "email": "SARI@example.com", "password": PASSWORD})
+    api.post(
+        "/api/auth/register",
+        json={"name": "Sari", "email": "sari@example.com", "password": PASSWORD},
+    )
+    answer = api.post(
+        "/api/auth/register",
+        json={"name": "Other", "email": "SARI@example.com", "password": PASSWORD},
+    )
 
     assert problem(answer, 409, "email_taken")["errors"][0]["pointer"] == "/email"
 
 
 def test_every_wrong_field_of_a_registration_is_named_at_once(api: Api):
-    answer = api.post("/api/auth/register", json={"email": "no", "password": "x", "role": "admin", "extra": 1})
+    answer = api.post(
+        "/api/auth/register", json={"email": "no", "password": "x", "role": "admin", "extra": 1}
+    )
 
     errors = problem(answer, 422, "validation_failed")["errors"]
-    assert {error["pointer"] for error in errors} == {"/name", "/email", "/password", "/role", "/extra"}
+    assert {error["pointer"] for error in errors} == {
+        "/name",
+        "/email",
+        "/password",
+        "/role",
+        "/extra",
+    }
 
 
 @pytest.mark.parametrize("password", ["password", "12345678", "qwertyuiop", "aaaaaaaaaa"])
 def test_weak_passwords_are_refused_with_a_reason(api: Api, password: str):
-    answer = api.post("/api/auth/register", json={"name": "Sari", "email": "s@example.com", "password": password})
+    answer = api.post(
+        "/api/auth/register", json={"name": "Sari", "email": "s@example.com", "password": password}
+    )
 
     assert len(problem(answer, 422, "weak_password")["detail"]) > 10
 
@@ -62,9 +81,16 @@ def test_weak_passwords_are_refused_with_a_reason(api: Api, password: str):
 )
 def test_passwords_of_any_script_and_length_count_whole(api: Api, password: str):
     email = "long@example.com"
-    assert api.post("/api/auth/register", json={"name": "S", "email": email, "password": password}).status_code == 201
+    assert (
+        api.post(
+            "/api/auth/register", json={"name": "S", "email": email, "password": password}
+        ).status_code
+        == 201
+    )
 
-    assert api.post("/api/auth/login", json={"email": email, "password": password}).status_code == 200
+    assert (
+        api.post("/api/auth/login", json={"email": email, "password": password}).status_code == 200
+    )
     shorter = api.post("/api/auth/login", json={"email": email, "password": password[:-1]})
     problem(shorter, 401, "invalid_credentials")
 
@@ -72,7 +98,9 @@ def test_passwords_of_any_script_and_length_count_whole(api: Api, password: str)
 def test_an_unknown_address_and_a_wrong_password_answer_the_same(api: Api):
     user = api.buyer()
     wrong = api.post("/api/auth/login", json={"email": user.email, "password": "something else"})
-    unknown = api.post("/api/auth/login", json={"email": "nobody@example.com", "password": "something else"})
+    unknown = api.post(
+        "/api/auth/login", json={"email": "nobody@example.com", "password": "something else"}
+    )
 
     problem(wrong, 401, "invalid_credentials")
     assert {**wrong.json, "request_id": ""} == {**unknown.json, "request_id": ""}
@@ -101,7 +129,10 @@ def test_a_reused_refresh_token_ends_its_family(api: Api):
     user = api.buyer()
     fresh = api.post("/api/auth/refresh", json={"refresh_token": user.refresh_token}).json
     with api.as_owner(api.db.conn) as conn:
-        conn.execute("UPDATE auth.refresh_tokens SET used_at = used_at - interval '1 minute' WHERE used_at IS NOT NULL")
+        conn.execute(
+            "UPDATE auth.refresh_tokens SET used_at = used_at - interval '1 minute' WHERE "
+            "used_at IS NOT NULL"
+        )
 
     problem(
         api.post("/api/auth/refresh", json={"refresh_token": user.refresh_token}),
@@ -131,7 +162,10 @@ def test_logging_out_ends_the_session_at_once(api: Api):
 def test_devices_are_listed_and_ended_one_by_one(api: Api):
     user = api.buyer()
     other = User(
-        api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD, "device_name": "Tablet"}).json,
+        api.post(
+            "/api/auth/login",
+            json={"email": user.email, "password": PASSWORD, "device_name": "Tablet"},
+        ).json,
         user.email,
     )
     listed = api.get("/api/auth/sessions", user).json["sessions"]
@@ -146,7 +180,8 @@ def test_devices_are_listed_and_ended_one_by_one(api: Api):
 def test_all_other_devices_are_ended_together(api: Api):
     user = api.buyer()
     others = [
-        User(api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD}).json, "") for _ in range(3)
+        User(api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD}).json, "")
+        for _ in range(3)
     ]
 
     assert api.delete("/api/auth/sessions", user).status_code == 204
@@ -177,14 +212,18 @@ def forged(api: Api, user: User) -> dict[str, str]:
     )
     parts = user.token.split(".")
 
-    def signed(changed: dict, head: dict | None = None, secret: bytes = key, algorithm: str = "HS256") -> str:
+    def signed(
+        changed: dict, head: dict | None = None, secret: bytes = key, algorithm: str = "HS256"
+    ) -> str:
         return jwt.encode(changed, secret, algorithm, headers=head or {"kid": header["kid"]})
 
     def without(name: str) -> dict:
         return {other: value for other, value in claims.items() if other != name}
 
     none = (
-        base64.urlsafe_b64encode(json.dumps({"alg": "none", "kid": header["kid"], "typ": "JWT"}).encode())
+        base64.urlsafe_b64encode(
+            json.dumps({"alg": "none", "kid": header["kid"], "typ": "JWT"}).encode()
+        )
         .decode()
         .rstrip("=")
     )
@@ -226,6 +265,8 @@ def test_keys_can_be_rotated_without_signing_anyone_out(api: Api):
 def test_a_password_made_to_be_slow_is_judged_quickly(api: Api):
     password = "4@8({[<369!1|0$5+7%2" * 6
     started = time.perf_counter()
-    api.post("/api/auth/register", json={"name": "S", "email": "slow@example.com", "password": password})
+    api.post(
+        "/api/auth/register", json={"name": "S", "email": "slow@example.com", "password": password}
+    )
 
     assert time.perf_counter() - started < 3  # without the cut: many times that

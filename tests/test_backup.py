@@ -1,4 +1,6 @@
-"""What was backed up while everybody went on is whole when it is restored; what is half, or damaged, is no backup."""
+"""What was backed up while everybody went on is whole when it is restored; what is half, or
+damaged, is no backup.
+"""
 
 import hashlib
 import json
@@ -45,7 +47,13 @@ class Kept:
 
     def back_up(self, *more: str) -> "subprocess.CompletedProcess[str]":
         return command(
-            self.api.owner_url, self.folder, "backup", "--to", str(self.to), *more, uploads=self.uploads
+            self.api.owner_url,
+            self.folder,
+            "backup",
+            "--to",
+            str(self.to),
+            *more,
+            uploads=self.uploads,
         )
 
     def restore(self, backup: Path, folder: Path, *more: str) -> "subprocess.CompletedProcess[str]":
@@ -96,7 +104,9 @@ def stat_mode(path: Path) -> int:
 
 
 class Load:
-    """Products with pictures come and go, and a sweeper that takes every file at once nobody uses."""
+    """Products with pictures come and go, and a sweeper that takes every file at once nobody
+    uses.
+    """
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -109,8 +119,10 @@ class Load:
         self.swept = 0
         self.turns = 0
         self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._guarded, args=(work,)) for work in
-                         (self._sell, self._sell, self._sweep)]
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(work,))
+            for work in (self._sell, self._sell, self._sweep)
+        ]
 
     def __enter__(self) -> "Load":
         for thread in self._threads:
@@ -129,13 +141,21 @@ class Load:
             self.failed.append(repr(error))
 
     def _sell(self) -> None:
-        """Pictures of a colour of their own go again a moment later: what is seen now is soon not there any more."""
+        """Pictures of a colour of their own go again a moment later: what is seen now is soon
+        not there any more.
+        """
         passing: list[str] = []
         while not self._ended.is_set():
             self.turns += 1
             late = self.backed_up.is_set()
             here = self.api.product(self.seller, name=f"Kopi {secrets.token_hex(4)}")["id"]
-            images = add(self.api, self.seller, here, shot("black"), *(shot(f"#{secrets.token_hex(3)}") for _ in "ab"))
+            images = add(
+                self.api,
+                self.seller,
+                here,
+                shot("black"),
+                *(shot(f"#{secrets.token_hex(3)}") for _ in "ab"),
+            )
             (self.after if late else self.stays).append(here)
             passing += [f"/api/products/{here}/images/{image}" for image in images[1:]]
             if len(passing) > 4:
@@ -178,7 +198,9 @@ def test_what_is_backed_up_under_load_is_whole_when_restored(
             assert before <= there
             assert there.isdisjoint(load.after)
             assert rows(url, "SELECT FROM pg_constraint WHERE NOT convalidated") == []
-            named = rows(url, "SELECT digest, variants FROM product_images WHERE digest IS NOT NULL")
+            named = rows(
+                url, "SELECT digest, variants FROM product_images WHERE digest IS NOT NULL"
+            )
             assert named
             for image in named:
                 assert digest(uploads, image["digest"], image["variants"]) == image["digest"]
@@ -202,8 +224,13 @@ def digest(uploads: Path, name: str, variants: list[dict[str, Any]]) -> str:
 
 
 def works(api: Api, seller: User, product_id: int, cursor: str) -> None:
-    """The restored shop: old sessions go on, passwords are good, apps are told to copy it anew, things can be sold."""
-    assert api.post("/api/auth/login", json={"email": seller.email, "password": PASSWORD}).status_code == 200
+    """The restored shop: old sessions go on, passwords are good, apps are told to copy it anew,
+    things can be sold.
+    """
+    assert (
+        api.post("/api/auth/login", json={"email": seller.email, "password": PASSWORD}).status_code
+        == 200
+    )
     assert api.get("/api/users/profile", seller).status_code == 200
     assert api.get(f"/api/products/{product_id}").json["images"]
     assert api.get("/api/products").json["products"]
@@ -238,14 +265,20 @@ def test_a_backup_that_was_killed_is_none(kept: Kept, tmp_path: Path):
 
 def test_what_the_backup_before_has_is_not_copied_again(kept: Kept):
     (first,) = backups.whole(kept.to)
-    files = {entry.key: (first / entry.place / entry.key).stat().st_ino for entry in backups.entries(first)}
+    files = {
+        entry.key: (first / entry.place / entry.key).stat().st_ino
+        for entry in backups.entries(first)
+    }
     assert files
     done = kept.back_up("--keep", "1")
     assert done.returncode == 0, done.stderr
     assert f"{len(files)} files, 0 of them copied now" in done.stdout
     (second,) = backups.whole(kept.to)
     assert second != first
-    assert {entry.key: (second / entry.place / entry.key).stat().st_ino for entry in backups.entries(second)} == files
+    assert {
+        entry.key: (second / entry.place / entry.key).stat().st_ino
+        for entry in backups.entries(second)
+    } == files
     assert list(backups.check(second)) == []
 
 
@@ -276,13 +309,18 @@ def test_what_would_go_wrong_later_is_refused_before_anything_is_made(kept: Kept
     assert kept.restore(backup, tmp_path, "--into", "never_made", "--jobs", "0").returncode == 2
 
 
-@pytest.mark.parametrize("what", ["database/toc.dat", "database/*.dat.gz", "files.tsv", "uploads/**/*-large.webp"])
+@pytest.mark.parametrize(
+    "what", ["database/toc.dat", "database/*.dat.gz", "files.tsv", "uploads/**/*-large.webp"]
+)
 def test_a_byte_that_is_another_is_found(kept: Kept, damaged: Path, tmp_path: Path, what: str):
     file = sorted(damaged.glob(what))[0]
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
-    assert list(backups.check(damaged)) == [f"{file.relative_to(damaged)}: not what was written"] or what == "files.tsv"
+    assert (
+        list(backups.check(damaged)) == [f"{file.relative_to(damaged)}: not what was written"]
+        or what == "files.tsv"
+    )
     done = command("", tmp_path, "backup", "--check", str(damaged))
     assert done.returncode == 1
     assert "damaged: " in done.stderr
@@ -310,7 +348,9 @@ def test_files_alone_are_put_back_beside_a_database_that_lives(committed: Api, t
     shutil.rmtree(shop.uploads / "pictures")
     restore = ("restore", "--from", str(backup), "--only-files")
     done = command(committed.owner_url, tmp_path, *restore, uploads=shop.uploads)
-    assert "3 files put back, 0 were there.\nEvery file that a row names is there." in done.stdout, done.stderr
+    assert (
+        "3 files put back, 0 were there.\nEvery file that a row names is there." in done.stdout
+    ), done.stderr
     add(committed, seller, committed.product(seller)["id"], shot("green"))
     shutil.rmtree(shop.uploads / "pictures")
     done = command(committed.owner_url, tmp_path, *restore, uploads=shop.uploads)
@@ -334,7 +374,9 @@ def test_a_backup_of_a_newer_release_is_refused(kept: Kept, damaged: Path, tmp_p
     assert "newer release: it has V9999__later.sql" in done.stderr
 
 
-def test_a_restore_that_fails_leaves_nothing_the_api_would_serve(kept: Kept, owner_url: str, tmp_path: Path):
+def test_a_restore_that_fails_leaves_nothing_the_api_would_serve(
+    kept: Kept, owner_url: str, tmp_path: Path
+):
     (backup,) = backups.whole(kept.to)
     entry = next(backups.entries(backup))
     other = tmp_path / "up" / entry.key
@@ -369,7 +411,9 @@ def test_a_backup_of_an_older_release_is_brought_up_to_date(owner_url: str, tmp_
         assert "1 migrations since" in done.stdout
 
 
-def test_a_row_whose_file_is_missing_is_named_and_no_old_backup_goes(committed: Api, tmp_path: Path):
+def test_a_row_whose_file_is_missing_is_named_and_no_old_backup_goes(
+    committed: Api, tmp_path: Path
+):
     shop = Kept(committed, tmp_path)
     seller = committed.seller()
     add(committed, seller, committed.product(seller)["id"], shot("red"))
@@ -392,7 +436,9 @@ def test_a_row_whose_file_is_missing_is_named_and_no_old_backup_goes(committed: 
 def test_files_of_imports_that_wait_are_in_it(committed: Api, tmp_path: Path):
     shop = Kept(committed, tmp_path)
     seller = committed.seller()
-    answer = committed.upload("/api/products/import-csv", seller, [("file", "a.csv", b"name,price\nKopi,1000\n")])
+    answer = committed.upload(
+        "/api/products/import-csv", seller, [("file", "a.csv", b"name,price\nKopi,1000\n")]
+    )
     assert answer.status_code == 202, answer.text
     assert shop.back_up().returncode == 0
     (backup,) = backups.whole(shop.to)
@@ -409,10 +455,14 @@ def test_no_file_is_swept_while_a_backup_is_made(committed: Api, tmp_path: Path)
     assert committed.delete(f"/api/products/{product_id}/images/{image}", seller).status_code == 204
     aged(files)
     db = Database(committed.config, role="marketplace_worker")
-    with psycopg.connect(committed.owner_url, autocommit=True, row_factory=psycopg.rows.dict_row) as conn:
+    with psycopg.connect(
+        committed.owner_url, autocommit=True, row_factory=psycopg.rows.dict_row
+    ) as conn:
         assert asked.try_hold(conn)
         assert images_workflows.sweep(db, files, 86_400) == (0, 0)
-        conn.execute("SELECT pg_advisory_unlock_all()")  # as the server does soon after the connection ends
+        conn.execute(
+            "SELECT pg_advisory_unlock_all()"
+        )  # as the server does soon after the connection ends
     assert images_workflows.sweep(db, files, 86_400)[0] > 0
     db.close()
 
@@ -422,18 +472,31 @@ def test_months_are_made_and_dropped_without_waiting_for_who_reads(committed: Ap
     db = Database(committed.config, role="marketplace_worker")
     with psycopg.connect(committed.owner_url, autocommit=True) as owner:
         owner.execute(
-            "CREATE TABLE activities_2019_01 PARTITION OF activities FOR VALUES FROM ('2019-01-01') TO ('2019-02-01')"
+            "CREATE TABLE activities_2019_01 PARTITION OF activities FOR VALUES FROM "
+            "('2019-01-01') TO ('2019-02-01')"
         )
     with psycopg.connect(committed.owner_url) as reader:
         reader.execute("SELECT count(*) FROM activities")
         with db.working() as conn:
             conn.execute("SET LOCAL lock_timeout = '100ms'")
             assert activities.make_partitions(conn, months=20) == 7
-        upkeep.run(db, LocalStorage(committed.config.private_dir), LocalStorage(committed.config.uploads_dir),
-                   committed.config)
+        upkeep.run(
+            db,
+            LocalStorage(committed.config.private_dir),
+            LocalStorage(committed.config.uploads_dir),
+            committed.config,
+        )
         assert committed.buyer()
-        assert reader.execute("SELECT to_regclass('activities_2019_01') IS NOT NULL").fetchone() == (True,)
-    upkeep.run(db, LocalStorage(committed.config.private_dir), LocalStorage(committed.config.uploads_dir),
-               committed.config)
-    assert rows(committed.owner_url, "SELECT to_regclass('activities_2019_01') AS month") == [{"month": None}]
+        assert reader.execute(
+            "SELECT to_regclass('activities_2019_01') IS NOT NULL"
+        ).fetchone() == (True,)
+    upkeep.run(
+        db,
+        LocalStorage(committed.config.private_dir),
+        LocalStorage(committed.config.uploads_dir),
+        committed.config,
+    )
+    assert rows(committed.owner_url, "SELECT to_regclass('activities_2019_01') AS month") == [
+        {"month": None}
+    ]
     db.close()

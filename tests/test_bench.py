@@ -1,4 +1,6 @@
-"""The generated shop is one the application could have made, and the bench measures what it says."""
+"""The generated shop is one the application could have made, and the bench measures what it
+says.
+"""
 
 import os
 import re
@@ -25,11 +27,25 @@ from marketplace.postgres.database import Database
 from marketplace.queries import categories
 from marketplace.workflows import product_documents as upkeep
 from tools.bench import __main__ as bench
-from tools.bench import catalogue_file, creation, fill, load, processes, rounds, samples, shapes, shop, worst, yardstick
+from tools.bench import (
+    catalogue_file,
+    creation,
+    fill,
+    load,
+    processes,
+    rounds,
+    samples,
+    shapes,
+    shop,
+    worst,
+    yardstick,
+)
 from tools.bench.catalogue import Catalogue
 
 PRODUCTS = 200
-pytestmark = pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="measures by Linux's /proc")
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/schedstat").exists(), reason="measures by Linux's /proc"
+)
 SCHEMA = """
     SELECT indexdef AS thing FROM pg_indexes WHERE schemaname = 'public'
     UNION ALL SELECT conrelid::regclass || ' ' || conname || pg_get_constraintdef(oid) FROM pg_constraint
@@ -66,13 +82,20 @@ def test_the_same_number_and_seed_give_the_same_shop():
         assert list(first.lines(table)) == list(again.lines(table))
 
 
-def test_the_same_rows_and_seed_give_the_same_file_and_its_faults_are_those_that_are_found(tmp_path: Path):
+def test_the_same_rows_and_seed_give_the_same_file_and_its_faults_are_those_that_are_found(
+    tmp_path: Path,
+):
     first, again, other = (
-        catalogue_file.write(tmp_path / f"{number}.csv", 500, seed, bad=70) for number, seed in enumerate((7, 7, 8))
+        catalogue_file.write(tmp_path / f"{number}.csv", 500, seed, bad=70)
+        for number, seed in enumerate((7, 7, 8))
     )
     assert first.path.read_bytes() == again.path.read_bytes() != other.path.read_bytes()
     with first.path.open("rb") as source:
-        bad = {row.line: row.errors[0].code for row in catalogue_csv.read(source) if isinstance(row, catalogue_csv.BadRow)}
+        bad = {
+            row.line: row.errors[0].code
+            for row in catalogue_csv.read(source)
+            if isinstance(row, catalogue_csv.BadRow)
+        }
     assert len(bad) == 70
     assert bad == first.bad == again.bad
 
@@ -108,7 +131,9 @@ def test_nothing_of_the_schema_is_lost_on_the_way(filled: str, shared_database: 
 
 def test_the_change_feed_tells_of_every_thing_once(filled: str):
     with connected(filled) as conn:
-        told = conn.execute("SELECT type, count(*) FROM changes GROUP BY type ORDER BY type").fetchall()
+        told = conn.execute(
+            "SELECT type, count(*) FROM changes GROUP BY type ORDER BY type"
+        ).fetchall()
     made = Catalogue(PRODUCTS, seed=1)
     assert [tuple(row.values()) for row in told] == [
         ("brand", made.brands), ("category", 500), ("product", PRODUCTS), ("store", made.stores),
@@ -128,7 +153,9 @@ def test_the_generated_shop_is_served_and_takes_new_products(filled: str, config
         assert inside["total_items"] == largest["products"] > 1
         seller = shop.sign_in(conn, db, config, known.stores[0]["id"])
         body = {"name": "Kopi Gayo", "price": "85000.00", "stock": 5}
-        added = client.simulate_post("/api/products", json=body, headers={"Authorization": f"Bearer {seller.token}"})
+        added = client.simulate_post(
+            "/api/products", json=body, headers={"Authorization": f"Bearer {seller.token}"}
+        )
         assert (added.status_code, added.json["id"]) == (201, PRODUCTS + 1)
         cost = creation.measure(db, config, seller, known, times=2)
         assert min(cost) > 0
@@ -152,7 +179,9 @@ def test_random_requests_are_asked_and_the_dearest_named(filled: str, config: Co
 
 
 def test_the_yardstick_sends_what_the_application_sends(filled: str, config: Config):
-    heard = yardstick.overhear(config, ["/api/products?category_id=1&page=2", "/api/brands?search=a%25b"])
+    heard = yardstick.overhear(
+        config, ["/api/products?category_id=1&page=2", "/api/brands?search=a%25b"]
+    )
     assert heard[0][0].text.endswith("-- products.list_category_newest")
     assert "brands." in heard[1][0].text
     with connected(filled) as conn, yardstick.scripts(conn, heard) as files:
@@ -187,7 +216,9 @@ def test_a_drive_counts_requests_refusals_and_times():
 
 
 def test_cpu_and_memory_are_those_of_the_processes_asked_for():
-    child = subprocess.Popen([sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True)\nwhile True: pass"], stdout=subprocess.PIPE
+    )
     try:
         assert child.stdout
         child.stdout.readline()
@@ -211,7 +242,9 @@ def test_cpu_of_children_that_have_ended_is_not_lost():
 
 def test_the_table_has_medians_and_ratios():
     measured = {
-        ("gunicorn", name): [rounds.Measured(app, app / 2, 1000, 1, 2, 0) for app in (100.0, 300.0, 200.0)]
+        ("gunicorn", name): [
+            rounds.Measured(app, app / 2, 1000, 1, 2, 0) for app in (100.0, 300.0, 200.0)
+        ]
         for name in (shapes.HELLO, shapes.LISTING, shapes.FIRST, shapes.DEEP_NAME)
     }
     pgbench = {"gunicorn": [yardstick.Spent(80.0, 1.0)] * 3}

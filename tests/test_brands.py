@@ -29,8 +29,19 @@ def test_brands_are_listed_by_name_in_both_modes(api: Api):
 
     first = api.get("/api/brands", params={"per_page": 2})
     assert names(first) == wanted[:2]
-    assert (first.json["total_items"], first.json["total_pages"], first.json["total_exact"]) == (5, 3, True)
-    assert set(first.json["brands"][0]) == {"id", "name", "slug", "version", "created_at", "updated_at"}
+    assert (first.json["total_items"], first.json["total_pages"], first.json["total_exact"]) == (
+        5,
+        3,
+        True,
+    )
+    assert set(first.json["brands"][0]) == {
+        "id",
+        "name",
+        "slug",
+        "version",
+        "created_at",
+        "updated_at",
+    }
     assert names(api.get("/api/products/brands", params={"per_page": 2, "page": 3})) == wanted[4:]
     second = api.get("/api/brands", params={"per_page": 2, "cursor": first.json["next_cursor"]})
     third = api.get("/api/brands", params={"per_page": 2, "cursor": second.json["next_cursor"]})
@@ -46,7 +57,9 @@ def test_brands_are_found_by_a_part_of_their_name(api: Api):
     assert names(api.get("/api/brands", params={"search": "%"})) == ["100% Murni"]
     assert names(api.get("/api/brands", params={"search": "'; --"})) == []
     found = api.get("/api/brands", params={"search": "pagi", "per_page": 1}).json["next_cursor"]
-    problem(api.get("/api/brands", params={"search": "senja", "cursor": found}), 400, "invalid_cursor")
+    problem(
+        api.get("/api/brands", params={"search": "senja", "cursor": found}), 400, "invalid_cursor"
+    )
 
 
 def test_a_brand_is_added_read_renamed_and_removed(api: Api):
@@ -81,7 +94,9 @@ def test_what_is_wrong_is_named(api: Api):
     problem(api.post("/api/brands", admin, json={"name": "x" * 201}), 422, "validation_failed")
     problem(api.post("/api/brands", admin, json={"nama": "Senja"}), 422, "validation_failed")
     other = add(api, admin, "Senja")
-    problem(api.put(f"/api/brands/{other['id']}", admin, json={"name": "cakra"}), 409, "brand_exists")
+    problem(
+        api.put(f"/api/brands/{other['id']}", admin, json={"name": "cakra"}), 409, "brand_exists"
+    )
     for answer in (
         api.get("/api/brands/999999"),
         api.put("/api/brands/999999", admin, json={"name": "A"}),
@@ -96,12 +111,22 @@ def test_a_used_brand_stays_unless_its_products_move(api: Api):
     cakra, senja = add(api, admin, "Cakra")["id"], add(api, admin, "Senja")["id"]
     product = api.product(api.seller(), brand_id=cakra)
     problem(api.delete(f"/api/brands/{cakra}", admin), 409, "brand_in_use")
-    problem(api.delete(f"/api/brands/{cakra}", admin, params={"move_to": cakra}), 422, "validation_failed")
-    problem(api.delete(f"/api/brands/{cakra}", admin, params={"move_to": 999999}), 422, "validation_failed")
+    problem(
+        api.delete(f"/api/brands/{cakra}", admin, params={"move_to": cakra}),
+        422,
+        "validation_failed",
+    )
+    problem(
+        api.delete(f"/api/brands/{cakra}", admin, params={"move_to": 999999}),
+        422,
+        "validation_failed",
+    )
 
     assert api.delete(f"/api/brands/{cakra}", admin, params={"move_to": senja}).status_code == 204
 
-    rows = api.db.conn.execute("SELECT brand_id, version FROM products WHERE id = %s", [product["id"]])
+    rows = api.db.conn.execute(
+        "SELECT brand_id, version FROM products WHERE id = %s", [product["id"]]
+    )
     assert rows.fetchone() == {"brand_id": senja, "version": product["version"] + 1}
 
 

@@ -47,7 +47,8 @@ def one(column: str, cell: str) -> GoodRow | BadRow:
 def test_our_own_header_fills_every_field():
     (row,) = good(
         "name,description,price,stock,sku,source_url,category,brand,image_url\r\n"
-        '"Pan, large","two\r\nlines",12500.50,7,PAN-1,https://shop.example/p/1,Home > Kitchen > Pans,Acme,'
+        '"Pan, large","two\r\nlines",12500.50,7,PAN-1,https://shop.example/p/1,Home > Kitchen > '
+        "Pans,Acme,"
         "https://cdn.example/1.jpg | https://cdn.example/2.jpg\r\n"
     )
     assert row == GoodRow(
@@ -178,7 +179,8 @@ def test_a_workbook_is_called_a_workbook():
 
 def test_every_error_of_a_row_is_named_with_its_column_and_the_row_itself():
     _, (before, bad, after) = rows_of(
-        "Nama Produk,Harga,Stok,Link Produk,Kategori\nPan,1,1,,\n,abc,-3,ftp://x.example,A>B>C>D>E>F>G>H>I\nPot,2,2,,\n"
+        "Nama Produk,Harga,Stok,Link "
+        "Produk,Kategori\nPan,1,1,,\n,abc,-3,ftp://x.example,A>B>C>D>E>F>G>H>I\nPot,2,2,,\n"
     )
     assert (before.name, after.name) == ("Pan", "Pot")
     assert bad.line == 3
@@ -240,7 +242,8 @@ def test_what_is_no_stock_is_refused(stock, code):
 
 def test_padded_cells_are_read():
     _, rows = rows_of(
-        'name   ,description   ,price\nPan    ,"big, ""round"""  ,5    \nPot  , "two  \n lines" , "6"  \n'
+        'name   ,description   ,price\nPan    ,"big, ""round"""  ,5    \nPot  , "two  \n lines" '
+        ', "6"  \n'
     )
     assert [(row.name, row.description, row.price) for row in rows] == [
         ("Pan", 'big, "round"', 5),
@@ -272,7 +275,9 @@ def test_an_open_quote_takes_no_neighbours_with_it():
 
 
 def test_many_open_quotes_are_each_reported():
-    lines = ["name,price"] + [f'"P{i},{i}' if i % 50 == 0 else f"P{i},{i}" for i in range(1, 20_001)]
+    lines = ["name,price"] + [
+        f'"P{i},{i}' if i % 50 == 0 else f"P{i},{i}" for i in range(1, 20_001)
+    ]
     began = time.process_time()
     _, rows = rows_of("\n".join(lines))
     bad = [row.line for row in rows if isinstance(row, BadRow)]

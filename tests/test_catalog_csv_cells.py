@@ -72,7 +72,12 @@ def prices_of(*cells: str, **options) -> tuple[dict, list]:
         (["1.299", "9.99"], ".", "decimals", ["ambiguous_price", Decimal("9.99")]),
         (["1.299", "1.299.000"], ",", "thousands", [1299, 1299000]),
         (["1,299", "1.299.000,50"], ",", "decimals", ["ambiguous_price", Decimal("1299000.5")]),
-        (["1.299", "1,299", "9,99", "9.99"], None, "both", ["ambiguous_price"] * 2 + [Decimal("9.99")] * 2),
+        (
+            ["1.299", "1,299", "9,99", "9.99"],
+            None,
+            "both",
+            ["ambiguous_price"] * 2 + [Decimal("9.99")] * 2,
+        ),
         (["34.0000", "1.500"], ".", "decimals", [34, "ambiguous_price"]),
     ],
 )
@@ -92,7 +97,11 @@ def test_a_sign_that_was_asked_for_settles_it():
         {"decimal_sign": ".", "decided_by": "asked", "three_digits": 1},
         [Decimal("5.20"), 1234567, "invalid_price"],
     )
-    assert prices_of("1,290", "5.200", "1,299", decimal=",")[1] == [Decimal("1.29"), 5200, "invalid_price"]
+    assert prices_of("1,290", "5.200", "1,299", decimal=",")[1] == [
+        Decimal("1.29"),
+        5200,
+        "invalid_price",
+    ]
 
 
 # -- texts, links, categories
@@ -134,7 +143,9 @@ def test_what_is_longer_is_reported(column, cell):
     assert codes(one(column, cell)) == [(column, "too_long")]
 
 
-@pytest.mark.parametrize("column", ["name", "description", "sku", "brand", "category", "source_url"])
+@pytest.mark.parametrize(
+    "column", ["name", "description", "sku", "brand", "category", "source_url"]
+)
 @pytest.mark.parametrize("sign", ["\0", "\x07", "\x1b", "\x7f", "\x85", "\x9f"])
 def test_control_characters_are_refused_wherever_they_are(column, sign):
     assert codes(one(column, f"https://x.example/a{sign}b")) == [(column, "control_character")]
@@ -191,7 +202,9 @@ def test_categories_are_paths(cell, path):
     assert one("category", cell).category == path
 
 
-@pytest.mark.parametrize("path", [("A",), ("a > b", "c\\", "d->e"), ("->", "\\>", ">>"), ("x-", "y")])
+@pytest.mark.parametrize(
+    "path", [("A",), ("a > b", "c\\", "d->e"), ("->", "\\>", ">>"), ("x-", "y")]
+)
 def test_a_written_path_is_read_as_it_was(path):
     assert one("category", write_path(path)).category == path
 
@@ -234,7 +247,10 @@ def test_only_files_that_we_wrote_are_restored():
     assert one("name", "'=Pan=").name == "=Pan="
     assert good("name,price,line,column,code,message\n'+Pan,1,2,3,4,5\n")[0].name == "+Pan"
     assert (
-        good("error_line,error_column,error_code,error_message,Nama Produk,Harga,Berat\n1,,,,'-Pan,1,2\n")[0].name
+        good(
+            "error_line,error_column,error_code,error_message,Nama "
+            "Produk,Harga,Berat\n1,,,,'-Pan,1,2\n"
+        )[0].name
         == "-Pan"
     )
     assert good("Nama Produk,price\n'+Pan,1\n")[0].name == "'+Pan"

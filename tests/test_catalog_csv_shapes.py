@@ -10,14 +10,24 @@ from pathlib import Path
 import pytest
 from test_catalog_csv import codes, good, rows_of
 
-from marketplace.catalogue_csv import FILE_CODES, NOTES, ROW_CODES, BadRow, CatalogRefused, GoodRow, read
+from marketplace.catalogue_csv import (
+    FILE_CODES,
+    NOTES,
+    ROW_CODES,
+    BadRow,
+    CatalogRefused,
+    GoodRow,
+    read,
+)
 from marketplace.catalogue_csv.encoding import Lines
 from marketplace.catalogue_csv.records import Records
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 CSV_FILES = sorted((DATA / "csv").glob("*.[ct]sv")) + sorted((DATA / "csv" / "fuzz").glob("*"))
 #: The pair of spectrum_location_coordinates is of two different records.
-SPECTRUM = [path for path in sorted((DATA / "csv").glob("spectrum_*.json")) if "location" not in path.name]
+SPECTRUM = [
+    path for path in sorted((DATA / "csv").glob("spectrum_*.json")) if "location" not in path.name
+]
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the sample files are not at {DATA}")
 
 
@@ -58,7 +68,8 @@ def test_a_broken_byte_in_a_utf8_file_makes_one_row_bad():
 
 
 @pytest.mark.parametrize(
-    ("encoding", "word"), [("gbk", "平底锅"), ("cp1251", "сковорода"), ("shift_jis", "鍋とフライパン")]
+    ("encoding", "word"),
+    [("gbk", "平底锅"), ("cp1251", "сковорода"), ("shift_jis", "鍋とフライパン")],
 )
 def test_other_encodings_are_reported_and_never_shown_as_nonsense(encoding, word):
     content = ("name,price\n" + f"{word},5\n" * 20 + "Pan,6\n").encode(encoding)
@@ -133,7 +144,14 @@ def read_whole(content: bytes) -> list[GoodRow | BadRow] | CatalogRefused:
         elif isinstance(row, GoodRow):
             assert 0 < len(row.name) <= 500
             assert 0 <= row.price < 10**13
-            texts = (row.name, row.description, row.sku, row.source_url, row.brand, *(row.category or ()))
+            texts = (
+                row.name,
+                row.description,
+                row.sku,
+                row.source_url,
+                row.brand,
+                *(row.category or ()),
+            )
             "".join(text or "" for text in (*texts, *row.image_urls)).encode()
     return rows
 
@@ -157,7 +175,9 @@ def test_an_odd_file_under_a_header_of_ours_is_read_row_by_row(path):
 def test_records_are_those_the_csv_spectrum_expects(path):
     lines = Lines(io.BytesIO(path.with_suffix(".csv").read_bytes()))
     header, *records = [record.cells for record in Records(lines, ",")]
-    assert [dict(zip(header, cells, strict=True)) for cells in records] == json.loads(path.read_text("utf-8"))
+    assert [dict(zip(header, cells, strict=True)) for cells in records] == json.loads(
+        path.read_text("utf-8")
+    )
 
 
 # -- anything at all
@@ -206,7 +226,9 @@ def test_no_row_of_a_damaged_file_vanishes():
             _, rows = rows_of(content)
         except CatalogRefused:
             continue
-        seen = " ".join(row.name if isinstance(row, GoodRow) else " ".join(row.cells) for row in rows)
+        seen = " ".join(
+            row.name if isinstance(row, GoodRow) else " ".join(row.cells) for row in rows
+        )
         assert [i for i in range(50) if f"P{i:03d}" not in seen] == []
 
 
@@ -229,7 +251,8 @@ class Generated(io.RawIOBase):
         numbers = range(self._made, min(self._made + 1000, self._rows))
         self._made = numbers.stop
         return "".join(
-            f"Panci édisi {i},{'oops' if i % 100 == 0 else f'Rp {i % 900 + 1}.200'},https://shop.example/p/{i},"
+            "Panci édisi "
+            f"{i},{'oops' if i % 100 == 0 else f'Rp {i % 900 + 1}.200'},https://shop.example/p/{i},"
             f'https://cdn.example/{i}.jpg,Dapur > {i % 9000},"Panci,\nbesar"\n'
             for i in numbers
         ).encode()

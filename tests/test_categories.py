@@ -51,7 +51,9 @@ def test_a_new_category_answers_where_it_is_and_what_is_above_it(api: Api):
     assert (category["children"], category["version"], category["slug"]) == ([], 1, "kopi")
     children = api.get(f"/api/products/categories/{food}").json["children"]
     assert children == [{"id": category["id"], "name": "Kopi", "slug": "kopi", "product_count": 0}]
-    assert api.get("/api/users/activities", admin).json["activities"][0]["type"] == "create_category"
+    assert (
+        api.get("/api/users/activities", admin).json["activities"][0]["type"] == "create_category"
+    )
 
 
 def test_only_admins_change_categories(api: Api):
@@ -102,7 +104,11 @@ def test_a_category_is_read_edited_and_sent_back_as_it_came(api: Api):
     answer = api.put(f"/api/categories/{coffee}", admin, json={**before, "name": "Kopi & Teh"})
 
     assert answer.status_code == 200, answer.text
-    assert (answer.json["name"], answer.json["slug"], answer.json["version"]) == ("Kopi & Teh", "kopi-teh", 2)
+    assert (answer.json["name"], answer.json["slug"], answer.json["version"]) == (
+        "Kopi & Teh",
+        "kopi-teh",
+        2,
+    )
     assert answer.json["parent_id"] == food
 
 
@@ -126,7 +132,9 @@ def test_a_category_does_not_move_into_its_own_subtree(api: Api):
     food = add(api, admin, "Makanan")
     coffee = add(api, admin, "Kopi", food)
     for parent in (food, coffee):
-        answer = api.put(f"/api/categories/{food}", admin, json={"name": "Makanan", "parent_id": parent})
+        answer = api.put(
+            f"/api/categories/{food}", admin, json={"name": "Makanan", "parent_id": parent}
+        )
         assert problem(answer, 422, "validation_failed")["errors"][0]["code"] == "in_own_subtree"
 
 
@@ -137,7 +145,9 @@ def test_the_tree_is_at_most_eight_deep(api: Api):
     answer = api.post("/api/categories", admin, json={"name": "9", "parent_id": chain[-1]})
     problem(answer, 422, "validation_failed")
     top = add(api, admin, "Atas")
-    answer = api.put(f"/api/categories/{chain[0]}", admin, json={"name": "Tingkat 0", "parent_id": top})
+    answer = api.put(
+        f"/api/categories/{chain[0]}", admin, json={"name": "Tingkat 0", "parent_id": top}
+    )
     assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == "/parent_id"
 
 
@@ -150,7 +160,11 @@ def test_an_unused_category_goes(api: Api):
 
 def test_a_used_category_stays_unless_what_is_in_it_moves(api: Api):
     admin = api.admin()
-    food, coffee, drink = add(api, admin, "Makanan"), add(api, admin, "Kopi"), add(api, admin, "Minuman")
+    food, coffee, drink = (
+        add(api, admin, "Makanan"),
+        add(api, admin, "Kopi"),
+        add(api, admin, "Minuman"),
+    )
     snacks = add(api, admin, "Camilan", food)
     crisps = add(api, admin, "Keripik", snacks)
     product = api.product(api.seller(), category_id=food)
@@ -159,11 +173,15 @@ def test_a_used_category_stays_unless_what_is_in_it_moves(api: Api):
         answer = api.delete(f"/api/categories/{food}", admin, params={"move_to": target})
         assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == "/move_to"
 
-    assert api.delete(f"/api/categories/{food}", admin, params={"move_to": drink}).status_code == 204
+    assert (
+        api.delete(f"/api/categories/{food}", admin, params={"move_to": drink}).status_code == 204
+    )
 
     assert tree(api) == [("Kopi", []), ("Minuman", [("Camilan", [("Keripik", [])])])]
     assert path(api, crisps) == ["Minuman", "Camilan"]
-    rows = api.db.conn.execute("SELECT category_id, version FROM products WHERE id = %s", [product["id"]])
+    rows = api.db.conn.execute(
+        "SELECT category_id, version FROM products WHERE id = %s", [product["id"]]
+    )
     assert rows.fetchone() == {"category_id": drink, "version": product["version"] + 1}
     done = api.get("/api/users/activities", admin).json["activities"][0]
     assert (done["type"], done["related_name"]) == ("delete_category", "Makanan")
@@ -177,7 +195,11 @@ def test_children_that_meet_their_own_name_are_refused(api: Api):
     food, drink = add(api, admin, "Makanan"), add(api, admin, "Minuman")
     add(api, admin, "Kopi", food)
     add(api, admin, "Kopi", drink)
-    problem(api.delete(f"/api/categories/{food}", admin, params={"move_to": drink}), 409, "category_exists")
+    problem(
+        api.delete(f"/api/categories/{food}", admin, params={"move_to": drink}),
+        409,
+        "category_exists",
+    )
 
 
 def test_twins_make_one_category(committed: Api):

@@ -58,9 +58,14 @@ def told(copy: Copy, api: Api) -> list[tuple[str, int, bool]]:
 
 
 def settled(api: Api) -> None:
-    """Wait until nothing that was committed is withheld: the server may have other databases at work."""
+    """Wait until nothing that was committed is withheld: the server may have other databases at
+    work.
+    """
     with owner(api) as conn:
-        waiting = "SELECT EXISTS (SELECT FROM changes WHERE xid >= pg_snapshot_xmin(pg_current_snapshot())) AS waiting"
+        waiting = (
+            "SELECT EXISTS (SELECT FROM changes WHERE xid >= "
+            "pg_snapshot_xmin(pg_current_snapshot())) AS waiting"
+        )
         for _ in range(3000):
             if not conn.execute(waiting).fetchone()["waiting"]:
                 return
@@ -89,7 +94,9 @@ def sweep(committed: Api, tmp_path: Path) -> Iterator[Callable[[int], None]]:
     """The worker's daily upkeep, with so many days of tombstones."""
     worker = Database(committed.config, role="marketplace_worker", patient=True)
     files = LocalStorage(tmp_path / "private")
-    yield lambda days: upkeep.run(worker, files, files, replace(committed.config, change_retention_days=days))
+    yield lambda days: upkeep.run(
+        worker, files, files, replace(committed.config, change_retention_days=days)
+    )
     worker.close()
 
 
@@ -99,10 +106,16 @@ def brand(api: Api, admin: User, name: str) -> int:
     return answer.json["id"]
 
 
-def test_the_first_pass_is_everything_as_single_calls_answer_it(committed: Api, seller: User, admin: User):
+def test_the_first_pass_is_everything_as_single_calls_answer_it(
+    committed: Api, seller: User, admin: User
+):
     parent = committed.post("/api/categories", admin, json={"name": "Minuman"}).json["id"]
-    child = committed.post("/api/categories", admin, json={"name": "Kopi", "parent_id": parent}).json["id"]
-    product = committed.product(seller, brand="Gayo Asli", category_id=child, description='"Enak",\nkata 店')
+    child = committed.post(
+        "/api/categories", admin, json={"name": "Kopi", "parent_id": parent}
+    ).json["id"]
+    product = committed.product(
+        seller, brand="Gayo Asli", category_id=child, description='"Enak",\nkata 店'
+    )
     settled(committed)
     answer = committed.get("/api/changes")
 
@@ -120,7 +133,11 @@ def test_the_first_pass_is_everything_as_single_calls_answer_it(committed: Api, 
         change = found[kind, thing_id]
         single = committed.get(f"/api/{path}/{thing_id}").json
         if kind == "category":
-            single = {name: single[name] for name in single if name not in ("path", "children", "product_count")}
+            single = {
+                name: single[name]
+                for name in single
+                if name not in ("path", "children", "product_count")
+            }
         assert change == {
             "type": kind,
             "id": thing_id,
@@ -134,7 +151,9 @@ def test_the_first_pass_is_everything_as_single_calls_answer_it(committed: Api, 
     assert copy.things == truth(committed.owner_url)
 
 
-def test_a_later_pass_tells_what_was_written_and_nothing_else(committed: Api, seller: User, admin: User):
+def test_a_later_pass_tells_what_was_written_and_nothing_else(
+    committed: Api, seller: User, admin: User
+):
     path = f"/api/products/{committed.product(seller)['id']}"
     other = committed.product(seller, name="bleibt", brand="A")
     product_id = int(path.rpartition("/")[2])
@@ -154,7 +173,9 @@ def test_a_later_pass_tells_what_was_written_and_nothing_else(committed: Api, se
         assert committed.patch(path, seller, json=change).status_code == 200
         assert told(copy, committed) == [("product", product_id, deleted)], change
         assert copy.things == truth(committed.owner_url)
-    assert committed.patch(path, seller, json={"price": "1.00", "stock": 0}).status_code == 200  # as it was
+    assert (
+        committed.patch(path, seller, json={"price": "1.00", "stock": 0}).status_code == 200
+    )  # as it was
     assert told(copy, committed) == []
     committed.delete(path, seller)
     assert told(copy, committed) == [("product", product_id, True)]
@@ -165,7 +186,9 @@ def test_a_later_pass_tells_what_was_written_and_nothing_else(committed: Api, se
     assert copy.things == truth(committed.owner_url)
 
 
-def test_a_rename_reaches_the_products_when_their_documents_are_rebuilt(committed: Api, seller: User, admin: User):
+def test_a_rename_reaches_the_products_when_their_documents_are_rebuilt(
+    committed: Api, seller: User, admin: User
+):
     product = committed.product(seller, brand="Lama")
     committed.product(seller, brand="Lain")
     copy = reader(committed)
@@ -176,11 +199,16 @@ def test_a_rename_reaches_the_products_when_their_documents_are_rebuilt(committe
     product_documents.rebuild(worker, "brand", product["brand_id"], "IDR")
     worker.close()
 
-    assert told(copy, committed) == [("brand", product["brand_id"], False), ("product", product["id"], False)]
+    assert told(copy, committed) == [
+        ("brand", product["brand_id"], False),
+        ("product", product["id"], False),
+    ]
     assert copy.things["product", product["id"]]["brand"]["name"] == "Baru"
 
 
-def test_what_is_deleted_leaves_a_tombstone_for_those_who_knew_it(committed: Api, seller: User, admin: User):
+def test_what_is_deleted_leaves_a_tombstone_for_those_who_knew_it(
+    committed: Api, seller: User, admin: User
+):
     gone, product = brand(committed, admin, "Sekali"), committed.product(seller)
     category = committed.post("/api/categories", admin, json={"name": "Sekali"}).json["id"]
     hidden = committed.product(seller, hidden=True)["id"]
@@ -216,7 +244,9 @@ def test_what_is_committed_late_is_not_skipped(committed: Api, seller: User):
         committed.patch(f"/api/products/{second}", seller, json={"price": "2.00"})
         copy.go_through()
         assert copy.things["product", first]["stock"] == 5
-        assert copy.things["product", second]["price"] != "2.00"  # a later transaction: behind the open one
+        assert (
+            copy.things["product", second]["price"] != "2.00"
+        )  # a later transaction: behind the open one
         assert copy.go_through() >= 1
 
     assert told(copy, committed) == [("product", first, False), ("product", second, False)]
@@ -230,9 +260,13 @@ def test_a_transaction_that_began_first_and_writes_last_is_told_of(committed: Ap
     copy.catch_up()
     with psycopg.connect(committed.owner_url) as slow:
         slow.execute("INSERT INTO brands (name) VALUES ('Pertama')")
-        committed.patch(f"/api/products/{product}", seller, json={"stock": 9})  # a higher transaction id
+        committed.patch(
+            f"/api/products/{product}", seller, json={"stock": 9}
+        )  # a higher transaction id
         copy.go_through()
-        slow.execute("UPDATE inventory SET quantity = 77 WHERE product_id = %s", [product])  # puts in a lower one
+        slow.execute(
+            "UPDATE inventory SET quantity = 77 WHERE product_id = %s", [product]
+        )  # puts in a lower one
         copy.go_through()
 
     assert sorted(told(copy, committed))[1:] == [("product", product, False)]
@@ -256,7 +290,9 @@ def test_a_thing_comes_once_in_a_pass_whatever_is_written_meanwhile(committed: A
     settled(committed)
     walked, cursor, has_next = [], {}, True
     while has_next:
-        page = committed.get("/api/changes", params={"per_page": 1, "types": "products", **cursor}).json
+        page = committed.get(
+            "/api/changes", params={"per_page": 1, "types": "products", **cursor}
+        ).json
         walked += [change["id"] for change in page["changes"]]
         cursor, has_next = {"cursor": page["next_cursor"]}, page["has_next"]
         for each in (ids[0], ids[3]):  # one that was shown, one that was not
@@ -278,11 +314,15 @@ def test_types_choose_what_is_told(committed: Api, seller: User, admin: User):
     both = committed.get("/api/changes", params={"types": "stores,brands"}).json
     assert [change["type"] for change in both["changes"]] == ["store", "brand"]
     assert (
-        committed.get("/api/changes", params={"types": "brands,stores", "cursor": both["next_cursor"]}).json["changes"]
+        committed.get(
+            "/api/changes", params={"types": "brands,stores", "cursor": both["next_cursor"]}
+        ).json["changes"]
         == []
     )
 
-    errors = problem(committed.get("/api/changes?types=brands,users"), 422, "validation_failed")["errors"]
+    errors = problem(committed.get("/api/changes?types=brands,users"), 422, "validation_failed")[
+        "errors"
+    ]
     assert (errors[0]["pointer"], errors[0]["code"]) == ("/types", "not_allowed")
     problem(committed.get("/api/changes?types=brands&page=2"), 422, "validation_failed")
 
@@ -290,7 +330,10 @@ def test_types_choose_what_is_told(committed: Api, seller: User, admin: User):
 def test_a_cursor_is_taken_only_as_it_was_given(committed: Api):
     cursor = committed.get("/api/changes", params={"types": "brands"}).json["next_cursor"]
 
-    assert committed.get("/api/changes", params={"types": "brands", "cursor": cursor}).status_code == 200
+    assert (
+        committed.get("/api/changes", params={"types": "brands", "cursor": cursor}).status_code
+        == 200
+    )
     for query in (
         {"types": "brands,stores", "cursor": cursor},
         {"cursor": cursor},
@@ -307,7 +350,9 @@ def expired(api: Api, cursor: str | None) -> bool:
     return answer.status_code == 410
 
 
-def test_a_cursor_older_than_a_pruned_tombstone_is_refused(committed: Api, admin: User, sweep: Callable[[int], None]):
+def test_a_cursor_older_than_a_pruned_tombstone_is_refused(
+    committed: Api, admin: User, sweep: Callable[[int], None]
+):
     ids = [brand(committed, admin, f"Merek {number}") for number in range(3)]
     settled(committed)
     within = committed.get("/api/changes?per_page=1").json["next_cursor"]
@@ -316,7 +361,9 @@ def test_a_cursor_older_than_a_pruned_tombstone_is_refused(committed: Api, admin
     committed.delete(f"/api/brands/{ids[0]}", admin)
     settled(committed)
     after.catch_up()
-    begun = committed.get("/api/changes?per_page=1").json["next_cursor"]  # in the middle of a first pass
+    begun = committed.get("/api/changes?per_page=1").json[
+        "next_cursor"
+    ]  # in the middle of a first pass
     sweep(1)
     assert not expired(committed, before.cursor)
     with owner(committed) as conn:
@@ -327,7 +374,9 @@ def test_a_cursor_older_than_a_pruned_tombstone_is_refused(committed: Api, admin
 
     with owner(committed) as conn:
         assert conn.execute("SELECT count(*) AS n FROM changes").fetchone() == {"n": 2}
-    assert [expired(committed, cursor) for cursor in (before.cursor, within, begun, after.cursor)] == [
+    assert [
+        expired(committed, cursor) for cursor in (before.cursor, within, begun, after.cursor)
+    ] == [
         True,
         True,
         False,
@@ -366,7 +415,9 @@ def test_a_restored_dump_is_settled_by_migrate(committed: Api, admin: User):
     assert not expired(committed, again.cursor)
 
 
-def test_a_cursor_of_another_database_is_refused(committed: Api, owner_url: str, template: str, tmp_path: Path):
+def test_a_cursor_of_another_database_is_refused(
+    committed: Api, owner_url: str, template: str, tmp_path: Path
+):
     cursor = committed.get("/api/changes").json["next_cursor"]
     with created(owner_url, f"{template}_{secrets.token_hex(4)}", template) as url:
         config = make_config(url, tmp_path)
@@ -382,7 +433,9 @@ def test_a_cursor_of_another_database_is_refused(committed: Api, owner_url: str,
 def test_a_cursor_from_the_future_is_refused(committed: Api):
     context = SimpleNamespace(config=committed.config)
     request: Any = SimpleNamespace(uri_template="/api/changes", query_string="", context=context)
-    here = changes.Place(*paging.decode_cursor(request, committed.get("/api/changes").json["next_cursor"]))
+    here = changes.Place(
+        *paging.decode_cursor(request, committed.get("/api/changes").json["next_cursor"])
+    )
     ahead = here._replace(xid=str(int(here.xid) + 10**9))
 
     assert not expired(committed, paging.encode_cursor(request, here))
@@ -399,8 +452,13 @@ def test_a_delay_is_told_by_its_length(committed: Api, seller: User):
         assert 1 <= committed.get("/api/changes").json["delay_seconds"] < 60
         assert committed.get("/api/changes?types=stores").json["delay_seconds"] == 0
         with owner(committed) as conn:
-            conn.execute("UPDATE changes SET waiting_since = waiting_since - interval '1 hour' WHERE type = 'product'")
-        committed.patch(f"/api/products/{product}", seller, json={"stock": 7})  # the first change waits all the same
+            conn.execute(
+                "UPDATE changes SET waiting_since = waiting_since - interval '1 hour' WHERE type "
+                "= 'product'"
+            )
+        committed.patch(
+            f"/api/products/{product}", seller, json={"stock": 7}
+        )  # the first change waits all the same
         assert 3600 <= committed.get("/api/changes").json["delay_seconds"] < 3660
     settled(committed)
     answer = committed.get("/api/changes").json
@@ -409,7 +467,8 @@ def test_a_delay_is_told_by_its_length(committed: Api, seller: User):
     committed.patch(f"/api/products/{product}", seller, json={"stock": 8})
     with owner(committed) as conn:  # told meanwhile, so that it counts anew
         assert conn.execute(
-            "SELECT waiting_xid = xid AND waiting_since = changed_at AS anew FROM changes WHERE type = 'product'"
+            "SELECT waiting_xid = xid AND waiting_since = changed_at AS anew FROM changes WHERE "
+            "type = 'product'"
         ).fetchone()["anew"]
 
 
@@ -436,7 +495,9 @@ def test_a_page_costs_the_same_in_a_table_of_any_size(committed: Api, mode: str)
 
     def page_buffers(conn: Any, more: int) -> int:
         conn.execute(
-            "INSERT INTO brands (name) SELECT 'Merek ' || gen_random_uuid() FROM generate_series(1, %s)", [more]
+            "INSERT INTO brands (name) SELECT 'Merek ' || gen_random_uuid() FROM "
+            "generate_series(1, %s)",
+            [more],
         )
         conn.execute("ANALYZE brands, changes")
         settled(committed)
@@ -475,7 +536,9 @@ def test_what_was_there_before_the_feed_is_in_it(owner_url: str, tmp_path: Path)
             conn.execute("INSERT INTO users (name, email) VALUES ('a', 'a@b')")
             conn.execute("INSERT INTO stores (owner_id, name) VALUES (1, 'Toko')")
             conn.execute("INSERT INTO brands (name) VALUES ('Merek')")
-            conn.execute("INSERT INTO products (store_id, name, price, in_stock) VALUES (1, 'Kopi', 1, true)")
+            conn.execute(
+                "INSERT INTO products (store_id, name, price, in_stock) VALUES (1, 'Kopi', 1, true)"
+            )
             conn.execute("INSERT INTO inventory VALUES (1, 5)")
             conn.execute("INSERT INTO product_documents VALUES (1, '{', '')")
         migrations.migrate(url, lambda line: None)
@@ -490,7 +553,9 @@ def test_readers_end_with_what_writers_left(committed: Api):
     shop.fill()
     copies = [reader(committed), reader(committed, types="products")]
 
-    compete(shop, copies, reader(committed, per_page=7), seed=7, writers=6, changes=200, longest=0.3)
+    compete(
+        shop, copies, reader(committed, per_page=7), seed=7, writers=6, changes=200, longest=0.3
+    )
 
     assert len(copies[0].things) > 200
 

@@ -57,19 +57,27 @@ def server(owner_url: str, template: str, tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.mark.filterwarnings("default")
-def test_the_generated_client_makes_the_whole_journey(generated: Any, server: Server, tmp_path: Path):
+def test_the_generated_client_makes_the_whole_journey(
+    generated: Any, server: Server, tmp_path: Path
+):
     configuration = generated.Configuration(host=f"http://127.0.0.1:{server.port}")
     client = generated.ApiClient(configuration)
-    auth, stores, products = (getattr(generated, f"{name}Api")(client) for name in ("Auth", "Stores", "Products"))
+    auth, stores, products = (
+        getattr(generated, f"{name}Api")(client) for name in ("Auth", "Stores", "Products")
+    )
     imports, users = generated.ImportsApi(client), generated.UsersApi(client)
 
-    tokens = auth.register(generated.Registration(name="Sari", email="sari@example.com", password=PASSWORD))
+    tokens = auth.register(
+        generated.Registration(name="Sari", email="sari@example.com", password=PASSWORD)
+    )
     configuration.access_token = tokens.access_token
     assert tokens.user.role == "buyer"
     store = stores.open_store(generated.NewStore(name="Toko Sari"))
     assert stores.get_store(store.id).name == "Toko Sari"
 
-    new = generated.NewProduct(name="Kopi Gayo 250 g", price="85000.00", stock=12, brand="Gayo Asli")
+    new = generated.NewProduct(
+        name="Kopi Gayo 250 g", price="85000.00", stock=12, brand="Gayo Asli"
+    )
     product = products.create_product(new, idempotency_key="a-key-of-the-journey")
     assert products.create_product(new, idempotency_key="a-key-of-the-journey").id == product.id
     assert (product.price, product.stock, product.brand.name) == ("85000.00", 12, "Gayo Asli")
@@ -78,7 +86,9 @@ def test_the_generated_client_makes_the_whole_journey(generated: Any, server: Se
 
     read = products.get_product_with_http_info(product.id)
     tag = {name.lower(): value for name, value in read.headers.items()}["etag"]
-    cheaper = products.update_product(product.id, generated.ProductPatch(price="80000"), if_match=tag)
+    cheaper = products.update_product(
+        product.id, generated.ProductPatch(price="80000"), if_match=tag
+    )
     assert cheaper.price == "80000.00"
     with pytest.raises(generated.ApiException) as refused:
         products.update_product(product.id, generated.ProductPatch(price="1"), if_match=tag)
@@ -86,7 +96,9 @@ def test_the_generated_client_makes_the_whole_journey(generated: Any, server: Se
     assert refused.value.data.code == "precondition_failed"
 
     file = tmp_path / "produk.csv"
-    file.write_text("name,price,stock\n" + "".join(f"Teh {number},{number}000,3\n" for number in range(1, 31)))
+    file.write_text(
+        "name,price,stock\n" + "".join(f"Teh {number},{number}000,3\n" for number in range(1, 31))
+    )
     sent = imports.import_products(file=str(file))
     deadline = time.monotonic() + 60
     while (found := imports.get_import(sent.id)).state not in ("done", "failed"):

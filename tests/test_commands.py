@@ -20,10 +20,16 @@ from marketplace.config.settings import ROOT, Config
 
 def environment(url: str, folder: Path, **more: str) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")}
-    return env | {"DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "up")} | more
+    return (
+        env
+        | {"DATABASE_URL": url, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "up")}
+        | more
+    )
 
 
-def command(url: str, folder: Path, *arguments: str, uploads: Path | None = None) -> subprocess.CompletedProcess:
+def command(
+    url: str, folder: Path, *arguments: str, uploads: Path | None = None
+) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", "marketplace", *arguments],
         cwd=ROOT,
@@ -38,7 +44,16 @@ def command(url: str, folder: Path, *arguments: str, uploads: Path | None = None
 def test_without_a_name_the_commands_are_listed(tmp_path: Path):
     done = command("", tmp_path)
     assert done.returncode == 0
-    for name in ("run", "worker", "migrate", "psql", "explain", "check-sql", "create-admin", "demo-reset"):
+    for name in (
+        "run",
+        "worker",
+        "migrate",
+        "psql",
+        "explain",
+        "check-sql",
+        "create-admin",
+        "demo-reset",
+    ):
         assert f"\n  {name} " in done.stdout
     assert command("", tmp_path, "nonsense").returncode == 2
 
@@ -53,7 +68,9 @@ def test_every_command_explains_itself(tmp_path: Path):
 
 
 def test_migrate_says_when_there_is_nothing_to_do(committed: Api, tmp_path: Path):
-    assert command(committed.owner_url, tmp_path, "migrate").stdout == "The database is up to date.\n"
+    assert (
+        command(committed.owner_url, tmp_path, "migrate").stdout == "The database is up to date.\n"
+    )
 
 
 def test_check_sql_understands_every_statement(committed: Api, tmp_path: Path):
@@ -66,7 +83,10 @@ def test_explain_measures_with_values_and_plans_without(committed: Api, tmp_path
     url = committed.owner_url
     assert "actual time" in command(url, tmp_path, "explain", "stores.find", "store_id=1").stdout
     assert "$1" in command(url, tmp_path, "explain", "stores.find").stdout
-    assert "takes store_id, not nonsense" in command(url, tmp_path, "explain", "stores.find", "nonsense=1").stderr
+    assert (
+        "takes store_id, not nonsense"
+        in command(url, tmp_path, "explain", "stores.find", "nonsense=1").stderr
+    )
     assert "there are stores.find" in command(url, tmp_path, "explain", "stores.nonsense").stderr
     done = command(url, tmp_path, "explain", "stores.find", "store_id=x")
     assert done.returncode == 1
@@ -107,7 +127,9 @@ class Running:
 
     def ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.port}/readyz", timeout=5
+            ) as answer:
                 return answer.status == 200
         except OSError:
             return False
@@ -175,7 +197,9 @@ def test_a_port_in_use_is_one_line_before_anything_starts(tmp_path: Path, port: 
     assert not (tmp_path / "data" / "pg").exists()
 
 
-def test_after_kill_9_the_next_run_just_works(committed: Api, tmp_path: Path, port: int, start: list[Running]):
+def test_after_kill_9_the_next_run_just_works(
+    committed: Api, tmp_path: Path, port: int, start: list[Running]
+):
     killed = Running(committed.owner_url, tmp_path, port)
     killed.until_up()
     killed.process.kill()
@@ -186,7 +210,9 @@ def test_after_kill_9_the_next_run_just_works(committed: Api, tmp_path: Path, po
     assert running.ready()
 
 
-def test_when_the_api_dies_everything_stops(committed: Api, tmp_path: Path, port: int, start: list[Running]):
+def test_when_the_api_dies_everything_stops(
+    committed: Api, tmp_path: Path, port: int, start: list[Running]
+):
     running = Running(committed.owner_url, tmp_path, port)
     start.append(running)
     for line in running.process.stdout:

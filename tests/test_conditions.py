@@ -15,7 +15,9 @@ from marketplace.workflows import product_documents
 
 
 def things(api: Api) -> list[tuple[str, User, dict[str, Any]]]:
-    """Every single thing that is changed: its address, who may change it, and what PUT takes (`name` is changed)."""
+    """Every single thing that is changed: its address, who may change it, and what PUT takes
+    (`name` is changed).
+    """
     seller, admin = api.seller(), api.admin()
     product = api.product(seller)
     brand = api.post("/api/brands", admin, json={"name": "Merek"}).json
@@ -40,7 +42,9 @@ def test_a_stale_if_match_is_refused_on_every_single_thing(api: Api):
         assert changed.status_code == 200, path
         assert changed.headers["ETag"] != tag
         for method in ("PUT", "PATCH"):
-            stale = api.request(method, path, user, json=named(body, "kedua"), headers={"If-Match": tag})
+            stale = api.request(
+                method, path, user, json=named(body, "kedua"), headers={"If-Match": tag}
+            )
             problem(stale, 412, "precondition_failed")
         assert api.get(path, user).json["name"] == "pertama"
         if operations.of(_resource(api, path), "DELETE"):
@@ -54,7 +58,8 @@ def _resource(api: Api, path: str) -> Any:
     for template, resource in app.route_table(api.config, api.db):
         parts = template.split("/")
         if len(parts) == len(pattern) and all(
-            a == b or (a.startswith("{") and b.isdigit()) for a, b in zip(parts, pattern, strict=True)
+            a == b or (a.startswith("{") and b.isdigit())
+            for a, b in zip(parts, pattern, strict=True)
         ):
             return resource
     raise LookupError(path)
@@ -65,9 +70,9 @@ def test_the_tag_of_a_change_is_the_tag_of_the_next_reading(api: Api):
         changed = api.put(path, user, json=named(body, "baru"))
         read = api.get(path, user)
         assert read.headers["ETag"] == changed.headers["ETag"], path
-        assert api.patch(path, user, json={"name": "baru lagi"}, headers={"If-Match": read.headers["ETag"]}).json[
-            "name"
-        ] == ("baru lagi")
+        assert api.patch(
+            path, user, json={"name": "baru lagi"}, headers={"If-Match": read.headers["ETag"]}
+        ).json["name"] == ("baru lagi")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,9 @@ def test_if_match_is_read_as_the_standard_says(api: Api, header: str, status: in
     tag = api.get(path).headers["ETag"]
     sent = header.replace("{tag}", tag).replace("{gzip}", f'{tag[:-1]}-gzip"')
 
-    answer = api.put(path, seller, json={"name": "Kopi", "price": "2"}, extras={"HTTP_IF_MATCH": sent})
+    answer = api.put(
+        path, seller, json={"name": "Kopi", "price": "2"}, extras={"HTTP_IF_MATCH": sent}
+    )
     assert answer.status_code == status, answer.text
 
 
@@ -109,11 +116,17 @@ def test_a_sale_makes_the_tag_stale_and_a_renamed_brand_does_not(api: Api):
     read = api.get(path, headers={"If-None-Match": tag})
     assert read.status_code == 200  # another answer
     assert read.headers["ETag"] != tag
-    assert api.patch(path, seller, json={"price": "5"}, headers={"If-Match": tag}).status_code == 200
+    assert (
+        api.patch(path, seller, json={"price": "5"}, headers={"If-Match": tag}).status_code == 200
+    )
 
     tag = api.get(path).headers["ETag"]
     assert api.patch(path, admin, json={"stock": 4}).status_code == 200
-    problem(api.patch(path, seller, json={"price": "6"}, headers={"If-Match": tag}), 412, "precondition_failed")
+    problem(
+        api.patch(path, seller, json={"price": "6"}, headers={"If-Match": tag}),
+        412,
+        "precondition_failed",
+    )
 
 
 def test_pictures_are_changed_under_the_tag_of_their_product(api: Api):
@@ -133,7 +146,10 @@ def test_pictures_are_changed_under_the_tag_of_their_product(api: Api):
         )
         problem(stale, 412, "precondition_failed")
     fresh = api.get(path).headers["ETag"]
-    assert api.delete(f"{path}/images/{image['id']}", seller, headers={"If-Match": fresh}).status_code == 204
+    assert (
+        api.delete(f"{path}/images/{image['id']}", seller, headers={"If-Match": fresh}).status_code
+        == 204
+    )
 
 
 def test_an_admin_changes_a_user_under_a_tag(api: Api):
@@ -142,9 +158,18 @@ def test_an_admin_changes_a_user_under_a_tag(api: Api):
     tag = api.get(path, admin).headers["ETag"]
     api.patch("/api/users/profile", user, json={"name": "Lain"})
 
-    problem(api.patch(path, admin, json={"suspended": True}, headers={"If-Match": tag}), 412, "precondition_failed")
+    problem(
+        api.patch(path, admin, json={"suspended": True}, headers={"If-Match": tag}),
+        412,
+        "precondition_failed",
+    )
     fresh = api.get(path, admin).headers["ETag"]
-    assert api.patch(path, admin, json={"suspended": True}, headers={"If-Match": fresh}).json["suspended"] is True
+    assert (
+        api.patch(path, admin, json={"suspended": True}, headers={"If-Match": fresh}).json[
+            "suspended"
+        ]
+        is True
+    )
 
 
 def test_every_call_that_declares_if_match_refuses_a_stale_one(api: Api):
@@ -152,7 +177,9 @@ def test_every_call_that_declares_if_match_refuses_a_stale_one(api: Api):
     user = api.buyer()
     tag = api.get("/api/users/profile", user).headers["ETag"]
     api.upload("/api/users/upload-avatar", user, [("avatar", "a.jpg", picture())])
-    problem(api.delete("/api/users/avatar", user, headers={"If-Match": tag}), 412, "precondition_failed")
+    problem(
+        api.delete("/api/users/avatar", user, headers={"If-Match": tag}), 412, "precondition_failed"
+    )
 
     for path, resource in app.route_table(api.config, api.db):
         for method in ("PUT", "PATCH", "DELETE"):
@@ -245,7 +272,9 @@ def test_looking_again_at_what_has_not_changed_is_not_logged(api: Api):
 
 def test_a_write_has_no_304_and_a_failure_no_tag(api: Api):
     seller = api.seller()
-    made = api.post("/api/products", seller, json={"name": "Kopi", "price": "1"}, headers={"If-None-Match": "*"})
+    made = api.post(
+        "/api/products", seller, json={"name": "Kopi", "price": "1"}, headers={"If-None-Match": "*"}
+    )
     assert made.status_code == 201
     assert "ETag" not in api.get("/api/products/999999").headers
 
@@ -271,28 +300,46 @@ def test_patch_leaves_what_is_not_given_and_null_removes(api: Api):
     seller = api.seller()
     api.put("/api/stores/mine", seller, json={"name": "Toko Kopi", "description": "Kopi saja"})
     merge = {"Content-Type": "application/merge-patch+json"}
-    renamed = api.patch("/api/stores/mine", seller, body=b'{"name": "Toko Teh"}', headers=merge).json
+    renamed = api.patch(
+        "/api/stores/mine", seller, body=b'{"name": "Toko Teh"}', headers=merge
+    ).json
     assert (renamed["name"], renamed["description"]) == ("Toko Teh", "Kopi saja")
-    assert api.patch("/api/stores/mine", seller, json={"description": None}).json["description"] is None
+    assert (
+        api.patch("/api/stores/mine", seller, json={"description": None}).json["description"]
+        is None
+    )
 
-    api.put("/api/users/profile", seller, json={"name": "Budi", "phone": "0812", "address": "Bandung"})
+    api.put(
+        "/api/users/profile", seller, json={"name": "Budi", "phone": "0812", "address": "Bandung"}
+    )
     profile = api.patch("/api/users/profile", seller, json={"phone": None}).json
     assert (profile["name"], profile["phone"], profile["address"]) == ("Budi", None, "Bandung")
     problem(api.patch("/api/users/profile", seller, json={"name": None}), 422, "validation_failed")
-    problem(api.put("/api/stores/mine", seller, body=b'{"name": "x"}', headers=merge), 415, "unsupported_media_type")
+    problem(
+        api.put("/api/stores/mine", seller, body=b'{"name": "x"}', headers=merge),
+        415,
+        "unsupported_media_type",
+    )
 
 
 def test_of_editors_who_send_what_they_read_one_wins(committed: Api):
     seller = committed.seller()
     product = committed.product(seller)
-    for path, body in ((f"/api/products/{product['id']}", {"price": "1", "stock": 3}), ("/api/stores/mine", {})):
+    for path, body in (
+        (f"/api/products/{product['id']}", {"price": "1", "stock": 3}),
+        ("/api/stores/mine", {}),
+    ):
         tag = committed.get(path, seller).headers["ETag"]
         statuses: list[int] = []
         start = threading.Barrier(8)
 
-        def edit(number: int, path=path, body=body, tag=tag, statuses=statuses, start=start) -> None:
+        def edit(
+            number: int, path=path, body=body, tag=tag, statuses=statuses, start=start
+        ) -> None:
             start.wait()
-            answer = committed.put(path, seller, json={**body, "name": f"penulis {number}"}, headers={"If-Match": tag})
+            answer = committed.put(
+                path, seller, json={**body, "name": f"penulis {number}"}, headers={"If-Match": tag}
+            )
             statuses.append(answer.status_code)
 
         threads = [threading.Thread(target=edit, args=[number]) for number in range(8)]
@@ -314,7 +361,9 @@ def test_of_editors_of_the_stock_alone_one_wins(committed: Api):
 
         def edit(number: int, tag=tag, statuses=statuses, start=start) -> None:
             start.wait()
-            answer = committed.patch(path, seller, json={"stock": 100 + number}, headers={"If-Match": tag})
+            answer = committed.patch(
+                path, seller, json={"stock": 100 + number}, headers={"If-Match": tag}
+            )
             statuses.append(answer.status_code)
 
         threads = [threading.Thread(target=edit, args=[number]) for number in range(6)]

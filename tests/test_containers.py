@@ -1,6 +1,8 @@
-"""The image and compose.yaml, as far as they can be judged without an engine: paths, commands, settings, secrets.
+"""The image and compose.yaml, as far as they can be judged without an engine: paths, commands,
+settings, secrets.
 
-What the Dockerfile copies is copied, and does its work; what PostgreSQL's image would run once is run on a server.
+What the Dockerfile copies is copied, and does its work; what PostgreSQL's image would run once is
+run on a server.
 """
 
 import json
@@ -34,7 +36,9 @@ HOME = "/srv/marketplace/app"
 def copied() -> dict[str, str]:
     """What the last stage takes from the checkout, and where it lies in the image."""
     found = {}
-    for words in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE.rpartition("\nFROM ")[2], re.MULTILINE):
+    for words in re.findall(
+        r"^COPY (?!--from)(.*)$", DOCKERFILE.rpartition("\nFROM ")[2], re.MULTILINE
+    ):
         *sources, to = words.split()
         found |= {source: Path(source).name if to == "./" else to for source in sources}
     return found
@@ -42,7 +46,10 @@ def copied() -> dict[str, str]:
 
 def commands() -> list[list[str]]:
     """Every command of the image and of our services."""
-    images = [json.loads(each) for each in re.findall(r"^(?:.*--\S+ )?CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)]
+    images = [
+        json.loads(each)
+        for each in re.findall(r"^(?:.*--\S+ )?CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    ]
     return [*images, *(SERVICES[name]["command"] for name in OURS if "command" in SERVICES[name])]
 
 
@@ -86,14 +93,18 @@ def test_every_path_and_secret_of_compose_exists():
 
 
 def test_every_setting_of_compose_is_one_and_every_secret_it_names_is_given():
-    source = (ROOT / "marketplace" / "config" / "settings.py").read_text() + (ROOT / "gunicorn.conf.py").read_text()
+    source = (ROOT / "marketplace" / "config" / "settings.py").read_text() + (
+        ROOT / "gunicorn.conf.py"
+    ).read_text()
     for name in OURS:
         for key, value in SERVICES[name]["environment"].items():
             assert f'"{key.removesuffix("_FILE")}"' in source, key
             if key.endswith("_FILE"):
                 assert Path(value).name in SERVICES[name]["secrets"], f"{name}: {value}"
         if name != "migrate":
-            assert "migrate_database_url" not in SERVICES[name]["secrets"], "the owner's login is not for services"
+            assert "migrate_database_url" not in SERVICES[name]["secrets"], (
+                "the owner's login is not for services"
+            )
 
 
 def test_services_are_given_the_time_they_need_to_stop():
@@ -105,7 +116,12 @@ def test_services_are_given_the_time_they_need_to_stop():
 def test_nginx_finds_everything_where_its_configuration_says():
     text = "".join(file.read_text() for file in (DEPLOY / "nginx").glob("*.conf"))
     targets = {volume.split(":")[1] for volume in SERVICES["nginx"]["volumes"]}
-    for path in ("/etc/nginx/marketplace", "/srv/marketplace/uploads", "/run/marketplace", "/etc/ssl/marketplace"):
+    for path in (
+        "/etc/nginx/marketplace",
+        "/srv/marketplace/uploads",
+        "/run/marketplace",
+        "/etc/ssl/marketplace",
+    ):
         assert path in text
         assert path in targets
     assert SERVICES["api"]["environment"]["GUNICORN_BIND"] in text
@@ -133,14 +149,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     folder.chmod(0o755)
     logins = {"migrate_database_url": "owner", "database_url": "api", "worker_database_url": "jobs"}
     for name, login in logins.items():
-        (folder / name).write_text(f"postgresql://marketplace_{login}:secret-{login}@db/marketplace\n")
+        (folder / name).write_text(
+            f"postgresql://marketplace_{login}:secret-{login}@db/marketplace\n"
+        )
     script = (DEPLOY / "compose-database.sh").read_text()
     script = script.replace("/run/secrets", str(folder)).replace(HOME, str(ROOT))
     server = embedded_server.start(folder / "pg")
     try:
         superuser = server.dsn("postgres", "postgres")
         host = dict(part.split("=", 1) for part in superuser.split())
-        env = {"PATH": f"{server.bin('.')}:{os.environ['PATH']}", "PGHOST": host["host"], "PGPORT": host["port"]}
+        env = {
+            "PATH": f"{server.bin('.')}:{os.environ['PATH']}",
+            "PGHOST": host["host"],
+            "PGPORT": host["port"],
+        }
         subprocess.run(["sh", "-c", script], env=env, check=True, timeout=60)
         with psycopg.connect(superuser) as conn:
             conn.execute("SELECT 1")
@@ -150,7 +172,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         server.stop()
 
 
-def test_what_the_image_has_migrates_serves_and_is_well(image: Path, made: dict[str, str], tmp_path: Path):
+def test_what_the_image_has_migrates_serves_and_is_well(
+    image: Path, made: dict[str, str], tmp_path: Path
+):
     env = {
         "PATH": os.environ["PATH"], "DATABASE_URL": made["api"], "WORKER_DATABASE_URL": made["jobs"],
         "MIGRATE_DATABASE_URL": made["owner"], "DATA_DIR": str(tmp_path / "data"), "SECRET_KEY": "k" * 40,
@@ -158,15 +182,24 @@ def test_what_the_image_has_migrates_serves_and_is_well(image: Path, made: dict[
     }  # fmt: skip
     migrate, *rest = [words[1:] for words in commands() if "migrate" in words]
     assert rest == []
-    subprocess.run([sys.executable, *migrate], cwd=image, env=env, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, *migrate], cwd=image, env=env, check=True, stdout=subprocess.DEVNULL
+    )
     (serve,) = (words[1:] for words in commands() if "gunicorn" in words)
     (look,) = (words[1:] for words in commands() if "healthcheck.py" in words)
 
     def well() -> bool:
-        return subprocess.run([sys.executable, *look], cwd=image, env=env, stderr=subprocess.DEVNULL).returncode == 0
+        return (
+            subprocess.run(
+                [sys.executable, *look], cwd=image, env=env, stderr=subprocess.DEVNULL
+            ).returncode
+            == 0
+        )
 
     assert not well()
-    process = subprocess.Popen([sys.executable, *serve], cwd=image, env=env, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, *serve], cwd=image, env=env, stderr=subprocess.DEVNULL
+    )
     try:
         deadline = time.monotonic() + 20
         while not well():

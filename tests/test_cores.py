@@ -10,9 +10,12 @@ GIGABYTE = 1024**3
 
 
 @pytest.mark.parametrize(
-    ("count", "workers"), [(1, 2), (2, 3), (4, 5), (8, 9), (16, 17), (23, 24), (24, 24), (32, 24), (64, 24)]
+    ("count", "workers"),
+    [(1, 2), (2, 3), (4, 5), (8, 9), (16, 17), (23, 24), (24, 24), (32, 24), (64, 24)],
 )
-def test_there_is_a_worker_for_each_core_and_one_more_as_far_as_connections_go(count: int, workers: int):
+def test_there_is_a_worker_for_each_core_and_one_more_as_far_as_connections_go(
+    count: int, workers: int
+):
     assert server_workers.planned(count, 256 * GIGABYTE, 4) == workers
 
 
@@ -21,7 +24,9 @@ def test_a_reload_has_room_for_old_and_new_on_any_machine():
         for pool_size in (1, 2, 4, 8, 100):
             workers = server_workers.planned(count, 256 * GIGABYTE, pool_size)
             assert 1 <= workers <= count + 1
-            assert workers == 1 or 2 * workers * pool_size <= 200, "CONNECTION LIMIT in sql/admin/settings.sql"
+            assert workers == 1 or 2 * workers * pool_size <= 200, (
+                "CONNECTION LIMIT in sql/admin/settings.sql"
+            )
 
 
 def test_little_memory_has_fewer_and_never_none():
@@ -34,7 +39,9 @@ def test_what_is_said_is_taken(monkeypatch: pytest.MonkeyPatch):
     assert server_workers.workers(4) == 7
 
 
-@pytest.mark.parametrize(("quota", "usable"), [("max 100000", 64), ("50000 100000", 1), ("250000 100000", 3)])
+@pytest.mark.parametrize(
+    ("quota", "usable"), [("max 100000", 64), ("50000 100000", 1), ("250000 100000", 3)]
+)
 def test_a_container_has_its_share_of_the_hosts_cores_and_memory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quota: str, usable: int
 ):
@@ -46,7 +53,9 @@ def test_a_container_has_its_share_of_the_hosts_cores_and_memory(
     (tmp_path / "own").write_text("1:cpu:/\n0::/system.slice/shop.service\n")
     monkeypatch.setattr(server_workers, "_GROUPS", tmp_path / "groups")
     monkeypatch.setattr(server_workers, "_OWN_GROUP", tmp_path / "own")
-    monkeypatch.setattr(server_workers.os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
+    monkeypatch.setattr(
+        server_workers.os, "sched_getaffinity", lambda pid: set(range(64)), raising=False
+    )
     assert server_workers.usable() == usable
     assert server_workers.memory() == GIGABYTE
 
@@ -57,7 +66,9 @@ def test_a_process_that_is_pinned_counts_what_it_may_run_on():
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "two", "²"])
-def test_a_number_of_workers_that_serves_nobody_is_refused(given: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_number_of_workers_that_serves_nobody_is_refused(
+    given: str, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("WEB_CONCURRENCY", given)
     with pytest.raises(ValueError, match="WEB_CONCURRENCY must be"):
         server_workers.workers(4)

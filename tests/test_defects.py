@@ -1,4 +1,6 @@
-"""Walls taken away on purpose, one at a time: the attack that is to find each must, and finds nothing otherwise."""
+"""Walls taken away on purpose, one at a time: the attack that is to find each must, and finds
+nothing otherwise.
+"""
 
 import base64
 import io
@@ -34,7 +36,9 @@ Patch = pytest.MonkeyPatch
 
 
 def profile(api: Api, token: str) -> int:
-    return api.client.simulate_get("/api/users/profile", headers={"Authorization": f"Bearer {token}"}).status_code
+    return api.client.simulate_get(
+        "/api/users/profile", headers={"Authorization": f"Bearer {token}"}
+    ).status_code
 
 
 def forged(user: User, api: Api, key: bytes | None = None, **changes: Any) -> str:
@@ -45,7 +49,8 @@ def forged(user: User, api: Api, key: bytes | None = None, **changes: Any) -> st
     return jwt.encode(claims, secret, "HS256", headers={"kid": head["kid"]})
 
 
-# Attacks: what they find, and nothing on a sound application ------------------------------------------------------
+# Attacks: what they find, and nothing on a sound application
+# ------------------------------------------------------
 
 
 def a_signature_of_anybody(api: Api) -> list[str]:
@@ -62,7 +67,9 @@ def no_signature(api: Api) -> list[str]:
 
 def an_old_token(api: Api) -> list[str]:
     then = int(time.time()) - 7200
-    return ["a token past its time"] * (profile(api, forged(api.buyer(), api, iat=then, exp=then + 900)) == 200)
+    return ["a token past its time"] * (
+        profile(api, forged(api.buyer(), api, iat=then, exp=then + 900)) == 200
+    )
 
 
 def a_token_of_another_kind(api: Api) -> list[str]:
@@ -77,7 +84,9 @@ def a_session_that_has_ended(api: Api) -> list[str]:
     api.post("/api/auth/logout", user)
     found = ["an ended session reads"] * (profile(api, user.token) == 200)
     written = api.client.simulate_put(
-        "/api/users/profile", json={"name": "Late"}, headers={"Authorization": f"Bearer {user.token}"}
+        "/api/users/profile",
+        json={"name": "Late"},
+        headers={"Authorization": f"Bearer {user.token}"},
     )
     return found + ["an ended session writes"] * (written.status_code == 200)
 
@@ -93,7 +102,9 @@ def a_refresh_token_twice(api: Api) -> list[str]:
 
 
 def another_role(api: Api) -> list[str]:
-    answer = api.client.simulate_get("/api/users", headers={"Authorization": f"Bearer {api.buyer().token}"})
+    answer = api.client.simulate_get(
+        "/api/users", headers={"Authorization": f"Bearer {api.buyer().token}"}
+    )
     return ["a buyer lists users"] * (answer.status_code == 200)
 
 
@@ -126,15 +137,21 @@ def whether_an_address_is_known(api: Api, monkeypatch: Patch) -> list[str]:
 
     with monkeypatch.context() as patch:
         patch.setattr(Passwords, "verify", verify)
-        api.client.simulate_post("/api/auth/login", json={"email": "nobody@example.com", "password": "x"})
+        api.client.simulate_post(
+            "/api/auth/login", json={"email": "nobody@example.com", "password": "x"}
+        )
     return ["an unknown address costs no hash"] * (not looked)
 
 
 def guessing(api: Api) -> list[str]:
     email = api.buyer().email
     for number in range(20):
-        api.client.simulate_post("/api/auth/login", json={"email": email, "password": f"wrong-{number}"})
-    answer = api.client.simulate_post("/api/auth/login", json={"email": email, "password": PASSWORD})
+        api.client.simulate_post(
+            "/api/auth/login", json={"email": email, "password": f"wrong-{number}"}
+        )
+    answer = api.client.simulate_post(
+        "/api/auth/login", json={"email": email, "password": PASSWORD}
+    )
     return ["twenty guesses, and the next is looked at"] * (answer.status_code == 200)
 
 
@@ -142,7 +159,9 @@ def an_address_of_ones_choice(api: Api) -> list[str]:
     user = api.buyer()
     for name in ("X-Forwarded-For", "X-Real-IP", "Forwarded"):
         api.put("/api/users/profile", user, json={"name": "Sari"}, headers={name: "192.0.2.66"})
-    return ["a header chooses the address"] * ("192.0.2.66" in api.get("/api/users/activities", user).text)
+    return ["a header chooses the address"] * (
+        "192.0.2.66" in api.get("/api/users/activities", user).text
+    )
 
 
 def internals(api: Api, monkeypatch: Patch) -> list[str]:
@@ -184,7 +203,8 @@ def a_page_elsewhere(api: Api) -> list[str]:
     return ["any page reads answers"] * ("access-control-allow-origin" in answer.headers)
 
 
-# Defects -----------------------------------------------------------------------------------------------------------
+# Defects
+# -----------------------------------------------------------------------------------------------------------
 
 
 def believe_any_signature(patch: Patch, api: Api) -> None:
@@ -210,14 +230,18 @@ def believe_claims(patch: Patch, api: Api) -> None:
 
 def keep_ended_sessions(patch: Patch, api: Api) -> None:
     with api.as_owner(api.db.conn) as conn:
-        body = conn.execute("SELECT pg_get_functiondef('auth.alive'::regproc) AS text").fetchall()[0]["text"]
+        body = conn.execute("SELECT pg_get_functiondef('auth.alive'::regproc) AS text").fetchall()[
+            0
+        ]["text"]
         assert "s.ended_at IS NULL" in body
         conn.execute(body.replace("s.ended_at IS NULL", "true"))
 
 
 def forgive_reuse(patch: Patch, api: Api) -> None:
     with api.as_owner(api.db.conn) as conn:
-        body = conn.execute("SELECT pg_get_functiondef('auth.refresh'::regproc) AS text").fetchall()[0]["text"]
+        body = conn.execute(
+            "SELECT pg_get_functiondef('auth.refresh'::regproc) AS text"
+        ).fetchall()[0]["text"]
         assert "outcome := 'reused'" in body
         conn.execute(body.replace("IF used IS NOT NULL AND", "IF false AND"))
 
@@ -235,7 +259,9 @@ def take_any_field(patch: Patch, api: Api) -> None:
     original = validation.check
 
     def check(document: Any, schema: Any, **options: Any) -> Any:
-        return original({name: value for name, value in document.items() if name in schema}, schema, **options)
+        return original(
+            {name: value for name, value in document.items() if name in schema}, schema, **options
+        )
 
     patch.setattr(validation, "check", check)
 
@@ -253,8 +279,16 @@ def forget_whose(patch: Patch, api: Api) -> None:
 def guard_no_products(patch: Patch, api: Api) -> None:
     patch.setattr(workflow, "reach", lambda caller: None)
     with api.as_owner(api.db.conn) as conn:
-        conn.execute("CREATE OR REPLACE FUNCTION my_role() RETURNS text LANGUAGE sql AS $$SELECT 'admin'$$")
-        for table in ("products", "inventory", "product_images", "product_documents", "product_categories"):
+        conn.execute(
+            "CREATE OR REPLACE FUNCTION my_role() RETURNS text LANGUAGE sql AS $$SELECT 'admin'$$"
+        )
+        for table in (
+            "products",
+            "inventory",
+            "product_images",
+            "product_documents",
+            "product_categories",
+        ):
             conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
 
 
@@ -274,7 +308,7 @@ def count_no_guesses(patch: Patch, api: Api) -> None:
 
 
 def believe_forwarded(patch: Patch, api: Api) -> None:
-    patch.setattr(client, "client_ip", lambda req: (req.get_header("X-Forwarded-For") or "127.0.0.1"))
+    patch.setattr(client, "client_ip", lambda req: req.get_header("X-Forwarded-For") or "127.0.0.1")
 
 
 def show_what_broke(patch: Patch, api: Api) -> None:

@@ -62,7 +62,9 @@ class Page(HTMLParser):
 
 
 def test_the_files_are_the_packages_own(api: Api):
-    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in docs.FOLDER.iterdir()}
+    found = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in docs.FOLDER.iterdir()
+    }
 
     assert {name: digest for name, digest in found.items() if name not in OURS} == VENDORED
     assert set(found) == {*VENDORED, *OURS}
@@ -73,8 +75,16 @@ def test_the_page_runs_nothing_inline_and_nothing_of_others(api: Api):
     page = Page(answer.text)
 
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
-    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
+    policy = dict(
+        part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";")
+    )
+    assert (
+        policy["default-src"]
+        == policy["frame-ancestors"]
+        == policy["base-uri"]
+        == policy["form-action"]
+        == "'none'"
+    )
     assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
     assert answer.headers["Referrer-Policy"] == "no-referrer"
@@ -118,7 +128,13 @@ def test_a_file_is_kept_and_asked_for_again(api: Api):
 
 
 def test_below_docs_there_is_nothing_else(api: Api):
-    for path in ("/docs/nothing.js", "/docs/../config.py", "/docs/%2e%2e/config.py", "/docs/..%2fconfig.py", "/docs//"):
+    for path in (
+        "/docs/nothing.js",
+        "/docs/../config.py",
+        "/docs/%2e%2e/config.py",
+        "/docs/..%2fconfig.py",
+        "/docs//",
+    ):
         problem(api.get(path), 404, "not_found")
     refused = api.post("/docs/start.js")
     problem(refused, 405, "method_not_allowed")

@@ -47,7 +47,9 @@ def well(committed: Api) -> Config:
 def test_of_a_host_that_is_well_nothing_is_wrong(well: Config):
     found = [finding for look in doctor.LOOKS for finding in look(well)]
     wrong = [words.split()[0] for state, words in found if state == "wrong"]
-    assert set(wrong) <= {"fsync", "full_page_writes", "synchronous_commit"}, "off in tests, which may lose data"
+    assert set(wrong) <= {"fsync", "full_page_writes", "synchronous_commit"}, (
+        "off in tests, which may lose data"
+    )
     assert any(words.startswith("PostgreSQL 1") for _, words in found)
     assert any("all migrations" in words for _, words in found)
     assert states(doctor.server, well, "no worker") == ["unwise"]
@@ -59,7 +61,11 @@ def test_settings_that_are_unsafe_are_wrong_in_production(well: Config):
         well, environment="production", public_url="http://shop.example", trusted_proxies=(), bcrypt_cost=6,
         cors_origins=("*",), rate_limits={},
     )  # fmt: skip
-    for word, state in {"PUBLIC_URL": "wrong", "TRUSTED_PROXIES": "wrong", "BCRYPT_COST": "wrong"}.items():
+    for word, state in {
+        "PUBLIC_URL": "wrong",
+        "TRUSTED_PROXIES": "wrong",
+        "BCRYPT_COST": "wrong",
+    }.items():
         assert states(checks.environment, bad, word) == [state]
     assert states(checks.environment, bad, "CORS_ORIGINS") == ["unwise"]
     assert states(checks.environment, bad, "RATE_LIMITS") == ["unwise"]
@@ -68,7 +74,9 @@ def test_settings_that_are_unsafe_are_wrong_in_production(well: Config):
 def test_folders_must_be_there_and_secrets_be_secret(well: Config, tmp_path: Path):
     (well.data_dir / "secret").chmod(0o644)
     assert states(checks.folders, well, "can be read by others") == ["wrong"]
-    assert states(checks.folders, replace(well, uploads_dir=tmp_path / "nowhere"), "UPLOADS_DIR") == ["wrong"]
+    assert states(
+        checks.folders, replace(well, uploads_dir=tmp_path / "nowhere"), "UPLOADS_DIR"
+    ) == ["wrong"]
 
 
 def test_secrets_may_be_read_by_the_services_group_but_not_written(well: Config):
@@ -79,7 +87,9 @@ def test_secrets_may_be_read_by_the_services_group_but_not_written(well: Config)
     assert states(checks.folders, well, "written by its group") == ["wrong"]
 
 
-def test_the_socket_must_be_there_and_nginx_be_let_in(well: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_socket_must_be_there_and_nginx_be_let_in(
+    well: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = tmp_path / "api.sock"
     monkeypatch.setenv("GUNICORN_BIND", f"unix:{path}")
     assert states(checks.listening, well, "marketplace-api.socket") == ["wrong"]
@@ -93,10 +103,16 @@ def test_the_socket_must_be_there_and_nginx_be_let_in(well: Config, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("days", "trusted", "state"), [(60, True, "ok"), (5, True, "wrong"), (-1, True, "wrong"), (60, False, "unwise")]
+    ("days", "trusted", "state"),
+    [(60, True, "ok"), (5, True, "wrong"), (-1, True, "wrong"), (60, False, "unwise")],
 )
 def test_certificates_that_end_soon_are_wrong(
-    well: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, trusted: bool, state: str
+    well: Config,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    days: int,
+    trusted: bool,
+    state: str,
 ):
     config = replace(well, public_url=f"https://localhost:{served_with_tls(tmp_path, days)}")
     if trusted:
@@ -109,8 +125,12 @@ def served_with_tls(folder: Path, days: int) -> int:
     now = datetime.now(timezone.utc)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(9), now + timedelta(days, 60))
-    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    made = x509.CertificateBuilder(
+        name, name, key.public_key(), 1, now - timedelta(9), now + timedelta(days, 60)
+    )
+    made = made.add_extension(
+        x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
+    )
     certificate = made.sign(key, hashes.SHA256())
     (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -120,7 +140,11 @@ def served_with_tls(folder: Path, days: int) -> int:
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
-        with listening, contextlib.suppress(OSError), context.wrap_socket(listening.accept()[0], server_side=True):
+        with (
+            listening,
+            contextlib.suppress(OSError),
+            context.wrap_socket(listening.accept()[0], server_side=True),
+        ):
             pass
 
     threading.Thread(target=serve, daemon=True).start()
@@ -145,7 +169,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def test_what_answers_something_else_is_told_and_nothing_is_left_behind(well: Config, tmp_path: Path):
+def test_what_answers_something_else_is_told_and_nothing_is_left_behind(
+    well: Config, tmp_path: Path
+):
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
 
@@ -186,13 +212,18 @@ def test_backups_are_missed(well: Config):
 
 def test_what_a_dba_will_want_is_missed(well: Config):
     assert states(doctor.server, well, "no statement_timeout of its own") == ["unwise"]
-    limited = replace(well, database_url=make_conninfo(well.database_url, options="-c statement_timeout=4s"))
+    limited = replace(
+        well, database_url=make_conninfo(well.database_url, options="-c statement_timeout=4s")
+    )
     assert states(doctor.server, limited, "no statement_timeout of its own") == []
 
 
 def test_the_last_sign_of_a_worker_is_told(well: Config, committed: Api):
     with psycopg.connect(committed.owner_url) as conn:
-        conn.execute("INSERT INTO jobs.procrastinate_workers (last_heartbeat) VALUES (now() - interval '70 seconds')")
+        conn.execute(
+            "INSERT INTO jobs.procrastinate_workers (last_heartbeat) VALUES (now() - interval "
+            "'70 seconds')"
+        )
     assert states(doctor.server, well, "is not at work, its last sign of life came 7") == ["unwise"]
     with psycopg.connect(committed.owner_url) as conn:
         conn.execute("UPDATE jobs.procrastinate_workers SET last_heartbeat = now()")
@@ -208,7 +239,9 @@ def test_a_replica_that_is_none_is_unwise_and_one_that_is_away_wrong(well: Confi
 
 
 def test_behind_a_pooler_logins_must_be_set_up_and_go_past_it(well: Config):
-    pooled = replace(well, database_pooler="transaction", worker_database_url="", migrate_database_url="")
+    pooled = replace(
+        well, database_pooler="transaction", worker_database_url="", migrate_database_url=""
+    )
     assert states(doctor.others, pooled, "no login a pooler may hand round") == ["wrong"]
     assert states(doctor.databases, pooled, "WORKER_DATABASE_URL is not set") == ["wrong"]
     assert states(doctor.databases, pooled, "MIGRATE_DATABASE_URL is not set") == ["unwise"]
@@ -229,8 +262,12 @@ def test_logins_that_are_too_much_or_too_little(well: Config, owner_url: str):
         conn.execute(f"DROP ROLE IF EXISTS {name}")
         conn.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'x'")
         try:
-            url = make_conninfo(database(well.database_url, conn.info.dbname), user=name, password="x")
-            url = make_conninfo(url, dbname=psycopg.conninfo.conninfo_to_dict(well.database_url)["dbname"])
+            url = make_conninfo(
+                database(well.database_url, conn.info.dbname), user=name, password="x"
+            )
+            url = make_conninfo(
+                url, dbname=psycopg.conninfo.conninfo_to_dict(well.database_url)["dbname"]
+            )
             config = replace(well, database_url=url)
             assert states(doctor.databases, config, "is no member of marketplace_app") == ["wrong"]
             conn.execute(f"GRANT marketplace_app TO {name}")
@@ -243,14 +280,18 @@ def test_a_mail_server_that_does_not_answer_is_wrong(well: Config):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    assert states(checks.mail, replace(well, smtp_url=f"smtp://127.0.0.1:{port}"), "SMTP_URL") == ["wrong"]
+    assert states(checks.mail, replace(well, smtp_url=f"smtp://127.0.0.1:{port}"), "SMTP_URL") == [
+        "wrong"
+    ]
 
 
 def test_the_command_counts_and_judges(
     well: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(doctor.settings, "load", lambda: well)
-    monkeypatch.setattr(doctor, "LOOKS", (lambda config: iter([Finding("ok", "one"), Finding("unwise", "two")]),))
+    monkeypatch.setattr(
+        doctor, "LOOKS", (lambda config: iter([Finding("ok", "one"), Finding("unwise", "two")]),)
+    )
     assert doctor.run(doctor.argparse.Namespace()) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "2 things looked at, 0 wrong, 1 unwise"
     monkeypatch.setattr(doctor, "LOOKS", (lambda config: iter([Finding("wrong", "three")]),))

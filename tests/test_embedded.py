@@ -30,7 +30,9 @@ server.stop()
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """An empty folder that every user can get into (pytest's own are closed), and its data go with it."""
+    """An empty folder that every user can get into (pytest's own are closed), and its data go
+    with it.
+    """
     made = Path(tempfile.mkdtemp(prefix="marketplace-test-"))
     made.chmod(0o755)
     yield made
@@ -47,12 +49,20 @@ def ask(server: embedded_server.Server, question: str) -> object:
 def starter(folder: Path) -> subprocess.Popen:
     """Another process that starts the server, says whether it was the one, and stops at a line."""
     return subprocess.Popen(
-        [sys.executable, "-c", START, str(folder)], cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", START, str(folder)],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
 
 
-@pytest.mark.parametrize("name", ["plain", "with a space", 'it\'s, "odd"', "long" * 40, "toko-é-店"])
-def test_it_starts_in_any_folder_and_stops(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    "name", ["plain", "with a space", 'it\'s, "odd"', "long" * 40, "toko-é-店"]
+)
+def test_it_starts_in_any_folder_and_stops(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("LANG", "xx_XX.UTF-8")
     monkeypatch.setenv("LC_ALL", "id_ID.nonsense")
     monkeypatch.setenv("PGPORT", "1")
@@ -89,7 +99,9 @@ def test_after_kill_9_the_next_start_recovers(folder: Path):
         conn.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
     pid = lock_files.running(server._cluster)
     assert pid is not None
-    os.kill(pid, signal.SIGKILL)  # and it stays as a zombie: its parent, this process, does not wait for it
+    os.kill(
+        pid, signal.SIGKILL
+    )  # and it stays as a zombie: its parent, this process, does not wait for it
     again = embedded_server.start(folder)
     assert again.started_here
     assert ask(again, "SELECT count(*) FROM kept") == 1000
@@ -182,8 +194,12 @@ def test_root_runs_it_as_another_user_and_opens_no_folder(tmp_path: Path):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make another user's folder")
-def test_programs_that_the_servers_user_cannot_reach_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(server_account, "HOME", Path("/var/tmp") / f"marketplace-test-{os.getpid()}")
+def test_programs_that_the_servers_user_cannot_reach_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(
+        server_account, "HOME", Path("/var/tmp") / f"marketplace-test-{os.getpid()}"
+    )
     account = server_account.account_for(tmp_path / "none")
     original = next(iter(embedded_server.candidates()))
     closed = tmp_path / "closed"
@@ -194,8 +210,12 @@ def test_programs_that_the_servers_user_cannot_reach_are_copied(tmp_path: Path, 
     try:
         copy = server_account.reachable(closed / package.name / "pginstall" / "bin", account)
         assert copy.is_relative_to(server_account.HOME)
-        done = subprocess.run([str(copy / "initdb"), "-V"], check=False, **server_account.running_as(account))
+        done = subprocess.run(
+            [str(copy / "initdb"), "-V"], check=False, **server_account.running_as(account)
+        )
         assert done.returncode == 0
-        assert server_account.reachable(closed / package.name / "pginstall" / "bin", account) == copy
+        assert (
+            server_account.reachable(closed / package.name / "pginstall" / "bin", account) == copy
+        )
     finally:
         subprocess.run(["rm", "-rf", str(server_account.HOME)], check=True)

@@ -9,11 +9,17 @@ from marketplace.workflows import facets as workflow
 
 @pytest.fixture
 def shop(api: Api) -> User:
-    """Twelve products in a store: two brands, a tree of three categories, four prices, some sold out, one hidden."""
+    """Twelve products in a store: two brands, a tree of three categories, four prices, some sold
+    out, one hidden.
+    """
     seller, admin = api.seller(), api.admin()
     food = api.post("/api/categories", admin, json={"name": "Makanan faset"}).json["id"]
-    coffee = api.post("/api/categories", admin, json={"name": "Kopi faset", "parent_id": food}).json["id"]
-    tea = api.post("/api/categories", admin, json={"name": "Teh faset", "parent_id": food}).json["id"]
+    coffee = api.post(
+        "/api/categories", admin, json={"name": "Kopi faset", "parent_id": food}
+    ).json["id"]
+    tea = api.post("/api/categories", admin, json={"name": "Teh faset", "parent_id": food}).json[
+        "id"
+    ]
     for number in range(12):
         api.product(
             seller,
@@ -74,19 +80,31 @@ def test_whole_categories_have_the_numbers_that_the_worker_keeps(api: Api, shop:
     assert counted(api, "category", category_id=shop.food)["category"] == []
     with api.as_owner(api.db.conn) as conn:
         conn.execute("SELECT refresh_category_counts()")
-    assert names(counted(api, "category", category_id=shop.food)["category"]) == {"Kopi faset": 8, "Teh faset": 4}
+    assert names(counted(api, "category", category_id=shop.food)["category"]) == {
+        "Kopi faset": 8,
+        "Teh faset": 4,
+    }
 
 
 def test_a_facet_does_not_heed_its_own_filter(api: Api, shop: User):
-    brand = api.get("/api/products", params={"store_id": shop.store_id}).json["products"][0]["brand_id"]
-    params = {"store_id": shop.store_id, "brand_id": brand, "max_price": "20000", "in_stock": "true"}
+    brand = api.get("/api/products", params={"store_id": shop.store_id}).json["products"][0][
+        "brand_id"
+    ]
+    params = {
+        "store_id": shop.store_id,
+        "brand_id": brand,
+        "max_price": "20000",
+        "in_stock": "true",
+    }
     found = counted(api, "brand,price,in_stock,category", **params)
     listed = api.get("/api/products", params=params).json["products"]
 
     assert len(found["brand"]) == 2
     assert sum(choice["count"] for choice in found["category"]) == len(listed)
     without = {name: value for name, value in params.items() if name != "in_stock"}
-    assert sum(found["in_stock"].values()) == len(api.get("/api/products", params=without).json["products"])
+    assert sum(found["in_stock"].values()) == len(
+        api.get("/api/products", params=without).json["products"]
+    )
     without = {name: value for name, value in params.items() if name != "max_price"}
     expected = len(api.get("/api/products", params=without).json["products"])
     assert sum(step["count"] for step in found["price"]["ranges"]) == expected
@@ -152,7 +170,9 @@ def test_unknown_facets_are_refused_and_repeated_ones_harmless(api: Api, shop: U
 
 
 def test_a_cursor_goes_on_without_the_facets(api: Api, shop: User):
-    first = api.get("/api/products", params={"store_id": shop.store_id, "per_page": 5, "facets": "brand"})
+    first = api.get(
+        "/api/products", params={"store_id": shop.store_id, "per_page": 5, "facets": "brand"}
+    )
     assert "facets" not in first.headers["Link"]
     cursor = first.json["next_cursor"]
     params = {"store_id": shop.store_id, "per_page": 5, "cursor": cursor}

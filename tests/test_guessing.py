@@ -26,7 +26,9 @@ def wrong(api: Api, email: str, times: int, ip: str = AWAY) -> list[int]:
 
 def mails(api: Api) -> list[dict[str, Any]]:
     with psycopg.connect(api.owner_url, row_factory=dict_row) as conn:
-        rows = conn.execute("SELECT args FROM jobs.procrastinate_jobs WHERE task_name = 'send_mail' ORDER BY id")
+        rows = conn.execute(
+            "SELECT args FROM jobs.procrastinate_jobs WHERE task_name = 'send_mail' ORDER BY id"
+        )
         return [row["args"] for row in rows]
 
 
@@ -95,7 +97,9 @@ def test_nobody_can_lock_a_user_out_of_where_they_have_signed_in(committed: Api)
     wrong(committed, user.email, 6)
     assert sign_in(committed, user.email, PASSWORD, AWAY).status_code == 429
     assert sign_in(committed, user.email, PASSWORD, HOME).status_code == 200
-    assert wrong(committed, user.email, 6, HOME) == [401] * 5 + [429], "who sits there cannot guess either"
+    assert wrong(committed, user.email, 6, HOME) == [401] * 5 + [429], (
+        "who sits there cannot guess either"
+    )
 
 
 def test_an_address_that_tries_many_accounts_is_held_up_and_noticed(
@@ -103,11 +107,16 @@ def test_an_address_that_tries_many_accounts_is_held_up_and_noticed(
 ):
     user = committed.buyer()
     assert sign_in(committed, user.email, PASSWORD, HOME).status_code == 200
-    statuses = [sign_in(committed, f"spray{n}@example.com", "Password1!", HOME).status_code for n in range(35)]
+    statuses = [
+        sign_in(committed, f"spray{n}@example.com", "Password1!", HOME).status_code
+        for n in range(35)
+    ]
     assert statuses == [401] * 30 + [429] * 5
     assert [record.ip for record in caplog.records if "many accounts" in record.message] == [HOME]
     assert sign_in(committed, "other@example.com", "x", AWAY).status_code == 401
-    assert sign_in(committed, user.email, PASSWORD, HOME).status_code == 200, "who lives there gets in"
+    assert sign_in(committed, user.email, PASSWORD, HOME).status_code == 200, (
+        "who lives there gets in"
+    )
 
 
 def test_what_was_not_looked_at_is_not_counted(committed: Api):
@@ -136,7 +145,9 @@ def test_a_password_is_hashed_anew_when_the_cost_rises(committed: Api):
     for client in (committed, costlier, costlier):
         assert sign_in(client, user.email, PASSWORD).status_code == 200
         with psycopg.connect(committed.owner_url) as conn:
-            found = conn.execute("SELECT password_hash FROM auth.credentials WHERE user_id = %s", [user.id]).fetchone()
+            found = conn.execute(
+                "SELECT password_hash FROM auth.credentials WHERE user_id = %s", [user.id]
+            ).fetchone()
             stored.append(found[0] if found else "")
     assert [each.split("$")[2] for each in stored] == ["04", "05", "05"]
     assert stored[1] == stored[2]
@@ -145,7 +156,9 @@ def test_a_password_is_hashed_anew_when_the_cost_rises(committed: Api):
 def test_the_commonest_passwords_are_refused_whatever_else_is_in_them(api: Api):
     from zxcvbn.matching import RANKED_DICTIONARIES
 
-    long_ones = itertools.islice((word for word in RANKED_DICTIONARIES["passwords"] if len(word) >= 8), 0, None, 150)
+    long_ones = itertools.islice(
+        (word for word in RANKED_DICTIONARIES["passwords"] if len(word) >= 8), 0, None, 150
+    )
     for word in long_ones:
         body = {"name": "Sari", "email": "s@example.com", "password": word.upper()}
         problem(api.post("/api/auth/register", json=body), 422, "weak_password")

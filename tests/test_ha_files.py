@@ -1,4 +1,6 @@
-"""What deploy/ha and deploy/pgbouncer ship is read by its own programs. Skipped where one is not installed."""
+"""What deploy/ha and deploy/pgbouncer ship is read by its own programs. Skipped where one is not
+installed.
+"""
 
 import contextlib
 import importlib.util
@@ -26,13 +28,20 @@ PASSWORD = "kopi-susu-tanpa-gula-7"
 
 @pytest.mark.skipif(programs.find("haproxy") is None, reason="haproxy is not installed")
 def test_haproxy_takes_its_file_without_a_word():
-    command = [str(programs.find("haproxy")), "-c", "-f", str(shipped.DEPLOY / "ha" / "haproxy.cfg")]
+    command = [
+        str(programs.find("haproxy")),
+        "-c",
+        "-f",
+        str(shipped.DEPLOY / "ha" / "haproxy.cfg"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not [line for line in done.stderr.splitlines() if "WARNING" in line or "ALERT" in line]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("patroni") is None, reason="patroni is not installed (make ready-ha)")
+@pytest.mark.skipif(
+    importlib.util.find_spec("patroni") is None, reason="patroni is not installed (make ready-ha)"
+)
 def test_patroni_takes_its_file(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as etcd:
         at = shipped.Address(*programs.ports(2))
@@ -48,10 +57,15 @@ def test_patroni_takes_its_file(tmp_path: Path):
 
 
 def test_patroni_keeps_the_rule_of_its_times():
-    """Its own documentation has it: a primary must be able to miss one look and still renew its lock."""
+    """Its own documentation has it: a primary must be able to miss one look and still renew its
+    lock.
+    """
     text = (shipped.DEPLOY / "ha" / "patroni.yml").read_text()
-    times = dict(line.split(": ") for line in map(str.strip, text.splitlines()) if line.startswith(
-        ("ttl: ", "loop_wait: ", "retry_timeout: ")))
+    times = dict(
+        line.split(": ")
+        for line in map(str.strip, text.splitlines())
+        if line.startswith(("ttl: ", "loop_wait: ", "retry_timeout: "))
+    )
     assert int(times["loop_wait"]) + 2 * int(times["retry_timeout"]) <= int(times["ttl"])
 
 
@@ -62,8 +76,14 @@ def login(committed: Api) -> Iterator[str]:
         conn.execute(f"CREATE ROLE {LOGIN} LOGIN PASSWORD '{PASSWORD}' IN ROLE marketplace_app")
         try:
             for line in hosts.settings():
-                with contextlib.suppress(psycopg.errors.InsufficientPrivilege):  # superusers' settings
-                    conn.execute(line.replace("marketplace_api", LOGIN) if "marketplace_api" in line else "SELECT 1")
+                with contextlib.suppress(
+                    psycopg.errors.InsufficientPrivilege
+                ):  # superusers' settings
+                    conn.execute(
+                        line.replace("marketplace_api", LOGIN)
+                        if "marketplace_api" in line
+                        else "SELECT 1"
+                    )
             yield LOGIN
         finally:
             conn.execute(f"DROP ROLE {LOGIN}")
@@ -108,7 +128,9 @@ def test_pgbouncer_with_our_file_serves_the_application(committed: Api, pooler: 
     config = replace(committed.config, database_url=pooler, database_pooler="transaction")
     api = Api(config, Database(config), committed.owner_url)
     try:
-        for number in range(12):  # more often than a server would be asked before a statement is prepared
+        for number in range(
+            12
+        ):  # more often than a server would be asked before a statement is prepared
             made = api.post("/api/products", seller, json={"name": f"Kopi {number}", "price": "5"})
             assert made.status_code == 201, made.text
             assert api.get(f"/api/products/{made.json['id']}").json["price"] == "5.00"

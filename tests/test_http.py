@@ -1,4 +1,6 @@
-"""HTTP manners: HEAD, OPTIONS, Allow, Accept, CORS, what every answer carries, and calls that are to go."""
+"""HTTP manners: HEAD, OPTIONS, Allow, Accept, CORS, what every answer carries, and calls that
+are to go.
+"""
 
 import html
 import json
@@ -27,7 +29,11 @@ from marketplace.web import headers
 ORIGIN = "https://app.example"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EACH_ITS_OWN = ("x-request-id", "ratelimit")
-PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "if-match"}
+PREFLIGHT = {
+    "Origin": ORIGIN,
+    "Access-Control-Request-Method": "PATCH",
+    "Access-Control-Request-Headers": "if-match",
+}
 
 
 def opened(api: Api, *origins: str) -> Api:
@@ -39,7 +45,11 @@ def opened(api: Api, *origins: str) -> Api:
 
 
 def cors(answer: Any) -> dict[str, str]:
-    return {name.lower(): value for name, value in answer.headers.items() if name.lower().startswith("access-control-")}
+    return {
+        name.lower(): value
+        for name, value in answer.headers.items()
+        if name.lower().startswith("access-control-")
+    }
 
 
 def vary(answer: Any) -> list[str]:
@@ -51,8 +61,12 @@ def things(api: Api) -> tuple[User, User, dict[str, Any]]:
     """A seller and an admin, and one thing for every path that names one."""
     seller, admin = api.seller(), api.admin()
     product = api.product(seller)
-    images = api.upload(f"/api/products/{product['id']}/images", seller, [("images", "a.png", picture())])
-    started = api.upload("/api/products/import-csv", seller, [("file", "a.csv", b"name,price\nKopi,1000\n")])
+    images = api.upload(
+        f"/api/products/{product['id']}/images", seller, [("images", "a.png", picture())]
+    )
+    started = api.upload(
+        "/api/products/import-csv", seller, [("file", "a.csv", b"name,price\nKopi,1000\n")]
+    )
     found = {
         "user_id": seller.id,
         "store_id": seller.store_id,
@@ -72,7 +86,9 @@ def paths(api: Api, found: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield re.sub(r"\{([a-z_]+):id\}", lambda name: str(found[name[1]]), template), resource
 
 
-def test_head_answers_what_get_would_and_nothing_is_logged(api: Api, things: tuple[User, User, dict[str, Any]]):
+def test_head_answers_what_get_would_and_nothing_is_logged(
+    api: Api, things: tuple[User, User, dict[str, Any]]
+):
     seller, admin, found = things
     readable = [
         (path, admin if "admin" in operation.roles and "seller" not in operation.roles else seller)
@@ -81,7 +97,9 @@ def test_head_answers_what_get_would_and_nothing_is_logged(api: Api, things: tup
     ]
     before = api.get("/api/users/activities", seller).json["total_items"]
     for path, user in readable:
-        head = api.request("HEAD", path, user, query_string="q=kopi" if path.endswith("/suggest") else None)
+        head = api.request(
+            "HEAD", path, user, query_string="q=kopi" if path.endswith("/suggest") else None
+        )
         assert (head.status_code, head.content) == (200, b""), path
     assert api.get("/api/users/activities", seller).json["total_items"] == before
 
@@ -93,15 +111,25 @@ def test_head_answers_what_get_would_and_nothing_is_logged(api: Api, things: tup
         assert head.headers == get.headers, path
 
 
-def test_options_and_a_refused_method_name_the_same_methods(api: Api, things: tuple[User, User, dict[str, Any]]):
+def test_options_and_a_refused_method_name_the_same_methods(
+    api: Api, things: tuple[User, User, dict[str, Any]]
+):
     for path, resource in paths(api, things[2]):
         methods = {method for method in METHODS if operations.of(resource, method)}
-        allowed = ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
+        allowed = ", ".join(
+            sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))
+        )
         options = api.request("OPTIONS", path)
-        assert (options.status_code, options.content, options.headers["Allow"]) == (204, b"", allowed), path
+        assert (options.status_code, options.content, options.headers["Allow"]) == (
+            204,
+            b"",
+            allowed,
+        ), path
         for method in {*METHODS, "HEAD", "TRACE"} - set(allowed.split(", ")):
             refused = api.request(method, path)
-            assert (refused.status_code, refused.headers["Allow"]) == (405, allowed), f"{method} {path}"
+            assert (refused.status_code, refused.headers["Allow"]) == (405, allowed), (
+                f"{method} {path}"
+            )
 
 
 def test_options_of_nothing_is_a_404(api: Api):
@@ -140,7 +168,8 @@ def test_clients_that_take_json_or_do_not_know_get_it(api: Api, accept: str):
 
 
 @pytest.mark.parametrize(
-    "accept", ["text/csv", "text/html", "image/*", "application/json;q=0, */*", "application/problem+json"]
+    "accept",
+    ["text/csv", "text/html", "image/*", "application/json;q=0, */*", "application/problem+json"],
 )
 def test_what_a_call_cannot_answer_is_a_406_that_says_what_it_can(api: Api, accept: str):
     answer = api.get("/api/products", headers={"Accept": accept})
@@ -152,7 +181,11 @@ def test_what_a_call_cannot_answer_is_a_406_that_says_what_it_can(api: Api, acce
 def test_a_406_comes_before_anything_is_done(api: Api):
     seller = api.seller()
     product = {"name": "Teh", "price": "1"}
-    problem(api.post("/api/products", seller, json=product, headers={"Accept": "text/csv"}), 406, "not_acceptable")
+    problem(
+        api.post("/api/products", seller, json=product, headers={"Accept": "text/csv"}),
+        406,
+        "not_acceptable",
+    )
 
     assert api.get("/api/stores/mine/products", seller).json["products"] == []
 
@@ -168,7 +201,9 @@ def test_a_file_is_asked_for_by_its_own_type(api: Api):
 
 
 def test_where_there_is_no_content_there_is_nothing_to_choose(api: Api):
-    """Generated clients send what the document lists: of a 204 there is only the type of its refusals."""
+    """Generated clients send what the document lists: of a 204 there is only the type of its
+    refusals.
+    """
     headers = {"Accept": "application/problem+json"}
 
     assert api.post("/api/auth/logout", api.buyer(), headers=headers).status_code == 204
@@ -189,16 +224,31 @@ def test_every_answer_says_that_nothing_in_it_is_to_be_run(api: Api):
     tag = api.get("/api/categories").headers["ETag"]
     answers.append(api.get("/api/categories", headers={"If-None-Match": tag}))
 
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 401, 404, 204, 422, 200, 304]
+    assert [answer.status_code for answer in answers] == [
+        200,
+        200,
+        200,
+        401,
+        404,
+        204,
+        422,
+        200,
+        304,
+    ]
     for answer in answers:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert (
+            answer.headers["Content-Security-Policy"]
+            == "default-src 'none'; frame-ancestors 'none'"
+        )
         assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
 def test_a_picture_is_a_picture_and_nothing_else(api: Api):
     user = api.buyer()
-    url = api.upload("/api/users/upload-avatar", user, [("avatar", "x.html", picture())]).json["avatar"]["url"]
+    url = api.upload("/api/users/upload-avatar", user, [("avatar", "x.html", picture())]).json[
+        "avatar"
+    ]["url"]
     path = "/" + url.split("/", 3)[3]
     answer = api.get(path)
 
@@ -255,7 +305,17 @@ def test_answers_and_refusals_can_be_read_by_the_origins_that_are_named(api: Api
         api.get("/docs/start.js", headers=sent),
     ]
 
-    assert [answer.status_code for answer in answers] == [200, 401, 403, 404, 405, 406, 422, 500, 200]
+    assert [answer.status_code for answer in answers] == [
+        200,
+        401,
+        403,
+        404,
+        405,
+        406,
+        422,
+        500,
+        200,
+    ]
     for answer in answers:
         assert cors(answer) == {
             "access-control-allow-origin": ORIGIN,
@@ -264,7 +324,9 @@ def test_answers_and_refusals_can_be_read_by_the_origins_that_are_named(api: Api
         assert "Origin" in vary(answer)
 
 
-@pytest.mark.parametrize("origin", [None, "null", "https://app.example.evil.example", "http://app.example", "*"])
+@pytest.mark.parametrize(
+    "origin", [None, "null", "https://app.example.evil.example", "http://app.example", "*"]
+)
 def test_another_origin_reads_nothing_and_caches_hear_that_it_matters(api: Api, origin: str | None):
     api = opened(api, ORIGIN)
     sent = {"Origin": origin} if origin else {}
@@ -284,7 +346,9 @@ def test_a_star_lets_every_origin_read_and_makes_no_difference_between_them(api:
         assert cors(answer)["access-control-allow-origin"] == "*"
         assert "access-control-allow-credentials" not in cors(answer)
         assert "Origin" not in vary(answer)
-    preflight = api.request("OPTIONS", "/api/products/1", headers={**PREFLIGHT, "Origin": "capacitor://localhost"})
+    preflight = api.request(
+        "OPTIONS", "/api/products/1", headers={**PREFLIGHT, "Origin": "capacitor://localhost"}
+    )
     assert cors(preflight)["access-control-allow-origin"] == "*"
     assert "PATCH" in cors(preflight)["access-control-allow-methods"]
 
@@ -306,10 +370,15 @@ def test_a_preflight_for_nothing_grants_nothing(api: Api):
             "https://app.example, http://localhost:5173 capacitor://localhost",
             ("https://app.example", "http://localhost:5173", "capacitor://localhost"),
         ),
-        ("http://[::1]:8080,https://xn--bcher-kva.example", ("http://[::1]:8080", "https://xn--bcher-kva.example")),
+        (
+            "http://[::1]:8080,https://xn--bcher-kva.example",
+            ("http://[::1]:8080", "https://xn--bcher-kva.example"),
+        ),
     ],
 )
-def test_cors_origins_are_read_as_browsers_write_them(text: str, origins: tuple[str, ...], tmp_path: Path):
+def test_cors_origins_are_read_as_browsers_write_them(
+    text: str, origins: tuple[str, ...], tmp_path: Path
+):
     env = {"CORS_ORIGINS": text, "DATA_DIR": str(tmp_path)}
 
     assert settings.load(env).cors_origins == origins
@@ -363,7 +432,9 @@ const sent = {
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_browser_lets_a_page_of_a_named_origin_call_and_no_other(api: Api, named: bool, tmp_path: Path):
+def test_a_browser_lets_a_page_of_a_named_origin_call_and_no_other(
+    api: Api, named: bool, tmp_path: Path
+):
     user = api.buyer()
     body = ""
 
@@ -371,15 +442,24 @@ def test_a_browser_lets_a_page_of_a_named_origin_call_and_no_other(api: Api, nam
         start_response("200 OK", [("Content-Type", "text/html")])
         return [body.encode()]
 
-    with browser.serving(page) as origin, browser.serving(opened(api, origin if named else ORIGIN).app) as server:
-        body = PAGE.replace("API", json.dumps(server), 1).replace("TOKEN", json.dumps(user.token), 1)
+    with (
+        browser.serving(page) as origin,
+        browser.serving(opened(api, origin if named else ORIGIN).app) as server,
+    ):
+        body = PAGE.replace("API", json.dumps(server), 1).replace(
+            "TOKEN", json.dumps(user.token), 1
+        )
         dom, _ = browser.visit(origin, tmp_path)
     answers = json.loads(html.unescape(re.search(r"<pre>(.*?)</pre>", dom, re.DOTALL)[1]))
 
     refused = {"refused": "TypeError"}
     if named:
         changed, guest, other = answers
-        assert (changed["status"], changed["id"], bool(changed["tag"])) == (200, "asked-by-a-page", True)
+        assert (changed["status"], changed["id"], bool(changed["tag"])) == (
+            200,
+            "asked-by-a-page",
+            True,
+        )
         assert (guest["status"], guest["code"]) == (401, "unauthorized")
         assert other == refused  # a header that the preflight does not grant
     else:
@@ -403,7 +483,9 @@ class Old:
         resp.append_link("/api/old?page=2", "next")
         resp.media = {"old": True}
 
-    @operations.operation("addOld", "Old", responses={204: None}, deprecated=operations.Deprecated(date(2026, 11, 22)))
+    @operations.operation(
+        "addOld", "Old", responses={204: None}, deprecated=operations.Deprecated(date(2026, 11, 22))
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer."""
 

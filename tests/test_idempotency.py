@@ -15,7 +15,9 @@ PRODUCT = {"name": "Kopi Gayo 250 g", "price": "85000.00", "stock": 5}
 
 
 def send(api: Api, path: str, user: User, key: str, **options: Any) -> Any:
-    return api.post(path, user, headers={"Idempotency-Key": key, **options.pop("headers", {})}, **options)
+    return api.post(
+        path, user, headers={"Idempotency-Key": key, **options.pop("headers", {})}, **options
+    )
 
 
 def products_of(api: Api, seller: User) -> int:
@@ -24,7 +26,9 @@ def products_of(api: Api, seller: User) -> int:
 
 def expire(api: Api) -> None:
     with api.as_owner(api.db.conn) as conn:
-        conn.execute("UPDATE idempotency_keys SET created_at = now() - interval '24 hours 1 second'")
+        conn.execute(
+            "UPDATE idempotency_keys SET created_at = now() - interval '24 hours 1 second'"
+        )
 
 
 def test_the_same_request_is_done_once_and_answered_as_the_first_time(api: Api):
@@ -54,7 +58,9 @@ def test_a_key_with_another_body_is_refused(api: Api, other: dict[str, Any]):
     seller = api.seller()
     send(api, "/api/products", seller, "a-key-0003", json=PRODUCT)
 
-    problem(send(api, "/api/products", seller, "a-key-0003", json=other), 422, "idempotency_key_reused")
+    problem(
+        send(api, "/api/products", seller, "a-key-0003", json=other), 422, "idempotency_key_reused"
+    )
     assert products_of(api, seller) == 1
 
 
@@ -65,7 +71,12 @@ def test_a_key_at_another_path_is_refused(api: Api):
     body, kind = multipart([("images", "a.jpg", picture())], {})
 
     answer = send(
-        api, f"/api/products/{product['id']}/images", seller, "a-key-0004", body=body, headers={"Content-Type": kind}
+        api,
+        f"/api/products/{product['id']}/images",
+        seller,
+        "a-key-0004",
+        body=body,
+        headers={"Content-Type": kind},
     )
     problem(answer, 422, "idempotency_key_reused")
 
@@ -95,7 +106,9 @@ def test_after_a_day_a_key_may_be_used_anew(api: Api):
 def test_a_refused_request_keeps_nothing(api: Api):
     seller = api.seller()
     problem(
-        send(api, "/api/products", seller, "a-key-0007", json={**PRODUCT, "category_id": 99}), 422, "validation_failed"
+        send(api, "/api/products", seller, "a-key-0007", json={**PRODUCT, "category_id": 99}),
+        422,
+        "validation_failed",
     )
     mended = send(api, "/api/products", seller, "a-key-0007", json=PRODUCT)
 
@@ -115,7 +128,9 @@ def test_uploads_take_part_whatever_their_boundary(api: Api):
 
     def upload(image: bytes, name: str) -> Any:
         body, kind = multipart([("main_image", "depan", image)], {"name": name, "price": "1000"})
-        return send(api, "/api/products", seller, "a-key-0008", body=body, headers={"Content-Type": kind})
+        return send(
+            api, "/api/products", seller, "a-key-0008", body=body, headers={"Content-Type": kind}
+        )
 
     first, again = upload(picture(), "Kopi"), upload(picture(), "Kopi")
     assert first.status_code == 201
@@ -135,7 +150,14 @@ def test_an_import_sent_twice_is_one_import_and_one_file(api: Api):
             if kind != "text/csv":
                 body, header = multipart([("file", "produk.csv", body)], {"default_stock": "3"})
             sent.append(
-                send(api, "/api/products/import-csv", seller, kind, body=body, headers={"Content-Type": header})
+                send(
+                    api,
+                    "/api/products/import-csv",
+                    seller,
+                    kind,
+                    body=body,
+                    headers={"Content-Type": header},
+                )
             )
         assert [answer.status_code for answer in sent] == [202, 202]
         assert sent[0].json == sent[1].json
@@ -161,8 +183,16 @@ def test_every_call_that_takes_a_key_replays(api: Api):
         ("/api/brands", admin, {"json": {"name": "Gayo Asli"}}),
         ("/api/categories", admin, {"json": {"name": "Kopi"}}),
         ("/api/stores", buyer, {"json": {"name": "Toko Baru"}}),
-        (f"/api/products/{product['id']}/images", seller, {"body": image, "headers": {"Content-Type": kind}}),
-        ("/api/users/upload-avatar", buyer, {"body": avatar, "headers": {"Content-Type": avatar_kind}}),
+        (
+            f"/api/products/{product['id']}/images",
+            seller,
+            {"body": image, "headers": {"Content-Type": kind}},
+        ),
+        (
+            "/api/users/upload-avatar",
+            buyer,
+            {"body": avatar, "headers": {"Content-Type": avatar_kind}},
+        ),
     ]
     for number, (path, user, options) in enumerate(calls):
         first = send(api, path, user, f"key-{number}", **options)
@@ -200,7 +230,8 @@ def test_a_twin_of_a_request_that_is_still_at_work_is_told_to_wait(committed: Ap
     seller = committed.seller()
     with committed.db.signing_in() as conn:
         conn.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s || ' ' || %s, 0))", [str(seller.id), "a-key-0009"]
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s || ' ' || %s, 0))",
+            [str(seller.id), "a-key-0009"],
         )
         answer = send(committed, "/api/products", seller, "a-key-0009", json=PRODUCT)
 
@@ -215,4 +246,6 @@ def test_another_users_answers_cannot_be_read(committed: Api):
 
     caller = Tokens(committed.config).read(other.token)
     with committed.db.transaction(caller) as conn:
-        assert conn.execute("SELECT count(*) AS seen FROM idempotency_keys").fetchone() == {"seen": 0}
+        assert conn.execute("SELECT count(*) AS seen FROM idempotency_keys").fetchone() == {
+            "seen": 0
+        }

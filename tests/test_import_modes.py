@@ -1,4 +1,6 @@
-"""Imports that only look, that take all or nothing, that change what is there, that are stopped; and exports."""
+"""Imports that only look, that take all or nothing, that change what is there, that are stopped;
+and exports.
+"""
 
 import csv
 import io
@@ -23,7 +25,8 @@ from marketplace.workflows import import_batches, product_documents, upkeep
 COUNTS = ("read", "valid", "created", "updated", "unchanged", "skipped", "bad")
 FILE = (
     "name,description,price,stock,sku,source_url,category,brand,image_url\n"
-    "Panci,Besar,1000,5,P-1,https://toko.example/1,Dapur > Panci,Acme,https://gambar.example/1.jpg\n"
+    "Panci,Besar,1000,5,P-1,https://toko.example/1,Dapur > "
+    "Panci,Acme,https://gambar.example/1.jpg\n"
     "Wajan,,2000,0,W-1,,Dapur,Acme,\n"
     "Gelas,,3000,7,,https://toko.example/3,,,https://gambar.example/2.jpg|https://gambar.example/3.jpg\n"
 )
@@ -37,15 +40,21 @@ def counts(found: dict[str, Any]) -> dict[str, int]:
 def products(shop: Shop) -> dict[str, dict[str, Any]]:
     """The store's products as its owner sees them, by name."""
     answer = shop.api.get("/api/stores/mine/products", shop.seller, query_string="per_page=100")
-    found = [shop.api.get(f"/api/products/{row['id']}", shop.seller).json for row in answer.json["products"]]
+    found = [
+        shop.api.get(f"/api/products/{row['id']}", shop.seller).json
+        for row in answer.json["products"]
+    ]
     return {row["name"]: row for row in found}
 
 
 def post(shop: Shop, import_id: int, what: str, **options: Any) -> Any:
-    return shop.api.post(f"/api/products/imports/{import_id}/{what}", options.pop("user", shop.seller), **options)
+    return shop.api.post(
+        f"/api/products/imports/{import_id}/{what}", options.pop("user", shop.seller), **options
+    )
 
 
-# Dry runs ---------------------------------------------------------------------------------------------------
+# Dry runs
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_a_dry_run_says_what_would_happen_and_does_nothing(shop: Shop):
@@ -70,7 +79,11 @@ def test_a_dry_run_says_what_would_happen_and_does_nothing(shop: Shop):
 def test_a_dry_run_is_applied_as_it_stands(shop: Shop):
     import_id = shop.run(shop.send(FILE, "dry_run=true"))["id"]
     answer = post(shop, import_id, "apply")
-    assert (answer.status_code, answer.json["state"], answer.json["dry_run"]) == (202, "queued", False)
+    assert (answer.status_code, answer.json["state"], answer.json["dry_run"]) == (
+        202,
+        "queued",
+        False,
+    )
     assert answer.headers["location"] == f"/api/products/imports/{import_id}"
     problem(post(shop, import_id, "apply"), 409, "import_not_applicable")
     found = shop.run(import_id)
@@ -104,7 +117,8 @@ def test_an_old_dry_run_is_forgotten(shop: Shop):
     assert shop.value("SELECT count(*) FROM import_rows") == 0
 
 
-# Stopping ---------------------------------------------------------------------------------------------------
+# Stopping
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_a_dry_run_is_dropped(shop: Shop):
@@ -133,7 +147,10 @@ def test_an_import_at_work_is_stopped(shop: Shop, mode: str):
     assert found["rows_created"] == made
     assert (0 < made < 3500) if mode == "skip_bad" else made == 0
     assert shop.value("SELECT count(*) FROM import_rows") == 0
-    assert shop.value("SELECT count(*) FROM auth.sessions WHERE kind = 'import' AND ended_at IS NULL") == 0
+    assert (
+        shop.value("SELECT count(*) FROM auth.sessions WHERE kind = 'import' AND ended_at IS NULL")
+        == 0
+    )
 
 
 def test_what_has_ended_is_neither_stopped_nor_applied(shop: Shop):
@@ -158,7 +175,8 @@ def test_two_who_apply_at_once_apply_once(shop: Shop):
     assert statuses == [202, 409, 409, 409]
 
 
-# All or nothing ---------------------------------------------------------------------------------------------
+# All or nothing
+# ---------------------------------------------------------------------------------------------
 
 
 def test_atomic_takes_nothing_where_a_row_is_bad(shop: Shop):
@@ -166,7 +184,10 @@ def test_atomic_takes_nothing_where_a_row_is_bad(shop: Shop):
     assert (found["state"], found["error_code"]) == ("failed", "bad_rows")
     assert counts(found) == {"read": 5, "valid": 3, "bad": 2}
     assert products(shop) == {}
-    assert [row["error_code"] for row in shop.errors(found["id"])] == ["invalid_price", "negative_price"]
+    assert [row["error_code"] for row in shop.errors(found["id"])] == [
+        "invalid_price",
+        "negative_price",
+    ]
 
 
 def test_atomic_takes_all_in_one_transaction_and_says_how_long(shop: Shop):
@@ -198,22 +219,30 @@ def test_atomic_with_rows_that_meet_two_products_takes_nothing(shop: Shop):
     assert products(shop) == before
 
 
-# What is there already --------------------------------------------------------------------------------------
+# What is there already
+# --------------------------------------------------------------------------------------
 
 
 def test_products_are_met_by_sku_or_link_and_changed_where_the_file_says_something_else(shop: Shop):
     shop.run(shop.send(FILE))
     first = products(shop)
-    changed = FILE.replace("Panci,Besar,1000,5", "Panci,Kecil,1500.50,9").replace("Gelas,,3000,7", "Gelas,,3000,7")
+    changed = FILE.replace("Panci,Besar,1000,5", "Panci,Kecil,1500.50,9").replace(
+        "Gelas,,3000,7", "Gelas,,3000,7"
+    )
     found = shop.run(shop.send(changed))
 
     assert counts(found) == {"read": 3, "valid": 3, "updated": 1, "unchanged": 2}
     second = products(shop)
     assert (second["Panci"]["price"], second["Panci"]["stock"]) == ("1500.50", 9)
-    assert (second["Panci"]["description"], second["Panci"]["id"]) == ("Kecil", first["Panci"]["id"])
+    assert (second["Panci"]["description"], second["Panci"]["id"]) == (
+        "Kecil",
+        first["Panci"]["id"],
+    )
     assert second["Panci"]["version"] == first["Panci"]["version"] + 1
     assert {**second, "Panci": None} == {**first, "Panci": None}
-    assert not any(untrue.products() for _, untrue, _ in product_documents.check(shop.db, "IDR", mend=False))
+    assert not any(
+        untrue.products() for _, untrue, _ in product_documents.check(shop.db, "IDR", mend=False)
+    )
 
 
 def test_columns_the_file_lacks_and_empty_stock_and_pictures_leave_a_product_as_it_is(shop: Shop):
@@ -238,14 +267,21 @@ def test_only_stock_that_differs_is_written(shop: Shop):
     found = shop.run(shop.send("name,price,sku,stock\nPanci,1000,P-1,4\nWajan,2000,W-1,3\n"))
     assert counts(found) == {"read": 2, "valid": 2, "updated": 2}
     after = products(shop)
-    assert [(after[name]["stock"], after[name]["in_stock"]) for name in ("Panci", "Wajan")] == [(4, True), (3, True)]
+    assert [(after[name]["stock"], after[name]["in_stock"]) for name in ("Panci", "Wajan")] == [
+        (4, True),
+        (3, True),
+    ]
     assert after["Panci"]["version"] == before["Panci"]["version"]
 
 
 def test_pictures_are_replaced_in_the_order_of_the_file(shop: Shop):
     shop.run(shop.send(FILE))
     url = "https://gambar.example/"
-    found = shop.run(shop.send(f"name,price,sku,source_url,image_url\nGelas,3000,,https://toko.example/3,{url}4.jpg|{url}2.jpg\n"))
+    found = shop.run(
+        shop.send(
+            f"name,price,sku,source_url,image_url\nGelas,3000,,https://toko.example/3,{url}4.jpg|{url}2.jpg\n"
+        )
+    )
     assert counts(found) == {"read": 1, "valid": 1, "updated": 1}
     shown = [(image["image_url"], image["is_main"]) for image in products(shop)["Gelas"]["images"]]
     assert shown == [(f"{url}4.jpg", True), (f"{url}2.jpg", False)]
@@ -275,7 +311,9 @@ def test_an_import_beside_a_change_of_the_same_product_loses_neither(shop: Shop)
     def late(conn: Any, product_ids: Any) -> None:
         if not done.is_set():
             done.set()
-            shop.api.patch(f"/api/products/{panci['id']}", shop.seller, json={"description": "Dari aplikasi"})
+            shop.api.patch(
+                f"/api/products/{panci['id']}", shop.seller, json={"description": "Dari aplikasi"}
+            )
         real(conn, product_ids)
 
     import_batches.documents.lock = late  # type: ignore[assignment]
@@ -288,7 +326,9 @@ def test_an_import_beside_a_change_of_the_same_product_loses_neither(shop: Shop)
     assert (after["price"], after["description"]) == ("1234.00", "Dari aplikasi")
 
 
-def test_a_worker_that_dies_before_the_stock_counts_a_row_once(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+def test_a_worker_that_dies_before_the_stock_counts_a_row_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
     shop.run(shop.send(FILE))
     import_id = shop.send(FILE.replace("1000,5", "1500,9"))
 
@@ -305,7 +345,8 @@ def test_a_worker_that_dies_before_the_stock_counts_a_row_once(shop: Shop, monke
     assert products(shop)["Panci"]["stock"] == 9
 
 
-# Exports ----------------------------------------------------------------------------------------------------
+# Exports
+# ----------------------------------------------------------------------------------------------------
 
 
 def export(shop: Shop, query: str = "") -> str:
@@ -319,14 +360,21 @@ def test_an_export_imports_again_and_changes_nothing(shop: Shop):
     odd = ["=1+1", "'=x", "@a, b", '13" "x"', "A\u00e9 <b>tebal</b> &amp;", "- minus", "\u200b=1"]
     for place, name in enumerate(odd):
         about = f"satu\n<p>{name}</p>\r\n&lt;dua"
-        shop.api.product(shop.seller, name=name, description=about, sku=f"{name[:20]}{place}", hidden=place == 3)
+        shop.api.product(
+            shop.seller, name=name, description=about, sku=f"{name[:20]}{place}", hidden=place == 3
+        )
     uploaded = products(shop)["=1+1"]["id"]
     picture = ("images", "a.png", tiny_png())
-    assert shop.api.upload(f"/api/products/{uploaded}/images", shop.seller, [picture]).status_code == 201
+    assert (
+        shop.api.upload(f"/api/products/{uploaded}/images", shop.seller, [picture]).status_code
+        == 201
+    )
     admin = shop.api.admin()
     above = None
     for name in ("A > B", "C\\D", *"EFGHIJ"):
-        above = shop.api.post("/api/categories", admin, json={"name": name, "parent_id": above}).json["id"]
+        above = shop.api.post(
+            "/api/categories", admin, json={"name": name, "parent_id": above}
+        ).json["id"]
     shop.api.patch(f"/api/products/{uploaded}", shop.seller, json={"category_id": above})
     before = products(shop)
     text = export(shop)
@@ -335,7 +383,11 @@ def test_an_export_imports_again_and_changes_nothing(shop: Shop):
     assert counts(found) == {"read": len(before), "valid": len(before), "unchanged": len(before)}
     assert found["columns"]["own_header"] is True
     assert products(shop) == before
-    assert all(not cell.startswith(("=", "@", "-", "+")) for row in csv.reader(io.StringIO(text)) for cell in row)
+    assert all(
+        not cell.startswith(("=", "@", "-", "+"))
+        for row in csv.reader(io.StringIO(text))
+        for cell in row
+    )
 
 
 def tiny_png() -> bytes:
@@ -369,19 +421,28 @@ def test_an_export_is_ones_own(shop: Shop):
     shop.run(shop.send(FILE))
     other, admin = shop.api.seller(), shop.api.admin()
     query = f"store_id={shop.seller.store_id}"
-    assert export(shop, query) == shop.api.get("/api/products/export", admin, query_string=query).text
+    assert (
+        export(shop, query) == shop.api.get("/api/products/export", admin, query_string=query).text
+    )
     problem(shop.api.get("/api/products/export", other, query_string=query), 404, "not_found")
     problem(shop.api.get("/api/products/export", admin), 409, "store_required")
-    problem(shop.api.get("/api/products/export", admin, query_string="store_id=99999999"), 404, "not_found")
+    problem(
+        shop.api.get("/api/products/export", admin, query_string="store_id=99999999"),
+        404,
+        "not_found",
+    )
     problem(shop.api.get("/api/products/export", shop.api.register("buyer")), 403, "forbidden")
     assert len(shop.api.get("/api/products/export", other).text.splitlines()) == 1
     answer = shop.api.get("/api/products/export", shop.seller)
     assert answer.headers["content-disposition"].startswith("attachment; filename=")
-    log = shop.api.get("/api/users/activities", shop.seller, query_string="type=export_products").json
+    log = shop.api.get(
+        "/api/users/activities", shop.seller, query_string="type=export_products"
+    ).json
     assert log["total_items"] == 2
 
 
-# The command line -------------------------------------------------------------------------------------------
+# The command line
+# -------------------------------------------------------------------------------------------
 
 
 def command(shop: Shop, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -406,7 +467,10 @@ def test_the_command_imports_where_no_worker_runs(shop: Shop, tmp_path: Any):
     assert products(shop) == {}
     done = command(shop, str(file), "--store", store)
     assert done.returncode == 1
-    assert "4 rows read (marketplace): 3 created, 0 updated, 0 unchanged, 0 skipped, 0 shared, 1 bad" in done.stdout
+    assert (
+        "4 rows read (marketplace): 3 created, 0 updated, 0 unchanged, 0 skipped, 0 shared, 1 bad"
+        in done.stdout
+    )
     assert set(products(shop)) == {"Panci", "Wajan", "Gelas"}
     assert len(list(shop.files.keys("imports/"))) == 1  # the dry run's
 

@@ -1,4 +1,6 @@
-"""Imports: what is sent, what the worker makes of it, and what is left when the worker is killed."""
+"""Imports: what is sent, what the worker makes of it, and what is left when the worker is
+killed.
+"""
 
 import asyncio
 import os
@@ -28,17 +30,33 @@ def require_whole(shop: Shop, import_id: int, file: Generated) -> None:
     assert (found["state"], found["error_code"], found["progress"]) == ("done", None, 100)
     counts = [found[f"rows_{name}"] for name in ("total", "read", "valid", "created", "bad")]
     assert counts == [file.rows, file.rows, products, products, len(file.bad_lines)]
-    assert [found[f"rows_{name}"] for name in ("updated", "unchanged", "skipped", "shared")] == [0, 0, 0, 0]
+    assert [found[f"rows_{name}"] for name in ("updated", "unchanged", "skipped", "shared")] == [
+        0,
+        0,
+        0,
+        0,
+    ]
     for table in ("inventory", "product_images", "product_documents"):
         counted = f"SELECT count(*) FROM products p JOIN {table} t ON t.product_id = p.id"  # noqa: S608
-        assert shop.value(f"{counted} WHERE p.store_id = %s", shop.seller.store_id) == products, table
-    assert shop.value("SELECT count(*) FROM products WHERE store_id = %s", shop.seller.store_id) == products
+        assert shop.value(f"{counted} WHERE p.store_id = %s", shop.seller.store_id) == products, (
+            table
+        )
+    assert (
+        shop.value("SELECT count(*) FROM products WHERE store_id = %s", shop.seller.store_id)
+        == products
+    )
     assert shop.value("SELECT count(*) FROM import_rows") == 0
     lines = file.text.splitlines()
     report = shop.errors(import_id)
     assert [int(row["error_line"]) for row in report] == file.bad_lines
-    assert all(row["Nama Produk"] in lines[int(row["error_line"]) - 1] and row["Nama Produk"] for row in report)
-    assert shop.value("SELECT count(*) FROM auth.sessions WHERE kind = 'import' AND ended_at IS NULL") == 0
+    assert all(
+        row["Nama Produk"] in lines[int(row["error_line"]) - 1] and row["Nama Produk"]
+        for row in report
+    )
+    assert (
+        shop.value("SELECT count(*) FROM auth.sessions WHERE kind = 'import' AND ended_at IS NULL")
+        == 0
+    )
     assert list(shop.files.keys("imports/")) == []
 
 
@@ -52,15 +70,18 @@ def test_twenty_thousand_rows_are_all_accounted_for(shop: Shop):
     assert found["columns"]["header"] == HEADER
     assert found["columns"]["stock_column"] is False
     assert found["default_stock"] == 7
-    assert {row["error_code"] for row in shop.errors(import_id)} == {"invalid_price", "duplicate_source_url"}
+    assert {row["error_code"] for row in shop.errors(import_id)} == {
+        "invalid_price",
+        "duplicate_source_url",
+    }
     listed = shop.api.get("/api/products", query_string=f"store_id={shop.seller.store_id}").json
     product = listed["products"][0]
     assert (product["stock"], product["in_stock"], len(product["images"])) == (7, True, 1)
     assert product["images"][0]["is_main"]
     assert shop.value("SELECT count(*) FROM brands") == 300
-    assert sorted(row["name"].lower() for row in shop.rows("SELECT name FROM categories")) == sorted(
-        ["elektronik", "hp", "laptop", "fashion", "wanita", "gamis", "makanan"]
-    )
+    assert sorted(
+        row["name"].lower() for row in shop.rows("SELECT name FROM categories")
+    ) == sorted(["elektronik", "hp", "laptop", "fashion", "wanita", "gamis", "makanan"])
     assert shop.value(
         "SELECT sum(cardinality(c.path)) FROM products p JOIN categories c ON c.id = p.category_id"
     ) == shop.value("SELECT count(*) FROM product_categories")
@@ -72,7 +93,11 @@ def test_the_same_file_again_adds_nothing(shop: Shop):
     again = shop.run(shop.send(file.text))
 
     valid = file.rows - len(file.bad_lines)
-    assert (again["rows_created"], again["rows_unchanged"], again["rows_valid"]) == (0, valid, valid)
+    assert (again["rows_created"], again["rows_unchanged"], again["rows_valid"]) == (
+        0,
+        valid,
+        valid,
+    )
 
 
 def test_twins_in_a_file_are_left_out_or_named(shop: Shop):
@@ -87,7 +112,12 @@ def test_twins_in_a_file_are_left_out_or_named(shop: Shop):
     )
     found = shop.run(shop.send(text))
 
-    assert (found["rows_read"], found["rows_created"], found["rows_skipped"], found["rows_bad"]) == (6, 3, 1, 2)
+    assert (
+        found["rows_read"],
+        found["rows_created"],
+        found["rows_skipped"],
+        found["rows_bad"],
+    ) == (6, 3, 1, 2)
     assert found["columns"]["notes"]["no_key"] == 2
     named = ("error_line", "error_code", "error_column", "name")
     assert [tuple(row[key] for key in named) for row in shop.errors(found["id"])] == [
@@ -111,7 +141,9 @@ def test_the_report_can_be_corrected_and_sent_again(shop: Shop):
     first = shop.send(text)
     assert shop.run(first)["rows_bad"] == 2
     answer = shop.api.get(f"/api/products/imports/{first}/errors.csv", shop.seller)
-    assert answer.headers["content-disposition"] == f'attachment; filename="import-{first}-errors.csv"'
+    assert (
+        answer.headers["content-disposition"] == f'attachment; filename="import-{first}-errors.csv"'
+    )
     report = shop.errors(first)
     assert report[0]["error_line"] == "2"
     assert report[0]["error_code"] == "invalid_price; negative_stock"
@@ -128,7 +160,9 @@ def test_categories_are_not_made_where_the_installation_says_no(committed: Api):
     admin = shop.api.admin()
     top = shop.api.post("/api/categories", admin, json={"name": "Dapur"}).json
     shop.api.post("/api/categories", admin, json={"name": "Panci", "parent_id": top["id"]})
-    import_id = shop.send("name,price,category,note\nA,1,dapur > PANCI,x\nB,2,Dapur > Wajan,y\nC,3,,z\nD,4,Dapur,\n")
+    import_id = shop.send(
+        "name,price,category,note\nA,1,dapur > PANCI,x\nB,2,Dapur > Wajan,y\nC,3,,z\nD,4,Dapur,\n"
+    )
     found = shop.run(import_id)
 
     assert (found["rows_created"], found["rows_bad"]) == (3, 1)
@@ -151,7 +185,9 @@ def test_a_category_removed_meanwhile_refuses_its_rows_where_none_may_be_made(co
     found = shop.run(import_id)
 
     assert (found["rows_valid"], found["rows_created"], found["rows_bad"]) == (1, 1, 1)
-    assert [(row["error_line"], row["error_column"]) for row in shop.errors(import_id)] == [("2", "Kategori")]
+    assert [(row["error_line"], row["error_column"]) for row in shop.errors(import_id)] == [
+        ("2", "Kategori")
+    ]
     shop.db.close()
 
 
@@ -177,7 +213,11 @@ def test_a_file_that_turns_out_broken_late_leaves_no_product(shop: Shop):
 
     assert (found["state"], found["rows_read"], found["rows_created"]) == ("failed", 0, 0)
     assert found["error_code"] in catalogue_csv.FILE_CODES
-    assert shop.value("SELECT count(*) FROM products") == shop.value("SELECT count(*) FROM import_rows") == 0
+    assert (
+        shop.value("SELECT count(*) FROM products")
+        == shop.value("SELECT count(*) FROM import_rows")
+        == 0
+    )
 
 
 def test_suspending_the_seller_stops_the_import(shop: Shop):
@@ -225,7 +265,10 @@ def test_an_admin_names_the_store_and_sees_all_imports(shop: Shop):
     admin = shop.api.admin()
     problem(
         shop.api.post(
-            "/api/products/import-csv", admin, body=b"name,price\nA,1\n", headers={"Content-Type": "text/csv"}
+            "/api/products/import-csv",
+            admin,
+            body=b"name,price\nA,1\n",
+            headers={"Content-Type": "text/csv"},
         ),
         409,
         "store_required",
@@ -241,8 +284,14 @@ def test_an_admin_names_the_store_and_sees_all_imports(shop: Shop):
     assert [row["id"] for row in own] == [row["id"] for row in only] == [import_id]
     assert len(shop.api.get("/api/products/imports", admin).json["imports"]) == 2
     problem(shop.api.get(f"/api/products/imports/{import_id}", other.seller), 404, "not_found")
-    problem(shop.api.get(f"/api/products/imports/{import_id}/errors.csv", other.seller), 404, "not_found")
-    problem(shop.api.get("/api/products/imports", other.seller, query_string=store), 404, "not_found")
+    problem(
+        shop.api.get(f"/api/products/imports/{import_id}/errors.csv", other.seller),
+        404,
+        "not_found",
+    )
+    problem(
+        shop.api.get("/api/products/imports", other.seller, query_string=store), 404, "not_found"
+    )
     other.db.close()
 
 
@@ -261,14 +310,18 @@ def test_an_upload_answers_202_with_where_to_look(api: Api):
     assert answer.json["file_name"] == "katalog.csv"
     assert api.get(answer.headers["location"], seller).json == answer.json
     assert len(stored_files(api)) == 1
-    log = api.get("/api/users/activities", seller, query_string="type=import_csv").json["activities"]
+    log = api.get("/api/users/activities", seller, query_string="type=import_csv").json[
+        "activities"
+    ]
     assert log[0]["related_id"] == answer.json["id"]
 
 
 def test_imports_are_listed_newest_first_in_both_modes(api: Api):
     seller = api.seller()
     made = [
-        api.upload("/api/products/import-csv", seller, [("file", "a.csv", b"name,price\nA,1\n")]).json["id"]
+        api.upload(
+            "/api/products/import-csv", seller, [("file", "a.csv", b"name,price\nA,1\n")]
+        ).json["id"]
         for _ in range(3)
     ]
     page = api.get("/api/products/imports", seller, query_string="per_page=2").json
@@ -298,7 +351,11 @@ def test_what_cannot_be_imported_is_refused_and_not_kept(
 ):
     api = Api(replace(api.config, import_max_bytes=2000), api.db, api.owner_url)
     answer = api.post(
-        "/api/products/import-csv", api.seller(), query_string=query, body=body, headers={"Content-Type": kind}
+        "/api/products/import-csv",
+        api.seller(),
+        query_string=query,
+        body=body,
+        headers={"Content-Type": kind},
     )
     problem(answer, status, code)
     assert stored_files(api) == []
@@ -331,22 +388,31 @@ def test_a_store_that_is_not_there_keeps_no_file(api: Api):
 
 def test_who_has_no_store_cannot_import(api: Api):
     seller = api.register("seller")
-    answer = api.upload("/api/products/import-csv", seller, [("file", "a.csv", b"name,price\nA,1\n")])
+    answer = api.upload(
+        "/api/products/import-csv", seller, [("file", "a.csv", b"name,price\nA,1\n")]
+    )
     problem(answer, 409, "store_required")
 
 
-# The worker as a process ---------------------------------------------------------------------------------
+# The worker as a process
+# ---------------------------------------------------------------------------------
 
 
 def wait_for_end(shop: Shop, import_id: int) -> None:
     """Done, and its file removed, which comes right behind the commit."""
-    wait_for(shop, import_id, lambda found: found["state"] == "done" and not list(shop.files.keys("imports/")))
+    wait_for(
+        shop,
+        import_id,
+        lambda found: found["state"] == "done" and not list(shop.files.keys("imports/")),
+    )
 
 
 def forget_heartbeats(shop: Shop) -> None:
     """Half a minute goes by, as far as the queue can tell."""
     with psycopg.connect(shop.api.owner_url) as conn:
-        conn.execute("UPDATE jobs.procrastinate_workers SET last_heartbeat = now() - interval '1 minute'")
+        conn.execute(
+            "UPDATE jobs.procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"
+        )
 
 
 def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(shop: Shop, tmp_path: Path):
@@ -390,7 +456,8 @@ def test_a_worker_outlives_its_connections(shop: Shop, tmp_path: Path):
         with psycopg.connect(shop.api.owner_url, autocommit=True) as conn:
             conn.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND "
+                "backend_type = 'client backend'"
             )
         wait_for_end(shop, import_id)
         assert running.poll() is None
@@ -405,12 +472,15 @@ def test_what_became_of_a_job_is_told_again_where_a_dying_connection_did_not_hea
             await asyncio.sleep(0.3)
             async with await psycopg.AsyncConnection.connect(shop.api.owner_url) as conn:
                 killed = await conn.execute(
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(0.7)'"
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query = "
+                    "'SELECT pg_sleep(0.7)'"
                 )
                 assert await killed.fetchone() == (1,)
             await told
             with pytest.raises(ConnectorException):
-                await connector.execute_query_async("SELECT 1 / 0")  # what is refused is not said twice
+                await connector.execute_query_async(
+                    "SELECT 1 / 0"
+                )  # what is refused is not said twice
 
     asyncio.run(tell())
 
@@ -418,26 +488,34 @@ def test_what_became_of_a_job_is_told_again_where_a_dying_connection_did_not_hea
 def test_a_dead_workers_job_does_not_stand_in_the_way_of_its_twin(shop: Shop, tmp_path: Path):
     with psycopg.connect(shop.api.owner_url) as conn:
         conn.execute(
-            "INSERT INTO jobs.procrastinate_jobs (queue_name, task_name, lock, queueing_lock, status)"
+            "INSERT INTO jobs.procrastinate_jobs (queue_name, task_name, lock, queueing_lock, "
+            "status)"
             " VALUES ('quick', 'upkeep', 'upkeep', 'upkeep', 'doing')"
         )
     import_id = shop.send("name,price\nA,1\n")
     unfinished = "SELECT count(*) FROM jobs.procrastinate_jobs WHERE status IN ('todo', 'doing')"
     with worker(shop, tmp_path):
-        wait_for(shop, import_id, lambda found: found["state"] == "done" and shop.value(unfinished) == 0)
+        wait_for(
+            shop, import_id, lambda found: found["state"] == "done" and shop.value(unfinished) == 0
+        )
 
 
 def test_a_renamed_brand_reaches_every_document(shop: Shop, tmp_path: Path):
     rows = "".join(f"Produk {number},1000,Lama\n" for number in range(1200))
     shop.run(shop.send("name,price,brand\n" + rows))
     brand_id = shop.value("SELECT id FROM brands")
-    assert shop.api.put(f"/api/brands/{brand_id}", shop.api.admin(), json={"name": "Baru"}).status_code == 200
+    assert (
+        shop.api.put(f"/api/brands/{brand_id}", shop.api.admin(), json={"name": "Baru"}).status_code
+        == 200
+    )
     with worker(shop, tmp_path):
         deadline = time.monotonic() + 30
         left = 1200
         while left and time.monotonic() < deadline:
             time.sleep(0.05)
-            left = shop.value("SELECT count(*) FROM product_documents WHERE document NOT LIKE '%%\"Baru\"%%'")
+            left = shop.value(
+                "SELECT count(*) FROM product_documents WHERE document NOT LIKE '%%\"Baru\"%%'"
+            )
     assert left == 0
 
 
@@ -448,7 +526,9 @@ def test_upkeep_forgets_what_is_long_dead(shop: Shop):
     for stored in shop.files.root.rglob("*.csv"):
         os.utime(stored, (0, 0))
     with psycopg.connect(shop.api.owner_url) as conn:
-        conn.execute("UPDATE auth.sessions SET ended_at = now() - interval '40 days' WHERE kind = 'device'")
+        conn.execute(
+            "UPDATE auth.sessions SET ended_at = now() - interval '40 days' WHERE kind = 'device'"
+        )
     upkeep.run(shop.db, shop.files, shop.files, shop.config)
 
     assert [stored.key for stored in shop.files.keys("imports/")] == [waiting]

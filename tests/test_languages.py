@@ -18,7 +18,8 @@ from marketplace.text import messages
 
 PACKAGE = ROOT / "marketplace"
 JSON = {"Content-Type": "application/json"}
-#: Said elsewhere than to a client of the API: the report of an import, a command's own words; or handed on.
+#: Said elsewhere than to a client of the API: the report of an import, a command's own words; or
+#: handed on.
 ELSEWHERE = ("catalogue_csv", "commands", "text")
 
 
@@ -30,7 +31,11 @@ def said() -> list[Words]:
 def library() -> set[str]:
     """What zxcvbn says: its sentences stand in one module."""
     tree = ast.parse(Path(feedback.__file__).read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_"]
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_"
+    ]
     return {call.args[0].value for call in calls}
 
 
@@ -76,7 +81,9 @@ def test_words_that_cannot_be_translated_are_found(code: str):
 def test_every_text_has_its_indonesian_and_none_is_left_over():
     catalogue = messages.catalogue("id")
     wanted = templates() | library()
-    missing = json.dumps(dict.fromkeys(sorted(wanted - set(catalogue)), ""), indent=2, ensure_ascii=False)
+    missing = json.dumps(
+        dict.fromkeys(sorted(wanted - set(catalogue)), ""), indent=2, ensure_ascii=False
+    )
     assert missing == "{}", f"add to marketplace/text/id.json, with words:\n{missing}"
     unused = "\n".join(sorted(set(catalogue) - wanted))
     assert not unused, f"take out of marketplace/text/id.json:\n{unused}"
@@ -154,21 +161,54 @@ def test_every_kind_of_refusal_is_said_in_both_languages(api: Api):
         both(api, "GET", "/api/products?cursor=x"),
         both(api, "POST", "/api/products", seller, json={"name": "x", "price": 1, "sku": "K-1"}),
         both(api, "POST", "/api/products", seller, body=b"{", headers=JSON),
-        both(api, "POST", "/api/products", seller, body=b"x", headers={"Content-Type": "text/plain"}),
+        both(
+            api, "POST", "/api/products", seller, body=b"x", headers={"Content-Type": "text/plain"}
+        ),
         both(api, "POST", "/api/auth/register", json=register),
-        both(api, "PATCH", f"/api/products/{product['id']}", seller, json={"price": 1}, headers={"If-Match": '"0"'}),
+        both(
+            api,
+            "PATCH",
+            f"/api/products/{product['id']}",
+            seller,
+            json={"price": 1},
+            headers={"If-Match": '"0"'},
+        ),
         both(api, "GET", "/api/products", headers={"Accept": "text/html"}),
         both(api, "GET", "/uploads/x.txt", headers={"Range": "bytes=x"}),
         both(api, "GET", "/api/users/profile", headers={"Authorization": "Bearer x"}),
         both(api, "POST", "/api/auth/login", json={"email": "a@example.com", "password": "x"}),
         both(api, "POST", "/api/auth/login", body=b'{"a": NaN}', headers=JSON),
         both(api, "POST", "/api/auth/login", body=b'{"a": 1, "a": 1}', headers=JSON),
-        both(api, "POST", "/api/auth/register", json={**register, "email": seller.email, "password": PASSWORD}),
-        both(api, "POST", "/api/stores", seller, json={"name": "Another"}),
-        both(api, "POST", "/api/stores", buyer, json={"name": "x"}, headers={"Idempotency-Key": "a b"}),
-        both(api, "POST", "/api/products/import-csv", seller, body=b"", headers={"Content-Type": "text/csv"}),
         both(
-            api, "POST", "/api/users/upload-avatar", buyer, body=b"x", headers={"Content-Type": "multipart/form-data"}
+            api,
+            "POST",
+            "/api/auth/register",
+            json={**register, "email": seller.email, "password": PASSWORD},
+        ),
+        both(api, "POST", "/api/stores", seller, json={"name": "Another"}),
+        both(
+            api,
+            "POST",
+            "/api/stores",
+            buyer,
+            json={"name": "x"},
+            headers={"Idempotency-Key": "a b"},
+        ),
+        both(
+            api,
+            "POST",
+            "/api/products/import-csv",
+            seller,
+            body=b"",
+            headers={"Content-Type": "text/csv"},
+        ),
+        both(
+            api,
+            "POST",
+            "/api/users/upload-avatar",
+            buyer,
+            body=b"x",
+            headers={"Content-Type": "multipart/form-data"},
         ),
     ]:
         assert indonesian["title"] != english["title"]
@@ -189,10 +229,17 @@ def test_indonesian_reads_as_an_app_shows_it(api: Api):
         (both(api, "GET", "/api/products?min_price=-1"), "min_price tidak boleh negatif."),
         (
             both(api, "GET", four),
-            "in_stock harus true atau false; min_price tidak boleh negatif; page minimal 1; dan 1 lagi.",
+            "in_stock harus true atau false; min_price tidak boleh negatif; page minimal 1; dan "
+            "1 lagi.",
         ),
-        (both(api, "POST", "/api/products", seller, body=b"[]", headers=JSON), "data harus berupa objek."),
-        (both(api, "PUT", "/api/stores/mine", other, json=name), "Toko lain sudah memakai nama ini."),
+        (
+            both(api, "POST", "/api/products", seller, body=b"[]", headers=JSON),
+            "data harus berupa objek.",
+        ),
+        (
+            both(api, "PUT", "/api/stores/mine", other, json=name),
+            "Toko lain sudah memakai nama ini.",
+        ),
         (both(api, "GET", "/api/users", seller), "Tindakan ini hanya untuk admin."),
         (
             both(api, "POST", "/api/auth/register", json=register),
@@ -207,16 +254,23 @@ def test_indonesian_reads_as_an_app_shows_it(api: Api):
 def test_the_challenge_of_a_401_is_the_same_in_every_language(api: Api):
     headers = {"Authorization": "Bearer x", "Accept-Language": "id"}
     challenge = api.get("/api/users/profile", headers=headers).headers["WWW-Authenticate"]
-    assert 'error="invalid_token", error_description="The access token is not valid or has expired."' in challenge
+    assert (
+        'error="invalid_token", error_description="The access token is not valid or has expired."'
+        in challenge
+    )
 
 
-@pytest.mark.parametrize("name", ["{0}.jpg", "{reason}{file!r}%s%(file)s.jpg", "the picture", "The file is empty."])
+@pytest.mark.parametrize(
+    "name", ["{0}.jpg", "{reason}{file!r}%s%(file)s.jpg", "the picture", "The file is empty."]
+)
 def test_a_picture_is_refused_by_its_own_name_in_the_sellers_language(api: Api, name: str):
     seller = api.seller()
     path = f"/api/products/{api.product(seller)['id']}/images"
     for language, reason in (("en", "The file is empty."), ("id", "Berkas kosong.")):
         body, kind = multipart([("images", name, b"")], {})
-        answer = api.post(path, seller, body=body, headers={"Content-Type": kind, "Accept-Language": language})
+        answer = api.post(
+            path, seller, body=body, headers={"Content-Type": kind, "Accept-Language": language}
+        )
         problem(answer, 422, "picture_refused")
         assert answer.json["detail"] == answer.json["errors"][0]["message"] == f"{name}: {reason}"
 
@@ -235,7 +289,16 @@ def test_values_are_said_as_they_are():
 
 
 def test_what_the_password_checker_says_is_known():
-    for password in ("password", "aaaaaaaa", "abcdefgh", "qwertyuiop", "19871987", "sari1990", "p@ssword", "drowssap"):
+    for password in (
+        "password",
+        "aaaaaaaa",
+        "abcdefgh",
+        "qwertyuiop",
+        "19871987",
+        "sari1990",
+        "p@ssword",
+        "drowssap",
+    ):
         verdict = zxcvbn(password, user_inputs=["sari"])["feedback"]
         for text in (verdict["warning"], *verdict["suggestions"]):
             assert not text or text in messages.catalogue("id"), text

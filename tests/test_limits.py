@@ -19,7 +19,9 @@ def limited(api: Api, text: str) -> Api:
 def test_writes_say_what_is_left_and_are_refused_when_nothing_is(api: Api):
     tight = limited(api, "write=60/2")
     user = api.buyer()
-    first, second, third = (tight.put("/api/users/profile", user, json={"name": "Sari"}) for _ in range(3))
+    first, second, third = (
+        tight.put("/api/users/profile", user, json={"name": "Sari"}) for _ in range(3)
+    )
     assert first.headers["RateLimit-Policy"] == '"write";q=2;w=2'
     assert first.headers["RateLimit"] == '"write";r=1;t=1'
     assert second.headers["RateLimit"] == '"write";r=0;t=2'
@@ -43,8 +45,12 @@ def test_signing_in_is_limited_by_address_however_many_accounts_it_is_for(api: A
     tight = limited(api, "sign-in=1/3")
     body = {"email": "nobody@example.com", "password": "x"}
     statuses = [
-        tight.post("/api/auth/login", json={**body, "email": f"a{n}@example.com"}, remote_addr=ip).status_code
-        for n, ip in enumerate(["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8:0:1::1"])
+        tight.post(
+            "/api/auth/login", json={**body, "email": f"a{n}@example.com"}, remote_addr=ip
+        ).status_code
+        for n, ip in enumerate(
+            ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8:0:1::1"]
+        )
     ]
     assert statuses == [401, 401, 401, 429, 401], "a /64 is one address"
 
@@ -53,7 +59,10 @@ def test_reads_are_counted_by_the_worker_and_write_nothing(api: Api):
     tight = limited(api, "read=1/2,search=1/1")
     here = {"remote_addr": "203.0.113.7"}
     assert [tight.get("/api/products", **here).status_code for _ in range(3)] == [200, 200, 429]
-    assert [tight.get("/api/products?search=kopi", **here).status_code for _ in range(2)] == [200, 429]
+    assert [tight.get("/api/products?search=kopi", **here).status_code for _ in range(2)] == [
+        200,
+        429,
+    ]
     assert tight.get("/api/products", remote_addr="198.51.100.7").status_code == 200
     user = api.buyer()
     assert [tight.get("/api/users/profile", user).status_code for _ in range(3)] == [200, 200, 429]
@@ -93,7 +102,9 @@ def test_limits_can_be_off(api: Api):
     assert "RateLimit" not in answer.headers
 
 
-@pytest.mark.parametrize("text", ["write", "write=", "write=0", "write=-1", "nothing=1/1", "write=1/x", "write=1.5"])
+@pytest.mark.parametrize(
+    "text", ["write", "write=", "write=0", "write=-1", "nothing=1/1", "write=1/x", "write=1.5"]
+)
 def test_a_limit_that_cannot_be_read_stops_the_start(text: str):
     with pytest.raises(ConfigError, match="RATE_LIMITS"):
         settings.load({"RATE_LIMITS": text}, secret_keys=("k" * 32,))

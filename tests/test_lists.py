@@ -12,7 +12,9 @@ def shop(api: Api) -> User:
     """A store of 12 products in a small tree of categories, and all that filters can tell apart."""
     seller, admin = api.seller(), api.admin()
     food = api.post("/api/categories", admin, json={"name": "Makanan uji"}).json["id"]
-    coffee = api.post("/api/categories", admin, json={"name": "Kopi uji", "parent_id": food}).json["id"]
+    coffee = api.post("/api/categories", admin, json={"name": "Kopi uji", "parent_id": food}).json[
+        "id"
+    ]
     for number in range(12):
         api.product(
             seller,
@@ -34,7 +36,9 @@ def listed(api: Api, **params) -> list[dict]:
 
 
 def test_a_page_says_where_it_stands(api: Api, shop: User):
-    answer = api.get("/api/products", params={"store_id": shop.store_id, "page": 2, "per_page": 5}).json
+    answer = api.get(
+        "/api/products", params={"store_id": shop.store_id, "page": 2, "per_page": 5}
+    ).json
 
     assert len(answer["products"]) == 5
     expected = {
@@ -63,17 +67,24 @@ def test_a_page_says_where_it_stands(api: Api, shop: User):
 @pytest.mark.parametrize(
     ("sort_by", "sort_order"), list(itertools.product(["newest", "price", "name"], ["asc", "desc"]))
 )
-def test_cursor_and_pages_go_through_the_same_rows(api: Api, shop: User, filters: dict, sort_by: str, sort_order: str):
+def test_cursor_and_pages_go_through_the_same_rows(
+    api: Api, shop: User, filters: dict, sort_by: str, sort_order: str
+):
     params = {"store_id": shop.store_id, "sort_by": sort_by, "sort_order": sort_order, **filters}
     category = params.pop("category", None)
     if category:
         params["category_id"] = getattr(shop, category)
     whole = listed(api, **params, per_page=100)
-    pages = [product for page in (1, 2, 3, 4, 5) for product in listed(api, **params, page=page, per_page=3)]
+    pages = [
+        product
+        for page in (1, 2, 3, 4, 5)
+        for product in listed(api, **params, page=page, per_page=3)
+    ]
     walked, cursor = [], None
     while True:
         answer = api.get(
-            "/api/products", params={**params, "per_page": 5, **({"cursor": cursor} if cursor else {})}
+            "/api/products",
+            params={**params, "per_page": 5, **({"cursor": cursor} if cursor else {})},
         ).json
         walked += answer["products"]
         cursor = answer["next_cursor"]
@@ -166,7 +177,9 @@ def test_an_order_without_an_index_is_refused_by_name(api: Api, shop: User):
 
 
 def test_a_cursor_is_bound_to_its_list(api: Api, shop: User):
-    cursor = api.get("/api/products", params={"store_id": shop.store_id, "per_page": 2}).json["next_cursor"]
+    cursor = api.get("/api/products", params={"store_id": shop.store_id, "per_page": 2}).json[
+        "next_cursor"
+    ]
 
     for params in (
         {"cursor": cursor},
@@ -230,5 +243,9 @@ def test_stock_crossing_zero_moves_a_product_between_lists(api: Api, shop: User)
     product = listed(api, category_id=shop.coffee, in_stock="true")[0]
     api.patch(f"/api/products/{product['id']}", shop, json={"stock": 0})
 
-    assert product["id"] not in [found["id"] for found in listed(api, category_id=shop.coffee, in_stock="true")]
-    assert product["id"] in [found["id"] for found in listed(api, category_id=shop.coffee, in_stock="false")]
+    assert product["id"] not in [
+        found["id"] for found in listed(api, category_id=shop.coffee, in_stock="true")
+    ]
+    assert product["id"] in [
+        found["id"] for found in listed(api, category_id=shop.coffee, in_stock="false")
+    ]

@@ -1,4 +1,6 @@
-"""Codes by mail: forgotten passwords, confirmed addresses; to a real SMTP server, or a folder in development."""
+"""Codes by mail: forgotten passwords, confirmed addresses; to a real SMTP server, or a folder in
+development.
+"""
 
 import email.policy
 import re
@@ -36,14 +38,17 @@ class Post:
     def __init__(self, api: Api) -> None:
         self.api = api
         self.config = replace(api.config, app_url="https://app.example")
-        self.worker = Database(api.config, url=api.owner_url, role="marketplace_worker", patient=True)
+        self.worker = Database(
+            api.config, url=api.owner_url, role="marketplace_worker", patient=True
+        )
 
     def come(self) -> list[EmailMessage]:
         """Mails of the jobs that wait; they are done then."""
         sent: list[EmailMessage] = []
         with psycopg.connect(self.api.owner_url, row_factory=dict_row) as conn:
             rows = conn.execute(
-                "DELETE FROM jobs.procrastinate_jobs WHERE task_name = 'send_mail' RETURNING args, id"
+                "DELETE FROM jobs.procrastinate_jobs WHERE task_name = 'send_mail' RETURNING "
+                "args, id"
             ).fetchall()
         for row in sorted(rows, key=lambda each: each["id"]):
             mails.send(self.worker, self.config, sent.append, **row["args"])
@@ -113,7 +118,9 @@ def test_a_code_is_good_once_for_half_an_hour_and_until_the_next(post: Post):
     forgot(post, user.email)
     late = post.code()
     with psycopg.connect(post.api.owner_url) as conn:
-        half_an_hour = "SELECT expires_at - created_at = interval '30 minutes' FROM auth.mailed_tokens"
+        half_an_hour = (
+            "SELECT expires_at - created_at = interval '30 minutes' FROM auth.mailed_tokens"
+        )
         assert conn.execute(half_an_hour).fetchall() == [(True,)]
         conn.execute("UPDATE auth.mailed_tokens SET expires_at = now() - interval '1 second'")
     problem(reset(post, late), 422, "invalid_code")
@@ -126,7 +133,9 @@ def test_two_that_use_one_code_at_once_set_one_password(post: Post):
     code = post.code()
     answers: list[int] = []
     threads = [
-        threading.Thread(target=lambda word=word: answers.append(reset(post, code, word).status_code))
+        threading.Thread(
+            target=lambda word=word: answers.append(reset(post, code, word).status_code)
+        )
         for word in ("first-of-two-mornings", "second-of-two-mornings")
     ]
     for thread in threads:
@@ -191,7 +200,11 @@ def test_a_code_of_one_kind_is_no_code_of_the_other(post: Post):
     code = post.code()
     problem(reset(post, verify), 422, "invalid_code")
     problem(post.api.post("/api/auth/verify-email", json={"token": code}), 422, "invalid_code")
-    problem(post.api.post("/api/auth/verify-email", json={"token": user.refresh_token}), 422, "invalid_code")
+    problem(
+        post.api.post("/api/auth/verify-email", json={"token": user.refresh_token}),
+        422,
+        "invalid_code",
+    )
 
 
 def test_the_code_can_be_sent_again(post: Post):
@@ -224,7 +237,11 @@ def test_a_mail_is_in_the_language_of_who_asked_and_names_the_app(post: Post):
 
 
 def test_nothing_anybody_typed_is_in_a_mail_to_somebody_elses_mailbox(post: Post):
-    body = {"name": "Win at http://evil.example", "email": "victim@example.com", "password": PASSWORD}
+    body = {
+        "name": "Win at http://evil.example",
+        "email": "victim@example.com",
+        "password": PASSWORD,
+    }
     assert post.api.post("/api/auth/register", json=body).status_code == 201
     (message,) = post.come()
     assert message["To"] == "victim@example.com"
@@ -232,7 +249,8 @@ def test_nothing_anybody_typed_is_in_a_mail_to_somebody_elses_mailbox(post: Post
     assert message.get_content_type() == "text/plain"
 
 
-# How it leaves ---------------------------------------------------------------------------------------------------
+# How it leaves
+# ---------------------------------------------------------------------------------------------------
 
 
 class Inbox:
@@ -262,10 +280,15 @@ def inbox() -> Iterator[tuple[Inbox, int]]:
     handler = Inbox()
 
     def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        right = isinstance(data, LoginPassword) and (data.login, data.password) == (b"shop", b"p@ss")
+        right = isinstance(data, LoginPassword) and (data.login, data.password) == (
+            b"shop",
+            b"p@ss",
+        )
         return AuthResult(success=right, handled=False)
 
-    controller = Controller(handler, hostname="127.0.0.1", port=port, authenticator=check, auth_require_tls=False)
+    controller = Controller(
+        handler, hostname="127.0.0.1", port=port, authenticator=check, auth_require_tls=False
+    )
     controller.start()
     yield handler, port
     controller.stop()
@@ -273,7 +296,11 @@ def inbox() -> Iterator[tuple[Inbox, int]]:
 
 def test_a_mail_goes_to_the_server_of_the_setting(post: Post, inbox: tuple[Inbox, int]):
     handler, port = inbox
-    config = replace(post.config, smtp_url=f"smtp://shop:p%40ss@127.0.0.1:{port}", mail_from="Toko <toko@example.com>")
+    config = replace(
+        post.config,
+        smtp_url=f"smtp://shop:p%40ss@127.0.0.1:{port}",
+        mail_from="Toko <toko@example.com>",
+    )
     user = post.api.buyer()
     mails.send(post.worker, config, mail.deliverer(config), "reset", user.email, "en")
     ((authenticated, envelope),) = handler.envelopes
@@ -298,7 +325,9 @@ def test_a_mailbox_that_is_not_there_is_not_tried_again(post: Post, inbox: tuple
     assert retry(exception=ConnectionRefusedError(), job=job) is not None
 
 
-def test_a_wrong_password_for_the_server_is_an_error_worth_another_try(post: Post, inbox: tuple[Inbox, int]):
+def test_a_wrong_password_for_the_server_is_an_error_worth_another_try(
+    post: Post, inbox: tuple[Inbox, int]
+):
     config = replace(post.config, smtp_url=f"smtp://shop:wrong@127.0.0.1:{inbox[1]}")
     user = post.api.buyer()
     with pytest.raises(OSError, match="535"):
@@ -321,6 +350,10 @@ def test_an_address_of_a_server_that_cannot_be_one_stops_the_start(url: str):
 
 
 def test_production_needs_a_mail_server():
-    env = {"MARKETPLACE_ENV": "production", "PUBLIC_URL": "https://shop.example", "DATABASE_URL": "host=db"}
+    env = {
+        "MARKETPLACE_ENV": "production",
+        "PUBLIC_URL": "https://shop.example",
+        "DATABASE_URL": "host=db",
+    }
     with pytest.raises(ConfigError, match="SMTP_URL"):
         settings.load(env, secret_keys=("0123456789abcdefghijklmnopqrstuv",))

@@ -143,5 +143,6 @@ def test_all_workers_are_counted_together_and_who_comes_after_goes_on(at: Site):
     for _ in range(40):
         fetched(at, "/api/changes")
     assert listings() == 80
-    # The master, two workers, and during the reload two more: not one for every process there ever was.
+    # The master, two workers, and during the reload two more: not one for every process there ever
+    # was.
     assert len(list((at.folder / "data" / "metrics").glob("counter_*.db"))) <= 5

@@ -51,7 +51,9 @@ def ask(url: str, question: str) -> object:
 
 def test_files_are_applied_once_in_order(url: str, write: Callable[[str, str], Path]):
     write("V0002__more.sql", "INSERT INTO things VALUES (2);\n")
-    folder = write("V0001__things.sql", "CREATE TABLE things (n int);\nINSERT INTO things VALUES (1);\n")
+    folder = write(
+        "V0001__things.sql", "CREATE TABLE things (n int);\nINSERT INTO things VALUES (1);\n"
+    )
     with psycopg.connect(url, autocommit=True) as conn:
         assert pending(conn, folder) == ["V0001__things.sql", "V0002__more.sql"]
     lines: list[str] = []
@@ -76,17 +78,27 @@ def test_an_edited_file_is_refused(url: str, write: Callable[[str, str], Path]):
         migrate(url, silent, folder)
 
 
-def test_a_failure_names_file_line_and_reason_and_leaves_nothing_half_done(url: str, write: Callable[[str, str], Path]):
+def test_a_failure_names_file_line_and_reason_and_leaves_nothing_half_done(
+    url: str, write: Callable[[str, str], Path]
+):
     write("V0001__good.sql", "CREATE TABLE good (n int);\n")
-    folder = write("V0002__bad.sql", "CREATE TABLE half (n int);\n\n-- é 店\nCREATE TABLE bad (n nosuchtype);\n")
-    with pytest.raises(MigrationError, match=r'V0002__bad\.sql:4: ERROR 42704 type "nosuchtype" does not exist'):
+    folder = write(
+        "V0002__bad.sql",
+        "CREATE TABLE half (n int);\n\n-- é 店\nCREATE TABLE bad (n nosuchtype);\n",
+    )
+    with pytest.raises(
+        MigrationError, match=r'V0002__bad\.sql:4: ERROR 42704 type "nosuchtype" does not exist'
+    ):
         migrate(url, silent, folder)
     assert ask(url, "SELECT to_regclass('half') IS NULL AND to_regclass('good') IS NOT NULL")
     write(
         "V0002__bad.sql",
-        "CREATE TABLE half (n int NOT NULL);\nINSERT INTO half VALUES (1);\nINSERT INTO half VALUES (NULL);\n",
+        "CREATE TABLE half (n int NOT NULL);\nINSERT INTO half VALUES (1);\nINSERT INTO half "
+        "VALUES (NULL);\n",
     )
-    with pytest.raises(MigrationError, match=r"V0002__bad\.sql: statement 3: ERROR 23502 null value"):
+    with pytest.raises(
+        MigrationError, match=r"V0002__bad\.sql: statement 3: ERROR 23502 null value"
+    ):
         migrate(url, silent, folder)
     write("V0002__bad.sql", "CREATE TABLE half (n int);\n")
     assert migrate(url, silent, folder) == 1
@@ -95,7 +107,10 @@ def test_a_failure_names_file_line_and_reason_and_leaves_nothing_half_done(url: 
 def test_four_at_once_apply_each_file_once(url: str, write: Callable[[str, str], Path]):
     write("V0001__things.sql", "CREATE TABLE things (n int);\nSELECT pg_sleep(0.5);\n")
     write("V0002__row.sql", "INSERT INTO things VALUES (1);\n")
-    folder = write("V0003__index.sql", "-- no transaction\nCREATE INDEX CONCURRENTLY things_n_idx ON things (n);\n")
+    folder = write(
+        "V0003__index.sql",
+        "-- no transaction\nCREATE INDEX CONCURRENTLY things_n_idx ON things (n);\n",
+    )
     with ThreadPoolExecutor(4) as pool:
         counts = list(pool.map(lambda _: migrate(url, silent, folder), range(4)))
     assert sorted(counts) == [0, 0, 0, 3]
@@ -103,13 +118,17 @@ def test_four_at_once_apply_each_file_once(url: str, write: Callable[[str, str],
     assert ask(url, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'things_n_idx'::regclass")
 
 
-def test_several_databases_of_one_server_may_be_migrated_at_once(owner_url: str, write: Callable[[str, str], Path]):
+def test_several_databases_of_one_server_may_be_migrated_at_once(
+    owner_url: str, write: Callable[[str, str], Path]
+):
     folder = write("V0001__things.sql", "CREATE TABLE things (n int);\n")
     names = [f"marketplace_test_{secrets.token_hex(6)}" for _ in range(4)]
     with psycopg.connect(owner_url, autocommit=True) as conn:
         for name in names:
             conn.execute(f"CREATE DATABASE {name}")
-        urls = [make_conninfo("", **{**conninfo_to_dict(owner_url), "dbname": name}) for name in names]
+        urls = [
+            make_conninfo("", **{**conninfo_to_dict(owner_url), "dbname": name}) for name in names
+        ]
         try:
             with ThreadPoolExecutor(4) as pool:
                 assert list(pool.map(lambda url: migrate(url, silent, folder), urls)) == [1] * 4
@@ -118,7 +137,9 @@ def test_several_databases_of_one_server_may_be_migrated_at_once(owner_url: str,
                 drop(conn, name)
 
 
-def test_a_version_unknown_here_is_refused_unless_it_is_newer(url: str, write: Callable[[str, str], Path]):
+def test_a_version_unknown_here_is_refused_unless_it_is_newer(
+    url: str, write: Callable[[str, str], Path]
+):
     write("V0001__one.sql", "SELECT 1;\n")
     write("V0002__two.sql", "SELECT 2;\n")
     folder = write("V0003__three.sql", "SELECT 3;\n")
@@ -140,13 +161,17 @@ def test_a_file_that_comes_too_late_is_refused(url: str, write: Callable[[str, s
         migrate(url, silent, folder)
 
 
-@pytest.mark.parametrize("name", ["V1__short.sql", "0001_x.sql", "V0001_one_underscore.sql", "V0000__zero.sql"])
+@pytest.mark.parametrize(
+    "name", ["V1__short.sql", "0001_x.sql", "V0001_one_underscore.sql", "V0000__zero.sql"]
+)
 def test_a_misnamed_file_is_refused(url: str, write: Callable[[str, str], Path], name: str):
     with pytest.raises(MigrationError, match=re.escape(name)):
         migrate(url, silent, write(name, "SELECT 1;\n"))
 
 
-def test_a_table_in_use_is_waited_for(url: str, write: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch):
+def test_a_table_in_use_is_waited_for(
+    url: str, write: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(migrations, "LOCK_TRIES", 1)
     monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "300ms")
     migrate(url, silent, write("V0001__things.sql", "CREATE TABLE things (n int);\n"))
@@ -167,7 +192,9 @@ def test_a_table_in_use_is_waited_for(url: str, write: Callable[[str, str], Path
     assert "trying again" in lines[0]
 
 
-def test_the_application_may_defer_a_job_and_only_the_worker_may_take_it(url: str, write: Callable[[str, str], Path]):
+def test_the_application_may_defer_a_job_and_only_the_worker_may_take_it(
+    url: str, write: Callable[[str, str], Path]
+):
     migrate(url, silent, write("V0001__nothing.sql", "SELECT 1;\n"))
     defer = """
         SELECT jobs.procrastinate_defer_jobs_v1(
@@ -176,7 +203,9 @@ def test_the_application_may_defer_a_job_and_only_the_worker_may_take_it(url: st
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("SET ROLE marketplace_app")
         assert conn.execute(defer).fetchone() == ([1],)
-        assert conn.execute("SELECT status::text FROM jobs.procrastinate_jobs").fetchone() == ("todo",)
+        assert conn.execute("SELECT status::text FROM jobs.procrastinate_jobs").fetchone() == (
+            "todo",
+        )
         for forbidden in (
             "SELECT args FROM jobs.procrastinate_jobs",
             "SELECT jobs.procrastinate_fetch_job_v2(NULL, NULL)",
@@ -186,7 +215,9 @@ def test_the_application_may_defer_a_job_and_only_the_worker_may_take_it(url: st
                 conn.execute(forbidden)
         conn.execute("RESET ROLE")
         conn.execute("SET ROLE marketplace_worker")
-        assert conn.execute("SELECT (jobs.procrastinate_fetch_job_v2('{quick}', NULL)).id").fetchone() == (1,)
+        assert conn.execute(
+            "SELECT (jobs.procrastinate_fetch_job_v2('{quick}', NULL)).id"
+        ).fetchone() == (1,)
         conn.execute("SELECT jobs.procrastinate_finish_job_v1(1, 'succeeded', true)")
         assert conn.execute("SELECT count(*) FROM jobs.procrastinate_jobs").fetchone() == (0,)
 
@@ -203,10 +234,16 @@ def test_an_older_job_queue_is_brought_along(url: str, write: Callable[[str, str
     migrate(url, lines.append, folder)
     assert len(lines) > 30
     assert ask(url, "SELECT name FROM schema_migrations WHERE version = 0") == newest
-    assert ask(url, "SELECT bool_and(proconfig IS NOT NULL) FROM pg_proc WHERE pronamespace = 'jobs'::regnamespace")
+    assert ask(
+        url,
+        "SELECT bool_and(proconfig IS NOT NULL) FROM pg_proc WHERE pronamespace = "
+        "'jobs'::regnamespace",
+    )
 
 
-def test_an_owner_who_may_not_make_roles_is_told_which_script_to_run(url: str, write: Callable[[str, str], Path]):
+def test_an_owner_who_may_not_make_roles_is_told_which_script_to_run(
+    url: str, write: Callable[[str, str], Path]
+):
     folder = write("V0001__nothing.sql", "SELECT 1;\n")
     migrate(url, silent, folder)  # so that the roles are there: it is membership that is missing
     plain = f"marketplace_test_{secrets.token_hex(4)}"

@@ -25,7 +25,9 @@ class Answer:
 
     def __init__(self, raw: http.client.HTTPResponse) -> None:
         self.status = raw.status
-        self.headers = {name.lower(): str(raw.getheader(name)) for name, _ in raw.getheaders()}  # one of each
+        self.headers = {
+            name.lower(): str(raw.getheader(name)) for name, _ in raw.getheaders()
+        }  # one of each
         self.body = raw.read()
 
     @property
@@ -35,16 +37,22 @@ class Answer:
 
 def call(at: Site, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
     conn = http.client.HTTPConnection(at.base.removeprefix("http://"), timeout=20)
-    conn.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    conn.request(
+        method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+    )
     answer = Answer(conn.getresponse())
     conn.close()
     return answer
 
 
-def send(at: Site, method: str, path: str, document: Any, token: str = "", **headers: str) -> Answer:
+def send(
+    at: Site, method: str, path: str, document: Any, token: str = "", **headers: str
+) -> Answer:
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    return call(at, method, path, json.dumps(document).encode(), Content_Type="application/json", **headers)
+    return call(
+        at, method, path, json.dumps(document).encode(), Content_Type="application/json", **headers
+    )
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +74,11 @@ def logged(at: Site, wanted: Callable[[Any], bool], least: int) -> list[Any]:
     """Lines of nginx's log, which comes a moment after the answer."""
     for _ in range(100):
         text = (at.folder / "marketplace.log").read_text()
-        lines = [line for line in map(json.loads, text[: text.rfind("\n") + 1].splitlines()) if wanted(line)]
+        lines = [
+            line
+            for line in map(json.loads, text[: text.rfind("\n") + 1].splitlines())
+            if wanted(line)
+        ]
         if len(lines) >= least:
             return lines
         time.sleep(0.05)
@@ -83,14 +95,21 @@ def failure(answer: Answer, status: int, code: str) -> None:
 
 def test_nobody_chooses_an_address_or_a_host(at: Site, token: str):
     lies = dict.fromkeys(("X_Forwarded_For", "X_Real_IP", "X_Forwarded_Host"), "192.0.2.66")
-    send(at, "PUT", "/api/users/profile", {"name": "Sari"}, token, Forwarded="for=192.0.2.66", **lies)
-    acts = call(at, "GET", "/api/users/activities", Authorization=f"Bearer {token}").json["activities"]
+    send(
+        at, "PUT", "/api/users/profile", {"name": "Sari"}, token, Forwarded="for=192.0.2.66", **lies
+    )
+    acts = call(at, "GET", "/api/users/activities", Authorization=f"Bearer {token}").json[
+        "activities"
+    ]
     assert {each["ip"] for each in acts} == {"127.0.0.1"}
     assert "192.0.2.66" not in call(at, "GET", "/api/openapi.json", **lies).body.decode()
 
 
 def test_an_id_of_the_clients_goes_through_and_any_other_is_made(at: Site):
-    assert call(at, "GET", "/api/products", X_Request_ID="phone-12345").headers["x-request-id"] == "phone-12345"
+    assert (
+        call(at, "GET", "/api/products", X_Request_ID="phone-12345").headers["x-request-id"]
+        == "phone-12345"
+    )
     made = call(at, "GET", "/api/products", X_Request_ID="a b\tc").headers["x-request-id"]
     assert re.fullmatch(r"[0-9a-f]{32}", made)
     (line,) = logged(at, lambda line: line["request_id"] == made, 1)
@@ -100,7 +119,11 @@ def test_an_id_of_the_clients_goes_through_and_any_other_is_made(at: Site):
 def test_what_nginx_refuses_looks_like_what_the_application_refuses(at: Site, token: str):
     failure(call(at, "GET", "/nothing/here"), 404, "not_found")
     huge = b"x" * (2 * 1024 * 1024)
-    failure(call(at, "POST", "/api/auth/login", huge, Content_Type="application/json"), 413, "payload_too_large")
+    failure(
+        call(at, "POST", "/api/auth/login", huge, Content_Type="application/json"),
+        413,
+        "payload_too_large",
+    )
     failure(call(at, "GET", "/api/products?search=" + "x" * 9000), 414, "bad_request")
     failure(call(at, "GET", "/api/products", X_Long="x" * 9000), 431, "bad_request")
     failure(call(at, "GET", "/uploads/pictures/aa/aa/nothing.webp"), 404, "not_found")
@@ -117,7 +140,9 @@ def test_json_is_compressed_and_its_tag_still_known(at: Site):
 
 
 def test_what_is_the_same_for_everybody_is_kept_for_two_seconds_at_most(at: Site, token: str):
-    made = send(at, "POST", "/api/products", {"name": "Kopi", "price": "1000", "stock": 1}, token).json
+    made = send(
+        at, "POST", "/api/products", {"name": "Kopi", "price": "1000", "stock": 1}, token
+    ).json
     path = f"/api/products/{made['id']}"
 
     def price(**headers: str) -> str:
@@ -125,11 +150,20 @@ def test_what_is_the_same_for_everybody_is_kept_for_two_seconds_at_most(at: Site
 
     assert price() == "1000.00"
     send(at, "PATCH", path, {"price": "2000"}, token)
-    assert price(Authorization=f"Bearer {token}") == "2000.00", "who signs in is never answered from the cache"
+    assert price(Authorization=f"Bearer {token}") == "2000.00", (
+        "who signs in is never answered from the cache"
+    )
     time.sleep(2.1)  # nginx counts whole seconds
     assert price() == "2000.00"
-    states = [line["cache"] for line in logged(at, lambda line: (line["path"], line["method"]) == (path, "GET"), 3)]
-    assert sorted(states) == ["BYPASS", "EXPIRED", "MISS"]  # of two processes, each with lines of its own to write
+    states = [
+        line["cache"]
+        for line in logged(at, lambda line: (line["path"], line["method"]) == (path, "GET"), 3)
+    ]
+    assert sorted(states) == [
+        "BYPASS",
+        "EXPIRED",
+        "MISS",
+    ]  # of two processes, each with lines of its own to write
     send(at, "DELETE", path, None, token)
     hidden = call(at, "GET", path, Authorization=f"Bearer {token}")
     time.sleep(2.1)  # nginx counts whole seconds
@@ -183,7 +217,18 @@ def test_an_application_that_is_gone_is_a_503_that_says_when_to_come_again(at: S
 def test_the_shipped_file_is_one_nginx_takes(tmp_path: Path):
     """With its TLS and its names; certificate and paths are of this folder."""
     key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=shop.example", "-days", "1"]
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=shop.example",
+        "-days",
+        "1",
+    ]
     subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     text = (SHIPPED / "marketplace.conf").read_text()
     for shipped, here in {
@@ -195,12 +240,20 @@ def test_the_shipped_file_is_one_nginx_takes(tmp_path: Path):
         text = text.replace(shipped, here)
     (tmp_path / "shipped").mkdir()
     for name in ("site.conf", "proxy.conf", "headers.conf"):
-        shared = (SHIPPED / name).read_text().replace("/etc/nginx/marketplace", str(tmp_path / "shipped"))
+        shared = (
+            (SHIPPED / name)
+            .read_text()
+            .replace("/etc/nginx/marketplace", str(tmp_path / "shipped"))
+        )
         (tmp_path / "shipped" / name).write_text(shared.replace("/var/log/nginx", str(tmp_path)))
     (tmp_path / "marketplace.conf").write_text(text)
     main = tmp_path / "nginx.conf"
-    main.write_text(f"pid {tmp_path}/pid; events {{}} http {{ include {tmp_path}/marketplace.conf; }}")
+    main.write_text(
+        f"pid {tmp_path}/pid; events {{}} http {{ include {tmp_path}/marketplace.conf; }}"
+    )
     assert NGINX is not None
-    tested = subprocess.run([NGINX, "-t", "-c", main, "-p", tmp_path], capture_output=True, text=True)
+    tested = subprocess.run(
+        [NGINX, "-t", "-c", main, "-p", tmp_path], capture_output=True, text=True
+    )
     assert tested.returncode == 0, tested.stderr
     assert "warn" not in tested.stderr, tested.stderr

@@ -1,7 +1,7 @@
 """What nginx keeps of the catalogue, for whom and how long. Skipped where no nginx is installed.
 
-Before the real application; and, where an application has to die, to be away for an hour or to be slow, before a socket
-that answers as such a one does.
+Before the real application; and, where an application has to die, to be away for an hour or to be
+slow, before a socket that answers as such a one does.
 """
 
 import contextlib
@@ -57,7 +57,9 @@ def states(at: Site, path: str, least: int) -> list[str]:
     return [line["cache"] for line in logged(at, lambda line: line["path"] == path, least)]
 
 
-def test_nginx_keeps_where_the_application_declares_it_and_nowhere_else(owner_url: str, tmp_path: Path):
+def test_nginx_keeps_where_the_application_declares_it_and_nowhere_else(
+    owner_url: str, tmp_path: Path
+):
     text = (SHIPPED / "site.conf").read_text()
     blocks = re.findall(r"^location ~ (\S+) \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
     config = make_config(owner_url, tmp_path)
@@ -118,7 +120,9 @@ def test_nginx_itself_says_that_nothing_has_changed(at: Site, token: str):
 
 
 @pytest.mark.parametrize("name", ["Authorization", "Consistency_Token"])
-def test_who_says_who_he_is_or_what_he_wrote_is_answered_by_the_application(at: Site, token: str, name: str):
+def test_who_says_who_he_is_or_what_he_wrote_is_answered_by_the_application(
+    at: Site, token: str, name: str
+):
     path = f"/api/products?per_page=6&search={name.lower()}"
     own = {name: f"Bearer {token}" if name == "Authorization" else "0/1"}
     for headers, state in ((own, "BYPASS"), ({}, "MISS"), (own, "BYPASS")):
@@ -169,12 +173,15 @@ def test_of_many_readers_one_at_a_time_is_sent_on(at: Site, token: str):
     assert set(answers) == {200}
     found = states(at, path, len(answers))
     assert set(found) <= {"HIT", "STALE", "UPDATING", "MISS", "EXPIRED"}
-    # One at first, one a second from then on. Where this process was held up for seconds, it is who has to wait.
+    # One at first, one a second from then on. Where this process was held up for seconds, it is who
+    # has to wait.
     assert sum(state in ("MISS", "EXPIRED", "STALE") for state in found) < len(found) / 5
 
 
 class Upstream:
-    """What listens in the application's place: `answer` is called for each request line; None hangs up."""
+    """What listens in the application's place: `answer` is called for each request line; None
+    hangs up.
+    """
 
     def __init__(self, folder: Path, answer: Callable[[str], bytes | None]) -> None:
         self.asked: list[str] = []
@@ -187,7 +194,9 @@ class Upstream:
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                threading.Thread(target=self._serve, args=[self._listening.accept()[0]], daemon=True).start()
+                threading.Thread(
+                    target=self._serve, args=[self._listening.accept()[0]], daemon=True
+                ).start()
 
     def _serve(self, conn: socket.socket) -> None:
         with conn, conn.makefile("rb") as lines:
@@ -211,15 +220,20 @@ def kept(body: bytes, age: int) -> bytes:
     """A page of the catalogue as the application answered it `age` seconds ago."""
     return (
         f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nContent-Type: application/json\r\n"
-        f"Cache-Control: public, max-age=0, {_SHARED}\r\nX-Accel-Expires: @{int(time.time()) - age}\r\n\r\n"
+        f"Cache-Control: public, max-age=0, {_SHARED}\r\nX-Accel-Expires: "
+        f"@{int(time.time()) - age}\r\n\r\n"
     ).encode() + body
 
 
-UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n"
+UNAVAILABLE = (
+    b"HTTP/1.1 503 Service Unavailable\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n"
+)
 
 
 @contextlib.contextmanager
-def before(folder: Path, answer: Callable[[str], bytes | None]) -> Iterator[tuple[Upstream, Callable[..., Answer]]]:
+def before(
+    folder: Path, answer: Callable[[str], bytes | None]
+) -> Iterator[tuple[Upstream, Callable[..., Answer]]]:
     upstream = Upstream(folder, answer)
     with nginx(folder) as base:
         made = Site(folder, "", base, folder / "api.sock")
@@ -247,7 +261,10 @@ def test_a_read_that_nobody_answered_is_asked_once_more_and_a_write_never(tmp_pa
                 status = ask(method, path, b"{}").status
                 dying.clear()
                 again = method == "GET"
-                assert (status, upstream.asked) == (200 if again else 503, [method] * (2 if again else 1)), path
+                assert (status, upstream.asked) == (
+                    200 if again else 503,
+                    [method] * (2 if again else 1),
+                ), path
 
 
 def test_while_the_application_fails_what_was_kept_is_given_for_half_a_minute(tmp_path: Path):
@@ -255,17 +272,28 @@ def test_while_the_application_fails_what_was_kept_is_given_for_half_a_minute(tm
     answers: list[bytes | None] = []
 
     with before(tmp_path, lambda line: answers[0]) as (_, ask):
-        for age, failing, status in ((20, UNAVAILABLE, 200), (40, UNAVAILABLE, 503), (20, None, 200), (40, None, 503)):
+        for age, failing, status in (
+            (20, UNAVAILABLE, 200),
+            (40, UNAVAILABLE, 503),
+            (20, None, 200),
+            (40, None, 503),
+        ):
             path = f"/api/products?age={age}&failing={failing is None}"
             answers[:] = [kept(b'{"price": 1}', age)]
             assert ask("GET", path).status == 200
             answers[:] = [failing]
             assert ask("GET", path).status == status, (age, failing)
             answers[:] = [kept(b'{"price": 2}', 0)]
-            assert ask("GET", path).json == {"price": 2}, "and what is new as soon as there is something"
+            assert ask("GET", path).json == {"price": 2}, (
+                "and what is new as soon as there is something"
+            )
         answers[:] = [UNAVAILABLE]
         failed = ask("GET", "/api/products?never=asked")
-        assert (failed.status, failed.json["code"], failed.headers["retry-after"]) == (503, "unavailable", "1")
+        assert (failed.status, failed.json["code"], failed.headers["retry-after"]) == (
+            503,
+            "unavailable",
+            "1",
+        )
 
 
 def test_the_first_reader_after_an_hour_gets_no_page_of_an_hour_ago(tmp_path: Path):

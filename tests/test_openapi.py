@@ -35,9 +35,12 @@ def test_the_document_is_valid_and_has_every_call_with_its_roles(api: Api):
     document = api.get("/api/openapi.json").json
 
     validate(document)
-    calls = {call: " ".join(operation["x-roles"]) for call, operation in operations_of(document).items()}
+    calls = {
+        call: " ".join(operation["x-roles"]) for call, operation in operations_of(document).items()
+    }
     assert calls == {
-        call.replace(":id}", "}"): EVERYBODY if "guest" in roles else roles for call, roles in declared(api).items()
+        call.replace(":id}", "}"): EVERYBODY if "guest" in roles else roles
+        for call, roles in declared(api).items()
     }
     assert len(calls) == len(EXPECTED)
 
@@ -57,7 +60,9 @@ def test_every_operation_has_a_name_of_its_own_a_rate_class_and_problems(api: Ap
             assert answer["content"]["application/problem+json"]
             assert answer["x-codes"]
         security = [] if "anonymous" in call["x-roles"] else [{"bearer": []}]
-        assert call["security"] == ([{}, {"bearer": []}] if call["operationId"] == "getProduct" else security)
+        assert call["security"] == (
+            [{}, {"bearer": []}] if call["operationId"] == "getProduct" else security
+        )
 
 
 def test_limits_and_money_are_in_the_document(api: Api):
@@ -91,7 +96,10 @@ def test_what_a_hook_takes_stands_in_the_document(api: Api):
     assert taken("post", "/api/auth/login") == set()
     put = document["paths"]["/api/products/{product_id}"]["put"]["responses"]
     assert put["412"] == {"$ref": "#/components/responses/PreconditionFailed"}
-    assert "IdempotencyKeyReused" in document["paths"]["/api/products"]["post"]["responses"]["422"]["$ref"]
+    assert (
+        "IdempotencyKeyReused"
+        in document["paths"]["/api/products"]["post"]["responses"]["422"]["$ref"]
+    )
     patch = document["paths"]["/api/products/{product_id}"]["patch"]["requestBody"]["content"]
     assert set(patch) == {"application/json", "application/merge-patch+json"}
 
@@ -106,7 +114,13 @@ def test_what_a_hook_takes_stands_in_the_document(api: Api):
         ("GET", "/healthz", 200, {"X-Request-ID": ""}, {"status": "ok"}),
         ("GET", "/healthz", 200, {"Content-Type": "text/html"}, {"status": "ok"}),
         ("GET", "/healthz", 201, {}, {"status": "ok"}),
-        ("GET", "/healthz", 401, {"Content-Type": "application/problem+json"}, {"code": "unauthorized"}),
+        (
+            "GET",
+            "/healthz",
+            401,
+            {"Content-Type": "application/problem+json"},
+            {"code": "unauthorized"},
+        ),
         ("POST", "/healthz", 200, {}, {"status": "ok"}),
         ("GET", "/nowhere", 200, {}, {"status": "ok"}),
     ],
@@ -114,7 +128,12 @@ def test_what_a_hook_takes_stands_in_the_document(api: Api):
 def test_an_answer_that_is_not_in_the_document_is_found(
     api: Api, method: str, path: str, status: int, headers: dict[str, str], body: dict[str, Any]
 ):
-    usual = {"X-Request-ID": "a", "ETag": '"a"', "Content-Type": "application/json", "Content-Language": "en"}
+    usual = {
+        "X-Request-ID": "a",
+        "ETag": '"a"',
+        "Content-Type": "application/json",
+        "Content-Language": "en",
+    }
     good = {name: value for name, value in {**usual, **headers}.items() if value}
     documented(api.config).check("GET", "/healthz", 200, usual, b'{"status": "ok"}')
 
@@ -157,6 +176,8 @@ def test_no_object_of_an_answer_is_without_a_name(api: Api):
 def test_the_document_is_written_without_a_database(tmp_path: Path, api: Api):
     file = tmp_path / "openapi.json"
     env = {"DATABASE_URL": "host=/nowhere", "DATA_DIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-m", "marketplace", "openapi", str(file)], cwd=ROOT, env=env, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "marketplace", "openapi", str(file)], cwd=ROOT, env=env, check=True
+    )
 
     assert json.loads(file.read_text(encoding="utf-8")) == api.get("/api/openapi.json").json

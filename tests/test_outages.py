@@ -1,4 +1,6 @@
-"""PostgreSQL or the machine has run short of something: who asks is told to come again, and nothing is half done."""
+"""PostgreSQL or the machine has run short of something: who asks is told to come again, and
+nothing is half done.
+"""
 
 import logging
 import os
@@ -48,24 +50,37 @@ def another(api: Api, **changes: Any) -> Iterator[Api]:
         database.close()
 
 
-def test_a_primary_that_has_become_read_only_is_a_503_and_its_connections_are_let_go(committed: Api):
+def test_a_primary_that_has_become_read_only_is_a_503_and_its_connections_are_let_go(
+    committed: Api,
+):
     seller = committed.seller()
     product = committed.product(seller)
     with another(committed, pool_size=2) as api:
         with limited(api, "SET default_transaction_read_only = on"):
-            problem(api.post("/api/products", seller, json={"name": "Kopi", "price": "1"}), 503, "unavailable")
+            problem(
+                api.post("/api/products", seller, json={"name": "Kopi", "price": "1"}),
+                503,
+                "unavailable",
+            )
             for user in (None, seller):
                 assert api.get(f"/api/products/{product['id']}", user).status_code == 200
         with limited(api, "RESET default_transaction_read_only"):
             pass
         deadline = time.monotonic() + 2
-        while api.post("/api/products", seller, json={"name": "Kopi", "price": "1"}).status_code != 201:
+        while (
+            api.post("/api/products", seller, json={"name": "Kopi", "price": "1"}).status_code
+            != 201
+        ):
             assert time.monotonic() < deadline, "still connected to the one that was read-only"
 
 
-def test_when_others_have_all_connections_it_is_a_503_within_five_seconds_and_passes(committed: Api):
+def test_when_others_have_all_connections_it_is_a_503_within_five_seconds_and_passes(
+    committed: Api,
+):
     with psycopg.connect(committed.owner_url) as conn:
-        if conn.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (True,):
+        if conn.execute(
+            "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+        ).fetchone() == (True,):
             pytest.skip("a superuser always gets a connection")
     committed.db.close()
     with another(committed, pool_size=2) as api:
@@ -82,7 +97,11 @@ def test_when_others_have_all_connections_it_is_a_503_within_five_seconds_and_pa
 
 @pytest.mark.parametrize(
     "away",
-    [{"host": "no-such-host.invalid", "port": 5432}, {"host": "127.0.0.1", "port": 1}, {"user": "nobody-of-that-name"}],
+    [
+        {"host": "no-such-host.invalid", "port": 5432},
+        {"host": "127.0.0.1", "port": 1},
+        {"user": "nobody-of-that-name"},
+    ],
     ids=["no address", "nobody listens", "login refused"],
 )
 def test_why_there_is_no_connection_is_in_the_log_and_not_in_the_answer(
@@ -94,22 +113,32 @@ def test_why_there_is_no_connection_is_in_the_log_and_not_in_the_answer(
         problem(answer, 503, "unavailable")
         assert "nobody-of-that-name" not in answer.text
         assert "5432" not in answer.text
-    said = [record for record in caplog.records if record.message == "cannot connect to the database"]
+    said = [
+        record for record in caplog.records if record.message == "cannot connect to the database"
+    ]
     assert said
     assert len(said[0].error) > 10  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("limit", ["lock_timeout", "statement_timeout"])
-def test_a_lock_that_is_held_for_long_and_a_statement_that_takes_too_long_are_503s(committed: Api, limit: str):
+def test_a_lock_that_is_held_for_long_and_a_statement_that_takes_too_long_are_503s(
+    committed: Api, limit: str
+):
     seller = committed.seller()
     product = committed.product(seller)
     with another(committed) as api, psycopg.connect(committed.owner_url) as holder:
         api.db._settings[limit] = "200ms"
         holder.execute("SELECT FROM products FOR UPDATE")
-        problem(api.patch(f"/api/products/{product['id']}", seller, json={"price": "2"}), 503, "unavailable")
+        problem(
+            api.patch(f"/api/products/{product['id']}", seller, json={"price": "2"}),
+            503,
+            "unavailable",
+        )
 
 
-def test_a_backend_that_is_ended_before_its_commit_is_a_503_and_the_key_makes_it_one_write(committed: Api):
+def test_a_backend_that_is_ended_before_its_commit_is_a_503_and_the_key_makes_it_one_write(
+    committed: Api,
+):
     seller = committed.seller()
     body, key = {"name": "Kopi", "price": "1000"}, {"Idempotency-Key": "ended-before-commit"}
     with another(committed) as api:
@@ -127,7 +156,9 @@ def test_a_backend_that_is_ended_before_its_commit_is_a_503_and_the_key_makes_it
     assert committed.get("/api/stores/mine/products", seller).json["total_items"] == 1
 
 
-def test_when_the_database_is_silent_one_request_waits_for_it_and_the_others_are_answered_at_once(committed: Api):
+def test_when_the_database_is_silent_one_request_waits_for_it_and_the_others_are_answered_at_once(
+    committed: Api,
+):
     with behind_a_wire(committed, 3.0) as (api, wire):
         assert api.get("/api/products").status_code == 200
         wire.silent.set()
@@ -138,7 +169,9 @@ def test_when_the_database_is_silent_one_request_waits_for_it_and_the_others_are
             statuses.append(api.get("/api/products").status_code)
             times.append(time.monotonic() - begun)
 
-        first = [threading.Thread(target=ask) for _ in range(6)]  # four connections, and two who wait for one
+        first = [
+            threading.Thread(target=ask) for _ in range(6)
+        ]  # four connections, and two who wait for one
         for thread in first:
             thread.start()
         time.sleep(1.8)
@@ -187,16 +220,24 @@ def test_a_picture_that_finds_no_room_is_a_503_and_leaves_nothing_behind(committ
     product = committed.product(seller)
     files = [("images", "kopi.jpg", photo(1))]
     with small_files(100):
-        problem(committed.upload(f"/api/products/{product['id']}/images", seller, files), 503, "unavailable")
+        problem(
+            committed.upload(f"/api/products/{product['id']}/images", seller, files),
+            503,
+            "unavailable",
+        )
     assert [path for path in committed.config.uploads_dir.rglob("*") if path.is_file()] == []
     assert committed.get(f"/api/products/{product['id']}").json["images"] == []
-    assert committed.upload(f"/api/products/{product['id']}/images", seller, files).status_code == 201
+    assert (
+        committed.upload(f"/api/products/{product['id']}/images", seller, files).status_code == 201
+    )
 
 
 def counting(folder: Path, code: str) -> str:
     """What another process says that counts in a folder."""
     env = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -231,7 +272,9 @@ else:
 
 
 def test_files_of_counts_take_their_room_at_once(tmp_path: Path):
-    counting(tmp_path, "from marketplace import metrics; metrics.answered('GET', '/x', 200, 0.1, 0.1)")
+    counting(
+        tmp_path, "from marketplace import metrics; metrics.answered('GET', '/x', 200, 0.1, 0.1)"
+    )
     for file in tmp_path.glob("*.db"):
         assert file.stat().st_blocks * 512 >= file.stat().st_size, f"{file.name} has holes"
 
@@ -274,7 +317,9 @@ def test_a_line_that_is_longer_than_the_room_for_it_stops_nobody(monkeypatch: py
         writing.start()
         writing.join(5)
         assert not writing.is_alive()
-        assert os.read(read, 1_000_000).decode().endswith("y"), "as much of it as there was room for"
+        assert os.read(read, 1_000_000).decode().endswith("y"), (
+            "as much of it as there was room for"
+        )
         handler.handle(line)
         _, lost, whole, _ = os.read(read, 1_000_000).decode().split("\n")
         assert "1 lines were lost" in lost

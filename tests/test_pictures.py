@@ -1,4 +1,6 @@
-"""Pictures: what is accepted looks right and carries nothing else; what is refused is refused cheaply."""
+"""Pictures: what is accepted looks right and carries nothing else; what is refused is refused
+cheaply.
+"""
 
 import base64
 import os
@@ -96,7 +98,10 @@ def quarters(width=96, height=64) -> Image.Image:
 def seen_as(image, *colours, at=(0.25, 0.75), within=14) -> bool:
     """Whether these colours are seen above left, above right, below left and below right."""
     points = [(int(image.width * x), int(image.height * y)) for y in at for x in at]
-    return all(near(image.getpixel(point)[:3], colour, within) for point, colour in zip(points, colours, strict=True))
+    return all(
+        near(image.getpixel(point)[:3], colour, within)
+        for point, colour in zip(points, colours, strict=True)
+    )
 
 
 def stored_turned(image, orientation) -> Image.Image:
@@ -119,13 +124,20 @@ def chunk(kind, data) -> bytes:
 
 def png(width, height, depth, colour, rows=b"", before=b"") -> bytes:
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    body = chunk(b"IHDR", header) + before + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
+    body = (
+        chunk(b"IHDR", header)
+        + before
+        + chunk(b"IDAT", zlib.compress(rows, 9))
+        + chunk(b"IEND", b"")
+    )
     return b"\x89PNG\r\n\x1a\n" + body
 
 
 def profile_with_red_and_green_swapped() -> bytes:
     def xyz(*values):
-        return b"XYZ \0\0\0\0" + b"".join(struct.pack(">i", round(value * 65536)) for value in values)
+        return b"XYZ \0\0\0\0" + b"".join(
+            struct.pack(">i", round(value * 65536)) for value in values
+        )
 
     curve = b"curv\0\0\0\0" + struct.pack(">IHxx", 1, round(2.2 * 256))
     tags = {
@@ -141,7 +153,9 @@ def profile_with_red_and_green_swapped() -> bytes:
     for name, data in tags.items():
         table += name + struct.pack(">II", at + len(body), len(data))
         body += data
-    header = struct.pack(">I4sI4s4s4s", at + len(body), b"lcms", 0x02400000, b"mntr", b"RGB ", b"XYZ ")
+    header = struct.pack(
+        ">I4sI4s4s4s", at + len(body), b"lcms", 0x02400000, b"mntr", b"RGB ", b"XYZ "
+    )
     header = header.ljust(36, b"\0") + b"acsp"
     header = header.ljust(68, b"\0") + struct.pack(">3i", 63190, 65536, 54061)
     return header.ljust(128, b"\0") + table + body
@@ -183,7 +197,11 @@ def test_a_large_picture_comes_in_three_sizes_by_its_longest_side():
 
 def test_nothing_is_enlarged_and_equal_sizes_are_encoded_once():
     picture = make(saved(quarters(300, 200)))
-    assert [(variant.width, variant.height) for variant in picture.variants] == [(300, 200), (300, 200), (240, 160)]
+    assert [(variant.width, variant.height) for variant in picture.variants] == [
+        (300, 200),
+        (300, 200),
+        (240, 160),
+    ]
     assert picture.variants[0].data is picture.variants[1].data
 
 
@@ -247,8 +265,12 @@ def test_what_is_no_picture_is_refused(data):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_comes_out_upright(kind, orientation):
-    options = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}, "AVIF": {"quality": 90}}.get(kind, {})
-    picture = make(saved(stored_turned(quarters(), orientation), kind, exif=exif(orientation), **options))
+    options = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}, "AVIF": {"quality": 90}}.get(
+        kind, {}
+    )
+    picture = make(
+        saved(stored_turned(quarters(), orientation), kind, exif=exif(orientation), **options)
+    )
     assert (picture.width, picture.height) == (96, 64)
     assert seen_as(shown(picture), RED, GREEN, BLUE, YELLOW)
     assert_clean(picture)
@@ -278,17 +300,25 @@ def test_profiles_are_converted_to_srgb():
 
 def test_a_profile_is_applied_beside_transparency():
     image = Image.new("RGBA", (64, 64), (*RED, 128))
-    pixel = shown(make(saved(image, icc_profile=profile_with_red_and_green_swapped()))).getpixel((9, 9))
+    pixel = shown(make(saved(image, icc_profile=profile_with_red_and_green_swapped()))).getpixel(
+        (9, 9)
+    )
     assert near(pixel, (30, 220, 30, 128), within=20)
 
 
-@pytest.mark.parametrize("profile", [b"garbage", profile_with_red_and_green_swapped()[:200], b"\0" * 500])
+@pytest.mark.parametrize(
+    "profile", [b"garbage", profile_with_red_and_green_swapped()[:200], b"\0" * 500]
+)
 def test_broken_profiles_are_ignored(profile):
     assert seen_as(shown(make(saved(quarters(), icc_profile=profile))), RED, GREEN, BLUE, YELLOW)
 
 
 def test_a_profile_of_other_colours_is_ignored():
-    grey = make(saved(Image.new("L", (64, 64), 90), "JPEG", icc_profile=profile_with_red_and_green_swapped()))
+    grey = make(
+        saved(
+            Image.new("L", (64, 64), 90), "JPEG", icc_profile=profile_with_red_and_green_swapped()
+        )
+    )
     assert near(shown(grey).getpixel((9, 9)), (90, 90, 90))
 
 
@@ -406,7 +436,9 @@ def test_a_png_with_rows_missing_is_refused_and_a_whole_one_is_not(mode):
     data = out.getvalue()
     make(data)
     taller = bytearray(data)
-    taller[20:24] = (30).to_bytes(4, "big")  # a row more than there are, and a checksum that says so
+    taller[20:24] = (30).to_bytes(
+        4, "big"
+    )  # a row more than there are, and a checksum that says so
     taller[29:33] = zlib.crc32(taller[12:29]).to_bytes(4, "big")
     with pytest.raises(PictureRefused) as refused:
         make(bytes(taller))
@@ -436,7 +468,11 @@ def bombs() -> dict[str, bytes]:
     progressive = saved(Image.new("RGB", (2000, 2000), RED), "JPEG", progressive=True)
     scan = progressive[progressive.rfind(b"\xff\xda") : -2]
     frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 9400, 9400, 0) + b"\x02\x02\x44\x01\x00;"
-    gif = b"GIF89a" + struct.pack("<HHBBB", 9, 9, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff!\xf9\4\x08\0\0\0\0"
+    gif = (
+        b"GIF89a"
+        + struct.pack("<HHBBB", 9, 9, 0x80, 0, 0)
+        + b"\0\0\0\xff\xff\xff!\xf9\4\x08\0\0\0\0"
+    )
     canvas = b"\x12\0\0\0" + (16382).to_bytes(3, "little") * 2
     avif = saved(quarters(), "AVIF")
     at = avif.find(b"ispe") + 8
@@ -448,11 +484,18 @@ def bombs() -> dict[str, bytes]:
         "JPEG painted a thousand times": progressive[:-2] + scan * 1000 + b"\xff\xd9",
         "GIF": gif + frame,
         "GIF of tiny parts": b"GIF89a\1\0\1\0\0\0\0" + b"!\xfe\0" * 2_000_000 + b",",
-        "WebP": b"RIFF" + struct.pack("<I", 60) + b"WEBPVP8X" + struct.pack("<I", 10) + canvas + b"\0" * 30,
+        "WebP": b"RIFF"
+        + struct.pack("<I", 60)
+        + b"WEBPVP8X"
+        + struct.pack("<I", 10)
+        + canvas
+        + b"\0" * 30,
         "WebP lossless": b"RIFF\x1e\0\0\0WEBPVP8L\x0a\0\0\0\x2f\xfe\xff\xff\x0f" + b"\0" * 9,
         "AVIF": avif[:at] + struct.pack(">II", 16_000, 16_000) + avif[at + 8 :],
         "HEIC": TURNED_HEIC[:heic] + struct.pack(">II", 30_000, 30_000) + TURNED_HEIC[heic + 8 :],
-        "PNG text": png(1, 1, 8, 0, b"\0\0", chunk(b"zTXt", b"c\0\0" + zlib.compress(b"A" * 60_000_000))),
+        "PNG text": png(
+            1, 1, 8, 0, b"\0\0", chunk(b"zTXt", b"c\0\0" + zlib.compress(b"A" * 60_000_000))
+        ),
     }
 
 
@@ -492,20 +535,28 @@ def measured(folder, **files) -> dict[str, tuple[float, float]]:
     for path, data in zip(paths, [saved(quarters(), "JPEG"), *files.values()], strict=True):
         path.write_bytes(data)
     done = subprocess.run(
-        [sys.executable, "-c", program, *paths], cwd=REPOSITORY, check=True, capture_output=True, text=True
+        [sys.executable, "-c", program, *paths],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     lines = [tuple(map(float, line.split())) for line in done.stdout.splitlines()]
     return dict(zip(files, lines, strict=True))
 
 
-linux = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measures by Linux's /proc")
+linux = pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="measures by Linux's /proc"
+)
 
 
 @linux
 def test_bombs_cost_little(tmp_path):
     costs = measured(tmp_path, **bombs())
     assert max(megabytes for _, megabytes in costs.values()) < 50, costs
-    assert max(seconds for seconds, _ in costs.values()) < 0.4, costs  # wide: tests share their cores
+    assert max(seconds for seconds, _ in costs.values()) < 0.4, (
+        costs
+    )  # wide: tests share their cores
 
 
 @linux
@@ -538,7 +589,9 @@ def test_no_more_wait_than_there_are_places_for():
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has no priority of its own elsewhere")
 def test_pictures_are_decoded_behind_everything_else():
     make(saved(quarters()))
-    decoders = {thread.native_id for thread in threading.enumerate() if thread.name.startswith("pictures")}
+    decoders = {
+        thread.native_id for thread in threading.enumerate() if thread.name.startswith("pictures")
+    }
     assert [os.getpriority(os.PRIO_PROCESS, each or 0) for each in decoders] == [images.NICE]
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == 0
 

@@ -1,8 +1,9 @@
-"""Every public read is held to a budget: pages of the database it may touch, on a shop of a hundred thousand products.
+"""Every public read is held to a budget: pages of the database it may touch, on a shop of a hundred
+thousand products.
 
-The budget stands beside the statement's name (`-- budget: 300 buffers`), where it is seen before it is broken. Times
-differ from machine to machine and hour to hour; buffers do not. What is asked for is common, rare and absent; whatever
-it is, no large table is read from end to end.
+The budget stands beside the statement's name (`-- budget: 300 buffers`), where it is seen before it
+is broken. Times differ from machine to machine and hour to hour; buffers do not. What is asked for
+is common, rare and absent; whatever it is, no large table is read from end to end.
 """
 
 import random
@@ -39,7 +40,8 @@ ELSEWHERE = {"/healthz", "/readyz", "/metrics", "/docs", "/api/openapi.json"}
 
 
 class Run(NamedTuple):
-    """One execution of a statement: for which request, how many pages it touched, which large tables it read whole.
+    """One execution of a statement: for which request, how many pages it touched, which large
+    tables it read whole.
 
     What a page number leaves out (OFFSET) costs a page a row, and is not in the budget.
     """
@@ -50,7 +52,9 @@ class Run(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def config(owner_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
+def config(
+    owner_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Config]:
     with created(owner_url, f"{template}_plans", template) as url:
         fill.fill(url, Catalogue(PRODUCTS, seed=1), lambda line: None)
         with fill.connected(url) as conn:
@@ -75,7 +79,9 @@ def runs(config: Config, asked: list[str]) -> dict[str, list[Run]]:
         large = {
             row["name"]
             for row in cursor.execute(
-                "SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' AND reltuples > %s", [LARGE]
+                "SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' AND "
+                "reltuples > %s",
+                [LARGE],
             )
         }
         for path, statements in zip(asked, heard, strict=True):
@@ -88,7 +94,9 @@ def runs(config: Config, asked: list[str]) -> dict[str, list[Run]]:
                 plan = answer["QUERY PLAN"][0]["Plan"]
                 run = Run(
                     path,
-                    plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] - sent.values.get("offset", 0) * 11 // 10,
+                    plan["Shared Hit Blocks"]
+                    + plan["Shared Read Blocks"]
+                    - sent.values.get("offset", 0) * 11 // 10,
                     [node["Relation Name"] for node in nodes(plan) if whole(node, large)],
                 )
                 found.setdefault(sent.text.rpartition("-- ")[2], []).append(run)
@@ -104,7 +112,11 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def whole(node: dict[str, Any], large: set[str]) -> bool:
     """Whether a node that ran read a large table from end to end."""
-    return node["Node Type"] == "Seq Scan" and node["Actual Loops"] > 0 and node["Relation Name"] in large
+    return (
+        node["Node Type"] == "Seq Scan"
+        and node["Actual Loops"] > 0
+        and node["Relation Name"] in large
+    )
 
 
 def paths(known: Samples, config: Config) -> Iterator[str]:
@@ -112,7 +124,12 @@ def paths(known: Samples, config: Config) -> Iterator[str]:
     rng = random.Random(1)
     product = known.products[500]
     owners = {
-        "category_id": [known.categories[0]["id"], known.categories[40]["id"], known.categories[-1]["id"], 10**9],
+        "category_id": [
+            known.categories[0]["id"],
+            known.categories[40]["id"],
+            known.categories[-1]["id"],
+            10**9,
+        ],
         "brand_id": [known.brands[0]["id"], known.brands[-1]["id"], 10**9],
         "store_id": [known.stores[0]["id"], known.stores[-1]["id"], 10**9],
     }
@@ -120,7 +137,8 @@ def paths(known: Samples, config: Config) -> Iterator[str]:
     prices = [{"min_price": price, "max_price": price * 2}, {"max_price": 1}, {"min_price": price}]
     texts = [
         known.common[0], known.rare[0], known.absent[0], known.three(rng), known.misspelt(rng), product["name"],
-        f"{known.common[0]} -{known.common[1]}", " ".join(known.common[:6]), f"{known.common[2]} {known.absent[1]}",
+        f"{known.common[0]} -{known.common[1]}", " ".join(known.common[:6]), f"{known.common[2]} "
+                                                                             f"{known.absent[1]}",
     ]  # fmt: skip
     queries: list[dict[str, Any]] = [{}]
     queries += [{name: value} for name, values in owners.items() for value in values]
@@ -128,8 +146,19 @@ def paths(known: Samples, config: Config) -> Iterator[str]:
     queries += [{"category_id": owners["category_id"][0], "brand_id": owners["brand_id"][0]}]
     queries += [{"category_id": owners["category_id"][1], **range_} for range_ in prices]
     queries += [{"brand_id": owners["brand_id"][0], **range_} for range_ in prices]
-    queries += [{"category_id": owners["category_id"][0], "store_id": owners["store_id"][1], "in_stock": "true"}]
-    sorts = [{}, {"sort_by": "price"}, {"sort_by": "price", "sort_order": "desc"}, {"sort_by": "name"}]
+    queries += [
+        {
+            "category_id": owners["category_id"][0],
+            "store_id": owners["store_id"][1],
+            "in_stock": "true",
+        }
+    ]
+    sorts = [
+        {},
+        {"sort_by": "price"},
+        {"sort_by": "price", "sort_order": "desc"},
+        {"sort_by": "name"},
+    ]
     for query in queries:
         for sort in sorts:
             for stock in ({}, {"in_stock": "true"}, {"in_stock": "false"}):
@@ -139,7 +168,12 @@ def paths(known: Samples, config: Config) -> Iterator[str]:
         yield f"/api/products?sort_by=stock&sort_order={sort_order}"
     yield f"/api/products?ids={','.join(str(each['id']) for each in known.products[:20])}"
     for text in texts:
-        for more in ({}, {"sort_by": "price"}, {"category_id": owners["category_id"][0]}, {"facets": "brand,price"}):
+        for more in (
+            {},
+            {"sort_by": "price"},
+            {"category_id": owners["category_id"][0]},
+            {"facets": "brand,price"},
+        ):
             yield f"/api/products?{urlencode({'search': text, **more})}"
         for length in (1, 3, 40):
             yield f"/api/products/suggest?{urlencode({'q': text[:length]})}"
@@ -149,8 +183,16 @@ def paths(known: Samples, config: Config) -> Iterator[str]:
         yield f"/api/products/{last}/images"
         yield from (f"/api/{noun}/{last}" for noun in ("brands", "categories", "stores"))
     name = known.brands[0]["name"]
-    yield from (f"/api/brands?{urlencode({'search': text})}" for text in (name, name[:2], "a", "qqqxqqq"))
-    yield from ("/api/brands", "/api/categories", "/api/stores", "/api/changes", "/api/changes?types=brand,store")
+    yield from (
+        f"/api/brands?{urlencode({'search': text})}" for text in (name, name[:2], "a", "qqqxqqq")
+    )
+    yield from (
+        "/api/brands",
+        "/api/categories",
+        "/api/stores",
+        "/api/changes",
+        "/api/changes?types=brand,store",
+    )
 
 
 def pages(config: Config) -> Iterator[str]:
@@ -159,7 +201,11 @@ def pages(config: Config) -> Iterator[str]:
     yield "/api/products?category_id=1&page=500"
     db = Database(config)
     client = falcon.testing.TestClient(create_app(config, db))
-    for path in ("/api/products?per_page=100", "/api/products?per_page=100&category_id=1", "/api/brands?per_page=100"):
+    for path in (
+        "/api/products?per_page=100",
+        "/api/products?per_page=100&category_id=1",
+        "/api/brands?per_page=100",
+    ):
         follow = path
         for _ in range(20):
             answer = client.simulate_get(follow).json
@@ -173,13 +219,18 @@ def test_every_public_read_is_asked(config: Config, asked: list[str]):
     templates = {
         template
         for template, resource in app.route_table(config, db)
-        if (declared := operations.of(resource, "GET")) and declared.public and template not in ELSEWHERE
+        if (declared := operations.of(resource, "GET"))
+        and declared.public
+        and template not in ELSEWHERE
     }
     db.close()
     seen = {
         template
         for template in templates
-        if any(re.fullmatch(re.sub(r"\{\w+:id\}", "[0-9]+", template) + r"(\?.*)?", path) for path in asked)
+        if any(
+            re.fullmatch(re.sub(r"\{\w+:id\}", "[0-9]+", template) + r"(\?.*)?", path)
+            for path in asked
+        )
     }
     aliases = {each for each in templates if re.match("/api/products/(categories|brands)", each)}
     assert templates - seen - aliases == set()
@@ -197,11 +248,19 @@ def test_no_more_pages_are_touched_than_the_budget_has(runs: dict[str, list[Run]
 
 
 def test_no_large_table_is_read_from_end_to_end(runs: dict[str, list[Run]]):
-    assert [(name, run.path, run.scanned) for name, found in runs.items() for run in found if run.scanned] == []
+    assert [
+        (name, run.path, run.scanned)
+        for name, found in runs.items()
+        for run in found
+        if run.scanned
+    ] == []
 
 
 def test_a_budget_is_not_far_above_what_is_needed(runs: dict[str, list[Run]]):
     """So that what makes a statement three times as dear is noticed."""
-    loose = {name: most for name, most in BUDGETS.items() if most > 100 + 3 * max(run.buffers for run in runs[name])}
+    loose = {
+        name: most
+        for name, most in BUDGETS.items()
+        if most > 100 + 3 * max(run.buffers for run in runs[name])
+    }
     assert loose == {}
-

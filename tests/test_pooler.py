@@ -1,4 +1,6 @@
-"""Behind a pooler nothing can be set for a connection: the login itself has to be what the application is."""
+"""Behind a pooler nothing can be set for a connection: the login itself has to be what the
+application is.
+"""
 
 import secrets
 import time
@@ -23,8 +25,13 @@ def login(committed: Api) -> Iterator[str]:
     with psycopg.connect(committed.owner_url, autocommit=True) as conn:
         conn.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'x' IN ROLE marketplace_app")
         yield name
-        while conn.execute("SELECT FROM pg_stat_activity WHERE usename = %s", [name]).fetchone() is not None:
-            time.sleep(0.01)  # a connection that was closed ends a moment later, and only its own role may end it
+        while (
+            conn.execute("SELECT FROM pg_stat_activity WHERE usename = %s", [name]).fetchone()
+            is not None
+        ):
+            time.sleep(
+                0.01
+            )  # a connection that was closed ends a moment later, and only its own role may end it
         conn.execute(f"DROP ROLE {name}")
 
 
@@ -40,7 +47,9 @@ def test_the_owners_login_is_refused(committed: Api):
     api.db.close()
 
 
-def test_a_login_without_time_limits_is_refused_and_one_with_them_does_all(committed: Api, login: str):
+def test_a_login_without_time_limits_is_refused_and_one_with_them_does_all(
+    committed: Api, login: str
+):
     url = make_conninfo(committed.owner_url, user=login, password="x")
     api = pooled(committed, url)
     problem(api.get("/api/products"), 503, "unavailable")
@@ -51,10 +60,15 @@ def test_a_login_without_time_limits_is_refused_and_one_with_them_does_all(commi
     api = pooled(committed, url)
     seller = api.seller()
     product = api.product(seller)
-    assert api.patch(f"/api/products/{product['id']}", seller, json={"price": "5"}).status_code == 200
+    assert (
+        api.patch(f"/api/products/{product['id']}", seller, json={"price": "5"}).status_code == 200
+    )
     assert api.get("/api/products").json["products"][0]["price"] == "5.00"
     assert api.get(f"/api/products/{product['id']}", api.buyer()).status_code == 200
-    assert api.patch(f"/api/products/{product['id']}", api.seller(), json={"price": "6"}).status_code == 404
+    assert (
+        api.patch(f"/api/products/{product['id']}", api.seller(), json={"price": "6"}).status_code
+        == 404
+    )
     with api.db.primary() as conn:
         prepared = conn.execute("SELECT count(*) AS n FROM pg_prepared_statements").fetchone()
     assert prepared == {"n": 0}, "the next connection would not know them"

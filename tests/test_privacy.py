@@ -22,7 +22,8 @@ def everywhere(url: str, word: str) -> dict[str, int]:
     found = {}
     with psycopg.connect(url, row_factory=dict_row) as conn:
         tables = conn.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'auth', 'jobs')"
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'auth', "
+            "'jobs')"
         ).fetchall()
         for table in tables:
             name = f'{table["schemaname"]}."{table["tablename"]}"'
@@ -70,11 +71,24 @@ def test_an_export_goes_on_past_its_first_batch(api: Api, monkeypatch: pytest.Mo
 
 def test_who_is_forgotten_is_gone_from_every_table(shop: Shop):
     api, seller = shop.api, shop.seller
-    change = {"name": f"{MARK} Sari", "phone": f"{MARK} 1", "address": f"Jalan {MARK}", "email": f"{MARK}@example.com"}
-    assert api.put("/api/users/profile", seller, json={**change, "current_password": PASSWORD}).status_code == 200
+    change = {
+        "name": f"{MARK} Sari",
+        "phone": f"{MARK} 1",
+        "address": f"Jalan {MARK}",
+        "email": f"{MARK}@example.com",
+    }
+    assert (
+        api.put(
+            "/api/users/profile", seller, json={**change, "current_password": PASSWORD}
+        ).status_code
+        == 200
+    )
     api.put("/api/stores/mine", seller, json={"name": f"{MARK} Toko", "description": f"By {MARK}"})
     api.product(seller, name="Teh", description=f"Made by {MARK}")
-    assert api.upload("/api/users/upload-avatar", seller, [("avatar", "a", picture())]).status_code == 200
+    assert (
+        api.upload("/api/users/upload-avatar", seller, [("avatar", "a", picture())]).status_code
+        == 200
+    )
     import_id = shop.send(f"name,price,description\nKopi,1,{MARK}\n{MARK},free,\n")
     assert shop.run(import_id)["rows_bad"] == 1
     assert api.delete("/api/users/profile", seller).status_code == 204
@@ -97,14 +111,21 @@ def test_who_is_forgotten_is_gone_from_every_table(shop: Shop):
         kept = conn.execute("SELECT before, after FROM audit WHERE type = 'user'").fetchall()
     assert MARK not in str(kept)
     old = everywhere(api.owner_url, seller.email.split("@")[0])
-    assert set(old) <= {'jobs."procrastinate_jobs"'}, "the notice to the old address, until it has been sent for a day"
+    assert set(old) <= {'jobs."procrastinate_jobs"'}, (
+        "the notice to the old address, until it has been sent for a day"
+    )
     address = {"name": "New", "email": f"{MARK}@example.com", "password": PASSWORD}
-    assert api.post("/api/auth/register", json=address).status_code == 201, "the address is free again"
+    assert api.post("/api/auth/register", json=address).status_code == 201, (
+        "the address is free again"
+    )
 
 
 def test_pictures_of_who_is_forgotten_go_within_a_day(shop: Shop):
     api, seller = shop.api, shop.seller
-    assert api.upload("/api/users/upload-avatar", seller, [("avatar", "a", picture())]).status_code == 200
+    assert (
+        api.upload("/api/users/upload-avatar", seller, [("avatar", "a", picture())]).status_code
+        == 200
+    )
     files = of_uploads(shop.config)
     assert list(files.keys(""))
     api.delete("/api/users/profile", seller)
@@ -121,7 +142,9 @@ def test_a_closed_stores_products_are_hidden_and_their_documents_true(shop: Shop
     users.forget(shop.db, seller.id, seller.store_id, shop.config.currency)
     assert [each["id"] for each in api.get("/api/products").json["products"]] == [other["id"]]
     problem(api.get(f"/api/products/{made[0]['id']}"), 404, "not_found")
-    untrue = [found for _, found, _ in product_documents.check(shop.db, shop.config.currency, mend=False)]
+    untrue = [
+        found for _, found, _ in product_documents.check(shop.db, shop.config.currency, mend=False)
+    ]
     assert not any(each.products() for each in untrue)
 
 
@@ -135,13 +158,17 @@ def test_nobody_is_forgotten_who_has_not_asked(shop: Shop):
 
 def test_months_past_their_time_are_dropped(shop: Shop):
     def partitions(parent: str) -> set[str]:
-        query = "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = %s::regclass"
+        query = (
+            "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = "
+            "%s::regclass"
+        )
         return {row["name"] for row in shop.rows(query, parent)}
 
     with psycopg.connect(shop.api.owner_url) as conn:
         for parent in ("activities", "audit"):
             conn.execute(
-                f"CREATE TABLE {parent}_2019_01 PARTITION OF {parent} FOR VALUES FROM ('2019-01-01') TO ('2019-02-01')"
+                f"CREATE TABLE {parent}_2019_01 PARTITION OF {parent} FOR VALUES FROM "
+                "('2019-01-01') TO ('2019-02-01')"
             )
     before: dict[str, Any] = {parent: partitions(parent) for parent in ("activities", "audit")}
     upkeep.run(shop.db, shop.files, of_uploads(shop.config), shop.config)

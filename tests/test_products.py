@@ -70,7 +70,9 @@ def test_a_price_is_a_text_or_a_number_and_never_a_float(api: Api, price, stored
 def test_a_price_that_is_none_is_refused(api: Api, price):
     answer = api.post("/api/products", api.seller(), json={"name": "x", "price": price})
 
-    assert [error["pointer"] for error in problem(answer, 422, "validation_failed")["errors"]] == ["/price"]
+    assert [error["pointer"] for error in problem(answer, 422, "validation_failed")["errors"]] == [
+        "/price"
+    ]
 
 
 def test_only_sellers_with_a_store_add_products(api: Api):
@@ -86,19 +88,31 @@ def test_an_admin_names_the_store(api: Api):
     body = {"name": "x", "price": "1"}
 
     problem(api.post("/api/products", admin, json=body), 409, "store_required")
-    problem(api.post("/api/products", admin, json={**body, "store_id": 2**62}), 422, "validation_failed")
+    problem(
+        api.post("/api/products", admin, json={**body, "store_id": 2**62}), 422, "validation_failed"
+    )
     assert (
-        api.post("/api/products", admin, json={**body, "store_id": seller.store_id}).json["store"]["id"]
+        api.post("/api/products", admin, json={**body, "store_id": seller.store_id}).json["store"][
+            "id"
+        ]
         == seller.store_id
     )
-    problem(api.post("/api/products", api.seller(), json={**body, "store_id": seller.store_id}), 404, "not_found")
+    problem(
+        api.post("/api/products", api.seller(), json={**body, "store_id": seller.store_id}),
+        404,
+        "not_found",
+    )
 
 
 def test_sku_and_link_are_unique_within_a_store_only(api: Api):
     seller = api.seller()
     api.product(seller, sku="A", source_url="https://example.com/a")
 
-    problem(api.post("/api/products", seller, json={"name": "x", "price": "1", "sku": "A"}), 409, "sku_taken")
+    problem(
+        api.post("/api/products", seller, json={"name": "x", "price": "1", "sku": "A"}),
+        409,
+        "sku_taken",
+    )
     again = {"name": "x", "price": "1", "source_url": "https://example.com/a"}
     problem(api.post("/api/products", seller, json=again), 409, "source_url_taken")
     api.product(api.seller(), sku="A", source_url="https://example.com/a")
@@ -118,31 +132,52 @@ def test_a_product_is_got_edited_and_put_back(api: Api):
 def test_put_replaces_and_leaves_the_stock_unless_given(api: Api):
     seller = api.seller()
     product = api.product(seller, sku="K", description="old", stock=7)
-    answer = api.put(f"/api/products/{product['id']}", seller, json={"name": "new", "price": "1"}).json
+    answer = api.put(
+        f"/api/products/{product['id']}", seller, json={"name": "new", "price": "1"}
+    ).json
 
-    assert (answer["name"], answer["sku"], answer["description"], answer["stock"]) == ("new", None, None, 7)
+    assert (answer["name"], answer["sku"], answer["description"], answer["stock"]) == (
+        "new",
+        None,
+        None,
+        7,
+    )
 
 
 def test_patch_changes_what_is_given(api: Api):
     seller = api.seller()
     product = api.product(seller, sku="K", description="old", stock=7)
-    answer = api.patch(f"/api/products/{product['id']}", seller, json={"stock": 0, "sku": None}).json
+    answer = api.patch(
+        f"/api/products/{product['id']}", seller, json={"stock": 0, "sku": None}
+    ).json
 
-    assert (answer["name"], answer["sku"], answer["description"], answer["stock"], answer["in_stock"]) == (
+    assert (
+        answer["name"],
+        answer["sku"],
+        answer["description"],
+        answer["stock"],
+        answer["in_stock"],
+    ) == (
         product["name"],
         None,
         "old",
         0,
         False,
     )
-    problem(api.patch(f"/api/products/{product['id']}", seller, json={"name": None}), 422, "validation_failed")
+    problem(
+        api.patch(f"/api/products/{product['id']}", seller, json={"name": None}),
+        422,
+        "validation_failed",
+    )
 
 
 def test_a_change_of_stock_alone_is_no_new_version(api: Api):
     seller = api.seller()
     product = api.product(seller, stock=7)
 
-    assert api.patch(f"/api/products/{product['id']}", seller, json={"stock": 3}).json["version"] == 1
+    assert (
+        api.patch(f"/api/products/{product['id']}", seller, json={"stock": 3}).json["version"] == 1
+    )
 
 
 def test_a_removed_product_is_hidden_and_can_be_shown_again(api: Api):
@@ -209,11 +244,19 @@ def test_nothing_is_stored_when_one_of_several_pictures_is_refused(api: Api):
 def test_pictures_have_one_main_and_an_order(api: Api):
     seller = api.seller()
     path = f"/api/products/{api.product(seller)['id']}"
-    files = [("images", "a", picture(colour=(1, 200, 1))), ("images", "b", picture(colour=(1, 1, 200)))]
+    files = [
+        ("images", "a", picture(colour=(1, 200, 1))),
+        ("images", "b", picture(colour=(1, 1, 200))),
+    ]
     first, second = api.upload(f"{path}/images", seller, files).json["images"]
     assert (first["is_main"], second["is_main"]) == (True, False)
 
-    assert api.patch(f"{path}/images/{second['id']}", seller, json={"is_main": True, "alt": "Biru"}).status_code == 200
+    assert (
+        api.patch(
+            f"{path}/images/{second['id']}", seller, json={"is_main": True, "alt": "Biru"}
+        ).status_code
+        == 200
+    )
     images = api.get(path).json["images"]
     assert [(image["id"], image["is_main"], image["alt"]) for image in images] == [
         (second["id"], True, "Biru"),
@@ -252,7 +295,10 @@ def test_what_is_no_id_is_not_there(api: Api, path: str):
 def test_a_renamed_brand_name_is_found_without_regard_to_case(api: Api):
     seller = api.seller()
 
-    assert api.product(seller, brand="Gayo")["brand_id"] == api.product(seller, brand="GAYO")["brand_id"]
+    assert (
+        api.product(seller, brand="Gayo")["brand_id"]
+        == api.product(seller, brand="GAYO")["brand_id"]
+    )
 
 
 def test_reading_a_product_with_head_gives_headers_only(api: Api):
@@ -278,7 +324,9 @@ def test_no_brand_name_is_no_brand(api: Api):
     product = api.product(seller, brand="Gayo")
     path = f"/api/products/{product['id']}"
 
-    assert api.patch(path, seller, json={"brand": product["brand"]}).json["brand"] == product["brand"]
+    assert (
+        api.patch(path, seller, json={"brand": product["brand"]}).json["brand"] == product["brand"]
+    )
     assert api.patch(path, seller, json={"brand": None}).json["brand"] is None
 
 

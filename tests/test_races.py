@@ -32,14 +32,18 @@ def test_one_of_many_equal_registrations_wins(committed: Api):
 
 def test_one_of_many_stores_of_a_user_is_opened(committed: Api):
     user = committed.buyer()
-    answers = at_once(6, lambda n: committed.post("/api/stores", user, json={"name": f"Toko {n}"}).status_code)
+    answers = at_once(
+        6, lambda n: committed.post("/api/stores", user, json={"name": f"Toko {n}"}).status_code
+    )
 
     assert Counter(answers) == {201: 1, 409: 5}
 
 
 def test_a_new_brand_is_made_once(committed: Api):
     seller = committed.seller()
-    ids = at_once(8, lambda n: committed.product(seller, name=f"x{n}", brand="Merek Baru")["brand_id"])
+    ids = at_once(
+        8, lambda n: committed.product(seller, name=f"x{n}", brand="Merek Baru")["brand_id"]
+    )
 
     assert len(set(ids)) == 1
 
@@ -51,13 +55,22 @@ def test_a_product_keeps_one_main_picture(committed: Api):
     path = f"/api/products/{committed.product(seller)['id']}"
     answers = at_once(
         4,
-        lambda n: committed.upload(f"{path}/images", seller, [("images", str(n), picture((30 + n, 30)))]).status_code,
+        lambda n: (
+            committed.upload(
+                f"{path}/images", seller, [("images", str(n), picture((30 + n, 30)))]
+            ).status_code
+        ),
     )
     images = committed.get(path).json["images"]
 
     assert answers == [201] * 4
     assert [image["is_main"] for image in images] == [True, False, False, False]
-    at_once(4, lambda n: committed.patch(f"{path}/images/{images[n]['id']}", seller, json={"is_main": True}))
+    at_once(
+        4,
+        lambda n: committed.patch(
+            f"{path}/images/{images[n]['id']}", seller, json={"is_main": True}
+        ),
+    )
     assert sum(image["is_main"] for image in committed.get(path).json["images"]) == 1
 
 
@@ -65,7 +78,11 @@ def test_a_refresh_token_used_by_many_at_once_keeps_the_session(committed: Api):
     user = committed.buyer()
     answers = at_once(
         6,
-        lambda _: committed.post("/api/auth/refresh", json={"refresh_token": user.refresh_token}).status_code,
+        lambda _: (
+            committed.post(
+                "/api/auth/refresh", json={"refresh_token": user.refresh_token}
+            ).status_code
+        ),
     )
 
     assert answers == [200] * 6

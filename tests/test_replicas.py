@@ -47,7 +47,9 @@ class Pair:
             (reached,) = conn.execute("SELECT pg_current_wal_insert_lsn()").fetchone() or (None,)
         with psycopg.connect(self.standby, autocommit=True) as conn:
             conn.execute("SELECT pg_wal_replay_resume()")
-            while conn.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [reached]).fetchone() != (True,):
+            while conn.execute(
+                "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [reached]
+            ).fetchone() != (True,):
                 time.sleep(0.01)
 
     def last_read(self) -> datetime:
@@ -55,7 +57,8 @@ class Pair:
         with psycopg.connect(self.standby, autocommit=True) as conn:
             row = conn.execute(
                 "SELECT coalesce(max(query_start), 'epoch') FROM pg_stat_activity"
-                " WHERE application_name = 'marketplace' AND query NOT LIKE '%pg_last_wal_replay_lsn%'"
+                " WHERE application_name = 'marketplace' AND query NOT LIKE "
+                "'%pg_last_wal_replay_lsn%'"
             ).fetchone()
         assert row is not None
         return cast(datetime, row[0])
@@ -73,12 +76,32 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             os.chown(copy, account.uid, account.gid)
         running = server_account.running_as(account)
         source = make_conninfo(url, user="postgres", dbname="")
-        base = [str(server.bin("pg_basebackup")), "-d", source, "-D", str(copy), "-R", "-c", "fast", "--no-sync"]
+        base = [
+            str(server.bin("pg_basebackup")),
+            "-d",
+            source,
+            "-D",
+            str(copy),
+            "-R",
+            "-c",
+            "fast",
+            "--no-sync",
+        ]
         subprocess.run(base, check=True, capture_output=True, **running)
-        (copy / ".s.PGSQL.5432.lock").unlink(missing_ok=True)  # the primary's, whose socket lies among its data
-        start = [str(server.bin("postgres")), "-D", str(copy), "-c", f"unix_socket_directories={copy}"]
+        (copy / ".s.PGSQL.5432.lock").unlink(
+            missing_ok=True
+        )  # the primary's, whose socket lies among its data
+        start = [
+            str(server.bin("postgres")),
+            "-D",
+            str(copy),
+            "-c",
+            f"unix_socket_directories={copy}",
+        ]
         with (folder / "standby.log").open("wb") as log:
-            process = subprocess.Popen([*start, "-c", "listen_addresses="], stdout=log, stderr=log, **running)
+            process = subprocess.Popen(
+                [*start, "-c", "listen_addresses="], stdout=log, stderr=log, **running
+            )
         try:
             standby = make_conninfo(url, host=str(copy), user="postgres")
             _wait(standby, folder / "standby.log")
@@ -121,10 +144,14 @@ def test_who_sends_the_token_back_reads_what_they_wrote(behind: Pair):
     changed = api.patch(path, seller, json={"price": "99000"})
     token = {NAME: changed.headers[NAME]}
 
-    assert api.get(path).json["price"] == "85000.00", "the standby was not asked, and this test shows nothing"
+    assert api.get(path).json["price"] == "85000.00", (
+        "the standby was not asked, and this test shows nothing"
+    )
     for user in (None, seller):
         assert api.get(path, user, headers=token).json["price"] == "99000.00"
-        assert api.get("/api/products", user, headers=token).json["products"][0]["price"] == "99000.00"
+        assert (
+            api.get("/api/products", user, headers=token).json["products"][0]["price"] == "99000.00"
+        )
 
     behind.resume()
     before = behind.last_read()
@@ -138,8 +165,16 @@ def test_every_write_carries_a_token_and_nothing_else_does(pair: Pair):
     made = api.post("/api/products", seller, json={"name": "Teh", "price": "1000"})
     path = f"/api/products/{made.json['id']}"
     positions = [replicas.position(made.headers[NAME])]
-    for method, body in (("PUT", {"name": "Teh", "price": "2000"}), ("PATCH", {"price": "1"}), ("DELETE", None)):
-        answer = api.request(method, path, seller, json=body) if body else api.request(method, path, seller)
+    for method, body in (
+        ("PUT", {"name": "Teh", "price": "2000"}),
+        ("PATCH", {"price": "1"}),
+        ("DELETE", None),
+    ):
+        answer = (
+            api.request(method, path, seller, json=body)
+            if body
+            else api.request(method, path, seller)
+        )
         positions.append(replicas.position(answer.headers[NAME]))
     assert positions == sorted(set(positions)), "each reaches further than the one before"
     for path in ("/api/products", "/api/users/profile", "/api/users/activities", "/healthz"):
@@ -172,7 +207,9 @@ def test_one_that_is_too_far_behind_is_passed_over_for_everybody(behind: Pair):
     time.sleep(1.1)
     strict.patch(path, seller, json={"price": "99000"})
     assert strict.get(path).json["price"] == "99000.00"
-    assert behind.api.get(path).json["price"] == "85000.00", "half a minute is near enough by itself"
+    assert behind.api.get(path).json["price"] == "85000.00", (
+        "half a minute is near enough by itself"
+    )
     db.close()
 
 
@@ -191,10 +228,14 @@ def test_the_feed_of_a_standby_hands_out_all_that_was_written(pair: Pair):
     seller = pair.api.seller()
     cursor = pair.api.get("/api/changes?types=products").json["next_cursor"]
     made = pair.api.post("/api/products", seller, json={"name": "Teh", "price": "1000"})
-    answer = pair.api.get(f"/api/changes?types=products&cursor={cursor}", headers={NAME: made.headers[NAME]})
+    answer = pair.api.get(
+        f"/api/changes?types=products&cursor={cursor}", headers={NAME: made.headers[NAME]}
+    )
     assert [change["id"] for change in answer.json["changes"]] == [made.json["id"]]
     pair.resume()
-    again = pair.api.get(f"/api/changes?types=products&cursor={cursor}", headers={NAME: made.headers[NAME]})
+    again = pair.api.get(
+        f"/api/changes?types=products&cursor={cursor}", headers={NAME: made.headers[NAME]}
+    )
     assert again.json["changes"] == answer.json["changes"]
 
 
@@ -221,7 +262,11 @@ def test_a_replica_that_is_frozen_or_gone_is_passed_over(pair: Pair):
     """The last of those that need it."""
     api = pair.api
     product = api.product(api.seller())
-    token = {NAME: api.patch(f"/api/products/{product['id']}", api.admin(), json={"price": "5"}).headers[NAME]}
+    token = {
+        NAME: api.patch(f"/api/products/{product['id']}", api.admin(), json={"price": "5"}).headers[
+            NAME
+        ]
+    }
     path = f"/api/products/{product['id']}"
     pair.resume()
     assert api.get(path).status_code == 200
@@ -242,7 +287,9 @@ def test_a_replica_that_is_frozen_or_gone_is_passed_over(pair: Pair):
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         answer = api.get(path, headers=token)
-        assert answer.status_code in (200, 503), "a read that was under way may be lost, and says so"
+        assert answer.status_code in (200, 503), (
+            "a read that was under way may be lost, and says so"
+        )
         if not _there(pair.standby):
             break
     for _ in range(3):

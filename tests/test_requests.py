@@ -44,7 +44,9 @@ def test_json_that_is_no_object_is_a_422(api: Api, body: str):
     )
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "application/json2"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "", "application/json2"]
+)
 def test_another_type_is_a_415(api: Api, kind: str):
     answer = api.post("/api/auth/login", body="{}", headers={"Content-Type": kind} if kind else {})
 
@@ -79,12 +81,20 @@ def test_control_characters_are_refused(api: Api, text: str):
 def test_text_is_stored_in_nfc(api: Api):
     user = api.buyer()
 
-    assert api.put("/api/users/profile", user, json={"name": "Cafe\u0301"}).json["name"] == "Caf\u00e9"
+    assert (
+        api.put("/api/users/profile", user, json={"name": "Cafe\u0301"}).json["name"] == "Caf\u00e9"
+    )
 
 
 def test_the_clients_own_request_id_comes_back_if_it_is_sane(api: Api):
-    assert api.get("/healthz", headers={"X-Request-ID": "my-request-0001"}).headers["x-request-id"] == "my-request-0001"
-    assert api.get("/healthz", headers={"X-Request-ID": "a b\tc;d"}).headers["x-request-id"] != "a b\tc;d"
+    assert (
+        api.get("/healthz", headers={"X-Request-ID": "my-request-0001"}).headers["x-request-id"]
+        == "my-request-0001"
+    )
+    assert (
+        api.get("/healthz", headers={"X-Request-ID": "a b\tc;d"}).headers["x-request-id"]
+        != "a b\tc;d"
+    )
 
 
 def test_options_says_what_is_allowed_and_head_works_where_get_does(api: Api):
@@ -135,7 +145,9 @@ def test_an_unexpected_failure_shows_nothing_of_the_inside(api: Api, caplog):
 def test_a_text_made_to_be_slow_is_refused_quickly(api: Api):
     name = "a" + "\u0316\u0301" * 40_000
     started = time.perf_counter()
-    answer = api.post("/api/auth/register", json={"name": name, "email": "a@example.com", "password": PASSWORD})
+    answer = api.post(
+        "/api/auth/register", json={"name": name, "email": "a@example.com", "password": PASSWORD}
+    )
 
     assert problem(answer, 422, "validation_failed")["errors"][0]["code"] == "too_many_marks"
     assert time.perf_counter() - started < 5  # without the guard: minutes
@@ -144,8 +156,14 @@ def test_a_text_made_to_be_slow_is_refused_quickly(api: Api):
 def test_a_multipart_body_that_is_broken_is_said_to_be(api: Api):
     for kind, body in [
         ("multipart/form-data", b"--x\r\n\r\n"),
-        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\nno end"),
-        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n\xff\r\n--x--\r\n"),
+        (
+            "multipart/form-data; boundary=x",
+            b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\nno end",
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n\xff\r\n--x--\r\n",
+        ),
     ]:
         answer = api.post("/api/products", api.seller(), body=body, headers={"Content-Type": kind})
         problem(answer, 400, "invalid_multipart")

@@ -1,4 +1,6 @@
-"""A new release with a migration, taken while everybody goes on: old and new code side by side, and no request lost."""
+"""A new release with a migration, taken while everybody goes on: old and new code side by side,
+and no request lost.
+"""
 
 import http.client
 import json
@@ -29,8 +31,14 @@ from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
 
 #: An additive migration as one would be released: a column, then its index in a file of its own.
-COLUMN = "ALTER TABLE products ADD COLUMN shelf text;\nCOMMENT ON COLUMN products.shelf IS 'Where it lies.';\n"
-INDEX = "-- no transaction\nCREATE INDEX CONCURRENTLY products_shelf_idx ON products (shelf) WHERE shelf IS NOT NULL;\n"
+COLUMN = (
+    "ALTER TABLE products ADD COLUMN shelf text;\nCOMMENT ON COLUMN products.shelf IS "
+    "'Where it lies.';\n"
+)
+INDEX = (
+    "-- no transaction\nCREATE INDEX CONCURRENTLY products_shelf_idx ON products (shelf) "
+    "WHERE shelf IS NOT NULL;\n"
+)
 OLD, NEW = "0.0.1", "0.0.2"
 
 
@@ -54,9 +62,12 @@ def improve(made: Path) -> None:
     file = made / "sql" / "queries" / "products.sql"
     text = file.read_text()
     assert "    p.name, p.store_id, p.version\n" in text
-    file.write_text(text.replace(
-        "    p.name, p.store_id, p.version\n", "    coalesce(p.shelf, p.name) AS name, p.store_id, p.version\n"
-    ))
+    file.write_text(
+        text.replace(
+            "    p.name, p.store_id, p.version\n",
+            "    coalesce(p.shelf, p.name) AS name, p.store_id, p.version\n",
+        )
+    )
 
 
 def lead(link: Path, made: Path) -> None:
@@ -67,20 +78,28 @@ def lead(link: Path, made: Path) -> None:
 
 
 class Client:
-    """One connection to nginx that is kept open, as an app does; what goes wrong is written down."""
+    """One connection to nginx that is kept open, as an app does; what goes wrong is written
+    down.
+    """
 
     def __init__(self, load: "Load") -> None:
         self._load = load
         self._conn: http.client.HTTPConnection | None = None
 
-    def call(self, kind: str, method: str, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
+    def call(
+        self, kind: str, method: str, path: str, body: Any = None, **headers: str
+    ) -> dict[str, Any]:
         data = json.dumps(body).encode() if isinstance(body, dict) else body
         signed_in = {"Authorization": f"Bearer {self._load.token}"} if self._load.token else {}
         headers = {"Content_Type": "application/json", **signed_in, **headers}
         status, text = 0, b""
         try:
-            self._conn = self._conn or http.client.HTTPConnection("127.0.0.1", self._load.port, timeout=20)
-            self._conn.request(method, path, data, {name.replace("_", "-"): it for name, it in headers.items()})
+            self._conn = self._conn or http.client.HTTPConnection(
+                "127.0.0.1", self._load.port, timeout=20
+            )
+            self._conn.request(
+                method, path, data, {name.replace("_", "-"): it for name, it in headers.items()}
+            )
             answer = self._conn.getresponse()
             status, text = answer.status, answer.read()
             if answer.will_close:
@@ -92,7 +111,9 @@ class Client:
 
 
 class Load:
-    """Threads that read, write, upload and sign in until the end; what was answered, by kind, phase and version."""
+    """Threads that read, write, upload and sign in until the end; what was answered, by kind,
+    phase and version.
+    """
 
     def __init__(self, port: int, phase: str) -> None:
         self.port = port
@@ -106,8 +127,10 @@ class Load:
         me = {"name": "Budi", "email": self.email, "password": PASSWORD, "role": "seller"}
         self.token = Client(self).call("register", "POST", "/api/auth/register", me)["access_token"]
         Client(self).call("open", "POST", "/api/stores", {"name": f"Toko {secrets.token_hex(4)}"})
-        self._threads = [threading.Thread(target=self._repeat, args=(work,)) for work in
-                         (self._browse, self._sell, self._sell, self._sign_in, self._look)]
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(work,))
+            for work in (self._browse, self._sell, self._sell, self._sign_in, self._look)
+        ]
 
     def note(self, kind: str, status: int, text: bytes) -> None:
         if 200 <= status < 300:
@@ -160,7 +183,9 @@ class Load:
         client.call("mine", "GET", "/api/users/activities")
 
     def _sign_in(self, client: Client) -> None:
-        client.call("sign in", "POST", "/api/auth/login", {"email": self.email, "password": PASSWORD})
+        client.call(
+            "sign in", "POST", "/api/auth/login", {"email": self.email, "password": PASSWORD}
+        )
 
     def _look(self, client: Client) -> None:
         phase = self.phase
@@ -169,7 +194,9 @@ class Load:
 
 
 class Service:
-    """gunicorn as the units run it: started through the link, on a socket that somebody else holds open."""
+    """gunicorn as the units run it: started through the link, on a socket that somebody else
+    holds open.
+    """
 
     def __init__(self, link: Path, url: str, folder: Path) -> None:
         self._link = link
@@ -188,10 +215,17 @@ class Service:
         """systemd hands sockets on as number 3, to the process that LISTEN_PID names."""
         given = self._socket.fileno()
         hand_on = (
-            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid());"
+            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = "
+            "str(os.getpid());"
             " os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
         )
-        gunicorn = ["-m", "gunicorn", "-c", f"{self._link}/gunicorn.conf.py", "marketplace.app:create_app()"]
+        gunicorn = [
+            "-m",
+            "gunicorn",
+            "-c",
+            f"{self._link}/gunicorn.conf.py",
+            "marketplace.app:create_app()",
+        ]
         with (self._folder / "log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-c", hand_on, str(given), *gunicorn],
@@ -200,7 +234,9 @@ class Service:
 
     def workers(self) -> set[int]:
         pid = self.master.pid
-        return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+        return {
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        }
 
     def stop(self) -> None:
         self.master.send_signal(signal.SIGTERM)
@@ -231,12 +267,18 @@ def serving(link: Path, url: str, folder: Path) -> Iterator[tuple[int, Service]]
 
 
 def migrate_beside_a_long_report(made: Path, url: str, folder: Path) -> list[str]:
-    """`migrate` of a release while somebody reads the table it changes, until it has tried once: what it says."""
+    """`migrate` of a release while somebody reads the table it changes, until it has tried once:
+    what it says.
+    """
     env = {**os.environ, "DATABASE_URL": url, "DATA_DIR": str(folder / "data")}
     with psycopg.connect(url) as report:
         report.execute("SELECT count(*) FROM products")
         process = subprocess.Popen(
-            [sys.executable, "-m", "marketplace", "migrate"], cwd=made, env=env, text=True, stdout=subprocess.PIPE
+            [sys.executable, "-m", "marketplace", "migrate"],
+            cwd=made,
+            env=env,
+            text=True,
+            stdout=subprocess.PIPE,
         )
         assert process.stdout is not None
         said = [process.stdout.readline()]
@@ -252,14 +294,19 @@ def test_a_release_with_a_migration_loses_no_request(owner_url: str, template: s
     improve(new)
     link = tmp_path / "current"
     lead(link, old)
-    with created(owner_url, f"{template}_rolling", template) as url, serving(link, url, tmp_path) as (port, service):
+    with (
+        created(owner_url, f"{template}_rolling", template) as url,
+        serving(link, url, tmp_path) as (port, service),
+    ):
         with Load(port, "old code") as load:
             load.for_a_while("old code")
             load.phase = "migrating"
             said = migrate_beside_a_long_report(new, url, tmp_path)
             load.for_a_while("old code, new tables")
             lead(link, new)
-            workers = service.workers()  # replaced before the reload, they are of the old release too
+            workers = (
+                service.workers()
+            )  # replaced before the reload, they are of the old release too
             for worker in workers:
                 os.kill(worker, signal.SIGTERM)
             load.for_a_while("link moved", until=lambda: workers.isdisjoint(service.workers()))
@@ -274,13 +321,24 @@ def test_a_release_with_a_migration_loses_no_request(owner_url: str, template: s
         log = (tmp_path / "log").read_text()
         assert load.failed == [], log[-3000:]
         assert "V9001__shelves.sql: a table it needs is in use; trying again (1 of 20)." in said
-        assert [line.split()[0] for line in said[-3:]] == ["V9001__shelves.sql", "V9002__shelves_idx.sql", "2"]
-        for phase in ("old code", "old code, new tables", "link moved", "link moved, workers replaced"):
+        assert [line.split()[0] for line in said[-3:]] == [
+            "V9001__shelves.sql",
+            "V9002__shelves_idx.sql",
+            "2",
+        ]
+        for phase in (
+            "old code",
+            "old code, new tables",
+            "link moved",
+            "link moved, workers replaced",
+        ):
             assert load.versions[phase] == {OLD}
         assert load.versions["both"] == {OLD, NEW}
         assert load.versions["new code"] == load.versions["restarted"] == {NEW}
         with psycopg.connect(url) as conn:
-            valid = conn.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'products_shelf_idx'::regclass")
+            valid = conn.execute(
+                "SELECT indisvalid FROM pg_index WHERE indexrelid = 'products_shelf_idx'::regclass"
+            )
             assert valid.fetchone() == (True,)
         assert "Traceback" not in log, log[-3000:]
 
@@ -296,7 +354,8 @@ def test_old_code_makes_every_call_on_tables_that_have_more_columns(
         product = api.product(seller)  # statements are prepared before the tables change
         with psycopg.connect(url) as conn:
             tables = conn.execute(
-                "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+                "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p') AND NOT "
+                "relispartition"
                 " AND relnamespace IN ('public'::regnamespace, 'auth'::regnamespace)"
             ).fetchall()
             for (table,) in tables:
@@ -306,14 +365,20 @@ def test_old_code_makes_every_call_on_tables_that_have_more_columns(
         assert api.get("/readyz").status_code == 200
         every_call(api)
         path = f"/api/products/{product['id']}"
-        assert api.patch(path, seller, json={"price": "9000.00", "stock": 1}).json["price"] == "9000.00"
+        assert (
+            api.patch(path, seller, json={"price": "9000.00", "stock": 1}).json["price"]
+            == "9000.00"
+        )
         assert api.put(path, seller, json={"name": "Teh", "price": "1.00"}).status_code == 200
         answer = api.upload(f"{path}/images", seller, [("images", "a.png", picture())])
         assert answer.status_code == 201
         assert api.get("/api/products", params={"search": "teh"}).json["products"][0]["images"]
         assert api.get("/api/audit", seller).json["audit"][0]["type"] == "product_image"
         csv = b"name,price\nKopi,1000\nKopi Luwak,2000\n"
-        assert api.upload("/api/products/import-csv", seller, [("file", "a.csv", csv)]).status_code == 202
+        assert (
+            api.upload("/api/products/import-csv", seller, [("file", "a.csv", csv)]).status_code
+            == 202
+        )
         assert api.get("/api/products/export", seller).status_code == 200
         assert api.delete(path, seller).status_code == 204
         db.close()

@@ -1,4 +1,6 @@
-"""The rooms of the package: which may import which, without circles; and what none of them loads."""
+"""The rooms of the package: which may import which, without circles; and what none of them
+loads.
+"""
 
 import ast
 import subprocess
@@ -66,11 +68,15 @@ def room_of(module: str) -> str:
 
 
 def imports_of(path: Path) -> set[str]:
-    """Modules of ours that a file imports, also inside its functions; names are counted to their module."""
+    """Modules of ours that a file imports, also inside its functions; names are counted to their
+    module.
+    """
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names if alias.name.partition(".")[0] == "marketplace"}
+            found |= {
+                alias.name for alias in node.names if alias.name.partition(".")[0] == "marketplace"
+            }
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             if node.module is None or node.module.partition(".")[0] != "marketplace":
@@ -139,7 +145,11 @@ SIBLINGS = {
 
 @pytest.mark.parametrize("room", sorted(NOT_LOADED))
 def test_a_room_loads_neither_web_framework_nor_driver_that_it_must_not_know(room):
-    names = [module for module in modules() if room_of(module) == room and module != "marketplace.files.s3"]
+    names = [
+        module
+        for module in modules()
+        if room_of(module) == room and module != "marketplace.files.s3"
+    ]
     code = (
         "import importlib, sys\n"
         "for name in sys.argv[2:]:\n"
@@ -157,8 +167,14 @@ def test_gunicorns_master_loads_only_the_standard_library_from_the_package():
     code = (
         "import runpy, sys\n"
         "runpy.run_path('gunicorn.conf.py')\n"
-        "print(*sorted({'falcon', 'psycopg', 'prometheus_client', 'orjson', 'jwt', 'PIL'} & set(sys.modules)))\n"
+        "print(*sorted({'falcon', 'psycopg', 'prometheus_client', 'orjson', 'jwt', 'PIL'} & "
+        "set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert done.stdout.split() == []
-    assert [(PACKAGE / room / "__init__.py").read_text() for room in ("server", "telemetry")] == ["", ""]
+    assert [(PACKAGE / room / "__init__.py").read_text() for room in ("server", "telemetry")] == [
+        "",
+        "",
+    ]

@@ -1,6 +1,5 @@
 """The floors of the house, and a list of every call with who may make it."""
 
-
 from conftest import Api
 from test_auth import problem
 
@@ -87,7 +86,9 @@ def declared(api: Api) -> dict[str, str]:
             if operation is not None:
                 found[f"{method} {path}"] = " ".join(operation.roles)
             else:
-                assert not hasattr(resource, f"on_{method.lower()}"), f"{method} {path} declares nothing"
+                assert not hasattr(resource, f"on_{method.lower()}"), (
+                    f"{method} {path} declares nothing"
+                )
     return found
 
 

@@ -1,4 +1,6 @@
-"""Pictures in a bucket: the same as in a folder, against a small S3 server in a process of its own."""
+"""Pictures in a bucket: the same as in a folder, against a small S3 server in a process of its
+own.
+"""
 
 import os
 import secrets
@@ -37,7 +39,9 @@ def server() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -65,7 +69,11 @@ def on_s3(server: str, config: Config, monkeypatch: pytest.MonkeyPatch) -> Confi
     bucket = f"shop-{secrets.token_hex(4)}"
     boto3.client("s3", endpoint_url=server).create_bucket(Bucket=bucket)
     return replace(
-        config, s3_bucket=bucket, s3_endpoint_url=server, s3_prefix="shop", uploads_url="https://cdn.example/shop"
+        config,
+        s3_bucket=bucket,
+        s3_endpoint_url=server,
+        s3_prefix="shop",
+        uploads_url="https://cdn.example/shop",
     )
 
 
@@ -104,7 +112,9 @@ def test_a_writer_that_fails_leaves_nothing(on_s3: Config):
 
 def test_a_bucket_says_what_a_picture_is_and_that_it_stays(on_s3: Config, server: str):
     of_uploads(on_s3).put(KEY, b"one")
-    found = boto3.client("s3", endpoint_url=server).head_object(Bucket=on_s3.s3_bucket, Key=f"shop/{KEY}")
+    found = boto3.client("s3", endpoint_url=server).head_object(
+        Bucket=on_s3.s3_bucket, Key=f"shop/{KEY}"
+    )
     assert found["ContentType"] == "image/webp"
     assert found["CacheControl"] == "public, max-age=31536000, immutable"
 
@@ -113,7 +123,9 @@ def test_uploads_begun_and_never_ended_are_cleared(on_s3: Config, server: str):
     client = boto3.client("s3", endpoint_url=server)
     client.create_multipart_upload(Bucket=on_s3.s3_bucket, Key="shop/imports/9.csv")
     storage = of_uploads(on_s3)
-    assert storage.clear_unfinished(40 * 365 * 86_400) == 0  # this server says that all began in 2010
+    assert (
+        storage.clear_unfinished(40 * 365 * 86_400) == 0
+    )  # this server says that all began in 2010
     assert storage.clear_unfinished(-60) == 1
     assert storage.clear_unfinished(-60) == 0
 
@@ -123,13 +135,17 @@ def test_pictures_are_uploaded_fetched_and_swept(api: Api, on_s3: Config, server
     api.client.app = api.app
     seller = api.seller()
     product = api.product(seller)
-    answer = api.upload(f"/api/products/{product['id']}/images", seller, [("images", "a", picture())])
+    answer = api.upload(
+        f"/api/products/{product['id']}/images", seller, [("images", "a", picture())]
+    )
     assert answer.status_code == 201, answer.text
     shown = answer.json["images"][0]
     assert shown["image_url"].startswith("https://cdn.example/shop/pictures/")
     storage = of_uploads(on_s3)
     stored = {each.key for each in storage.keys("")}
-    assert {size["url"].removeprefix("https://cdn.example/shop/") for size in shown["variants"]} == stored
+    assert {
+        size["url"].removeprefix("https://cdn.example/shop/") for size in shown["variants"]
+    } == stored
     assert content(storage, sorted(stored)[0])[8:12] == b"WEBP"
     assert not any(on_s3.uploads_dir.rglob("*.webp"))
 
@@ -144,7 +160,9 @@ def test_the_sweeper_finds_what_nobody_uses_in_a_bucket(committed: Api, on_s3: C
     worker.close()
 
 
-def test_files_to_be_imported_wait_in_a_private_bucket_for_any_worker(committed: Api, on_s3: Config, server: str):
+def test_files_to_be_imported_wait_in_a_private_bucket_for_any_worker(
+    committed: Api, on_s3: Config, server: str
+):
     bucket = f"{on_s3.s3_bucket}-private"
     boto3.client("s3", endpoint_url=server).create_bucket(Bucket=bucket)
     shop = Shop(committed, s3_private_bucket=bucket, s3_endpoint_url=server)
@@ -177,7 +195,9 @@ def test_a_bucket_that_is_away_is_a_503_and_writes_no_row(api: Api, on_s3: Confi
     api.client.app = api.app
     seller = api.seller()
     product = api.product(seller)
-    answer = api.upload(f"/api/products/{product['id']}/images", seller, [("images", "a", picture())])
+    answer = api.upload(
+        f"/api/products/{product['id']}/images", seller, [("images", "a", picture())]
+    )
     problem(answer, 503, "unavailable")
     assert answer.headers["Retry-After"]
     assert api.get(f"/api/products/{product['id']}").json["images"] == []

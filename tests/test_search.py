@@ -1,4 +1,6 @@
-"""Finding products by words: forms, order, corrections, filters, suggestions, and how true it all stays."""
+"""Finding products by words: forms, order, corrections, filters, suggestions, and how true it
+all stays.
+"""
 
 import psycopg
 import pytest
@@ -56,7 +58,11 @@ def test_words_are_found_however_they_are_written(api: Api, seller: User, name: 
 def test_brand_category_and_description_are_found_too(api: Api, seller: User):
     category = api.post("/api/categories", api.admin(), json={"name": "Perkakas dapur"}).json["id"]
     api.product(
-        seller, name="Wajan", brand="Maspion Uji", category_id=category, description="<p>Antilengket dan ringan.</p>"
+        seller,
+        name="Wajan",
+        brand="Maspion Uji",
+        category_id=category,
+        description="<p>Antilengket dan ringan.</p>",
     )
 
     for words in ("maspion", "perkakas", "antilengket", "wajan maspion dapur ringan"):
@@ -80,7 +86,9 @@ def test_all_words_come_before_any_and_rare_words_before_common_ones(api: Api, s
     for number in range(4):
         api.product(seller, name=f"Meja kayu {number}")
     api.product(seller, name="Kursi rotan tua")
-    api.product(seller, name="Meja rotan kayu jati lama sekali dan sangat besar untuk teras depan rumah")
+    api.product(
+        seller, name="Meja rotan kayu jati lama sekali dan sangat besar untuk teras depan rumah"
+    )
 
     found = names(api, "meja rotan")
     assert found[0].startswith("Meja rotan")
@@ -94,10 +102,16 @@ def test_any_word_fills_up_other_orders_only_where_nothing_has_all_words(api: Ap
     api.product(seller, name="Meja rotan", price="3.00")
 
     assert names(api, "meja rotan", sort_by="price") == ["Meja rotan"]
-    assert names(api, "meja rotan emas", sort_by="price") == ["Meja kayu", "Kursi rotan", "Meja rotan"]
+    assert names(api, "meja rotan emas", sort_by="price") == [
+        "Meja kayu",
+        "Kursi rotan",
+        "Meja rotan",
+    ]
 
 
-@pytest.mark.parametrize("typed", ["kemja batik", "kemeaj batik", "kmeeja batik", "kemejja batik", "kemexa batik"])
+@pytest.mark.parametrize(
+    "typed", ["kemja batik", "kemeaj batik", "kmeeja batik", "kemejja batik", "kemexa batik"]
+)
 def test_a_misspelt_word_is_corrected(api: Api, seller: User, typed: str):
     api.product(seller, name="Kemeja batik pria")
     api.product(seller, name="Sarung batik wanita")
@@ -134,7 +148,9 @@ def test_words_behind_a_minus_sign_are_left_out(api: Api, seller: User):
 def test_filters_hold_for_every_word(api: Api, seller: User):
     other = api.seller()
     category = api.post("/api/categories", api.admin(), json={"name": "Minuman uji"}).json["id"]
-    mine = api.product(seller, name="Kopi satu", brand="Merek Satu", category_id=category, price="10.00", stock=0)
+    mine = api.product(
+        seller, name="Kopi satu", brand="Merek Satu", category_id=category, price="10.00", stock=0
+    )
     api.product(other, name="Kopi dua", brand="Merek Dua", price="20.00")
 
     assert names(api, "kopi", store_id=seller.store_id) == ["Kopi satu"]
@@ -151,14 +167,18 @@ def test_hidden_products_are_found_by_their_store_only(api: Api, seller: User):
     api.delete(f"/api/products/{product['id']}", seller)
 
     assert names(api, "rahasia") == []
-    mine = api.get("/api/stores/mine/products", seller, params={"search": "rahasia"}).json["products"]
+    mine = api.get("/api/stores/mine/products", seller, params={"search": "rahasia"}).json[
+        "products"
+    ]
     assert [thing["id"] for thing in mine] == [product["id"]]
     assert suggested(api, "raha")["products"] == []
 
 
 def test_the_cursor_goes_through_all_that_is_found_once(api: Api, seller: User):
     for number in range(25):
-        api.product(seller, name=f"Gelas {'kaca ' * (number % 3)}{number}", price=f"{number % 4}.00")
+        api.product(
+            seller, name=f"Gelas {'kaca ' * (number % 3)}{number}", price=f"{number % 4}.00"
+        )
 
     for sort in ("relevance", "price", "name", "newest", "stock"):
         for order in ("asc", "desc"):
@@ -182,7 +202,9 @@ def test_a_page_behind_the_end_is_empty_and_knows_the_total(api: Api, seller: Us
 
 def test_a_change_is_found_at_once(api: Api, seller: User):
     product = api.product(seller, name="Gelas kaca", brand="Lama")
-    api.patch(f"/api/products/{product['id']}", seller, json={"name": "Piring rotan", "brand": "Baru"})
+    api.patch(
+        f"/api/products/{product['id']}", seller, json={"name": "Piring rotan", "brand": "Baru"}
+    )
 
     assert names(api, "gelas") == names(api, "lama") == []
     assert names(api, "piring baru") == ["Piring rotan"]
@@ -208,7 +230,8 @@ def test_a_very_common_word_is_looked_for_in_the_newest_products(api: Api, selle
     api.product(seller, name="Gelas lama")
     with api.as_owner(api.db.conn) as conn:
         conn.execute(
-            "INSERT INTO search_words VALUES ('gelas', 90000, 90000) ON CONFLICT (word) DO UPDATE SET found = 90000"
+            "INSERT INTO search_words VALUES ('gelas', 90000, 90000) ON CONFLICT (word) DO "
+            "UPDATE SET found = 90000"
         )
 
     answer = api.get("/api/products", params={"search": "gelas"}).json
@@ -260,7 +283,11 @@ def test_products_brands_and_categories_are_suggested(api: Api, seller: User):
     api.product(seller, name="Kemeja batik", brand="Kémah Jaya", category_id=category)
     api.product(seller, name="Sarung batik")
 
-    assert suggested(api, "kem") == {"products": ["Kemeja batik"], "brands": ["Kémah Jaya"], "categories": ["Kemasan"]}
+    assert suggested(api, "kem") == {
+        "products": ["Kemeja batik"],
+        "brands": ["Kémah Jaya"],
+        "categories": ["Kemasan"],
+    }
     assert suggested(api, "batik ke")["products"] == ["Kemeja batik"]
     assert suggested(api, "Jay")["brands"] == ["Kémah Jaya"]
     assert suggested(api, "xyz") == {"products": [], "brands": [], "categories": []}

@@ -26,7 +26,9 @@ KEY = "k" * 16 + secrets.token_hex(16)
 class Server:
     """gunicorn on a port of its own, and its log."""
 
-    def __init__(self, url: str, folder: Path, config: str = "gunicorn.conf.py", **settings: str) -> None:
+    def __init__(
+        self, url: str, folder: Path, config: str = "gunicorn.conf.py", **settings: str
+    ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -64,9 +66,13 @@ class Server:
                 time.sleep(0.1)
         raise AssertionError(self.log.read_text())
 
-    def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict]:
+    def call(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, dict]:
         conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        conn.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        conn.request(
+            method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
         answer = conn.getresponse()
         text = answer.read()
         conn.close()
@@ -80,7 +86,9 @@ class Server:
     def workers(self) -> list[int]:
         """Process ids."""
         master = self.process.pid
-        return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+        return [
+            int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        ]
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -98,13 +106,28 @@ def server(owner_url: str, template: str, tmp_path: Path) -> Iterator[Server]:
 
 def test_the_log_is_json_lines_without_a_secret(server: Server):
     planted = "planted-Secret-5162"
-    body = json.dumps({"name": "Sari", "email": "sari@example.com", "password": PASSWORD + planted}).encode()
-    status, tokens = server.call("POST", "/api/auth/register", body, Content_Type="application/json")
+    body = json.dumps(
+        {"name": "Sari", "email": "sari@example.com", "password": PASSWORD + planted}
+    ).encode()
+    status, tokens = server.call(
+        "POST", "/api/auth/register", body, Content_Type="application/json"
+    )
     assert status == 201
     bearer = f"Bearer {tokens['access_token']}"
-    server.call("GET", f"/api/users/profile?token={planted}", Authorization=bearer, Cookie=planted, Referer=planted)
+    server.call(
+        "GET",
+        f"/api/users/profile?token={planted}",
+        Authorization=bearer,
+        Cookie=planted,
+        Referer=planted,
+    )
     server.call("GET", f"/api/{planted}/x", User_Agent=planted)
-    server.call("POST", f"/api/auth/login?password={planted}", planted.encode(), Content_Type="application/json")
+    server.call(
+        "POST",
+        f"/api/auth/login?password={planted}",
+        planted.encode(),
+        Content_Type="application/json",
+    )
     server.call("GET", f"/api/products?search={planted}", Authorization=f"Bearer {planted}")
     assert server.stop() == 0
     lines = server.log.read_text().splitlines()
@@ -138,15 +161,22 @@ def test_a_chunked_body_is_read_and_limited(server: Server):
     )
     assert json.loads(conn.getresponse().read())["code"] == "invalid_credentials"
     chunks = iter([b" " * 65536] * 8)
-    conn.request("POST", "/api/auth/login", chunks, {"Content-Type": "application/json"}, encode_chunked=True)
+    conn.request(
+        "POST", "/api/auth/login", chunks, {"Content-Type": "application/json"}, encode_chunked=True
+    )
     assert conn.getresponse().status == 413
 
 
 @pytest.mark.parametrize(
     ("request_line", "header"),
-    [("GET /api/products HTTP/1.1", b"X-Odd: \x01"), (f"GET /api/products?search={'x' * 9000} HTTP/1.1", b"X: y")],
+    [
+        ("GET /api/products HTTP/1.1", b"X-Odd: \x01"),
+        (f"GET /api/products?search={'x' * 9000} HTTP/1.1", b"X: y"),
+    ],
 )
-def test_what_gunicorn_cannot_read_is_a_problem_too(server: Server, request_line: str, header: bytes):
+def test_what_gunicorn_cannot_read_is_a_problem_too(
+    server: Server, request_line: str, header: bytes
+):
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as raw:
         raw.sendall(request_line.encode() + b"\r\nHost: x\r\n" + header + b"\r\n\r\n")
         answer = http.client.HTTPResponse(raw)
@@ -156,7 +186,9 @@ def test_what_gunicorn_cannot_read_is_a_problem_too(server: Server, request_line
     server.documented.check("GET", "/api/products", answer.status, answer.headers, body)
 
 
-def test_a_reload_loses_no_request_and_the_old_workers_serve_until_the_new_ones_are_ready(server: Server):
+def test_a_reload_loses_no_request_and_the_old_workers_serve_until_the_new_ones_are_ready(
+    server: Server,
+):
     statuses = []
     server.process.send_signal(signal.SIGHUP)
     deadline = time.monotonic() + 60
@@ -171,11 +203,19 @@ def test_a_reload_loses_no_request_and_the_old_workers_serve_until_the_new_ones_
 
 def test_a_chunked_picture_is_taken_and_a_broken_chunk_is_a_400(server: Server):
     account = {"name": "Sari", "email": "sari@example.com", "password": PASSWORD}
-    _, tokens = server.call("POST", "/api/auth/register", json.dumps(account).encode(), Content_Type="application/json")
+    _, tokens = server.call(
+        "POST", "/api/auth/register", json.dumps(account).encode(), Content_Type="application/json"
+    )
     body, kind = multipart([("avatar", "me", picture())], {})
     headers = {"Content-Type": kind, "Authorization": f"Bearer {tokens['access_token']}"}
     conn = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
-    conn.request("POST", "/api/users/upload-avatar", iter([body[:100], body[100:]]), headers, encode_chunked=True)
+    conn.request(
+        "POST",
+        "/api/users/upload-avatar",
+        iter([body[:100], body[100:]]),
+        headers,
+        encode_chunked=True,
+    )
     answer = conn.getresponse()
     assert (answer.status, json.loads(answer.read())["avatar"]["width"]) == (200, 300)
 
@@ -191,20 +231,31 @@ def test_the_master_loads_nothing_that_a_reload_is_to_load_anew(tmp_path: Path):
     code = (
         "import logging.config, runpy, sys; made = runpy.run_path('gunicorn.conf.py');"
         "logging.config.dictConfig(made['logconfig_dict']);"
-        "print(*{name.partition('.')[0] for name in sys.modules} & {'falcon', 'psycopg', 'prometheus_client'})"
+        "print(*{name.partition('.')[0] for name in sys.modules} & {'falcon', 'psycopg', "
+        "'prometheus_client'})"
     )
     env = {**os.environ, "DATA_DIR": str(tmp_path)}
-    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+    )
     assert loaded.stdout.strip() == ""
 
 
 def test_a_reload_takes_the_release_a_link_leads_to(owner_url: str, template: str, tmp_path: Path):
-    """All of it, also what the master has loaded; and a worker that is replaced meanwhile is of one release."""
+    """All of it, also what the master has loaded; and a worker that is replaced meanwhile is of
+    one release.
+    """
     for number in ("0.1.1", "0.1.2"):
-        shutil.copytree(ROOT / "marketplace", tmp_path / number / "marketplace", ignore=shutil.ignore_patterns("*.pyc"))
+        shutil.copytree(
+            ROOT / "marketplace",
+            tmp_path / number / "marketplace",
+            ignore=shutil.ignore_patterns("*.pyc"),
+        )
         (tmp_path / number / "sql").symlink_to(ROOT / "sql")
         shutil.copy(ROOT / "gunicorn.conf.py", tmp_path / number)
-        (tmp_path / number / "marketplace" / "__init__.py").write_text(f'__version__ = "{number}"\n')
+        (tmp_path / number / "marketplace" / "__init__.py").write_text(
+            f'__version__ = "{number}"\n'
+        )
     link = tmp_path / "app"
     link.symlink_to(tmp_path / "0.1.1")
     with created(owner_url, f"{template}_{secrets.token_hex(4)}", template) as url:
@@ -225,7 +276,9 @@ def test_a_reload_takes_the_release_a_link_leads_to(owner_url: str, template: st
             server.process.wait()
 
 
-def test_a_server_that_is_to_stop_says_so_first_and_goes_on(owner_url: str, template: str, tmp_path: Path):
+def test_a_server_that_is_to_stop_says_so_first_and_goes_on(
+    owner_url: str, template: str, tmp_path: Path
+):
     with created(owner_url, f"{template}_{secrets.token_hex(4)}", template) as url:
         server = Server(url, tmp_path, DRAIN_SECONDS="60")
         try:
@@ -239,7 +292,9 @@ def test_a_server_that_is_to_stop_says_so_first_and_goes_on(owner_url: str, temp
                 time.sleep(0.1)
             status, problem = server.call("GET", "/readyz")
             assert (status, problem["code"]) == (503, "unavailable")
-            assert server.call("GET", "/healthz")[0] == server.call("GET", "/api/products")[0] == 200
+            assert (
+                server.call("GET", "/healthz")[0] == server.call("GET", "/api/products")[0] == 200
+            )
             os.kill(server.workers()[0], signal.SIGKILL)
             assert server.call("GET", "/api/products")[0] == 200, "a worker that dies is replaced"
             assert server.process.poll() is None

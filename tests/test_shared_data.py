@@ -1,4 +1,6 @@
-"""Real files that nobody here wrote, where they are: catalogues, pictures and hostile strings, through the API."""
+"""Real files that nobody here wrote, where they are: catalogues, pictures and hostile strings,
+through the API.
+"""
 
 import json
 import re
@@ -66,7 +68,9 @@ def test_every_real_picture_is_shown_or_refused(api: Api):
     seller = api.seller()
     for path in IMAGES:
         product = api.product(seller)["id"]
-        answer = api.upload(f"/api/products/{product}/images", seller, [("images", path.name, path.read_bytes())])
+        answer = api.upload(
+            f"/api/products/{product}/images", seller, [("images", path.name, path.read_bytes())]
+        )
         assert answer.status_code in (201, 413, 422), (path.name, answer.text)
         if answer.status_code == 201:
             for size in answer.json["images"][0]["variants"]:
@@ -91,15 +95,25 @@ def test_hostile_text_is_stored_as_it_came_or_refused(api: Api):
     stored = 0
     for text in strings():
         body = {"name": text, "description": text, "sku": text, "brand": text, "price": text}
-        assert api.patch(f"/api/products/{product}", seller, json=body).status_code in (200, 409, 422)
-        answer = api.patch(f"/api/products/{product}", seller, json={"name": text, "description": text})
+        assert api.patch(f"/api/products/{product}", seller, json=body).status_code in (
+            200,
+            409,
+            422,
+        )
+        answer = api.patch(
+            f"/api/products/{product}", seller, json={"name": text, "description": text}
+        )
         normal = unicodedata.normalize("NFC", text)
         if answer.status_code == 200:
             stored += 1
             assert (answer.json["name"], answer.json["description"]) == (normal, normal)
         else:
             assert answer.status_code == 422, answer.text
-            assert not normal.strip() or len(normal) > 500 or re.search(r"[\x00-\x1f\x7f-\x9f]", normal)
+            assert (
+                not normal.strip()
+                or len(normal) > 500
+                or re.search(r"[\x00-\x1f\x7f-\x9f]", normal)
+            )
     assert stored > 400
 
 
@@ -108,9 +122,13 @@ def test_hostile_text_in_accounts_and_stores_is_no_failure(api: Api):
     user = api.seller()
     for number, text in enumerate(strings()):
         answers = [
-            api.put("/api/users/profile", user, json={"name": text, "phone": text, "address": text}),
+            api.put(
+                "/api/users/profile", user, json={"name": text, "phone": text, "address": text}
+            ),
             api.put("/api/stores/mine", user, json={"name": text, "description": text}),
-            api.post("/api/auth/login", json={"email": text, "password": text, "device_name": text}),
+            api.post(
+                "/api/auth/login", json={"email": text, "password": text, "device_name": text}
+            ),
             api.post("/api/auth/refresh", json={"refresh_token": text}),
         ]
         if number % 10 == 0:
@@ -139,10 +157,16 @@ def test_hostile_text_in_parameters_and_headers_is_no_failure(api: Api):
     for text in strings():
         answers = [api.get("/api/products", params={"search": text})]
         answers += [api.get("/api/products", params=dict.fromkeys(names, text))]
-        answers += [api.get("/api/users/activities", user, params={"type": text, "from": text, "to": text})]
+        answers += [
+            api.get("/api/users/activities", user, params={"type": text, "from": text, "to": text})
+        ]
         answers += [api.get("/api/brands", params={"search": text})]
         header = (
-            text.encode("utf-8", "replace").decode("latin-1").replace("\n", " ").replace("\r", " ").replace("\0", " ")
+            text.encode("utf-8", "replace")
+            .decode("latin-1")
+            .replace("\n", " ")
+            .replace("\r", " ")
+            .replace("\0", " ")
         )
         answers += [api.get("/api/users/profile", headers={"Authorization": f"Bearer {header}"})]
         answers += [
@@ -157,4 +181,6 @@ def test_hostile_text_in_parameters_and_headers_is_no_failure(api: Api):
             )
         ]
         assert all(answer.status_code < 500 for answer in answers), text
-        assert api.get("/api/users/profile", user, headers={"User-Agent": header}).status_code == 200
+        assert (
+            api.get("/api/users/profile", user, headers={"User-Agent": header}).status_code == 200
+        )

@@ -1,4 +1,6 @@
-"""A PostgreSQL that says nothing: frozen, or behind a network that swallows. Its own time limits do not help then."""
+"""A PostgreSQL that says nothing: frozen, or behind a network that swallows. Its own time limits
+do not help then.
+"""
 
 import contextlib
 import os
@@ -17,7 +19,13 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from test_auth import problem
 
 from marketplace.postgres.database import Database
-from marketplace.postgres.pool import Connection, SilentError, be_patient, begin_waiting, end_waiting
+from marketplace.postgres.pool import (
+    Connection,
+    SilentError,
+    be_patient,
+    begin_waiting,
+    end_waiting,
+)
 
 
 class Wire:
@@ -26,7 +34,10 @@ class Wire:
     def __init__(self, url: str) -> None:
         self.silent = threading.Event()
         parts = conninfo_to_dict(url)
-        self._host, self._port = str(parts.get("host") or "127.0.0.1"), int(parts.get("port") or 5432)
+        self._host, self._port = (
+            str(parts.get("host") or "127.0.0.1"),
+            int(parts.get("port") or 5432),
+        )
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = make_conninfo(url, host="127.0.0.1", port=self._listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
@@ -78,13 +89,19 @@ def test_nobody_waits_longer_than_five_seconds_and_all_is_well_when_it_speaks_ag
             assert api.get(path, user).status_code == 200
         wire.silent.set()
         started = time.monotonic()
-        for path, user in (("/api/products", None), ("/api/users/profile", seller), ("/api/products", None)):
+        for path, user in (
+            ("/api/products", None),
+            ("/api/users/profile", seller),
+            ("/api/products", None),
+        ):
             begun = time.monotonic()
             answer = api.get(path, user)
             problem(answer, 503, "unavailable")
             assert int(answer.headers["Retry-After"]) >= 1
             assert time.monotonic() - begun < 5
-        assert time.monotonic() - started < 12, "only the first has to wait for an answer, the others for a connection"
+        assert time.monotonic() - started < 12, (
+            "only the first has to wait for an answer, the others for a connection"
+        )
         wire.silent.clear()
         spoke = time.monotonic()
         while api.get("/api/users/profile", seller).status_code != 200:

@@ -33,10 +33,14 @@ def test_every_statement_has_its_function(noun: str):
     assert set(named_sql(noun)) - used_names(noun) == set()
 
 
-@pytest.mark.parametrize("module", sorted(path.stem for path in (ROOT / "marketplace" / "queries").glob("[a-z]*.py")))
+@pytest.mark.parametrize(
+    "module", sorted(path.stem for path in (ROOT / "marketplace" / "queries").glob("[a-z]*.py"))
+)
 def test_every_query_function_is_documented_and_has_its_file(module: str):
     assert module in NOUNS
-    tree = ast.parse((ROOT / "marketplace" / "queries" / f"{module}.py").read_text(encoding="utf-8"))
+    tree = ast.parse(
+        (ROOT / "marketplace" / "queries" / f"{module}.py").read_text(encoding="utf-8")
+    )
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), node.name
@@ -84,9 +88,9 @@ def test_every_table_and_column_has_a_comment(shared_database: str):
 
 def test_the_applications_role_owns_nothing_and_reads_no_secret(shared_database: str):
     with psycopg.connect(shared_database) as conn:
-        assert conn.execute("SELECT count(*) FROM pg_class WHERE relowner = 'marketplace_app'::regrole").fetchone() == (
-            0,
-        )
+        assert conn.execute(
+            "SELECT count(*) FROM pg_class WHERE relowner = 'marketplace_app'::regrole"
+        ).fetchone() == (0,)
         granted = conn.execute(
             """
             SELECT c.oid::regclass::text
@@ -99,7 +103,9 @@ def test_the_applications_role_owns_nothing_and_reads_no_secret(shared_database:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((ROOT / "marketplace").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+    "path",
+    sorted((ROOT / "marketplace").rglob("*.py")),
+    ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_no_sql_is_written_in_python(path: Path):
     if (
@@ -109,6 +115,6 @@ def test_no_sql_is_written_in_python(path: Path):
         return  # what makes roles and databases, before there is a schema
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            assert not re.match(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER) \S", node.value), (
-                node.value[:60]
-            )
+            assert not re.match(
+                r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER) \S", node.value
+            ), node.value[:60]

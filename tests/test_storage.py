@@ -108,7 +108,10 @@ def test_keys_are_listed_with_size_and_age(public):
         "avatars/three.webp": 0,
     }
     assert listed[KEY].modified == 1000
-    assert sorted(stored.key for stored in public.keys("pictures/")) == [KEY, "pictures/ab/ce/two.webp"]
+    assert sorted(stored.key for stored in public.keys("pictures/")) == [
+        KEY,
+        "pictures/ab/ce/two.webp",
+    ]
     assert list(public.keys("pictures/ab/cf/")) == []
     with pytest.raises(StorageError):
         list(public.keys("pic"))
@@ -202,6 +205,11 @@ def test_many_writers_of_one_key_leave_one_whole_file(public):
 
 def test_picture_keys_are_spread_over_folders():
     assert picture_key(DIGEST, "thumb") == f"pictures/ab/12/{DIGEST}-thumb.webp"
-    for digest, variant in ((DIGEST.upper(), "thumb"), (DIGEST[1:], "thumb"), (DIGEST, "../x"), (DIGEST, "")):
+    for digest, variant in (
+        (DIGEST.upper(), "thumb"),
+        (DIGEST[1:], "thumb"),
+        (DIGEST, "../x"),
+        (DIGEST, ""),
+    ):
         with pytest.raises(StorageError):
             picture_key(digest, variant)

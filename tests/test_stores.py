@@ -6,7 +6,9 @@ from test_auth import problem
 
 def test_a_buyer_who_opens_a_store_sells_at_once(api: Api):
     user = api.buyer()
-    answer = api.post("/api/stores", user, json={"name": "Toko Melati", "description": "Bunga\nsegar"})
+    answer = api.post(
+        "/api/stores", user, json={"name": "Toko Melati", "description": "Bunga\nsegar"}
+    )
 
     assert answer.status_code == 201, answer.text
     assert api.get(answer.headers["location"]).json == answer.json
@@ -19,7 +21,9 @@ def test_a_user_has_one_store_and_names_are_unique(api: Api):
     seller = api.seller("Toko Unik")
 
     problem(api.post("/api/stores", seller, json={"name": "Kedua"}), 409, "store_exists")
-    problem(api.post("/api/stores", api.buyer(), json={"name": "TOKO UNIK"}), 409, "store_name_taken")
+    problem(
+        api.post("/api/stores", api.buyer(), json={"name": "TOKO UNIK"}), 409, "store_name_taken"
+    )
 
 
 def test_a_store_is_changed_by_its_owner(api: Api):

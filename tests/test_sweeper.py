@@ -64,12 +64,19 @@ def sizes_of(each: Picture) -> set[str]:
     return {picture_key(each.digest, variant.name) for variant in each.variants}
 
 
-def test_files_go_with_the_last_row_that_uses_them(committed: Api, files: LocalStorage, worker: Database):
+def test_files_go_with_the_last_row_that_uses_them(
+    committed: Api, files: LocalStorage, worker: Database
+):
     seller = committed.seller()
     one, two = (committed.product(seller, name=name)["id"] for name in ("Satu", "Dua"))
     (first,) = add(committed, seller, one, shot("red"))
     (second,) = add(committed, seller, two, shot("red"))
-    assert committed.upload("/api/users/upload-avatar", seller, [("avatar", "a", shot("blue"))]).status_code == 200
+    assert (
+        committed.upload(
+            "/api/users/upload-avatar", seller, [("avatar", "a", shot("blue"))]
+        ).status_code
+        == 200
+    )
     red, blue = sizes_of(made("red")), sizes_of(made("blue"))
     assert kept(files) == red | blue
     aged(files)
@@ -88,7 +95,9 @@ def test_files_go_with_the_last_row_that_uses_them(committed: Api, files: LocalS
     assert kept(files) == set()
 
 
-def test_what_is_young_is_spared_and_so_are_files_of_others(committed: Api, files: LocalStorage, worker: Database):
+def test_what_is_young_is_spared_and_so_are_files_of_others(
+    committed: Api, files: LocalStorage, worker: Database
+):
     images.save(files, [made("red")])
     files.put("pictures/readme.txt", b"mine")
     files.put("other/thing.webp", b"mine")
@@ -106,7 +115,9 @@ def test_what_is_young_is_spared_and_so_are_files_of_others(committed: Api, file
 def test_an_upload_under_way_keeps_its_files_or_stores_them_again(
     committed: Api, files: LocalStorage, worker: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    """The sweeper comes at the two worst moments: before the rows are begun, and before they are committed."""
+    """The sweeper comes at the two worst moments: before the rows are begun, and before they are
+    committed.
+    """
     seller = committed.seller()
     product_id = committed.product(seller)["id"]
     real = images.hold
@@ -172,8 +183,12 @@ def test_the_command_says_what_it_removed(committed: Api, files: LocalStorage, t
     aged(files)
     (files.root / "pictures" / ".0.part").write_bytes(b"half")
     os.utime(files.root / "pictures" / ".0.part", (0, 0))
-    done = command(committed.owner_url, tmp_path, "sweep-uploads", "--min-age", "3600", uploads=files.root)
-    assert done.stdout.startswith(f"{len(red.variants)} files of pictures that nobody uses, "), done.stderr
+    done = command(
+        committed.owner_url, tmp_path, "sweep-uploads", "--min-age", "3600", uploads=files.root
+    )
+    assert done.stdout.startswith(f"{len(red.variants)} files of pictures that nobody uses, "), (
+        done.stderr
+    )
     assert done.stdout.endswith("; 1 that were never finished.\n")
     assert kept(files) == set()
 
@@ -192,7 +207,10 @@ def test_a_product_with_pictures_has_a_main_one(committed: Api):
         ):
             if damage.startswith("INSERT"):
                 committed.product(seller, name="Tanpa gambar")
-            with pytest.raises(psycopg.errors.CheckViolation, match="no main one"), conn.transaction():
+            with (
+                pytest.raises(psycopg.errors.CheckViolation, match="no main one"),
+                conn.transaction(),
+            ):
                 conn.execute(damage.encode(), [first])
         with conn.transaction():  # all of them at once, as when a product is removed
             conn.execute("DELETE FROM product_images WHERE product_id = %s", [product_id])

@@ -41,7 +41,9 @@ def analyzed(*words: str | Path) -> str:
 
 def test_systemd_takes_every_unit_without_a_word(units: Path):
     said = analyzed("verify", "--man=no", *sorted(units.iterdir()))
-    about_ours = [line for line in said.splitlines() if "marketplace" in line and "User" not in line]
+    about_ours = [
+        line for line in said.splitlines() if "marketplace" in line and "User" not in line
+    ]
     assert about_ours == [], said
 
 
@@ -66,9 +68,13 @@ def test_every_program_a_unit_starts_is_there():
 def test_the_api_takes_the_socket_systemd_opens_and_tells_it_when_it_is_ready(
     owner_url: str, template: str, tmp_path: Path
 ):
-    (command,) = re.findall(r"^ExecStart=(.*)$", (UNITS / "marketplace-api.service").read_text(), re.MULTILINE)
+    (command,) = re.findall(
+        r"^ExecStart=(.*)$", (UNITS / "marketplace-api.service").read_text(), re.MULTILINE
+    )
     words = command.replace("/srv/marketplace/app/.venv/bin/python", sys.executable).split()
-    words = [word.replace("/srv/marketplace/app/gunicorn.conf.py", "gunicorn.conf.py") for word in words]
+    words = [
+        word.replace("/srv/marketplace/app/gunicorn.conf.py", "gunicorn.conf.py") for word in words
+    ]
     listening, told = tmp_path / "api.sock", tmp_path / "notify.sock"
     notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     notify.bind(str(told))

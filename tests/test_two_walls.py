@@ -1,7 +1,8 @@
-"""Two walls before each row that is somebody's: the condition in the statement, and what the database knows.
+"""Two walls before each row that is somebody's: the condition in the statement, and what the
+database knows.
 
-Every condition of ownership in sql/queries is marked `/* own */`. Each is taken away in turn; nothing of anybody else's
-may come back or change.
+Every condition of ownership in sql/queries is marked `/* own */`. Each is taken away in turn;
+nothing of anybody else's may come back or change.
 """
 
 import importlib
@@ -65,7 +66,9 @@ def test_nothing_of_anybody_elses_comes_back_and_what_is_named_is_not_there(api:
     assert foreign_rows(at) == []
 
 
-@pytest.mark.parametrize(("noun", "name", "number"), [each for each in CONDITIONS if each[0] != WORKERS])
+@pytest.mark.parametrize(
+    ("noun", "name", "number"), [each for each in CONDITIONS if each[0] != WORKERS]
+)
 def test_the_database_holds_where_the_statement_forgets(
     api: Api, monkeypatch: pytest.MonkeyPatch, executed: set[str], noun: str, name: str, number: int
 ):
@@ -77,7 +80,11 @@ def test_the_database_holds_where_the_statement_forgets(
 
 @pytest.mark.parametrize(
     ("noun", "name", "table"),
-    [("activities", "search", "activities"), ("imports", "search", "imports"), ("imports", "find", "imports")],
+    [
+        ("activities", "search", "activities"),
+        ("imports", "search", "imports"),
+        ("imports", "find", "imports"),
+    ],
 )
 def test_without_both_walls_the_attack_finds_it(
     api: Api, monkeypatch: pytest.MonkeyPatch, noun: str, name: str, table: str
@@ -92,18 +99,44 @@ def test_without_both_walls_the_attack_finds_it(
 def test_without_the_databases_wall_the_statement_holds(api: Api):
     at = scene(api)
     with api.as_owner(api.db.conn) as conn:
-        for table in ("activities", "imports", "import_errors", "users", "audit", "idempotency_keys"):
+        for table in (
+            "activities",
+            "imports",
+            "import_errors",
+            "users",
+            "audit",
+            "idempotency_keys",
+        ):
             conn.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
-        for table in ("products", "inventory", "product_images", "product_documents", "product_categories", "stores"):
+        for table in (
+            "products",
+            "inventory",
+            "product_images",
+            "product_documents",
+            "product_categories",
+            "stores",
+        ):
             conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        conn.execute("CREATE OR REPLACE FUNCTION my_store_id() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'")
-        conn.execute("CREATE OR REPLACE FUNCTION my_role() RETURNS text LANGUAGE sql AS $$SELECT 'admin'$$")
+        conn.execute(
+            "CREATE OR REPLACE FUNCTION my_store_id() RETURNS bigint LANGUAGE sql AS 'SELECT "
+            "1::bigint'"
+        )
+        conn.execute(
+            "CREATE OR REPLACE FUNCTION my_role() RETURNS text LANGUAGE sql AS $$SELECT 'admin'$$"
+        )
     assert foreign_rows(at) == []
 
 
-@pytest.mark.parametrize(("noun", "name", "number"), [each for each in CONDITIONS if each[0] == WORKERS])
+@pytest.mark.parametrize(
+    ("noun", "name", "number"), [each for each in CONDITIONS if each[0] == WORKERS]
+)
 def test_an_import_that_forgets_whose_products_they_are_changes_nobody_elses(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, executed: set[str], noun: str, name: str, number: int
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    executed: set[str],
+    noun: str,
+    name: str,
+    number: int,
 ):
     api = shop.api
     victim = api.seller()
@@ -111,11 +144,17 @@ def test_an_import_that_forgets_whose_products_they_are_changes_nobody_elses(
     mine = api.product(shop.seller, name="Teh", price="100.00")
     text = without(monkeypatch, noun, name, number)
     header = "marketplace_product_id,name,price,image_url\n"
-    import_id = shop.send(f"{header}{product['id']},Stolen,1,\n{mine['id']},Teh,2,https://x.example/a.jpg\n")
+    import_id = shop.send(
+        f"{header}{product['id']},Stolen,1,\n{mine['id']},Teh,2,https://x.example/a.jpg\n"
+    )
     shop.run(import_id)
     shop.run(shop.send(f"{header}{mine['id']},Teh,2,https://x.example/b.jpg\n"))
     shown = api.get(f"/api/products/{product['id']}").json
-    assert (shown["name"], shown["price"], shown["store"]["id"]) == (MARK, "5000.00", victim.store_id)
+    assert (shown["name"], shown["price"], shown["store"]["id"]) == (
+        MARK,
+        "5000.00",
+        victim.store_id,
+    )
     assert any(text in query for query in executed), "no import runs this statement"
 
 

@@ -35,7 +35,9 @@ def test_the_profile_is_read_edited_and_sent_back_as_it_came(api: Api):
 
 def test_a_new_address_needs_the_present_password_and_ends_other_devices(api: Api):
     user = api.buyer()
-    other = api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD}).json["access_token"]
+    other = api.post("/api/auth/login", json={"email": user.email, "password": PASSWORD}).json[
+        "access_token"
+    ]
     body = {"name": "Sari", "email": "new@example.com"}
 
     problem(api.put("/api/users/profile", user, json=body), 422, "validation_failed")
@@ -47,7 +49,10 @@ def test_a_new_address_needs_the_present_password_and_ends_other_devices(api: Ap
     answer = api.put("/api/users/profile", user, json={**body, "current_password": PASSWORD})
 
     assert answer.json["email"] == "new@example.com"
-    assert api.get("/api/users/profile", headers={"Authorization": f"Bearer {other}"}).status_code == 401
+    assert (
+        api.get("/api/users/profile", headers={"Authorization": f"Bearer {other}"}).status_code
+        == 401
+    )
     assert api.get("/api/users/profile", user).status_code == 200
 
 
@@ -62,7 +67,9 @@ def test_a_new_password_replaces_the_old_one(api: Api):
         401,
         "invalid_credentials",
     )
-    assert api.post("/api/auth/login", json={"email": user.email, "password": new}).status_code == 200
+    assert (
+        api.post("/api/auth/login", json={"email": user.email, "password": new}).status_code == 200
+    )
 
 
 def test_an_avatar_is_stored_in_its_sizes_and_removed(api: Api):
@@ -83,7 +90,9 @@ def test_an_avatar_is_stored_in_its_sizes_and_removed(api: Api):
 
 
 def test_an_avatar_that_is_no_picture_is_refused_by_name(api: Api):
-    answer = api.upload("/api/users/upload-avatar", api.buyer(), [("avatar", "me.jpg", b"GIF89a not a picture")])
+    answer = api.upload(
+        "/api/users/upload-avatar", api.buyer(), [("avatar", "me.jpg", b"GIF89a not a picture")]
+    )
 
     found = problem(answer, 422, "picture_refused")
     assert "me.jpg" in found["errors"][0]["message"]
@@ -115,13 +124,20 @@ def test_a_change_of_role_bites_at_the_next_request(api: Api):
     admin, seller = api.admin(), api.seller()
     assert api.get("/api/stores/mine", seller).status_code == 200
 
-    assert api.patch(f"/api/users/{seller.id}", admin, json={"role": "buyer"}).json["role"] == "buyer"
+    assert (
+        api.patch(f"/api/users/{seller.id}", admin, json={"role": "buyer"}).json["role"] == "buyer"
+    )
     problem(api.get("/api/stores/mine", seller), 403, "forbidden")
 
 
 def test_nobody_becomes_admin_through_the_api(api: Api):
     admin, user = api.admin(), api.buyer()
 
-    problem(api.patch(f"/api/users/{user.id}", admin, json={"role": "admin"}), 422, "validation_failed")
-    assert api.put("/api/users/profile", user, json={"name": "x", "role": "admin"}).json["role"] == "buyer"
+    problem(
+        api.patch(f"/api/users/{user.id}", admin, json={"role": "admin"}), 422, "validation_failed"
+    )
+    assert (
+        api.put("/api/users/profile", user, json={"name": "x", "role": "admin"}).json["role"]
+        == "buyer"
+    )
     problem(api.patch(f"/api/users/{admin.id}", admin, json={"suspended": True}), 403, "forbidden")

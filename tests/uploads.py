@@ -1,9 +1,11 @@
-"""Uploads pictures, many at once, while workers and PostgreSQL itself are killed; then holds rows and files together.
+"""Uploads pictures, many at once, while workers and PostgreSQL itself are killed; then holds rows
+and files together.
 
     PYTHONPATH=. .venv/bin/python tests/uploads.py --uploads 400 --clients 200
 
-It makes its own shop in a folder that it throws away: an embedded PostgreSQL (with fsync), gunicorn, 40 products. Exits
-1 unless every upload that was answered 201 is there, every row has whole files, and every file a row after one sweep.
+It makes its own shop in a folder that it throws away: an embedded PostgreSQL (with fsync),
+gunicorn, 40 products. Exits 1 unless every upload that was answered 201 is there, every row has
+whole files, and every file a row after one sweep.
 """
 
 import argparse
@@ -37,11 +39,17 @@ PRODUCTS = 40
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--uploads", type=int, default=400)
     options.add_argument("--clients", type=int, default=200)
-    options.add_argument("--workers-every", type=float, default=1.0, help="seconds between two kills of a worker")
-    options.add_argument("--postgres-every", type=float, default=6.0, help="seconds between two kills of PostgreSQL")
+    options.add_argument(
+        "--workers-every", type=float, default=1.0, help="seconds between two kills of a worker"
+    )
+    options.add_argument(
+        "--postgres-every", type=float, default=6.0, help="seconds between two kills of PostgreSQL"
+    )
     args = options.parse_args()
     os.environ["IMAGES_PER_PRODUCT"] = "100"
     with tempfile.TemporaryDirectory() as name:
@@ -75,7 +83,11 @@ def crash(args: argparse.Namespace, server: Server, url: str, folder: Path) -> i
             body, kind = multipart([("images", f"{number}.jpg", photo(number))], {})
             path = f"/api/products/{products[number % PRODUCTS]}/images"
             key = secrets.token_hex(8)
-            headers = {"Authorization": f"Bearer {token}", "Content_Type": kind, "Idempotency_Key": key}
+            headers = {
+                "Authorization": f"Bearer {token}",
+                "Content_Type": kind,
+                "Idempotency_Key": key,
+            }
             for _ in range(40):  # as an app does: again with the same key
                 try:
                     status, answer = server.call("POST", path, body, **headers)
@@ -85,7 +97,9 @@ def crash(args: argparse.Namespace, server: Server, url: str, folder: Path) -> i
                     continue
                 answers[str(status)] += 1
                 if status == 201:
-                    shown.extend(size["url"] for image in answer["images"] for size in image["variants"])
+                    shown.extend(
+                        size["url"] for image in answer["images"] for size in image["variants"]
+                    )
                     break
                 time.sleep(0.5)
 
@@ -98,7 +112,10 @@ def crash(args: argparse.Namespace, server: Server, url: str, folder: Path) -> i
 
     def worker() -> int | None:
         found = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(server.process.pid)], capture_output=True, text=True, check=False
+            ["ps", "-o", "pid=", "--ppid", str(server.process.pid)],
+            capture_output=True,
+            text=True,
+            check=False,
         ).stdout.split()
         return int(random.choice(found)) if found else None
 
@@ -130,7 +147,10 @@ def crash(args: argparse.Namespace, server: Server, url: str, folder: Path) -> i
     done.set()
     for thread in others:
         thread.join()
-    print(f"{args.uploads} uploads in {time.monotonic() - started:.0f} s: {dict(answers)}; killed: {dict(kills)}")
+    print(
+        f"{args.uploads} uploads in {time.monotonic() - started:.0f} s: {dict(answers)}; killed: "
+        f"{dict(kills)}"
+    )
     return judge(url, folder, shown)
 
 
@@ -149,26 +169,47 @@ def judge(url: str, folder: Path, shown: list[str]) -> int:
     missing = [key for key in rows if not whole(uploads / key)]
     lost = [address for address in shown if address.partition("/uploads/")[2] not in rows]
     before = len(files(uploads) - rows)
-    env = {**os.environ, "DATABASE_URL": url, "UPLOADS_DIR": str(uploads), "DATA_DIR": str(folder / "data")}
+    env = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "UPLOADS_DIR": str(uploads),
+        "DATA_DIR": str(folder / "data"),
+    }
     command = [sys.executable, "-m", "marketplace", "sweep-uploads", "--min-age", "0"]
     subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, check=True)
     after = files(uploads)
-    print(f"{len(pictures)} pictures, {len(rows)} files; {len(missing)} missing or torn, {len(lost)} uploads lost")
-    print(f"files without a row: {before}, after a sweep {len(after - rows)}; swept too much: {len(rows - after)}")
+    print(
+        f"{len(pictures)} pictures, {len(rows)} files; {len(missing)} missing or torn, "
+        f"{len(lost)} uploads lost"
+    )
+    print(
+        f"files without a row: {before}, after a sweep {len(after - rows)}; swept too much: "
+        f"{len(rows - after)}"
+    )
     return 1 if missing or lost or after != rows else 0
 
 
 def shop(server: Server) -> tuple[str, list[int]]:
     def made(path: str, body: dict[str, object], token: str | None = None) -> dict[str, object]:
         more = {"Authorization": f"Bearer {token}"} if token else {}
-        status, answer = server.call("POST", path, orjson.dumps(body), Content_Type="application/json", **more)
+        status, answer = server.call(
+            "POST", path, orjson.dumps(body), Content_Type="application/json", **more
+        )
         assert status == 201, answer
         return answer
 
-    person = {"name": "Budi", "email": f"{secrets.token_hex(5)}@example.com", "password": PASSWORD, "role": "seller"}
+    person = {
+        "name": "Budi",
+        "email": f"{secrets.token_hex(5)}@example.com",
+        "password": PASSWORD,
+        "role": "seller",
+    }
     token = str(made("/api/auth/register", person)["access_token"])
     made("/api/stores", {"name": "Toko"}, token)
-    ids = [made("/api/products", {"name": f"Produk {number}", "price": "1"}, token)["id"] for number in range(PRODUCTS)]
+    ids = [
+        made("/api/products", {"name": f"Produk {number}", "price": "1"}, token)["id"]
+        for number in range(PRODUCTS)
+    ]
     return token, [int(str(each)) for each in ids]
 
 
@@ -176,7 +217,9 @@ def photo(number: int) -> bytes:
     """A picture that no other upload has, now and then the same as another one's."""
     out = io.BytesIO()
     rng = random.Random(number - number % 10 if number % 10 == 1 else number)
-    Image.frombytes("RGB", (64, 48), rng.randbytes(64 * 48 * 3)).resize((900, 700)).save(out, "JPEG")
+    Image.frombytes("RGB", (64, 48), rng.randbytes(64 * 48 * 3)).resize((900, 700)).save(
+        out, "JPEG"
+    )
     return out.getvalue()
 
 

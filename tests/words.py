@@ -1,4 +1,6 @@
-"""What the application says to its clients, read from its source: every template, and what escapes translation."""
+"""What the application says to its clients, read from its source: every template, and what
+escapes translation.
+"""
 
 import ast
 from pathlib import Path
@@ -15,16 +17,25 @@ SAYING = {
     "invalid": 2,
     "say": 0,
 }
-#: Templates chosen at run time: of the refusal's caller, of validation._MESSAGES, of the roles a call is for.
-CHOSEN = {"message", "_MESSAGES.get(code, _MESSAGES['invalid'])", "' and '.join((f'{role}s' for role in roles))"}
+#: Templates chosen at run time: of the refusal's caller, of validation._MESSAGES, of the roles a
+#: call is for.
+CHOSEN = {
+    "message",
+    "_MESSAGES.get(code, _MESSAGES['invalid'])",
+    "' and '.join((f'{role}s' for role in roles))",
+}
 
 
 def placeholders(template: str) -> list[str]:
-    """The values a template names, sorted; with what is to be done to them, where it says so, which none should."""
+    """The values a template names, sorted; with what is to be done to them, where it says so,
+    which none should.
+    """
     found = []
     for _, name, form, conversion in Formatter().parse(template):
         if name is not None:
-            found.append(name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else ""))
+            found.append(
+                name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+            )
     return sorted(found)
 
 
@@ -48,7 +59,9 @@ class Words:
             name = _name(call)
             if name not in SAYING:
                 continue
-            words = [keyword.value for keyword in call.keywords if keyword.arg in ("detail", "message")]
+            words = [
+                keyword.value for keyword in call.keywords if keyword.arg in ("detail", "message")
+            ]
             words = words or call.args[SAYING[name] :][:1]
             if name == "say":
                 good = self._said(words[0], {keyword.arg for keyword in call.keywords})
@@ -69,7 +82,9 @@ class Words:
         return True
 
     def _plain(self, words: ast.expr) -> bool:
-        """Words without values are their own template; a value's name in them would be shown as it stands."""
+        """Words without values are their own template; a value's name in them would be shown as
+        it stands.
+        """
         return self._said(words, set()) if isinstance(words, ast.Constant) else False
 
     def _known(self, words: ast.expr, function: ast.AST) -> bool:
@@ -92,16 +107,24 @@ class Words:
 
 
 def _name(call: ast.AST) -> str:
-    return getattr(call.func, "id", getattr(call.func, "attr", "")) if isinstance(call, ast.Call) else ""
+    return (
+        getattr(call.func, "id", getattr(call.func, "attr", ""))
+        if isinstance(call, ast.Call)
+        else ""
+    )
 
 
 def _assigned(name: str, function: ast.AST) -> list[ast.expr | None]:
-    """What a variable is set to; None where it is one of several, as those of errors.CONSTRAINTS are."""
+    """What a variable is set to; None where it is one of several, as those of errors.CONSTRAINTS
+    are.
+    """
     values: list[ast.expr | None] = []
     for node in ast.walk(function):
         for target in node.targets if isinstance(node, ast.Assign) else []:
             if isinstance(target, ast.Name) and target.id == name:
                 values.append(node.value)
-            elif isinstance(target, ast.Tuple) and name in {getattr(one, "id", None) for one in target.elts}:
+            elif isinstance(target, ast.Tuple) and name in {
+                getattr(one, "id", None) for one in target.elts
+            }:
                 values.append(None)
     return values

@@ -1,8 +1,8 @@
 """Holds what is installed against what is pinned, and asks for known vulnerabilities: `make audit`.
 
-Ends with 1 where a package is not pinned with a hash, is another version than the pinned one, or has a known
-vulnerability. Where no advisory service can be reached it says that none was asked: pip-audit by itself would call that
-clean.
+Ends with 1 where a package is not pinned with a hash, is another version than the pinned one, or
+has a known vulnerability. Where no advisory service can be reached it says that none was asked:
+pip-audit by itself would call that clean.
 """
 
 import argparse
@@ -17,21 +17,35 @@ ROOT = Path(__file__).resolve().parent.parent
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)[^\n]*", re.MULTILINE)
 #: What makes the virtual environment, and is not the project's.
 OURS = {"pip", "setuptools", "wheel"}
-UNREACHED = ("could not be audited", "ConnectionError", "Failed to upgrade", "Max retries", "NameResolutionError")
+UNREACHED = (
+    "could not be audited",
+    "ConnectionError",
+    "Failed to upgrade",
+    "Max retries",
+    "NameResolutionError",
+)
 
 
 def main() -> int:
     """Report and judge."""
     options = argparse.ArgumentParser(prog="make audit", description=__doc__)
-    options.add_argument("--strict", action="store_true", help="fail where no advisory service can be reached")
+    options.add_argument(
+        "--strict", action="store_true", help="fail where no advisory service can be reached"
+    )
     strict = options.parse_args().strict
     wrong = unpinned(ROOT)
     for line in wrong:
         print(line)
-    print(f"{len(list(distributions()))} packages are installed; {len(wrong)} not as pinned with a hash")
+    print(
+        f"{len(list(distributions()))} packages are installed; {len(wrong)} not as pinned with a "
+        "hash"
+    )
     asked, clean, said = advisories(ROOT / "requirements.txt")
     if not asked:
-        print("No advisory service can be reached from here: known vulnerabilities were NOT looked up.")
+        print(
+            "No advisory service can be reached from here: known vulnerabilities were NOT looked "
+            "up."
+        )
     print(said)
     return 1 if wrong or (asked and not clean) or (strict and not asked) else 0
 
@@ -43,9 +57,11 @@ def unpinned(root: Path) -> list[str]:
         for name, version in pinned(file.read_text(encoding="utf-8")).items():
             pins.setdefault(name, set()).update(version)
     return [
-        f"{name} {found.version} is not pinned: {', '.join(sorted(pins.get(name, set()))) or 'nowhere'}"
+        f"{name} {found.version} is not pinned: "
+        f"{', '.join(sorted(pins.get(name, set()))) or 'nowhere'}"
         for found in distributions()
-        if (name := _folded(found.metadata["Name"])) not in OURS and found.version not in pins.get(name, set())
+        if (name := _folded(found.metadata["Name"])) not in OURS
+        and found.version not in pins.get(name, set())
     ]
 
 
@@ -60,7 +76,16 @@ def pinned(text: str) -> Mapping[str, set[str]]:
 
 def advisories(file: Path) -> tuple[bool, bool, str]:
     """Whether a service could be asked, whether it knows of nothing, and its words."""
-    command = [sys.executable, "-m", "pip_audit", "--strict", "--no-deps", "--disable-pip", "--progress-spinner", "off"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip_audit",
+        "--strict",
+        "--no-deps",
+        "--disable-pip",
+        "--progress-spinner",
+        "off",
+    ]
     done = subprocess.run([*command, "-r", file], capture_output=True, text=True, timeout=120)
     said = done.stdout + done.stderr
     return not any(words in said for words in UNREACHED), done.returncode == 0, said.strip()[-2000:]

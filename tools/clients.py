@@ -1,8 +1,10 @@
 """Makes clients of the API from its own document: clients/{kotlin,swift,dart,python}.
 
-    python tools/clients.py [NAME ...]      all without a name; `make clients` installs what it needs
+    python tools/clients.py [NAME ...]      all without a name; `make clients` installs what it
+    needs
 
-openapi-generator does the work; a name the server adds to a choice later is `unknown` to a client, not an error.
+openapi-generator does the work; a name the server adds to a choice later is `unknown` to a client,
+not an error.
 """
 
 import subprocess
@@ -12,14 +14,25 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "clients"
 COMMON = {"hideGenerationTimestamp": "true", "enumUnknownDefaultCase": "true"}
-#: Names that are reserved words as types, in the languages that would make types of these parameters.
+#: Names that are reserved words as types, in the languages that would make types of these
+#: parameters.
 MAPPINGS = "type=ActivityType,from=FromTime"
 #: Name -> generator, its own properties.
 CLIENTS = {
-    "kotlin": ("kotlin", {"packageName": "marketplace", "groupId": "marketplace", "artifactId": "marketplace-client"}),
+    "kotlin": (
+        "kotlin",
+        {
+            "packageName": "marketplace",
+            "groupId": "marketplace",
+            "artifactId": "marketplace-client",
+        },
+    ),
     "swift": ("swift6", {"projectName": "Marketplace"}),
     "dart": ("dart-dio", {"pubName": "marketplace", "pubLibrary": "marketplace"}),
-    "python": ("python", {"packageName": "marketplace_client", "projectName": "marketplace-client"}),
+    "python": (
+        "python",
+        {"packageName": "marketplace_client", "projectName": "marketplace-client"},
+    ),
 }
 
 
@@ -27,11 +40,16 @@ def main(names: "list[str]", folder: Path = FOLDER) -> int:
     """Make the clients that are named; 2 for a name that is none."""
     unknown = [name for name in names if name not in CLIENTS]
     if unknown:
-        print(f"There is no client called {unknown[0]}; there are {', '.join(CLIENTS)}.", file=sys.stderr)
+        print(
+            f"There is no client called {unknown[0]}; there are {', '.join(CLIENTS)}.",
+            file=sys.stderr,
+        )
         return 2
     folder.mkdir(parents=True, exist_ok=True)
     document = folder / "openapi.json"
-    subprocess.run([sys.executable, "-m", "marketplace", "openapi", str(document)], cwd=ROOT, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "marketplace", "openapi", str(document)], cwd=ROOT, check=True
+    )
     for name in names or CLIENTS:
         lines = make(name, document, folder / name)
         print(f"clients/{name}  {', '.join(lines) or 'without a warning'}", flush=True)
@@ -39,11 +57,21 @@ def main(names: "list[str]", folder: Path = FOLDER) -> int:
 
 
 def make(name: str, document: Path, target: Path) -> "list[str]":
-    """Make one client; the generator's warnings, but for its own about OpenAPI 3.1. Raises CalledProcessError."""
+    """Make one client; the generator's warnings, but for its own about OpenAPI 3.1. Raises
+    CalledProcessError.
+    """
     generator, properties = CLIENTS[name]
     options = ",".join(f"{key}={value}" for key, value in {**COMMON, **properties}.items())
     command = [
-        *("generate", "--generator-name", generator, "--input-spec", str(document), "--output", str(target)),
+        *(
+            "generate",
+            "--generator-name",
+            generator,
+            "--input-spec",
+            str(document),
+            "--output",
+            str(target),
+        ),
         *("--additional-properties", options, "--model-name-mappings", MAPPINGS),
     ]
     program = Path(sys.executable).with_name("openapi-generator-cli")

@@ -1,11 +1,13 @@
-"""Reads product files (CSV) of sellers: any size in flat memory, every bad row named; no database, no HTTP.
+"""Reads product files (CSV) of sellers: any size in flat memory, every bad row named; no database,
+no HTTP.
 
-    catalog = read(stream)                      # CatalogRefused where the file cannot be read
-    for row in catalog:
-        if isinstance(row, GoodRow): ...        # a product, checked
-        elif isinstance(row, BadRow): ...       # every error of it, and the row itself
-        else: ...                               # SharedRow: no product, but what products share
-    catalog.describe()                          # dialect, encoding, columns, signs, notes: for the seller
+catalog = read(stream)                      # CatalogRefused where the file cannot be read
+for row in catalog:
+    if isinstance(row, GoodRow): ...        # a product, checked
+    elif isinstance(row, BadRow): ...       # every error of it, and the row itself
+    else: ...                               # SharedRow: no product, but what products share
+catalog.describe()                          # dialect, encoding, columns, signs, notes: for the
+seller
 """
 
 from marketplace.catalogue_csv.cells import write_path

@@ -1,4 +1,6 @@
-"""Cells to texts, links, and paths of categories. Each function raises Wrong for what it cannot take."""
+"""Cells to texts, links, and paths of categories. Each function raises Wrong for what it cannot
+take.
+"""
 
 import re
 from collections.abc import Iterable
@@ -6,7 +8,13 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from marketplace.catalogue_csv.encoding import NUL, UNDECODABLE
-from marketplace.catalogue_csv.model import CATEGORY_DEPTH, CATEGORY_LENGTH, IMAGES, LINK_LENGTH, Wrong
+from marketplace.catalogue_csv.model import (
+    CATEGORY_DEPTH,
+    CATEGORY_LENGTH,
+    IMAGES,
+    LINK_LENGTH,
+    Wrong,
+)
 from marketplace.text.nfc import TooManyMarks, nfc
 
 _BREAKS = re.compile(r"[\t\r\n]+")
@@ -21,7 +29,9 @@ _ESCAPE = re.compile(r"\\([\\>])")
 
 
 def read_line(cell: str, limit: int) -> str:
-    """A text of one line, NFC, without blanks around; line breaks and tabs in it become single blanks."""
+    """A text of one line, NFC, without blanks around; line breaks and tabs in it become single
+    blanks.
+    """
     text = cell.strip()
     if not (text.isprintable() and text.isascii()):
         text = _BREAKS.sub(" ", _clean(text, limit))
@@ -74,7 +84,9 @@ def read_path(cell: str) -> tuple[str, ...]:
     A name with `>` or a backslash in it has a backslash before that, as `write_path` writes it.
     """
     if len(cell) > _PATH_LENGTH:
-        raise Wrong("too_long", f"must be at most {_PATH_LENGTH:,} characters long, and has {len(cell):,}")
+        raise Wrong(
+            "too_long", f"must be at most {_PATH_LENGTH:,} characters long, and has {len(cell):,}"
+        )
     return _read_path(cell)
 
 
@@ -96,7 +108,9 @@ def write_path(names: Iterable[str]) -> str:
 
 
 def read_hidden(cell: str) -> bool | None:
-    """Whether the product is not to be shown: yes or no in the words of spreadsheets; None for an empty cell."""
+    """Whether the product is not to be shown: yes or no in the words of spreadsheets; None for
+    an empty cell.
+    """
     word = cell.strip().lower()
     if not word:
         return None

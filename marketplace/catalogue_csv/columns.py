@@ -1,4 +1,6 @@
-"""Headers to columns, by name and never by position; and the delimiter, which the header gives away."""
+"""Headers to columns, by name and never by position; and the delimiter, which the header gives
+away.
+"""
 
 import csv
 import re
@@ -24,9 +26,10 @@ _STRUCTURE = "variant"
 class Columns(NamedTuple):
     """What the columns of a file mean.
 
-    `header` has the names as in the file; `positions` says which columns hold a field. `own` is true for a file
-    that we wrote, as its header shows: our own header and no other, or any header beside that of a report of
-    bad rows. There, what `defuse` did is undone. `exported`: it has the ids that the export writes.
+    `header` has the names as in the file; `positions` says which columns hold a field. `own` is
+    true for a file that we wrote, as its header shows: our own header and no other, or any header
+    beside that of a report of bad rows. There, what `defuse` did is undone. `exported`: it has the
+    ids that the export writes.
     """
 
     dialect: Dialect
@@ -52,14 +55,23 @@ def recognise(header: Sequence[str], asked: str | None = None, currency: str = "
         places.setdefault(key, position)
     layout = Layout(keys, places, currency)
     positions, left = _positions(dialect, layout)
-    positions |= {field: positions[other] for field, other in dialect.also.items() if other in positions}
+    positions |= {
+        field: positions[other] for field, other in dialect.also.items() if other in positions
+    }
     ignored = [position for position in left if dialect.ignored(keys[position])]
     unknown = [names[place] or f"(column {place + 1})" for place in left if place not in ignored]
     own = all(key in OURS for key in keys) or any(report.issubset(keys) for report in REPORTS)
     _check(dialect, names, positions)
     exported = folded(HEADER[0]) in places
     return Columns(
-        dialect, layout, names, positions, tuple(names[place] for place in ignored), tuple(unknown), own, exported
+        dialect,
+        layout,
+        names,
+        positions,
+        tuple(names[place] for place in ignored),
+        tuple(unknown),
+        own,
+        exported,
     )
 
 
@@ -78,7 +90,9 @@ def _positions(dialect: Dialect, layout: Layout) -> tuple[dict[str, tuple[int, .
     order = list(dialect.fields)
     for field, positions in found.items():
         if dialect.arrange is not None:  # an error names the first
-            positions.sort(key=lambda place: order.index(key) if (key := layout.names[place]) in order else 0)
+            positions.sort(
+                key=lambda place: order.index(key) if (key := layout.names[place]) in order else 0
+            )
         strong = [position for position in positions if layout.names[position] not in dialect.weak]
         kept = strong or (positions if field == "image_url" else positions[:1])
         if len(positions) > 1 and dialect.weak and (field != "image_url" or strong):
@@ -88,12 +102,15 @@ def _positions(dialect: Dialect, layout: Layout) -> tuple[dict[str, tuple[int, .
 
 
 def _check(dialect: Dialect, names: tuple[str, ...], positions: dict[str, tuple[int, ...]]) -> None:
-    seen = ", ".join(name[:40] or "(empty)" for name in names[:20]) + (", ..." if len(names) > 20 else "")
+    seen = ", ".join(name[:40] or "(empty)" for name in names[:20]) + (
+        ", ..." if len(names) > 20 else ""
+    )
     if not positions.keys() - {_STRUCTURE}:
         others = ", ".join(name for name in HEADER if name not in REQUIRED)
         raise CatalogRefused(
             "no_known_columns",
-            f"No column of the first line is known. It has: {seen}. Needed are name and price (or Nama "
+            f"No column of the first line is known. It has: {seen}. Needed are name and price "
+            "(or Nama "
             f"Produk and Harga); also known are {others}, and the exports of {_others()}.",
         )
     missing = [name for name in REQUIRED if name not in positions]
@@ -114,9 +131,11 @@ def _others() -> str:
 
 
 def delimiter_of(lines: Sequence[str]) -> tuple[str, int]:
-    """What separates cells, told by the first lines, and how many of those to leave out (Excel's `sep=;`).
+    """What separates cells, told by the first lines, and how many of those to leave out (Excel's
+    `sep=;`).
 
-    The delimiter that makes the header known best is taken; where none does, the one with the most columns.
+    The delimiter that makes the header known best is taken; where none does, the one with the most
+    columns.
     """
     for count, line in enumerate(lines, 1):
         forced = _SEPARATOR_LINE.match(line)
@@ -128,7 +147,9 @@ def delimiter_of(lines: Sequence[str]) -> tuple[str, int]:
 
 
 def _fit(lines: Sequence[str], delimiter: str) -> tuple[int, int]:
-    """How many columns of the first record are known if this is the delimiter, and how many there are."""
+    """How many columns of the first record are known if this is the delimiter, and how many
+    there are.
+    """
     try:
         records = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
         cells = next((cells for cells in records if any(cell.strip() for cell in cells)), [])
@@ -143,4 +164,6 @@ def printable(cell: str) -> str:
     """A cell fit to be stored and shown: what is no text becomes the sign for that."""
     if cell.isascii():
         return cell
-    return UNDECODABLE.sub("\N{REPLACEMENT CHARACTER}", cell.replace(NUL, "\N{REPLACEMENT CHARACTER}"))
+    return UNDECODABLE.sub(
+        "\N{REPLACEMENT CHARACTER}", cell.replace(NUL, "\N{REPLACEMENT CHARACTER}")
+    )

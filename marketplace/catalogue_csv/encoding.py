@@ -1,8 +1,8 @@
 """Bytes to lines of text: finds the encoding out, and survives bytes that are not text.
 
-The encoding of a file without a byte order mark stays open as long as everything is ASCII; the first
-megabyte with anything else in it decides. A byte that is no text becomes a lone surrogate, so that the row it
-stands in can be reported and the rest of the file be read.
+The encoding of a file without a byte order mark stays open as long as everything is ASCII; the
+first megabyte with anything else in it decides. A byte that is no text becomes a lone surrogate, so
+that the row it stands in can be reported and the rest of the file be read.
 """
 
 import codecs
@@ -15,7 +15,8 @@ from marketplace.catalogue_csv.model import ROW_LENGTH, CatalogRefused
 
 BLOCK = 1 << 16
 LOOK_AHEAD = 1 << 20
-#: Stands in texts for a NUL, which the csv module of Python 3.10 does not take; broken bytes are others.
+#: Stands in texts for a NUL, which the csv module of Python 3.10 does not take; broken bytes are
+#: others.
 NUL = "\ud800"
 UNDECODABLE = re.compile("[\ud800-\udfff]")
 
@@ -62,7 +63,8 @@ codecs.register_error(_ERRORS, _surrogates)
 
 
 class Lines:
-    """The lines of a byte stream, each with its end (CR, LF or CRLF) as it was. To be gone through once.
+    """The lines of a byte stream, each with its end (CR, LF or CRLF) as it was. To be gone through
+    once.
 
     `encoding` is final when all lines were taken; `bytes_read` tells how far the reading is.
     """
@@ -84,7 +86,9 @@ class Lines:
             # A CR at the end may be the first half of a CRLF.
             rest = lines.pop() if lines and not lines[-1].endswith("\n") else ""
             if len(rest) > ROW_LENGTH:
-                raise CatalogRefused("line_too_long", f"A line has more than {ROW_LENGTH:,} characters.")
+                raise CatalogRefused(
+                    "line_too_long", f"A line has more than {ROW_LENGTH:,} characters."
+                )
             yield from lines
         if rest:
             yield rest
@@ -143,17 +147,20 @@ def _marked(head: bytes) -> tuple[str, int]:
         if max(first, second) > 0.3 and min(first, second) < 0.05:
             return ("utf-16-be" if first > second else "utf-16-le"), 0
         if b"\0" in re.split(rb"[\r\n]", head.lstrip(), maxsplit=1)[0]:
-            raise CatalogRefused("not_csv", "The file begins with bytes that are no text: it is not CSV.")
+            raise CatalogRefused(
+                "not_csv", "The file begins with bytes that are no text: it is not CSV."
+            )
     return "utf-8", 0
 
 
 def _guess(sample: bytes, *, whole: bool) -> str:
-    """UTF-8 or Windows-1252, from the first bytes that are not ASCII. `whole`: the file ends with them.
+    """UTF-8 or Windows-1252, from the first bytes that are not ASCII. `whole`: the file ends with
+    them.
 
-    Windows-1252 only if it cannot be UTF-8: where there are more broken bytes than good letters, and where
-    those stand alone between ASCII letters, as accents do in western languages. In other files (Chinese or
-    Russian in an old encoding) Windows-1252 would make nonsense of every word; read as UTF-8 their rows are
-    reported instead.
+    Windows-1252 only if it cannot be UTF-8: where there are more broken bytes than good letters,
+    and where those stand alone between ASCII letters, as accents do in western languages. In other
+    files (Chinese or Russian in an old encoding) Windows-1252 would make nonsense of every word;
+    read as UTF-8 their rows are reported instead.
     """
     text = codecs.getincrementaldecoder("utf-8")(_ERRORS).decode(sample, whole)
     broken = len(text) - len(UNDECODABLE.sub("", text))

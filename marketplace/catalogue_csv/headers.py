@@ -1,8 +1,11 @@
-"""Names of columns, compared without case, accents, blanks and marks: `Image URL` and `image_url` are one."""
+"""Names of columns, compared without case, accents, blanks and marks: `Image URL` and
+`image_url` are one.
+"""
 
 import unicodedata
 
-#: What a row can say of a product: our own header, in the order an export writes it, and what dialects fill.
+#: What a row can say of a product: our own header, in the order an export writes it, and what
+#: dialects fill.
 HEADER = (
     "marketplace_product_id",
     "name",

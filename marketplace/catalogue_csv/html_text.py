@@ -1,12 +1,34 @@
-"""HTML in descriptions to text: what a reader would see, with its paragraphs and lists, and nothing that runs."""
+"""HTML in descriptions to text: what a reader would see, with its paragraphs and lists, and
+nothing that runs.
+"""
 
 import re
 from html.parser import HTMLParser
 
-_LOOKS_LIKE = re.compile(r"</?[a-zA-Z][^<>]*>|<!--|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});").search
+_LOOKS_LIKE = re.compile(
+    r"</?[a-zA-Z][^<>]*>|<!--|&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31});"
+).search
 _BLOCKS = frozenset(
     (
-        *("p", "div", "br", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6", "dl", "dt", "dd"),
+        *(
+            "p",
+            "div",
+            "br",
+            "li",
+            "ul",
+            "ol",
+            "tr",
+            "table",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "dl",
+            "dt",
+            "dd",
+        ),
         *("hr", "section", "article", "header", "footer", "blockquote", "pre", "figure"),
     )
 )
@@ -18,7 +40,9 @@ _MANY_BREAKS = re.compile(r"\n{3,}")
 
 
 def to_text(cell: str) -> str:
-    """The cell without markup, if it has any; else as it is. Markup that was escaped, even twice, goes as well."""
+    """The cell without markup, if it has any; else as it is. Markup that was escaped, even
+    twice, goes as well.
+    """
     for _ in range(_PEELS):
         if not _LOOKS_LIKE(cell):
             break

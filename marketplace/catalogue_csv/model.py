@@ -1,4 +1,6 @@
-"""What reading a catalogue gives: good rows, bad rows, or a refusal of the whole file; and their codes."""
+"""What reading a catalogue gives: good rows, bad rows, or a refusal of the whole file; and their
+codes.
+"""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -70,10 +72,13 @@ NOTES = {
     "negative_stock": "rows of another system with a stock below zero, read as 0",
     "pictures_left_out": "pictures that are no links, such as names of files",
     "hidden": "rows whose product is not to be shown: drafts, private and archived ones",
-    "repeated_skus": "variants with the SKU of another variant of their product: the option was added to it",
-    "other_currency": "rows with further prices of a product, in another currency than the one that was read",
+    "repeated_skus": "variants with the SKU of another variant of their product: the option was "
+    "added to it",
+    "other_currency": "rows with further prices of a product, in another currency than the one "
+    "that was read",
     "grouped": "rows that only bundle other products and have no price, left out",
-    "parents_shortened": "so many parent rows that their descriptions and pictures were not given to their variants",
+    "parents_shortened": "so many parent rows that their descriptions and pictures were not "
+    "given to their variants",
 }
 
 
@@ -99,7 +104,9 @@ class Wrong(ValueError):
 
 
 class CellError(NamedTuple):
-    """One thing wrong with a row. `column` is named as the file names it; None for the row as a whole."""
+    """One thing wrong with a row. `column` is named as the file names it; None for the row as a
+    whole.
+    """
 
     column: str | None
     code: str

@@ -1,4 +1,6 @@
-"""Prices and stock as people write them: `Rp 5.200`, `12.500,50`, `12,500.50`, `$1,299`; never by float."""
+"""Prices and stock as people write them: `Rp 5.200`, `12.500,50`, `12,500.50`, `$1,299`; never
+by float.
+"""
 
 import re
 from collections import Counter
@@ -19,10 +21,23 @@ _AMOUNT = re.compile(
 #: Named for those who write them; which one a price has is reported, not converted.
 _CURRENCIES = {
     *("rp", "rp.", "idr", "rm", "myr", "s$", "sgd", "php", "thb", "vnd", "inr", "jpy", "cny"),
-    *("$", "us$", "usd", "a$", "aud", "eur", "\N{EURO SIGN}", "gbp", "\N{POUND SIGN}", "\N{YEN SIGN}", "dkk"),
+    *(
+        "$",
+        "us$",
+        "usd",
+        "a$",
+        "aud",
+        "eur",
+        "\N{EURO SIGN}",
+        "gbp",
+        "\N{POUND SIGN}",
+        "\N{YEN SIGN}",
+        "dkk",
+    ),
 }
 _GROUPED = re.compile(
-    r"([1-9][0-9]{0,2})((?P<group>[., '])[0-9]{3}(?:(?P=group)[0-9]{3})*)(?:(?P<sign>[.,])([0-9]+))?\Z"
+    r"([1-9][0-9]{0,2})((?P<group>[., "
+    r"'])[0-9]{3}(?:(?P=group)[0-9]{3})*)(?:(?P<sign>[.,])([0-9]+))?\Z"
 )
 _GROUP_SIGNS = re.compile("[., ']")
 _SIMPLE = re.compile(r"([0-9]+)(?:(?P<sign>[.,])([0-9]+))?\Z")
@@ -34,9 +49,10 @@ _WHOLE = re.compile(
 class Signs:
     """What the prices of a whole file tell about its signs for decimals and thousands.
 
-    `1.299` and `1,299` can be read in two ways, and other prices of the file decide: `9,99` has its sign for
-    decimals, `1.299.000` for thousands. A file that has no decimals anywhere has three digits behind a sign
-    only as thousands, since an amount has two decimals at most. `decimal` settles it from outside.
+    `1.299` and `1,299` can be read in two ways, and other prices of the file decide: `9,99` has its
+    sign for decimals, `1.299.000` for thousands. A file that has no decimals anywhere has three
+    digits behind a sign only as thousands, since an amount has two decimals at most. `decimal`
+    settles it from outside.
     """
 
     def __init__(self, decimal: DecimalSign | None = None) -> None:
@@ -96,7 +112,11 @@ class Signs:
             reason = "thousands"
         else:
             reason = "no_decimals"
-        return {"decimal_sign": self.decimal, "decided_by": reason, "three_digits": self.open["."] + self.open[","]}
+        return {
+            "decimal_sign": self.decimal,
+            "decided_by": reason,
+            "three_digits": self.open["."] + self.open[","],
+        }
 
 
 class Prices:
@@ -126,9 +146,22 @@ class Prices:
 
     def _number(self, number: str) -> Decimal:
         match = _GROUPED.match(number)
-        lone = match is not None and match["sign"] is None and len(match[2]) == 4 and match["group"] in ".,"
-        if match and lone and self._asked is None and (self._mixed or match["group"] == self._decimal):
-            words = "can be read in two ways: in this file that sign stands for decimals, too; say which by decimal="
+        lone = (
+            match is not None
+            and match["sign"] is None
+            and len(match[2]) == 4
+            and match["group"] in ".,"
+        )
+        if (
+            match
+            and lone
+            and self._asked is None
+            and (self._mixed or match["group"] == self._decimal)
+        ):
+            words = (
+                "can be read in two ways: in this file that sign stands for decimals, too; "
+                "say which by decimal="
+            )
             raise Wrong("ambiguous_price", words)
         if match and not (lone and match["group"] == self._decimal):
             whole = _GROUP_SIGNS.sub("", match[1] + match[2])
@@ -143,14 +176,19 @@ class Prices:
         if sign is None:
             return Decimal(whole + ".00")
         if self._asked is not None and sign != self._asked:
-            raise Wrong("invalid_price", f"has {sign} for decimals, where the file was said to have {self._asked}")
+            raise Wrong(
+                "invalid_price",
+                f"has {sign} for decimals, where the file was said to have {self._asked}",
+            )
         if fraction[2:].strip("0"):
             raise Wrong("invalid_price", "has more than two decimals")
         return Decimal(f"{whole}.{fraction[:2]:0<2}")
 
 
 def read_stock(cell: str) -> int:
-    """A whole number, 0 to 1,000,000,000; `1.000` and `1,000` are a thousand, `5.0` is five. Raises Wrong."""
+    """A whole number, 0 to 1,000,000,000; `1.000` and `1,000` are a thousand, `5.0` is five.
+    Raises Wrong.
+    """
     if len(cell) < 10 and cell.isascii() and cell.isdigit():
         return int(cell)
     match = _WHOLE.match(cell)

@@ -1,8 +1,8 @@
 """A product file from its first byte to its last row, which is read twice.
 
-First it is surveyed: how many rows it has, which sign its prices have for decimals, whether its quotes end, what
-parents its variants have. So nothing is decided cell by cell, and what is wrong with the file as a whole shows before
-any row is given. Then its rows are read.
+First it is surveyed: how many rows it has, which sign its prices have for decimals, whether its
+quotes end, what parents its variants have. So nothing is decided cell by cell, and what is wrong
+with the file as a whole shows before any row is given. Then its rows are read.
 """
 
 from collections import Counter
@@ -37,9 +37,10 @@ def read(
 ) -> "CatalogFile":
     """Surveys a file and gives it to iterate over. Raises CatalogRefused.
 
-    `dialect` and `decimal` (the sign the file has for decimals) settle what the file itself would decide;
-    `currency` chooses among several prices; `known_category` says of a path of names whether there is such a
-    category, without it any will do. The stream is read in blocks, twice, from its first byte; it is not closed.
+    `dialect` and `decimal` (the sign the file has for decimals) settle what the file itself would
+    decide; `currency` chooses among several prices; `known_category` says of a path of names
+    whether there is such a category, without it any will do. The stream is read in blocks, twice,
+    from its first byte; it is not closed.
     """
     lines, records, delimiter, header = _opened(stream)
     columns = recognise(header.cells, dialect, currency)
@@ -128,7 +129,9 @@ class CatalogFile:
 
     @property
     def fields(self) -> list[str]:
-        """Which fields of a product the file says anything about: the others are left as they are."""
+        """Which fields of a product the file says anything about: the others are left as they
+        are.
+        """
         fields = set(self.columns.positions)
         return sorted(fields | {"hidden"} if self._arranger and "hidden" in fields else fields)
 
@@ -157,7 +160,10 @@ class CatalogFile:
             "dialect": columns.dialect.name,
             "encoding": self.encoding,
             "delimiter": self.delimiter,
-            "used": {name: [header[place] for place in places] for name, places in columns.positions.items()},
+            "used": {
+                name: [header[place] for place in places]
+                for name, places in columns.positions.items()
+            },
             "ignored": list(columns.ignored),
             "unknown": list(columns.unknown),
             "own_header": columns.own,

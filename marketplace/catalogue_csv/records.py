@@ -19,12 +19,13 @@ class Record(NamedTuple):
 
 
 class Records:
-    """The records of a file but for empty lines, each with the number of its first line, counted from 1.
+    """The records of a file but for empty lines, each with the number of its first line, counted
+    from 1.
 
-    The csv module reads them, strictly. Where it finds a quote out of place, the row is read again with
-    blanks allowed behind closing quotes (padded tables have them). If that is not it, the row is given as a
-    problem; and if the quote has run over rows that look whole, reading goes on with the first of those, so
-    that one bad row takes no neighbours with it.
+    The csv module reads them, strictly. Where it finds a quote out of place, the row is read again
+    with blanks allowed behind closing quotes (padded tables have them). If that is not it, the row
+    is given as a problem; and if the quote has run over rows that look whole, reading goes on with
+    the first of those, so that one bad row takes no neighbours with it.
     """
 
     def __init__(self, lines: Iterable[str], delimiter: str, *, first_line: int = 1) -> None:
@@ -77,7 +78,9 @@ class Records:
         row = self._row
         self._size = self._size + len(line) if row else len(line)
         if self._size > ROW_LENGTH:
-            words = f"The row that begins in line {self._line} has more than {ROW_LENGTH:,} characters."
+            words = (
+                f"The row that begins in line {self._line} has more than {ROW_LENGTH:,} characters."
+            )
             raise CatalogRefused("line_too_long", words)
         row.append(line)
         return line
@@ -94,17 +97,27 @@ class Records:
             return self._taken(1, None, ("unbalanced_quote", words))
         where = f"The row that begins in line {self._line}"
         if too_large:
-            words = f"{where} has a cell of more than {CELL_LENGTH:,} characters; is a quote not closed?"
+            words = (
+                f"{where} has a cell of more than {CELL_LENGTH:,} characters; is a quote not "
+                "closed?"
+            )
             raise CatalogRefused("cell_too_large", words)
         if not ended:
             last = self._line + len(self._row) - 1
-            words = f"in line {last} something stands behind a closing quote; write a quote in a cell twice"
+            words = (
+                f"in line {last} something stands behind a closing quote; write a quote in a "
+                "cell twice"
+            )
             return self._taken(len(self._row), None, ("stray_quote", words))
         if len(self._row) > 1:
             raise CatalogRefused("unbalanced_quote", f"{where} opens a quote that is never closed.")
-        return self._taken(1, None, ("unbalanced_quote", "a quote opens a cell and is never closed"))
+        return self._taken(
+            1, None, ("unbalanced_quote", "a quote opens a cell and is never closed")
+        )
 
-    def _taken(self, count: int, cells: list[str] | None, problem: tuple[str, str] | None) -> Record:
+    def _taken(
+        self, count: int, cells: list[str] | None, problem: tuple[str, str] | None
+    ) -> Record:
         """A record of the first lines of what was read; the csv module gets the others again."""
         row = self._row
         if cells is None:
@@ -121,34 +134,48 @@ class Records:
         """Has lines read again. A file made to have most of them read over and over is refused."""
         self._given_back += len(lines)
         if self._given_back > _GIVEN_BACK + _GIVEN_BACK_PER_LINE * self._line:
-            words = f"Up to line {self._line} quotes are opened in so many rows that the file cannot be read."
+            words = (
+                f"Up to line {self._line} quotes are opened in so many rows that the file "
+                "cannot be read."
+            )
             raise CatalogRefused("unbalanced_quote", words)
         self._again.extend(reversed(lines))
 
     def _as_they_are(self, lines: list[str]) -> list[str]:
-        """The cells of a row with wrong quotes, as well as they can be told apart, for the report."""
+        """The cells of a row with wrong quotes, as well as they can be told apart, for the
+        report.
+        """
         try:
             return next(csv.reader(lines, delimiter=self._delimiter, skipinitialspace=True), [])
         except csv.Error:
             return ["".join(lines)]
 
     def _reopen(self) -> None:
-        """Begins with the csv module, or begins again when the feed has ended and lines were given back."""
+        """Begins with the csv module, or begins again when the feed has ended and lines were
+        given back.
+        """
         self._ended = False
         self._feed = self._fed()
-        self._reader = csv.reader(self._feed, delimiter=self._delimiter, strict=True, skipinitialspace=True)
+        self._reader = csv.reader(
+            self._feed, delimiter=self._delimiter, strict=True, skipinitialspace=True
+        )
 
     def _looks_whole(self, line: str) -> bool:
         """Whether a line is a row by itself, as far as one can tell."""
         if self.width < 2:
             return False
         try:
-            return len(next(csv.reader([line], delimiter=self._delimiter, strict=True), [])) == self.width
+            return (
+                len(next(csv.reader([line], delimiter=self._delimiter, strict=True), []))
+                == self.width
+            )
         except csv.Error:
             return line.count(self._delimiter) == self.width - 1
 
     def _padded(self) -> list[str] | None:
-        """The cells of the row if blanks may stand behind closing quotes; None where something else does."""
+        """The cells of the row if blanks may stand behind closing quotes; None where something
+        else does.
+        """
         row, count = self._row, len(self._row)
         cells = _PaddedCells(self._delimiter)
         fits = all(cells.take(line) for line in row)
@@ -172,7 +199,9 @@ class _PaddedCells:
         self._pieces: list[str] = []
 
     def take(self, line: str) -> bool:
-        """Goes on with a line. False where something that is no blank stands behind a closing quote."""
+        """Goes on with a line. False where something that is no blank stands behind a closing
+        quote.
+        """
         at = 0
         while True:
             if not self.quoted:
@@ -195,7 +224,9 @@ class _PaddedCells:
             at += 1
 
     def _close(self, line: str, at: int) -> int:
-        """Takes a quoted cell as far as the line goes; the position behind it and the blanks that follow."""
+        """Takes a quoted cell as far as the line goes; the position behind it and the blanks
+        that follow.
+        """
         while True:
             end = line.find('"', at)
             self._pieces.append(line[at:] if end < 0 else line[at:end])

@@ -59,7 +59,9 @@ class _Step(NamedTuple):
 class Rows:
     """Reads the rows of one file; `notes` counts what a seller should know about."""
 
-    def __init__(self, columns: Columns, prices: Prices, known_category: KnownCategory | None) -> None:
+    def __init__(
+        self, columns: Columns, prices: Prices, known_category: KnownCategory | None
+    ) -> None:
         self.notes: Counter[str] = Counter()
         self._columns = columns
         self._prices = prices
@@ -96,7 +98,9 @@ class Rows:
         }
         return readers[field]
 
-    def read(self, line: int, raw: list[str], values: Values | None = None) -> GoodRow | BadRow | None:
+    def read(
+        self, line: int, raw: list[str], values: Values | None = None
+    ) -> GoodRow | BadRow | None:
         """One row; None for a blank one. `values`: what a dialect made of it."""
         if values is not None:
             cells = [values[name] for name in HEADER]
@@ -128,7 +132,11 @@ class Rows:
 
     def restored(self, raw: list[str]) -> list[str]:
         """The cells as they were before we wrote them into a file of ours."""
-        return [restore(cell) if cell[:1] == "'" else cell for cell in raw] if self._columns.own else raw
+        return (
+            [restore(cell) if cell[:1] == "'" else cell for cell in raw]
+            if self._columns.own
+            else raw
+        )
 
     def _note(self, product: list[Any]) -> None:
         if product[_STOCK] is None:
@@ -138,7 +146,9 @@ class Rows:
         if product[_SKU] is None and product[_LINK] is None and product[_ID] is None:
             self.notes["no_key"] += 1
 
-    def _errors(self, raw: list[str], cells: list[str], wrong: list[tuple[_Step, Wrong]]) -> tuple[CellError, ...]:
+    def _errors(
+        self, raw: list[str], cells: list[str], wrong: list[tuple[_Step, Wrong]]
+    ) -> tuple[CellError, ...]:
         """What is wrong, in words, in the order of the columns."""
         positions, count = self._columns.positions, len(raw)
         errors = []

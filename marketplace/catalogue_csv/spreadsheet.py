@@ -1,15 +1,20 @@
-"""Cells that a spreadsheet would run as formulas: made harmless on the way out, restored on the way in."""
+"""Cells that a spreadsheet would run as formulas: made harmless on the way out, restored on the
+way in.
+"""
 
 import re
 
 _FORMULA = re.compile(
-    r"'*[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n\0\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
+    r"'*[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n\0\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS "
+    r"SIGN}"
     r"\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}]"
 ).match
 
 
 def defuse(cell: str) -> str:
-    """The cell with a `'` before it if a spreadsheet would run it, or if it begins like one so treated."""
+    """The cell with a `'` before it if a spreadsheet would run it, or if it begins like one so
+    treated.
+    """
     return f"'{cell}" if _FORMULA(cell) else cell
 
 

@@ -3,8 +3,9 @@
     python -m marketplace backup [--to FOLDER] [--keep N]
     python -m marketplace backup --check BACKUP
 
-It connects as the owner (MIGRATE_DATABASE_URL), directly, and runs beside everything else; only files of pictures are
-not removed meanwhile. docs/operations.md says what is in a backup and what is not.
+It connects as the owner (MIGRATE_DATABASE_URL), directly, and runs beside everything else; only
+files of pictures are not removed meanwhile. docs/operations.md says what is in a backup and what is
+not.
 """
 
 import argparse
@@ -40,13 +41,28 @@ SHOWN = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--to and --keep, --files, --jobs; or --check."""
-    parser.add_argument("--to", type=Path, default=ROOT / "backups", metavar="FOLDER", help="default %(default)s")
-    parser.add_argument("--keep", type=number, metavar="N", help="then remove all but the newest N backups there")
-    parser.add_argument("--jobs", type=number, default=1, metavar="N", help="tables dumped at once (1); more may fail "
-                        "where a migration comes in between")
-    parser.add_argument("--files", choices=("copy", "list"), help="copy pictures, or only list them; "
-                        "without it, those of a bucket are listed and others copied")
-    parser.add_argument("--check", type=Path, metavar="BACKUP", help="read a backup and say whether it is whole")
+    parser.add_argument(
+        "--to", type=Path, default=ROOT / "backups", metavar="FOLDER", help="default %(default)s"
+    )
+    parser.add_argument(
+        "--keep", type=number, metavar="N", help="then remove all but the newest N backups there"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=number,
+        default=1,
+        metavar="N",
+        help="tables dumped at once (1); more may fail where a migration comes in between",
+    )
+    parser.add_argument(
+        "--files",
+        choices=("copy", "list"),
+        help="copy pictures, or only list them; "
+        "without it, those of a bucket are listed and others copied",
+    )
+    parser.add_argument(
+        "--check", type=Path, metavar="BACKUP", help="read a backup and say whether it is whole"
+    )
 
 
 def number(text: str) -> int:
@@ -68,7 +84,13 @@ def run(args: argparse.Namespace) -> int:
                 raise BackupError(f"{args.to} is among the uploads, which everybody may fetch.")
             with backups.alone(args.to):
                 return _back_up(config, args)
-    except (BackupError, ProgramError, StorageUnavailableError, OSError, psycopg.errors.InsufficientPrivilege) as error:
+    except (
+        BackupError,
+        ProgramError,
+        StorageUnavailableError,
+        OSError,
+        psycopg.errors.InsufficientPrivilege,
+    ) as error:
         print(error if args.check else f"No backup was made: {error}", file=sys.stderr)
         return 1
 
@@ -76,10 +98,17 @@ def run(args: argparse.Namespace) -> int:
 def check(backup: Path) -> int:
     """Read all of a backup, and say what is wrong with it."""
     said = backups.manifest(backup)
-    total = sum(it["size"] for it in said[backups.DATABASE].values()) + said["bytes"] + said[backups.FILES]["size"]
+    total = (
+        sum(it["size"] for it in said[backups.DATABASE].values())
+        + said["bytes"]
+        + said[backups.FILES]["size"]
+    )
     with Progress("bytes", total) as bar:
         wrong = list(backups.check(backup, bar.add))
-    print(f"{backup}: {said['migration_name']}, {sum(said['rows'].values()):,} rows, {said['files']:,} files")
+    print(
+        f"{backup}: {said['migration_name']}, {sum(said['rows'].values()):,} rows, "
+        f"{said['files']:,} files"
+    )
     _name_some("damaged", wrong)
     print(f"{len(wrong)} wrong." if wrong else "All of it is whole.")
     return 1 if wrong else 0
@@ -89,14 +118,18 @@ def _back_up(config: Config, args: argparse.Namespace) -> int:
     earlier = next(reversed(backups.whole(args.to)), None)
     with backups.writing(args.to) as folder:
         with closing(_held(config.migrate_database_url)) as conn:
-            said: dict[str, Any] = {"time": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+            said: dict[str, Any] = {
+                "time": datetime.now(timezone.utc).isoformat(timespec="seconds")
+            }
             said |= _dump(conn, config.migrate_database_url, folder, args.jobs)
             said |= _copy_files(config, folder, args.files, earlier)
             asked.server(conn)  # raises if the connection was lost, and with it the lock
         backups.write_manifest(folder, said)
         name = folder.name.strip(".").removesuffix(".part")
-    print(f"{args.to / name}: {sum(said['rows'].values()):,} rows, {said['files']:,} files,"
-          f" {said['copied']:,} of them copied now ({said['copied_bytes'] / 2**20:.1f} MB).")
+    print(
+        f"{args.to / name}: {sum(said['rows'].values()):,} rows, {said['files']:,} files,"
+        f" {said['copied']:,} of them copied now ({said['copied_bytes'] / 2**20:.1f} MB)."
+    )
     _name_some("a row names it, and it is not there", said["missing"])
     if said["missing"]:
         print("The backup was kept, and no old one removed.", file=sys.stderr)
@@ -109,7 +142,9 @@ def _back_up(config: Config, args: argparse.Namespace) -> int:
 
 def _held(url: str) -> Conn:
     """A connection that keeps the sweeper from files for as long as it is open."""
-    conn = psycopg.connect(url, autocommit=True, row_factory=dict_row, application_name="marketplace-backup")
+    conn = psycopg.connect(
+        url, autocommit=True, row_factory=dict_row, application_name="marketplace-backup"
+    )
     conn.execute("SET statement_timeout = 0")
     conn.execute("SET lock_timeout = 0")
     conn.execute("SET idle_in_transaction_session_timeout = 0")
@@ -123,17 +158,33 @@ def _dump(conn: Conn, url: str, folder: Path, jobs: int) -> dict[str, Any]:
     """Dump what one snapshot sees, and ask in the same snapshot what else is to be known."""
     server = asked.server(conn)
     if server["replica"]:
-        raise BackupError("MIGRATE_DATABASE_URL is a replica: what holds the sweeper back is held on the primary.")
+        raise BackupError(
+            "MIGRATE_DATABASE_URL is a replica: what holds the sweeper back is held on the primary."
+        )
     program, version = programs.fitting("pg_dump", server["number"] // 10_000)
     conn.isolation_level = IsolationLevel.REPEATABLE_READ
     conn.read_only = True
     with conn.transaction():
         snapshot = asked.export_snapshot(conn)
-        said = {**asked.state(conn), "server": server["name"], "pg_dump": version, "database_name": server["database"]}
+        said = {
+            **asked.state(conn),
+            "server": server["name"],
+            "pg_dump": version,
+            "database_name": server["database"],
+        }
         said["rows"] = asked.counts(conn)
         address, env = programs.connection(url)
-        command = [str(program), "--format=directory", f"--jobs={jobs}", "--compress=1", f"--snapshot={snapshot}",
-                   "--no-password", "--verbose", f"--file={folder / backups.DATABASE}", f"--dbname={address}"]
+        command = [
+            str(program),
+            "--format=directory",
+            f"--jobs={jobs}",
+            "--compress=1",
+            f"--snapshot={snapshot}",
+            "--no-password",
+            "--verbose",
+            f"--file={folder / backups.DATABASE}",
+            f"--dbname={address}",
+        ]
         with Progress("tables", max(len(said["rows"]), 1)) as bar:
             watched(command, env, bar, "dumping contents of table")
         _write_keys(folder / ".uploads", asked.picture_files(conn))
@@ -142,9 +193,13 @@ def _dump(conn: Conn, url: str, folder: Path, jobs: int) -> dict[str, Any]:
 
 
 def watched(command: list[str], env: dict[str, str], bar: Progress, *steps: str) -> None:
-    """Run one of PostgreSQL's programs that tells what it does; each such step moves the bar. Raises BackupError."""
+    """Run one of PostgreSQL's programs that tells what it does; each such step moves the bar.
+    Raises BackupError.
+    """
     errors: list[str] = []
-    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True, errors="replace") as process:
+    with subprocess.Popen(
+        command, env=env, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
         try:
             for line in process.stderr or ():
                 if any(step in line for step in steps):
@@ -155,7 +210,9 @@ def watched(command: list[str], env: dict[str, str], bar: Progress, *steps: str)
             process.terminate()  # or it goes on for nobody, and holds every table
             raise
     if process.returncode:
-        raise BackupError(f"{Path(command[0]).name} failed: {' '.join(errors[:3]) or process.returncode}")
+        raise BackupError(
+            f"{Path(command[0]).name} failed: {' '.join(errors[:3]) or process.returncode}"
+        )
 
 
 def _write_keys(file: Path, keys: Iterable[str]) -> None:
@@ -163,16 +220,31 @@ def _write_keys(file: Path, keys: Iterable[str]) -> None:
         out.writelines(f"{key}\n" for key in keys)
 
 
-def _copy_files(config: Config, folder: Path, how: str | None, earlier: Path | None) -> dict[str, Any]:
-    """Copy what the snapshot's rows name, and list it. What an import needed and is gone now, it needs no more."""
+def _copy_files(
+    config: Config, folder: Path, how: str | None, earlier: Path | None
+) -> dict[str, Any]:
+    """Copy what the snapshot's rows name, and list it. What an import needed and is gone now, it
+    needs no more.
+    """
     uploads = of_uploads(config)
     how = how or ("list" if config.s3_bucket else "copy")
-    said: dict[str, Any] = {"files": 0, "bytes": 0, "copied": 0, "copied_bytes": 0, "missing": [], "uploads": how}
+    said: dict[str, Any] = {
+        "files": 0,
+        "bytes": 0,
+        "copied": 0,
+        "copied_bytes": 0,
+        "missing": [],
+        "uploads": how,
+    }
     with (folder / backups.FILES).open("w", encoding="ascii") as out:
         if how == "list":
             _note(out, said, _listed(uploads, folder / ".uploads", said["missing"]))
         else:
-            _note(out, said, _copied(uploads, UPLOADS, folder, Earlier(earlier), said, said["missing"]))
+            _note(
+                out,
+                said,
+                _copied(uploads, UPLOADS, folder, Earlier(earlier), said, said["missing"]),
+            )
         _note(out, said, _copied(of_private(config), PRIVATE, folder, Earlier(None), said, []))
     return said
 
@@ -210,7 +282,12 @@ def _listed(storage: Storage, file: Path, missing: list[str]) -> Iterator[Entry]
 
 
 def _copied(
-    storage: Storage, place: str, folder: Path, earlier: Earlier, said: dict[str, Any], missing: list[str]
+    storage: Storage,
+    place: str,
+    folder: Path,
+    earlier: Earlier,
+    said: dict[str, Any],
+    missing: list[str],
 ) -> Iterator[Entry]:
     with _keys(folder / f".{place}") as keys:
         for key in keys:
@@ -231,7 +308,9 @@ def _copied(
 
 
 def _linked(backup: Path | None, entry: Entry, target: Path) -> bool:
-    """Whether the earlier backup's copy could be taken: it has its size, and the file system takes another link."""
+    """Whether the earlier backup's copy could be taken: it has its size, and the file system
+    takes another link.
+    """
     copy = (backup or target) / entry.place / entry.key
     try:
         if copy.stat().st_size == int(entry.size):

@@ -1,10 +1,11 @@
-"""check-documents: proves that what lists, searches and pages of products read is what the tables say; --rebuild mends.
+"""check-documents: proves that what lists, searches and pages of products read is what the tables
+say; --rebuild mends.
 
     python -m marketplace check-documents [--rebuild]
 
-Documents, category rows and search words of every product are made anew and compared, a thousand in a transaction,
-while the service goes on. What a rename has left to the worker is not counted as wrong. The status is 1 where something
-is wrong and was not mended.
+Documents, category rows and search words of every product are made anew and compared, a thousand in
+a transaction, while the service goes on. What a rename has left to the worker is not counted as
+wrong. The status is 1 where something is wrong and was not mended.
 """
 
 import argparse
@@ -22,7 +23,9 @@ WRITTEN = "written, which a job of the worker was about to do"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--rebuild."""
-    parser.add_argument("--rebuild", action="store_true", help="write what is wrong as it should be")
+    parser.add_argument(
+        "--rebuild", action="store_true", help="write what is wrong as it should be"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
         with db.working() as conn:
             newest = documents.last_id(conn)
         with Progress("products, by id", max(newest, 1)) as bar:
-            for last_id, found, left in product_documents.check(db, config.currency, mend=args.rebuild):
+            for last_id, found, left in product_documents.check(
+                db, config.currency, mend=args.rebuild
+            ):
                 for all_ids, ids in zip(wrong, found, strict=True):
                     all_ids.extend(ids)
                 waiting += left
@@ -50,7 +55,10 @@ def _report(wrong: product_documents.Untrue, waiting: int, *, mended: bool) -> N
     for what, ids in wrong._asdict().items():
         if ids:
             shown = ", ".join(map(str, ids[:SHOWN])) + (", ..." if len(ids) > SHOWN else "")
-            print(f"{what}: {len(ids)} {'were' if mended else 'are'} not what the tables say: products {shown}")
+            print(
+                f"{what}: {len(ids)} {'were' if mended else 'are'} not what the tables say: "
+                f"products {shown}"
+            )
     if waiting:
         print(f"{waiting} products are {WRITTEN if mended else WAITING}.")
     count = len(wrong.products())

@@ -19,18 +19,25 @@ SCHEMA = {name: REGISTER[name] for name in ("name", "email", "password")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The password is asked for, or read from a file: an argument would stand in the list of processes."""
+    """The password is asked for, or read from a file: an argument would stand in the list of
+    processes.
+    """
     parser.add_argument("--email", required=True, help="the address to sign in with")
     parser.add_argument("--name", required=True, help="the name others see")
-    parser.add_argument("--password-file", type=Path, help="a file whose first line is the password")
+    parser.add_argument(
+        "--password-file", type=Path, help="a file whose first line is the password"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the admin, on a connection of the tables' owner; 1 and a reason when it cannot be done."""
+    """Make the admin, on a connection of the tables' owner; 1 and a reason when it cannot be
+    done.
+    """
     config = settings.load()
     try:
         account = validation.check(
-            {"name": args.name, "email": args.email, "password": _password(args.password_file)}, SCHEMA
+            {"name": args.name, "email": args.email, "password": _password(args.password_file)},
+            SCHEMA,
         )
         require_strong(account["password"], "/password", account["name"], account["email"])
         password_hash = Passwords(config.bcrypt_cost).hash(account["password"])

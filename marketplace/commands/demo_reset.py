@@ -17,14 +17,19 @@ own_database = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--yes, for scripts: nothing can be brought back."""
-    parser.add_argument("--yes", action="store_true", help="do not ask whether everything may be lost")
+    parser.add_argument(
+        "--yes", action="store_true", help="do not ask whether everything may be lost"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Drop, migrate, load; 1 where another database is configured, or the answer is no."""
     config = settings.load()
     if config.database_url or config.production:
-        print("demo-reset only works on the embedded database; DATABASE_URL names another.", file=sys.stderr)
+        print(
+            "demo-reset only works on the embedded database; DATABASE_URL names another.",
+            file=sys.stderr,
+        )
         return 1
     if not args.yes and not _agreed(f"All data in {config.data_dir} will be lost. Type yes: "):
         print("Nothing was changed.")

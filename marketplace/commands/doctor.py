@@ -1,6 +1,7 @@
 """doctor: looks at this host's configuration and says what is wrong, in words of what to do.
 
-Ends with 1 where something is wrong that makes the service unsafe or stops it; what is only unwise is said and passes.
+Ends with 1 where something is wrong that makes the service unsafe or stops it; what is only unwise
+is said and passes.
 """
 
 import argparse
@@ -39,7 +40,10 @@ def run(args: argparse.Namespace) -> int:
     for state, words in found:
         print(f"{state:7} {words}")
     wrong = sum(finding.state == "wrong" for finding in found)
-    print(f"{len(found)} things looked at, {wrong} wrong, {sum(each.state == 'unwise' for each in found)} unwise")
+    print(
+        f"{len(found)} things looked at, {wrong} wrong, "
+        f"{sum(each.state == 'unwise' for each in found)} unwise"
+    )
     return 1 if wrong else 0
 
 
@@ -61,7 +65,10 @@ def databases(config: Config) -> Iterator[Finding]:
     for name, (url, role) in logins.items():
         if not url:
             state = "unwise" if role == "owner" else "wrong"
-            yield Finding(state, f"{name} is not set: with DATABASE_POOLER there must be a way past the pooler")
+            yield Finding(
+                state,
+                f"{name} is not set: with DATABASE_POOLER there must be a way past the pooler",
+            )
             continue
         try:
             with _connected(url) as conn:
@@ -69,14 +76,22 @@ def databases(config: Config) -> Iterator[Finding]:
                     yield from _login(config, name, role, conn)
                 if role == "owner":
                     waiting = migrations.pending(conn)
-                    state, words = ("wrong", f"{len(waiting)} migrations wait") if waiting else ("ok", "all migrations")
-                    yield Finding(state, f"{words}: python -m marketplace migrate" if waiting else words)
+                    state, words = (
+                        ("wrong", f"{len(waiting)} migrations wait")
+                        if waiting
+                        else ("ok", "all migrations")
+                    )
+                    yield Finding(
+                        state, f"{words}: python -m marketplace migrate" if waiting else words
+                    )
         except psycopg.Error as error:
             yield Finding("wrong", f"{name}: {str(error).strip().splitlines()[0]}")
 
 
 def _connected(url: str) -> Conn:
-    return psycopg.connect(url, autocommit=True, connect_timeout=5, prepare_threshold=None, row_factory=dict_row)
+    return psycopg.connect(
+        url, autocommit=True, connect_timeout=5, prepare_threshold=None, row_factory=dict_row
+    )
 
 
 def _login(config: Config, name: str, role: str, conn: Conn) -> Iterator[Finding]:
@@ -84,21 +99,32 @@ def _login(config: Config, name: str, role: str, conn: Conn) -> Iterator[Finding
     strict = "wrong" if config.production else "unwise"
     if role == "owner":
         state = "ok" if login["owner"] else "wrong"
-        yield Finding(state, f"{name}: {login['name']} {'owns' if login['owner'] else 'does not own'} the tables")
+        yield Finding(
+            state,
+            f"{name}: {login['name']} {'owns' if login['owner'] else 'does not own'} the tables",
+        )
     elif not login[role]:
-        yield Finding("wrong", f"{name}: {login['name']} is no member of {GROUPS[role]} (sql/admin/roles.sql)")
+        yield Finding(
+            "wrong", f"{name}: {login['name']} is no member of {GROUPS[role]} (sql/admin/roles.sql)"
+        )
     elif login["almighty"]:
-        yield Finding(strict, f"{name}: {login['name']} is a superuser or bypasses policies: one wall less")
+        yield Finding(
+            strict, f"{name}: {login['name']} is a superuser or bypasses policies: one wall less"
+        )
     elif login["owner"]:
         yield Finding(
-            "unwise", f"{name}: {login['name']} owns the tables; a login of its own stops injected statements too"
+            "unwise",
+            f"{name}: {login['name']} owns the tables; a login of its own stops injected "
+            "statements too",
         )
     else:
         yield Finding("ok", f"{name}: {login['name']}")
 
 
 def server(config: Config) -> Iterator[Finding]:
-    """The server itself: version, what keeps data safe, clock, room for connections, somebody at work."""
+    """The server itself: version, what keeps data safe, clock, room for connections, somebody at
+    work.
+    """
     try:
         with _connected(config.database_url) as conn:
             before = time.time()
@@ -123,7 +149,10 @@ def _safe(facts: Row) -> Iterator[Finding]:
     """What keeps data safe."""
     major = facts["version"] // 10000
     known = SERVERS[0] <= major <= SERVERS[1]
-    yield Finding("ok" if known else "wrong", f"PostgreSQL {facts['version_name']}" + ("" if known else ": 15 to 18"))
+    yield Finding(
+        "ok" if known else "wrong",
+        f"PostgreSQL {facts['version_name']}" + ("" if known else ": 15 to 18"),
+    )
     if facts["replica"]:
         yield Finding("wrong", "DATABASE_URL is a replica: nothing can be written")
     for setting in ("fsync", "full_page_writes"):
@@ -136,30 +165,51 @@ def _safe(facts: Row) -> Iterator[Finding]:
 
 
 def _watched(facts: Row) -> Iterator[Finding]:
-    """What a DBA will want when it is slow, and what ends statements that nobody waits for any more."""
+    """What a DBA will want when it is slow, and what ends statements that nobody waits for any
+    more.
+    """
     if not facts["statement_timeout"]:
-        yield Finding("unwise", f"{facts['name']} has no statement_timeout of its own: sql/admin/settings.sql")
+        yield Finding(
+            "unwise", f"{facts['name']} has no statement_timeout of its own: sql/admin/settings.sql"
+        )
     if not facts["statements_counted"]:
-        yield Finding("unwise", "pg_stat_statements is not there: slow statements have no names (docs/operations.md)")
+        yield Finding(
+            "unwise",
+            "pg_stat_statements is not there: slow statements have no names (docs/operations.md)",
+        )
     if not facts["slow_logged"]:
-        yield Finding("unwise", "log_min_duration_statement is off: slow statements leave no line in PostgreSQL's log")
+        yield Finding(
+            "unwise",
+            "log_min_duration_statement is off: slow statements leave no line in PostgreSQL's log",
+        )
 
 
 def _connections(config: Config, room: int) -> Finding:
-    """Whether there are enough for API and worker, and for the API's old and new workers while it is reloaded."""
+    """Whether there are enough for API and worker, and for the API's old and new workers while
+    it is reloaded.
+    """
     api = workers.workers(config.pool_size) * config.pool_size
     wanted = api + config.pool_size + 4
-    words = f"{wanted} connections from this host, {wanted + api} during a reload, of {room} (max_connections)"
+    words = (
+        f"{wanted} connections from this host, {wanted + api} during a reload, of {room} "
+        "(max_connections)"
+    )
     return Finding("wrong" if wanted > room else "unwise" if wanted + api > room else "ok", words)
 
 
 def others(config: Config) -> Iterator[Finding]:
     """A pooler's login, and replicas, where there are any."""
     if config.database_pooler:
-        with contextlib.suppress(psycopg.Error), _connected(config.database_url) as conn:  # said already
+        with (
+            contextlib.suppress(psycopg.Error),
+            _connected(config.database_url) as conn,
+        ):  # said already
             right = sessions.set_up(conn)
             if right["almighty"] or not right["limited"]:
-                yield Finding("wrong", "DATABASE_URL is no login a pooler may hand round: sql/admin/settings.sql")
+                yield Finding(
+                    "wrong",
+                    "DATABASE_URL is no login a pooler may hand round: sql/admin/settings.sql",
+                )
     if not config.database_replica_url:
         return
     try:
@@ -169,12 +219,24 @@ def others(config: Config) -> Iterator[Finding]:
         yield Finding("wrong", f"DATABASE_REPLICA_URL: {str(error).strip().splitlines()[0]}")
         return
     if not facts["replica"]:
-        yield Finding("unwise", "DATABASE_REPLICA_URL is a primary: nothing is gained by reading there")
+        yield Finding(
+            "unwise", "DATABASE_REPLICA_URL is a primary: nothing is gained by reading there"
+        )
     elif not facts["feedback"]:
-        yield Finding("unwise", "hot_standby_feedback is off on the replica: a vacuum of the primary ends long reads")
+        yield Finding(
+            "unwise",
+            "hot_standby_feedback is off on the replica: a vacuum of the primary ends long reads",
+        )
     near = facts["seconds_behind"] <= config.replica_max_lag_seconds
-    words = f"the replica is {facts['seconds_behind']:.0f} s behind" + ("" if near else ": it is passed over")
+    words = f"the replica is {facts['seconds_behind']:.0f} s behind" + (
+        "" if near else ": it is passed over"
+    )
     yield Finding("ok" if near else "wrong", words)
 
 
-LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (*checks.LOOKS, databases, server, others)
+LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
+    *checks.LOOKS,
+    databases,
+    server,
+    others,
+)

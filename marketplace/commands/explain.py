@@ -2,8 +2,9 @@
 
     python -m marketplace explain products.find product_id=7
 
-With values it is run (and rolled back) and measured; what is not given is NULL. Without any it is planned for values
-unknown. It runs as the application's role, so that row-level security is in the plan.
+With values it is run (and rolled back) and measured; what is not given is NULL. Without any it is
+planned for values unknown. It runs as the application's role, so that row-level security is in the
+plan.
 """
 
 import argparse
@@ -22,7 +23,9 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The statement and its values."""
     parser.add_argument("name", help="NOUN.NAME: the file of sql/queries and the statement in it")
-    parser.add_argument("values", nargs="*", metavar="key=value", help="value NULL, or none at all, is NULL")
+    parser.add_argument(
+        "values", nargs="*", metavar="key=value", help="value NULL, or none at all, is NULL"
+    )
     parser.add_argument("--role", default="marketplace_app", help="as whom (default %(default)s)")
 
 
@@ -31,7 +34,9 @@ def run(args: argparse.Namespace) -> int:
     noun, _, name = args.name.partition(".")
     statements = named_sql(noun) if (QUERIES / f"{noun}.sql").is_file() else {}
     if name not in statements:
-        known = [f"{noun}.{each}" for each in statements] or sorted(file.stem for file in QUERIES.glob("*.sql"))
+        known = [f"{noun}.{each}" for each in statements] or sorted(
+            file.stem for file in QUERIES.glob("*.sql")
+        )
         print(f"There is no statement {args.name}; there are {', '.join(known)}.", file=sys.stderr)
         return 2
     return _show(args, *numbered(statements[name]))
@@ -40,7 +45,10 @@ def run(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace, text: str, names: list[str]) -> int:
     given = dict(each.partition("=")[::2] for each in args.values)
     if unknown := sorted(set(given) - set(names)):
-        print(f"{args.name} takes {', '.join(names) or 'no values'}, not {', '.join(unknown)}.", file=sys.stderr)
+        print(
+            f"{args.name} takes {', '.join(names) or 'no values'}, not {', '.join(unknown)}.",
+            file=sys.stderr,
+        )
         return 2
     values = [None if given.get(each, "NULL") == "NULL" else given[each] for each in names]
     with psycopg.connect(settings.load().migrate_database_url, autocommit=True) as conn:
@@ -54,7 +62,9 @@ def _show(args: argparse.Namespace, text: str, names: list[str]) -> int:
 
 
 def numbered(text: str) -> tuple[str, list[str]]:
-    """A statement with $1, $2 in place of %(name)s, as PostgreSQL itself takes it, and the names in their order."""
+    """A statement with $1, $2 in place of %(name)s, as PostgreSQL itself takes it, and the names
+    in their order.
+    """
     names: list[str] = []
 
     def number(match: re.Match[str]) -> str:
@@ -68,16 +78,25 @@ def numbered(text: str) -> tuple[str, list[str]]:
 
 
 def _plan(
-    conn: "psycopg.Connection[tuple[str, ...]]", text: str, values: list[str | None], role: str, *, measured: bool
+    conn: "psycopg.Connection[tuple[str, ...]]",
+    text: str,
+    values: list[str | None],
+    role: str,
+    *,
+    measured: bool,
 ) -> list[str]:
     """The lines of the plan. The transaction is rolled back: what the statement did is undone."""
     with conn.transaction(force_rollback=True):
         conn.execute("SELECT set_config('role', %s, true)", [role])
         conn.execute("SET LOCAL jit = off")
         conn.execute("SET LOCAL max_parallel_workers_per_gather = 0")
-        conn.execute(f"SET LOCAL plan_cache_mode = force_{'custom' if measured else 'generic'}_plan")
+        conn.execute(
+            f"SET LOCAL plan_cache_mode = force_{'custom' if measured else 'generic'}_plan"
+        )
         conn.execute(f"PREPARE explained AS {text}".encode())
-        call = sql.SQL("EXPLAIN ({}) EXECUTE explained").format(sql.SQL("ANALYZE, BUFFERS" if measured else "VERBOSE"))
+        call = sql.SQL("EXPLAIN ({}) EXECUTE explained").format(
+            sql.SQL("ANALYZE, BUFFERS" if measured else "VERBOSE")
+        )
         if values:
             call += sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, values)))
         return [row[0] for row in conn.execute(call)]

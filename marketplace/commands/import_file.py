@@ -1,4 +1,6 @@
-"""import: a product file into a store, by the worker, or here where none runs. Progress shows on stderr."""
+"""import: a product file into a store, by the worker, or here where none runs. Progress shows on
+stderr.
+"""
 
 import argparse
 import secrets
@@ -32,14 +34,28 @@ COUNTS = ("created", "updated", "unchanged", "skipped", "shared", "bad")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """As the query of the call, and whose store it is."""
     parser.add_argument("file", type=Path, help="the CSV file")
-    parser.add_argument("--store", required=True, help="id or name of the store; the import acts as its owner")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and keep the rows for a week")
+    parser.add_argument(
+        "--store", required=True, help="id or name of the store; the import acts as its owner"
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what would be done, and keep the rows for a week",
+    )
     parser.add_argument("--mode", choices=("skip_bad", "atomic"), default="skip_bad")
     parser.add_argument("--on-match", choices=("update", "skip"), default="update")
-    parser.add_argument("--dialect", choices=DIALECTS, help="what kind of file it is; the header tells")
-    parser.add_argument("--decimal", choices=(".", ","), help="the sign for decimals; the file's prices tell")
-    parser.add_argument("--default-stock", type=int, default=0, help="stock of new products whose row gives none")
-    parser.add_argument("--json", action="store_true", help="print the import as the API answers it")
+    parser.add_argument(
+        "--dialect", choices=DIALECTS, help="what kind of file it is; the header tells"
+    )
+    parser.add_argument(
+        "--decimal", choices=(".", ","), help="the sign for decimals; the file's prices tell"
+    )
+    parser.add_argument(
+        "--default-stock", type=int, default=0, help="stock of new products whose row gives none"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the import as the API answers it"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,7 +97,11 @@ def _send(config: Config, args: argparse.Namespace) -> int | None:
             )
             if added is not None:
                 jobs.enqueue(
-                    conn, "run_import", queue="long", lock=f"import:{added['store_id']}", import_id=added["id"]
+                    conn,
+                    "run_import",
+                    queue="long",
+                    lock=f"import:{added['store_id']}",
+                    import_id=added["id"],
                 )
     except OSError as error:
         _refuse(files, key, f"{args.file} cannot be read: {error.strerror or error}")
@@ -123,7 +143,9 @@ def _look(db: Database, import_id: int) -> tuple[dict[str, Any], bool]:
 
 
 def _work(db: Database, config: Config, import_id: int, bar: Progress) -> None:
-    """Run the import in this process. A worker that begins meanwhile takes it over, and is watched then."""
+    """Run the import in this process. A worker that begins meanwhile takes it over, and is
+    watched then.
+    """
     shown = time.monotonic()
 
     def show() -> bool:
@@ -142,6 +164,9 @@ def _tell(found: dict[str, Any]) -> None:
         print(found["error_message"])
     counts = ", ".join(f"{found[f'rows_{name}']:,} {name}" for name in COUNTS)
     kind = f"dry run of import {found['id']}" if found["dry_run"] else f"import {found['id']}"
-    print(f"{kind} {found['state']}: {found['rows_read']:,} rows read ({columns.get('dialect', '?')}): {counts}")
+    print(
+        f"{kind} {found['state']}: {found['rows_read']:,} rows read "
+        f"({columns.get('dialect', '?')}): {counts}"
+    )
     for code, count in (columns.get("notes") or {}).items():
         print(f"  {count:,} {NOTES[code]}")

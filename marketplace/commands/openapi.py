@@ -20,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the document; 0."""
     config = settings.load()
-    document = json.dumps(openapi_document.build(route_table(config, Database(config)), config), indent=2, ensure_ascii=False)
+    document = json.dumps(
+        openapi_document.build(route_table(config, Database(config)), config),
+        indent=2,
+        ensure_ascii=False,
+    )
     if args.file:
         args.file.write_text(f"{document}\n", encoding="utf-8")
     else:

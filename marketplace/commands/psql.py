@@ -21,7 +21,10 @@ def run(args: argparse.Namespace) -> int:
     """Run psql, whichever is first on the PATH."""
     program = shutil.which("psql")
     if program is None:
-        print("There is no psql here; install postgresql-client (Debian) or libpq (Homebrew).", file=sys.stderr)
+        print(
+            "There is no psql here; install postgresql-client (Debian) or libpq (Homebrew).",
+            file=sys.stderr,
+        )
         return 1
     address, env = programs.connection(settings.load().migrate_database_url)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in psql ends a query, not us

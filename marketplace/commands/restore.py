@@ -3,8 +3,9 @@
     python -m marketplace restore --from BACKUP [--into DATABASE]
     python -m marketplace restore --from BACKUP --only-files
 
-It reads the whole backup first, overwrites nothing, and ends with `migrate`. The table that says which migrations are
-in is filled last: until everything else is back, the API takes the database for an empty one and /readyz says 503.
+It reads the whole backup first, overwrites nothing, and ends with `migrate`. The table that says
+which migrations are in is filled last: until everything else is back, the API takes the database
+for an empty one and /readyz says 503.
 """
 
 import argparse
@@ -42,12 +43,33 @@ _EXTENSION = re.compile(r"; \d+ \d+ (?:COMMENT - )?EXTENSION (?:- )?(\S+)")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--from and --into, --jobs."""
-    parser.add_argument("--from", dest="backup", type=Path, required=True, metavar="BACKUP", help="one backup's folder")
-    parser.add_argument("--into", metavar="DATABASE", help="another database of the same server, made if it is not "
-                        "there; without it, that of MIGRATE_DATABASE_URL")
-    parser.add_argument("--only-files", action="store_true", help="leave the database as it is: after it was "
-                        "put back to an earlier time, rows may name files that are gone")
-    parser.add_argument("--jobs", type=backing_up.number, default=2, metavar="N", help="tables and indexes at once (2)")
+    parser.add_argument(
+        "--from",
+        dest="backup",
+        type=Path,
+        required=True,
+        metavar="BACKUP",
+        help="one backup's folder",
+    )
+    parser.add_argument(
+        "--into",
+        metavar="DATABASE",
+        help="another database of the same server, made if it is not "
+        "there; without it, that of MIGRATE_DATABASE_URL",
+    )
+    parser.add_argument(
+        "--only-files",
+        action="store_true",
+        help="leave the database as it is: after it was "
+        "put back to an earlier time, rows may name files that are gone",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=backing_up.number,
+        default=2,
+        metavar="N",
+        help="tables and indexes at once (2)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,7 +87,13 @@ def run(args: argparse.Namespace) -> int:
             with psycopg.connect(url, autocommit=True) as plain:
                 roles.ensure(plain)  # the dump grants to them
             _restore(config, url, conn, args, said)
-    except (BackupError, ProgramError, StorageUnavailableError, OSError, psycopg.errors.InsufficientPrivilege) as error:
+    except (
+        BackupError,
+        ProgramError,
+        StorageUnavailableError,
+        OSError,
+        psycopg.errors.InsufficientPrivilege,
+    ) as error:
         print(f"Not restored: {error}", file=sys.stderr)
         return 1
     return 0
@@ -74,21 +102,32 @@ def run(args: argparse.Namespace) -> int:
 def _manifest(backup: Path) -> dict[str, Any]:
     """What the backup says of itself, where this release can take it."""
     said = backups.manifest(backup)
-    newest = max(int(path.name[1:].partition("__")[0]) for path in migrations.MIGRATIONS.glob("V*.sql"))
+    newest = max(
+        int(path.name[1:].partition("__")[0]) for path in migrations.MIGRATIONS.glob("V*.sql")
+    )
     if said["migration"] > newest:
-        raise BackupError(f"the backup is of a newer release: it has {said['migration_name']}, and this code does not")
+        raise BackupError(
+            f"the backup is of a newer release: it has {said['migration_name']}, and this code "
+            "does not"
+        )
     return said
 
 
 def _target(url: str, name: str | None) -> str:
-    """The connection string of the database to restore into, which is made where it has another name."""
+    """The connection string of the database to restore into, which is made where it has another
+    name.
+    """
     if name is None:
         return url
     with closing(_connected(url)) as conn:
         locale = asked.locale(conn)
-        made = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
+            sql.Identifier(name)
+        )
         if locale["provider"] == "c":
-            made += sql.SQL(" LC_COLLATE {} LC_CTYPE {}").format(locale["lc_collate"], locale["lc_ctype"])
+            made += sql.SQL(" LC_COLLATE {} LC_CTYPE {}").format(
+                locale["lc_collate"], locale["lc_ctype"]
+            )
         try:
             conn.execute(made)
         except psycopg.errors.DuplicateDatabase:
@@ -96,27 +135,37 @@ def _target(url: str, name: str | None) -> str:
         except psycopg.errors.InsufficientPrivilege:
             owner = conn.info.user
             raise BackupError(
-                f'{owner} may not make databases; as a superuser: CREATE DATABASE "{name}" OWNER "{owner}"'
+                f'{owner} may not make databases; as a superuser: CREATE DATABASE "{name}" OWNER '
+                f'"{owner}"'
             ) from None
     return make_conninfo("", **{**conninfo_to_dict(url), "dbname": name})
 
 
 def _connected(url: str) -> Conn:
-    return psycopg.connect(url, autocommit=True, row_factory=dict_row, application_name="marketplace-restore")
+    return psycopg.connect(
+        url, autocommit=True, row_factory=dict_row, application_name="marketplace-restore"
+    )
 
 
 def _refuse_full(conn: Conn) -> None:
     if asked.relations(conn):
         raise BackupError(
-            f"the database {conn.info.dbname} is not empty, and nothing is overwritten; name one that is to be made:"
+            f"the database {conn.info.dbname} is not empty, and nothing is overwritten; name one "
+            "that is to be made:"
             " --into DATABASE (for the embedded server another DATA_DIR)"
         )
 
 
-def _restore(config: Config, url: str, conn: Conn, args: argparse.Namespace, said: dict[str, Any]) -> None:
-    """Rows, files, a look whether they belong together, and only then the word that all of it is there."""
+def _restore(
+    config: Config, url: str, conn: Conn, args: argparse.Namespace, said: dict[str, Any]
+) -> None:
+    """Rows, files, a look whether they belong together, and only then the word that all of it is
+    there.
+    """
     server = asked.server(conn)
-    program, _ = programs.fitting("pg_restore", server["number"] // 10_000, at_least=said["pg_dump"])
+    program, _ = programs.fitting(
+        "pg_restore", server["number"] // 10_000, at_least=said["pg_dump"]
+    )
     dump = args.backup / backups.DATABASE
     try:
         rest, ledger = _contents(program, dump, asked.extensions(conn))
@@ -126,22 +175,32 @@ def _restore(config: Config, url: str, conn: Conn, args: argparse.Namespace, sai
         _refuse_missing(conn, of_uploads(config), set(said["missing"]))
         _pg_restore(program, dump, url, ledger, 1)
     except BaseException:
-        print(f"The database {conn.info.dbname} is half restored: drop it and begin again. The API does not take it.",
-              file=sys.stderr)
+        print(
+            f"The database {conn.info.dbname} is half restored: drop it and begin again. The API "
+            "does not take it.",
+            file=sys.stderr,
+        )
         raise
     applied = migrations.migrate(url, print)
     conn.execute("ANALYZE")  # a dump has no statistics, and plans without them are slow ones
-    print(f"{args.backup.resolve().name} is in the database {conn.info.dbname}: {sum(said['rows'].values()):,} rows;"
-          f" {put:,} files put back, {there:,} were there; {applied} migrations since.\n"
-          "The change feed begins anew: apps copy the catalogue again. Jobs that waited then are done by a worker.")
+    print(
+        f"{args.backup.resolve().name} is in the database {conn.info.dbname}: "
+        f"{sum(said['rows'].values()):,} rows;"
+        f" {put:,} files put back, {there:,} were there; {applied} migrations since.\n"
+        "The change feed begins anew: apps copy the catalogue again. Jobs that waited then are "
+        "done by a worker."
+    )
 
 
 def _contents(program: Path, dump: Path, extensions: set[str]) -> tuple[list[str], list[str]]:
     """What is in a dump as pg_restore lists it: all but the ledger's rows, and those.
 
-    Left out are extensions that this login may not make, which a superuser made for himself, and comments on them.
+    Left out are extensions that this login may not make, which a superuser made for himself, and
+    comments on them.
     """
-    done = subprocess.run([str(program), "--list", str(dump)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(program), "--list", str(dump)], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise BackupError(done.stderr.strip())
     lines = [line for line in done.stdout.splitlines() if line and not line.startswith(";")]
@@ -164,8 +223,18 @@ def _pg_restore(program: Path, dump: Path, url: str, contents: list[str], jobs: 
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".list") as chosen:
         chosen.write("".join(f"{line}\n" for line in contents))
         chosen.flush()
-        command = [str(program), "--exit-on-error", "--no-owner", "--no-tablespaces", "--no-password", "--verbose",
-                   f"--jobs={jobs}", f"--use-list={chosen.name}", f"--dbname={address}", str(dump)]
+        command = [
+            str(program),
+            "--exit-on-error",
+            "--no-owner",
+            "--no-tablespaces",
+            "--no-password",
+            "--verbose",
+            f"--jobs={jobs}",
+            f"--use-list={chosen.name}",
+            f"--dbname={address}",
+            str(dump),
+        ]
         with Progress("steps", max(len(contents), 1)) as bar:
             backing_up.watched(command, env, bar, "creating ", "processing data")
 
@@ -188,7 +257,9 @@ def _compare_counts(then: dict[str, int], now: dict[str, int]) -> None:
 
 
 def _put_back(config: Config, backup: Path, total: int) -> tuple[int, int]:
-    """Put files where they belong, unless the same are there: how many were put, how many were there."""
+    """Put files where they belong, unless the same are there: how many were put, how many were
+    there.
+    """
     put = there = 0
     uploads, private = of_uploads(config), of_private(config)
     with Progress("files", max(total, 1)) as bar:
@@ -198,25 +269,35 @@ def _put_back(config: Config, backup: Path, total: int) -> tuple[int, int]:
                 continue
             storage = uploads if entry.place == UPLOADS else private
             if storage.modified(entry.key) is None:
-                with (backup / entry.place / entry.key).open("rb") as file, storage.writing(entry.key) as out:
+                with (
+                    (backup / entry.place / entry.key).open("rb") as file,
+                    storage.writing(entry.key) as out,
+                ):
                     backups.digest_of(file, out)
                 put += 1
                 continue
             with storage.open(entry.key) as file:
                 if backups.digest_of(file)[1] != entry.sha256:
-                    raise BackupError(f"{entry.key} is in {entry.place} already, and is another file")
+                    raise BackupError(
+                        f"{entry.key} is in {entry.place} already, and is another file"
+                    )
             there += 1
     return put, there
 
 
 def _refuse_missing(conn: Conn, storage: Storage, known: set[str]) -> None:
-    """Every file that a row names is there, but for those that were not when the backup was made."""
+    """Every file that a row names is there, but for those that were not when the backup was
+    made.
+    """
     with conn.transaction():
         lost = list(_absent(storage, asked.picture_files(conn)))
     if new := [key for key in lost if key not in known]:
         raise BackupError(f"rows name {len(new):,} files that are nowhere: {', '.join(new[:3])}")
     if lost:
-        print(f"{len(lost):,} files that rows name were missing when the backup was made, and are.", file=sys.stderr)
+        print(
+            f"{len(lost):,} files that rows name were missing when the backup was made, and are.",
+            file=sys.stderr,
+        )
 
 
 def _absent(storage: Storage, keys: Iterable[str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """run: everything at once: database, migrations, demo shop at the first start, API and job worker.
 
-Ctrl-C stops all of it. When one part dies the rest is stopped too. When this process itself is killed, the API and the
-worker end by themselves (Linux), and the next run takes the database over.
+Ctrl-C stops all of it. When one part dies the rest is stopped too. When this process itself is
+killed, the API and the worker end by themselves (Linux), and the next run takes the database over.
 """
 
 import argparse
@@ -32,7 +32,9 @@ Child = subprocess.Popen[bytes]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `make run` adds: so that a killed make leaves nothing behind."""
-    parser.add_argument("--with-parent", action="store_true", help="stop when the parent process ends (Linux)")
+    parser.add_argument(
+        "--with-parent", action="store_true", help="stop when the parent process ends (Linux)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,13 +69,18 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 def _serve(config: Config) -> int:
     children: dict[str, Child] = {}
     try:
-        children["API"] = _start(config, "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()")
+        children["API"] = _start(
+            config, "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"
+        )
         children["worker"] = _start(config, "marketplace", "worker")
         if _ready(config, children):
             _announce(config, children["API"])
         while (dead := _dead(children)) is None:
             time.sleep(0.2)
-        print(f"The {dead} ended with status {children[dead].returncode}; stopping the rest.", file=sys.stderr)
+        print(
+            f"The {dead} ended with status {children[dead].returncode}; stopping the rest.",
+            file=sys.stderr,
+        )
         return 1
     finally:
         for child in children.values():  # the API first: it makes work for the worker
@@ -81,9 +88,14 @@ def _serve(config: Config) -> int:
 
 
 def _start(config: Config, *module: str) -> Child:
-    """Start a Python module as a child in a group of its own: Ctrl-C reaches us alone, and we stop it in order."""
+    """Start a Python module as a child in a group of its own: Ctrl-C reaches us alone, and we
+    stop it in order.
+    """
     farewell = signal.SIGTERM
-    env = {"MALLOC_MMAP_THRESHOLD_": "1048576", **os.environ}  # glibc gives the memory of large pictures back
+    env = {
+        "MALLOC_MMAP_THRESHOLD_": "1048576",
+        **os.environ,
+    }  # glibc gives the memory of large pictures back
     env.update({"DATA_DIR": str(config.data_dir), "UPLOADS_DIR": str(config.uploads_dir)})
     if module[0] == "gunicorn":
         env.pop("MIGRATE_DATABASE_URL", None)
@@ -99,7 +111,9 @@ def _start(config: Config, *module: str) -> Child:
 
 
 def _end_with_parent(number: signal.Signals) -> Callable[[], None]:
-    """A function that asks the kernel for a signal when the parent ends; outside Linux it does nothing."""
+    """A function that asks the kernel for a signal when the parent ends; outside Linux it does
+    nothing.
+    """
     if not sys.platform.startswith("linux"):
         return lambda: None
     prctl = ctypes.CDLL(None).prctl
@@ -131,7 +145,9 @@ def _ready(config: Config, children: dict[str, Child]) -> bool:
         except OSError:
             time.sleep(0.1)
     if _dead(children) is None:
-        print(f"Not ready after {READY_SECONDS} seconds; the log above may say why.", file=sys.stderr)
+        print(
+            f"Not ready after {READY_SECONDS} seconds; the log above may say why.", file=sys.stderr
+        )
     return False
 
 
@@ -158,11 +174,18 @@ def _require_port(config: Config) -> None:
 
 def _address(config: Config) -> str:
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.host, config.host)  # noqa: S104 - compared, not bound
-    return f"http://[{host}]:{config.port}" if ":" in host and "[" not in host else f"http://{host}:{config.port}"
+    return (
+        f"http://[{host}]:{config.port}"
+        if ":" in host and "[" not in host
+        else f"http://{host}:{config.port}"
+    )
 
 
 def _announce(config: Config, api: Child) -> None:
-    print(f"\nMarketplace is up.\n  API      {_address(config)}/api/products   (described in docs/api.md)")
+    print(
+        f"\nMarketplace is up.\n  API      {_address(config)}/api/products   (described in "
+        "docs/api.md)"
+    )
     print(f"  try it   {_address(config)}/docs")
     if config.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         print(f"  phones   http://{_own_address()}:{config.port} in the same network")

@@ -1,9 +1,11 @@
-"""sweep-uploads: removes files of pictures that no row uses any more; the worker does the same every six hours.
+"""sweep-uploads: removes files of pictures that no row uses any more; the worker does the same
+every six hours.
 
     python -m marketplace sweep-uploads [--min-age SECONDS]
 
-Files are spared that were put less than --min-age seconds ago (a day): whoever put them may be about to use them, and
-phones may still show what was removed. It runs beside uploads, and may be stopped anywhere.
+Files are spared that were put less than --min-age seconds ago (a day): whoever put them may be
+about to use them, and phones may still show what was removed. It runs beside uploads, and may be
+stopped anywhere.
 """
 
 import argparse
@@ -16,7 +18,9 @@ from marketplace.workflows import images, upkeep
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--min-age."""
-    parser.add_argument("--min-age", type=float, default=upkeep.YOUNG, metavar="SECONDS", help="default %(default)s")
+    parser.add_argument(
+        "--min-age", type=float, default=upkeep.YOUNG, metavar="SECONDS", help="default %(default)s"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,5 +33,8 @@ def run(args: argparse.Namespace) -> int:
     finally:
         db.close()
     unfinished = uploads.clear_unfinished(args.min_age)
-    print(f"{files} files of pictures that nobody uses, {size / 2**20:.1f} MB; {unfinished} that were never finished.")
+    print(
+        f"{files} files of pictures that nobody uses, {size / 2**20:.1f} MB; {unfinished} that "
+        "were never finished."
+    )
     return 0

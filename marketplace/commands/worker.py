@@ -1,4 +1,6 @@
-"""worker: runs background jobs: imports (queue long), rebuilt documents and upkeep (queue quick)."""
+"""worker: runs background jobs: imports (queue long), rebuilt documents and upkeep (queue
+quick).
+"""
 
 import argparse
 
@@ -11,12 +13,17 @@ from marketplace.telemetry import logs
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One process does both queues; several may share the work, on any number of machines."""
     parser.add_argument(
-        "--queue", action="append", choices=registry.QUEUES, help="only this queue (may be given twice)"
+        "--queue",
+        action="append",
+        choices=registry.QUEUES,
+        help="only this queue (may be given twice)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Work until SIGTERM or SIGINT; jobs under way are halted at their next step and go on later."""
+    """Work until SIGTERM or SIGINT; jobs under way are halted at their next step and go on
+    later.
+    """
     config = settings.load()
     logs.install(config.log_level)
     Worker(config, args.queue or registry.QUEUES).run()

@@ -1,4 +1,6 @@
-"""Reads single settings from the environment: text from a variable or a file, numbers within bounds, yes or no."""
+"""Reads single settings from the environment: text from a variable or a file, numbers within
+bounds, yes or no.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -3,7 +3,8 @@
 import math
 from typing import NamedTuple
 
-#: Uses a minute, and at once. Many people may share one address, so what is counted by address is generous.
+#: Uses a minute, and at once. Many people may share one address, so what is counted by address is
+#: generous.
 DEFAULTS: dict[str, tuple[float, int]] = {
     "read": (60_000, 6_000),
     "search": (30_000, 3_000),
@@ -31,7 +32,8 @@ class Limit(NamedTuple):
 
 
 def parsed(text: str) -> dict[str, Limit]:
-    """The limits of a setting: `off`, or `write=1200/2400,upload=300/600`: uses a minute, and at once.
+    """The limits of a setting: `off`, or `write=1200/2400,upload=300/600`: uses a minute, and at
+    once.
 
     What is not named keeps its default. Raises ValueError.
     """
@@ -41,7 +43,11 @@ def parsed(text: str) -> dict[str, Limit]:
     for piece in text.replace(",", " ").split():
         name, _, numbers = piece.partition("=")
         minute, _, burst = numbers.partition("/")
-        if name not in DEFAULTS or not (minute.isdigit() and (burst or minute).isdigit()) or int(minute) < 1:
+        if (
+            name not in DEFAULTS
+            or not (minute.isdigit() and (burst or minute).isdigit())
+            or int(minute) < 1
+        ):
             raise ValueError(piece)
         chosen[name] = (int(minute), max(1, int(burst or minute)))
     return {name: Limit(name, 60 / minute, burst) for name, (minute, burst) in chosen.items()}

@@ -1,7 +1,7 @@
 """Settings, read once from the environment into one frozen dataclass.
 
-Every setting is a variable of the same name in capitals; a secret may instead stand in a file named by
-`NAME_FILE`. What is missing or wrong stops the start with one line that names the variable.
+Every setting is a variable of the same name in capitals; a secret may instead stand in a file named
+by `NAME_FILE`. What is missing or wrong stops the start with one line that names the variable.
 """
 
 import os
@@ -77,7 +77,9 @@ class Config:
 
     @property
     def uploads_urls(self) -> tuple[str, ...]:
-        """Where pictures may be served from, with the slash; none in development, where it is the host asked."""
+        """Where pictures may be served from, with the slash; none in development, where it is
+        the host asked.
+        """
         public = f"{self.public_url}/uploads" if self.public_url else ""
         return tuple(f"{url}/" for url in (self.uploads_url, public) if url)
 
@@ -92,7 +94,9 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     env = os.environ if env is None else env
     environment = env.get("MARKETPLACE_ENV", "development")
     if environment not in ("development", "production"):
-        raise ConfigError(f"MARKETPLACE_ENV must be development or production, not {environment!r}.")
+        raise ConfigError(
+            f"MARKETPLACE_ENV must be development or production, not {environment!r}."
+        )
     data_dir = Path(env.get("DATA_DIR") or ROOT / ".data").resolve()
     database_url = secret(env, "DATABASE_URL") or ""
     pooler = _pooler(env)
@@ -141,28 +145,43 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "log_level": (env.get("LOG_LEVEL") or "INFO").upper(),
     }
     values.update(overrides)
-    if not (values["currency"].isascii() and values["currency"].isupper() and len(values["currency"]) == 3):
+    if not (
+        values["currency"].isascii()
+        and values["currency"].isupper()
+        and len(values["currency"]) == 3
+    ):
         raise ConfigError("CURRENCY must be an ISO 4217 code of three capitals, such as IDR.")
     if "secret_keys" not in values:
         values["secret_keys"] = _secret_keys(env, values["data_dir"], environment == "production")
     config = Config(**values)
     if config.s3_bucket and not config.uploads_url.startswith(("https://", "http://")):
-        raise ConfigError("UPLOADS_URL (https://cdn.shop.example), where pictures are fetched, goes with S3_BUCKET.")
+        raise ConfigError(
+            "UPLOADS_URL (https://cdn.shop.example), where pictures are fetched, goes with "
+            "S3_BUCKET."
+        )
     if config.s3_bucket and config.s3_bucket == config.s3_private_bucket:
-        raise ConfigError("S3_PRIVATE_BUCKET must not be S3_BUCKET: that one is served to everybody.")
+        raise ConfigError(
+            "S3_PRIVATE_BUCKET must not be S3_BUCKET: that one is served to everybody."
+        )
     if config.smtp_url and not config.smtp_url.startswith(("smtp://", "smtps://")):
-        raise ConfigError("SMTP_URL must be smtp://user:password@mail.example:587, or smtps:// for TLS from the start.")
+        raise ConfigError(
+            "SMTP_URL must be smtp://user:password@mail.example:587, or smtps:// for TLS from "
+            "the start."
+        )
     if config.production:
         _check_production(config)
     return config
 
 
 def _pooler(env: Mapping[str, str]) -> str:
-    """DATABASE_POOLER: `transaction` where a pooler lends connections for a transaction at a time, else nothing."""
+    """DATABASE_POOLER: `transaction` where a pooler lends connections for a transaction at a
+    time, else nothing.
+    """
     pooler = env.get("DATABASE_POOLER") or ""
     if pooler not in ("", "transaction"):
         raise ConfigError(
-            f"DATABASE_POOLER must be transaction, or not set (also for a pooler in session mode), not {pooler!r}."
+            "DATABASE_POOLER must be transaction, or not set (also for a pooler in session "
+            f"mode), not {pooler!r}."
         )
     return pooler
 
@@ -179,7 +198,9 @@ def _rate_limits(env: Mapping[str, str]) -> Mapping[str, Limit]:
 
 
 def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
-    """CORS_ORIGINS as browsers write them in Origin: one that differs by a slash or a capital would never match."""
+    """CORS_ORIGINS as browsers write them in Origin: one that differs by a slash or a capital
+    would never match.
+    """
     origins = tuple((env.get("CORS_ORIGINS") or "").replace(",", " ").split())
     for origin in origins:
         if not _is_origin(origin) and origins != ("*",):
@@ -201,12 +222,15 @@ def _is_origin(text: str) -> bool:
 def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tuple[str, ...]:
     """The key tokens are signed with, then older ones that are still accepted.
 
-    In development the first start makes one and keeps it in the data folder, readable by its owner alone.
+    In development the first start makes one and keeps it in the data folder, readable by its owner
+    alone.
     """
     text = secret(env, "SECRET_KEY")
     if not text:
         if production:
-            raise ConfigError("SECRET_KEY (or SECRET_KEY_FILE) is required when MARKETPLACE_ENV=production.")
+            raise ConfigError(
+                "SECRET_KEY (or SECRET_KEY_FILE) is required when MARKETPLACE_ENV=production."
+            )
         text = _kept_secret(data_dir / "secret")
     keys = tuple(key.strip() for key in text.split(",") if key.strip())
     if not keys or any(len(key.encode()) < 32 for key in keys):
@@ -218,7 +242,9 @@ def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tu
 
 
 def _kept_secret(file: Path) -> str:
-    """The secret in `file`, made on first use. Written aside and linked, so that two starts agree on one."""
+    """The secret in `file`, made on first use. Written aside and linked, so that two starts
+    agree on one.
+    """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -236,12 +262,15 @@ def _kept_secret(file: Path) -> str:
 
 def _check_production(config: Config) -> None:
     if not config.public_url.startswith(("https://", "http://")):
-        raise ConfigError("PUBLIC_URL (https://shop.example) is required when MARKETPLACE_ENV=production.")
+        raise ConfigError(
+            "PUBLIC_URL (https://shop.example) is required when MARKETPLACE_ENV=production."
+        )
     if not config.database_url:
         raise ConfigError("DATABASE_URL is required when MARKETPLACE_ENV=production.")
     if not config.smtp_url:
         raise ConfigError(
-            "SMTP_URL (smtp://user:password@mail.example:587) is required when MARKETPLACE_ENV=production:"
+            "SMTP_URL (smtp://user:password@mail.example:587) is required when "
+            "MARKETPLACE_ENV=production:"
             " passwords are reset by mail."
         )
     if any(len(set(key)) < 10 for key in config.secret_keys):

@@ -1,7 +1,7 @@
 """Every failure in one shape: RFC 9457 problem+json, with a stable `code` a client can switch on.
 
-`PROBLEMS` lists every code once, with its status and title. `CONSTRAINTS` says in words what a constraint
-of the database refuses; a constraint that is not listed there is a bug and answers 500.
+`PROBLEMS` lists every code once, with its status and title. `CONSTRAINTS` says in words what a
+constraint of the database refuses; a constraint that is not listed there is a bug and answers 500.
 """
 
 from collections.abc import Iterable, Sequence
@@ -62,7 +62,11 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "categories_name_key": ("category_exists", "/name", "the parent has a category of this name"),
     "categories_parent_id_fkey": ("validation_failed", "/parent_id", "there is no such category"),
     "categories_path_check": ("validation_failed", "/parent_id", "the tree is at most 8 deep"),
-    "categories_parent_check": ("validation_failed", "/parent_id", "a category cannot be its own parent"),
+    "categories_parent_check": (
+        "validation_failed",
+        "/parent_id",
+        "a category cannot be its own parent",
+    ),
     "brands_name_key": ("brand_exists", "/name", "there is a brand of this name"),
     "products_sku_key": ("sku_taken", "/sku", "another product of the store has this SKU"),
     "products_source_url_key": (
@@ -120,14 +124,19 @@ def repeated(names: Iterable[str]) -> Problem:
 
 
 def unauthorized(code: str, detail: str) -> Problem:
-    """A 401 with the challenge of RFC 6750: `error` is named only where a token came and was refused."""
+    """A 401 with the challenge of RFC 6750: `error` is named only where a token came and was
+    refused.
+    """
     challenge = 'Bearer realm="marketplace"'
     if code == "invalid_token":
         challenge += f', error="invalid_token", error_description="{detail}"'
     return Problem(code, detail, headers={"WWW-Authenticate": challenge})
 
 
-
 def too_many_requests(seconds: int) -> Problem:
     """A 429 that says when to come again."""
-    return Problem("too_many_requests", "Too many requests. Wait a moment.", headers={"Retry-After": str(seconds)})
+    return Problem(
+        "too_many_requests",
+        "Too many requests. Wait a moment.",
+        headers={"Retry-After": str(seconds)},
+    )

@@ -1,9 +1,10 @@
 """What a responder declares about its call: who may make it, what it takes, what it returns.
 
-`web/hooks.py` enforces the declaration and `openapi/` builds the document from it, so the two cannot drift:
+`web/hooks.py` enforces the declaration and `openapi/` builds the document from it, so the two
+cannot drift:
 
-    @operation("createProduct", "Add a product", roles=SELLERS, body=schemas.NEW, responses={201: schemas.PRODUCT})
-    def on_post(self, req, resp): ...
+    @operation("createProduct", "Add a product", roles=SELLERS, body=schemas.NEW, responses={201:
+    schemas.PRODUCT}) def on_post(self, req, resp): ...
 """
 
 from collections.abc import Callable, Mapping
@@ -26,8 +27,9 @@ Responder = TypeVar("Responder", bound=Callable[..., None])
 
 @dataclass(frozen=True)
 class Parts:
-    """A multipart body: text fields, checked like a document; file parts by name, `required` or not, and the setting
-    that limits a file."""
+    """A multipart body: text fields, checked like a document; file parts by name, `required` or
+    not, and the setting that limits a file.
+    """
 
     fields: Schema = field(default_factory=dict)
     files: tuple[str, ...] = ()
@@ -37,7 +39,9 @@ class Parts:
 
 @dataclass(frozen=True)
 class Deprecated:
-    """A call that clients should leave: since when, when it ends if that is known, the path of what to call instead."""
+    """A call that clients should leave: since when, when it ends if that is known, the path of
+    what to call instead.
+    """
 
     since: date
     sunset: date | None = None
@@ -45,8 +49,10 @@ class Deprecated:
 
 
 @dataclass(frozen=True, eq=False)
-class operation:  # noqa: N801 - it is read as a decorator
-    """One call of the API, declared by decorating its responder. It is one object a responder, and hashes as such."""
+class operation:
+    """One call of the API, declared by decorating its responder. It is one object a responder,
+    and hashes as such.
+    """
 
     #: What generated clients call the method.
     name: str
@@ -58,8 +64,8 @@ class operation:  # noqa: N801 - it is read as a decorator
     parts: Parts | None = None
     #: Other request types, which the responder reads itself.
     media: tuple[str, ...] = ()
-    #: Status -> schema of the body, a list with one (a bare array of such things, streamed and so without an ETag), or
-    #: None.
+    #: Status -> schema of the body, a list with one (a bare array of such things, streamed and so
+    #: without an ETag), or None.
     responses: Mapping[int, Any]
     #: Codes beyond those that any call may return.
     problems: tuple[str, ...] = ()
@@ -75,8 +81,8 @@ class operation:  # noqa: N801 - it is read as a decorator
     rate: str | None = None
     #: Seconds that the response to a public read may be kept by anybody without asking again.
     max_age: int = 0
-    #: A guest's response is every guest's: the cache before the application may give it to all for a second (etags.py
-    #: says exactly how long).
+    #: A guest's response is every guest's: the cache before the application may give it to all for
+    #: a second (etags.py says exactly how long).
     catalogue: bool = False
     #: An installation with VERIFIED_SELLERS asks for a confirmed address.
     sells: bool = False

@@ -1,7 +1,7 @@
 """Both ways through a list: pages with totals, and cursors that cost the same at any depth.
 
-A cursor is opaque: the sort keys of the last row, bound by a signature to the filters and the order it came
-from. One that was tampered with, or that is sent with other filters, answers 400.
+A cursor is opaque: the sort keys of the last row, bound by a signature to the filters and the order
+it came from. One that was tampered with, or that is sent with other filters, answers 400.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,8 @@ QUERY: Schema = {
         "min": 1,
         "excludes": "cursor",
         "meta": {
-            "description": f"From 1, down to page * per_page = {DEPTH} ({SHALLOW_DEPTH} in a search, or where no index "
+            "description": f"From 1, down to page * per_page = {DEPTH} ({SHALLOW_DEPTH} in a "
+            "search, or where no index "
             "has the filters in that order); then the cursor.",
             "maximum": DEPTH,
             "format": "int32",
@@ -41,7 +42,9 @@ QUERY: Schema = {
     "cursor": {
         "coerce": "line",
         "maxlength": 2000,
-        "meta": {"description": "`next_cursor` of the answer before, with the same filters and sort."},
+        "meta": {
+            "description": "`next_cursor` of the answer before, with the same filters and sort."
+        },
     },
 }
 
@@ -51,14 +54,17 @@ COUNT: Schema = {
         "coerce": "line",
         "allowed": ["exact", "none"],
         "meta": {
-            "description": f"In page mode: `exact` counts up to {COUNTED}, not {EXACT_TOTAL}; `none` answers no total.",
+            "description": f"In page mode: `exact` counts up to {COUNTED}, not {EXACT_TOTAL}; "
+            "`none` answers no total.",
         },
     },
 }
 
 
 class Window(NamedTuple):
-    """Which part of a list is asked for, and up to which number it is counted (None: not at all)."""
+    """Which part of a list is asked for, and up to which number it is counted (None: not at
+    all).
+    """
 
     page: int | None
     per_page: int
@@ -84,7 +90,9 @@ class Total(NamedTuple):
 
 
 def capped(window: Window, count: Callable[[int], int]) -> Total | None:
-    """The total of a list whose rows can only be counted: exact up to EXACT_TOTAL, at least that past it."""
+    """The total of a list whose rows can only be counted: exact up to EXACT_TOTAL, at least that
+    past it.
+    """
     if window.page is None:
         return None
     counted = count(EXACT_TOTAL + 1)
@@ -96,7 +104,8 @@ def batches(
 ) -> Iterator[list[Item]]:
     """All rows of a list, `size` at a time, for an answer that is streamed.
 
-    `read` gives the rows behind a place (None at the begin) in a transaction of its own: none waits for a slow phone.
+    `read` gives the rows behind a place (None at the begin) in a transaction of its own: none waits
+    for a slow phone.
     """
     after = None
     while True:
@@ -111,7 +120,14 @@ def batches(
 def listed(noun: str, schema: Named, **more: Any) -> Named:
     """The schema of a list's answer, with what `more` stands beside the list."""
     whole: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32"}}
-    total = {**whole, "meta": {"format": "int64", "description": "In page mode, without count=none.", "optional": True}}
+    total = {
+        **whole,
+        "meta": {
+            "format": "int64",
+            "description": "In page mode, without count=none.",
+            "optional": True,
+        },
+    }
     page = {**whole, "meta": {"format": "int32", "description": "In page mode.", "optional": True}}
     return Named(
         f"{schema.name.removeprefix('Listed')}Page",
@@ -122,14 +138,18 @@ def listed(noun: str, schema: Named, **more: Any) -> Named:
             "current_page": page,
             "per_page": whole,
             "has_next": {"type": "boolean"},
-            "has_prev": {"type": "boolean", "meta": {"description": "In page mode.", "optional": True}},
+            "has_prev": {
+                "type": "boolean",
+                "meta": {"description": "In page mode.", "optional": True},
+            },
             "total_exact": {
                 "type": "boolean",
-                "meta": {"description": "In page mode; false when total_items is an estimate.", "optional": True},
+                "meta": {
+                    "description": "In page mode; false when total_items is an estimate.",
+                    "optional": True,
+                },
             },
             "next_cursor": {"type": "string", "nullable": True},
             **more,
         },
     )
-
-

@@ -1,8 +1,9 @@
-"""Cerberus, taught what this API needs: int64, money, text, e-mail, times; one validator per request.
+"""Cerberus, taught what this API needs: int64, money, text, e-mail, times; one validator per
+request.
 
-A schema is a plain dict of cerberus rules. The same dict checks requests and becomes the OpenAPI document; a
-rule's `meta` carries what only the document needs (`description`, `example`) and `read_only`: such a field may be
-sent back as it came and is ignored.
+A schema is a plain dict of cerberus rules. The same dict checks requests and becomes the OpenAPI
+document; a rule's `meta` carries what only the document needs (`description`, `example`) and
+`read_only`: such a field may be sent back as it came and is ignored.
 
 A validator is made for each request: shared by threads it gives wrong verdicts.
 """
@@ -26,7 +27,9 @@ Schema = Mapping[str, Mapping[str, Any]]
 
 
 class Named(dict[str, Any]):
-    """A schema that has a name in the document, and so in generated clients. A copy by {**schema} has none."""
+    """A schema that has a name in the document, and so in generated clients. A copy by
+    {**schema} has none.
+    """
 
     def __init__(self, name: str, rules: Schema) -> None:
         super().__init__(rules)
@@ -104,7 +107,9 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return value
 
     def _normalize_coerce_money(self, value: Any) -> Decimal:
-        if (isinstance(value, str) and _MONEY.match(value)) or (isinstance(value, int) and not isinstance(value, bool)):
+        if (isinstance(value, str) and _MONEY.match(value)) or (
+            isinstance(value, int) and not isinstance(value, bool)
+        ):
             value = Decimal(value)
         if not isinstance(value, Decimal) or not value.is_finite():
             raise Wrong("wrong_type", 'must be an amount such as "12500.00"')
@@ -129,7 +134,9 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return text(value, multiline=False)
 
     def _normalize_coerce_words(self, value: Any) -> str:
-        """Words to search for. Runs of minus signs say nothing, and PostgreSQL's parser has no room for many."""
+        """Words to search for. Runs of minus signs say nothing, and PostgreSQL's parser has no
+        room for many.
+        """
         return _MINUSES.sub(" ", text(value, multiline=False))
 
     def _normalize_coerce_prose(self, value: Any) -> str:
@@ -146,12 +153,15 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
     def _normalize_coerce_email(self, value: Any) -> str:
         import email_validator  # late: only accounts need it
 
-        email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()  # an intranet's or a test's address is an address
+        # an intranet's or a test's address is an address
+        email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
         address = text(value, multiline=False)
         if len(address) > 254:
             raise Wrong("too_long", "must be at most 254 characters long")
         try:
-            normalized: str = email_validator.validate_email(address, check_deliverability=False).normalized
+            normalized: str = email_validator.validate_email(
+                address, check_deliverability=False
+            ).normalized
         except email_validator.EmailNotValidError:
             raise Wrong("bad_format", "is not an e-mail address") from None
         return normalized
@@ -201,12 +211,16 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return [self._normalize_coerce_int64(piece) for piece in pieces]
 
     def _normalize_coerce_names(self, value: Any) -> list[str]:
-        """Names with commas between; each once and in order, so that the same choice is always the same list."""
+        """Names with commas between; each once and in order, so that the same choice is always
+        the same list.
+        """
         return sorted(set(value.split(",") if isinstance(value, str) else value))
 
 
 def text(value: Any, *, multiline: bool) -> str:
-    """A text in NFC without control characters; the line break, return and tab pass where lines may be several."""
+    """A text in NFC without control characters; the line break, return and tab pass where lines
+    may be several.
+    """
     if not isinstance(value, str):
         raise Wrong("wrong_type", "must be a text")
     _encodable(value)
@@ -228,26 +242,36 @@ def _encodable(value: str) -> None:
         raise Wrong("bad_format", "must not have half a surrogate pair") from None
 
 
-# The first validator of a process finishes classes of cerberus's own; threads that do so at once trip over each other.
+# The first validator of a process finishes classes of cerberus's own; threads that do so at once
+# trip over each other.
 Validator({})
 
 
-def check(document: Any, schema: Schema, *, text: bool = False, partial: bool = False) -> dict[str, Any]:
-    """The document with its values converted and defaults filled in. Raises a 422 that names every wrong field.
+def check(
+    document: Any, schema: Schema, *, text: bool = False, partial: bool = False
+) -> dict[str, Any]:
+    """The document with its values converted and defaults filled in. Raises a 422 that names every
+    wrong field.
 
     `partial` asks for no required field and fills in no default, as PATCH wants it.
     """
     if not isinstance(document, dict):
-        raise Problem("validation_failed", errors=[FieldError("", "wrong_type", "must be an object")])
+        raise Problem(
+            "validation_failed", errors=[FieldError("", "wrong_type", "must be an object")]
+        )
     ignored = {name for name, rule in schema.items() if _ignored(rule, document.get(name))}
     rules = {name: rule for name, rule in schema.items() if not _ignored(rule, None)}
-    for name in rules if partial else rules.keys() & document.keys():  # null is not what is missing: no default for it
+    for name in (
+        rules if partial else rules.keys() & document.keys()
+    ):  # null is not what is missing: no default for it
         rules[name] = {key: value for key, value in rules[name].items() if key != "default"}
     validator = Validator(rules, text=text)
     sent = {name: value for name, value in document.items() if name not in ignored}
     if not validator.validate(sent, update=partial):
         found: dict[str, FieldError] = {}
-        for error in _flatten(validator._errors):  # one reason a field: the first, but a null is a null
+        for error in _flatten(
+            validator._errors
+        ):  # one reason a field: the first, but a null is a null
             if error.code == "not_nullable" or error.pointer not in found:
                 found[error.pointer] = error
         raise Problem("validation_failed", errors=list(found.values()))
@@ -256,16 +280,24 @@ def check(document: Any, schema: Schema, *, text: bool = False, partial: bool = 
 
 
 def _ignored(rule: Mapping[str, Any], value: Any) -> bool:
-    """Whether a field is one that only the server writes, or just the object a GET answers for a name one may write."""
+    """Whether a field is one that only the server writes, or just the object a GET answers for a
+    name one may write.
+    """
     meta = rule.get("meta", {})
-    return bool(meta.get("read_only")) or (isinstance(value, dict) and _answered(value, meta.get("answered_as")))
+    return bool(meta.get("read_only")) or (
+        isinstance(value, dict) and _answered(value, meta.get("answered_as"))
+    )
 
 
 def _answered(value: dict[str, Any], schema: Schema | None) -> bool:
     """Whether it is an object of this schema, all of it and nothing else."""
     if schema is None or value.keys() != schema.keys():
         return False
-    return bool(Validator({name: {**rule, "nullable": False} for name, rule in schema.items()}).validate(value))
+    return bool(
+        Validator({name: {**rule, "nullable": False} for name, rule in schema.items()}).validate(
+            value
+        )
+    )
 
 
 def _flatten(found: Any) -> list[FieldError]:
@@ -275,7 +307,9 @@ def _flatten(found: Any) -> list[FieldError]:
         if error.child_errors:
             flat.extend(_flatten(error.child_errors))
             continue
-        pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in error.document_path)
+        pointer = "".join(
+            f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in error.document_path
+        )
         flat.append(FieldError(_printable(pointer), *_words(error)))
     return flat
 
@@ -290,7 +324,9 @@ def _words(error: Any) -> tuple[str, str]:
         return "blank", str(error.info[0])
     limit = error.constraint
     if code == "not_allowed":
-        return code, say("must be one of {allowed}", allowed=", ".join(str(value) for value in limit))
+        return code, say(
+            "must be one of {allowed}", allowed=", ".join(str(value) for value in limit)
+        )
     return code, say(_MESSAGES.get(code, _MESSAGES["invalid"]), limit=limit)
 
 

@@ -1,7 +1,9 @@
-"""The demo shop of a first start: people, stores, a tree of categories, brands, products with drawn pictures.
+"""The demo shop of a first start: people, stores, a tree of categories, brands, products with drawn
+pictures.
 
-Everything goes through the same workflows and doors as a request, so that the guards, the documents and the
-activity log are those of a used marketplace. The content is the same every time; only the passwords are not.
+Everything goes through the same workflows and doors as a request, so that the guards, the documents
+and the activity log are those of a used marketplace. The content is the same every time; only the
+passwords are not.
 """
 
 import csv
@@ -57,18 +59,26 @@ BUYERS = (
 
 #: Name, description and the letters its SKUs begin with; in the order of SELLERS.
 STORES = (
-    ("Sanggar Benang", "Batik, tas, dan sepatu dari perajin. Dikirim dari Yogyakarta tiap hari kerja.", "SB"),
+    (
+        "Sanggar Benang",
+        "Batik, tas, dan sepatu dari perajin. Dikirim dari Yogyakarta tiap hari kerja.",
+        "SB",
+    ),
     ("Warung Daun Pagi", "Kopi, teh, dan camilan yang dibuat sendiri. Segar setiap minggu.", "DP"),
     ("Rumah Kriya Lestari", "Keramik, tanaman, dan alat rumah tangga yang tahan lama.", "KL"),
 )
 
 
 def load(config: Config, report: Callable[[str], None]) -> bool:
-    """Load the demo shop where nobody has an account yet, and report the logins; False where somebody has.
+    """Load the demo shop where nobody has an account yet, and report the logins; False where
+    somebody has.
 
-    Takes some seconds. `config` names both logins: the owner's makes the admin, the application's all else.
+    Takes some seconds. `config` names both logins: the owner's makes the admin, the application's
+    all else.
     """
-    with psycopg.connect(config.migrate_database_url, autocommit=True, row_factory=dict_row) as owner:
+    with psycopg.connect(
+        config.migrate_database_url, autocommit=True, row_factory=dict_row
+    ) as owner:
         queries.lock(owner)
         if not queries.is_needed(owner):
             return False
@@ -93,7 +103,9 @@ def _load(config: Config, owner: Conn) -> list[tuple[Person, str]]:
     hashes = {person: passwords.hash(password) for person, password in logins}
     db = Database(config)
     try:
-        admin = users.add_admin(owner, name=ADMIN.name, email=ADMIN.email, password_hash=hashes[ADMIN])
+        admin = users.add_admin(
+            owner, name=ADMIN.name, email=ADMIN.email, password_hash=hashes[ADMIN]
+        )
         with _signed_in(db, admin) as caller:
             category_ids = _add_categories(db, caller)
         for number, seller in enumerate(SELLERS):
@@ -127,10 +139,16 @@ def _rows() -> list[dict[str, str]]:
 
 
 def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
-    """Each product with its pictures, drawn and stored: two for every third product, one for the rest."""
+    """Each product with its pictures, drawn and stored: two for every third product, one for the
+    rest.
+    """
     files = of_uploads(config)
     made: list[tuple[dict[str, str], list[Upload]]] = [(row, []) for row in _rows()]
-    wanted = [(entry, view) for place, entry in enumerate(made) for view in range(2 if place % 3 == 0 else 1)]
+    wanted = [
+        (entry, view)
+        for place, entry in enumerate(made)
+        for view in range(2 if place % 3 == 0 else 1)
+    ]
 
     def drawn(wish: tuple[tuple[dict[str, str], list[Upload]], int]) -> bytes:
         (row, _), view = wish
@@ -150,7 +168,11 @@ def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
 def _register(db: Database, person: Person, password_hash: str) -> int:
     with db.signing_in() as conn:
         return sessions.register(
-            conn, name=person.name, email=person.email, role=person.role, phone=None,
+            conn,
+            name=person.name,
+            email=person.email,
+            role=person.role,
+            phone=None,
             password_hash=password_hash,
         )
 
@@ -161,9 +183,14 @@ def _signed_in(db: Database, user_id: int) -> Iterator[Caller]:
     secret = new_secret()
     with db.signing_in() as conn:
         sessions.open_device(
-            conn, user_id=user_id, session_hash=hashed(secret),
-            refresh_hash=hashed(Tokens.new_refresh(secret)), seconds=3600,
-            device_name="demo", user_agent=None, ip=None,
+            conn,
+            user_id=user_id,
+            session_hash=hashed(secret),
+            refresh_hash=hashed(Tokens.new_refresh(secret)),
+            seconds=3600,
+            device_name="demo",
+            user_agent=None,
+            ip=None,
         )
         who = sessions.act_as(conn, hashed(secret))
     caller = Caller(hashed(secret), who["user_id"], who["role"], who["store_id"], who["session_id"])
@@ -187,8 +214,12 @@ def _add_categories(db: Database, admin: Caller) -> dict[str, int]:
                 continue
             with db.transaction(admin) as conn:
                 ids[here] = categories.add(conn, name=steps[depth - 1], parent_id=ids.get(above))
-                activities.record(conn, _client(admin), "create_category",
-                                  related=("category", ids[here], steps[depth - 1]))
+                activities.record(
+                    conn,
+                    _client(admin),
+                    "create_category",
+                    related=("category", ids[here], steps[depth - 1]),
+                )
     return ids
 
 
@@ -199,15 +230,30 @@ def _open_store(db: Database, seller: Caller, number: int) -> Row:
 
 
 def _add_product(
-    db: Database, seller: Caller, store: Row, row: dict[str, str], category_ids: dict[str, int],
-    uploads: list[Upload], currency: str,
+    db: Database,
+    seller: Caller,
+    store: Row,
+    row: dict[str, str],
+    category_ids: dict[str, int],
+    uploads: list[Upload],
+    currency: str,
 ) -> None:
     product = {
-        "name": row["name"], "description": row["description"], "price": Decimal(row["price"]),
-        "stock": int(row["stock"]), "hidden": row["hidden"] == "yes", "sku": row["sku"],
-        "category_id": category_ids[row["category"]], "brand": row["brand"],
+        "name": row["name"],
+        "description": row["description"],
+        "price": Decimal(row["price"]),
+        "stock": int(row["stock"]),
+        "hidden": row["hidden"] == "yes",
+        "sku": row["sku"],
+        "category_id": category_ids[row["category"]],
+        "brand": row["brand"],
     }
     with db.transaction(seller) as conn:
         products.add(
-            conn, _client(seller), store_id=store["id"], product=product, pictures=uploads, currency=currency
+            conn,
+            _client(seller),
+            store_id=store["id"],
+            product=product,
+            pictures=uploads,
+            currency=currency,
         )

@@ -1,4 +1,5 @@
-"""Pictures for the demo shop, drawn by the program: a soft background, a shadow, a thing in flat colours.
+"""Pictures for the demo shop, drawn by the program: a soft background, a shadow, a thing in flat
+colours.
 
 `draw` is all that is used elsewhere; what can be drawn is in `things.py`.
 """
@@ -11,13 +12,16 @@ from PIL import Image, ImageDraw, ImageOps
 from marketplace.demo.shapes import SIZE, Colour, Palette
 from marketplace.demo.things import THINGS
 
-SIDE = 640  # pixels of the finished picture; things are drawn larger, so that their edges come out smooth
+# pixels of the finished picture; things are drawn larger, so that their edges come out smooth
+SIDE = 640
 SCALE = SIZE // SIDE
 Box = tuple[float, float, float, float]
 
 
 def draw(kind: str, hue: float, number: int, view: int) -> bytes:
-    """A PNG of a thing: `hue` is its colour in degrees, `number` varies details, view 1 shows a pair."""
+    """A PNG of a thing: `hue` is its colour in degrees, `number` varies details, view 1 shows a
+    pair.
+    """
     palette = Palette(hue % 360)
     sketch = Image.new("RGBA", (SIZE, SIZE))
     THINGS[kind](ImageDraw.Draw(sketch), palette, number)
@@ -45,7 +49,11 @@ def _background(palette: Palette, number: int) -> Image.Image:
 @lru_cache(maxsize=1)
 def _slope() -> Image.Image:
     """From black to white, slanting."""
-    wide = Image.linear_gradient("L").resize((SIDE * 2, SIDE * 2)).rotate(20, Image.Resampling.BILINEAR)
+    wide = (
+        Image.linear_gradient("L")
+        .resize((SIDE * 2, SIDE * 2))
+        .rotate(20, Image.Resampling.BILINEAR)
+    )
     return ImageOps.autocontrast(wide.crop((SIDE // 2, SIDE // 2, SIDE * 3 // 2, SIDE * 3 // 2)))
 
 
@@ -59,7 +67,9 @@ def _shade(picture: Image.Image, fill: Colour, box: Box, strength: int) -> None:
 
 def _turned(thing: Image.Image, scale: float, angle: int) -> Image.Image:
     side = int(SIDE * scale)
-    return thing.resize((side, side), Image.Resampling.BILINEAR).rotate(angle, Image.Resampling.BILINEAR)
+    return thing.resize((side, side), Image.Resampling.BILINEAR).rotate(
+        angle, Image.Resampling.BILINEAR
+    )
 
 
 def _place(picture: Image.Image, thing: Image.Image, centre: tuple[float, float]) -> None:
@@ -70,5 +80,7 @@ def _place(picture: Image.Image, thing: Image.Image, centre: tuple[float, float]
         width, foot = box[2] - box[0], top + box[3]
         west, east = left + box[0] - width / 12, left + box[2] + width / 12
         north, south = foot - width / 16, foot + width / 14
-        _shade(picture, (20, 24, 40), (west * SCALE, north * SCALE, east * SCALE, south * SCALE), 46)
+        _shade(
+            picture, (20, 24, 40), (west * SCALE, north * SCALE, east * SCALE, south * SCALE), 46
+        )
     picture.paste(thing, (left, top), thing)

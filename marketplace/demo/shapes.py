@@ -30,7 +30,11 @@ class Palette:
         self.warm = colour(38, 0.60, 0.80)
         #: Backgrounds: two ends of a gradient and the disc in it.
         self.scenes = [
-            (colour(hue + 150, 0.93, 0.45), colour(hue + 185, 0.80, 0.45), colour(hue + 165, 0.90, 0.60)),
+            (
+                colour(hue + 150, 0.93, 0.45),
+                colour(hue + 185, 0.80, 0.45),
+                colour(hue + 165, 0.90, 0.60),
+            ),
             (colour(40, 0.95, 0.60), colour(22, 0.85, 0.60), colour(42, 0.91, 0.85)),
             (colour(hue + 20, 0.94, 0.45), colour(hue - 20, 0.84, 0.40), colour(hue, 0.92, 0.70)),
             (colour(210, 0.95, 0.30), colour(225, 0.85, 0.35), colour(200, 0.92, 0.50)),
@@ -60,13 +64,15 @@ def leaf(pen: Pen, foot: Point, angle: float, length: float, fill: Colour, vein:
     turn = math.radians(angle)
 
     def at(along: float, across: float) -> Point:
-        return (foot[0] + math.sin(turn) * along + math.cos(turn) * across,
-                foot[1] - math.cos(turn) * along + math.sin(turn) * across)
+        return (
+            foot[0] + math.sin(turn) * along + math.cos(turn) * across,
+            foot[1] - math.cos(turn) * along + math.sin(turn) * across,
+        )
 
     steps = [step / 16 for step in range(17)]
     width = length * 0.2
-    edge = [at(length * step, width * math.sin(math.pi * step ** 0.8)) for step in steps]
-    edge += [at(length * step, -width * math.sin(math.pi * step ** 0.8)) for step in reversed(steps)]
+    edge = [at(length * step, width * math.sin(math.pi * step**0.8)) for step in steps]
+    edge += [at(length * step, -width * math.sin(math.pi * step**0.8)) for step in reversed(steps)]
     pen.polygon(edge, fill=fill)
     pen.line([at(0, 0), at(length * 0.85, 0)], fill=vein, width=8)
 
@@ -84,5 +90,7 @@ def steam(pen: Pen, x: float, y: float, fill: Colour) -> None:
     for shift in (-70, 0, 70):
         height = 150 if shift == 0 else 110
         steps = [step / 10 for step in range(11)]
-        curve = [(x + shift + math.sin(step * 2 * math.pi) * 22, y - step * height) for step in steps]
+        curve = [
+            (x + shift + math.sin(step * 2 * math.pi) * 22, y - step * height) for step in steps
+        ]
         pen.line(curve, fill=fill, width=20, joint="curve")

@@ -1,4 +1,6 @@
-"""The things of the demo shop, each as flat shapes on a square of SIZE units; `number` varies the details."""
+"""The things of the demo shop, each as flat shapes on a square of SIZE units; `number` varies
+the details.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -7,8 +9,21 @@ from marketplace.demo.shapes import Palette, Pen, Point, arc, bean, colour, disc
 
 def shirt(pen: Pen, p: Palette, number: int) -> None:
     """A batik shirt with one of three patterns."""
-    body = [(430, 250), (560, 220), (640, 262), (720, 220), (850, 250), (1090, 430), (985, 600), (890, 535),
-            (890, 1090), (390, 1090), (390, 535), (295, 600), (190, 430)]
+    body = [
+        (430, 250),
+        (560, 220),
+        (640, 262),
+        (720, 220),
+        (850, 250),
+        (1090, 430),
+        (985, 600),
+        (890, 535),
+        (890, 1090),
+        (390, 1090),
+        (390, 535),
+        (295, 600),
+        (190, 430),
+    ]
     pen.polygon(body, fill=p.main)
     for row in range(6):
         for column in range(4):
@@ -25,7 +40,9 @@ def shirt(pen: Pen, p: Palette, number: int) -> None:
                     leaf(pen, (x, y), angle, 62, p.pale, p.dark)
     pen.polygon([(190, 430), (295, 600), (322, 585), (222, 408)], fill=p.dark)
     pen.polygon([(1090, 430), (985, 600), (958, 585), (1058, 408)], fill=p.dark)
-    pen.polygon([(560, 220), (640, 262), (720, 220), (690, 330), (640, 275), (590, 330)], fill=p.deep)
+    pen.polygon(
+        [(560, 220), (640, 262), (720, 220), (690, 330), (640, 275), (590, 330)], fill=p.deep
+    )
     pen.line([(640, 275), (640, 1090)], fill=p.deep, width=12)
     for y in range(380, 1080, 130):
         disc(pen, 640, y, 13, p.cream)
@@ -120,7 +137,9 @@ def jar(pen: Pen, p: Palette, number: int) -> None:
                 crisp = arc((x, y), (58, 40), 20 + 40 * column, 250 + 40 * column)
                 pen.polygon(crisp, fill=(food, crust)[row % 2])
             else:
-                pen.rounded_rectangle((x - 16, y - 52, x + 16, y + 52), 16, fill=(food, crust)[column % 2])
+                pen.rounded_rectangle(
+                    (x - 16, y - 52, x + 16, y + 52), 16, fill=(food, crust)[column % 2]
+                )
     pen.rounded_rectangle((440, 690, 840, 900), 30, fill=p.cream)
     pen.rounded_rectangle((500, 750, 780, 780), 15, fill=p.main)
     pen.rounded_rectangle((550, 810, 730, 834), 12, fill=p.light)
@@ -131,8 +150,10 @@ def jar(pen: Pen, p: Palette, number: int) -> None:
 def bottle(pen: Pen, p: Palette, number: int) -> None:
     """A bottle of sambal or syrup."""
     right, left = arc((720, 560), (150, 140), -60, 0), arc((560, 560), (150, 140), 180, 240)
-    pen.polygon([(560, 240), (720, 240), (730, 420), *right, (870, 1090), (410, 1090), *left, (550, 420)],
-                fill=p.main)
+    pen.polygon(
+        [(560, 240), (720, 240), (730, 420), *right, (870, 1090), (410, 1090), *left, (550, 420)],
+        fill=p.main,
+    )
     pen.rectangle((800, 560, 870, 1090), fill=p.dark)
     pen.rounded_rectangle((540, 170, 740, 290), 26, fill=p.ink)
     pen.rectangle((410, 640, 870, 940), fill=p.cream)
@@ -154,7 +175,14 @@ def plate(pen: Pen, p: Palette, number: int) -> None:
         if number % 2:
             disc(pen, x, y, 24 if step % 2 else 14, p.main)
         else:
-            leaf(pen, (640 + (x - 640) * 0.86, 630 + (y - 630) * 0.86), step * 15 + 90, 100, p.main, p.pale)
+            leaf(
+                pen,
+                (640 + (x - 640) * 0.86, 630 + (y - 630) * 0.86),
+                step * 15 + 90,
+                100,
+                p.main,
+                p.pale,
+            )
     disc(pen, 640, 630, 300, p.light)
     disc(pen, 640, 630, 280, p.pale)
     disc(pen, 640, 630, 70, p.accent)
@@ -182,7 +210,9 @@ def plant(pen: Pen, p: Palette, number: int) -> None:
     count = 7 + number % 3 * 2
     for step in range(count):
         angle = -66 + 132 * step / (count - 1)
-        leaf(pen, (640, 790), angle, 540 - abs(angle) * 1.6, greens[step % 3], colour(100, 0.62, 0.5))
+        leaf(
+            pen, (640, 790), angle, 540 - abs(angle) * 1.6, greens[step % 3], colour(100, 0.62, 0.5)
+        )
     pen.polygon([(370, 760), (910, 760), (840, 1100), (440, 1100)], fill=p.main)
     pen.polygon([(800, 760), (910, 760), (840, 1100), (760, 1100)], fill=p.dark)
     pen.rounded_rectangle((340, 700, 940, 810), 30, fill=p.light)
@@ -195,8 +225,10 @@ def cushion(pen: Pen, p: Palette, number: int) -> None:
     """A cushion with a woven pattern."""
     top, right = arc((640, 330), (400, 60), 200, 340), arc((970, 640), (60, 400), -70, 70)
     bottom, left = arc((640, 970), (400, 60), 20, 160), arc((310, 640), (60, 400), 110, 250)
-    pen.polygon([(230, 250), *top, (1050, 250), *right, (1050, 1050), *bottom, (230, 1050), *left],
-                fill=p.main)
+    pen.polygon(
+        [(230, 250), *top, (1050, 250), *right, (1050, 1050), *bottom, (230, 1050), *left],
+        fill=p.main,
+    )
     for row in range(-2, 3):
         for column in range(-2, 3):
             x, y, size = 640 + column * 140, 645 + row * 140, 62
@@ -256,7 +288,13 @@ def soap(pen: Pen, p: Palette, number: int) -> None:
     pen.rounded_rectangle((300, 590, 980, 880), 100, fill=p.light)
     for angle in (-50, 0, 50):
         leaf(pen, (640, 830), angle, 200, p.pale, p.dark)
-    for x, y, radius in ((330, 430, 60), (450, 350, 40), (880, 400, 75), (990, 300, 36), (760, 320, 28)):
+    for x, y, radius in (
+        (330, 430, 60),
+        (450, 350, 40),
+        (880, 400, 75),
+        (990, 300, 36),
+        (760, 320, 28),
+    ):
         disc(pen, x, y, radius, p.cream)
         disc(pen, x - radius * 0.3, y - radius * 0.3, radius * 0.28, (255, 255, 255))
 
@@ -286,6 +324,22 @@ def notebook(pen: Pen, p: Palette, number: int) -> None:
 #: What the demo can draw, by the word its list of products uses.
 THINGS: dict[str, Callable[[Pen, Palette, int], None]] = {
     thing.__name__: thing
-    for thing in (shirt, shoe, bag, pouch, cup, jar, bottle, plate, mug, plant, cushion, headphones, speaker,
-                  lamp, soap, notebook)
+    for thing in (
+        shirt,
+        shoe,
+        bag,
+        pouch,
+        cup,
+        jar,
+        bottle,
+        plate,
+        mug,
+        plant,
+        cushion,
+        headphones,
+        speaker,
+        lamp,
+        soap,
+        notebook,
+    )
 }

@@ -1,7 +1,9 @@
-"""A stranger's bytes -> pixels, by the one decoder that is meant, within bounds that are checked first.
+"""A stranger's bytes -> pixels, by the one decoder that is meant, within bounds that are checked
+first.
 
-The plugin classes are called directly rather than through `Image.open`: nothing but the named decoder ever
-sees the bytes, none of Pillow's process-wide limits has to change, and a configured limit may be above them.
+The plugin classes are called directly rather than through `Image.open`: nothing but the named
+decoder ever sees the bytes, none of Pillow's process-wide limits has to change, and a configured
+limit may be above them.
 """
 
 import re
@@ -26,9 +28,19 @@ from marketplace.text.messages import Text, say
 
 PIECE = 64 * 1024
 #: The passes of an interlaced PNG: first column, first row, columns and rows from one to the next.
-ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+ADAM7 = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
 MAX_SCANS = 64  # a progressive photo has about ten; each costs a pass over all pixels
-MAX_READS = 200_000  # a photo needs some hundreds; a file of nothing but tiny parts would take seconds
+MAX_READS = (
+    200_000  # a photo needs some hundreds; a file of nothing but tiny parts would take seconds
+)
 
 READERS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
@@ -37,7 +49,18 @@ READERS: dict[str, type[ImageFile.ImageFile]] = {
     "GIF": GifImagePlugin.GifImageFile,
     "AVIF": AvifImagePlugin.AvifImageFile,
 }
-HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+HEIF_BRANDS = {
+    b"heic",
+    b"heix",
+    b"heim",
+    b"heis",
+    b"hevc",
+    b"hevx",
+    b"hevm",
+    b"hevs",
+    b"mif1",
+    b"msf1",
+}
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -49,7 +72,8 @@ TURNS = {
 }
 QUARTER_TURNS = {TURNS[value] for value in (5, 6, 7, 8)}  # these swap width and height
 
-# Said once, at import: a stranger's broken metadata is no news for the log; a bomb is never only a warning.
+# Said once, at import: a stranger's broken metadata is no news for the log; a bomb is never only a
+# warning.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the other cores are serving listings
@@ -65,7 +89,9 @@ class PictureRefused(Exception):
 
 
 class Decoded(NamedTuple):
-    """Pixels as they were stored, possibly at reduced size, and what is needed to show them right."""
+    """Pixels as they were stored, possibly at reduced size, and what is needed to show them
+    right.
+    """
 
     image: Image.Image
     size: tuple[int, int]
@@ -93,7 +119,8 @@ def kind_of(file: BinaryIO, max_bytes: int) -> str:
         raise PictureRefused("picture_empty", "The file is empty.")
     if size > max_bytes:
         raise PictureRefused(
-            "picture_too_large", say("The file is larger than {size} MB.", size=f"{max_bytes / 1048576:g}")
+            "picture_too_large",
+            say("The file is larger than {size} MB.", size=f"{max_bytes / 1048576:g}"),
         )
     file.seek(0)
     head = file.read(256)
@@ -112,14 +139,17 @@ def kind_of(file: BinaryIO, max_bytes: int) -> str:
             return "AVIF"
         if brands & HEIF_BRANDS:
             return "HEIF"
-    raise PictureRefused("picture_type_not_supported", "This is not a JPEG, PNG, WebP, GIF, AVIF or HEIC picture.")
+    raise PictureRefused(
+        "picture_type_not_supported", "This is not a JPEG, PNG, WebP, GIF, AVIF or HEIC picture."
+    )
 
 
 def decode(data: bytes, kind: str, max_pixels: int, enough: int) -> Decoded:
     """The pixels of a file of this kind. Its header is judged before anything is decoded.
 
-    A JPEG is decoded at a half, quarter or eighth of its size where its longer side stays at least `enough`.
-    Decoders meet bytes made to break them, and fail in every way there is: each failure is the file's.
+    A JPEG is decoded at a half, quarter or eighth of its size where its longer side stays at least
+    `enough`. Decoders meet bytes made to break them, and fail in every way there is: each failure
+    is the file's.
     """
     try:
         if kind == "WEBP":
@@ -151,7 +181,9 @@ def decode(data: bytes, kind: str, max_pixels: int, enough: int) -> Decoded:
 
 
 def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
-    """The picture with its header read. HEIF is rare and its library large: imported on first use."""
+    """The picture with its header read. HEIF is rare and its library large: imported on first
+    use.
+    """
     if kind != "HEIF":
         return READERS[kind](_Bounded(data))
     from pi_heif import options
@@ -164,17 +196,23 @@ def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """Width and height from a WebP header: its decoder takes memory for the canvas when it is made."""
+    """Width and height from a WebP header: its decoder takes memory for the canvas when it is
+    made.
+    """
     chunk, bits = data[12:16], int.from_bytes(data[21:25], "little")
     if chunk == b"VP8X":
         return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
     if chunk == b"VP8L":
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
+    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(
+        data[28:30], "little"
+    ) & 0x3FFF
 
 
 def _gif_size(data: bytes) -> tuple[int, int]:
-    """Width and height that the first frame needs: it may be larger than the screen the header tells of."""
+    """Width and height that the first frame needs: it may be larger than the screen the header
+    tells of.
+    """
     at = 13 + (6 << (data[10] & 7) if data[10] & 128 else 0)
     inside = False  # an extension is a chain of blocks, ended by an empty one
     for _ in range(MAX_READS):
@@ -207,12 +245,15 @@ def _too_many_pixels(max_pixels: int) -> PictureRefused:
 
 def _too_complex() -> PictureRefused:
     return PictureRefused(
-        "picture_too_complex", "The picture is stored in too many pieces; save it again and send that."
+        "picture_too_complex",
+        "The picture is stored in too many pieces; save it again and send that.",
     )
 
 
 def _check_scans(data: bytes) -> None:
-    """Refuse a JPEG that repaints itself: 75 bytes for one more pass made half a megabyte cost 13 seconds."""
+    """Refuse a JPEG that repaints itself: 75 bytes for one more pass made half a megabyte cost
+    13 seconds.
+    """
     if data.count(b"\xff\xda") <= MAX_SCANS:
         return  # no need to look closely: each pass begins with these two bytes
     marker = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
@@ -227,9 +268,11 @@ def _check_scans(data: bytes) -> None:
 
 
 def _check_rows(data: bytes) -> None:
-    """Refuse a PNG whose compressed data end before its last row: Pillow would show what is missing as black.
+    """Refuse a PNG whose compressed data end before its last row: Pillow would show what is missing
+    as black.
 
-    (PNG specification, sections 8.1 and 11.2.1.) They are unpacked a second time for it, and not kept.
+    (PNG specification, sections 8.1 and 11.2.1.) They are unpacked a second time for it, and not
+    kept.
     """
     width, height, depth, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", data, 16)
     bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
@@ -262,7 +305,9 @@ def _mend_transparency(image: ImageFile.ImageFile) -> None:
 
 
 def _turn(image: ImageFile.ImageFile, kind: str) -> Image.Transpose | None:
-    """How to turn the pixels upright. HEIF comes upright; AVIF tells by its boxes, its XMP is not asked."""
+    """How to turn the pixels upright. HEIF comes upright; AVIF tells by its boxes, its XMP is
+    not asked.
+    """
     if kind == "HEIF":
         return None
     if kind == "AVIF":
@@ -274,7 +319,9 @@ def _turn(image: ImageFile.ImageFile, kind: str) -> Image.Transpose | None:
 
 
 def fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """The size whose longer side is `longest`, in the same proportions; never larger than the original."""
+    """The size whose longer side is `longest`, in the same proportions; never larger than the
+    original.
+    """
     if max(size) <= longest:
         return size
     scale = longest / max(size)

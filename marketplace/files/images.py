@@ -1,7 +1,7 @@
 """Bytes from a stranger -> safe, sized, upright pictures.
 
-`make` judges a file by its content alone, decodes it once, and answers three WebP pictures without any
-metadata, or says in words why it will not. Nothing of the original is kept.
+`make` judges a file by its content alone, decodes it once, and answers three WebP pictures without
+any metadata, or says in words why it will not. Nothing of the original is kept.
 """
 
 import base64
@@ -57,9 +57,10 @@ class Variant:
 class Picture:
     """One picture in all sizes; width and height are those of the upright original.
 
-    `digest` is the SHA-256 of what is stored, not of what was sent: a URL that may be cached for ever has to
-    name the very bytes behind it, also after a newer encoder; and files that differ in metadata only are one.
-    `placeholder` is a thumbhash in base64, to be painted until the picture has loaded.
+    `digest` is the SHA-256 of what is stored, not of what was sent: a URL that may be cached for
+    ever has to name the very bytes behind it, also after a newer encoder; and files that differ in
+    metadata only are one. `placeholder` is a thumbhash in base64, to be painted until the picture
+    has loaded.
     """
 
     digest: str
@@ -86,18 +87,22 @@ def make(
     wait: float = WAIT_SECONDS,
     places: int | None = None,
 ) -> Picture:
-    """The picture in all sizes. Raises PictureRefused; PicturesBusy after `wait` seconds in the queue, or at once where
-    `places` others are in it: each holds a thread that could answer listings.
+    """The picture in all sizes. Raises PictureRefused; PicturesBusy after `wait` seconds in the
+    queue, or at once where `places` others are in it: each holds a thread that could answer
+    listings.
 
-    `source` may be a (spooled) file: it is read only when it is this picture's turn, so waiting ones cost
-    no memory. One picture at a time is decoded in a process, in a thread that steps back for all others.
+    `source` may be a (spooled) file: it is read only when it is this picture's turn, so waiting
+    ones cost no memory. One picture at a time is decoded in a process, in a thread that steps back
+    for all others.
     """
     file = BytesIO(source) if isinstance(source, bytes) else source
     kind = kind_of(file, max_bytes)
     with _turn_in_queue(wait, places):
         file.seek(0)
         data = file.read()
-        return _decoder.submit(lambda: _picture(decode(data, kind, max_pixels, SIZES["large"]))).result()
+        return _decoder.submit(
+            lambda: _picture(decode(data, kind, max_pixels, SIZES["large"]))
+        ).result()
 
 
 @contextmanager
@@ -147,7 +152,9 @@ def _picture(decoded: Decoded) -> Picture:
 
 
 def _upright(decoded: Decoded) -> Image.Image:
-    """The largest size: upright, sRGB, mode RGB or RGBA, no metadata. Larger copies are let go on the way."""
+    """The largest size: upright, sRGB, mode RGB or RGBA, no metadata. Larger copies are let go
+    on the way.
+    """
     shrunk = _shrunk(decoded.image)
     image = _resized(shrunk, fit(decoded.size, SIZES["large"]))
     if image is not decoded.image:
@@ -180,7 +187,9 @@ def _shrunk(image: Image.Image) -> Image.Image:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """The same pixels in a mode that can be averaged: alpha, where there is any, is multiplied in."""
+    """The same pixels in a mode that can be averaged: alpha, where there is any, is multiplied
+    in.
+    """
     key = image.info.get("transparency")
     if image.mode.startswith("I"):
         wide = image.convert("I")
@@ -219,10 +228,14 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _converted(image: Image.Image, profile: bytes) -> Image.Image:
-    """The picture converted from its ICC profile to sRGB; as it is where the profile does not fit."""
+    """The picture converted from its ICC profile to sRGB; as it is where the profile does not
+    fit.
+    """
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        if image.mode != {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(source.profile.xcolor_space.strip()):
+        if image.mode != {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(
+            source.profile.xcolor_space.strip()
+        ):
             return image
         return ImageCms.profileToProfile(image, source, _srgb_profile(), outputMode="RGB") or image
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
@@ -245,7 +258,9 @@ def _webp(image: Image.Image) -> bytes:
 
 
 def _placeholder(image: Image.Image) -> str:
-    """The thumbhash of a picture in base64; what can be seen through is shown on white, as apps show it."""
+    """The thumbhash of a picture in base64; what can be seen through is shown on white, as apps
+    show it.
+    """
     tiny = _resized(image, fit(image.size, 32)).convert("RGBA")
     flat = Image.alpha_composite(Image.new("RGBA", tiny.size, "white"), tiny)
     values = thumbhash.rgba_to_thumb_hash(*flat.size, list(flat.tobytes()))

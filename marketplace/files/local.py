@@ -13,14 +13,18 @@ from marketplace.files.storage import KEY, StorageError, Stored
 
 
 class LocalStorage:
-    """Files under one folder: `public` ones may be read by a web server, others by this user alone."""
+    """Files under one folder: `public` ones may be read by a web server, others by this user
+    alone.
+    """
 
     def __init__(self, root: Path, *, public: bool = False):
         self.root = root
         self._file_mode, self._folder_mode = (0o644, 0o755) if public else (0o600, 0o700)
 
     def put(self, key: str, data: bytes) -> None:
-        """Store these bytes; on return they are on disk. A file of the same content only becomes younger."""
+        """Store these bytes; on return they are on disk. A file of the same content only becomes
+        younger.
+        """
         path = self._path(key)
         try:
             if path.stat().st_size == len(data) and path.read_bytes() == data:
@@ -33,7 +37,9 @@ class LocalStorage:
 
     @contextmanager
     def writing(self, key: str) -> Iterator[BinaryIO]:
-        """A file to write to: stored when the block ends well, gone without a trace when it raises."""
+        """A file to write to: stored when the block ends well, gone without a trace when it
+        raises.
+        """
         path = self._path(key)
         self._make_folder(path.parent)
         unfinished = path.with_name(f".{secrets.token_hex(8)}.part")
@@ -61,11 +67,15 @@ class LocalStorage:
             return None
 
     def delete(self, key: str) -> None:
-        """Remove the file; one that is not there is no error. Its folder stays: a writer may be in it."""
+        """Remove the file; one that is not there is no error. Its folder stays: a writer may be
+        in it.
+        """
         self._path(key).unlink(missing_ok=True)
 
     def keys(self, prefix: str) -> Iterator[Stored]:
-        """Every file whose key begins with `prefix`, which is empty or ends in a slash; in no order."""
+        """Every file whose key begins with `prefix`, which is empty or ends in a slash; in no
+        order.
+        """
         if prefix and not prefix.endswith("/"):
             raise StorageError(f"A prefix ends in a slash: {prefix!r}")
         for path, status in _files(self._path(prefix[:-1]) if prefix else self.root):
@@ -87,7 +97,9 @@ class LocalStorage:
         return self.root / _checked(key)
 
     def _make_folder(self, folder: Path) -> None:
-        """Make the folder and those above it, each recorded in the one above before it is relied upon."""
+        """Make the folder and those above it, each recorded in the one above before it is relied
+        upon.
+        """
         if folder.is_dir():
             return
         self._make_folder(folder.parent)

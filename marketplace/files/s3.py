@@ -1,7 +1,8 @@
 """Files in a bucket of an S3 API: Amazon's, or any other (MinIO, Ceph, Garage, R2).
 
-Credentials and region are found as every program of Amazon's finds them: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_REGION, ~/.aws, the role of the machine. Needs the extra requirements-s3.txt.
+Credentials and region are found as every program of Amazon's finds them: AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_REGION, ~/.aws, the role of the machine. Needs the extra
+requirements-s3.txt.
 """
 
 import time
@@ -19,7 +20,9 @@ try:
     from botocore.config import Config as Settings
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
-    raise ConfigError("A bucket is set, but boto3 is not here: pip install -r requirements-s3.txt") from None
+    raise ConfigError(
+        "A bucket is set, but boto3 is not here: pip install -r requirements-s3.txt"
+    ) from None
 
 SPOOL = 1024 * 1024
 #: What never changes under its key may be kept for ever.
@@ -28,7 +31,9 @@ TYPES = {"webp": "image/webp"}
 
 
 class S3Storage:
-    """Files of a bucket, below a prefix. An object is there as a whole or not at all, which S3 itself sees to."""
+    """Files of a bucket, below a prefix. An object is there as a whole or not at all, which S3
+    itself sees to.
+    """
 
     def __init__(self, config: Config, bucket: str) -> None:
         self._bucket = bucket
@@ -46,13 +51,19 @@ class S3Storage:
             )
 
     def put(self, key: str, data: bytes) -> None:
-        """Store these bytes; on return they are stored. A file of the same content only becomes younger."""
+        """Store these bytes; on return they are stored. A file of the same content only becomes
+        younger.
+        """
         with _answering():
-            self._client.put_object(Bucket=self._bucket, Key=self._path(key), Body=data, **_said(key))
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._path(key), Body=data, **_said(key)
+            )
 
     @contextmanager
     def writing(self, key: str) -> Iterator[BinaryIO]:
-        """A file to write to: stored when the block ends well, gone without a trace when it raises."""
+        """A file to write to: stored when the block ends well, gone without a trace when it
+        raises.
+        """
         path = self._path(key)
         with SpooledTemporaryFile(max_size=SPOOL) as file:
             yield cast(BinaryIO, file)
@@ -87,7 +98,9 @@ class S3Storage:
             self._client.delete_object(Bucket=self._bucket, Key=self._path(key))
 
     def keys(self, prefix: str) -> Iterator[Stored]:
-        """Every file whose key begins with `prefix`, which is empty or ends in a slash; in the order of keys."""
+        """Every file whose key begins with `prefix`, which is empty or ends in a slash; in the
+        order of keys.
+        """
         if prefix and not prefix.endswith("/"):
             raise StorageError(f"A prefix ends in a slash: {prefix!r}")
         with _answering():
@@ -127,11 +140,17 @@ def _said(key: str) -> dict[str, str]:
 
 @contextmanager
 def _answering(key: str | None = None) -> Iterator[None]:
-    """What goes wrong with the bucket as StorageUnavailableError; a file that is not there as FileNotFoundError."""
+    """What goes wrong with the bucket as StorageUnavailableError; a file that is not there as
+    FileNotFoundError.
+    """
     try:
         yield
     except ClientError as error:
-        if key is not None and error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound"):
+        if key is not None and error.response.get("Error", {}).get("Code") in (
+            "404",
+            "NoSuchKey",
+            "NotFound",
+        ):
             raise FileNotFoundError(key) from None
         raise StorageUnavailableError(str(error)) from error
     except (BotoCoreError, boto3.exceptions.Boto3Error) as error:

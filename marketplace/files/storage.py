@@ -1,7 +1,7 @@
 """Where files live: a local folder, or anything else that keeps bytes under keys (s3.py).
 
-A key is a relative path in a small alphabet (`pictures/ab/cd/<digest>-thumb.webp`); whatever a client sent
-is never part of one. A file is either there as a whole and on disk, or it is not there.
+A key is a relative path in a small alphabet (`pictures/ab/cd/<digest>-thumb.webp`); whatever a
+client sent is never part of one. A file is either there as a whole and on disk, or it is not there.
 """
 
 import re
@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO, NamedTuple, Protocol
 
 KEY = re.compile(r"(?!.{513})(?!.*\.\.)[a-z0-9_-][a-z0-9_.-]*(?:/[a-z0-9_-][a-z0-9_.-]*)*")
-#: Stands in stored JSON for the address uploads are served from, until the answer is sent. No input can contain it:
-#: control characters are refused.
+#: Stands in stored JSON for the address uploads are served from, until the answer is sent. No input
+#: can contain it: control characters are refused.
 URL_MARKER = "\x7f"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 VARIANT = re.compile(r"[a-z0-9]{1,20}")
@@ -35,13 +35,19 @@ class Stored(NamedTuple):
 
 
 class Storage(Protocol):
-    """What keeps files. Keys that cannot be keys raise StorageError; missing files FileNotFoundError."""
+    """What keeps files. Keys that cannot be keys raise StorageError; missing files
+    FileNotFoundError.
+    """
 
     def put(self, key: str, data: bytes) -> None:
-        """Store these bytes; on return they are on disk. A file of the same content only becomes younger."""
+        """Store these bytes; on return they are on disk. A file of the same content only becomes
+        younger.
+        """
 
     def writing(self, key: str) -> AbstractContextManager[BinaryIO]:
-        """A file to write to: stored when the block ends well, gone without a trace when it raises."""
+        """A file to write to: stored when the block ends well, gone without a trace when it
+        raises.
+        """
 
     def open(self, key: str) -> BinaryIO:
         """The file, for reading."""
@@ -53,7 +59,9 @@ class Storage(Protocol):
         """Remove the file; one that is not there is no error."""
 
     def keys(self, prefix: str) -> Iterator[Stored]:
-        """Every file whose key begins with `prefix`, which is empty or ends in a slash; in no order."""
+        """Every file whose key begins with `prefix`, which is empty or ends in a slash; in no
+        order.
+        """
 
     def clear_unfinished(self, min_age: float) -> int:
         """Remove what crashed writers left, untouched for `min_age` seconds; answers how many."""
@@ -75,7 +83,8 @@ def digest_of(key: str) -> str | None:
 def own_picture(url: str, bases: Sequence[str]) -> str:
     """A link to one of our own uploads as the database has it; any other link as it is.
 
-    `bases` are where uploads are served from; without any, every host's /uploads/ is taken for ours.
+    `bases` are where uploads are served from; without any, every host's /uploads/ is taken for
+    ours.
     """
     place = url.find("/pictures/") + 1
     if not place or not _PICTURE.fullmatch(url, place):
@@ -83,5 +92,3 @@ def own_picture(url: str, bases: Sequence[str]) -> str:
     base = url[:place]
     ours = base in bases if bases else base.endswith("/uploads/")
     return f"{URL_MARKER}{url[place:]}" if ours else url
-
-

@@ -8,14 +8,18 @@ from marketplace.files.storage import Storage
 def of_uploads(config: Config) -> "Storage":
     """Where pictures live: in UPLOADS_DIR, or in a bucket of an S3 API."""
     if config.s3_bucket:
-        from marketplace.files.s3 import S3Storage  # an extra; its import takes a quarter of a second
+        from marketplace.files.s3 import (
+            S3Storage,
+        )  # an extra; its import takes a quarter of a second
 
         return S3Storage(config, config.s3_bucket)
     return LocalStorage(config.uploads_dir, public=True)
 
 
 def of_private(config: Config) -> "Storage":
-    """Where files live that are never served, what sellers upload to be imported: in DATA_DIR, or in a bucket."""
+    """Where files live that are never served, what sellers upload to be imported: in DATA_DIR,
+    or in a bucket.
+    """
     if config.s3_private_bucket:
         from marketplace.files.s3 import S3Storage
 

@@ -1,7 +1,9 @@
-"""What is written to users, and how it leaves: by SMTP; in development into a folder, and shown in the log.
+"""What is written to users, and how it leaves: by SMTP; in development into a folder, and shown in
+the log.
 
-A mail holds a code to be entered in the app, and where APP_URL is set a link that opens the app with it. Nothing in it
-was typed by anybody, not even a name: whoever registers chooses that, with whatever address.
+A mail holds a code to be entered in the app, and where APP_URL is set a link that opens the app
+with it. Nothing in it was typed by anybody, not even a name: whoever registers chooses that, with
+whatever address.
 """
 
 import logging
@@ -19,12 +21,14 @@ from marketplace.config.settings import Config
 from marketplace.text.messages import Text, say
 
 SECONDS = 20.0
-#: kind -> subject, what stands before and behind the code, the page of the app that takes the code if there is one.
+#: kind -> subject, what stands before and behind the code, the page of the app that takes the code
+#: if there is one.
 KINDS: dict[str, tuple[Text, Text, Text, str | None]] = {
     "reset": (
         say("Your new password"),
         say(
-            "Somebody, probably you, asked for a new password for this account. Enter this code in the app within"
+            "Somebody, probably you, asked for a new password for this account. Enter this code "
+            "in the app within"
             " 30 minutes:"
         ),
         say("If it was not you, do nothing: your password stays as it is."),
@@ -39,18 +43,23 @@ KINDS: dict[str, tuple[Text, Text, Text, str | None]] = {
     "locked": (
         say("Somebody tries to guess your password"),
         say(
-            "Ten wrong passwords in a row were entered for your account. It takes none for a quarter of an hour,"
+            "Ten wrong passwords in a row were entered for your account. It takes none for a "
+            "quarter of an hour,"
             " except from where you have signed in before."
         ),
         say(
-            "If it was you, wait, or have the app send you a code for a new password. If not, your password has"
+            "If it was you, wait, or have the app send you a code for a new password. If not, "
+            "your password has"
             " held; a long one goes on doing so."
         ),
         None,
     ),
     "email_changed": (
         say("Your address was changed"),
-        say("The e-mail address of your account was changed to another one; mails go there from now on."),
+        say(
+            "The e-mail address of your account was changed to another one; mails go there from "
+            "now on."
+        ),
         say("If it was not you, write to us at once: somebody knows your password."),
         None,
     ),
@@ -85,7 +94,9 @@ def written(config: Config, kind: str, *, to: str, token: str, language: str) ->
 
 
 def deliverer(config: Config) -> Callable[[EmailMessage], None]:
-    """What sends a mail: SMTP_URL's server, or else a folder. Raises OSError (smtplib's errors are) where it cannot."""
+    """What sends a mail: SMTP_URL's server, or else a folder. Raises OSError (smtplib's errors
+    are) where it cannot.
+    """
     if not config.smtp_url:
         return lambda message: _keep(config.data_dir / "mail", message)
     return lambda message: _send(config.smtp_url, message)
@@ -108,7 +119,9 @@ def _send(url: str, message: EmailMessage) -> None:
             secure = True
         if parts.username:
             if not secure and host not in ("localhost", "127.0.0.1", "::1"):
-                raise smtplib.SMTPNotSupportedError("the server offers no encryption; the password is not sent")
+                raise smtplib.SMTPNotSupportedError(
+                    "the server offers no encryption; the password is not sent"
+                )
             server.login(unquote(parts.username), unquote(parts.password or ""))
         try:
             server.send_message(message)
@@ -116,7 +129,9 @@ def _send(url: str, message: EmailMessage) -> None:
             codes = [code for code, _ in refused.recipients.values()]
             if any(code < 500 for code in codes):
                 raise
-            log.warning("no such mailbox", extra={"error": f"SMTP {codes[0]}"})  # for good: not to be tried again
+            log.warning(
+                "no such mailbox", extra={"error": f"SMTP {codes[0]}"}
+            )  # for good: not to be tried again
 
 
 def _keep(folder: Path, message: EmailMessage) -> None:
@@ -125,4 +140,6 @@ def _keep(folder: Path, message: EmailMessage) -> None:
     file = folder / f"{time.time_ns()}.eml"
     file.touch(mode=0o600)
     file.write_bytes(message.as_bytes())
-    log.warning("mail kept in %s\n%s", file, message.get_content(), extra={"subject": message["Subject"]})
+    log.warning(
+        "mail kept in %s\n%s", file, message.get_content(), extra={"subject": message["Subject"]}
+    )

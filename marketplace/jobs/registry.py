@@ -1,7 +1,7 @@
 """The jobs of the worker, as the queue knows them: by name, with arguments that are JSON.
 
-Every one is written so that running it twice does no harm: the jobs of a worker that was killed, or taken for
-dead, are run again by another one.
+Every one is written so that running it twice does no harm: the jobs of a worker that was killed, or
+taken for dead, are run again by another one.
 """
 
 import logging
@@ -43,7 +43,9 @@ class Means(NamedTuple):
 
 
 def create_app(means: Means) -> procrastinate.App:
-    """The queue with its jobs, connected as the worker; to be opened in the event loop that uses it."""
+    """The queue with its jobs, connected as the worker; to be opened in the event loop that uses
+    it.
+    """
     connector = Connector(
         conninfo=means.config.worker_database_url,
         kwargs={"application_name": "marketplace-queue", "connect_timeout": 5, **ALIVE},
@@ -68,11 +70,16 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
             imports.run(means.db, means.private, means.config, import_id, stopping=means.stopping)
         except PASSING:
             if context.job.attempts >= ATTEMPTS:
-                words = "The database or the storage of files did not answer for a long time; send the file again."
+                words = (
+                    "The database or the storage of files did not answer for a long time; "
+                    "send the file again."
+                )
                 imports.give_up(means.db, import_id, "unavailable", words)
             raise
 
-    @app.task(name="send_mail", queue="quick", retry=Retry(OSError))  # smtplib's errors are OSErrors
+    @app.task(
+        name="send_mail", queue="quick", retry=Retry(OSError)
+    )  # smtplib's errors are OSErrors
     def send_mail(kind: str, email: str, language: str) -> None:
         mails.send(means.db, means.config, means.deliver, kind, email, language)
 
@@ -82,8 +89,12 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
 
     @app.task(name="rebuild_documents", queue="quick", retry=Retry())
     def rebuild_documents(by: str, id: int | None = None) -> None:
-        done = product_documents.rebuild(means.db, by, id, means.config.currency, stopping=means.stopping)
-        log.info("documents rebuilt", extra={"job": f"rebuild_documents by {by} {id}", "rows": done})
+        done = product_documents.rebuild(
+            means.db, by, id, means.config.currency, stopping=means.stopping
+        )
+        log.info(
+            "documents rebuilt", extra={"job": f"rebuild_documents by {by} {id}", "rows": done}
+        )
 
 
 def _add_upkeep(app: procrastinate.App, means: Means) -> None:

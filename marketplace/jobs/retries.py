@@ -1,4 +1,6 @@
-"""What is tried again: jobs that failed for a reason that passes, and what a dying connection did not hear."""
+"""What is tried again: jobs that failed for a reason that passes, and what a dying connection
+did not hear.
+"""
 
 import asyncio
 import logging
@@ -22,7 +24,9 @@ PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 5.0)
 
 
 class Retry(procrastinate.BaseRetryStrategy):
-    """Tries again what failed for a reason that passes: a stop of the worker, a database that was away; `others`."""
+    """Tries again what failed for a reason that passes: a stop of the worker, a database that
+    was away; `others`.
+    """
 
     def __init__(self, *others: type[Exception]) -> None:
         self._passing = (*PASSING, *others)
@@ -35,7 +39,8 @@ class Retry(procrastinate.BaseRetryStrategy):
             return None
         wait = min(2 ** min(job.attempts, 6), LONGEST_WAIT)
         log.warning(
-            "job failed, to be tried again in %s s", wait,
+            "job failed, to be tried again in %s s",
+            wait,
             extra={"job": f"{job.task_name}[{job.id}]", "error": type(exception).__name__},
         )
         return RetryDecision(retry_in={"seconds": wait})
@@ -44,8 +49,8 @@ class Retry(procrastinate.BaseRetryStrategy):
 class Connector(procrastinate.PsycopgConnector):
     """Says again what a dying connection may not have heard: what became of a job, above all.
 
-    A job whose end nobody wrote down would be at work for as long as its worker lives. Doing it twice does no harm: the
-    queue refuses to end what has ended.
+    A job whose end nobody wrote down would be at work for as long as its worker lives. Doing it
+    twice does no harm: the queue refuses to end what has ended.
     """
 
     async def execute_query_async(self, query: Any, **arguments: Any) -> None:
@@ -55,8 +60,12 @@ class Connector(procrastinate.PsycopgConnector):
                 await super().execute_query_async(query, **arguments)
                 return
             except ConnectorException as error:
-                if not isinstance(error.__cause__, (psycopg.OperationalError, psycopg.InterfaceError)):
+                if not isinstance(
+                    error.__cause__, (psycopg.OperationalError, psycopg.InterfaceError)
+                ):
                     raise
-                log.warning("the queue did not hear", extra={"error": type(error.__cause__).__name__})
+                log.warning(
+                    "the queue did not hear", extra={"error": type(error.__cause__).__name__}
+                )
                 await asyncio.sleep(wait)
         await super().execute_query_async(query, **arguments)

@@ -1,7 +1,8 @@
 """The worker: one process that runs the jobs of one or both queues until it is told to stop.
 
-Each queue has a loop of its own, so that a quick job never waits for an import. A loop that fails because the
-database went away is begun again; the jobs of workers that died are taken up by those that live.
+Each queue has a loop of its own, so that a quick job never waits for an import. A loop that fails
+because the database went away is begun again; the jobs of workers that died are taken up by those
+that live.
 """
 
 import asyncio
@@ -36,7 +37,9 @@ log = logging.getLogger("marketplace.worker")
 
 
 class Worker:
-    """Runs the jobs of some queues; `run` returns after SIGTERM or SIGINT, when no job is in the middle."""
+    """Runs the jobs of some queues; `run` returns after SIGTERM or SIGINT, when no job is in the
+    middle.
+    """
 
     def __init__(self, config: Config, queues: Sequence[str] = registry.QUEUES) -> None:
         self._queues = queues
@@ -88,7 +91,8 @@ class Worker:
         loops.append(asyncio.create_task(_rescue(app, stop)))
         await stop.wait()
         for each in loops:
-            each.cancel()  # to a queue's loop it says: take no more jobs, end when those at work have ended
+            # to a queue's loop it says: take no more jobs, end when those at work have ended
+            each.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
 
     async def _keep(self, app: procrastinate.App, queue: str, stop: asyncio.Event) -> None:
@@ -96,8 +100,11 @@ class Worker:
         while not stop.is_set():
             try:
                 await app.run_worker_async(
-                    queues=[queue], name=queue, concurrency=CONCURRENCY[queue],
-                    install_signal_handlers=False, update_heartbeat_interval=HEARTBEAT,
+                    queues=[queue],
+                    name=queue,
+                    concurrency=CONCURRENCY[queue],
+                    install_signal_handlers=False,
+                    update_heartbeat_interval=HEARTBEAT,
                     stalled_worker_timeout=DEAD,
                 )
             except Exception as error:
@@ -119,7 +126,9 @@ async def _rescue(app: procrastinate.App, stop: asyncio.Event) -> None:
             log.warning("the queue does not answer")
             pause = PAUSE
         except (ConnectorException, *PASSING) as error:  # also where another worker was quicker
-            log.warning("a job of a dead worker was not taken up", extra={"error": _first_line(error)})
+            log.warning(
+                "a job of a dead worker was not taken up", extra={"error": _first_line(error)}
+            )
             pause = PAUSE
         await _wait(stop, pause)
 
@@ -127,7 +136,9 @@ async def _rescue(app: procrastinate.App, stop: asyncio.Event) -> None:
 async def _give_back(app: procrastinate.App) -> None:
     manager = app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD):
-        log.warning("a worker died, its job is taken up", extra={"job": f"{job.task_name}[{job.id}]"})
+        log.warning(
+            "a worker died, its job is taken up", extra={"job": f"{job.task_name}[{job.id}]"}
+        )
         try:
             await manager.retry_job(job, retry_at=datetime.now(timezone.utc))
         except UniqueViolation:  # of those that need to be done only once, another one is waiting

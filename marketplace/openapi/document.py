@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, built from the routes and from what their responders declare.
 
-The same rules that requests are checked with become the schemas, and the same flags that set hooks to work become
-parameters, headers and problems, so the document cannot say anything else.
+The same rules that requests are checked with become the schemas, and the same flags that set hooks
+to work become parameters, headers and problems, so the document cannot say anything else.
 """
 
 import inspect
@@ -39,7 +39,9 @@ class _Builder:
         self._names: set[str] = set()
 
     def build(self, routes: Sequence[tuple[str, Any]]) -> Document:
-        paths = {_PARAMETER.sub(r"{\1}", path): self._path(path, resource) for path, resource in routes}
+        paths = {
+            _PARAMETER.sub(r"{\1}", path): self._path(path, resource) for path, resource in routes
+        }
         self._components.object(problems.PROBLEM, request=False)
         _link(paths)
         return {
@@ -53,7 +55,9 @@ class _Builder:
                 "responses": dict(sorted(self._problems.items())),
                 "headers": texts.HEADERS,
                 "parameters": texts.PARAMETERS,
-                "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                },
             },
         }
 
@@ -64,7 +68,10 @@ class _Builder:
             for method, found in declared.items()
             if found
         }
-        ids = [{"name": name, "in": "path", "required": True, "schema": _ID} for name in _PARAMETER.findall(path)]
+        ids = [
+            {"name": name, "in": "path", "required": True, "schema": _ID}
+            for name in _PARAMETER.findall(path)
+        ]
         return {**({"parameters": ids} if ids else {}), **calls}
 
     def _operation(self, method: str, path: str, declared: Operation, responder: Any) -> Document:
@@ -73,11 +80,15 @@ class _Builder:
             "summary": declared.summary,
             "description": inspect.getdoc(responder),
             "tags": [_tag(path)],
-            "x-roles": ["anonymous", *operations.EVERYONE] if declared.public else list(declared.roles),
+            "x-roles": ["anonymous", *operations.EVERYONE]
+            if declared.public
+            else list(declared.roles),
             "x-rate-class": _rate_class(method, declared),
         }
         if "{" in path and declared.roles == ("seller", "admin"):
-            made["x-owner"] = "seller"  # of sellers the one whose thing it is; to others it is not there
+            made["x-owner"] = (
+                "seller"  # of sellers the one whose thing it is; to others it is not there
+            )
         if declared.deprecated is not None:
             made["deprecated"] = True
         made["security"] = _security(declared)
@@ -87,15 +98,22 @@ class _Builder:
         body = self._body(method, declared)
         if body:
             made["requestBody"] = body
-        answers = {str(status): self._answer(method, status, declared) for status in declared.responses}
+        answers = {
+            str(status): self._answer(method, status, declared) for status in declared.responses
+        }
         if method == "get" and _json(declared):
-            answers["304"] = {"description": "It is as you have it", "headers": _headers(["ETag", "X-Request-ID"])}
+            answers["304"] = {
+                "description": "It is as you have it",
+                "headers": _headers(["ETag", "X-Request-ID"]),
+            }
         made["responses"] = {**answers, **problems.responses(declared, path, self._problems)}
         return made
 
     def _name(self, declared: Operation) -> str:
         """The call's name; what stands below /api/products a second time says so."""
-        name = declared.name if declared.name not in self._names else f"{declared.name}UnderProducts"
+        name = (
+            declared.name if declared.name not in self._names else f"{declared.name}UnderProducts"
+        )
         self._names.add(name)
         return name
 
@@ -107,7 +125,9 @@ class _Builder:
             "IfNoneMatch": method == "get" and _json(declared),
             "ConsistencyToken": method == "get" and declared.public and path.startswith("/api/"),
         }
-        return made + [{"$ref": f"#/components/parameters/{name}"} for name, taken in flags.items() if taken]
+        return made + [
+            {"$ref": f"#/components/parameters/{name}"} for name, taken in flags.items() if taken
+        ]
 
     def _query_parameter(self, name: str, rule: Any) -> Document:
         schema = self._components.property(rule, request=True)
@@ -151,7 +171,11 @@ class _Builder:
         for field in made["properties"].values():
             field.pop("x-also-accepts", None)
         for name in parts.files:
-            one = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+            one = {
+                "type": "string",
+                "format": "binary",
+                "contentMediaType": "application/octet-stream",
+            }
             most = self._config.images_per_product
             many = {"type": "array", "items": one, "minItems": 1, "maxItems": most}
             made["properties"][name] = many if name.endswith("s") else one
@@ -164,14 +188,18 @@ class _Builder:
         made: Document = {"description": texts.STATUSES[status]}
         names = ["X-Request-ID", *(["Deprecation"] if declared.deprecated is not None else [])]
         if rules is not None or status == 200:
-            made["content"] = {kind: {"schema": self._answered(kind, rules)} for kind in declared.produces}
+            made["content"] = {
+                kind: {"schema": self._answered(kind, rules)} for kind in declared.produces
+            }
         if (method == "get" and _json(declared)) or "version" in (rules or {}):
             names.append("ETag")
         if "text/csv" in declared.produces:
             names.append("Content-Disposition")
         if "next_cursor" in (rules or {}):
             names.append("Link")
-        if status in (201, 202) and "id" in (rules or {}):  # what was made has an address of its own
+        if status in (201, 202) and "id" in (
+            rules or {}
+        ):  # what was made has an address of its own
             names.append("Location")
         if declared.idempotent:
             names.append("Idempotent-Replayed")
@@ -181,7 +209,6 @@ class _Builder:
             names.append("Consistency-Token")
         made["headers"] = _headers(names)
         return made
-
 
     def _answered(self, kind: str, rules: Any) -> Document:
         if kind != falcon.MEDIA_JSON:
@@ -202,7 +229,11 @@ def _headers(names: Sequence[str]) -> Document:
 def _json(declared: Operation) -> bool:
     """Whether it answers a JSON object, which has an ETag; what is streamed has none."""
     streamed = declared.rate == "export"
-    return isinstance(declared.responses.get(200), dict) and declared.produces == (falcon.MEDIA_JSON,) and not streamed
+    return (
+        isinstance(declared.responses.get(200), dict)
+        and declared.produces == (falcon.MEDIA_JSON,)
+        and not streamed
+    )
 
 
 def _security(declared: Operation) -> list[Document]:

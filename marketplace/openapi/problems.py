@@ -1,4 +1,6 @@
-"""What may go wrong with a call, as the document says it: by status, with the codes that a client can switch on."""
+"""What may go wrong with a call, as the document says it: by status, with the codes that a
+client can switch on.
+"""
 
 from typing import Any
 
@@ -12,9 +14,18 @@ _TEXT: dict[str, Any] = {"type": "string"}
 FIELD_ERROR = Named(
     "FieldError",
     {
-        "pointer": {**_TEXT, "meta": {"description": "JSON pointer to the field.", "example": "/price"}},
-        "code": {**_TEXT, "meta": {"description": "Stable; more may come.", "example": "too_small"}},
-        "message": {**_TEXT, "meta": {"description": "The same in words, in the language that was asked for."}},
+        "pointer": {
+            **_TEXT,
+            "meta": {"description": "JSON pointer to the field.", "example": "/price"},
+        },
+        "code": {
+            **_TEXT,
+            "meta": {"description": "Stable; more may come.", "example": "too_small"},
+        },
+        "message": {
+            **_TEXT,
+            "meta": {"description": "The same in words, in the language that was asked for."},
+        },
     },
 )
 PROBLEM = Named(
@@ -26,7 +37,10 @@ PROBLEM = Named(
         "detail": _TEXT,
         "code": {
             **_TEXT,
-            "meta": {"description": "Stable; more may come.", "x-extensible-enum": sorted(PROBLEMS)},
+            "meta": {
+                "description": "Stable; more may come.",
+                "x-extensible-enum": sorted(PROBLEMS),
+            },
         },
         "request_id": {**_TEXT, "nullable": True},
         "errors": {
@@ -36,14 +50,24 @@ PROBLEM = Named(
         },
     },
 )
-#: What any call may answer: a request that cannot be read, a bad token or query, and what is not the client's fault.
+#: What any call may answer: a request that cannot be read, a bad token or query, and what is not
+#: the client's fault.
 _ANYWHERE = (
-    "bad_request", "invalid_query", "invalid_token", "too_many_requests", "validation_failed", "internal_error",
+    "bad_request",
+    "invalid_query",
+    "invalid_token",
+    "too_many_requests",
+    "validation_failed",
+    "internal_error",
     "unavailable",
 )
 #: Headers that come with every failure, and those that come with a status.
 _ALWAYS = ("X-Request-ID", "Content-Language")
-_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After", "RateLimit", "RateLimit-Policy"), 503: ("Retry-After",)}
+_HEADERS = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
+    503: ("Retry-After",),
+}
 
 
 def codes(declared: Operation, path: str) -> set[str]:
@@ -73,7 +97,9 @@ def codes(declared: Operation, path: str) -> set[str]:
 
 
 def responses(declared: Operation, path: str, shared: dict[str, Any]) -> dict[str, Any]:
-    """The failures of a call, by status: references to `shared` responses, one for each set of codes."""
+    """The failures of a call, by status: references to `shared` responses, one for each set of
+    codes.
+    """
     by_status: dict[int, list[str]] = {}
     for code in sorted(codes(declared, path)):
         by_status.setdefault(PROBLEMS[code][0], []).append(code)
@@ -86,10 +112,15 @@ def responses(declared: Operation, path: str, shared: dict[str, Any]) -> dict[st
 
 
 def _response(status: int, named: list[str]) -> dict[str, Any]:
-    headers = [*_HEADERS.get(status, ()), *(("Retry-After",) if "request_in_progress" in named else ())]
+    headers = [
+        *_HEADERS.get(status, ()),
+        *(("Retry-After",) if "request_in_progress" in named else ()),
+    ]
     return {
         "description": "; ".join(f"`{code}`: {PROBLEMS[code][1]}" for code in named),
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in (*_ALWAYS, *headers)},
+        "headers": {
+            name: {"$ref": f"#/components/headers/{name}"} for name in (*_ALWAYS, *headers)
+        },
         "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM.name}"}}},
         "x-codes": named,
     }

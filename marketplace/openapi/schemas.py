@@ -1,8 +1,8 @@
 """Cerberus rules as JSON Schema.
 
-A schema with a name (validation.Named) becomes a component that is referred to, so that generated clients have a class
-for it. A request's object takes no other fields than it names; an answer's may gain some, and has all that its
-rules do not call optional.
+A schema with a name (validation.Named) becomes a component that is referred to, so that generated
+clients have a class for it. A request's object takes no other fields than it names; an answer's may
+gain some, and has all that its rules do not call optional.
 """
 
 from collections.abc import Mapping
@@ -23,13 +23,19 @@ _LINK = rf"^https?://[^\s/?#@:\[\]{_CONTROL}]+([:/?#][^\s{_CONTROL}]*)?$"
 _INT64: Document = {"type": "integer", "format": "int64"}
 INT32_MAX = 2**31 - 1
 
-#: What a coercion takes, as JSON Schema. Amounts are plain texts: `format: decimal` becomes a double in some clients.
+#: What a coercion takes, as JSON Schema. Amounts are plain texts: `format: decimal` becomes a
+#: double in some clients.
 _COERCED: dict[str, Document] = {
     "int64": _INT64,
     "money": {
         "type": "string",
         "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$",
-        "x-also-accepts": {"type": "number", "minimum": 0, "exclusiveMaximum": 10**13, "multipleOf": 0.01},
+        "x-also-accepts": {
+            "type": "number",
+            "minimum": 0,
+            "exclusiveMaximum": 10**13,
+            "multipleOf": 0.01,
+        },
     },
     "boolean": {"type": "boolean"},
     "line": {"type": "string", "pattern": _LINE},
@@ -68,7 +74,8 @@ class Components:
     def object(self, rules: Schema, *, request: bool, partial: bool = False) -> Document:
         """An object by its rules: a reference where they have a name, the schema itself where not.
 
-        `partial` is PATCH: nothing is required, nothing has a default, and ProductChange is called ProductPatch.
+        `partial` is PATCH: nothing is required, nothing has a default, and ProductChange is called
+        ProductPatch.
         """
         if not isinstance(rules, Named):
             return self._object(rules, request=request, partial=partial)
@@ -87,7 +94,9 @@ class Components:
         """One field by its rule."""
         meta = rule.get("meta", {})
         made = self._typed(rule, request=request)
-        made.update({theirs: rule[ours] for ours, theirs in _LIMITS.items() if rule.get(ours) is not None})
+        made.update(
+            {theirs: rule[ours] for ours, theirs in _LIMITS.items() if rule.get(ours) is not None}
+        )
         if rule.get("check_with") == "not_blank":
             made["pattern"] = _FILLED_LINE
         if made.get("format") == "int64" and made.get("maximum", INT32_MAX + 1) <= INT32_MAX:
@@ -99,7 +108,9 @@ class Components:
         if "enum" in made and "name" in meta:
             made = self._enumeration(meta["name"], made)
         if "answered_as" in meta:
-            fields = {name: {**rule, "required": True} for name, rule in meta["answered_as"].items()}
+            fields = {
+                name: {**rule, "required": True} for name, rule in meta["answered_as"].items()
+            }
             made["x-also-accepts"] = self._object(fields, request=True, partial=False)
         if request and meta.get("read_only"):
             made["readOnly"] = True
@@ -112,7 +123,10 @@ class Components:
 
     def _enumeration(self, name: str, made: Document) -> Document:
         self.schemas[name] = {"type": "string", "enum": made.pop("enum")}
-        return {"$ref": f"#/components/schemas/{name}", **{key: made[key] for key in made.keys() & {"default"}}}
+        return {
+            "$ref": f"#/components/schemas/{name}",
+            **{key: made[key] for key in made.keys() & {"default"}},
+        }
 
     def _typed(self, rule: Mapping[str, Any], *, request: bool) -> Document:
         kind = rule.get("type")
@@ -122,7 +136,10 @@ class Components:
             nested = request and not rule.get("meta", {}).get("read_only")
             return self.object(rule["schema"], request=nested)
         if kind == "dict" and "valuesrules" in rule:
-            return {"type": "object", "additionalProperties": self.property(rule["valuesrules"], request=request)}
+            return {
+                "type": "object",
+                "additionalProperties": self.property(rule["valuesrules"], request=request),
+            }
         if kind == "dict":
             return {"type": "object", "additionalProperties": True}
         if kind == "list":
@@ -146,9 +163,17 @@ class Components:
 
 
 def example_of(rules: Schema) -> Document:
-    """What could be sent: the fields that can be written and have an example, or must be there and may be null."""
-    written = {name: rule for name, rule in rules.items() if not rule.get("meta", {}).get("read_only")}
-    shown = {name: rule for name, rule in written.items() if "example" in rule.get("meta", {}) or rule.get("required")}
+    """What could be sent: the fields that can be written and have an example, or must be there
+    and may be null.
+    """
+    written = {
+        name: rule for name, rule in rules.items() if not rule.get("meta", {}).get("read_only")
+    }
+    shown = {
+        name: rule
+        for name, rule in written.items()
+        if "example" in rule.get("meta", {}) or rule.get("required")
+    }
     return {name: rule.get("meta", {}).get("example") for name, rule in shown.items()}
 
 

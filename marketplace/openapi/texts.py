@@ -31,7 +31,11 @@ HEADERS: dict[str, Any] = {
         "required": True,
         "schema": {"type": "string"},
     },
-    "ETag": {"description": "What If-Match and If-None-Match take.", "required": True, "schema": _TAG},
+    "ETag": {
+        "description": "What If-Match and If-None-Match take.",
+        "required": True,
+        "schema": _TAG,
+    },
     "Location": {
         "description": "Where the new thing is.",
         "required": True,
@@ -47,20 +51,29 @@ HEADERS: dict[str, Any] = {
         "description": "The limit: its name, q uses in w seconds, in any order.",
         "schema": {"type": "string", "examples": ['"write";q=2400;w=120']},
     },
-    "WWW-Authenticate": {"description": "RFC 6750.", "required": True, "schema": {"type": "string"}},
+    "WWW-Authenticate": {
+        "description": "RFC 6750.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "Content-Language": {
         "description": "Of title, detail and messages, as Accept-Language asks.",
         "required": True,
         "schema": {"type": "string", "examples": ["id"]},
     },
-    "Content-Disposition": {"description": "The name of the file.", "required": True, "schema": {"type": "string"}},
+    "Content-Disposition": {
+        "description": "The name of the file.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
     "Deprecation": {
         "description": "Since when, in seconds (RFC 9745).",
         "required": True,
         "schema": {"type": "string", "pattern": "^@[0-9]+$"},
     },
     "Consistency-Token": {
-        "description": "Where there are replicas: sent with later requests, their answers show what was written.",
+        "description": "Where there are replicas: sent with later requests, their answers show "
+        "what was written.",
         "schema": {"type": "string", "pattern": "^[0-9a-f]{1,16}$"},
     },
     "Idempotent-Replayed": {
@@ -73,25 +86,29 @@ PARAMETERS: dict[str, Any] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A random text for each thing the user does, sent with every try: it is done once. Kept 24 h.",
+        "description": "A random text for each thing the user does, sent with every try: it is "
+        "done once. Kept 24 h.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The ETag of what was read (or several, or *): 412 when somebody has changed it since.",
+        "description": "The ETag of what was read (or several, or *): 412 when somebody has "
+        "changed it since.",
         "schema": _TAGS,
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The ETag of what is there already (or several, or *): 304 when it has not changed.",
+        "description": "The ETag of what is there already (or several, or *): 304 when it has "
+        "not changed.",
         "schema": _TAGS,
     },
     "ConsistencyToken": {
         "name": "Consistency-Token",
         "in": "header",
-        "description": "The last one an answer carried: no replica answers that lacks what was written by then.",
+        "description": "The last one an answer carried: no replica answers that lacks what was "
+        "written by then.",
         "schema": {"type": "string"},
     },
 }
@@ -103,21 +120,24 @@ def info(version: str, config: Config) -> dict[str, Any]:
     return {
         "title": "Marketplace",
         "version": version,
-        "description": f"""Buyers browse and search, sellers upload, admins look after a marketplace of many sellers.
+        "description": f"""Buyers browse and search, sellers upload, admins look after a marketplace
+of many sellers.
 
-**Signing in.** `register` and `login` answer an access token (minutes) and a refresh token (one use). Calls that need
-one take `Authorization: Bearer ACCESS_TOKEN`. `x-roles` says who may make a call; with `x-owner`, of that role only
-whose thing it is.
+**Signing in.** `register` and `login` answer an access token (minutes) and a refresh token (one
+use). Calls that need one take `Authorization: Bearer ACCESS_TOKEN`. `x-roles` says who may make a
+call; with `x-owner`, of that role only whose thing it is.
 
-**Amounts** are decimal texts with their currency beside them. **Times** are ISO 8601 in UTC. **Ids** are 64-bit.
+**Amounts** are decimal texts with their currency beside them. **Times** are ISO 8601 in UTC.
+**Ids** are 64-bit.
 
-**Errors** are `application/problem+json` (RFC 9457). Switch on `code`; `x-codes` lists what a call may answer.
+**Errors** are `application/problem+json` (RFC 9457). Switch on `code`; `x-codes` lists what a call
+may answer.
 
-**Sending again**: every POST that makes something takes an `Idempotency-Key`. **Two editors**: `If-Match` with the
-`ETag` of what was read.
+**Sending again**: every POST that makes something takes an `Idempotency-Key`. **Two editors**:
+`If-Match` with the `ETag` of what was read.
 
-**Lists** go by `page` and `per_page` (at most {pages.PER_PAGE_MAX}; down to page * per_page = {pages.DEPTH}, in a
-search {pages.SHALLOW_DEPTH}) or by `cursor`, at any depth.
+**Lists** go by `page` and `per_page` (at most {pages.PER_PAGE_MAX}; down to page * per_page =
+{pages.DEPTH}, in a search {pages.SHALLOW_DEPTH}) or by `cursor`, at any depth.
 
 **Limits**: JSON up to {kilobytes} kB, a picture up to {pictures} MB.""",
     }

@@ -1,4 +1,5 @@
-"""What a backup is: a folder with a dump of the database, copies of the files its rows name, and a manifest.
+"""What a backup is: a folder with a dump of the database, copies of the files its rows name, and a
+manifest.
 
     2026-11-27T02-30-00Z/
         database/       pg_dump's directory format
@@ -7,8 +8,9 @@
         files.tsv       place, key, size and SHA-256 of each of them
         manifest.json   when, of what, by what; how many rows; SHA-256 of everything else
 
-It is written under a name with a dot before it and renamed when all of it is on disk: what has a date for a name is
-whole. Files that the backup before has too are hard links to it: names of pictures are hashes, so they never change.
+It is written under a name with a dot before it and renamed when all of it is on disk: what has a
+date for a name is whole. Files that the backup before has too are hard links to it: names of
+pictures are hashes, so they never change.
 """
 
 import fcntl
@@ -42,7 +44,9 @@ class BackupError(Exception):
 
 
 class Entry(NamedTuple):
-    """One file: `place` is uploads or private; size in bytes and SHA-256, both UNKNOWN where only the key was noted."""
+    """One file: `place` is uploads or private; size in bytes and SHA-256, both UNKNOWN where
+    only the key was noted.
+    """
 
     place: str
     key: str
@@ -56,7 +60,9 @@ class Entry(NamedTuple):
 
 
 class Earlier:
-    """The list of the backup before, read along with the one that is made: both are in the order of bytes."""
+    """The list of the backup before, read along with the one that is made: both are in the order
+    of bytes.
+    """
 
     def __init__(self, backup: Path | None) -> None:
         self.backup = backup
@@ -68,19 +74,27 @@ class Earlier:
         while self._next and self._next.place == place and self._next.key < key:
             self._next = next(self._entries, None)
         found = self._next
-        return found if found and found.place == place and found.key == key and found.copied else None
+        return (
+            found if found and found.place == place and found.key == key and found.copied else None
+        )
 
 
 def whole(folder: Path) -> list[Path]:
     """The backups of a folder, oldest first; what is unfinished is none."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name) and (path / MANIFEST).is_file())
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if _NAME.fullmatch(path.name) and (path / MANIFEST).is_file()
+    )
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Make the folder, readable by this user alone, and keep others from backing up into it. Raises BackupError."""
+    """Make the folder, readable by this user alone, and keep others from backing up into it.
+    Raises BackupError.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / ".lock").open("ab") as handle:
         try:
@@ -88,14 +102,18 @@ def alone(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise BackupError(f"Another backup is being written into {folder}.") from None
         for path in folder.iterdir():
-            if _UNFINISHED.fullmatch(path.name):  # nobody else is at work here: its writer was killed
+            if _UNFINISHED.fullmatch(
+                path.name
+            ):  # nobody else is at work here: its writer was killed
                 shutil.rmtree(path, ignore_errors=True)
         yield
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Path]:
-    """A folder to write a backup into: there under its name when the block ends well, gone when it raises."""
+    """A folder to write a backup into: there under its name when the block ends well, gone when
+    it raises.
+    """
     name = _free_name(folder)
     unfinished = folder / f".{name}.part"
     unfinished.mkdir(mode=0o700)
@@ -116,15 +134,21 @@ def _free_name(folder: Path) -> str:
 
 
 def note_last(data_dir: Path, backup: Path) -> None:
-    """Write down when a backup ended well, and where it is: for whoever watches that there is one every night."""
+    """Write down when a backup ended well, and where it is: for whoever watches that there is
+    one every night.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     fresh = data_dir / ".last-backup.new"
-    fresh.write_text(f"{datetime.now(timezone.utc).isoformat(timespec='seconds')} {backup}\n", encoding="utf-8")
+    fresh.write_text(
+        f"{datetime.now(timezone.utc).isoformat(timespec='seconds')} {backup}\n", encoding="utf-8"
+    )
     fresh.replace(data_dir / LAST)
 
 
 def last(data_dir: Path) -> float | None:
-    """When the last backup from this host ended well, in seconds since 1970; None where none did."""
+    """When the last backup from this host ended well, in seconds since 1970; None where none
+    did.
+    """
     try:
         return (data_dir / LAST).stat().st_mtime
     except OSError:
@@ -142,14 +166,18 @@ def prune(folder: Path, keep: int) -> list[str]:
 
 
 def write_manifest(backup: Path, said: dict[str, Any]) -> None:
-    """The last file: what is known of the backup, and hashes of all others but those that files.tsv has."""
+    """The last file: what is known of the backup, and hashes of all others but those that
+    files.tsv has.
+    """
     dump = {path.name: _measured(path) for path in sorted((backup / DATABASE).iterdir())}
     manifest = {"format": FORMAT, **said, DATABASE: dump, FILES: _measured(backup / FILES)}
     (backup / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 def manifest(backup: Path) -> dict[str, Any]:
-    """What the backup says of itself. Raises BackupError where there is none, or one that this code does not know."""
+    """What the backup says of itself. Raises BackupError where there is none, or one that this
+    code does not know.
+    """
     if not _NAME.fullmatch(backup.resolve().name):
         raise BackupError(f"{backup} is no finished backup: those have a date for a name.")
     try:
@@ -157,7 +185,10 @@ def manifest(backup: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise BackupError(f"{backup / MANIFEST} cannot be read: {error}") from error
     if not isinstance(said, dict) or said.get("format") != FORMAT:
-        raise BackupError(f"{backup} is of another format than {FORMAT}; restore it with the release that made it.")
+        raise BackupError(
+            f"{backup} is of another format than {FORMAT}; restore it with the release that made "
+            "it."
+        )
     return said
 
 
@@ -170,9 +201,13 @@ def entries(backup: Path) -> Iterator[Entry]:
 
 
 def check(backup: Path, seen: Callable[[int], None] = lambda bytes_read: None) -> Iterator[str]:
-    """What is missing or damaged, in words; nothing where all is whole. Reads everything, and tells `seen` how much."""
+    """What is missing or damaged, in words; nothing where all is whole. Reads everything, and
+    tells `seen` how much.
+    """
     said = manifest(backup)
-    sealed = {FILES: said[FILES]} | {f"{DATABASE}/{name}": measured for name, measured in said[DATABASE].items()}
+    sealed = {FILES: said[FILES]} | {
+        f"{DATABASE}/{name}": measured for name, measured in said[DATABASE].items()
+    }
     for name, expected in sealed.items():
         yield from _differences(backup, name, str(expected["size"]), expected["sha256"], seen)
     for path in sorted((backup / DATABASE).glob("*")):
@@ -181,12 +216,16 @@ def check(backup: Path, seen: Callable[[int], None] = lambda bytes_read: None) -
     try:
         for entry in entries(backup):
             if entry.copied:
-                yield from _differences(backup, f"{entry.place}/{entry.key}", entry.size, entry.sha256, seen)
+                yield from _differences(
+                    backup, f"{entry.place}/{entry.key}", entry.size, entry.sha256, seen
+                )
     except (OSError, ValueError) as error:
         yield f"{FILES} cannot be read: {error}"
 
 
-def _differences(backup: Path, name: str, size: str, sha256: str, seen: Callable[[int], None]) -> Iterator[str]:
+def _differences(
+    backup: Path, name: str, size: str, sha256: str, seen: Callable[[int], None]
+) -> Iterator[str]:
     try:
         with (backup / name).open("rb") as file:
             length, digest = digest_of(file)
@@ -206,7 +245,9 @@ def _measured(path: Path) -> dict[str, Any]:
     return {"size": size, "sha256": sha256}
 
 
-def digest_of(file: BinaryIO | IO[bytes], copy: BinaryIO | IO[bytes] | None = None) -> tuple[int, str]:
+def digest_of(
+    file: BinaryIO | IO[bytes], copy: BinaryIO | IO[bytes] | None = None
+) -> tuple[int, str]:
     """Size and SHA-256 of what is left to read, which is written to `copy` on the way."""
     digest = hashlib.sha256()
     size = 0

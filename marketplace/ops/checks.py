@@ -1,4 +1,6 @@
-"""What the doctor looks at beside the database: settings, folders, sockets, and what others see of this host."""
+"""What the doctor looks at beside the database: settings, folders, sockets, and what others see
+of this host.
+"""
 
 import contextlib
 import grp
@@ -34,7 +36,8 @@ NGINX_USERS = ("www-data", "nginx")
 #: Days a certificate should have left: who renews it does so thirty days before its end.
 CERTIFICATE_DAYS = 14
 SECONDS = 5.0
-#: OpenSSL's reasons for refusing a certificate that are no mistake of the one who installs for a trial.
+#: OpenSSL's reasons for refusing a certificate that are no mistake of the one who installs for a
+#: trial.
 UNTRUSTED = (18, 19, 20, 21)
 
 
@@ -48,16 +51,23 @@ class Finding(NamedTuple):
 def environment(config: Config) -> Iterator[Finding]:
     """What the settings say by themselves."""
     if not config.production:
-        yield Finding("unwise", "MARKETPLACE_ENV is development: secrets are made up, /uploads/ is served by Python")
+        yield Finding(
+            "unwise",
+            "MARKETPLACE_ENV is development: secrets are made up, /uploads/ is served by Python",
+        )
     if config.public_url.startswith("http://") and config.production:
         yield Finding("wrong", "PUBLIC_URL is http: tokens and passwords would travel in the open")
     if not config.trusted_proxies:
         yield Finding(
             "wrong" if config.production else "unwise",
-            "TRUSTED_PROXIES is empty: behind nginx everybody would be counted as one address (unix for its socket)",
+            "TRUSTED_PROXIES is empty: behind nginx everybody would be counted as one address "
+            "(unix for its socket)",
         )
     if "*" in config.cors_origins:
-        yield Finding("unwise", "CORS_ORIGINS is *: any web page may call the API with a token it has been given")
+        yield Finding(
+            "unwise",
+            "CORS_ORIGINS is *: any web page may call the API with a token it has been given",
+        )
     if not config.rate_limits:
         yield Finding("unwise", "RATE_LIMITS is off")
     if config.bcrypt_cost < 10:
@@ -76,11 +86,16 @@ def folders(config: Config) -> Iterator[Finding]:
         state = "ok" if free > 5 * GIGABYTE else "unwise" if free > GIGABYTE else "wrong"
         yield Finding(state, f"{name} {folder}: {free / GIGABYTE:.0f} GB free")
     if SHARED_MEMORY.is_dir() and not os.access(SHARED_MEMORY, os.W_OK | os.X_OK):
-        yield Finding("wrong", f"{SHARED_MEMORY} cannot be written to: gunicorn's workers would be taken for dead")
+        yield Finding(
+            "wrong",
+            f"{SHARED_MEMORY} cannot be written to: gunicorn's workers would be taken for dead",
+        )
     for file in _secrets(config):
         with contextlib.suppress(OSError):  # not there, or in a folder this user may not look into
             mode = file.stat().st_mode
-            if mode & 0o027:  # the group may read: root owns the file, and the service is in its group
+            if (
+                mode & 0o027
+            ):  # the group may read: root owns the file, and the service is in its group
                 yield Finding("wrong", f"{file} can be {_by_others(mode)}: chmod 640 {file}")
 
 
@@ -90,7 +105,9 @@ def _by_others(mode: int) -> str:
 
 def _secrets(config: Config) -> Iterator[Path]:
     yield config.data_dir / "secret"
-    yield from (Path(os.environ[f"{name}_FILE"]) for name in SECRETS if os.environ.get(f"{name}_FILE"))
+    yield from (
+        Path(os.environ[f"{name}_FILE"]) for name in SECRETS if os.environ.get(f"{name}_FILE")
+    )
 
 
 def listening(config: Config) -> Iterator[Finding]:
@@ -102,11 +119,16 @@ def listening(config: Config) -> Iterator[Finding]:
     try:
         found = path.stat()
     except OSError as error:
-        yield Finding("wrong", f"GUNICORN_BIND {path}: {error.strerror}; is marketplace-api.socket started?")
+        yield Finding(
+            "wrong", f"GUNICORN_BIND {path}: {error.strerror}; is marketplace-api.socket started?"
+        )
         return
     users = [user for user in NGINX_USERS if _there(user)]
     if users and not any(_may_write(user, found) for user in users):
-        yield Finding("wrong", f"{path}: {' or '.join(users)} may not connect (SocketGroup, SocketMode of the unit)")
+        yield Finding(
+            "wrong",
+            f"{path}: {' or '.join(users)} may not connect (SocketGroup, SocketMode of the unit)",
+        )
         return
     yield Finding("ok" if stat.S_ISSOCK(found.st_mode) else "wrong", f"{path}: nginx's way in")
 
@@ -133,7 +155,9 @@ def mail(config: Config) -> Iterator[Finding]:
     secure = parts.scheme == "smtps"
     kind: Callable[..., smtplib.SMTP] = smtplib.SMTP_SSL if secure else smtplib.SMTP
     try:
-        with kind(parts.hostname or "", parts.port or (465 if secure else 587), timeout=SECONDS) as smtp:
+        with kind(
+            parts.hostname or "", parts.port or (465 if secure else 587), timeout=SECONDS
+        ) as smtp:
             smtp.noop()
         yield Finding("ok", f"SMTP_URL: {parts.hostname} answers")
     except (OSError, smtplib.SMTPException) as error:
@@ -158,13 +182,17 @@ def certificate(config: Config) -> Iterator[Finding]:
     except OSError as error:
         yield Finding("unwise", f"PUBLIC_URL cannot be reached from here: {error}")
     else:
-        left = datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), timezone.utc) - datetime.now(timezone.utc)
+        left = datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), timezone.utc) - datetime.now(
+            timezone.utc
+        )
         state = "ok" if left.days >= CERTIFICATE_DAYS else "wrong"
         yield Finding(state, f"PUBLIC_URL: its certificate lasts {left.days} days")
 
 
 def uploads(config: Config) -> Iterator[Finding]:
-    """A file put among the uploads, or into a bucket, and the former fetched as phones fetch pictures."""
+    """A file put among the uploads, or into a bucket, and the former fetched as phones fetch
+    pictures.
+    """
     key = f"doctor/{socket.gethostname().lower().replace('_', '-')[:40] or 'host'}.txt"
     if config.s3_private_bucket:
         try:
@@ -173,10 +201,14 @@ def uploads(config: Config) -> Iterator[Finding]:
             private.delete(key)
             yield Finding("ok", f"S3_PRIVATE_BUCKET {config.s3_private_bucket} can be written to")
         except StorageUnavailableError as error:
-            yield Finding("wrong", f"S3_PRIVATE_BUCKET {config.s3_private_bucket}: {str(error)[:200]}")
+            yield Finding(
+                "wrong", f"S3_PRIVATE_BUCKET {config.s3_private_bucket}: {str(error)[:200]}"
+            )
     if not config.s3_bucket and not config.uploads_dir.is_dir():
         return  # said already, and to make it is not for a doctor
-    where = f"S3_BUCKET {config.s3_bucket}" if config.s3_bucket else f"UPLOADS_DIR {config.uploads_dir}"
+    where = (
+        f"S3_BUCKET {config.s3_bucket}" if config.s3_bucket else f"UPLOADS_DIR {config.uploads_dir}"
+    )
     try:
         files = of_uploads(config)
         files.put(key, b"written by doctor")
@@ -194,15 +226,22 @@ def uploads(config: Config) -> Iterator[Finding]:
 def _fetched(url: str) -> Finding:
     """Whether what was put can be had; the certificate is another finding."""
     context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent, and what comes is known
+    context.check_hostname, context.verify_mode = (
+        False,
+        ssl.CERT_NONE,
+    )  # nothing is sent, and what comes is known
     try:
         with urllib.request.urlopen(url, timeout=SECONDS, context=context) as answer:  # noqa: S310 - a setting of ours
             right = answer.read(100) == b"written by doctor"
-        return Finding("ok" if right else "wrong", f"uploads are {'' if right else 'not '}served at {url}")
+        return Finding(
+            "ok" if right else "wrong", f"uploads are {'' if right else 'not '}served at {url}"
+        )
     except urllib.error.HTTPError as error:
         return Finding("wrong", f"uploads are not served: {error.code} at {url}")
     except (OSError, http.client.HTTPException) as error:
-        return Finding("unwise", f"whether uploads are served cannot be seen from here: {str(error).strip()}")
+        return Finding(
+            "unwise", f"whether uploads are served cannot be seen from here: {str(error).strip()}"
+        )
 
 
 def backups(config: Config) -> Iterator[Finding]:
@@ -212,9 +251,17 @@ def backups(config: Config) -> Iterator[Finding]:
         yield Finding("unwise", "no backup was ever made here (docs/operations.md, Backup)")
         return
     hours = (time.time() - ended) / 3600
-    yield Finding("ok" if hours <= BACKUP_HOURS else "wrong", f"the newest backup is {hours:.0f} hours old")
+    yield Finding(
+        "ok" if hours <= BACKUP_HOURS else "wrong", f"the newest backup is {hours:.0f} hours old"
+    )
 
 
 LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
-    environment, folders, listening, mail, certificate, uploads, backups,
+    environment,
+    folders,
+    listening,
+    mail,
+    certificate,
+    uploads,
+    backups,
 )

@@ -1,4 +1,6 @@
-"""What a long command shows on stderr while it works: a bar on a terminal, a line per tenth anywhere else."""
+"""What a long command shows on stderr while it works: a bar on a terminal, a line per tenth
+anywhere else.
+"""
 
 import sys
 import time
@@ -26,7 +28,9 @@ class Progress:
         self.done = done
         if sys.stderr.isatty():
             full = WIDTH * self.done // self.total
-            self._write(f"\r{self.what} [{'#' * full}{'.' * (WIDTH - full)}] {self.done:,}/{self.total:,}")
+            self._write(
+                f"\r{self.what} [{'#' * full}{'.' * (WIDTH - full)}] {self.done:,}/{self.total:,}"
+            )
         elif self.done * 10 // self.total > self._tenth:
             self._tenth = self.done * 10 // self.total
             self._write(f"{self.what} {self.done:,}/{self.total:,}, {self.seconds():.0f} s\n")
@@ -39,7 +43,10 @@ class Progress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if sys.stderr.isatty():
             self._write("\n")

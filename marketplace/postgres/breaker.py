@@ -1,7 +1,8 @@
-"""A circuit breaker before the pool: when no connection can be had, one request probes and the others fail fast.
+"""A circuit breaker before the pool: when no connection can be had, one request probes and the
+others fail fast.
 
-Without it each request would wait its time, one behind the other: a thread of the server each, and in the end all of
-them, so that not even /healthz would respond.
+Without it each request would wait its time, one behind the other: a thread of the server each, and
+in the end all of them, so that not even /healthz would respond.
 """
 
 import threading
@@ -21,7 +22,8 @@ class CircuitOpenError(psycopg.OperationalError):
 
 
 class CircuitBreaker:
-    """Closed while connections are available; open from a wait in vain until one is available again.
+    """Closed while connections are available; open from a wait in vain until one is available
+    again.
 
     `wait` is how many seconds a connection may be waited for while they come and go.
     """
@@ -34,7 +36,9 @@ class CircuitBreaker:
 
     @contextmanager
     def waiting(self) -> Iterator[float]:
-        """The block in which a connection is taken, within so many seconds. Raises CircuitOpenError."""
+        """The block in which a connection is taken, within so many seconds. Raises
+        CircuitOpenError.
+        """
         if self._open:
             with self._probe():
                 yield min(PROBE, self._wait)

@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 
 class Caller(NamedTuple):
-    """Who makes the request: the session's hash opens transactions, the rest is what the session stood for."""
+    """Who makes the request: the session's hash opens transactions, the rest is what the session
+    stood for.
+    """
 
     session_hash: bytes
     user_id: int

@@ -2,12 +2,15 @@
 
 A responder goes through exactly one door:
 
-* `read(seen)`: public tables, no caller, no transaction (autocommit); a replica, if one is near enough.
-* `transaction(caller)`: private reads and everything that writes. The `with` block is the transaction; it acts
-  as the caller, whom row-level security and the guards of the catalogue see.
-* `signing_in()`: the narrow door for what happens before there is a caller (register, login, refresh, reset).
+* `read(seen)`: public tables, no caller, no transaction (autocommit); a replica, if one is near
+  enough.
+* `transaction(caller)`: private reads and everything that writes. The `with` block is the
+  transaction; it acts as the caller, whom row-level security and the guards of the catalogue see.
+* `signing_in()`: the narrow door for what happens before there is a caller (register, login,
+  refresh, reset).
 
-Before the responder, authentication and limits go through `primary()`; so does what watches over the service.
+Before the responder, authentication and limits go through `primary()`; so does what watches over
+the service.
 
 Jobs have a door of their own, `working()`, on the worker's pool.
 """
@@ -28,19 +31,26 @@ from marketplace.postgres.statements import named_sql, one
 
 _thread = threading.local()
 SQL = named_sql("sessions")
-#: What a server says that can be read from but not written to: a standby, or one whose disk is full.
+#: What a server says that can be read from but not written to: a standby, or one whose disk is
+#: full.
 UNWRITABLE = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.DiskFull)
 log = logging.getLogger("marketplace")
 
 
 class Database:
-    """A pool of connections that act as `marketplace_app` (or `role`) and nothing more; and one to replicas, if any.
+    """A pool of connections that act as `marketplace_app` (or `role`) and nothing more; and one to
+    replicas, if any.
 
     `patient` is for the worker: its statements may take minutes, and they wait longer for locks.
     """
 
     def __init__(
-        self, config: Config, *, url: str | None = None, role: str = "marketplace_app", patient: bool = False
+        self,
+        config: Config,
+        *,
+        url: str | None = None,
+        role: str = "marketplace_app",
+        patient: bool = False,
     ) -> None:
         self._pooled = bool(config.database_pooler) and not patient
         self._settings = {
@@ -53,7 +63,9 @@ class Database:
             url or config.database_url,
             size=max(config.pool_size, 2) if patient else config.pool_size,
             wait=1.5,
-            patience=610.0 if patient else 4.5,  # a little more than what the server allows a statement
+            patience=610.0
+            if patient
+            else 4.5,  # a little more than what the server allows a statement
             prepares=not self._pooled,
             configure=self._require_set_up if self._pooled else self._configure,
         )
@@ -74,17 +86,22 @@ class Database:
 
     @classmethod
     def of_worker(cls, config: Config) -> "Database":
-        """The worker's pool, for jobs and for commands that do their work by hand. Raises ConfigError."""
+        """The worker's pool, for jobs and for commands that do their work by hand. Raises
+        ConfigError.
+        """
         if not config.worker_database_url:
-            raise ConfigError("WORKER_DATABASE_URL, past the pooler to PostgreSQL itself, goes with DATABASE_POOLER.")
+            raise ConfigError(
+                "WORKER_DATABASE_URL, past the pooler to PostgreSQL itself, goes with "
+                "DATABASE_POOLER."
+            )
         return cls(config, url=config.worker_database_url, role="marketplace_worker", patient=True)
 
     @contextmanager
     def read(self, seen: int) -> Iterator[Conn]:
         """Public reads: no caller, no transaction, each statement by itself.
 
-        By a replica, if there is one that has replayed all up to `seen`, the position in the write-ahead log that
-        the client has seen (replicas.position()).
+        By a replica, if there is one that has replayed all up to `seen`, the position in the
+        write-ahead log that the client has seen (replicas.position()).
         """
         if self._replicas is None:
             with self._connection() as conn:
@@ -99,20 +116,27 @@ class Database:
 
     @contextmanager
     def primary(self) -> Iterator[Conn]:
-        """No transaction, each statement by itself, never a replica: who calls, how often, is all well."""
+        """No transaction, each statement by itself, never a replica: who calls, how often, is
+        all well.
+        """
         with self._connection() as conn:
             yield conn
 
     @contextmanager
     def transaction(self, caller: Caller, *, durable: bool = True) -> Iterator[Conn]:
-        """One transaction that acts as the caller; committed at the end, rolled back on any exception.
+        """One transaction that acts as the caller; committed at the end, rolled back on any
+        exception.
 
-        Raises psycopg.errors.InvalidAuthorizationSpecification when the session is not alive any more.
-        `durable=False` does not wait for the disk: for what may be lost in a crash, such as a view that was logged.
+        Raises psycopg.errors.InvalidAuthorizationSpecification when the session is not alive any
+        more. `durable=False` does not wait for the disk: for what may be lost in a crash, such as a
+        view that was logged.
         """
 
         def act(conn: Conn) -> None:
-            conn.execute(SQL["act_as"], {"session_hash": caller.session_hash, "request_id": caller.request_id})
+            conn.execute(
+                SQL["act_as"],
+                {"session_hash": caller.session_hash, "request_id": caller.request_id},
+            )
             if not durable:
                 conn.execute(SQL["do_not_wait"])
 
@@ -121,7 +145,9 @@ class Database:
 
     @contextmanager
     def signing_in(self, request_id: str | None = None, *, durable: bool = True) -> Iterator[Conn]:
-        """One transaction without a caller: only the narrow functions of schema auth get anywhere in it."""
+        """One transaction without a caller: only the narrow functions of schema auth get
+        anywhere in it.
+        """
 
         def name(conn: Conn) -> None:
             if request_id is not None:
@@ -150,7 +176,9 @@ class Database:
             self._commit(conn)
 
     def _begun(self, held: ExitStack, start: Callable[[Conn], None]) -> Conn:
-        """A connection in a transaction that has started. A connection that turns out dead is replaced once."""
+        """A connection in a transaction that has started. A connection that turns out dead is
+        replaced once.
+        """
         for attempt in (1, 2):
             conn = held.enter_context(self._connection())
             try:
@@ -159,7 +187,9 @@ class Database:
                     start(conn)
                 break
             except psycopg.Error as error:
-                dead = conn.broken and not isinstance(error, SilentError)  # who is silent once is not asked again
+                dead = conn.broken and not isinstance(
+                    error, SilentError
+                )  # who is silent once is not asked again
                 self._rollback(conn)
                 if attempt == 2 or not dead:
                     raise
@@ -209,16 +239,22 @@ class Database:
             conn.rollback()
 
     def _configure(self, conn: Conn) -> None:
-        """Step down to the application's role and set what every statement counts on, in one round trip."""
+        """Step down to the application's role and set what every statement counts on, in one
+        round trip.
+        """
         conn.execute(SQL["configure"], self._settings, prepare=False)
 
     def _require_set_up(self, conn: Conn) -> None:
-        """Behind a pooler nothing can be set for a connection: the login itself must be what it has to be.
+        """Behind a pooler nothing can be set for a connection: the login itself must be what it has
+        to be.
 
-        Raises psycopg.OperationalError where it is more than the application, or has no time limits.
+        Raises psycopg.OperationalError where it is more than the application, or has no time
+        limits.
         """
         row = one(conn, SQL["set_up"])
         if row["almighty"] or not row["limited"]:
-            log.error("the login of DATABASE_URL is not set up for a pooler; see sql/admin/settings.sql")
+            log.error(
+                "the login of DATABASE_URL is not set up for a pooler; see sql/admin/settings.sql"
+            )
             conn.close()  # the pool leaves that to the garbage collector
             raise psycopg.OperationalError("the login is not set up for a pooler")

@@ -1,8 +1,10 @@
-"""Brings a database up to the files of sql/migrations: forward only, each once, many starts at once are fine.
+"""Brings a database up to the files of sql/migrations: forward only, each once, many starts at once
+are fine.
 
-Which files are in is kept in `schema_migrations` with a checksum: a released file is never edited. Each file is one
-transaction, but for a file that begins with `-- no transaction`: one statement (CREATE INDEX CONCURRENTLY). Connect
-as the owner of the database, directly and not through a pooler: the lock belongs to the session.
+Which files are in is kept in `schema_migrations` with a checksum: a released file is never edited.
+Each file is one transaction, but for a file that begins with `-- no transaction`: one statement
+(CREATE INDEX CONCURRENTLY). Connect as the owner of the database, directly and not through a
+pooler: the lock belongs to the session.
 """
 
 import hashlib
@@ -25,7 +27,9 @@ __all__ = ["MIGRATIONS", "MigrationError", "migrate", "pending"]
 
 MIGRATIONS = ROOT / "sql" / "migrations"
 LOCK = 0x6D61726B6574  # "market"; the key of the advisory lock
-LOCK_TIMEOUT = "1s"  # everybody else who needs the table queues up behind us, and gives up after three seconds
+LOCK_TIMEOUT = (
+    "1s"  # everybody else who needs the table queues up behind us, and gives up after three seconds
+)
 LOCK_TRIES = 20
 LONGEST_PAUSE = 5
 _FILE_NAME = re.compile(r"V(\d{4,9})__[a-z0-9_]+\.sql\Z")
@@ -38,7 +42,8 @@ CREATE TABLE IF NOT EXISTS public.schema_migrations (
     milliseconds integer NOT NULL,
     CONSTRAINT schema_migrations_pkey PRIMARY KEY (version)
 );
-COMMENT ON TABLE public.schema_migrations IS 'Which files of sql/migrations are in this database; written by migrate.';
+COMMENT ON TABLE public.schema_migrations IS
+'Which files of sql/migrations are in this database; written by migrate.';
 COMMENT ON COLUMN public.schema_migrations.version IS 'Number of the file; 0 is the job queue.';
 COMMENT ON COLUMN public.schema_migrations.name IS
 'Name of the file; for the job queue the newest of procrastinate''s own files.';
@@ -67,19 +72,26 @@ class Migration(NamedTuple):
 
 
 def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATIONS) -> int:
-    """Apply what is missing, telling `report` line by line. How many files that were. Raises MigrationError."""
+    """Apply what is missing, telling `report` line by line. How many files that were. Raises
+    MigrationError.
+    """
     files = _read(directory)
     with _connected(dsn) as conn, _locked(conn, report):
         conn.execute(_BOOKKEEPING)
         applied = _applied(conn)
         _check(files, applied, report)
         roles.ensure(conn)
-        conn.execute("GRANT SELECT ON public.schema_migrations TO marketplace_app, marketplace_readonly")
+        conn.execute(
+            "GRANT SELECT ON public.schema_migrations TO marketplace_app, marketplace_readonly"
+        )
         missing = [file for file in files if file.version not in applied]
         for file in missing:
             _apply(conn, file, report)
         queue_schema.install(conn, report)
-        if _value(conn, "SELECT to_regprocedure('public.make_month_partitions(text, integer)') IS NOT NULL"):
+        if _value(
+            conn,
+            "SELECT to_regprocedure('public.make_month_partitions(text, integer)') IS NOT NULL",
+        ):
             for parent in ("activities", "audit"):
                 conn.execute("SELECT public.make_month_partitions(%s, 13)", [parent])
         for settle in ("settle_change_feed", "settle_database"):  # what a restored dump lacks
@@ -89,7 +101,9 @@ def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATION
 
 
 def pending(conn: psycopg.Connection[Any], directory: Path = MIGRATIONS) -> list[str]:
-    """Names of the files that this database lacks; one cheap query, which the application's role may make."""
+    """Names of the files that this database lacks; one cheap query, which the application's role
+    may make.
+    """
     try:
         applied = {version for version, _, _ in _rows(conn)}
     except psycopg.errors.UndefinedTable:
@@ -101,9 +115,13 @@ def pending(conn: psycopg.Connection[Any], directory: Path = MIGRATIONS) -> list
 @contextmanager
 def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
     try:
-        conn = psycopg.connect(dsn, autocommit=True, application_name="marketplace-migrate", prepare_threshold=None)
+        conn = psycopg.connect(
+            dsn, autocommit=True, application_name="marketplace-migrate", prepare_threshold=None
+        )
     except psycopg.OperationalError as error:
-        raise MigrationError(f"The database does not answer: {str(error).strip().splitlines()[-1]}") from error
+        raise MigrationError(
+            f"The database does not answer: {str(error).strip().splitlines()[-1]}"
+        ) from error
     with conn:
         conn.execute("SET client_min_messages = warning")
         conn.execute("SET statement_timeout = 0")
@@ -113,8 +131,10 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
 
 @contextmanager
 def _locked(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> Iterator[None]:
-    """Only one at a time. Asks again and again: to wait inside a statement would hold a snapshot, and a
-    CREATE INDEX CONCURRENTLY of the one that has the lock would wait for that for ever."""
+    """Only one at a time. Asks again and again: to wait inside a statement would hold a
+    snapshot, and a CREATE INDEX CONCURRENTLY of the one that has the lock would wait for that
+    for ever.
+    """
     waiting = False
     while not _value(conn, f"SELECT pg_try_advisory_lock({LOCK})"):
         if not waiting:
@@ -147,10 +167,14 @@ def _applied(conn: psycopg.Connection[Any]) -> dict[int, tuple[str, str]]:
 
 def _rows(conn: psycopg.Connection[Any]) -> list[tuple[int, str, str]]:
     with conn.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute("SELECT version, name, checksum FROM public.schema_migrations").fetchall()
+        return cursor.execute(
+            "SELECT version, name, checksum FROM public.schema_migrations"
+        ).fetchall()
 
 
-def _check(files: list[Migration], applied: dict[int, tuple[str, str]], report: Callable[[str], None]) -> None:
+def _check(
+    files: list[Migration], applied: dict[int, tuple[str, str]], report: Callable[[str], None]
+) -> None:
     """Refuse what would make this database another than one made from these files."""
     known = {file.version: file for file in files}
     newest_here, newest_there = max(known, default=0), max(applied, default=0)
@@ -159,7 +183,9 @@ def _check(files: list[Migration], applied: dict[int, tuple[str, str]], report: 
             if version > newest_here:
                 report(f"The database is ahead of this code: it has {name}.")
                 continue
-            raise MigrationError(f"The database has {name}, which this checkout lacks: it is not from this history.")
+            raise MigrationError(
+                f"The database has {name}, which this checkout lacks: it is not from this history."
+            )
         if known[version].checksum != checksum:
             raise MigrationError(
                 f"{known[version].name} was edited after it had been applied as {name};"
@@ -190,7 +216,10 @@ def _apply(conn: psycopg.Connection[Any], file: Migration, report: Callable[[str
         except psycopg.errors.LockNotAvailable as error:
             if attempt == LOCK_TRIES:
                 raise MigrationError(f"{file.name}: a table it needs is in use: {error}") from error
-            report(f"{file.name}: a table it needs is in use; trying again ({attempt} of {LOCK_TRIES}).")
+            report(
+                f"{file.name}: a table it needs is in use; trying again ({attempt} of "
+                f"{LOCK_TRIES})."
+            )
             time.sleep(min(attempt, LONGEST_PAUSE))
     report(f"{file.name} ({time.monotonic() - started:.1f} s)")
 
@@ -212,7 +241,9 @@ def _run(conn: psycopg.Connection[Any], file: Migration) -> None:
 
 
 def _where(file: Migration, error: psycopg.Error, done: int) -> str:
-    """File:line where the server names a place in the text, else which statement of the file it was."""
+    """File:line where the server names a place in the text, else which statement of the file it
+    was.
+    """
     position = error.diag.statement_position
     if position:
         place = f"{file.name}:{file.text.count(chr(10), 0, int(position) - 1) + 1}"
@@ -226,7 +257,8 @@ def _where(file: Migration, error: psycopg.Error, done: int) -> str:
 
 def _record(conn: psycopg.Connection[Any], file: Migration, started: float) -> None:
     conn.execute(
-        "INSERT INTO public.schema_migrations (version, name, checksum, milliseconds) VALUES (%s, %s, %s, %s)",
+        "INSERT INTO public.schema_migrations (version, name, checksum, milliseconds) VALUES "
+        "(%s, %s, %s, %s)",
         [file.version, file.name, file.checksum, round((time.monotonic() - started) * 1000)],
     )
 

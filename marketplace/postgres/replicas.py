@@ -1,8 +1,8 @@
 """Replicas that answer public reads: which of them is near enough to the primary to be asked.
 
-A position in the write-ahead log says what a client has seen: an answer to a write carries the one that the write
-reached, and a replica that has not replayed so far is passed over for whoever sends it. It is passed over for
-everybody when it is away, or further behind than the setting allows.
+A position in the write-ahead log says what a client has seen: an answer to a write carries the one
+that the write reached, and a replica that has not replayed so far is passed over for whoever sends
+it. It is passed over for everybody when it is away, or further behind than the setting allows.
 """
 
 import re
@@ -18,13 +18,15 @@ from marketplace.postgres.breaker import CircuitOpenError
 from marketplace.postgres.pool import Conn, Connection, HastyError, LiteralString, Pool, be_patient
 from marketplace.telemetry import metrics
 
-#: A replica is asked how far it is at most so often, but for clients who have seen more than it had; seconds.
+#: A replica is asked how far it is at most so often, but for clients who have seen more than it
+#: had; seconds.
 KNOWN_FOR = 1.0
 #: One that could not be reached is left alone for so long.
 AWAY_FOR = 2.0
 #: How long to wait for a replica to say how far it is: the primary stands ready.
 PATIENCE = 0.5
-#: A position that no server reaches: for a token that cannot be read, whose reads are the primary's.
+#: A position that no server reaches: for a token that cannot be read, whose reads are the
+#: primary's.
 BEYOND = 2**64
 _TOKEN = re.compile(r"[0-9a-f]{1,16}\Z")
 
@@ -35,14 +37,18 @@ def token(position: int) -> str:
 
 
 def position(token: str | None) -> int:
-    """The position that a client has seen; 0 for one that has sent none, BEYOND for what is no token of ours."""
+    """The position that a client has seen; 0 for one that has sent none, BEYOND for what is no
+    token of ours.
+    """
     if token is None:
         return 0
     return int(token, 16) if _TOKEN.match(token) else BEYOND
 
 
 class Replicas:
-    """A pool of connections to replicas. A connection stays with one of them, however many there are."""
+    """A pool of connections to replicas. A connection stays with one of them, however many there
+    are.
+    """
 
     def __init__(self, pool: Pool, *, max_lag: float, ask: LiteralString) -> None:
         self._pool = pool
@@ -52,7 +58,9 @@ class Replicas:
 
     @contextmanager
     def connection(self, seen: int) -> Iterator[Conn | None]:
-        """A connection to a replica that has replayed all up to `seen`; None where the primary must be asked."""
+        """A connection to a replica that has replayed all up to `seen`; None where the primary
+        must be asked.
+        """
         with ExitStack() as held:
             conn = self._fitting(held, seen)
             metrics.READS.labels("primary" if conn is None else "replica").inc()
@@ -78,7 +86,9 @@ class Replicas:
             pass  # the request has no time left; the replica may have
         except psycopg.OperationalError as error:
             waited = isinstance(error, (psycopg_pool.PoolTimeout, CircuitOpenError))
-            if not (waited and self._pool.busy):  # to be busy is not to be away: the primary has enough to do
+            if not (
+                waited and self._pool.busy
+            ):  # to be busy is not to be away: the primary has enough to do
                 self._leave_alone()
                 self._pool.drain()
         held.close()

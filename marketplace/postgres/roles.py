@@ -1,7 +1,8 @@
 """The three database roles that everything is granted to; `migrate` makes them where it may.
 
-They are groups without a login and belong to the whole server, so several databases, and several migrations at once,
-share them. A DBA makes them with sql/admin/roles.sql where the owner of the database may not.
+They are groups without a login and belong to the whole server, so several databases, and several
+migrations at once, share them. A DBA makes them with sql/admin/roles.sql where the owner of the
+database may not.
 """
 
 import time
@@ -13,7 +14,11 @@ from psycopg import sql
 ROLES = ("marketplace_app", "marketplace_worker", "marketplace_readonly")
 TRIES = 20
 #: What comes of two migrations that make or grant the same role at once.
-_RACES = (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation, psycopg.errors.InternalError_)
+_RACES = (
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.InternalError_,
+)
 
 
 class MigrationError(Exception):
@@ -21,7 +26,9 @@ class MigrationError(Exception):
 
 
 def ensure(conn: psycopg.Connection[Any]) -> None:
-    """See to it that the roles are there and that the present user may act as them. Raises MigrationError."""
+    """See to it that the roles are there and that the present user may act as them. Raises
+    MigrationError.
+    """
     for attempt in range(1, TRIES + 1):
         try:
             with conn.transaction():
@@ -29,7 +36,8 @@ def ensure(conn: psycopg.Connection[Any]) -> None:
             return
         except psycopg.errors.InsufficientPrivilege as error:
             raise MigrationError(
-                f"The roles {', '.join(ROLES)} are missing or not granted to {_user(conn)}, who may not see to it"
+                f"The roles {', '.join(ROLES)} are missing or not granted to {_user(conn)}, who "
+                "may not see to it"
                 f" ({error.diag.message_primary}); let a superuser run sql/admin/roles.sql."
             ) from error
         except _RACES:
@@ -39,7 +47,12 @@ def ensure(conn: psycopg.Connection[Any]) -> None:
 
 
 def _make(conn: psycopg.Connection[Any]) -> None:
-    there = {row[0] for row in conn.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(ROLES)])}
+    there = {
+        row[0]
+        for row in conn.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(ROLES)]
+        )
+    }
     for role in ROLES:
         if role not in there:
             conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
@@ -48,11 +61,15 @@ def _make(conn: psycopg.Connection[Any]) -> None:
     user = _user(conn)
     for role in ROLES[:2]:  # with one DATABASE_URL for everything the owner steps down to these
         if not _may_act_as(conn, user, role):
-            conn.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(user)))
+            conn.execute(
+                sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(user))
+            )
 
 
 def _may_act_as(conn: psycopg.Connection[Any], user: str, role: str) -> bool:
-    """Whether SET ROLE would do. From PostgreSQL 16 membership is not enough: who makes a role only administers it."""
+    """Whether SET ROLE would do. From PostgreSQL 16 membership is not enough: who makes a role
+    only administers it.
+    """
     kind = "SET" if conn.info.server_version >= 160000 else "MEMBER"
     row = conn.execute("SELECT pg_has_role(%s::name, %s::name, %s)", [user, role, kind]).fetchone()
     return bool(row and row[0])

@@ -27,7 +27,9 @@ def named_sql(noun: str, folder: Path = QUERIES) -> Mapping[str, LiteralString]:
 
 
 def one(conn: Conn, statement: LiteralString, values: Mapping[str, Any] | None = None) -> Row:
-    """The row of a statement that always has one: INSERT ... RETURNING, an aggregate, a function."""
+    """The row of a statement that always has one: INSERT ... RETURNING, an aggregate, a
+    function.
+    """
     row = conn.execute(statement, values).fetchone()
     if row is None:
         raise LookupError(f"no row from {statement.rpartition('-- ')[2]}")

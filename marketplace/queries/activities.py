@@ -21,17 +21,26 @@ def record(
     related: tuple[str, int, str | None] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write what the caller did, in the transaction that did it. `related`: kind, id and name of the thing."""
-    values = {**_values(client, type, related), "details": orjson.dumps(details).decode() if details else None}
+    """Write what the caller did, in the transaction that did it. `related`: kind, id and name of
+    the thing.
+    """
+    values = {
+        **_values(client, type, related),
+        "details": orjson.dumps(details).decode() if details else None,
+    }
     conn.execute(SQL["record"], values)
 
 
-def record_view(conn: Conn, client: Client, type: str, *, related: tuple[str, int, str | None]) -> None:
+def record_view(
+    conn: Conn, client: Client, type: str, *, related: tuple[str, int, str | None]
+) -> None:
     """Write that the caller looked at a thing, once in ten minutes."""
     conn.execute(SQL["record_view"], _values(client, type, related))
 
 
-def _values(client: Client, type: str, related: tuple[str, int, str | None] | None) -> dict[str, Any]:
+def _values(
+    client: Client, type: str, related: tuple[str, int, str | None] | None
+) -> dict[str, Any]:
     kind, thing, name = related or (None, None, None)
     return {
         "user_id": client.user_id,
@@ -71,7 +80,13 @@ def search(
 
 
 def count(
-    conn: Conn, user_id: int, *, type: str | None, since: datetime | None, until: datetime | None, limit: int
+    conn: Conn,
+    user_id: int,
+    *,
+    type: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
 ) -> int:
     """How many rows match, counted up to `limit`."""
     values = {"user_id": user_id, "type": type, "from": since, "to": until, "limit": limit}

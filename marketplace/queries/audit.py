@@ -13,9 +13,16 @@ FILTERS = ("store_id", "user_id", "type", "thing_id", "action", "request_id", "f
 
 
 def search(
-    conn: Conn, filters: Mapping[str, Any], *, after: tuple[Any, int] | None, limit: int, offset: int
+    conn: Conn,
+    filters: Mapping[str, Any],
+    *,
+    after: tuple[Any, int] | None,
+    limit: int,
+    offset: int,
 ) -> list[Row]:
-    """Entries that the caller may see, newest first; `after` is time and id of the last one seen."""
+    """Entries that the caller may see, newest first; `after` is time and id of the last one
+    seen.
+    """
     after_time, after_id = after or (None, None)
     values = {
         **{name: filters.get(name) for name in FILTERS},

@@ -41,12 +41,15 @@ def state(conn: Conn) -> Row:
 def counts(conn: Conn) -> dict[str, int]:
     """Rows of every table, by schema.table."""
     return {
-        row["name"]: int(one(conn, row["statement"])["found"]) for row in conn.execute(SQL["counting"]).fetchall()
+        row["name"]: int(one(conn, row["statement"])["found"])
+        for row in conn.execute(SQL["counting"]).fetchall()
     }
 
 
 def picture_files(conn: Conn) -> Iterator[str]:
-    """Keys of all files that rows name, in the order of bytes; in a transaction, a few thousand at a time."""
+    """Keys of all files that rows name, in the order of bytes; in a transaction, a few thousand
+    at a time.
+    """
     with conn.cursor(name="picture_files") as cursor:
         cursor.itersize = 5000
         for row in cursor.execute(SQL["picture_files"]):

@@ -6,10 +6,18 @@ from marketplace.postgres.statements import named_sql, one
 SQL = named_sql("brands")
 
 
-def search(conn: Conn, *, search: str | None, after: tuple[str, int] | None, limit: int, offset: int) -> list[Row]:
+def search(
+    conn: Conn, *, search: str | None, after: tuple[str, int] | None, limit: int, offset: int
+) -> list[Row]:
     """Brands by name; `search` is a part of it, `after` name and id of the last row seen."""
     after_name, after_id = after or (None, None)
-    values = {"search": search, "after_name": after_name, "after_id": after_id, "limit": limit, "offset": offset}
+    values = {
+        "search": search,
+        "after_name": after_name,
+        "after_id": after_id,
+        "limit": limit,
+        "offset": offset,
+    }
     return conn.execute(SQL["search"], values, prepare=False).fetchall()
 
 
@@ -39,12 +47,16 @@ def add(conn: Conn, name: str) -> Row:
 
 
 def lock(conn: Conn, brand_id: int) -> Row | None:
-    """name and version of a brand that no product comes to until the transaction ends; None when there is none."""
+    """name and version of a brand that no product comes to until the transaction ends; None when
+    there is none.
+    """
     return conn.execute(SQL["lock"], {"brand_id": brand_id}).fetchone()
 
 
 def hold(conn: Conn, brand_id: int) -> Row | None:
-    """version of a brand that nobody else changes until the transaction ends; None when there is none."""
+    """version of a brand that nobody else changes until the transaction ends; None when there is
+    none.
+    """
     return conn.execute(SQL["hold"], {"brand_id": brand_id}).fetchone()
 
 
@@ -55,7 +67,9 @@ def change(conn: Conn, brand_id: int, name: str) -> Row:
 
 def move_products(conn: Conn, brand_id: int, target_id: int) -> int:
     """Make the brand's products those of another one; how many."""
-    return conn.execute(SQL["move_products"], {"brand_id": brand_id, "target_id": target_id}).rowcount
+    return conn.execute(
+        SQL["move_products"], {"brand_id": brand_id, "target_id": target_id}
+    ).rowcount
 
 
 def remove(conn: Conn, brand_id: int) -> str:
@@ -64,5 +78,7 @@ def remove(conn: Conn, brand_id: int) -> str:
 
 
 def lock_removing(conn: Conn) -> None:
-    """Wait until nobody else removes a brand, and keep others waiting until this transaction ends."""
+    """Wait until nobody else removes a brand, and keep others waiting until this transaction
+    ends.
+    """
     conn.execute(SQL["lock_removing"])

@@ -12,17 +12,23 @@ def all_sorted(conn: Conn) -> list[Row]:
 
 
 def find(conn: Conn, category_id: int) -> Row | None:
-    """One category with `path` (id and name of those above it, the top first) and `children`, or None."""
+    """One category with `path` (id and name of those above it, the top first) and `children`, or
+    None.
+    """
     return conn.execute(SQL["find"], {"category_id": category_id}).fetchone()
 
 
 def lock_tree(conn: Conn) -> None:
-    """Be the only one to change the tree until the transaction ends; before every add, change, remove."""
+    """Be the only one to change the tree until the transaction ends; before every add, change,
+    remove.
+    """
     conn.execute(SQL["lock_tree"])
 
 
 def add(conn: Conn, *, name: str, parent_id: int | None) -> int:
-    """Add a category; the new id. categories_name_key refuses a name that the parent has already."""
+    """Add a category; the new id. categories_name_key refuses a name that the parent has
+    already.
+    """
     return int(one(conn, SQL["add"], {"name": name, "parent_id": parent_id})["id"])
 
 
@@ -37,13 +43,17 @@ def lock_below(conn: Conn, category_id: int) -> list[int]:
 
 
 def change(conn: Conn, category_id: int, *, name: str, parent_id: int | None) -> None:
-    """Replace name and parent; the paths of all below it follow. The parent must not be below it."""
+    """Replace name and parent; the paths of all below it follow. The parent must not be below
+    it.
+    """
     conn.execute(SQL["change"], {"category_id": category_id, "name": name, "parent_id": parent_id})
 
 
 def move_products(conn: Conn, category_id: int, target_id: int) -> int:
     """Put the category's own products into another one; how many."""
-    return conn.execute(SQL["move_products"], {"category_id": category_id, "target_id": target_id}).rowcount
+    return conn.execute(
+        SQL["move_products"], {"category_id": category_id, "target_id": target_id}
+    ).rowcount
 
 
 def move_children(conn: Conn, category_id: int, target_id: int) -> None:
@@ -52,7 +62,9 @@ def move_children(conn: Conn, category_id: int, target_id: int) -> None:
 
 
 def remove(conn: Conn, category_id: int) -> str:
-    """Remove a category that is there; its name. ForeignKeyViolation while products or categories are in it."""
+    """Remove a category that is there; its name. ForeignKeyViolation while products or
+    categories are in it.
+    """
     return str(one(conn, SQL["remove"], {"category_id": category_id})["name"])
 
 

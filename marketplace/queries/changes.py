@@ -10,10 +10,12 @@ SQL = named_sql("changes")
 
 
 class Place(NamedTuple):
-    """How far a client has come. Transaction ids are texts: they may be larger than JSON's safe integers.
+    """How far a client has come. Transaction ids are texts: they may be larger than JSON's safe
+    integers.
 
-    `until` is where the present pass ends; None between two passes. (xid, type, id) is the thing last told of, in the
-    order of the feed. In its `first` pass a client knows nothing, so that it needs no tombstones.
+    `until` is where the present pass ends; None between two passes. (xid, type, id) is the thing
+    last told of, in the order of the feed. In its `first` pass a client knows nothing, so that it
+    needs no tombstones.
     """
 
     epoch: int | None
@@ -25,8 +27,10 @@ class Place(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A part of the feed: rows (type, id, deleted, changed_at and the thing's own columns), and where that leaves the
-    client. `delay_seconds`: for how long a committed change has been withheld, 0 when none is."""
+    """A part of the feed: rows (type, id, deleted, changed_at and the thing's own columns), and
+    where that leaves the client. `delay_seconds`: for how long a committed change has been
+    withheld, 0 when none is.
+    """
 
     rows: list[Row]
     next: Place
@@ -39,7 +43,9 @@ START = Place(None, None, "0", "", 0, True)
 
 
 def since(conn: Conn, place: Place, *, types: Sequence[str], limit: int) -> Page | None:
-    """What comes behind a place, at most `limit` things (up to MOST); None when the client has to begin again."""
+    """What comes behind a place, at most `limit` things (up to MOST); None when the client has
+    to begin again.
+    """
     if limit > MOST:
         raise ValueError(f"a page of the feed has at most {MOST} things")
     values = {
@@ -56,7 +62,9 @@ def since(conn: Conn, place: Place, *, types: Sequence[str], limit: int) -> Page
     shown = [row for row in rows[:limit] if row["type"] is not None]
     if has_next:
         last = shown[-1]
-        following = Place(feed["epoch"], feed["ends"], last["xid"], last["type"], last["id"], place.first)
+        following = Place(
+            feed["epoch"], feed["ends"], last["xid"], last["type"], last["id"], place.first
+        )
     else:
         following = Place(feed["epoch"], None, feed["ends"], "", 0, False)
     if place.first:

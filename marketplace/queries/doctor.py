@@ -12,7 +12,9 @@ def login(conn: Conn) -> Row:
 
 
 def server(conn: Conn) -> Row:
-    """Version, settings that keep data safe and tell what is slow, encoding, clock (seconds since 1970)."""
+    """Version, settings that keep data safe and tell what is slow, encoding, clock (seconds
+    since 1970).
+    """
     return one(conn, SQL["server"])
 
 
@@ -22,5 +24,7 @@ def last_sign(conn: Conn) -> Row:
 
 
 def replica(conn: Conn) -> Row:
-    """Whether it is a `replica`, whether it gives `feedback`, and how many `seconds_behind` it is."""
+    """Whether it is a `replica`, whether it gives `feedback`, and how many `seconds_behind` it
+    is.
+    """
     return one(conn, SQL["replica"])

@@ -1,4 +1,6 @@
-"""What reading products stands on: documents and category rows. Statements: sql/queries/documents.sql."""
+"""What reading products stands on: documents and category rows. Statements:
+sql/queries/documents.sql.
+"""
 
 from collections.abc import Sequence
 
@@ -24,12 +26,16 @@ def lock(conn: Conn, product_ids: Sequence[int]) -> None:
 
 
 def write(conn: Conn, product_ids: Sequence[int], currency: str) -> list[int]:
-    """Write the documents of these products from the tables; those that were not as they should be."""
+    """Write the documents of these products from the tables; those that were not as they should
+    be.
+    """
     return _ids(conn.execute(SQL["write"], {"product_ids": product_ids, "currency": currency}))
 
 
 def write_categories(conn: Conn, product_ids: Sequence[int]) -> list[int]:
-    """Write the rows by which categories list these products, none for hidden ones; those that had others."""
+    """Write the rows by which categories list these products, none for hidden ones; those that
+    had others.
+    """
     return _ids(conn.execute(SQL["write_categories"], {"product_ids": product_ids}))
 
 
@@ -54,11 +60,14 @@ def last_id(conn: Conn) -> int:
 
 
 def touched(conn: Conn, by: str, id: int | None, *, after_id: int, limit: int) -> list[int]:
-    """The next products, by id, that a `store`, `category` (with all below it) or `brand` touches, or `all`.
+    """The next products, by id, that a `store`, `category` (with all below it) or `brand` touches,
+    or `all`.
 
     Raises KeyError for anything else.
     """
-    rows = conn.execute(_TOUCHED[by], {"id": id, "after_id": after_id, "limit": limit}, prepare=False)
+    rows = conn.execute(
+        _TOUCHED[by], {"id": id, "after_id": after_id, "limit": limit}, prepare=False
+    )
     return _ids(rows, "id")
 
 

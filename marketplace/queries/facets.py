@@ -18,7 +18,8 @@ def count(
     found: Sequence[int] | None,
     most: int,
 ) -> list[Row]:
-    """Rows of facet, id, name, count, low, high, in_stock; the first, `all`, also says whether it is `complete`.
+    """Rows of facet, id, name, count, low, high, in_stock; the first, `all`, also says whether it
+    is `complete`.
 
     Of what a list's values filter, or of the products `found`; at most `most`.
     """

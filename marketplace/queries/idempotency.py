@@ -9,10 +9,13 @@ SQL = named_sql("idempotency")
 def take(conn: Conn, user_id: int, key: str) -> Row:
     """Take a key until the end of the transaction: `taken` is false while a twin has it.
 
-    With the answer that was kept: fingerprint, status, location, version, body; all None when there is none.
+    With the answer that was kept: fingerprint, status, location, version, body; all None when there
+    is none.
     """
     values = {"user_id": user_id, "key": key}
-    with conn.pipeline():  # two statements, since the second must see what a twin committed before the lock was ours
+    with (
+        conn.pipeline()
+    ):  # two statements, since the second must see what a twin committed before the lock was ours
         lock = conn.execute(SQL["take"], values)
         found = conn.execute(SQL["find"], values)
     return {**(lock.fetchone() or {}), **(found.fetchone() or {"fingerprint": None})}

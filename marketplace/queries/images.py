@@ -47,8 +47,12 @@ def find(conn: Conn, product_id: int, image_id: int) -> Row | None:
     return conn.execute(SQL["find"], {"product_id": product_id, "image_id": image_id}).fetchone()
 
 
-def change(conn: Conn, product_id: int, image_id: int, *, position: int, is_main: bool, alt: str | None) -> Row:
-    """Change order, main picture and alternative text; a new main picture takes the place of the old one."""
+def change(
+    conn: Conn, product_id: int, image_id: int, *, position: int, is_main: bool, alt: str | None
+) -> Row:
+    """Change order, main picture and alternative text; a new main picture takes the place of the
+    old one.
+    """
     if is_main:
         conn.execute(SQL["clear_main"], {"product_id": product_id, "image_id": image_id})
     values = {
@@ -62,8 +66,12 @@ def change(conn: Conn, product_id: int, image_id: int, *, position: int, is_main
 
 
 def remove(conn: Conn, product_id: int, image_id: int) -> bool:
-    """Remove a picture; the next becomes the main one where it was. False when there is no such picture."""
-    removed = conn.execute(SQL["remove"], {"product_id": product_id, "image_id": image_id}).fetchone()
+    """Remove a picture; the next becomes the main one where it was. False when there is no such
+    picture.
+    """
+    removed = conn.execute(
+        SQL["remove"], {"product_id": product_id, "image_id": image_id}
+    ).fetchone()
     if removed and removed["is_main"]:
         conn.execute(SQL["promote"], {"product_id": product_id})
     return removed is not None
@@ -75,5 +83,7 @@ def hold_files(conn: Conn, digests: Sequence[str]) -> None:
 
 
 def lock_unused(conn: Conn, digests: Sequence[str]) -> list[str]:
-    """Those of these pictures that no row uses, locked until the transaction ends. For the worker."""
+    """Those of these pictures that no row uses, locked until the transaction ends. For the
+    worker.
+    """
     return [row["digest"] for row in conn.execute(SQL["lock_unused"], {"digests": list(digests)})]

@@ -1,4 +1,6 @@
-"""Good rows of an import, staged, then taken into the catalogue. Statements: sql/queries/import_rows.sql."""
+"""Good rows of an import, staged, then taken into the catalogue. Statements:
+sql/queries/import_rows.sql.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +13,9 @@ SQL = named_sql("import_rows")
 
 
 class Batch(NamedTuple):
-    """The staged rows of an import above after_line, up to last_line; `fields` are what the file speaks of."""
+    """The staged rows of an import above after_line, up to last_line; `fields` are what the file
+    speaks of.
+    """
 
     import_id: int
     store_id: int
@@ -22,7 +26,9 @@ class Batch(NamedTuple):
 
 
 class Met(NamedTuple):
-    """Lines of a batch that meet products of the store, and of those what is another, with the products' ids."""
+    """Lines of a batch that meet products of the store, and of those what is another, with the
+    products' ids.
+    """
 
     met: list[int]
     conflicts: list[int]
@@ -59,8 +65,12 @@ def settle_twins(conn: Conn, import_id: int) -> None:
 
 
 def next_batch(conn: Conn, import_id: int, *, after_line: int, limit: int) -> Row:
-    """Of the next rows: last_line (None: there are none), rows_ahead, has_categories, has_brands, settled (lines)."""
-    return one(conn, SQL["next_batch"], {"import_id": import_id, "after_line": after_line, "limit": limit})
+    """Of the next rows: last_line (None: there are none), rows_ahead, has_categories,
+    has_brands, settled (lines).
+    """
+    return one(
+        conn, SQL["next_batch"], {"import_id": import_id, "after_line": after_line, "limit": limit}
+    )
 
 
 def match(conn: Conn, batch: Batch) -> Met:
@@ -79,7 +89,9 @@ def missing_levels(conn: Conn, batch: Batch) -> int:
 
 
 def add_categories(conn: Conn, batch: Batch, level: int) -> None:
-    """Add the missing categories of one level; the tree is locked, and the levels above are complete."""
+    """Add the missing categories of one level; the tree is locked, and the levels above are
+    complete.
+    """
     conn.execute(SQL["add_categories"], {**batch._asdict(), "level": level})
 
 
@@ -99,7 +111,8 @@ def add_brands(conn: Conn, batch: Batch) -> None:
 
 
 def add_products(conn: Conn, batch: Batch, met: Sequence[int]) -> list[int]:
-    """Make products of the rows but for the lines that met one, with stock and pictures; the new ids.
+    """Make products of the rows but for the lines that met one, with stock and pictures; the new
+    ids.
 
     Raises psycopg.errors.UniqueViolation where somebody has made one of them meanwhile.
     """
@@ -111,19 +124,31 @@ def add_products(conn: Conn, batch: Batch, met: Sequence[int]) -> list[int]:
     return product_ids
 
 
-def change_products(conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]) -> None:
+def change_products(
+    conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]
+) -> None:
     """Write what rows say into products that are locked."""
-    values: dict[str, Any] = {**batch._asdict(), "lines": list(lines), "product_ids": list(product_ids)}
+    values: dict[str, Any] = {
+        **batch._asdict(),
+        "lines": list(lines),
+        "product_ids": list(product_ids),
+    }
     conn.execute(SQL["change_products"], values)
 
 
 def touch_products(conn: Conn, batch: Batch, product_ids: Sequence[int]) -> None:
     """Count up the versions of products whose pictures alone are others."""
-    conn.execute(SQL["touch_products"], {"store_id": batch.store_id, "product_ids": list(product_ids)})
+    conn.execute(
+        SQL["touch_products"], {"store_id": batch.store_id, "product_ids": list(product_ids)}
+    )
 
 
-def change_images(conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]) -> None:
-    """Have products that are locked show the pictures that rows name, in their order, and no others."""
+def change_images(
+    conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]
+) -> None:
+    """Have products that are locked show the pictures that rows name, in their order, and no
+    others.
+    """
     values = {"import_id": batch.import_id, "lines": list(lines), "product_ids": list(product_ids)}
     for name in ("remove_images", "unset_main_images", "add_further_images", "order_images"):
         conn.execute(SQL[name], values)
@@ -131,10 +156,14 @@ def change_images(conn: Conn, batch: Batch, lines: Sequence[int], product_ids: S
 
 def lock_stock_ahead(conn: Conn, import_id: int, store_id: int) -> None:
     """Lock the stock of all products that the import will give another."""
-    conn.execute(SQL["lock_stock_ahead"], {"import_id": import_id, "store_id": store_id}, prepare=False)
+    conn.execute(
+        SQL["lock_stock_ahead"], {"import_id": import_id, "store_id": store_id}, prepare=False
+    )
 
 
-def change_stock(conn: Conn, import_id: int, lines: Sequence[int], product_ids: Sequence[int]) -> None:
+def change_stock(
+    conn: Conn, import_id: int, lines: Sequence[int], product_ids: Sequence[int]
+) -> None:
     """Write the stock that rows say, where it is another."""
     values = {"import_id": import_id, "lines": list(lines), "product_ids": list(product_ids)}
     conn.execute(SQL["lock_stock"], values)

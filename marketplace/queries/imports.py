@@ -54,9 +54,15 @@ def add(
 def add_for_store(
     conn: Conn, store: str, *, file_name: str, file_key: str, file_bytes: int, options: Options
 ) -> Row | None:
-    """Add an import that acts as the owner of a store, named by id or name: id and store_id. For the tables' owner."""
+    """Add an import that acts as the owner of a store, named by id or name: id and store_id. For
+    the tables' owner.
+    """
     values = {
-        "store": store, "file_name": file_name, "file_key": file_key, "file_bytes": file_bytes, **options._asdict()
+        "store": store,
+        "file_name": file_name,
+        "file_key": file_key,
+        "file_bytes": file_bytes,
+        **options._asdict(),
     }
     return conn.execute(SQL["add_for_store"], values).fetchone()
 
@@ -66,7 +72,9 @@ def find(conn: Conn, import_id: int, store_id: int | None) -> Row | None:
     return conn.execute(SQL["find"], {"import_id": import_id, "store_id": store_id}).fetchone()
 
 
-def search(conn: Conn, *, store_id: int | None, after_id: int | None, limit: int, offset: int) -> list[Row]:
+def search(
+    conn: Conn, *, store_id: int | None, after_id: int | None, limit: int, offset: int
+) -> list[Row]:
     """Imports of the store (None: of all), newest first; `after_id` is the last one seen."""
     values = {"store_id": store_id, "after_id": after_id, "limit": limit, "offset": offset}
     return conn.execute(SQL["search"], values, prepare=False).fetchall()
@@ -79,12 +87,18 @@ def count(conn: Conn, *, store_id: int | None, limit: int) -> int:
 
 
 def bad_rows(conn: Conn, import_id: int, *, after_line: int, limit: int) -> list[Row]:
-    """The next bad rows: line; columns, codes and messages (several with `; ` between); cells, a list."""
-    return conn.execute(SQL["bad_rows"], {"import_id": import_id, "after_line": after_line, "limit": limit}).fetchall()
+    """The next bad rows: line; columns, codes and messages (several with `; ` between); cells, a
+    list.
+    """
+    return conn.execute(
+        SQL["bad_rows"], {"import_id": import_id, "after_line": after_line, "limit": limit}
+    ).fetchall()
 
 
 def lock(conn: Conn, import_id: int, store_id: int | None) -> Row | None:
-    """Lock an import of the store: id, store_id, state, dry_run, mode, rows_bad, expired; or None."""
+    """Lock an import of the store: id, store_id, state, dry_run, mode, rows_bad, expired; or
+    None.
+    """
     return conn.execute(SQL["lock"], {"import_id": import_id, "store_id": store_id}).fetchone()
 
 
@@ -110,13 +124,21 @@ def find_ended(conn: Conn, import_id: int) -> str | None:
 
 
 def hold(conn: Conn, import_id: int, attempt: int) -> bool:
-    """Lock the import until the transaction ends; False when another worker has it by now, or it has ended."""
-    return conn.execute(SQL["hold"], {"import_id": import_id, "attempt": attempt}).fetchone() is not None
+    """Lock the import until the transaction ends; False when another worker has it by now, or it
+    has ended.
+    """
+    return (
+        conn.execute(SQL["hold"], {"import_id": import_id, "attempt": attempt}).fetchone()
+        is not None
+    )
 
 
 def look(conn: Conn, import_id: int, attempt: int) -> bool:
     """Whether the import is still this worker's, without a lock."""
-    return conn.execute(SQL["look"], {"import_id": import_id, "attempt": attempt}).fetchone() is not None
+    return (
+        conn.execute(SQL["look"], {"import_id": import_id, "attempt": attempt}).fetchone()
+        is not None
+    )
 
 
 def add_errors(conn: Conn, import_id: int, rows: Sequence[BadRow]) -> None:
@@ -141,7 +163,10 @@ def add_errors(conn: Conn, import_id: int, rows: Sequence[BadRow]) -> None:
 
 def bare_errors(conn: Conn, import_id: int, *, limit: int) -> list[int]:
     """The first lines of bad rows whose cells are not in the report yet."""
-    return [row["line"] for row in conn.execute(SQL["bare_errors"], {"import_id": import_id, "limit": limit})]
+    return [
+        row["line"]
+        for row in conn.execute(SQL["bare_errors"], {"import_id": import_id, "limit": limit})
+    ]
 
 
 def fill_errors(conn: Conn, import_id: int, cells: Mapping[int, Sequence[str]]) -> None:
@@ -156,7 +181,10 @@ def fill_errors(conn: Conn, import_id: int, cells: Mapping[int, Sequence[str]]) 
 
 def note_survey(conn: Conn, import_id: int, *, bytes_read: int, rows_total: int | None) -> None:
     """How far the first reading is, and at its end how many rows there are."""
-    conn.execute(SQL["note_survey"], {"import_id": import_id, "bytes_read": bytes_read, "rows_total": rows_total})
+    conn.execute(
+        SQL["note_survey"],
+        {"import_id": import_id, "bytes_read": bytes_read, "rows_total": rows_total},
+    )
 
 
 def note_read(
@@ -189,7 +217,14 @@ def end_reading(conn: Conn, import_id: int) -> Row:
 
 
 def count_applied(
-    conn: Conn, import_id: int, *, created: int, updated: int, unchanged: int, skipped: int, locked_ms: int | None
+    conn: Conn,
+    import_id: int,
+    *,
+    created: int,
+    updated: int,
+    unchanged: int,
+    skipped: int,
+    locked_ms: int | None,
 ) -> None:
     """Count what became of rows; `locked_ms`: how long that held products."""
     values = {
@@ -204,9 +239,18 @@ def count_applied(
 
 
 def count_anew(
-    conn: Conn, import_id: int, *, created: int, updated: int, unchanged: int, skipped: int, locked_ms: int
+    conn: Conn,
+    import_id: int,
+    *,
+    created: int,
+    updated: int,
+    unchanged: int,
+    skipped: int,
+    locked_ms: int,
 ) -> None:
-    """Say what became of all rows, at the end of the one transaction that did it; rows skipped while reading stay."""
+    """Say what became of all rows, at the end of the one transaction that did it; rows skipped
+    while reading stay.
+    """
     values = {
         "import_id": import_id,
         "created": created,
@@ -246,7 +290,9 @@ def act(conn: Conn, import_id: int) -> Row:
     return one(conn, SQL["act"], {"import_id": import_id})
 
 
-def finish(conn: Conn, import_id: int, *, error_code: str | None = None, error_message: str | None = None) -> None:
+def finish(
+    conn: Conn, import_id: int, *, error_code: str | None = None, error_message: str | None = None
+) -> None:
     """End the import and its session: done, or failed with a code and words."""
     values = {"import_id": import_id, "error_code": error_code, "error_message": error_message}
     conn.execute(SQL["finish"], values)

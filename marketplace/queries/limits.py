@@ -7,7 +7,9 @@ SQL = named_sql("limits")
 
 
 def take(conn: Conn, key: str, *, every: float, burst: int) -> Row:
-    """One use of a limit: remaining, reset_after, and retry_after (seconds, or None where it is taken)."""
+    """One use of a limit: remaining, reset_after, and retry_after (seconds, or None where it is
+    taken).
+    """
     return one(conn, SQL["take"], {"key": key, "every": every, "burst": burst})
 
 

@@ -19,7 +19,9 @@ def find_reset(conn: Conn, token_hash: bytes) -> Row | None:
 
 
 def reset_password(conn: Conn, token_hash: bytes, password_hash: str) -> int | None:
-    """Use a token up: set the password, end all sessions. Whose; None where it is no good any more."""
+    """Use a token up: set the password, end all sessions. Whose; None where it is no good any
+    more.
+    """
     values = {"token_hash": token_hash, "password_hash": password_hash}
     user_id: int | None = one(conn, SQL["reset_password"], values)["user_id"]
     return user_id

@@ -7,5 +7,7 @@ SQL = named_sql("metrics")
 
 
 def state(conn: Conn) -> list[Row]:
-    """Gauges of queue, workers, imports and change feed: name, label (or an empty text), value, words."""
+    """Gauges of queue, workers, imports and change feed: name, label (or an empty text), value,
+    words.
+    """
     return conn.execute(SQL["state"]).fetchall()

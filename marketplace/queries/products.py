@@ -46,8 +46,10 @@ _BEGIN: dict[str, tuple[Any, int]] = {"newest": ("infinity", 2**63 - 1), "price"
 
 
 class HotPage(NamedTuple):
-    """The JSON of all products that were read, separated by BETWEEN, and how many they are; the place (key, id) of the
-    last but one; about how many the list has, and exactly, unless those are many more than were to be counted."""
+    """The JSON of all products that were read, separated by BETWEEN, and how many they are; the
+    place (key, id) of the last but one; about how many the list has, and exactly, unless those are
+    many more than were to be counted.
+    """
 
     items: str | None
     found: int
@@ -58,8 +60,9 @@ class HotPage(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What a list is asked for: filters, sort (newest, price, name, stock, relevance), window, and whether what
-    is hidden is shown (to its own store)."""
+    """What a list is asked for: filters, sort (newest, price, name, stock, relevance), window,
+    and whether what is hidden is shown (to its own store).
+    """
 
     filters: Mapping[str, Any]
     sort: str
@@ -87,7 +90,8 @@ class Listing(NamedTuple):
 
 
 def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
-    """A page of a much asked-for list, by the prepared statement it has of its own; None of any other list.
+    """A page of a much asked-for list, by the prepared statement it has of its own; None of any
+    other list.
 
     `most`: how far it is counted; 0: not at all.
     """
@@ -108,14 +112,17 @@ def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
 
 
 def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
-    """Rows (document, quantity, in_stock, id, key) in the order asked, of at most `walk` products along that order.
+    """Rows (document, quantity, in_stock, id, key) in the order asked, of at most `walk` products
+    along that order.
 
     Words are looked for elsewhere (search).
     """
     name = "list_category" if "category_id" in listing.filters else "list"
     name = "list_stock" if listing.sort == "stock" else name
     with conn.cursor(row_factory=namedtuple_row) as cursor:
-        return cursor.execute(SQL[name], {**listing.values(), "walk": walk}, prepare=False).fetchall()
+        return cursor.execute(
+            SQL[name], {**listing.values(), "walk": walk}, prepare=False
+        ).fetchall()
 
 
 def crossing(listing: Listing) -> bool:
@@ -124,7 +131,8 @@ def crossing(listing: Listing) -> bool:
 
 
 def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
-    """What the filters leave of the catalogue, if that is less than `most`: rows as `search`, with matches, complete.
+    """What the filters leave of the catalogue, if that is less than `most`: rows as `search`, with
+    matches, complete.
 
     One at least: where the page is empty its document is None. Not complete: others match too.
     """
@@ -148,8 +156,11 @@ def _counting(listing: Listing) -> Any:
     return SQL["count_category" if "category_id" in listing.filters else "count"]
 
 
-def find(conn: Conn, product_id: int, *, show_hidden: bool = False, known: Sequence[str] = ()) -> Row | None:
-    """One product: tag, document, stock, in_stock, description (JSON), name, store_id, version; or None.
+def find(
+    conn: Conn, product_id: int, *, show_hidden: bool = False, known: Sequence[str] = ()
+) -> Row | None:
+    """One product: tag, document, stock, in_stock, description (JSON), name, store_id, version; or
+    None.
 
     Where the tag is among those that are `known`, document and description are None.
     """
@@ -158,8 +169,12 @@ def find(conn: Conn, product_id: int, *, show_hidden: bool = False, known: Seque
 
 
 def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
-    """The product to change, locked, with its stock; None when it is not the store's. No store: an admin's view."""
-    return conn.execute(SQL["find_own"], {"product_id": product_id, "store_id": store_id}).fetchone()
+    """The product to change, locked, with its stock; None when it is not the store's. No store:
+    an admin's view.
+    """
+    return conn.execute(
+        SQL["find_own"], {"product_id": product_id, "store_id": store_id}
+    ).fetchone()
 
 
 def add(
@@ -194,8 +209,21 @@ def add(
 
 def change(conn: Conn, product_id: int, store_id: int | None, product: Mapping[str, Any]) -> None:
     """Replace all that a seller writes of a product but its stock."""
-    written = ("category_id", "brand_id", "name", "description", "price", "sku", "source_url", "hidden")
-    values = {"product_id": product_id, "store_id": store_id, **{name: product[name] for name in written}}
+    written = (
+        "category_id",
+        "brand_id",
+        "name",
+        "description",
+        "price",
+        "sku",
+        "source_url",
+        "hidden",
+    )
+    values = {
+        "product_id": product_id,
+        "store_id": store_id,
+        **{name: product[name] for name in written},
+    }
     conn.execute(SQL["change"], values)
 
 

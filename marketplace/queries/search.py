@@ -13,7 +13,8 @@ SQL = named_sql("search")
 
 
 class Question(NamedTuple):
-    """Words as queries: what has all of them, what has any, and each by itself with what it is worth.
+    """Words as queries: what has all of them, what has any, and each by itself with what it is
+    worth.
 
     `few`: with fewer whole matches, those with any word are answered too.
     """
@@ -34,9 +35,11 @@ def understand(
     prices: tuple[Decimal | None, Decimal | None] = (None, None),
     meant: Sequence[tuple[str, str]] = (),
 ) -> list[Row]:
-    """The words and filters (word, role: typed, left out, filter; forms, required, named, found, rarity, newest_id).
+    """The words and filters (word, role: typed, left out, filter; forms, required, named, found,
+    rarity, newest_id).
 
-    `filters`: words such as #c12. `prices`: from, to. `meant`: pairs of a misspelt word and one it may stand for.
+    `filters`: words such as #c12. `prices`: from, to. `meant`: pairs of a misspelt word and one it
+    may stand for.
     """
     values = {
         "typed": typed,
@@ -50,11 +53,15 @@ def understand(
     return conn.execute(SQL["understand"], values, prepare=True).fetchall()
 
 
-def find(conn: Conn, listing: Mapping[str, Any], question: Question, *, with_ids: bool = False) -> list[Any]:
-    """Rows (document, quantity, in_stock, id, key, matches, whole) in the order asked for; a list's values as ever.
+def find(
+    conn: Conn, listing: Mapping[str, Any], question: Question, *, with_ids: bool = False
+) -> list[Any]:
+    """Rows (document, quantity, in_stock, id, key, matches, whole) in the order asked for; a list's
+    values as ever.
 
-    `matches` (at most 1,000) and `whole`, how many of them have all words, are alike in every row; where the page
-    is empty, they stand in one row whose document is None. `with_ids`: also `ids`, of all matches.
+    `matches` (at most 1,000) and `whole`, how many of them have all words, are alike in every row;
+    where the page is empty, they stand in one row whose document is None. `with_ids`: also `ids`,
+    of all matches.
     """
     values = {**listing, **question._asdict(), "with_ids": with_ids}
     with conn.cursor(row_factory=namedtuple_row) as cursor:
@@ -62,16 +69,22 @@ def find(conn: Conn, listing: Mapping[str, Any], question: Question, *, with_ids
 
 
 def correct(conn: Conn, words: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of a word and one of the catalogue that it may have been meant to be, at most three each."""
+    """Pairs of a word and one of the catalogue that it may have been meant to be, at most three
+    each.
+    """
     rows = conn.execute(SQL["correct"], {"words": words}, prepare=True)
     return [(row["misspelt"], row["meant"]) for row in rows]
 
 
 def suggest(conn: Conn, typed: str) -> list[Row]:
-    """What it may become: rows of kind (products, brands, categories), id and name, at most five of a kind."""
+    """What it may become: rows of kind (products, brands, categories), id and name, at most five
+    of a kind.
+    """
     return conn.execute(SQL["suggest"], {"typed": typed}, prepare=True).fetchall()
 
 
 def refresh_words(conn: Conn, sample: int) -> int:
-    """Count how many products have each word, from a sample of that many products; how many counts changed."""
+    """Count how many products have each word, from a sample of that many products; how many
+    counts changed.
+    """
     return int(one(conn, SQL["refresh_words"], {"sample": sample})["counted"])

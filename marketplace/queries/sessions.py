@@ -7,7 +7,9 @@ SQL = named_sql("sessions")
 
 
 def set_up(conn: Conn) -> Row:
-    """Whether the login is `almighty` (steps around policies), and whether its statements are `limited` in time."""
+    """Whether the login is `almighty` (steps around policies), and whether its statements are
+    `limited` in time.
+    """
     return one(conn, SQL["set_up"])
 
 
@@ -17,7 +19,9 @@ def find(conn: Conn, session_hash: bytes) -> Row | None:
 
 
 def act_as(conn: Conn, session_hash: bytes, request_id: str | None = None) -> Row:
-    """Make the rest of this transaction act as a session's user: user_id, role, store_id, session_id."""
+    """Make the rest of this transaction act as a session's user: user_id, role, store_id,
+    session_id.
+    """
     return one(conn, SQL["act_as"], {"session_hash": session_hash, "request_id": request_id})
 
 
@@ -32,9 +36,17 @@ def is_verified(conn: Conn, session_hash: bytes) -> bool:
     return bool(one(conn, SQL["is_verified"], {"session_hash": session_hash})["verified"])
 
 
-def register(conn: Conn, *, name: str, email: str, role: str, phone: str | None, password_hash: str) -> int:
+def register(
+    conn: Conn, *, name: str, email: str, role: str, phone: str | None, password_hash: str
+) -> int:
     """Add a user; the new id. users_email_key refuses an address that is taken."""
-    values = {"name": name, "email": email, "role": role, "phone": phone, "password_hash": password_hash}
+    values = {
+        "name": name,
+        "email": email,
+        "role": role,
+        "phone": phone,
+        "password_hash": password_hash,
+    }
     return int(one(conn, SQL["register"], values)["user_id"])
 
 
@@ -64,9 +76,17 @@ def open_device(
     )
 
 
-def refresh(conn: Conn, *, old_hash: bytes, new_hash: bytes, seconds: int, grace: int, ip: str | None) -> Row:
+def refresh(
+    conn: Conn, *, old_hash: bytes, new_hash: bytes, seconds: int, grace: int, ip: str | None
+) -> Row:
     """Exchange a refresh token: outcome (renewed, unknown or reused), session_id, user_id."""
-    values = {"old_hash": old_hash, "new_hash": new_hash, "seconds": seconds, "grace": grace, "ip": ip}
+    values = {
+        "old_hash": old_hash,
+        "new_hash": new_hash,
+        "seconds": seconds,
+        "grace": grace,
+        "ip": ip,
+    }
     return one(conn, SQL["refresh"], values)
 
 
@@ -91,5 +111,7 @@ def change_password(conn: Conn, password_hash: str) -> None:
 
 
 def sweep(conn: Conn, *, most: int) -> int:
-    """Delete sessions and used tokens that have been dead for a month, some at a time; how many. For the worker."""
+    """Delete sessions and used tokens that have been dead for a month, some at a time; how many.
+    For the worker.
+    """
     return int(one(conn, SQL["sweep"], {"most": most})["swept"])

@@ -7,7 +7,9 @@ SQL = named_sql("sign_in_attempts")
 
 
 def begin(conn: Conn, email: str, ip: str | None) -> Row:
-    """Count a try: user_id, password_hash, guess (a key for the others here), retry_after in seconds or None."""
+    """Count a try: user_id, password_hash, guess (a key for the others here), retry_after in
+    seconds or None.
+    """
     return one(conn, SQL["begin"], {"email": email, "ip": ip})
 
 
@@ -22,5 +24,7 @@ def wrong(conn: Conn, guess: bytes, ip: str | None) -> Row:
 
 
 def rehash(conn: Conn, user_id: int, old_hash: str, new_hash: str) -> None:
-    """Replace a password's hash by one of higher cost, unless the password has changed meanwhile."""
+    """Replace a password's hash by one of higher cost, unless the password has changed
+    meanwhile.
+    """
     conn.execute(SQL["rehash"], {"user_id": user_id, "old_hash": old_hash, "new_hash": new_hash})

@@ -12,14 +12,18 @@ def find(conn: Conn, store_id: int) -> Row | None:
 
 
 def open_store(conn: Conn, *, owner_id: int, name: str, description: str | None) -> Row:
-    """Open the caller's store; a buyer becomes a seller. stores_owner_id_key refuses a second one."""
+    """Open the caller's store; a buyer becomes a seller. stores_owner_id_key refuses a second
+    one.
+    """
     store = one(conn, SQL["open"], {"owner_id": owner_id, "name": name, "description": description})
     conn.execute(SQL["become_seller"])
     return store
 
 
 def hold(conn: Conn, store_id: int, *, owner_id: int) -> Row | None:
-    """id, name, description and version of a store, locked for a change; None when it is not the owner's."""
+    """id, name, description and version of a store, locked for a change; None when it is not the
+    owner's.
+    """
     return conn.execute(SQL["hold"], {"store_id": store_id, "owner_id": owner_id}).fetchone()
 
 

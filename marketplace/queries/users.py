@@ -35,19 +35,25 @@ def search(
     return conn.execute(SQL["search"], values, prepare=False).fetchall()
 
 
-def count(conn: Conn, *, search: str | None, role: str | None, suspended: bool | None, limit: int) -> int:
+def count(
+    conn: Conn, *, search: str | None, role: str | None, suspended: bool | None, limit: int
+) -> int:
     """How many users match, counted up to `limit`."""
     values = {"search": search, "role": role, "suspended": suspended, "limit": limit}
     return int(conn.execute(SQL["count"], values, prepare=False).fetchall()[0]["matches"])
 
 
 def hold(conn: Conn, user_id: int) -> int | None:
-    """The version of the caller, or of anybody for an admin; nobody else changes that user meanwhile."""
+    """The version of the caller, or of anybody for an admin; nobody else changes that user
+    meanwhile.
+    """
     version: int | None = one(conn, SQL["hold"], {"user_id": user_id})["version"]
     return version
 
 
-def change(conn: Conn, user_id: int, *, name: str, email: str, phone: str | None, address: str | None) -> None:
+def change(
+    conn: Conn, user_id: int, *, name: str, email: str, phone: str | None, address: str | None
+) -> None:
     """Replace what users may change of themselves. A new address is unverified."""
     values = {"user_id": user_id, "name": name, "email": email, "phone": phone, "address": address}
     conn.execute(SQL["change"], values)
@@ -69,17 +75,23 @@ def forget_me(conn: Conn) -> Row:
 
 
 def forget_things(conn: Conn, user_id: int, *, most: int) -> int:
-    """Delete imports and activities of a user who has gone, some at a time; how many rows. For the worker."""
+    """Delete imports and activities of a user who has gone, some at a time; how many rows. For
+    the worker.
+    """
     return int(one(conn, SQL["forget_things"], {"user_id": user_id, "most": most})["forgotten"])
 
 
 def close_store(conn: Conn, store_id: int, *, most: int) -> list[int]:
     """Hide products of a store whose owner has gone, some at a time; which. For the worker."""
-    product_ids: list[int] = one(conn, SQL["close_store"], {"store_id": store_id, "most": most})["product_ids"]
+    product_ids: list[int] = one(conn, SQL["close_store"], {"store_id": store_id, "most": most})[
+        "product_ids"
+    ]
     return product_ids
 
 
 def add_admin(conn: Conn, *, name: str, email: str, password_hash: str) -> int:
-    """Add an admin, as the tables' owner; the new id. users_email_key refuses an address that is taken."""
+    """Add an admin, as the tables' owner; the new id. users_email_key refuses an address that is
+    taken.
+    """
     values = {"name": name, "email": email, "password_hash": password_hash}
     return int(one(conn, SQL["add_admin"], values)["user_id"])

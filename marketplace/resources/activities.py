@@ -59,7 +59,9 @@ class Activities:
                 limit=window.limit,
                 offset=window.offset,
             )
-            total = pages.capped(window, lambda cap: activities.count(conn, caller.user_id, **filters, limit=cap))
+            total = pages.capped(
+                window, lambda cap: activities.count(conn, caller.user_id, **filters, limit=cap)
+            )
         paging.answer_rows(req, resp, "activities", rows, window, total, keys=("created_at", "id"))
 
 
@@ -78,12 +80,16 @@ class Export:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Stream the caller's log as CSV or JSON, a batch at a time: no transaction waits for a slow phone."""
+        """Stream the caller's log as CSV or JSON, a batch at a time: no transaction waits for a
+        slow phone.
+        """
         caller, query = req.context.caller, req.context.query
         kind = query["format"]
         if req.method != "HEAD":
             with self.db.transaction(caller) as conn:
-                activities.record(conn, client.client(req), "export_activities", details={"format": kind})
+                activities.record(
+                    conn, client.client(req), "export_activities", details={"format": kind}
+                )
         resp.content_type = "text/csv; charset=utf-8" if kind == "csv" else falcon.MEDIA_JSON
         resp.downloadable_as = f"activities.{kind}"
         batches = _batches(self.db, caller, _filters(query))
@@ -94,7 +100,9 @@ def _filters(query: dict[str, Any]) -> dict[str, Any]:
     return {"type": query.get("type"), "since": query.get("from"), "until": query.get("to")}
 
 
-def _batches(db: Database, caller: Caller, filters: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+def _batches(
+    db: Database, caller: Caller, filters: dict[str, Any]
+) -> Iterator[list[dict[str, Any]]]:
     def read(after: Any) -> list[Row]:
         with db.transaction(caller) as conn:
             return activities.search(conn, caller.user_id, **filters, after=after, limit=BATCH)
@@ -110,7 +118,12 @@ def _csv(batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
         for row in rows:
             row["details"] = orjson.dumps(row["details"]).decode() if row["details"] else None
             row["created_at"] = row["created_at"].strftime("%Y-%m-%dT%H:%M:%SZ")
-            writer.writerow([defuse(value) if isinstance(value, str) else value for value in map(row.get, COLUMNS)])
+            writer.writerow(
+                [
+                    defuse(value) if isinstance(value, str) else value
+                    for value in map(row.get, COLUMNS)
+                ]
+            )
         yield out.getvalue().encode()
 
 

@@ -27,7 +27,9 @@ class Audit:
         problems=("invalid_cursor", "page_too_deep", "not_found"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the trail, newest first: all of it to admins, that of their own store to sellers."""
+        """Answer the trail, newest first: all of it to admins, that of their own store to
+        sellers.
+        """
         caller, query = req.context.caller, req.context.query
         filters = {name: query[name] for name in audit.FILTERS if name in query}
         filters["thing_id"] = query.get("id")
@@ -38,6 +40,8 @@ class Audit:
         window = paging.window(req, query)
         after = (window.after[0], window.after[1]) if window.after else None
         with self.db.transaction(caller) as conn:
-            rows = audit.search(conn, filters, after=after, limit=window.limit, offset=window.offset)
+            rows = audit.search(
+                conn, filters, after=after, limit=window.limit, offset=window.offset
+            )
             total = pages.capped(window, lambda cap: audit.count(conn, filters, limit=cap))
         paging.answer_rows(req, resp, "audit", rows, window, total, keys=("created_at", "id"))

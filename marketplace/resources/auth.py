@@ -19,7 +19,8 @@ from marketplace.web import client
 from marketplace.workflows import mails
 from marketplace.workflows.sign_in import SignIn
 
-#: The first app (`client_type`) cannot refresh: it is signed in again after so long, and its token lives until then.
+#: The first app (`client_type`) cannot refresh: it is signed in again after so long, and its token
+#: lives until then.
 FIRST_APP_SECONDS = 30 * 86400
 #: What it shows its user.
 GREETINGS = {
@@ -83,7 +84,8 @@ class Login:
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong password.
+        """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong
+        password.
 
         After five wrong ones an account takes the next later and later: 429 with Retry-After.
         """
@@ -92,7 +94,9 @@ class Login:
             body["email"], body["password"], client.client_ip(req), client.language(req)
         )
         if user_id is None:
-            raise unauthorized("invalid_credentials", "No account has this e-mail address and password.")
+            raise unauthorized(
+                "invalid_credentials", "No account has this e-mail address and password."
+            )
         with self.db.signing_in() as conn:
             resp.media = _sign_in(conn, req, self.tokens, user_id, "login")
         resp.set_header("Cache-Control", "no-store")
@@ -134,7 +138,9 @@ class Refresh:
                 user = user_queries.find(conn, outcome["user_id"]) or {}
                 resp.media = _pair(config, self.tokens, user, secret, fresh)
         if outcome["outcome"] != "renewed":
-            raise unauthorized("invalid_refresh_token", "The refresh token is not valid any more; sign in again.")
+            raise unauthorized(
+                "invalid_refresh_token", "The refresh token is not valid any more; sign in again."
+            )
         resp.set_header("Cache-Control", "no-store")
 
 
@@ -155,7 +161,8 @@ class ForgotPassword:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Send a code to the address, if an account has it; the answer is the same if none has.
 
-        The code is good once and for 30 minutes. A mailbox gets three an hour at most; an older code is void.
+        The code is good once and for 30 minutes. A mailbox gets three an hour at most; an older
+        code is void.
         """
         with self.db.signing_in() as conn:
             mails.enqueue(conn, "reset", req.context.body["email"], client.language(req))
@@ -186,7 +193,9 @@ class ResetPassword:
             account = mailed_tokens.find_reset(conn, token_hash)
         if account is None:
             raise _invalid_code()
-        self.passwords.require_strong(body["password"], "/password", account["name"], account["email"])
+        self.passwords.require_strong(
+            body["password"], "/password", account["name"], account["email"]
+        )
         password_hash = self.passwords.hash(body["password"])
         with self.db.signing_in(req.context.request_id) as conn:
             if mailed_tokens.reset_password(conn, token_hash, password_hash) is None:
@@ -211,7 +220,9 @@ class VerifyEmail:
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Note that the mailbox's owner reads it. The code comes after registering, and after a change of address."""
+        """Note that the mailbox's owner reads it. The code comes after registering, and after a
+        change of address.
+        """
         with self.db.signing_in(req.context.request_id) as conn:
             if mailed_tokens.verify_email(conn, hashed(req.context.body["token"])) is None:
                 raise _invalid_code()
@@ -224,9 +235,15 @@ class SendVerification:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("sendVerification", "Have the code that confirms one's address sent again", responses={204: None})
+    @operation(
+        "sendVerification",
+        "Have the code that confirms one's address sent again",
+        responses={204: None},
+    )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Send a code, unless the address is confirmed already. Three an hour at most; an older code is void."""
+        """Send a code, unless the address is confirmed already. Three an hour at most; an older
+        code is void.
+        """
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
             user = user_queries.find(conn, caller.user_id) or {}
@@ -285,7 +302,9 @@ class Session:
     def on_delete(self, req: falcon.Request, resp: falcon.Response, session_id: int) -> None:
         """End one of the caller's sessions."""
         with self.db.transaction(req.context.caller) as conn:
-            activities.record(conn, client.client(req), "logout", related=("session", session_id, None))
+            activities.record(
+                conn, client.client(req), "logout", related=("session", session_id, None)
+            )
             if not sessions.end(conn, session_id):
                 raise Problem("not_found")
         resp.status = falcon.HTTP_204
@@ -296,11 +315,17 @@ def _invalid_code() -> Problem:
     return Problem("invalid_code", errors=[FieldError("/token", "invalid_code", words)])
 
 
-def _sign_in(conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, activity: str) -> dict[str, Any]:
+def _sign_in(
+    conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, activity: str
+) -> dict[str, Any]:
     """A session for the device, its tokens, and the line in the log."""
     config: Config = req.context.config
     first_app = "client_type" in req.context.body
-    seconds = min(config.refresh_token_seconds, FIRST_APP_SECONDS) if first_app else config.refresh_token_seconds
+    seconds = (
+        min(config.refresh_token_seconds, FIRST_APP_SECONDS)
+        if first_app
+        else config.refresh_token_seconds
+    )
     secret = new_secret()
     refresh_token = tokens.new_refresh(secret)
     device, ip = client.device(req), client.client_ip(req)
@@ -325,11 +350,15 @@ def _sign_in(conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, acti
     return answer
 
 
-def _pair(config: Config, tokens: Tokens, user: Row, secret: str, refresh_token: str) -> dict[str, Any]:
+def _pair(
+    config: Config, tokens: Tokens, user: Row, secret: str, refresh_token: str
+) -> dict[str, Any]:
     return {
         "access_token": tokens.access(user["id"], secret, config.access_token_seconds),
         "refresh_token": refresh_token,
         "token_type": "Bearer",
         "expires_in": config.access_token_seconds,
-        "user": {name: user[name] for name in ("id", "name", "email", "role", "store_id", "avatar")},
+        "user": {
+            name: user[name] for name in ("id", "name", "email", "role", "store_id", "avatar")
+        },
     }

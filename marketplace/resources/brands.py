@@ -36,7 +36,9 @@ class Brands:
         window = paging.window(req, query)
         after = (window.after[0], window.after[1]) if window.after else None
         with self.db.read(req.context.read_after) as conn:
-            rows = brands.search(conn, search=search, after=after, limit=window.limit, offset=window.offset)
+            rows = brands.search(
+                conn, search=search, after=after, limit=window.limit, offset=window.offset
+            )
             total = pages.capped(window, lambda cap: brands.count(conn, search=search, limit=cap))
         paging.answer_rows(req, resp, "brands", rows, window, total, keys=("name", "id"))
 
@@ -53,7 +55,12 @@ class Brands:
         """Add a brand."""
         with idempotency.transaction(self.db, req, resp) as conn:
             brand = brands.add(conn, req.context.body["name"])
-            activities.record(conn, client.client(req), "create_brand", related=("brand", brand["id"], brand["name"]))
+            activities.record(
+                conn,
+                client.client(req),
+                "create_brand",
+                related=("brand", brand["id"], brand["name"]),
+            )
             resp.media = brand
             resp.status = falcon.HTTP_201
             resp.location = f"/api/brands/{brand['id']}"
@@ -116,7 +123,9 @@ class Brand:
                 raise _not_found()
             etags.require(req, before["version"])
             brand = workflow.change(conn, brand_id, before, {**before, **req.context.body}["name"])
-            activities.record(conn, client.client(req), "update_brand", related=("brand", brand_id, brand["name"]))
+            activities.record(
+                conn, client.client(req), "update_brand", related=("brand", brand_id, brand["name"])
+            )
             resp.media = brand
 
     @operation(

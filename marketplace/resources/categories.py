@@ -50,7 +50,10 @@ class Categories:
         with idempotency.transaction(self.db, req, resp) as conn:
             category_id = workflow.add(conn, name=body["name"], parent_id=body["parent_id"])
             activities.record(
-                conn, client.client(req), "create_category", related=("category", category_id, body["name"])
+                conn,
+                client.client(req),
+                "create_category",
+                related=("category", category_id, body["name"]),
             )
             resp.media = categories.find(conn, category_id)
             resp.status = falcon.HTTP_201
@@ -90,7 +93,9 @@ class Category:
         conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
-        """Replace name and parent; all below it moves along, and products' documents follow by a job."""
+        """Replace name and parent; all below it moves along, and products' documents follow by a
+        job.
+        """
         self._change(req, resp, category_id)
 
     @operation(
@@ -114,7 +119,9 @@ class Category:
                 raise _not_found()
             etags.require(req, before["version"])
             after = {**before, **req.context.body}
-            category = workflow.change(conn, before, name=after["name"], parent_id=after["parent_id"])
+            category = workflow.change(
+                conn, before, name=after["name"], parent_id=after["parent_id"]
+            )
             activities.record(
                 conn,
                 client.client(req),
@@ -153,7 +160,8 @@ class Category:
                 )
         except ForeignKeyViolation:
             raise Problem(
-                "category_in_use", "Products or categories are in it; ?move_to=ID moves them into another category."
+                "category_in_use",
+                "Products or categories are in it; ?move_to=ID moves them into another category.",
             ) from None
         resp.status = falcon.HTTP_204
 

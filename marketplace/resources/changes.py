@@ -44,7 +44,9 @@ class Changes:
         with self.db.read(req.context.read_after) as conn:
             page = changes.since(conn, place, types=types, limit=query["per_page"])
         if page is None:
-            raise Problem("cursor_expired", "Forget what you have, and start again without a cursor.")
+            raise Problem(
+                "cursor_expired", "Forget what you have, and start again without a cursor."
+            )
         resp.media = {
             "changes": [_told(row) for row in page.rows],
             "next_cursor": paging.encode_cursor(req, page.next),

@@ -1,4 +1,6 @@
-"""The page to read the document on and to try the calls: Swagger UI, from files that lie here, without the Internet."""
+"""The page to read the document on and to try the calls: Swagger UI, from files that lie here,
+without the Internet.
+"""
 
 import falcon
 
@@ -9,7 +11,8 @@ from marketplace.contract.operations import PUBLIC, operation
 FOLDER = ROOT / "marketplace" / "static" / "swagger_ui"
 #: Nothing but our own files, and nothing inline; the pictures in the style sheet are data.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src "
+    "'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PAGE = """<!doctype html>
@@ -24,7 +27,8 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <div id="swagger-ui"></div>
-<noscript>Needs JavaScript; the document itself is <a href="{root}api/openapi.json">openapi.json</a>.</noscript>
+<noscript>Needs JavaScript; the document itself is
+<a href="{root}api/openapi.json">openapi.json</a>.</noscript>
 <script src="{root}docs/swagger-ui-bundle.js"></script>
 <script src="{root}docs/start.js"></script>
 </body>
@@ -35,7 +39,13 @@ _PAGE = """<!doctype html>
 class Page:
     """/docs"""
 
-    @operation("getDocsPage", "A page to try the API on", roles=PUBLIC, responses={200: None}, produces=("text/html",))
+    @operation(
+        "getDocsPage",
+        "A page to try the API on",
+        roles=PUBLIC,
+        responses={200: None},
+        produces=("text/html",),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer the page. Its addresses are relative, so that it works behind a prefix too."""
         resp.set_header("Content-Security-Policy", POLICY)

@@ -42,15 +42,19 @@ class ProductExport:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Stream all products of the store, hidden ones too: as CSV, which imports again and changes nothing, or as
-        JSON lines. No transaction waits for a slow phone; what changes meanwhile may be in or not."""
+        """Stream all products of the store, hidden ones too: as CSV, which imports again and
+        changes nothing, or as JSON lines. No transaction waits for a slow phone; what changes
+        meanwhile may be in or not.
+        """
         caller, kind = req.context.caller, req.context.query["format"]
         store_id = workflow.store_of(caller, req.context.query.get("store_id"))
         with self.db.transaction(caller) as conn:
             if not exports.store_there(conn, store_id):
                 raise Problem("not_found", "There is no such store.")
             if req.method != "HEAD":
-                activities.record(conn, client.client(req), "export_products", details={"format": kind})
+                activities.record(
+                    conn, client.client(req), "export_products", details={"format": kind}
+                )
         resp.content_type = TYPES[kind]
         resp.downloadable_as = f"products-{store_id}.{kind}"
         uploads = rendering.uploads_url(req)

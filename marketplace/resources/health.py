@@ -44,14 +44,19 @@ class Ready:
         problems=("unavailable",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer 503 while the database is away or behind this code's migrations, and once the server is to stop."""
+        """Answer 503 while the database is away or behind this code's migrations, and once the
+        server is to stop.
+        """
         resp.set_header("Cache-Control", "no-store")
         if draining.under_way():
             raise Problem("unavailable", "It is about to stop.")
         with self.db.primary() as conn:
             pending = migrations.pending(conn)
         if pending:
-            raise Problem("unavailable", say("{count} migrations wait; run `make migrate`.", count=len(pending)))
+            raise Problem(
+                "unavailable",
+                say("{count} migrations wait; run `make migrate`.", count=len(pending)),
+            )
         resp.media = {"status": "ready"}
 
 
@@ -63,10 +68,15 @@ class Metrics:
         self.backup = data_dir / "last-backup"  # what `backup` writes when it has ended well
 
     @operation(
-        "getMetrics", "How the service does (Prometheus)", roles=PUBLIC, responses={200: None}, produces=("text/plain",)
+        "getMetrics",
+        "How the service does (Prometheus)",
+        roles=PUBLIC,
+        responses={200: None},
+        produces=("text/plain",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer what all workers have counted, and what the database knows; without the latter while it is away.
+        """Answer what all workers have counted, and what the database knows; without the latter
+        while it is away.
 
         For who looks after the machine: nginx lets nobody else through.
         """

@@ -35,13 +35,19 @@ class Images:
         rate="upload",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
-        """Add the pictures of the parts `images`, all or none; the first of a product becomes its main one."""
+        """Add the pictures of the parts `images`, all or none; the first of a product becomes
+        its main one.
+        """
         caller, config = req.context.caller, req.context.config
         store_id = workflow.reach(caller)
-        with self.db.transaction(caller) as conn:  # before megabytes are read for somebody else's product
+        with self.db.transaction(
+            caller
+        ) as conn:  # before megabytes are read for somebody else's product
             if products.find_own(conn, product_id, store_id) is None:
                 raise _not_found()
-            if req.get_header("Idempotency-Key") is None:  # what comes again is answered as the first time
+            if (
+                req.get_header("Idempotency-Key") is None
+            ):  # what comes again is answered as the first time
                 workflow.require_room(conn, product_id, 1, most=config.images_per_product)
         _, made = uploads.read(req, PARTS, count=config.images_per_product)
         if not made:
@@ -54,7 +60,12 @@ class Images:
                 raise _not_found()
             images_workflows.hold(conn, self.files, found)
             added = workflow.add_images(
-                conn, product, store_id, made, most=config.images_per_product, currency=config.currency
+                conn,
+                product,
+                store_id,
+                made,
+                most=config.images_per_product,
+                currency=config.currency,
             )
             activities.record(
                 conn,
@@ -83,8 +94,11 @@ class Image:
         problems=("not_found",),
         conditional=True,
     )
-    def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int) -> None:
-        """Change what is given. The main picture is changed by naming another one, not by taking it away.
+    def on_patch(
+        self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int
+    ) -> None:
+        """Change what is given. The main picture is changed by naming another one, not by taking it
+        away.
 
         If-Match names the product: its pictures are part of it.
         """
@@ -97,7 +111,9 @@ class Image:
                 raise _not_found()
             etags.require(req, workflow.version(product))
             if body.get("is_main") is False and before["is_main"]:
-                raise invalid("/is_main", "main_required", "name another picture as the main one instead")
+                raise invalid(
+                    "/is_main", "main_required", "name another picture as the main one instead"
+                )
             after = {**before, **body}
             resp.media = images.change(
                 conn,
@@ -109,7 +125,9 @@ class Image:
             )
             products.touch(conn, product_id, store_id)
             product_documents.refresh(conn, [product_id], req.context.config.currency)
-            activities.record(conn, client.client(req), "update_image", related=("product", product_id, None))
+            activities.record(
+                conn, client.client(req), "update_image", related=("product", product_id, None)
+            )
 
     @operation(
         "deleteProductImage",
@@ -119,7 +137,9 @@ class Image:
         problems=("not_found",),
         conditional=True,
     )
-    def on_delete(self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int) -> None:
+    def on_delete(
+        self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int
+    ) -> None:
         """Remove a picture; the next one becomes the main picture where it was that."""
         caller = req.context.caller
         store_id = workflow.reach(caller)
@@ -132,7 +152,9 @@ class Image:
                 raise _not_found()
             products.touch(conn, product_id, store_id)
             product_documents.refresh(conn, [product_id], req.context.config.currency)
-            activities.record(conn, client.client(req), "delete_image", related=("product", product_id, None))
+            activities.record(
+                conn, client.client(req), "delete_image", related=("product", product_id, None)
+            )
         resp.status = falcon.HTTP_204
 
 

@@ -37,7 +37,8 @@ class ImportErrors:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stream every bad row under the file's own header, with what is wrong with it, to be sent again.
+        """Stream every bad row under the file's own header, with what is wrong with it, to be sent
+        again.
 
         A batch at a time: no transaction waits for a slow phone.
         """
@@ -66,7 +67,13 @@ def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> I
     yield _lines([[*REPORT_HEADER, *(header[place] for place in kept)]])
     for rows in batches:
         yield _lines(
-            [row["line"], row["columns"], row["codes"], row["messages"], *_cells(row["cells"] or (), kept, len(header))]
+            [
+                row["line"],
+                row["columns"],
+                row["codes"],
+                row["messages"],
+                *_cells(row["cells"] or (), kept, len(header)),
+            ]
             for row in rows
         )
 

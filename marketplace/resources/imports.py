@@ -1,4 +1,6 @@
-"""Imports: sending a file of products, following what becomes of it, fetching the rows that were refused."""
+"""Imports: sending a file of products, following what becomes of it, fetching the rows that were
+refused.
+"""
 
 import secrets
 from typing import Any, BinaryIO, NamedTuple
@@ -40,13 +42,21 @@ class ImportCsv:
         parts=PARTS,
         media=(CSV,),
         responses={202: schemas.IMPORT},
-        problems=("store_required", "not_found", "payload_too_large", "unsupported_media_type", "invalid_multipart"),
+        problems=(
+            "store_required",
+            "not_found",
+            "payload_too_large",
+            "unsupported_media_type",
+            "invalid_multipart",
+        ),
         idempotent=True,
         rate="import",
         sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Take the file and leave the rest to the worker: 202 and where to look. The options may be text parts, too."""
+        """Take the file and leave the rest to the worker: 202 and where to look. The options may
+        be text parts, too.
+        """
         caller = req.context.caller
         if caller.role != "admin":
             workflow.store_of(caller, None)  # who has no store need not send the file
@@ -65,7 +75,12 @@ class ImportCsv:
                     file_bytes=upload.size,
                     options=_options(upload.options),
                 )
-                activities.record(conn, client.client(req), "import_csv", related=("import", import_id, upload.name))
+                activities.record(
+                    conn,
+                    client.client(req),
+                    "import_csv",
+                    related=("import", import_id, upload.name),
+                )
                 _enqueue(conn, store_id, import_id)
                 resp.media = imports.find(conn, import_id, store_id)
                 resp.status = falcon.HTTP_202
@@ -90,7 +105,9 @@ class Imports:
         problems=("invalid_cursor", "page_too_deep", "not_found"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the imports of the caller's store, newest first; an admin's list has all, or one store's."""
+        """Answer the imports of the caller's store, newest first; an admin's list has all, or
+        one store's.
+        """
         caller, query = req.context.caller, req.context.query
         store_id = _listed_store(caller, query.get("store_id"))
         window = paging.window(req, query)
@@ -102,7 +119,9 @@ class Imports:
                 limit=window.limit,
                 offset=window.offset,
             )
-            total = pages.capped(window, lambda cap: imports.count(conn, store_id=store_id, limit=cap))
+            total = pages.capped(
+                window, lambda cap: imports.count(conn, store_id=store_id, limit=cap)
+            )
         paging.answer_rows(req, resp, "imports", rows, window, total, keys=("id",))
 
 
@@ -112,7 +131,13 @@ class Import:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getImport", "One import", roles=SELLERS, responses={200: schemas.IMPORT}, problems=("not_found",))
+    @operation(
+        "getImport",
+        "One import",
+        roles=SELLERS,
+        responses={200: schemas.IMPORT},
+        problems=("not_found",),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
         """Answer how far an import is and what it did."""
         caller = req.context.caller
@@ -140,14 +165,17 @@ class ImportApplication:
         sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Do what a dry run has said, with the rows it has kept: within a week, and once. What it said of products that
-        were changed meanwhile is found out anew."""
+        """Do what a dry run has said, with the rows it has kept: within a week, and once. What
+        it said of products that were changed meanwhile is found out anew.
+        """
         store_id = workflow.reach(req.context.caller)
         with idempotency.transaction(self.db, req, resp) as conn:
             found = _locked(conn, import_id, store_id)
             _require_applicable(found)
             imports.apply(conn, import_id)
-            activities.record(conn, client.client(req), "import_csv", related=("import", import_id, None))
+            activities.record(
+                conn, client.client(req), "import_csv", related=("import", import_id, None)
+            )
             _enqueue(conn, found["store_id"], import_id)
             resp.media = imports.find(conn, import_id, store_id)
             resp.status = falcon.HTTP_202
@@ -170,8 +198,9 @@ class ImportCancellation:
         rate="import",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stop an import, or drop a dry run. Products that are in stay, the counts say how many; of mode=atomic none
-        is in."""
+        """Stop an import, or drop a dry run. Products that are in stay, the counts say how many;
+        of mode=atomic none is in.
+        """
         store_id = workflow.reach(req.context.caller)
         with idempotency.transaction(self.db, req, resp) as conn:
             found = _locked(conn, import_id, store_id)
@@ -185,7 +214,9 @@ class ImportCancellation:
 
 
 def _enqueue(conn: Conn, store_id: int, import_id: int) -> None:
-    """Have the worker run it, or clear up behind it, when the store's imports before it are through."""
+    """Have the worker run it, or clear up behind it, when the store's imports before it are
+    through.
+    """
     jobs.enqueue(conn, "run_import", queue="long", lock=f"import:{store_id}", import_id=import_id)
 
 
@@ -198,11 +229,17 @@ def _locked(conn: Conn, import_id: int, store_id: int | None) -> Row:
 
 def _require_applicable(found: Row) -> None:
     if found["state"] != "done" or not found["dry_run"]:
-        raise Problem("import_not_applicable", "Only a dry run that is done can be applied, and only once.")
+        raise Problem(
+            "import_not_applicable", "Only a dry run that is done can be applied, and only once."
+        )
     if found["expired"]:
-        raise Problem("import_not_applicable", "The dry run is older than a week; send the file again.")
+        raise Problem(
+            "import_not_applicable", "The dry run is older than a week; send the file again."
+        )
     if found["mode"] == "atomic" and found["rows_bad"]:
-        raise Problem("import_not_applicable", "It has bad rows, and mode=atomic takes all rows or none.")
+        raise Problem(
+            "import_not_applicable", "It has bad rows, and mode=atomic takes all rows or none."
+        )
 
 
 def _options(sent: dict[str, Any]) -> imports.Options:
@@ -233,7 +270,10 @@ def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
         options.update(sent)
         size = target.tell()
     else:
-        raise Problem("unsupported_media_type", say("Send one of these: {types}.", types=f"multipart/form-data, {CSV}"))
+        raise Problem(
+            "unsupported_media_type",
+            say("Send one of these: {types}.", types=f"multipart/form-data, {CSV}"),
+        )
     if size == 0:
         raise invalid("/file" if name is not None else "", "empty_file", "must not be empty")
     return _Upload(name, size, options)

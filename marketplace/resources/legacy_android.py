@@ -1,7 +1,9 @@
-"""The calls of the first app, an Android app that was written for the first system and cannot be changed.
+"""The calls of the first app, an Android app that was written for the first system and cannot be
+changed.
 
-Each is a thin alias: it takes and answers what that app knows, and goes through the same workflows as the call that
-new apps make. What it sends with `client_type` when it signs in stands in resources/auth.py.
+Each is a thin alias: it takes and answers what that app knows, and goes through the same workflows
+as the call that new apps make. What it sends with `client_type` when it signs in stands in
+resources/auth.py.
 """
 
 import re
@@ -58,7 +60,9 @@ class Username:
         with self.db.transaction(caller) as conn:
             etags.require(req, users.hold(conn, caller.user_id))
             before = users.find(conn, caller.user_id) or {}
-            user = user_workflow.change(conn, client.client(req), before, {**before, **req.context.body})
+            user = user_workflow.change(
+                conn, client.client(req), before, {**before, **req.context.body}
+            )
             resp.media = {"message": "Nama Anda sudah diganti.", "user": user}
 
 
@@ -129,7 +133,9 @@ class MyBrandProducts:
         deprecated=Deprecated(SINCE, successor="/api/stores/mine/products"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Stream the products of the caller's store, newest first, sold out ones too; removed ones are gone."""
+        """Stream the products of the caller's store, newest first, sold out ones too; removed
+        ones are gone.
+        """
         caller = req.context.caller
         batches = _batches(self.db, caller, product_workflow.store_of(caller, None))
         resp.content_type = falcon.MEDIA_JSON
@@ -165,7 +171,12 @@ class CreateProduct:
         with idempotency.transaction(self.db, req, resp) as conn:
             picture_workflow.hold(conn, self.files, found)
             product_id = product_workflow.add(
-                conn, client.client(req), store_id=store_id, product=body, pictures=made, currency=config.currency
+                conn,
+                client.client(req),
+                store_id=store_id,
+                product=body,
+                pictures=made,
+                currency=config.currency,
             )
             product = products.find(conn, product_id, show_hidden=True) or {}
             resp.media = {
@@ -180,13 +191,18 @@ class CreateProduct:
 
 
 def _brand(store: Row, owner: Caller) -> dict[str, Any]:
-    return {**{name: store[name] for name in ("id", "name", "description")}, "owner_id": owner.user_id}
+    return {
+        **{name: store[name] for name in ("id", "name", "description")},
+        "owner_id": owner.user_id,
+    }
 
 
 def _batches(db: Database, caller: Caller, store_id: int) -> Iterator[list[Any]]:
     def read(after: Any) -> list[Any]:
         with db.transaction(caller) as conn:
-            return products.search(conn, Listing({"store_id": store_id}, "newest", True, after, BATCH, 0))
+            return products.search(
+                conn, Listing({"store_id": store_id}, "newest", True, after, BATCH, 0)
+            )
 
     return pages.batches(read, lambda row: (row.key, row.id), size=BATCH)
 
@@ -208,7 +224,9 @@ def _with_number(row: Any) -> bytes:
 
 
 def _meant(texts: Mapping[str, str]) -> dict[str, str]:
-    """What the app means by its texts: an empty one was left out, and 1.25E7 are twelve and a half million."""
+    """What the app means by its texts: an empty one was left out, and 1.25E7 are twelve and a
+    half million.
+    """
     given = {name: text for name, text in texts.items() if text}
     if _JAVA_DOUBLE.match(given.get("price", "")):
         given["price"] = format(Decimal(given["price"]), "f")

@@ -59,12 +59,20 @@ class Products:
         body=schemas.NEW,
         parts=PARTS,
         responses={201: schemas.PRODUCT},
-        problems=("store_required", "sku_taken", "source_url_taken", "picture_refused", "not_found"),
+        problems=(
+            "store_required",
+            "sku_taken",
+            "source_url_taken",
+            "picture_refused",
+            "not_found",
+        ),
         idempotent=True,
         sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Add a product to the caller's store (an admin names one), from JSON or multipart with a main picture."""
+        """Add a product to the caller's store (an admin names one), from JSON or multipart with
+        a main picture.
+        """
         caller, config = req.context.caller, req.context.config
         made: list[Upload] = []
         if bodies.content_type(req) == "multipart/form-data":
@@ -77,7 +85,12 @@ class Products:
         with idempotency.transaction(self.db, req, resp) as conn:
             images.hold(conn, self.files, found)
             product_id = workflow.add(
-                conn, client.client(req), store_id=store_id, product=body, pictures=made, currency=config.currency
+                conn,
+                client.client(req),
+                store_id=store_id,
+                product=body,
+                pictures=made,
+                currency=config.currency,
             )
             _show(req, resp, products.find(conn, product_id, show_hidden=True))
             resp.status = falcon.HTTP_201
@@ -109,13 +122,20 @@ class Product:
         except UNWRITABLE:  # a read needs no disk
             self._view(req, resp, product_id, recorded=False)
 
-    def _view(self, req: falcon.Request, resp: falcon.Response, product_id: int, *, recorded: bool = True) -> None:
+    def _view(
+        self, req: falcon.Request, resp: falcon.Response, product_id: int, *, recorded: bool = True
+    ) -> None:
         caller, known = req.context.caller, _known(req)
         with self.db.transaction(caller, durable=False) as conn:
             row = products.find(conn, product_id, known=known)
             row = row or _hidden(conn, caller.session_hash, product_id, known)
             _show(req, resp, row)
-            if recorded and row is not None and req.method != "HEAD" and not etags.unchanged(req, resp):
+            if (
+                recorded
+                and row is not None
+                and req.method != "HEAD"
+                and not etags.unchanged(req, resp)
+            ):
                 activities.record_view(
                     conn,
                     client.client(req),
@@ -168,7 +188,9 @@ class Product:
                 raise _not_found()
             etags.require(req, workflow.version(before))
             if not before["hidden"]:
-                workflow.change(conn, before, store_id, {**before, "hidden": True}, req.context.config.currency)
+                workflow.change(
+                    conn, before, store_id, {**before, "hidden": True}, req.context.config.currency
+                )
                 activities.record(
                     conn,
                     client.client(req),
@@ -177,7 +199,9 @@ class Product:
                 )
         resp.status = falcon.HTTP_204
 
-    def _change(self, req: falcon.Request, resp: falcon.Response, product_id: int, *, merge: bool) -> None:
+    def _change(
+        self, req: falcon.Request, resp: falcon.Response, product_id: int, *, merge: bool
+    ) -> None:
         caller, body = req.context.caller, req.context.body
         store_id = workflow.reach(caller)
         with self.db.transaction(caller) as conn:
@@ -187,7 +211,11 @@ class Product:
             etags.require(req, workflow.version(before))
             if "brand" in body and body["brand"] is None and "brand_id" not in body:
                 body["brand_id"] = None  # no name is no brand
-            after = {**{name: before[name] for name in before if name != "stock"}, **body} if merge else body
+            after = (
+                {**{name: before[name] for name in before if name != "stock"}, **body}
+                if merge
+                else body
+            )
             workflow.change(conn, before, store_id, after, req.context.config.currency)
             activities.record(
                 conn,
@@ -245,9 +273,12 @@ def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listi
     if listings.unindexed(listing):
         raise Problem(
             "sort_not_offered",
-            "in_stock=false goes with one of category_id, brand_id, store_id; with prices in the order of price.",
+            "in_stock=false goes with one of category_id, brand_id, store_id; with prices in the "
+            "order of price.",
         )
-    window = paging.window(req, query, depth=pages.SHALLOW_DEPTH if listings.shallow(listing) else pages.DEPTH)
+    window = paging.window(
+        req, query, depth=pages.SHALLOW_DEPTH if listings.shallow(listing) else pages.DEPTH
+    )
     after = (window.after[0], window.after[1]) if window.after else None
     return listing._replace(after=after, limit=window.limit, offset=window.offset), window
 
@@ -260,14 +291,29 @@ def _answer(
     more: dict[str, Any] | None = None,
 ) -> None:
     items = page.items.encode()
-    paging.answer(req, resp, noun="products", items=items, window=window, last=page.last, total=page.total, more=more)
+    paging.answer(
+        req,
+        resp,
+        noun="products",
+        items=items,
+        window=window,
+        last=page.last,
+        total=page.total,
+        more=more,
+    )
 
 
-def _hidden(conn: Conn, session_hash: bytes, product_id: int, known: Sequence[str]) -> dict[str, Any] | None:
+def _hidden(
+    conn: Conn, session_hash: bytes, product_id: int, known: Sequence[str]
+) -> dict[str, Any] | None:
     """A hidden product, where it is the caller's to see."""
     who = sessions.find(conn, session_hash)
     row = products.find(conn, product_id, show_hidden=True, known=known)
-    if row is None or who is None or not (who["role"] == "admin" or row["store_id"] == who["store_id"]):
+    if (
+        row is None
+        or who is None
+        or not (who["role"] == "admin" or row["store_id"] == who["store_id"])
+    ):
         return None
     return row
 
@@ -282,7 +328,9 @@ def _known(req: falcon.Request) -> list[str]:
 
 
 def _show(req: falcon.Request, resp: falcon.Response, row: Row | None) -> None:
-    """Answer a product from its ready document, or only that it has not changed; 404 when there is none."""
+    """Answer a product from its ready document, or only that it has not changed; 404 when there
+    is none.
+    """
     if row is None:
         raise _not_found()
     resp.context.version = workflow.version(row)

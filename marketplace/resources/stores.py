@@ -124,6 +124,18 @@ class Mine:
                 description=body.get("description"),
             )
             if store["name"] != before["name"]:
-                jobs.enqueue(conn, "rebuild_documents", queue="quick", lock="documents", by="store", id=store["id"])
-            activities.record(conn, client.client(req), "update_store", related=("store", store["id"], store["name"]))
+                jobs.enqueue(
+                    conn,
+                    "rebuild_documents",
+                    queue="quick",
+                    lock="documents",
+                    by="store",
+                    id=store["id"],
+                )
+            activities.record(
+                conn,
+                client.client(req),
+                "update_store",
+                related=("store", store["id"], store["name"]),
+            )
             resp.media = store

@@ -30,5 +30,6 @@ class Suggestions:
         with self.db.read(req.context.read_after) as conn:
             rows = search.suggest(conn, req.context.query["q"])
         resp.media = {
-            kind: [{"id": row["id"], "name": row["name"]} for row in rows if row["kind"] == kind] for kind in KINDS
+            kind: [{"id": row["id"], "name": row["name"]} for row in rows if row["kind"] == kind]
+            for kind in KINDS
         }

@@ -33,8 +33,10 @@ class UserExport:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Stream what is kept of the caller: profile, devices, store, activities, imports, what was changed in the
-        store, products. A batch at a time: no transaction waits for a slow phone."""
+        """Stream what is kept of the caller: profile, devices, store, activities, imports, what
+        was changed in the store, products. A batch at a time: no transaction waits for a slow
+        phone.
+        """
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
             parts = {
@@ -49,7 +51,9 @@ class UserExport:
         resp.stream = _written(self.db, caller, parts, rendering.uploads_url(req))
 
 
-def _written(db: Database, caller: Caller, parts: dict[str, Any], uploads: bytes) -> Iterator[bytes]:
+def _written(
+    db: Database, caller: Caller, parts: dict[str, Any], uploads: bytes
+) -> Iterator[bytes]:
     """The document, piece by piece."""
     head = paging.items([parts])[:-1]
     yield head.replace(URL_MARKER.encode(), uploads)
@@ -67,10 +71,14 @@ def _lists(caller: Caller) -> dict[str, tuple[Any, ...]]:
     """The long parts: how a batch is read, and the columns that say where it ended."""
 
     def acts(conn: Conn, after: Any) -> list[Row]:
-        return activities.search(conn, caller.user_id, type=None, since=None, until=None, after=after, limit=BATCH)
+        return activities.search(
+            conn, caller.user_id, type=None, since=None, until=None, after=after, limit=BATCH
+        )
 
     def files(conn: Conn, after: Any) -> list[Row]:
-        return imports.search(conn, store_id=caller.store_id, after_id=after and after[0], limit=BATCH, offset=0)
+        return imports.search(
+            conn, store_id=caller.store_id, after_id=after and after[0], limit=BATCH, offset=0
+        )
 
     def changes(conn: Conn, after: Any) -> list[Row]:
         return audit.search(conn, {"store_id": caller.store_id}, after=after, limit=BATCH, offset=0)

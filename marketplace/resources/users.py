@@ -40,7 +40,10 @@ class Profile:
             resp.media = user
             if req.method != "HEAD" and not etags.unchanged(req, resp):
                 activities.record_view(
-                    conn, client.client(req), "view_profile", related=("user", caller.user_id, user["name"])
+                    conn,
+                    client.client(req),
+                    "view_profile",
+                    related=("user", caller.user_id, user["name"]),
                 )
 
     @operation(
@@ -52,7 +55,9 @@ class Profile:
         conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Replace name, phone and address; a new e-mail or password needs the present one and ends other sessions."""
+        """Replace name, phone and address; a new e-mail or password needs the present one and
+        ends other sessions.
+        """
         self._change(req, resp, merge=False)
 
     @operation(
@@ -70,8 +75,9 @@ class Profile:
 
     @operation("deleteProfile", "Delete one's account", responses={204: None}, conditional=True)
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Delete the account for good: name, address, sessions and pictures at once, activities and imports within
-        minutes. A store is closed, and its products are hidden."""
+        """Delete the account for good: name, address, sessions and pictures at once, activities
+        and imports within minutes. A store is closed, and its products are hidden.
+        """
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
             etags.require(req, users.hold(conn, caller.user_id))
@@ -83,14 +89,18 @@ class Profile:
         body, caller = req.context.body, req.context.caller
         with self.db.transaction(caller) as conn:
             seen = users.find(conn, caller.user_id) or {}
-        secret_change = body.get("email", seen["email"]).lower() != seen["email"].lower() or "password" in body
+        secret_change = (
+            body.get("email", seen["email"]).lower() != seen["email"].lower() or "password" in body
+        )
         password_hash = self._new_password(req, seen) if secret_change else None
         with self.db.transaction(caller) as conn:
             etags.require(req, users.hold(conn, caller.user_id))
             before = users.find(conn, caller.user_id) or {}
             after = {"phone": None, "address": None, **(before if merge else {}), **body}
             if "email" not in body or (not secret_change and seen["email"] != before["email"]):
-                after["email"] = before["email"]  # no change of it has been asked for, or been proved to be allowed
+                after["email"] = before[
+                    "email"
+                ]  # no change of it has been asked for, or been proved to be allowed
             if secret_change:
                 _end_others(conn, password_hash)
                 language = client.language(req)
@@ -104,18 +114,30 @@ class Profile:
             )
 
     def _new_password(self, req: falcon.Request, before: dict[str, Any]) -> str | None:
-        """The hash of the new password, if there is one; the present one is asked for and checked first."""
+        """The hash of the new password, if there is one; the present one is asked for and
+        checked first.
+        """
         body = req.context.body
         given = body.get("current_password")
         if given is None:
-            raise invalid("/current_password", "required", "is needed to change the e-mail address or password")
-        owner = self.sign_in.owner(before["email"], given, client.client_ip(req), client.language(req))
+            raise invalid(
+                "/current_password",
+                "required",
+                "is needed to change the e-mail address or password",
+            )
+        owner = self.sign_in.owner(
+            before["email"], given, client.client_ip(req), client.language(req)
+        )
         if owner != before["id"]:
-            reason = FieldError("/current_password", "wrong_password", "is not the present password")
+            reason = FieldError(
+                "/current_password", "wrong_password", "is not the present password"
+            )
             raise Problem("wrong_password", "The present password is wrong.", errors=[reason])
         if "password" not in body:
             return None
-        self.passwords.require_strong(body["password"], "/password", body.get("name", before["name"]), before["email"])
+        self.passwords.require_strong(
+            body["password"], "/password", body.get("name", before["name"]), before["email"]
+        )
         return self.passwords.hash(body["password"])
 
 
@@ -190,7 +212,9 @@ class Users:
         problems=("invalid_cursor", "page_too_deep"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer users, newest first, by part of the name or address, role, and whether suspended."""
+        """Answer users, newest first, by part of the name or address, role, and whether
+        suspended.
+        """
         query = req.context.query
         filters = {name: query.get(name) for name in ("search", "role", "suspended")}
         window = paging.window(req, query, depth=pages.SHALLOW_DEPTH)
@@ -212,7 +236,13 @@ class User:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getUser", "One user", roles=("admin",), responses={200: schemas.PROFILE}, problems=("not_found",))
+    @operation(
+        "getUser",
+        "One user",
+        roles=("admin",),
+        responses={200: schemas.PROFILE},
+        problems=("not_found",),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response, user_id: int) -> None:
         """Answer a user."""
         with self.db.transaction(req.context.caller) as conn:

@@ -6,9 +6,16 @@ from marketplace.contract.validation import Named
 from marketplace.schemas.common import ID, TEXT_OR_NULL, TIME, list_of, one_of
 
 FILTERS: dict[str, Any] = {
-    "type": {"coerce": "line", "maxlength": 50, "meta": {"description": "login, create_product, ..."}},
+    "type": {
+        "coerce": "line",
+        "maxlength": 50,
+        "meta": {"description": "login, create_product, ..."},
+    },
     "from": {"coerce": "time", "meta": {"description": "Inclusive, UTC; a date or a time."}},
-    "to": {"coerce": "time_end", "meta": {"description": "Inclusive, UTC; a date means to its end."}},
+    "to": {
+        "coerce": "time_end",
+        "meta": {"description": "Inclusive, UTC; a date means to its end."},
+    },
 }
 
 EXPORT: dict[str, Any] = {
@@ -53,10 +60,16 @@ ACTIVITY = Named(
     {
         "id": ID,
         "type": one_of(*TYPES, words="What was done; more may come."),
-        "related_type": one_of(*RELATED, words="What it was done to; more may come.", nullable=True),
+        "related_type": one_of(
+            *RELATED, words="What it was done to; more may come.", nullable=True
+        ),
         "related_id": {**ID, "nullable": True},
         "related_name": TEXT_OR_NULL,
-        "details": {"type": "dict", "nullable": True, "meta": {"description": "What else is worth knowing."}},
+        "details": {
+            "type": "dict",
+            "nullable": True,
+            "meta": {"description": "What else is worth knowing."},
+        },
         "ip": TEXT_OR_NULL,
         "device": TEXT_OR_NULL,
         "created_at": TIME,

@@ -16,7 +16,11 @@ FILTERS: dict[str, Any] = {
     "store_id": described(ID, "For admins: what concerns one store."),
     "user_id": described(ID, "Who did it."),
     "action": {"coerce": "line", "allowed": ["create", "update", "delete", "import"]},
-    "request_id": {"coerce": "line", "maxlength": 64, "meta": {"description": "X-Request-ID of the request."}},
+    "request_id": {
+        "coerce": "line",
+        "maxlength": 64,
+        "meta": {"description": "X-Request-ID of the request."},
+    },
     "from": ACTIVITY_FILTERS["from"],
     "to": ACTIVITY_FILTERS["to"],
 }

@@ -3,9 +3,20 @@
 from typing import Any
 
 from marketplace.contract.validation import Named
-from marketplace.schemas.common import COUNT, ID, REFERENCE, STAMPS, TEXT, described, list_of, read_only
+from marketplace.schemas.common import (
+    COUNT,
+    ID,
+    REFERENCE,
+    STAMPS,
+    TEXT,
+    described,
+    list_of,
+    read_only,
+)
 
-_PRODUCTS: dict[str, Any] = described(COUNT, "Products on sale in it and below it, as counted last.")
+_PRODUCTS: dict[str, Any] = described(
+    COUNT, "Products on sale in it and below it, as counted last."
+)
 _PARENT: dict[str, Any] = described({**ID, "nullable": True}, "null at the top.")
 
 CHILD = Named("ChildCategory", {"id": ID, "name": TEXT, "slug": TEXT, "product_count": _PRODUCTS})

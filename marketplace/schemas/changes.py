@@ -20,17 +20,27 @@ FILTERS: dict[str, Any] = {
         "default": list(TYPES),
         "meta": {"description": "What to tell of, with commas between; all of it if not given."},
     },
-    "per_page": {**QUERY["per_page"], "default": PER_PAGE_MAX, "meta": {"description": "Things a page, at most."}},
+    "per_page": {
+        **QUERY["per_page"],
+        "default": PER_PAGE_MAX,
+        "meta": {"description": "Things a page, at most."},
+    },
     "cursor": {
         **QUERY["cursor"],
-        "meta": {"description": "`next_cursor` of the answer before, with the same types; without one from the start."},
+        "meta": {
+            "description": "`next_cursor` of the answer before, with the same types; without one "
+            "from the start."
+        },
     },
 }
 
 #: Without its place in the tree and the counts, which change while the category does not.
 CATEGORY_STATE = Named(
     "CategoryState",
-    {name: CATEGORY[name] for name in ("id", "name", "slug", "parent_id", "version", "created_at", "updated_at")},
+    {
+        name: CATEGORY[name]
+        for name in ("id", "name", "slug", "parent_id", "version", "created_at", "updated_at")
+    },
 )
 
 
@@ -39,7 +49,8 @@ def _state(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return optional(described(of(schema), words))
 
 
-#: One thing. Of product, store, category and brand it has the one that `type` names, and none where it is deleted.
+#: One thing. Of product, store, category and brand it has the one that `type` names, and none where
+#: it is deleted.
 CHANGE = Named(
     "Change",
     {
@@ -60,11 +71,17 @@ CHANGE = Named(
 CHANGES = Named(
     "ChangePage",
     {
-        "changes": described(list_of(CHANGE), "Each thing once in a pass, in the order they were last written in."),
+        "changes": described(
+            list_of(CHANGE), "Each thing once in a pass, in the order they were last written in."
+        ),
         "next_cursor": described(TEXT, "To be kept, also at the end."),
-        "has_next": {"type": "boolean", "meta": {"description": "Whether to ask again at once. False ends a pass."}},
+        "has_next": {
+            "type": "boolean",
+            "meta": {"description": "Whether to ask again at once. False ends a pass."},
+        },
         "delay_seconds": described(
-            NUMBER, "For how long a change has been withheld by a transaction still open; 0 when none is."
+            NUMBER,
+            "For how long a change has been withheld by a transaction still open; 0 when none is.",
         ),
     },
 )

@@ -10,13 +10,24 @@ ID: dict[str, Any] = {"coerce": "int64", "min": 1, "max": INT64_MAX}
 COUNT: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int64"}}
 #: A small number: pixels, a page, a per cent.
 NUMBER: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32"}}
-TIME: dict[str, Any] = {"type": "string", "meta": {"format": "date-time", "example": "2026-11-22T09:18:00Z"}}
+TIME: dict[str, Any] = {
+    "type": "string",
+    "meta": {"format": "date-time", "example": "2026-11-22T09:18:00Z"},
+}
 TEXT: dict[str, Any] = {"type": "string"}
 TEXT_OR_NULL: dict[str, Any] = {"type": "string", "nullable": True}
-#: Of a picture; without `format: uri`, since a client's type for it may be stricter than what a seller's link is.
-URL: dict[str, Any] = {"type": "string", "meta": {"description": "Absolute.", "pattern": "^https?://"}}
+#: Of a picture; without `format: uri`, since a client's type for it may be stricter than what a
+#: seller's link is.
+URL: dict[str, Any] = {
+    "type": "string",
+    "meta": {"description": "Absolute.", "pattern": "^https?://"},
+}
 FLAG: dict[str, Any] = {"type": "boolean"}
-ROLE: dict[str, Any] = {"coerce": "line", "allowed": ["buyer", "seller", "admin"], "meta": {"name": "Role"}}
+ROLE: dict[str, Any] = {
+    "coerce": "line",
+    "allowed": ["buyer", "seller", "admin"],
+    "meta": {"name": "Role"},
+}
 
 
 def read_only(**rules: Any) -> dict[str, Any]:
@@ -35,9 +46,14 @@ def described(rules: dict[str, Any], words: str) -> dict[str, Any]:
 
 
 def one_of(*values: str, words: str, **rules: Any) -> dict[str, Any]:
-    """A text that is one of these today. More may come, so the document does not close the list: an app that was
-    built before would not read the answer."""
-    return {"type": "string", **rules, "meta": {"description": words, "x-extensible-enum": list(values)}}
+    """A text that is one of these today. More may come, so the document does not close the list:
+    an app that was built before would not read the answer.
+    """
+    return {
+        "type": "string",
+        **rules,
+        "meta": {"description": words, "x-extensible-enum": list(values)},
+    }
 
 
 def of(schema: dict[str, Any], **rules: Any) -> dict[str, Any]:

@@ -12,7 +12,8 @@ QUERY: dict[str, Any] = {
         "coerce": "names",
         "allowed": list(NAMES),
         "meta": {
-            "description": "Some of category, brand, price and in_stock, with commas between: answers `facets` too.",
+            "description": "Some of category, brand, price and in_stock, with commas between: "
+            "answers `facets` too.",
             "example": "brand,price",
         },
     },
@@ -20,7 +21,9 @@ QUERY: dict[str, Any] = {
 
 _AMOUNT: dict[str, Any] = {"type": "string", "meta": {"example": "50000.00"}}
 _CHOICE = Named("Choice", {"id": ID, "name": TEXT, "count": COUNT})
-_RANGE = Named("PriceRange", {"from": _AMOUNT, "to": described(_AMOUNT, "Not in it any more."), "count": COUNT})
+_RANGE = Named(
+    "PriceRange", {"from": _AMOUNT, "to": described(_AMOUNT, "Not in it any more."), "count": COUNT}
+)
 _PRICES = Named(
     "Prices",
     {
@@ -34,8 +37,12 @@ _STOCK = Named("StockCounts", {"available": COUNT, "sold_out": COUNT})
 FACETS = Named(
     "Facets",
     {
-        "exact": described(FLAG, "false: there are at least so many; only some thousands have been looked at."),
-        "category": optional(described(list_of(_CHOICE), "Right below the category chosen, the largest first.")),
+        "exact": described(
+            FLAG, "false: there are at least so many; only some thousands have been looked at."
+        ),
+        "category": optional(
+            described(list_of(_CHOICE), "Right below the category chosen, the largest first.")
+        ),
         "brand": optional(list_of(_CHOICE)),
         "price": optional(of(_PRICES)),
         "in_stock": optional(of(_STOCK)),

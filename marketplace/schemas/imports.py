@@ -4,7 +4,18 @@ from typing import Any
 
 from marketplace.catalogue_csv import DIALECTS, FILE_CODES, NOTES
 from marketplace.contract.validation import Named
-from marketplace.schemas.common import COUNT, FLAG, ID, NUMBER, TEXT, TEXT_OR_NULL, TIME, described, of, one_of
+from marketplace.schemas.common import (
+    COUNT,
+    FLAG,
+    ID,
+    NUMBER,
+    TEXT,
+    TEXT_OR_NULL,
+    TIME,
+    described,
+    of,
+    one_of,
+)
 
 _TIME_OR_NULL: dict[str, Any] = {**TIME, "nullable": True}
 _NAMES: dict[str, Any] = {"type": "list", "schema": TEXT}
@@ -17,16 +28,23 @@ OPTIONS: dict[str, Any] = {
         "max": 1_000_000_000,
         "meta": {"description": "Stock of new products whose row gives none; 0 if not said."},
     },
-    "dry_run": described({"coerce": "boolean"}, "Say what would be done and keep the rows; `apply` then does it."),
+    "dry_run": described(
+        {"coerce": "boolean"}, "Say what would be done and keep the rows; `apply` then does it."
+    ),
     "mode": {
         "coerce": "line",
         "allowed": ["skip_bad", "atomic"],
-        "meta": {"description": "`skip_bad` takes the good rows, `atomic` all rows or none. skip_bad if not said."},
+        "meta": {
+            "description": "`skip_bad` takes the good rows, `atomic` all rows or none. skip_bad "
+            "if not said."
+        },
     },
     "on_match": {
         "coerce": "line",
         "allowed": ["update", "skip"],
-        "meta": {"description": "What becomes of products that are there already. update if not said."},
+        "meta": {
+            "description": "What becomes of products that are there already. update if not said."
+        },
     },
     "dialect": {
         "coerce": "line",
@@ -36,7 +54,10 @@ OPTIONS: dict[str, Any] = {
     "decimal": {
         "coerce": "line",
         "allowed": [".", ","],
-        "meta": {"description": "The sign that prices have for decimals; the file's other prices tell if not said."},
+        "meta": {
+            "description": "The sign that prices have for decimals; the file's other prices tell "
+            "if not said."
+        },
     },
     "store_id": described(ID, "For admins: whose products they are."),
 }
@@ -50,14 +71,23 @@ EXPORT: dict[str, Any] = {
         "coerce": "line",
         "allowed": ["csv", "jsonl"],
         "default": "csv",
-        "meta": {"description": "`csv` imports again as it is; `jsonl` has a product as the API answers it a line."},
+        "meta": {
+            "description": "`csv` imports again as it is; `jsonl` has a product as the API "
+            "answers it a line."
+        },
     },
     "store_id": described(ID, "For admins: whose products."),
 }
 
 #: Why an import fails: the file cannot be read, or what the worker met.
 ERROR_CODES = (
-    *FILE_CODES, "bad_rows", "too_many_rows", "file_missing", "session_ended", "unavailable", "internal_error"
+    *FILE_CODES,
+    "bad_rows",
+    "too_many_rows",
+    "file_missing",
+    "session_ended",
+    "unavailable",
+    "internal_error",
 )
 
 _LISTED: dict[str, Any] = {
@@ -71,25 +101,39 @@ _LISTED: dict[str, Any] = {
         "done",
         "failed",
         "cancelled",
-        words="`done`, `failed` and `cancelled` are for good, but that a dry run that is done may be applied.",
+        words="`done`, `failed` and `cancelled` are for good, but that a dry run that is done "
+        "may be applied.",
     ),
     "mode": one_of("skip_bad", "atomic", words="The good rows, or all rows or none."),
-    "dry_run": {**FLAG, "meta": {"description": "Whether nothing is written; false once it is applied."}},
+    "dry_run": {
+        **FLAG,
+        "meta": {"description": "Whether nothing is written; false once it is applied."},
+    },
     "on_match": one_of("update", "skip", words="What becomes of products that are there already."),
     "file_name": TEXT_OR_NULL,
     "file_bytes": COUNT,
     "default_stock": NUMBER,
-    "rows_total": described({**COUNT, "nullable": True}, "Rows of the file; null until it was surveyed."),
+    "rows_total": described(
+        {**COUNT, "nullable": True}, "Rows of the file; null until it was surveyed."
+    ),
     "rows_read": COUNT,
-    "rows_valid": described(COUNT, "Good rows: created, updated, unchanged, skipped, or still to come."),
-    "rows_shared": described(COUNT, "Rows that are no products: parents of variants, further pictures, bundles."),
+    "rows_valid": described(
+        COUNT, "Good rows: created, updated, unchanged, skipped, or still to come."
+    ),
+    "rows_shared": described(
+        COUNT, "Rows that are no products: parents of variants, further pictures, bundles."
+    ),
     "rows_created": described(COUNT, "Rows that became products, or would in a dry run."),
     "rows_updated": described(COUNT, "Rows that changed a product, or would."),
     "rows_unchanged": described(COUNT, "Rows whose product was so already."),
-    "rows_skipped": described(COUNT, "Rows left out: on_match=skip, or the same as an earlier row of the file."),
+    "rows_skipped": described(
+        COUNT, "Rows left out: on_match=skip, or the same as an earlier row of the file."
+    ),
     "rows_bad": described(COUNT, "Rows refused; errors.csv says why."),
     "progress": described({**NUMBER, "max": 100}, "Per cent."),
-    "error_code": one_of(*ERROR_CODES, words="Why the import as a whole failed; more may come.", nullable=True),
+    "error_code": one_of(
+        *ERROR_CODES, words="Why the import as a whole failed; more may come.", nullable=True
+    ),
     "error_message": TEXT_OR_NULL,
     "created_at": TIME,
     "started_at": _TIME_OR_NULL,
@@ -100,7 +144,9 @@ LISTED = Named("ListedCatalogImport", _LISTED)
 _SIGNS = Named(
     "ImportPrices",
     {
-        "decimal_sign": described(TEXT_OR_NULL, "The file's sign for decimals; null where it has none, or both."),
+        "decimal_sign": described(
+            TEXT_OR_NULL, "The file's sign for decimals; null where it has none, or both."
+        ),
         "decided_by": one_of(
             "asked", "decimals", "thousands", "no_decimals", "both", words="What that was told by."
         ),
@@ -120,7 +166,10 @@ COLUMNS = Named(
         "ignored": _NAMES,
         "unknown": _NAMES,
         "own_header": {"type": "boolean"},
-        "stock_column": {"type": "boolean", "meta": {"description": "False: every product got default_stock."}},
+        "stock_column": {
+            "type": "boolean",
+            "meta": {"description": "False: every product got default_stock."},
+        },
         "prices": of(_SIGNS),
         "currencies": described(_NAMES, "Those that prices name; nothing is converted."),
         "notes": {
@@ -138,7 +187,9 @@ _NEW = Named(
 PLAN = Named(
     "ImportPlan",
     {
-        "new_categories": described(of(_NEW), "How many, and the first hundred, from the top down."),
+        "new_categories": described(
+            of(_NEW), "How many, and the first hundred, from the top down."
+        ),
         "new_brands": described(of(_NEW), "How many, and the names of the first hundred."),
     },
 )
@@ -157,7 +208,9 @@ IMPORT = Named(
     "CatalogImport",
     {
         **_LISTED,
-        "columns": described(of(COLUMNS, nullable=True), "How the file was read; null until it is."),
+        "columns": described(
+            of(COLUMNS, nullable=True), "How the file was read; null until it is."
+        ),
         "plan": described(of(PLAN, nullable=True), "What a dry run would add beside products."),
         "timings": of(TIMINGS),
     },

@@ -12,16 +12,26 @@ USERNAME = Named("FirstAppUsername", {"name": users.PROFILE["name"]})
 RENAMED = Named("FirstAppRenamed", {"message": _MESSAGE, "user": of(users.PROFILE)})
 
 #: Its "brand" is our store.
-NEW_BRAND = Named("FirstAppNewBrand", {name: stores.STORE[name] for name in ("name", "description")})
-BRAND = Named("FirstAppBrand", {"id": ID, "name": TEXT, "description": TEXT_OR_NULL, "owner_id": ID})
-OPENED = Named("FirstAppOpened", {"message": _MESSAGE, "brand": of(BRAND), "user": of(users.PROFILE)})
+NEW_BRAND = Named(
+    "FirstAppNewBrand", {name: stores.STORE[name] for name in ("name", "description")}
+)
+BRAND = Named(
+    "FirstAppBrand", {"id": ID, "name": TEXT, "description": TEXT_OR_NULL, "owner_id": ID}
+)
+OPENED = Named(
+    "FirstAppOpened", {"message": _MESSAGE, "brand": of(BRAND), "user": of(users.PROFILE)}
+)
 
 #: Its list has prices that are JSON numbers, which Kotlin's Double can read.
 PRODUCT = Named(
     "FirstAppProduct",
     {
         **products.LISTED,
-        "price": {"type": "number", "min": 0, "meta": {"description": "Two places.", "example": 12500.0}},
+        "price": {
+            "type": "number",
+            "min": 0,
+            "meta": {"description": "Two places.", "example": 12500.0},
+        },
     },
 )
 NEW_PRODUCT: dict[str, Any] = {

@@ -21,14 +21,20 @@ from marketplace.schemas.common import (
 
 _PRICE: dict[str, Any] = {
     "type": "string",
-    "meta": {"description": "Decimal, two places.", "pattern": r"^[0-9]{1,13}\.[0-9]{2}$", "example": "12500.00"},
+    "meta": {
+        "description": "Decimal, two places.",
+        "pattern": r"^[0-9]{1,13}\.[0-9]{2}$",
+        "example": "12500.00",
+    },
 }
 _NAMED: dict[str, Any] = of(REFERENCE, nullable=True)
 
 VARIANT = Named(
     "PictureVariant",
     {
-        "name": one_of("thumb", "small", "large", words="At most 240, 640, 1280 pixels; more may come."),
+        "name": one_of(
+            "thumb", "small", "large", words="At most 240, 640, 1280 pixels; more may come."
+        ),
         "url": URL,
         "width": NUMBER,
         "height": NUMBER,
@@ -40,7 +46,10 @@ IMAGE = Named(
     {
         "id": read_only(**ID),
         "image_url": read_only(**URL),
-        "is_main": {"coerce": "boolean", "meta": {"description": "True makes it the main picture."}},
+        "is_main": {
+            "coerce": "boolean",
+            "meta": {"description": "True makes it the main picture."},
+        },
         "alt": {"coerce": "line", "maxlength": 500, "nullable": True, "meta": {"example": "Depan"}},
         "width": read_only(**NUMBER, nullable=True),
         "height": read_only(**NUMBER, nullable=True),
@@ -90,7 +99,8 @@ _WRITTEN: dict[str, Any] = {
         "check_with": "not_blank",
         "nullable": True,
         "meta": {
-            "description": "Name of a brand, instead of brand_id; made if it is new. The object of a GET is ignored.",
+            "description": "Name of a brand, instead of brand_id; made if it is new. The object "
+            "of a GET is ignored.",
             "example": "Gayo Asli",
             "answered_as": REFERENCE,
         },
@@ -112,7 +122,11 @@ _READ: dict[str, Any] = {
 
 NEW = Named(
     "NewProduct",
-    {**_WRITTEN, **_READ, "store_id": {**ID, "meta": {"description": "For admins: whose product it is."}}},
+    {
+        **_WRITTEN,
+        **_READ,
+        "store_id": {**ID, "meta": {"description": "For admins: whose product it is."}},
+    },
 )
 CHANGE = Named("ProductChange", {**_WRITTEN, **_READ})
 

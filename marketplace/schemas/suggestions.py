@@ -10,14 +10,19 @@ QUERY: dict[str, Any] = {
         "coerce": "words",
         "maxlength": 200,
         "required": True,
-        "meta": {"description": "What is typed so far; the last word may be unfinished.", "example": "kopi ga"},
+        "meta": {
+            "description": "What is typed so far; the last word may be unfinished.",
+            "example": "kopi ga",
+        },
     },
 }
 
 SUGGESTIONS = Named(
     "Suggestions",
     {
-        "products": described(list_of(REFERENCE), "Five at most, as in every list here; the likeliest first."),
+        "products": described(
+            list_of(REFERENCE), "Five at most, as in every list here; the likeliest first."
+        ),
         "brands": list_of(REFERENCE),
         "categories": list_of(REFERENCE),
     },

@@ -33,12 +33,25 @@ _PASSWORD: dict[str, Any] = {
     "coerce": "secret",
     "minlength": 8,
     "maxlength": 128,
-    "meta": {"description": "8 to 128 characters of any script.", "example": "kopi-susu-tanpa-gula"},
+    "meta": {
+        "description": "8 to 128 characters of any script.",
+        "example": "kopi-susu-tanpa-gula",
+    },
 }
 _PRESENT: dict[str, Any] = {"coerce": "secret", "minlength": 1, "maxlength": 128}
-_PHONE: dict[str, Any] = {"coerce": "line", "maxlength": 32, "nullable": True, "meta": {"example": "0812 3456 7890"}}
+_PHONE: dict[str, Any] = {
+    "coerce": "line",
+    "maxlength": 32,
+    "nullable": True,
+    "meta": {"example": "0812 3456 7890"},
+}
 _ADDRESS: dict[str, Any] = {"coerce": "prose", "maxlength": 1000, "nullable": True}
-_DEVICE: dict[str, Any] = {"coerce": "line", "maxlength": 200, "nullable": True, "meta": {"example": "Pixel 9"}}
+_DEVICE: dict[str, Any] = {
+    "coerce": "line",
+    "maxlength": 200,
+    "nullable": True,
+    "meta": {"example": "Pixel 9"},
+}
 #: The same in the words of the first app.
 _USER_ROLE: dict[str, Any] = {
     "type": "string",
@@ -48,7 +61,10 @@ _USER_ROLE: dict[str, Any] = {
 _CLIENT_TYPE: dict[str, Any] = {
     "coerce": "line",
     "allowed": ["mobile"],
-    "meta": {"description": "Sent by the first app, which cannot refresh: it is answered an auth_token of weeks."},
+    "meta": {
+        "description": "Sent by the first app, which cannot refresh: it is answered an "
+        "auth_token of weeks."
+    },
 }
 _FOR_FIRST_APP = "Where client_type was sent."
 
@@ -66,7 +82,12 @@ REGISTER = Named("Registration", _REGISTER)
 LOGIN = Named(
     "Credentials",
     {
-        "email": {"coerce": "line", "maxlength": 254, "required": True, "meta": {"example": "sari@example.com"}},
+        "email": {
+            "coerce": "line",
+            "maxlength": 254,
+            "required": True,
+            "meta": {"example": "sari@example.com"},
+        },
         "password": {**_PRESENT, "required": True, "meta": {"example": "kopi-susu-tanpa-gula"}},
         "device_name": _DEVICE,
         "client_type": _CLIENT_TYPE,
@@ -171,14 +192,24 @@ PROFILE = Named(
     },
 )
 
-#: PUT of the profile: the profile as GET answers it, edited, and what a change of address or password needs.
+#: PUT of the profile: the profile as GET answers it, edited, and what a change of address or
+#: password needs.
 CHANGE = Named(
     "ProfileChange",
     {
         **PROFILE,
-        "email": {"coerce": "email", "meta": {"description": "Another one needs current_password."}},
-        "current_password": {**_PRESENT, "meta": {"description": "Needed to change email or password."}},
-        "password": {**_PASSWORD, "meta": {"description": "A new one: 8 to 128 characters of any script."}},
+        "email": {
+            "coerce": "email",
+            "meta": {"description": "Another one needs current_password."},
+        },
+        "current_password": {
+            **_PRESENT,
+            "meta": {"description": "Needed to change email or password."},
+        },
+        "password": {
+            **_PASSWORD,
+            "meta": {"description": "A new one: 8 to 128 characters of any script."},
+        },
     },
 )
 
@@ -192,7 +223,11 @@ MANAGE = Named(
 )
 
 SEARCH: dict[str, Any] = {
-    "search": {"coerce": "line", "maxlength": 200, "meta": {"description": "Part of the name or address."}},
+    "search": {
+        "coerce": "line",
+        "maxlength": 200,
+        "meta": {"description": "Part of the name or address."},
+    },
     "role": ROLE,
     "suspended": {"coerce": "boolean"},
 }

@@ -1,6 +1,7 @@
 """Passwords: hashing, judging and comparing them.
 
-bcrypt runs for a quarter of a second of one core, so at most one hash at a time is computed in a process.
+bcrypt runs for a quarter of a second of one core, so at most one hash at a time is computed in a
+process.
 """
 
 import base64
@@ -15,7 +16,8 @@ import bcrypt
 from marketplace.contract.errors import FieldError, Problem
 from marketplace.text.messages import say, together
 
-#: At least this much of zxcvbn's 0 to 4: 2 is "somewhat guessable", safe against guessing through this API.
+#: At least this much of zxcvbn's 0 to 4: 2 is "somewhat guessable", safe against guessing through
+#: this API.
 STRENGTH = 2
 _PASSWORD_DOMAIN = b"marketplace password v1"
 
@@ -25,20 +27,22 @@ class Passwords:
 
     Each holds a thread of the server for a quarter of a second; the others stay free for listings.
 
-    bcrypt reads 72 bytes at most, so it is given base64(HMAC-SHA384(NFKC(password))): nothing is cut off, and
-    a passphrase of any script and length counts whole.
+    bcrypt reads 72 bytes at most, so it is given base64(HMAC-SHA384(NFKC(password))): nothing is
+    cut off, and a passphrase of any script and length counts whole.
     """
 
     def __init__(self, cost: int) -> None:
         self._cost = cost
         self._gate = threading.Semaphore(1)
         self._waiting = threading.BoundedSemaphore(2)
-        #: What a sign-in of an unknown address is checked against, so that it takes as long as any other: a salt
-        #: of the same cost, and a hash that nobody's is.
+        #: What a sign-in of an unknown address is checked against, so that it takes as long as any
+        #: other: a salt of the same cost, and a hash that nobody's is.
         self._nobody = bcrypt.gensalt(cost) + b"." * 31
 
     def require_strong(self, password: str, pointer: str, *about: str) -> None:
-        """Refuse a weak password; behind the gate, since judging one can take as long as hashing it."""
+        """Refuse a weak password; behind the gate, since judging one can take as long as hashing
+        it.
+        """
         with self._turn():
             require_strong(password, pointer, *about)
 
@@ -48,13 +52,16 @@ class Passwords:
             return bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._cost)).decode()
 
     def verify(self, password: str, stored: str | None) -> bool:
-        """Whether it is the password. `stored` is None for an address nobody has: same time, always False."""
+        """Whether it is the password. `stored` is None for an address nobody has: same time,
+        always False.
+        """
         with self._turn():
             right = bcrypt.checkpw(_digest(password), stored.encode() if stored else self._nobody)
         return right and stored is not None
 
     def costlier(self, password: str, stored: str) -> str | None:
-        """The same password hashed at the cost of today, where it was stored at a lower one; None otherwise.
+        """The same password hashed at the cost of today, where it was stored at a lower one; None
+        otherwise.
 
         None too where others wait: the next sign-in comes.
         """
@@ -68,7 +75,9 @@ class Passwords:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """A place in the queue, then the gate."""
-        busy = Problem("too_many_requests", "Too many sign-ins at this moment. Try again in a second.")
+        busy = Problem(
+            "too_many_requests", "Too many sign-ins at this moment. Try again in a second."
+        )
         if not self._waiting.acquire(blocking=False):
             raise busy
         try:
@@ -88,19 +97,29 @@ def _digest(password: str) -> bytes:
 
 
 def require_strong(password: str, pointer: str, *about: str) -> None:
-    """Refuse a password that is easily guessed, with the reason zxcvbn gives; and the most common ones anyway."""
+    """Refuse a password that is easily guessed, with the reason zxcvbn gives; and the most
+    common ones anyway.
+    """
     from zxcvbn import zxcvbn  # late: its word lists take 50 ms and some memory
     from zxcvbn.matching import RANKED_DICTIONARIES
 
-    # Made to be slow, 64 characters take it seconds and 24 a quarter of one; what is strong in a part is strong.
-    verdicts = [zxcvbn(part, user_inputs=list(about)) for part in dict.fromkeys((password[:24], password[-24:]))]
+    # Made to be slow, 64 characters take it seconds and 24 a quarter of one; what is strong in a
+    # part is strong.
+    verdicts = [
+        zxcvbn(part, user_inputs=list(about))
+        for part in dict.fromkeys((password[:24], password[-24:]))
+    ]
     best = max(verdicts, key=lambda verdict: verdict["score"])
     if best["score"] < STRENGTH:
         feedback = best["feedback"]
         hints = [hint for hint in (feedback["warning"], *feedback["suggestions"]) if hint]
-        reason = FieldError(pointer, "weak_password", together(*hints) if hints else say("is too easily guessed"))
+        reason = FieldError(
+            pointer, "weak_password", together(*hints) if hints else say("is too easily guessed")
+        )
         detail = together(*hints) if hints else say("The password is too easily guessed.")
         raise Problem("weak_password", detail, errors=[reason])
     if unicodedata.normalize("NFKC", password).lower() in RANKED_DICTIONARIES["passwords"]:
         common = "This is a very common password."
-        raise Problem("weak_password", common, errors=[FieldError(pointer, "weak_password", common)])
+        raise Problem(
+            "weak_password", common, errors=[FieldError(pointer, "weak_password", common)]
+        )

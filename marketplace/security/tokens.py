@@ -1,8 +1,9 @@
 """Passwords, tokens, the authentication middleware and the require_role hook.
 
-Access tokens are JWTs of minutes (the first app's: of weeks), signed with HS256. They carry the secret of a session;
-the database keeps only its hash, and asks for it at the begin of every private transaction, so that a session that
-was ended, a user who was suspended and a role that changed bite at the next request.
+Access tokens are JWTs of minutes (the first app's: of weeks), signed with HS256. They carry the
+secret of a session; the database keeps only its hash, and asks for it at the begin of every private
+transaction, so that a session that was ended, a user who was suspended and a role that changed bite
+at the next request.
 """
 
 import base64
@@ -34,7 +35,9 @@ class Tokens:
     def __init__(self, config: Config) -> None:
         self._keys = {_key_id(key): _signing_key(key) for key in config.secret_keys}
         self._kid = _key_id(config.secret_keys[0])
-        self._succession = hmac.digest(config.secret_keys[0].encode(), b"marketplace refresh token", "sha256")
+        self._succession = hmac.digest(
+            config.secret_keys[0].encode(), b"marketplace refresh token", "sha256"
+        )
 
     def access(self, user_id: int, secret: str, seconds: int) -> str:
         """An access token of a session, good for `seconds` unless the session ends before."""
@@ -77,7 +80,9 @@ class Tokens:
             )
             return _caller(claims)
         except (jwt.PyJWTError, ValueError, TypeError, UnicodeError, RecursionError):
-            raise unauthorized("invalid_token", "The access token is not valid or has expired.") from None
+            raise unauthorized(
+                "invalid_token", "The access token is not valid or has expired."
+            ) from None
 
     @staticmethod
     def new_refresh(secret: str) -> str:
@@ -85,9 +90,11 @@ class Tokens:
         return f"{secret}.{secrets.token_urlsafe(24)}"
 
     def next_refresh(self, used: str) -> str:
-        """The one that follows a token: always the same, so that two calls that exchange it at once get one successor.
+        """The one that follows a token: always the same, so that two calls that exchange it at once
+        get one successor.
 
-        Were there two, a thief who is quick would have a line of tokens of their own, and no reuse would show it.
+        Were there two, a thief who is quick would have a line of tokens of their own, and no reuse
+        would show it.
         """
         part = hmac.digest(self._succession, used.encode("utf-8", "replace"), "sha256")[:24]
         return f"{secret_of(used)}.{base64.urlsafe_b64encode(part).decode()}"
@@ -109,8 +116,12 @@ def hashed(secret: str) -> bytes:
 
 
 def _signing_key(key: str) -> bytes:
-    """A key of its own for tokens; printable, as those who try to forge them want to be given it."""
-    return base64.urlsafe_b64encode(hmac.digest(key.encode(), b"marketplace access token", "sha256"))
+    """A key of its own for tokens; printable, as those who try to forge them want to be given
+    it.
+    """
+    return base64.urlsafe_b64encode(
+        hmac.digest(key.encode(), b"marketplace access token", "sha256")
+    )
 
 
 def _key_id(key: str) -> str:
@@ -128,5 +139,3 @@ def _caller(claims: dict[str, Any]) -> Caller:
     if not (isinstance(sub, str) and _ID.match(sub) and isinstance(sid, str) and len(sid) == 22):
         raise ValueError("subject")
     return Caller(session_hash=hashed(sid), user_id=int(sub))
-
-

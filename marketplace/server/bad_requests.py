@@ -1,4 +1,6 @@
-"""Requests that gunicorn cannot read: they never reach the application, and are answered in its shape all the same."""
+"""Requests that gunicorn cannot read: they never reach the application, and are answered in its
+shape all the same.
+"""
 
 import secrets
 import socket
@@ -12,7 +14,8 @@ from marketplace.web import problems
 def answer(sock: socket.socket, status: int, reason: str, words: str) -> None:
     """Write the answer and leave the connection to be closed; stands for gunicorn.util.write_error.
 
-    Only a fault of the server keeps its status: every other one says that the request cannot be read.
+    Only a fault of the server keeps its status: every other one says that the request cannot be
+    read.
     """
     problem = Problem("internal_error" if status == 500 else "bad_request")
     request_id = secrets.token_hex(8)
@@ -26,5 +29,8 @@ def answer(sock: socket.socket, status: int, reason: str, words: str) -> None:
         "X-Content-Type-Options": "nosniff",
         "X-Request-ID": request_id,
     }
-    lines = [f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}", *(f"{name}: {value}" for name, value in head.items())]
+    lines = [
+        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
+        *(f"{name}: {value}" for name, value in head.items()),
+    ]
     sock.sendall("\r\n".join([*lines, "", ""]).encode() + body)

@@ -1,7 +1,8 @@
-"""Whether gunicorn's master has been told to stop: what a load balancer is to hear before requests are refused.
+"""Whether gunicorn's master has been told to stop: what a load balancer is to hear before requests
+are refused.
 
-The master leaves a file beside the counts of its workers, under its own process id, for two masters may stand side by
-side. Without gunicorn nobody drains. Standard library only: see gunicorn.conf.py.
+The master leaves a file beside the counts of its workers, under its own process id, for two masters
+may stand side by side. Without gunicorn nobody drains. Standard library only: see gunicorn.conf.py.
 """
 
 import contextlib

@@ -1,6 +1,7 @@
 """How many processes serve the API on this machine: from the cores and the memory that it may use.
 
-Read by gunicorn.conf.py in its master, which must not load what a reload is to load anew: standard library only.
+Read by gunicorn.conf.py in its master, which must not load what a reload is to load anew: standard
+library only.
 """
 
 import math
@@ -8,8 +9,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-#: Connections that all workers may open together. A reload has the old and the new side by side for some seconds, and
-#: twice this is within the 200 that sql/admin/settings.sql leaves the API.
+#: Connections that all workers may open together. A reload has the old and the new side by side for
+#: some seconds, and twice this is within the 200 that sql/admin/settings.sql leaves the API.
 CONNECTIONS = 96
 #: A worker takes some 110 MB, and while it decodes a picture of 50 megapixels as much again.
 WORKER_BYTES = 200 * 1024**2
@@ -18,7 +19,9 @@ _OWN_GROUP = Path("/proc/self/cgroup")
 
 
 def workers(pool_size: int) -> int:
-    """What WEB_CONCURRENCY says, or as many as suit this machine. Raises ValueError: none would serve nobody."""
+    """What WEB_CONCURRENCY says, or as many as suit this machine. Raises ValueError: none would
+    serve nobody.
+    """
     given = os.environ.get("WEB_CONCURRENCY")
     if not given:
         return planned(usable(), memory(), pool_size)
@@ -28,15 +31,20 @@ def workers(pool_size: int) -> int:
 
 
 def planned(cores: int, memory: int, pool_size: int) -> int:
-    """One for each core, whose threads take turns with PostgreSQL; and one more, so that somebody serves while another
-    begins anew. Fewer where connections or bytes of memory would not suffice; never none.
+    """One for each core, whose threads take turns with PostgreSQL; and one more, so that somebody
+    serves while another begins anew. Fewer where connections or bytes of memory would not suffice;
+    never none.
     """
     return max(1, min(cores + 1, CONNECTIONS // pool_size, memory // WORKER_BYTES))
 
 
 def usable() -> int:
-    """Cores this process may run on: not all of the host's where it is pinned, or a container has a share of them."""
-    pinned = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may run on: not all of the host's where it is pinned, or a container
+    has a share of them.
+    """
+    pinned = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     shares = []
     for text in _limits("cpu.max"):
         quota, _, period = text.partition(" ")
@@ -54,7 +62,9 @@ def memory() -> int:
 def _limits(name: str) -> Iterator[str]:
     """What a control group (version 2) says, and those around it: each of them holds."""
     try:
-        own = next(line[3:] for line in _OWN_GROUP.read_text().splitlines() if line.startswith("0::"))
+        own = next(
+            line[3:] for line in _OWN_GROUP.read_text().splitlines() if line.startswith("0::")
+        )
     except (OSError, StopIteration):
         return
     folder = _GROUPS / own.strip("/")

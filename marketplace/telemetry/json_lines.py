@@ -1,6 +1,7 @@
 """How a line of the log looks: one JSON object, with the id of the request it belongs to.
 
-gunicorn's master has it, too, which must not load what a reload is to load anew: standard library only.
+gunicorn's master has it, too, which must not load what a reload is to load anew: standard library
+only.
 """
 
 import json
@@ -10,16 +11,32 @@ from datetime import datetime, timezone
 from typing import Any
 
 current_request: ContextVar[str | None] = ContextVar("current_request", default=None)
-_FIELDS = ("method", "route", "status", "ms", "database_ms", "user_id", "ip", "error", "job", "import_id", "rows")
+_FIELDS = (
+    "method",
+    "route",
+    "status",
+    "ms",
+    "database_ms",
+    "user_id",
+    "ip",
+    "error",
+    "job",
+    "import_id",
+    "rows",
+)
 
 
 class JsonFormatter(logging.Formatter):
-    """A log record as one line of JSON; line breaks inside it are escaped, so that nobody can forge a line."""
+    """A log record as one line of JSON; line breaks inside it are escaped, so that nobody can
+    forge a line.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(
+                timespec="milliseconds"
+            ),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),

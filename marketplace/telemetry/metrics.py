@@ -1,8 +1,10 @@
-"""What Prometheus is told: counted in each worker of gunicorn, added up over all of them where /metrics answers.
+"""What Prometheus is told: counted in each worker of gunicorn, added up over all of them where
+/metrics answers.
 
-Workers come and go, and the files they count in stay: so a worker takes the lowest number that none holds, and goes on
-counting in the files of the one that had it before. What is counted while the disk has no room for them is
-lost; a master that starts on such a disk has its workers count each for itself.
+Workers come and go, and the files they count in stay: so a worker takes the lowest number that none
+holds, and goes on counting in the files of the one that had it before. What is counted while the
+disk has no room for them is lost; a master that starts on such a disk has its workers count each
+for itself.
 """
 
 import fcntl
@@ -16,7 +18,15 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+    values,
+)
 from prometheus_client.core import GaugeMetricFamily
 
 #: Where workers count (gunicorn.conf.py sets it); without it this process counts for itself.
@@ -33,7 +43,9 @@ _numbers: dict[int, int] = {}
 
 
 def _number() -> int:
-    """The lowest number that no living process of the folder holds; held by a lock on a file to the end of this one."""
+    """The lowest number that no living process of the folder holds; held by a lock on a file to
+    the end of this one.
+    """
     own = _numbers.get(os.getpid())  # a fork has its parent's memory, and needs a number of its own
     return _take_number() if own is None else own
 
@@ -41,7 +53,9 @@ def _number() -> int:
 def _take_number() -> int:
     number = 0
     while True:
-        handle = os.open(Path(FOLDER or "", f"{number}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(
+            Path(FOLDER or "", f"{number}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # What is now is this process's.
@@ -59,7 +73,8 @@ def _take_number() -> int:
 
 
 def _reserve(files: Iterable[Path]) -> None:
-    """Take the files' room from the disk: who writes into the hole of a mapped file, on a full disk, is killed.
+    """Take the files' room from the disk: who writes into the hole of a mapped file, on a full
+    disk, is killed.
 
     Raises OSError.
     """
@@ -70,7 +85,9 @@ def _reserve(files: Iterable[Path]) -> None:
 
 
 def _where_there_is_room(kept: Any) -> Any:
-    """The class of values that are kept in files; what is counted while the disk has no room for them is lost."""
+    """The class of values that are kept in files; what is counted while the disk has no room for
+    them is lost.
+    """
 
     class Value(kept):  # type: ignore[misc]
         def __init__(self, *words: Any, **named: Any) -> None:
@@ -101,33 +118,58 @@ if FOLDER:
         kept = values.MultiProcessValue(_number)  # type: ignore[no-untyped-call]
         values.ValueClass = _where_there_is_room(kept)
     except OSError as error:
-        logging.getLogger("marketplace").error("no room to count for all workers", extra={"error": str(error)})
+        logging.getLogger("marketplace").error(
+            "no room to count for all workers", extra={"error": str(error)}
+        )
         FOLDER, values.ValueClass = None, values.MutexValue
 
 OWN = CollectorRegistry()
-REQUESTS = Counter("marketplace_http_requests", "Requests answered.", ["method", "route", "status"], registry=OWN)
+REQUESTS = Counter(
+    "marketplace_http_requests", "Requests answered.", ["method", "route", "status"], registry=OWN
+)
 SECONDS = Histogram(
-    "marketplace_http_request_seconds", "From the headers read to the answer.", ["route"], registry=OWN, buckets=BUCKETS
+    "marketplace_http_request_seconds",
+    "From the headers read to the answer.",
+    ["route"],
+    registry=OWN,
+    buckets=BUCKETS,
 )
 DATABASE = Counter(
-    "marketplace_database_seconds", "Waited for PostgreSQL while answering, by route.", ["route"], registry=OWN
+    "marketplace_database_seconds",
+    "Waited for PostgreSQL while answering, by route.",
+    ["route"],
+    registry=OWN,
 )
-SIGN_INS = Counter("marketplace_sign_ins", "Passwords, by what came of them.", ["outcome"], registry=OWN)
+SIGN_INS = Counter(
+    "marketplace_sign_ins", "Passwords, by what came of them.", ["outcome"], registry=OWN
+)
 for _outcome in ("right", "wrong", "held_up", "spraying"):
     SIGN_INS.labels(_outcome)  # from 0 on: Prometheus sees no rise in what begins with 1
 POOL = Gauge(
-    "marketplace_pool_connections", "Connections of the pools, by what they do.", ["state"], registry=OWN,
+    "marketplace_pool_connections",
+    "Connections of the pools, by what they do.",
+    ["state"],
+    registry=OWN,
     multiprocess_mode="livesum",
 )
-POOL_WAITED = Counter("marketplace_pool_waited_seconds", "Waited for a connection of the pool.", registry=OWN)
-READS = Counter("marketplace_reads", "Public reads where there are replicas, by server.", ["server"], registry=OWN)
+POOL_WAITED = Counter(
+    "marketplace_pool_waited_seconds", "Waited for a connection of the pool.", registry=OWN
+)
+READS = Counter(
+    "marketplace_reads",
+    "Public reads where there are replicas, by server.",
+    ["server"],
+    registry=OWN,
+)
 _pool_known: dict[str, float] = {"at": 0.0, "waited": 0.0}
 _pool_lock = threading.Lock()
 
 
 def answered(method: str, route: str | None, status: int, seconds: float, database: float) -> None:
     """One request; `route` is the pattern, never the path."""
-    requests, spent, waited = _children(method if method in METHODS else "other", route or "none", status)
+    requests, spent, waited = _children(
+        method if method in METHODS else "other", route or "none", status
+    )
     requests.inc()
     spent.observe(seconds)
     waited.inc(database)
@@ -166,7 +208,9 @@ class _State:
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """The gauges."""
         yield GaugeMetricFamily(
-            "marketplace_database_up", "Whether PostgreSQL answered this scrape.", value=0 if self._rows is None else 1
+            "marketplace_database_up",
+            "Whether PostgreSQL answered this scrape.",
+            value=0 if self._rows is None else 1,
         )
         if self._backup_age is not None:
             words = "How long ago a backup of this host ended well."
@@ -185,8 +229,8 @@ class _State:
 def text(rows: Iterable[Mapping[str, Any]] | None, backup_age: float | None = None) -> bytes:
     """Everything, as Prometheus reads it.
 
-    `rows` are those of queries.metrics, None while the database is away; `backup_age` is in seconds, None where there
-    is no backup.
+    `rows` are those of queries.metrics, None while the database is away; `backup_age` is in
+    seconds, None where there is no backup.
     """
     registry = CollectorRegistry()
     if FOLDER:

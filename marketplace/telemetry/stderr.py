@@ -1,21 +1,26 @@
-"""Log lines to standard error, of which some are lost rather than that a request waits for whoever should read them.
+"""Log lines to standard error, of which some are lost rather than that a request waits for whoever
+should read them.
 
-A pipe that nobody empties (a stuck journald, a stopped `| tee`) is full after 64 kB; then a write never returns, and as
-one thread at a time writes, none of them would ever answer again.
+A pipe that nobody empties (a stuck journald, a stopped `| tee`) is full after 64 kB; then a write
+never returns, and as one thread at a time writes, none of them would ever answer again.
 """
 
 import logging
 import select
 import sys
 
-#: Characters, which JSON's are bytes, that a pipe takes without waiting when it says that it can be written to.
+#: Characters, which JSON's are bytes, that a pipe takes without waiting when it says that it can be
+#: written to.
 SURE = 4096
-#: Milliseconds to wait for a reader that is busy. A second line waits no more, until there is room again.
+#: Milliseconds to wait for a reader that is busy. A second line waits no more, until there is room
+#: again.
 WAIT = 200
 
 
 class PatientHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """To standard error, where there is room for a line; how many there was no room for is said in the next."""
+    """To standard error, where there is room for a line; how many there was no room for is said
+    in the next.
+    """
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
@@ -30,11 +35,15 @@ class PatientHandler(logging.StreamHandler):  # type: ignore[type-arg]
         if self._lost:
             lost, self._lost = self._lost, 0
             words = f"{lost} lines were lost: nobody read the log"
-            self._write(logging.LogRecord("marketplace", logging.ERROR, __file__, 0, words, None, None))
+            self._write(
+                logging.LogRecord("marketplace", logging.ERROR, __file__, 0, words, None, None)
+            )
         self._write(record)
 
     def _write(self, record: logging.LogRecord) -> None:
-        """Piece by piece: a traceback may be longer than the room there is. Its end is lost then."""
+        """Piece by piece: a traceback may be longer than the room there is. Its end is lost
+        then.
+        """
         try:
             text = ("\n" if self._cut else "") + self.format(record) + self.terminator
             for start in range(0, len(text), SURE):

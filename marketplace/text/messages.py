@@ -1,8 +1,10 @@
-"""What is said to people, in their language: English, or what Accept-Language asks for and a catalogue here has.
+"""What is said to people, in their language: English, or what Accept-Language asks for and a
+catalogue here has.
 
-A text that is said is an English template. One with values is made by say(), which keeps them apart, so that it can be
-translated where it is sent; without values the plain text is its own template. A catalogue is a JSON object,
-`id.json` for Indonesian: English template -> template. What is not in it is said in English.
+A text that is said is an English template. One with values is made by say(), which keeps them
+apart, so that it can be translated where it is sent; without values the plain text is its own
+template. A catalogue is a JSON object, `id.json` for Indonesian: English template -> template. What
+is not in it is said in English.
 """
 
 import json
@@ -13,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 ENGLISH = "en"
-#: Language of Accept-Language -> ours. `in` is what Java called Indonesian, and older Android phones still do.
+#: Language of Accept-Language -> ours. `in` is what Java called Indonesian, and older Android
+#: phones still do.
 _OURS = {"en": ENGLISH, "id": "id", "in": "id", "*": ENGLISH}
-#: A language range and its weight. `in_ID` is no range, but what Java's Locale.toString() gives, and apps send it.
+#: A language range and its weight. `in_ID` is no range, but what Java's Locale.toString() gives,
+#: and apps send it.
 _RANGE = re.compile(
     r"\s*([A-Za-z]{1,8}|\*)(?:[-_][A-Za-z0-9_-]{1,60})?\s*"
     r"(?:;\s*[qQ]\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*)?\Z"
@@ -30,7 +34,9 @@ class Text(str):
     values: Mapping[str, Any]
 
     def spoken(self, language: str) -> str:
-        """The text in a language. Values that are texts of ours are translated, others stay as they are."""
+        """The text in a language. Values that are texts of ours are translated, others stay as
+        they are.
+        """
         template = catalogue(language).get(self.template, self.template)
         if not self.values:
             return template
@@ -68,12 +74,16 @@ def together(*texts: str) -> Text:
 
 
 def spoken(text: str, language: str) -> str:
-    """What a Problem or FieldError says: a Text, or a plain text that is a template without values."""
+    """What a Problem or FieldError says: a Text, or a plain text that is a template without
+    values.
+    """
     return text.spoken(language) if isinstance(text, Text) else catalogue(language).get(text, text)
 
 
 def negotiate(accept_language: str | None) -> str:
-    """The language of ours that a client likes best (RFC 9110, 12.5.4); English where it names none of them."""
+    """The language of ours that a client likes best (RFC 9110, 12.5.4); English where it names
+    none of them.
+    """
     best, quality = ENGLISH, 0.0
     for piece in (accept_language or "")[:_LONGEST].split(","):
         found = _RANGE.match(piece)

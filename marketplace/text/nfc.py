@@ -6,7 +6,9 @@ from functools import lru_cache
 
 
 class TooManyMarks(ValueError):
-    """More than 200 combining marks on one letter: normalising sorts them in the square of their number."""
+    """More than 200 combining marks on one letter: normalising sorts them in the square of their
+    number.
+    """
 
     def __init__(self) -> None:
         super().__init__("has more than 200 accents on one letter")

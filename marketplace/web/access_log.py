@@ -20,7 +20,9 @@ _SANE_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}\Z")
 
 
 class AccessLog:
-    """Middleware: gives the request its id; when it has been answered, counts it and writes one line."""
+    """Middleware: gives the request its id; when it has been answered, counts it and writes one
+    line.
+    """
 
     def __init__(self, config: Config, db: Database) -> None:
         self._config = config

@@ -15,10 +15,11 @@ from marketplace.web.rate_limits import READS, Limits, Use, answer, by_address
 
 
 class Authentication:
-    """Middleware: reads the token, and lets nobody but guests' calls through without a living session.
+    """Middleware: reads the token, and lets nobody but guests' calls through without a living
+    session.
 
-    Closed by default: only an operation that says roles=PUBLIC is answered without a token. A token that is no
-    good is refused also there: the app would rather hear of it.
+    Closed by default: only an operation that says roles=PUBLIC is answered without a token. A token
+    that is no good is refused also there: the app would rather hear of it.
     """
 
     def __init__(self, db: Database, tokens: Tokens, allowed: Limits) -> None:
@@ -35,14 +36,20 @@ class Authentication:
             return
         caller = self._bearer(req)
         if caller is None and not operation.public:
-            raise unauthorized("unauthorized", "This call needs an access token: Authorization: Bearer ...")
+            raise unauthorized(
+                "unauthorized", "This call needs an access token: Authorization: Bearer ..."
+            )
         limit = self._limits.of(req, operation)
         if caller is not None and not operation.public:
             counted = limit if limit is not None and limit.name not in READS else None
             caller = self._living(caller, counted, resp)
         if limit is not None and (operation.public or limit.name in READS):
-            known = caller is not None and limit.name in READS  # a token is no way round a limit on signing in
-            self._limit(limit, f"user {caller.user_id}" if known and caller else by_address(req), resp)
+            known = (
+                caller is not None and limit.name in READS
+            )  # a token is no way round a limit on signing in
+            self._limit(
+                limit, f"user {caller.user_id}" if known and caller else by_address(req), resp
+            )
         if operation.sells and req.context.config.verified_sellers and caller is not None:
             self._require_verified(caller)
         req.context.caller = caller
@@ -50,7 +57,10 @@ class Authentication:
     def _require_verified(self, caller: Caller) -> None:
         with self._db.primary() as conn:
             if not sessions.is_verified(conn, caller.session_hash):
-                raise Problem("email_unverified", "Enter the code from the mail we sent you; then you may sell.")
+                raise Problem(
+                    "email_unverified",
+                    "Enter the code from the mail we sent you; then you may sell.",
+                )
 
     def _limit(self, limit: Limit, subject: str | None, resp: falcon.Response) -> None:
         if subject is not None and limit.name in READS:
@@ -64,20 +74,30 @@ class Authentication:
             return None
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise unauthorized("invalid_token", "The Authorization header must be: Bearer and an access token.")
+            raise unauthorized(
+                "invalid_token", "The Authorization header must be: Bearer and an access token."
+            )
         return self._tokens.read(token)._replace(request_id=req.context.request_id)
 
     def _living(self, caller: Caller, limit: Limit | None, resp: falcon.Response) -> Caller:
-        """The caller with role and store, who has used a limit once if there is one; 401 if the session has ended."""
+        """The caller with role and store, who has used a limit once if there is one; 401 if the
+        session has ended.
+        """
         with self._db.primary() as conn:
             if limit is None:
                 row = sessions.find(conn, caller.session_hash)
             else:
                 row = limits.find_caller_and_take(
-                    conn, caller.session_hash, rate_class=limit.name, every=limit.every, burst=limit.burst
+                    conn,
+                    caller.session_hash,
+                    rate_class=limit.name,
+                    every=limit.every,
+                    burst=limit.burst,
                 )
         if row is None or row["user_id"] != caller.user_id:
             raise unauthorized("invalid_token", "The session has ended; sign in again.")
         if limit is not None:
             answer(resp, limit, Use(row["remaining"], row["reset_after"], row["retry_after"]))
-        return caller._replace(role=row["role"], store_id=row["store_id"], session_id=row["session_id"])
+        return caller._replace(
+            role=row["role"], store_id=row["store_id"], session_id=row["session_id"]
+        )

@@ -86,21 +86,30 @@ def read_json(req: falcon.Request, limit: int) -> Any:
     except UnicodeDecodeError:
         raise Problem("invalid_json", "The body is not UTF-8.") from None
     except (ValueError, ArithmeticError) as error:
-        raise Problem("invalid_json", say("The body is not JSON: {reason}", reason=str(error)[:280])) from None
+        raise Problem(
+            "invalid_json", say("The body is not JSON: {reason}", reason=str(error)[:280])
+        ) from None
     except RecursionError:
         raise Problem("invalid_json", "The body is nested too deeply.") from None
-    if req.context.body_hash is not None:  # whatever order an app writes the members in, it says the same
+    if (
+        req.context.body_hash is not None
+    ):  # whatever order an app writes the members in, it says the same
         req.context.body_hash.update(json.dumps(document, sort_keys=True, default=str).encode())
     return document
 
 
 def parts(
-    req: falcon.Request, *, file_limit: int, files: tuple[str, ...], count: int, into: BinaryIO | None = None
+    req: falcon.Request,
+    *,
+    file_limit: int,
+    files: tuple[str, ...],
+    count: int,
+    into: BinaryIO | None = None,
 ) -> Iterator[FilePart | tuple[str, str]]:
     """The parts of a multipart body as they come: a file, or a (name, text) pair.
 
-    `count` is how many files may come. A file is copied to a temporary file (memory up to 1 MB) that the caller
-    closes; or to `into`, where that is given. A text that stands twice is a 422.
+    `count` is how many files may come. A file is copied to a temporary file (memory up to 1 MB)
+    that the caller closes; or to `into`, where that is given. A text that stands twice is a 422.
     """
     seen = 0
     texts: set[str] = set()
@@ -111,7 +120,9 @@ def parts(
             if name in files:
                 seen += 1
                 if seen > count:
-                    raise invalid(f"/{name}", "too_many", say("must be at most {count} files", count=count))
+                    raise invalid(
+                        f"/{name}", "too_many", say("must be at most {count} files", count=count)
+                    )
                 filename = _filename(part)
                 _hash_texts(body_hash, name, filename)
                 if into is not None:
@@ -132,7 +143,9 @@ def parts(
 
 
 def copy(source: Any, limit: int, body_hash: "hashlib._Hash | None" = None) -> BinaryIO:
-    """What `source` holds, in a temporary file, rewound, and in the hash `body_hash`; 413 past `limit`."""
+    """What `source` holds, in a temporary file, rewound, and in the hash `body_hash`; 413 past
+    `limit`.
+    """
     target = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - the caller closes it
     try:
         pour(source, cast(BinaryIO, target), limit, body_hash)
@@ -143,8 +156,12 @@ def copy(source: Any, limit: int, body_hash: "hashlib._Hash | None" = None) -> B
     return cast(BinaryIO, target)
 
 
-def pour(source: Any, target: BinaryIO, limit: int, body_hash: "hashlib._Hash | None" = None) -> int:
-    """Write what `source` holds into `target`, and into the hash `body_hash`; how many bytes; 413 past `limit`."""
+def pour(
+    source: Any, target: BinaryIO, limit: int, body_hash: "hashlib._Hash | None" = None
+) -> int:
+    """Write what `source` holds into `target`, and into the hash `body_hash`; how many bytes;
+    413 past `limit`.
+    """
     size = 0
     while chunk := source.read(CHUNK):
         size += len(chunk)
@@ -163,7 +180,9 @@ def read_into(req: falcon.Request, target: BinaryIO, limit: int) -> int:
     return _read_body(req, target, limit, req.context.body_hash)
 
 
-def _read_body(req: falcon.Request, target: BinaryIO, limit: int, body_hash: "hashlib._Hash | None") -> int:
+def _read_body(
+    req: falcon.Request, target: BinaryIO, limit: int, body_hash: "hashlib._Hash | None"
+) -> int:
     refuse_larger(req, limit)
     try:
         size = pour(stream(req), target, limit, body_hash)
@@ -181,7 +200,9 @@ def refuse_larger(req: falcon.Request, limit: int) -> None:
 
 
 def drain(req: falcon.Request) -> None:
-    """Read what is left of a refused body, up to a bound: a proxy that is still sending it would not see the answer."""
+    """Read what is left of a refused body, up to a bound: a proxy that is still sending it would
+    not see the answer.
+    """
     left = DRAIN
     source = stream(req)
     with contextlib.suppress(OSError):
@@ -233,7 +254,9 @@ def _integer(digits: str) -> int:
 
 
 def _refuse_constant(name: str) -> None:
-    raise Problem("invalid_json", say("The body is not JSON: {name} is not a JSON number", name=name))
+    raise Problem(
+        "invalid_json", say("The body is not JSON: {name} is not a JSON number", name=name)
+    )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from marketplace.text.messages import negotiate
 
 
 def client_ip(req: falcon.Request) -> str | None:
-    """The client's address: the peer's, or what a proxy we were told of (TRUSTED_PROXIES) says of its own peer.
+    """The client's address: the peer's, or what a proxy we were told of (TRUSTED_PROXIES) says of
+    its own peer.
 
     A Unix socket has no address and counts as `unix`.
     """

@@ -1,10 +1,11 @@
-"""Conditional requests (RFC 9110, section 13): ETag, If-None-Match, If-Match; and how long an answer may be cached.
+"""Conditional requests (RFC 9110, section 13): ETag, If-None-Match, If-Match; and how long an
+answer may be cached.
 
-A tag is `"VERSION-DIGEST"`: the version of the thing (of a product with its stock, `7.12`) and a digest of the answer
-as it was sent; a list has the digest alone. For a product PostgreSQL keeps the digest, and a 304 reads nothing else.
-If-None-Match compares the whole, so that a 304 is given only when the answer would be the same byte for byte. If-Match
-compares the version: what a worker does to an answer meanwhile (a
-count, the name of a brand) is no change that an editor has to hear of.
+A tag is `"VERSION-DIGEST"`: the version of the thing (of a product with its stock, `7.12`) and a
+digest of the answer as it was sent; a list has the digest alone. For a product PostgreSQL keeps the
+digest, and a 304 reads nothing else. If-None-Match compares the whole, so that a 304 is given only
+when the answer would be the same byte for byte. If-Match compares the version: what a worker does
+to an answer meanwhile (a count, the name of a brand) is no change that an editor has to hear of.
 """
 
 import re
@@ -25,8 +26,9 @@ _TAGS = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|\Z)')
 #: What proxies that compress put behind a tag of ours (Apache; nginx makes it weak instead).
 _COMPRESSED = re.compile(r"-(?:gzip|br|zstd)\Z")
 ANY = "*"
-#: What a cache that many share may do with an answer of the catalogue, in seconds: keep it; then give it while somebody
-#: fetches it anew; and give it where it cannot be had anew, because the application or the database is away.
+#: What a cache that many share may do with an answer of the catalogue, in seconds: keep it; then
+#: give it while somebody fetches it anew; and give it where it cannot be had anew, because the
+#: application or the database is away.
 _SHARED = "s-maxage=1, stale-while-revalidate=1, stale-if-error=30"
 
 
@@ -37,7 +39,9 @@ class ConditionalRequests:
         """Note the second from which on everything is read that will be answered."""
         req.context.second = int(time.time())
 
-    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
+    ) -> None:
         """Set ETag and Cache-Control."""
         declared: Operation | None = req.context.operation
         if declared is None:
@@ -49,8 +53,9 @@ class ConditionalRequests:
         if not resp.get_header("Cache-Control"):
             resp.set_header("Cache-Control", _cache_control(req, declared))
             if shared(req, declared) and resp.status_code == 200:
-                # nginx counts whole seconds from when it has the answer; this is to the end of the second it was made
-                # in. Behind Cache-Control: nginx below 1.23 reads no extension of it once it has seen this.
+                # nginx counts whole seconds from when it has the answer; this is to the end of the
+                # second it was made in. Behind Cache-Control: nginx below 1.23 reads no extension
+                # of it once it has seen this.
                 resp.set_header("X-Accel-Expires", f"@{req.context.second}")
 
 
@@ -72,13 +77,17 @@ def unchanged(req: falcon.Request, resp: falcon.Response) -> bool:
 
 
 def known_tags(req: falcon.Request) -> list[str]:
-    """The tags of answers the client has (If-None-Match). Raises 400 for a header that cannot be read."""
+    """The tags of answers the client has (If-None-Match). Raises 400 for a header that cannot be
+    read.
+    """
     return _parsed(req, "If-None-Match")
 
 
 @lru_cache(maxsize=64)
 def dressing(uploads_url: bytes) -> str:
-    """A digest of what a product's answer has from elsewhere: the address of uploads, the form of this version."""
+    """A digest of what a product's answer has from elsewhere: the address of uploads, the form
+    of this version.
+    """
     return xxhash.xxh3_64_hexdigest(uploads_url + __version__.encode())[:8]
 
 
@@ -93,8 +102,15 @@ def require(req: falcon.Request, version: object) -> None:
     To be called behind the lock of what is about to be written.
     """
     wanted = _parsed(req, "If-Match")
-    if wanted and ANY not in wanted and str(version) not in {tag.partition("-")[0] for tag in wanted}:
-        raise Problem("precondition_failed", "It has changed since you read it. Read it again and repeat your change.")
+    if (
+        wanted
+        and ANY not in wanted
+        and str(version) not in {tag.partition("-")[0] for tag in wanted}
+    ):
+        raise Problem(
+            "precondition_failed",
+            "It has changed since you read it. Read it again and repeat your change.",
+        )
 
 
 def _parsed(req: falcon.Request, name: str) -> list[str]:
@@ -110,7 +126,9 @@ def _parsed(req: falcon.Request, name: str) -> list[str]:
         tags.append(_COMPRESSED.sub("", found[1]))
         end = found.end()
     if end != len(header) or not tags:
-        raise Problem("bad_request", say('{name} must be * or tags in quotation marks: "7-1f0c".', name=name))
+        raise Problem(
+            "bad_request", say('{name} must be * or tags in quotation marks: "7-1f0c".', name=name)
+        )
     return tags
 
 

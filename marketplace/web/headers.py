@@ -1,4 +1,6 @@
-"""Headers that belong to no single call: what browsers may do with an answer, who may read it, what is about to go."""
+"""Headers that belong to no single call: what browsers may do with an answer, who may read it,
+what is about to go.
+"""
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timezone
@@ -8,25 +10,32 @@ import falcon
 
 from marketplace.contract.operations import Deprecated, Operation
 
-#: An answer is data: whatever it holds, a browser that shows it loads and runs nothing, and puts it in no frame.
+#: An answer is data: whatever it holds, a browser that shows it loads and runs nothing, and puts it
+#: in no frame.
 POLICY = "default-src 'none'; frame-ancestors 'none'"
 PREFLIGHT_SECONDS = 7200  # Chromium's limit
 #: What a browser app may send, beyond what any page may.
 TAKEN = (
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Accept-Language, X-Request-ID,"
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Accept-Language, "
+    "X-Request-ID,"
     " Consistency-Token"
 )
 #: What it may read, beyond what any page may.
 SHOWN = (
-    "X-Request-ID, ETag, Location, Link, Retry-After, RateLimit, RateLimit-Policy, Idempotent-Replayed, Deprecation,"
+    "X-Request-ID, ETag, Location, Link, Retry-After, RateLimit, RateLimit-Policy, "
+    "Idempotent-Replayed, Deprecation,"
     " Sunset, Content-Disposition, Consistency-Token"
 )
 
 
 class Headers:
-    """Middleware: what every answer has, refusals too, and what an operation says of its own end."""
+    """Middleware: what every answer has, refusals too, and what an operation says of its own
+    end.
+    """
 
-    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
+    ) -> None:
         """Set them; a policy that the responder set stays."""
         resp.set_header("X-Content-Type-Options", "nosniff")
         resp.set_header("Referrer-Policy", "no-referrer")
@@ -60,18 +69,28 @@ class Cors:
         self._origins = frozenset(origins)
         self._any = "*" in self._origins
 
-    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
-        """Name the origin that may read the answer, and what of it; to a preflight, what it may send."""
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
+    ) -> None:
+        """Name the origin that may read the answer, and what of it; to a preflight, what it may
+        send.
+        """
         if self._any:
             resp.set_header("Access-Control-Allow-Origin", "*")
         else:
-            resp.append_header("Vary", "Origin")  # also where none came: caches keep the answer for others
+            resp.append_header(
+                "Vary", "Origin"
+            )  # also where none came: caches keep the answer for others
             origin = req.get_header("Origin")
             if origin not in self._origins:
                 return
             resp.set_header("Access-Control-Allow-Origin", origin)
         allowed = resp.get_header("Allow")
-        if req.method == "OPTIONS" and req.get_header("Access-Control-Request-Method") and allowed is not None:
+        if (
+            req.method == "OPTIONS"
+            and req.get_header("Access-Control-Request-Method")
+            and allowed is not None
+        ):
             resp.set_header("Access-Control-Allow-Methods", allowed)
             resp.set_header("Access-Control-Allow-Headers", TAKEN)
             resp.set_header("Access-Control-Max-Age", str(PREFLIGHT_SECONDS))

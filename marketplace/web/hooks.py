@@ -13,7 +13,14 @@ from falcon.util import mediatypes
 
 from marketplace.contract import validation
 from marketplace.contract.errors import Problem, repeated
-from marketplace.contract.operations import ANYONE, EVERYONE, MERGE_PATCH, MULTIPART, PUBLIC, Operation
+from marketplace.contract.operations import (
+    ANYONE,
+    EVERYONE,
+    MERGE_PATCH,
+    MULTIPART,
+    PUBLIC,
+    Operation,
+)
 from marketplace.text.messages import say
 from marketplace.web import bodies, etags, idempotency
 
@@ -62,13 +69,16 @@ def _check(req: falcon.Request, declared: Operation) -> None:
         req.context.body = validation.check(document, declared.body, partial=declared.partial)
     elif declared.parts is None or kind != MULTIPART:
         allowed = [falcon.MEDIA_JSON, *([MULTIPART] if declared.parts else []), *declared.media]
-        raise Problem("unsupported_media_type", say("Send one of these: {types}.", types=", ".join(allowed)))
+        raise Problem(
+            "unsupported_media_type", say("Send one of these: {types}.", types=", ".join(allowed))
+        )
 
 
 def _require_acceptable(req: falcon.Request, declared: Operation) -> None:
     """Refuse with 406 an Accept that leaves out all that the call returns when it succeeds.
 
-    A header that cannot be read counts as none, and so does any where there is no content to choose.
+    A header that cannot be read counts as none, and so does any where there is no content to
+    choose.
     """
     accept = req.accept.lower()
     if accept == "*/*" or not declared.responses.keys() - {204}:
@@ -78,7 +88,9 @@ def _require_acceptable(req: falcon.Request, declared: Operation) -> None:
     except ValueError:
         return
     if not acceptable:
-        raise Problem("not_acceptable", say("This call answers {types}.", types=", ".join(declared.produces)))
+        raise Problem(
+            "not_acceptable", say("This call answers {types}.", types=", ".join(declared.produces))
+        )
 
 
 def _query(query_string: str, declared: Operation) -> dict[str, Any]:
@@ -97,7 +109,9 @@ def _checked(query_string: str, declared: Operation) -> dict[str, Any]:
     try:
         pairs = parse_qsl(query_string, errors="strict", max_num_fields=100)
     except (UnicodeDecodeError, ValueError):
-        raise Problem("invalid_query", "It must be percent-encoded UTF-8, with at most 100 parameters.") from None
+        raise Problem(
+            "invalid_query", "It must be percent-encoded UTF-8, with at most 100 parameters."
+        ) from None
     names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -1,9 +1,10 @@
 """Idempotency-Key: a POST that comes again is answered as the first time, and done once.
 
-The row that keeps the answer is written in the transaction of the effect, so that one is never there without the
-other, whoever is killed in between. A key belongs to its user and is kept for a day. What counts as the same request
-is the method, the path, the query and what the body says: JSON without regard to the order of its members, and a
-multipart body without regard to its boundary, since an app that was restarted writes both anew.
+The row that keeps the answer is written in the transaction of the effect, so that one is never
+there without the other, whoever is killed in between. A key belongs to its user and is kept for a
+day. What counts as the same request is the method, the path, the query and what the body says: JSON
+without regard to the order of its members, and a multipart body without regard to its boundary,
+since an app that was restarted writes both anew.
 """
 
 import hashlib
@@ -38,7 +39,9 @@ def begin(req: falcon.Request) -> None:
     if key is None:
         return
     if not _KEY.match(key):
-        raise Problem("invalid_idempotency_key", "Idempotency-Key takes 1 to 255 visible ASCII characters.")
+        raise Problem(
+            "invalid_idempotency_key", "Idempotency-Key takes 1 to 255 visible ASCII characters."
+        )
     digest = hashlib.sha256()
     for part in (req.method, req.path, json.dumps(sorted(req.context.query.items()), default=str)):
         digest.update(hashlib.sha256(part.encode("utf-8", "replace")).digest())
@@ -48,10 +51,11 @@ def begin(req: falcon.Request) -> None:
 
 @contextmanager
 def transaction(db: Database, req: falcon.Request, resp: falcon.Response) -> Iterator[Conn]:
-    """The caller's transaction, run once a key. The answer (media or data, status, location) is set inside the block.
+    """The caller's transaction, run once a key. The answer (media or data, status, location) is set
+    inside the block.
 
-    Raises Replayed where the request was done before; 409 while a twin is at it; 422 where the key was another
-    request's.
+    Raises Replayed where the request was done before; 409 while a twin is at it; 422 where the key
+    was another request's.
     """
     key: str | None = req.context.idempotency_key
     caller = req.context.caller
@@ -62,10 +66,16 @@ def transaction(db: Database, req: falcon.Request, resp: falcon.Response) -> Ite
         kept = idempotency.take(conn, caller.user_id, key)
         fingerprint = req.context.body_hash.digest()
         if not kept["taken"]:
-            raise Problem("request_in_progress", "The first request with this Idempotency-Key is still at work.")
+            raise Problem(
+                "request_in_progress",
+                "The first request with this Idempotency-Key is still at work.",
+            )
         if kept["fingerprint"] is not None:
             if kept["fingerprint"] != fingerprint:
-                raise Problem("idempotency_key_reused", "This Idempotency-Key came with another request before.")
+                raise Problem(
+                    "idempotency_key_reused",
+                    "This Idempotency-Key came with another request before.",
+                )
             raise Replayed(kept)
         yield conn
         rendering.serialize(resp)

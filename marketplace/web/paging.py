@@ -1,7 +1,7 @@
 """Both ways through a list: pages with totals, and cursors that cost the same at any depth.
 
-A cursor is opaque: the sort keys of the last row, bound by a signature to the filters and the order it came
-from. One that was tampered with, or that is sent with other filters, is refused with 400.
+A cursor is opaque: the sort keys of the last row, bound by a signature to the filters and the order
+it came from. One that was tampered with, or that is sent with other filters, is refused with 400.
 """
 
 import base64
@@ -28,18 +28,25 @@ _SIGNATURE = 12
 
 
 def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH) -> Window:
-    """The part of the list that a checked query asks for. Raises 400 for a bad cursor or too deep a page."""
+    """The part of the list that a checked query asks for. Raises 400 for a bad cursor or too
+    deep a page.
+    """
     if "cursor" in query:
         return Window(None, query["per_page"], decode_cursor(req, query["cursor"]), None)
     page = query.get("page", 1)
     if page * query["per_page"] > depth:
-        raise Problem("page_too_deep", say("page * per_page goes to {depth} here; go on with the cursor.", depth=depth))
+        raise Problem(
+            "page_too_deep",
+            say("page * per_page goes to {depth} here; go on with the cursor.", depth=depth),
+        )
     return Window(page, query["per_page"], None, _EXACT_TO[query.get("count")])
 
 
 def items(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Rows as JSON with commas between, without the brackets."""
-    return orjson.dumps(rows, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)[1:-1]
+    return orjson.dumps(rows, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)[
+        1:-1
+    ]
 
 
 def answer_rows(
@@ -52,7 +59,9 @@ def answer_rows(
     *,
     keys: Sequence[str],
 ) -> None:
-    """Write a list of rows, of which one more than is shown may have been read; `keys` are what it is sorted by."""
+    """Write a list of rows, of which one more than is shown may have been read; `keys` are what
+    it is sorted by.
+    """
     shown = rows[: window.per_page]
     last = [shown[-1][key] for key in keys] if len(rows) > window.per_page else None
     answer(req, resp, noun=noun, items=items(shown), window=window, last=last, total=total)
@@ -69,8 +78,9 @@ def answer(
     total: Total | None,
     more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a list: `items` is the JSON of its rows with commas between, `last` the sort keys of the last
-    row shown where there is a next one, `more` what stands beside the list."""
+    """Write a list: `items` is the JSON of its rows with commas between, `last` the sort keys of
+    the last row shown where there is a next one, `more` what stands beside the list.
+    """
     cursor = encode_cursor(req, last) if last is not None else None
     rest: dict[str, Any] = {}
     if total is not None and window.page is not None:
@@ -87,13 +97,17 @@ def answer(
     rest.update(more or {})
     if cursor is not None:
         following = _bound_of(req).following
-        resp.set_header("Link", f"<{req.path}?{following}{'&' if following else ''}cursor={cursor}>; rel=next")
+        resp.set_header(
+            "Link", f"<{req.path}?{following}{'&' if following else ''}cursor={cursor}>; rel=next"
+        )
     resp.content_type = falcon.MEDIA_JSON
     resp.data = b'{"%s":[%s],%s' % (noun.encode(), items, orjson.dumps(rest)[1:])
 
 
 class _Bound(NamedTuple):
-    """What a cursor of a list is bound to, and the query string of the pages that follow without their cursor."""
+    """What a cursor of a list is bound to, and the query string of the pages that follow without
+    their cursor.
+    """
 
     fingerprint: bytes
     following: str
@@ -101,10 +115,14 @@ class _Bound(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _bound(uri_template: str, query_string: str) -> _Bound:
-    """The list, its filters and its order, as the client wrote them. Whose rows a cursor goes through is not in it."""
+    """The list, its filters and its order, as the client wrote them. Whose rows a cursor goes
+    through is not in it.
+    """
     given = parse_qsl(query_string)
     # What stands between commas is a set: types=brands,stores is types=stores,brands.
-    filters = sorted((name, sorted(value.split(","))) for name, value in given if name not in UNBOUND)
+    filters = sorted(
+        (name, sorted(value.split(","))) for name, value in given if name not in UNBOUND
+    )
     following = [pair for pair in given if pair[0] not in ("page", "cursor", "facets")]
     return _Bound(orjson.dumps([uri_template, filters]), urlencode(following))
 
@@ -135,8 +153,13 @@ def decode_cursor(req: falcon.Request, text: str) -> list[Any]:
         raw = b""
     signature, payload = raw[:_SIGNATURE], raw[_SIGNATURE:]
     keys = req.context.config.secret_keys
-    if not payload or not any(hmac.compare_digest(signature, _sign(req, payload, key)) for key in keys):
-        raise Problem("invalid_cursor", "The cursor is damaged, or comes from a list with other filters or order.")
+    if not payload or not any(
+        hmac.compare_digest(signature, _sign(req, payload, key)) for key in keys
+    ):
+        raise Problem(
+            "invalid_cursor",
+            "The cursor is damaged, or comes from a list with other filters or order.",
+        )
     decoded: list[Any] = orjson.loads(payload)
     return decoded
 

@@ -20,7 +20,18 @@ log = logging.getLogger("marketplace")
 #: What a machine says that has run short of something, or whose disk has failed.
 SHORTAGES = {
     getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "ESTALE")
+    for name in (
+        "ENOSPC",
+        "EDQUOT",
+        "EFBIG",
+        "EROFS",
+        "EIO",
+        "EMFILE",
+        "ENFILE",
+        "ENOMEM",
+        "EAGAIN",
+        "ESTALE",
+    )
     if hasattr(errno, name)
 }
 _BY_STATUS = {
@@ -54,7 +65,10 @@ def install(app: "falcon.App[Any, Any]") -> None:
 
 def body(problem: Problem, request_id: str | None, language: str = ENGLISH) -> bytes:
     """Return the problem document, in a language; codes are the same in all."""
-    errors = [field._replace(message=spoken(field.message, language))._asdict() for field in problem.errors]
+    errors = [
+        field._replace(message=spoken(field.message, language))._asdict()
+        for field in problem.errors
+    ]
     title = PROBLEMS[problem.code][1]
     detail = spoken(problem.detail, language) if problem.detail else _details(errors, language)
     document: dict[str, Any] = {
@@ -67,7 +81,9 @@ def body(problem: Problem, request_id: str | None, language: str = ENGLISH) -> b
     }
     if errors:
         document["errors"] = errors
-    return orjson.dumps(document).replace(URL_MARKER.encode(), b"")  # here it can only be a client's
+    return orjson.dumps(document).replace(
+        URL_MARKER.encode(), b""
+    )  # here it can only be a client's
 
 
 def _details(errors: Sequence[Mapping[str, str]], language: str) -> str:
@@ -108,7 +124,9 @@ def _serialize(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPErr
 
 
 def _from_falcon(req: falcon.Request, error: falcon.HTTPError) -> Problem:
-    """An error of falcon's in our shape. Its own words are in English alone, and shown to nobody else."""
+    """An error of falcon's in our shape. Its own words are in English alone, and shown to nobody
+    else.
+    """
     english = negotiate(req.get_header("Accept-Language")) == ENGLISH
     code = _BY_STATUS.get(error.status_code, "bad_request")
     problem = Problem(code, headers=dict(error.headers or {}))
@@ -137,7 +155,9 @@ def _from_database(error: Exception) -> Problem | None:
             code, pointer, message = known
             errors = [FieldError(pointer, code if PROBLEMS[code][0] == 409 else "invalid", message)]
             return Problem(code, sentence(message), errors=errors)
-        case pg.InvalidAuthorizationSpecification() if error.diag.source_function == "exec_stmt_raise":
+        case pg.InvalidAuthorizationSpecification() if (
+            error.diag.source_function == "exec_stmt_raise"
+        ):
             return unauthorized("invalid_token", "The session has ended; sign in again.")
         case pg.InsufficientPrivilege() if error.diag.source_function == "exec_stmt_raise":
             return Problem("forbidden", "This is another store's.")
@@ -159,20 +179,34 @@ def _from_database(error: Exception) -> Problem | None:
 def _storage(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
     """What keeps files is away: nothing has been written, and another try may succeed."""
     log.warning("storage unavailable", extra={"error": str(error)[:300]})
-    _problem(req, resp, Problem("unavailable", "Pictures cannot be stored for a moment. Try again."), params)
+    _problem(
+        req,
+        resp,
+        Problem("unavailable", "Pictures cannot be stored for a moment. Try again."),
+        params,
+    )
 
 
 def _system(req: falcon.Request, resp: falcon.Response, error: OSError, params: Any) -> None:
-    """A full disk, too many open files: nothing the client did, and it passes when the operator has seen to it."""
+    """A full disk, too many open files: nothing the client did, and it passes when the operator
+    has seen to it.
+    """
     if error.errno not in SHORTAGES:
         _unexpected(req, resp, error, params)
         return
     log.error("this machine has run short", extra={"error": str(error)[:300]})
-    _problem(req, resp, Problem("unavailable", "The request could not be finished here. Try again in a moment."), params)
+    _problem(
+        req,
+        resp,
+        Problem("unavailable", "The request could not be finished here. Try again in a moment."),
+        params,
+    )
 
 
 def _unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
     """A bug: the log has all of it under the request id, the client nothing but the id."""
     log.error("unexpected failure", exc_info=error)
-    problem = Problem("internal_error", "The request failed here; its request_id is in the server's log.")
+    problem = Problem(
+        "internal_error", "The request failed here; its request_id is in the server's log."
+    )
     _problem(req, resp, problem, params)

@@ -1,8 +1,9 @@
 """How often who may call: a limit for each class of call, by user or by address.
 
-What costs or writes is counted in PostgreSQL, so that all workers and machines agree; what only reads is counted in
-each worker for itself, so that a read costs no write. Both are the generic cell rate algorithm (ITU-T I.371). A refusal
-is a 429 at once: no thread waits. Headers: draft-ietf-httpapi-ratelimit-headers.
+What costs or writes is counted in PostgreSQL, so that all workers and machines agree; what only
+reads is counted in each worker for itself, so that a read costs no write. Both are the generic cell
+rate algorithm (ITU-T I.371). A refusal is a 429 at once: no thread waits. Headers:
+draft-ietf-httpapi-ratelimit-headers.
 """
 
 import math
@@ -26,7 +27,9 @@ REMEMBERED = 50_000
 
 
 class Use(NamedTuple):
-    """What a use leaves: how many remain, seconds until all may be used again; `retry_after` where it is refused."""
+    """What a use leaves: how many remain, seconds until all may be used again; `retry_after`
+    where it is refused.
+    """
 
     remaining: int
     reset_after: int
@@ -46,25 +49,37 @@ class Limits:
         return self._limits.get(declared.rate or _class_of(req))
 
     def take_here(self, limit: Limit, subject: str, resp: falcon.Response) -> None:
-        """One use of a limit on reads. Two threads may both take the last one, which harms nobody."""
+        """One use of a limit on reads. Two threads may both take the last one, which harms
+        nobody.
+        """
         now = time.monotonic()
         full_at = max(self._full_at.get((limit.name, subject), now), now) + limit.every
         ahead = full_at - now - limit.every * limit.burst
         if ahead > 1e-6:
-            answer(resp, limit, Use(0, math.ceil(full_at - limit.every - now), max(1, math.ceil(ahead))))
+            answer(
+                resp,
+                limit,
+                Use(0, math.ceil(full_at - limit.every - now), max(1, math.ceil(ahead))),
+            )
         self._full_at[limit.name, subject] = full_at
         if len(self._full_at) > REMEMBERED:
-            self._full_at = {key: until for key, until in self._full_at.copy().items() if until > now}
+            self._full_at = {
+                key: until for key, until in self._full_at.copy().items() if until > now
+            }
 
     def take(self, limit: Limit, subject: str, resp: falcon.Response) -> None:
         """One use of a limit that all agree on."""
         with self._db.primary() as conn:
-            used = limits.take(conn, f"{limit.name} {subject}", every=limit.every, burst=limit.burst)
+            used = limits.take(
+                conn, f"{limit.name} {subject}", every=limit.every, burst=limit.burst
+            )
         answer(resp, limit, Use(**used))
 
 
 def by_address(req: falcon.Request) -> str | None:
-    """The client's address as a limit counts it; None where it is not known, and nobody can be told from anybody."""
+    """The client's address as a limit counts it; None where it is not known, and nobody can be
+    told from anybody.
+    """
     ip = client.client_ip(req)
     if ip is not None and ":" in ip:  # who has one IPv6 address has a /64 of them
         ip = client.network(ip)

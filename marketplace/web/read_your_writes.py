@@ -1,8 +1,9 @@
 """Consistency-Token: reading what one has written, where replicas answer public reads.
 
-An answer to a write carries a token. Who sends it back with later requests is never answered by a replica that has not
-come so far; without it, a phone may see its change a moment late. Only the greatest one is needed, and the newest of a
-device is that. Where there are no replicas no answer carries one, and one that is sent makes no difference.
+An answer to a write carries a token. Who sends it back with later requests is never answered by a
+replica that has not come so far; without it, a phone may see its change a moment late. Only the
+greatest one is needed, and the newest of a device is that. Where there are no replicas no answer
+carries one, and one that is sent makes no difference.
 """
 
 from typing import Any
@@ -23,11 +24,15 @@ class ReadYourWrites:
         self._db = db
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Set req.context.read_after. A token that cannot be read is as good as one from the future: the primary answers."""
+        """Set req.context.read_after. A token that cannot be read is as good as one from the
+        future: the primary answers.
+        """
         req.context.read_after = replicas.position(req.env.get("HTTP_CONSISTENCY_TOKEN"))
         self._db.begin_request(writing=req.method not in _READING)
 
-    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
+    ) -> None:
         """Set the header, where something was written."""
         reached = self._db.written()
         if reached is not None:

@@ -16,9 +16,13 @@ _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}\Z")
 
 
 class Rendering:
-    """Middleware: turns `resp.media` into JSON, puts the address of uploads in, and leaves no body unread."""
+    """Middleware: turns `resp.media` into JSON, puts the address of uploads in, and leaves no
+    body unread.
+    """
 
-    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+    def process_response(
+        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
+    ) -> None:
         """Serialise, fill in PUBLIC_URL; drain a refused request."""
         render(req, resp)
         if resp.status_code >= 400 and req.method not in ("GET", "HEAD", "OPTIONS"):
@@ -33,9 +37,13 @@ def render(req: falcon.Request, resp: falcon.Response) -> None:
 
 
 def serialize(resp: falcon.Response) -> None:
-    """Turn `resp.media`, where there is one, into JSON; where uploads are served from is still left open."""
+    """Turn `resp.media`, where there is one, into JSON; where uploads are served from is still
+    left open.
+    """
     if resp.media is not None:
-        resp.data = orjson.dumps(resp.media, default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
+        resp.data = orjson.dumps(
+            resp.media, default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+        )
         if isinstance(resp.media, dict) and "version" in resp.media:
             resp.context.version = str(resp.media["version"])
         resp.media = None
@@ -43,7 +51,9 @@ def serialize(resp: falcon.Response) -> None:
 
 
 def uploads_url(req: falcon.Request) -> bytes:
-    """Where uploads are served from, with the slash: UPLOADS_URL, PUBLIC_URL, or in development the host asked."""
+    """Where uploads are served from, with the slash: UPLOADS_URL, PUBLIC_URL, or in development
+    the host asked.
+    """
     config: Config = req.context.config
     if config.uploads_url:
         return f"{config.uploads_url}/".encode()

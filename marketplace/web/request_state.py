@@ -15,7 +15,8 @@ from marketplace.postgres.callers import Caller
 class RequestState:
     """One request. Each attribute says who sets it; a misspelt one is an AttributeError."""
 
-    #: web/access_log.py: the client's id for the request, or ours; all settings; the clock when it came in.
+    #: web/access_log.py: the client's id for the request, or ours; all settings; the clock when it
+    #: came in.
     request_id: str = ""
     config: Config = field(init=False)
     started: float = 0.0
@@ -29,7 +30,8 @@ class RequestState:
     #: web/hooks.py: what was sent, checked and converted.
     query: dict[str, Any] = field(default_factory=dict)
     body: Any = None
-    #: web/idempotency.py: the key, and the hash that everything the request says goes into while it is read.
+    #: web/idempotency.py: the key, and the hash that everything the request says goes into while it
+    #: is read.
     idempotency_key: str | None = None
     body_hash: "hashlib._Hash | None" = None
 

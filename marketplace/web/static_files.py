@@ -12,7 +12,9 @@ _METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class Files:
-    """A sink: answers what lies in a folder, to GET and HEAD, with an ETag, and how long it may be kept."""
+    """A sink: answers what lies in a folder, to GET and HEAD, with an ETag, and how long it may
+    be kept.
+    """
 
     def __init__(self, prefix: str, folder: Path, *, keep: str) -> None:
         self._route = StaticRoute(prefix, folder)

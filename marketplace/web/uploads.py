@@ -1,4 +1,6 @@
-"""Pictures that come in a multipart body: read, made safe and sized, before any transaction begins."""
+"""Pictures that come in a multipart body: read, made safe and sized, before any transaction
+begins.
+"""
 
 from typing import Any
 
@@ -14,16 +16,23 @@ from marketplace.text.messages import say
 from marketplace.web import bodies
 
 
-def read(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[str, Any], list[Upload]]:
-    """The fields, checked, and the pictures (at most `count`) of a multipart body, as the call declares them."""
+def read(
+    req: falcon.Request, declared: Parts, *, count: int
+) -> tuple[dict[str, Any], list[Upload]]:
+    """The fields, checked, and the pictures (at most `count`) of a multipart body, as the call
+    declares them.
+    """
     texts, made = receive(req, declared, count=count)
     return validation.check(texts, declared.fields, text=True), made
 
 
-def receive(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[str, str], list[Upload]]:
+def receive(
+    req: falcon.Request, declared: Parts, *, count: int
+) -> tuple[dict[str, str], list[Upload]]:
     """The texts as they came, and the pictures.
 
-    Every picture is judged, and all refusals are named together in one 422: nothing is stored unless all are good.
+    Every picture is judged, and all refusals are named together in one 422: nothing is stored
+    unless all are good.
     """
     config: Config = req.context.config
     if bodies.content_type(req) != "multipart/form-data":
@@ -31,7 +40,9 @@ def receive(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[s
     texts: dict[str, str] = {}
     made: list[Upload] = []
     refused: list[FieldError] = []
-    for part in bodies.parts(req, file_limit=getattr(config, declared.limit), files=declared.files, count=count):
+    for part in bodies.parts(
+        req, file_limit=getattr(config, declared.limit), files=declared.files, count=count
+    ):
         if not isinstance(part, bodies.FilePart):
             name, value = part
             texts[name] = value
@@ -40,7 +51,11 @@ def receive(req: falcon.Request, declared: Parts, *, count: int) -> tuple[dict[s
             try:
                 made.append(Upload(part.name, part.filename, _make(part, config)))
             except images.PictureRefused as error:
-                words = say("{file}: {reason}", file=part.filename or say("the picture"), reason=error.message)
+                words = say(
+                    "{file}: {reason}",
+                    file=part.filename or say("the picture"),
+                    reason=error.message,
+                )
                 refused.append(FieldError(f"/{part.name}", error.code, words))
     if refused:
         raise Problem("picture_refused", refused[0].message, errors=refused)
@@ -56,6 +71,6 @@ def _make(part: bodies.FilePart, config: Config) -> images.Picture:
             places=max(1, config.pool_size - 1),  # one thread is always left for listings
         )
     except images.PicturesBusy:
-        raise Problem("too_many_requests", "Many pictures are coming in. Try again in a moment.") from None
-
-
+        raise Problem(
+            "too_many_requests", "Many pictures are coming in. Try again in a moment."
+        ) from None

@@ -23,7 +23,9 @@ def change(conn: Conn, brand_id: int, before: Row, name: str) -> Row:
 
 
 def hold(conn: Conn, brand_id: int) -> Row | None:
-    """The version of a brand that is about to be removed; nobody else changes it meanwhile. None when there is none."""
+    """The version of a brand that is about to be removed; nobody else changes it meanwhile. None
+    when there is none.
+    """
     brands.lock_removing(conn)
     return brands.hold(conn, brand_id)
 
@@ -31,7 +33,8 @@ def hold(conn: Conn, brand_id: int) -> Row | None:
 def remove(conn: Conn, brand_id: int, move_to: int | None) -> Removed:
     """Remove a brand that `hold` has found.
 
-    With `move_to`, its products become those of that brand. Without, ForeignKeyViolation while it has any.
+    With `move_to`, its products become those of that brand. Without, ForeignKeyViolation while it
+    has any.
     """
     moved = 0
     if move_to is not None:
@@ -46,4 +49,6 @@ def remove(conn: Conn, brand_id: int, move_to: int | None) -> Removed:
 
 
 def _rebuild(conn: Conn, brand_id: int) -> None:
-    jobs.enqueue(conn, "rebuild_documents", queue="quick", lock="documents", by="brand", id=brand_id)
+    jobs.enqueue(
+        conn, "rebuild_documents", queue="quick", lock="documents", by="brand", id=brand_id
+    )

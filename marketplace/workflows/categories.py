@@ -1,7 +1,8 @@
 """What changes the tree of categories together with the products in it.
 
-Locks are taken in one order: the tree, products by id, categories by id. Writers of products take theirs in
-the same order (the product, then its category by the foreign key), so that nobody waits in a circle.
+Locks are taken in one order: the tree, products by id, categories by id. Writers of products take
+theirs in the same order (the product, then its category by the foreign key), so that nobody waits
+in a circle.
 """
 
 from typing import NamedTuple
@@ -25,7 +26,9 @@ def add(conn: Conn, *, name: str, parent_id: int | None) -> int:
 
 
 def hold(conn: Conn, category_id: int) -> Row | None:
-    """A category that is about to be changed or removed, or None; nobody else changes the tree meanwhile."""
+    """A category that is about to be changed or removed, or None; nobody else changes the tree
+    meanwhile.
+    """
     categories.lock_tree(conn)
     return categories.find(conn, category_id)
 
@@ -33,12 +36,15 @@ def hold(conn: Conn, category_id: int) -> Row | None:
 def change(conn: Conn, before: Row, *, name: str, parent_id: int | None) -> Row:
     """Replace name and parent of a category that `hold` has found, and take all below it along.
 
-    The documents of its products follow by a job. A 422 when the parent is the category itself or below it.
+    The documents of its products follow by a job. A 422 when the parent is the category itself or
+    below it.
     """
     category_id = before["id"]
     subtree = categories.lock_below(conn, category_id)
     if parent_id in subtree:
-        raise invalid("/parent_id", "in_own_subtree", "must not be the category itself or one below it")
+        raise invalid(
+            "/parent_id", "in_own_subtree", "must not be the category itself or one below it"
+        )
     categories.change(conn, category_id, name=name, parent_id=parent_id)
     if (name, parent_id) != (before["name"], before["parent_id"]):
         _rebuild(conn, category_id)
@@ -48,15 +54,17 @@ def change(conn: Conn, before: Row, *, name: str, parent_id: int | None) -> Row:
 def remove(conn: Conn, category_id: int, move_to: int | None) -> Removed:
     """Remove a category that `hold` has found.
 
-    With `move_to`, its products go into that category and the categories right below it go below that one,
-    each with its own subtree. Without, ForeignKeyViolation while anything is in it.
+    With `move_to`, its products go into that category and the categories right below it go below
+    that one, each with its own subtree. Without, ForeignKeyViolation while anything is in it.
     """
     moved = 0
     if move_to is not None:
         if not categories.below(conn, move_to):
             raise invalid("/move_to", "not_found", "there is no such category")
         if move_to in categories.below(conn, category_id):
-            raise invalid("/move_to", "in_own_subtree", "must not be the category itself or one below it")
+            raise invalid(
+                "/move_to", "in_own_subtree", "must not be the category itself or one below it"
+            )
         sessions.take_time(conn)
         moved = categories.move_products(conn, category_id, move_to)
         categories.lock_below(conn, category_id)
@@ -66,4 +74,6 @@ def remove(conn: Conn, category_id: int, move_to: int | None) -> Removed:
 
 
 def _rebuild(conn: Conn, category_id: int) -> None:
-    jobs.enqueue(conn, "rebuild_documents", queue="quick", lock="documents", by="category", id=category_id)
+    jobs.enqueue(
+        conn, "rebuild_documents", queue="quick", lock="documents", by="category", id=category_id
+    )

@@ -1,7 +1,7 @@
 """How many products there are for each choice a buyer could make next.
 
-A facet does not heed the filter it is for: with brand_id=3 brands are counted without it, so that another one can be
-chosen. Of each set of filters some thousand products are looked at.
+A facet does not heed the filter it is for: with brand_id=3 brands are counted without it, so that
+another one can be chosen. Of each set of filters some thousand products are looked at.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,23 +17,38 @@ MOST = 4_000
 _OWN = {"brand": ("brand_id",), "price": ("min_price", "max_price"), "in_stock": ("in_stock",)}
 
 
-def count(conn: Conn, listing: Listing, wanted: Sequence[str], found: Sequence[int] | None) -> dict[str, Any]:
-    """The facets of a list by name, and whether all of them are `exact`; `found` are the products its words find."""
+def count(
+    conn: Conn, listing: Listing, wanted: Sequence[str], found: Sequence[int] | None
+) -> dict[str, Any]:
+    """The facets of a list by name, and whether all of them are `exact`; `found` are the
+    products its words find.
+    """
     groups = _groups(listing, wanted)
-    wider: Sequence[int] | None = None  # what the words find without any filter that a facet does not heed
+    wider: Sequence[int] | None = (
+        None  # what the words find without any filter that a facet does not heed
+    )
     answer: dict[str, Any] = {"exact": True}
     for names, filters in groups.items():
         if _kept(names[0], filters):
-            answer["category"] = _choices(facets.categories(conn, filters.get("category_id")), "category")
+            answer["category"] = _choices(
+                facets.categories(conn, filters.get("category_id")), "category"
+            )
             continue
         part = listing._replace(filters=filters, after=None)
         known = found
         if found is not None and filters != dict(listing.filters):
             if wider is None:
-                wider = search.candidates(conn, listing._replace(filters=_common(groups), after=None))
+                wider = search.candidates(
+                    conn, listing._replace(filters=_common(groups), after=None)
+                )
             known = wider
         rows = facets.count(
-            conn, part.values(), facets=names, crossing=crossing(part), found=known, most=MOST // len(groups)
+            conn,
+            part.values(),
+            facets=names,
+            crossing=crossing(part),
+            found=known,
+            most=MOST // len(groups),
         )
         answer["exact"] &= rows[0]["complete"] and (known is None or len(known) < search.CANDIDATES)
         answer.update({name: _facet(name, rows) for name in names})
@@ -64,7 +79,9 @@ def _groups(listing: Listing, wanted: Sequence[str]) -> dict[tuple[str, ...], di
 def _common(groups: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
     """The filters that all groups have."""
     first, *others = groups.values()
-    return {name: value for name, value in first.items() if all(name in filters for filters in others)}
+    return {
+        name: value for name, value in first.items() if all(name in filters for filters in others)
+    }
 
 
 def _facet(name: str, rows: Sequence[Row]) -> Any:
@@ -86,7 +103,11 @@ def _facet(name: str, rows: Sequence[Row]) -> Any:
 
 
 def _choices(rows: Sequence[Row], name: str) -> list[dict[str, Any]]:
-    return [{"id": row["id"], "name": row["name"], "count": row["count"]} for row in rows if row["facet"] == name]
+    return [
+        {"id": row["id"], "name": row["name"], "count": row["count"]}
+        for row in rows
+        if row["facet"] == name
+    ]
 
 
 def _amount(value: Any) -> str | None:

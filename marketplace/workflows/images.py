@@ -1,8 +1,9 @@
 """The files of pictures: kept while a row uses them, removed by a sweeper when none does any more.
 
-Files come before rows: a picture is stored, then the transaction that writes its row begins. So a file without a row is
-what a crash leaves, and what a removed row leaves; the sweeper takes both, once they are old enough. A row without its
-file can never be: who writes a row holds the files first, and stores them again if the sweeper was quicker.
+Files come before rows: a picture is stored, then the transaction that writes its row begins. So a
+file without a row is what a crash leaves, and what a removed row leaves; the sweeper takes both,
+once they are old enough. A row without its file can never be: who writes a row holds the files
+first, and stores them again if the sweeper was quicker.
 """
 
 import time
@@ -20,26 +21,34 @@ BATCH = 200
 
 
 def save(storage: Storage, pictures: Sequence[Picture]) -> None:
-    """Store all sizes; once this returns they are on disk. What is there already only becomes younger."""
+    """Store all sizes; once this returns they are on disk. What is there already only becomes
+    younger.
+    """
     for picture in pictures:
         for variant in picture.variants:
             storage.put(picture_key(picture.digest, variant.name), variant.data)
 
 
 def hold(conn: Conn, storage: Storage, pictures: Sequence[Picture]) -> None:
-    """Before rows for saved pictures are written: their files are there, and stay until the transaction ends."""
+    """Before rows for saved pictures are written: their files are there, and stay until the
+    transaction ends.
+    """
     if not pictures:
         return
     images.hold_files(conn, [picture.digest for picture in pictures])
     for picture in pictures:
-        if any(storage.modified(picture_key(picture.digest, variant.name)) is None for variant in picture.variants):
+        if any(
+            storage.modified(picture_key(picture.digest, variant.name)) is None
+            for variant in picture.variants
+        ):
             save(storage, [picture])
 
 
 def sweep(
     db: Database, storage: Storage, min_age: float, *, stopping: Callable[[], bool] = lambda: False
 ) -> tuple[int, int]:
-    """Remove files of pictures that no row uses and that were last put `min_age` seconds ago: (files, bytes).
+    """Remove files of pictures that no row uses and that were last put `min_age` seconds ago:
+    (files, bytes).
 
     For the worker; safe to repeat, and to interrupt anywhere. Raises Interrupted.
     """
@@ -52,7 +61,9 @@ def sweep(
             for digest in images.lock_unused(conn, list(batch)):
                 for key, length in batch[digest]:
                     put = storage.modified(key)
-                    if put is not None and put <= before:  # again, under the lock: somebody may have put it meanwhile
+                    if (
+                        put is not None and put <= before
+                    ):  # again, under the lock: somebody may have put it meanwhile
                         storage.delete(key)
                         files += 1
                         size += length

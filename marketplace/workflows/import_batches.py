@@ -1,8 +1,8 @@
 """The staged rows of an import on their way into the catalogue, a batch at a time.
 
-With `skip_bad` a batch is two short transactions, so that no buyer waits: first products, pictures and documents, then
-stock, which is locked before products everywhere. With `atomic` all batches are one transaction, which locks
-the stock that it will change first. A dry run only looks.
+With `skip_bad` a batch is two short transactions, so that no buyer waits: first products, pictures
+and documents, then stock, which is locked before products everywhere. With `atomic` all batches are
+one transaction, which locks the stock that it will change first. A dry run only looks.
 """
 
 import time
@@ -28,7 +28,9 @@ NAMED = 100
 
 
 class Displaced(Exception):
-    """Another worker has taken the import up (this one was too slow to be believed alive), or it was cancelled."""
+    """Another worker has taken the import up (this one was too slow to be believed alive), or it
+    was cancelled.
+    """
 
 
 class TreeChanged(Exception):
@@ -45,14 +47,17 @@ class Refused(Exception):
 
 
 class Found(Exception):
-    """Rows turn out bad that were staged as good: `refuse` makes them so, in a transaction of its own."""
+    """Rows turn out bad that were staged as good: `refuse` makes them so, in a transaction of
+    its own.
+    """
 
     def __init__(self, refuse: Callable[[Conn], None]) -> None:
         super().__init__()
         self.refuse = refuse
 
 
-#: Somebody else was quicker: a category or brand was removed, a product made. Tried again, the batch finds or makes it.
+#: Somebody else was quicker: a category or brand was removed, a product made. Tried again, the
+#: batch finds or makes it.
 OVERTAKEN = (TreeChanged, psycopg.errors.ForeignKeyViolation, psycopg.errors.UniqueViolation)
 
 
@@ -122,7 +127,9 @@ def apply_at_once(work: Work) -> None:
             continue
         except Found as found:
             _refuse(work, found)
-            raise Refused("bad_rows", "Rows turned out bad, so none was taken; errors.csv names them.") from None
+            raise Refused(
+                "bad_rows", "Rows turned out bad, so none was taken; errors.csv names them."
+            ) from None
 
 
 def _refuse(work: Work, found: Found) -> None:
@@ -176,7 +183,9 @@ def _write_stock(work: Work, batch: Batch, met: Met) -> None:
 
 
 def _apply_all(work: Work) -> None:
-    """Progress is told by another connection meanwhile; the import is locked last, so that it can be cancelled."""
+    """Progress is told by another connection meanwhile; the import is locked last, so that it
+    can be cancelled.
+    """
     with work.db.working() as conn:
         _act(conn, work)
         started = time.monotonic()
@@ -207,18 +216,26 @@ def _tell(work: Work, count: _Count) -> None:
         imports.count_applied(conn, work.id, **count._asdict(), locked_ms=None)
 
 
-def _next(conn: Conn, work: Work, after_line: int, limit: int) -> tuple[Batch | None, dict[str, Any]]:
+def _next(
+    conn: Conn, work: Work, after_line: int, limit: int
+) -> tuple[Batch | None, dict[str, Any]]:
     ahead = import_rows.next_batch(conn, work.id, after_line=after_line, limit=limit)
     if ahead["last_line"] is None:
         return None, ahead
-    return Batch(work.id, work.store_id, after_line, ahead["last_line"], work.default_stock, work.fields), ahead
+    return Batch(
+        work.id, work.store_id, after_line, ahead["last_line"], work.default_stock, work.fields
+    ), ahead
 
 
 def _met(conn: Conn, batch: Batch) -> Met:
-    """What of the batch is there already. Raises Found for rows whose keys meet several products."""
+    """What of the batch is there already. Raises Found for rows whose keys meet several
+    products.
+    """
     met = import_rows.match(conn, batch)
     if met.conflicts:
-        raise Found(lambda later: import_rows.refuse_conflicts(later, batch.import_id, met.conflicts))
+        raise Found(
+            lambda later: import_rows.refuse_conflicts(later, batch.import_id, met.conflicts)
+        )
     return met
 
 
@@ -246,23 +263,31 @@ def _change(conn: Conn, work: Work, batch: Batch, met: Met) -> None:
     if met.pictures:
         import_rows.change_images(conn, batch, met.pictures, met.pictures_ids)
         changed = set(met.changed_ids)
-        import_rows.touch_products(conn, batch, [each for each in met.pictures_ids if each not in changed])
+        import_rows.touch_products(
+            conn, batch, [each for each in met.pictures_ids if each not in changed]
+        )
     touched = sorted({*met.changed_ids, *met.pictures_ids})
     if touched:
         product_documents.refresh(conn, touched, work.config.currency)
 
 
 def _counted(work: Work, met: Met, *, created: int, before: Sequence[int] = ()) -> _Count:
-    """What becomes of the rows; `before`: lines that were counted when all of them but the stock was written."""
+    """What becomes of the rows; `before`: lines that were counted when all of them but the stock
+    was written.
+    """
     if work.on_match == "skip":
         return _Count(created=created, skipped=len(met.met))
     touched = {*met.changed, *met.pictures, *met.stocked}
     updated = len(touched.difference(before))
-    return _Count(created=created, updated=updated, unchanged=len(set(met.met).difference(touched, before)))
+    return _Count(
+        created=created, updated=updated, unchanged=len(set(met.met).difference(touched, before))
+    )
 
 
 def _settle_names(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> None:
-    """See to it that the batch's categories and brands are there and stay. The tree is locked before any category."""
+    """See to it that the batch's categories and brands are there and stay. The tree is locked
+    before any category.
+    """
     if ahead["has_categories"]:
         if work.config.import_new_categories:
             levels = import_rows.missing_levels(conn, batch)
@@ -290,7 +315,10 @@ def _act(conn: Conn, work: Work) -> None:
 
 
 def _refuse_user() -> NoReturn:
-    words = "The account that sent the file may not write to the store any more, or the file waited too long."
+    words = (
+        "The account that sent the file may not write to the store any more, or the file "
+        "waited too long."
+    )
     raise Refused("session_ended", words) from None
 
 

@@ -1,12 +1,14 @@
 """One import, from the file in private storage to products: what the worker does with it.
 
-    queued -> reading    the file is surveyed, then read: good rows are staged, bad ones are reported
+    queued -> reading    the file is surveyed, then read: good rows are staged, bad ones are
+    reported
            -> applying   the staged rows meet the catalogue (workflows/import_batches.py)
            -> done | failed | cancelled
 
-A dry run goes through all of it and writes nothing; its staged rows stay until it is applied or cancelled. Every step
-is a transaction of its own that counts what it did. After a worker was killed while reading, the next one reads from
-the beginning; after one was killed while applying, the next one goes on where it stopped.
+A dry run goes through all of it and writes nothing; its staged rows stay until it is applied or
+cancelled. Every step is a transaction of its own that counts what it did. After a worker was killed
+while reading, the next one reads from the beginning; after one was killed while applying, the next
+one goes on where it stopped.
 """
 
 import logging
@@ -32,8 +34,14 @@ READ_ROWS = 5000
 READ_CHARACTERS = 4_000_000
 REPORT_ROWS = 2000
 REPORT_LINES = 50_000
-#: A database or a bucket that is away, a lock that was not to be had: worth another try, with everything as it was.
-PASSING = (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout, StorageUnavailableError)
+#: A database or a bucket that is away, a lock that was not to be had: worth another try, with
+#: everything as it was.
+PASSING = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg_pool.PoolTimeout,
+    StorageUnavailableError,
+)
 log = logging.getLogger("marketplace.imports")
 
 
@@ -53,8 +61,8 @@ def run(
 ) -> None:
     """Bring one import to its end. Doing it twice does no harm.
 
-    Raises Interrupted, and PASSING errors, with all that was done kept: run it again. What a seller can do
-    something about ends it as failed; a bug does so too, and is raised.
+    Raises Interrupted, and PASSING errors, with all that was done kept: run it again. What a seller
+    can do something about ends it as failed; a bug does so too, and is raised.
     """
     with db.working() as conn:
         row = imports.start(conn, import_id)
@@ -62,7 +70,9 @@ def run(
         try:
             _bring_to_end(_work(db, files, config, row, stopping), row["state"])
         except Displaced:
-            log.warning("import taken up by another worker, or cancelled", extra={"import_id": import_id})
+            log.warning(
+                "import taken up by another worker, or cancelled", extra={"import_id": import_id}
+            )
     _clear_up(db, files, import_id)
 
 
@@ -72,13 +82,17 @@ def give_up(db: Database, import_id: int, code: str, message: str) -> None:
         imports.finish(conn, import_id, error_code=code, error_message=message)
 
 
-def _work(db: Database, files: Storage, config: Config, row: Row, stopping: Callable[[], bool]) -> Work:
+def _work(
+    db: Database, files: Storage, config: Config, row: Row, stopping: Callable[[], bool]
+) -> Work:
     own = {name: row[name] for name in Work._fields if name in row}
     return Work(db=db, files=files, config=config, stopping=stopping, **own)
 
 
 def _clear_up(db: Database, files: Storage, import_id: int) -> None:
-    """Remove what an import that has ended for good leaves behind; one that is still run, or may be, keeps it."""
+    """Remove what an import that has ended for good leaves behind; one that is still run, or may
+    be, keeps it.
+    """
     with db.working() as conn:
         ended = imports.find_ended(conn, import_id)
         if ended is None:
@@ -105,7 +119,11 @@ def _bring_to_end(work: Work, state: str) -> None:
     except (Interrupted, Displaced, *PASSING):
         raise
     except Exception:
-        _finish(work, "internal_error", "The import failed here; the operator finds the reason in the log.")
+        _finish(
+            work,
+            "internal_error",
+            "The import failed here; the operator finds the reason in the log.",
+        )
         raise
     else:
         _finish(work)
@@ -125,11 +143,14 @@ def _finish(work: Work, error_code: str | None = None, error_message: str | None
         imports.settle_search(conn)
 
 
-# Reading ----------------------------------------------------------------------------------------------------
+# Reading
+# --------------------------------------------------------------------------------------------------
 
 
 def _read(work: Work) -> list[str]:
-    """Stage the good rows of the file and report the bad ones; which fields of products it speaks of."""
+    """Stage the good rows of the file and report the bad ones; which fields of products it
+    speaks of.
+    """
     with work.db.working() as conn:
         hold(conn, work)
         import_rows.forget(conn, work.id)
@@ -144,7 +165,10 @@ def _read(work: Work) -> list[str]:
             import_rows.settle_twins(conn, work.id)
             ended = imports.end_reading(conn, work.id)
     if work.mode == "atomic" and not work.dry_run and ended["rows_bad"]:
-        raise Refused("bad_rows", f"{ended['rows_bad']:,} rows are bad, so none was taken; errors.csv names them.")
+        raise Refused(
+            "bad_rows",
+            f"{ended['rows_bad']:,} rows are bad, so none was taken; errors.csv names them.",
+        )
     return catalog.fields
 
 
@@ -152,7 +176,9 @@ def _opened(work: Work) -> BinaryIO:
     try:
         return work.files.open(work.file_key)
     except FileNotFoundError:
-        raise Refused("file_missing", "The file is not in storage any more; send it again.") from None
+        raise Refused(
+            "file_missing", "The file is not in storage any more; send it again."
+        ) from None
 
 
 def _surveyed(work: Work, stream: BinaryIO) -> CatalogFile:
@@ -195,7 +221,9 @@ def _portions(catalog: CatalogFile, uploads_urls: Sequence[str]) -> Iterator[_Po
     for row in catalog:
         if isinstance(row, GoodRow):
             if row.image_urls:
-                row = row._replace(image_urls=tuple(own_picture(url, uploads_urls) for url in row.image_urls))
+                row = row._replace(
+                    image_urls=tuple(own_picture(url, uploads_urls) for url in row.image_urls)
+                )
             good.append(row)
             size += len(row.description or "")
         elif isinstance(row, BadRow):
@@ -239,15 +267,21 @@ def _known_categories(conn: Conn) -> Callable[[tuple[str, ...]], bool]:
     return lambda path: tuple(name.lower() for name in path) in paths
 
 
-# The report -------------------------------------------------------------------------------------------------
+# The report
+# -------------------------------------------------------------------------------------------------
 
 
 def _complete_report(work: Work) -> None:
-    """Put the cells of rows that were found bad behind the reading into the report: the file is gone through again."""
+    """Put the cells of rows that were found bad behind the reading into the report: the file is
+    gone through again.
+    """
     while wanted := _bare_lines(work):
         with _opened(work) as stream:
             catalog = catalogue_csv.read(
-                stream, dialect=work.dialect, decimal=work.decimal_sign, currency=work.config.currency
+                stream,
+                dialect=work.dialect,
+                decimal=work.decimal_sign,
+                currency=work.config.currency,
             )
             found: dict[int, list[str]] = {}
             for line, cells in catalog.cells():
@@ -260,7 +294,10 @@ def _complete_report(work: Work) -> None:
                     break
             _fill(work, found)
         if wanted:
-            log.error("rows of the report are not in the file", extra={"import_id": work.id, "rows": len(wanted)})
+            log.error(
+                "rows of the report are not in the file",
+                extra={"import_id": work.id, "rows": len(wanted)},
+            )
             return
 
 

@@ -1,7 +1,7 @@
 """A page of products: by a statement of its own, along an order, or from what many filters leave.
 
-Every way gives the same rows in the same order, and no way goes through more than some thousand products: which one is
-taken is a matter of cost alone.
+Every way gives the same rows in the same order, and no way goes through more than some thousand
+products: which one is taken is a matter of cost alone.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,9 @@ NARROW = 6000
 
 
 class Page(NamedTuple):
-    """The JSON of the products with commas between, the place (key, id) of the last where others follow, a total if
-    wanted; in a search, where that is wanted, the ids of all that was found."""
+    """The JSON of the products with commas between, the place (key, id) of the last where others
+    follow, a total if wanted; in a search, where that is wanted, the ids of all that was found.
+    """
 
     items: str
     last: tuple[str, int] | None
@@ -33,7 +34,9 @@ class Page(NamedTuple):
 
 
 def page(conn: Conn, listing: Listing, exact_to: int | None, *, with_ids: bool = False) -> Page:
-    """The products a list asks for, and how many there are: exactly up to `exact_to`, about past it; None: no total."""
+    """The products a list asks for, and how many there are: exactly up to `exact_to`, about past
+    it; None: no total.
+    """
     if "search" in listing.filters:
         found = search.find(conn, listing, with_ids=with_ids)
         total = None if exact_to is None else Total(found.matches, found.exact)
@@ -44,7 +47,9 @@ def page(conn: Conn, listing: Listing, exact_to: int | None, *, with_ids: bool =
     if hot is not None:
         return _hot(conn, listing, hot, exact_to)
     rows = products.search(conn, listing)
-    return _page(listing, rows, None if exact_to is None else _total(conn, listing, len(rows), exact_to))
+    return _page(
+        listing, rows, None if exact_to is None else _total(conn, listing, len(rows), exact_to)
+    )
 
 
 def mixed(listing: Listing) -> bool:
@@ -60,7 +65,8 @@ def mixed(listing: Listing) -> bool:
 
 
 def unindexed(listing: Listing) -> bool:
-    """Whether nothing finds these filters together: what is sold out is known by one owner, and by price.
+    """Whether nothing finds these filters together: what is sold out is known by one owner, and by
+    price.
 
     A store's own list, which is not long, has no such bounds.
     """
@@ -92,13 +98,19 @@ def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
     counted = narrow[0] if narrow else _collected(conn, listing, exact_to)
     if counted.complete:
         return _page(listing, rows, Total(counted.matches, True))
-    return _page(listing, rows, Total(max(products.estimate(conn, listing), counted.matches), False))
+    return _page(
+        listing, rows, Total(max(products.estimate(conn, listing), counted.matches), False)
+    )
 
 
 def _collected(conn: Conn, listing: Listing, exact_to: int) -> Any:
-    """What the filters leave, counted as far as it takes to know that it is more than `exact_to`."""
+    """What the filters leave, counted as far as it takes to know that it is more than
+    `exact_to`.
+    """
     # Of two owners with a price, most will not match: a first step would be in vain.
-    sparse = products.crossing(listing) and (_priced(listing) or listing.filters.get("in_stock") is False)
+    sparse = products.crossing(listing) and (
+        _priced(listing) or listing.filters.get("in_stock") is False
+    )
     steps = [NARROW] if sparse or 2 * exact_to >= NARROW else [2 * exact_to, NARROW]
     for most in steps:
         counted = products.narrow(conn, listing._replace(limit=0, offset=0), most + 1)[0]
@@ -115,7 +127,9 @@ def _whole(listing: Listing, read: int) -> Total | None:
 
 
 def _total(conn: Conn, listing: Listing, read: int, exact_to: int) -> Total:
-    return _whole(listing, read) or _counted(conn, listing, products.count(conn, listing, exact_to + 1), None, exact_to)
+    return _whole(listing, read) or _counted(
+        conn, listing, products.count(conn, listing, exact_to + 1), None, exact_to
+    )
 
 
 def _counted(conn: Conn, listing: Listing, counted: int, about: int | None, exact_to: int) -> Total:
@@ -125,10 +139,16 @@ def _counted(conn: Conn, listing: Listing, counted: int, about: int | None, exac
 
 
 def _page(listing: Listing, rows: Sequence[Any], total: Total | None) -> Page:
-    """Of rows (document, quantity, in_stock, id, key), the last read only to know that there are more."""
+    """Of rows (document, quantity, in_stock, id, key), the last read only to know that there are
+    more.
+    """
     shown = rows[: listing.limit - 1]
     last = (shown[-1].key, shown[-1].id) if len(rows) == listing.limit else None
-    return Page(BETWEEN.join(catalogue.listed(row.document, row.quantity, row.in_stock) for row in shown), last, total)
+    return Page(
+        BETWEEN.join(catalogue.listed(row.document, row.quantity, row.in_stock) for row in shown),
+        last,
+        total,
+    )
 
 
 def _hot(conn: Conn, listing: Listing, hot: HotPage, exact_to: int | None) -> Page:

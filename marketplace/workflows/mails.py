@@ -1,4 +1,6 @@
-"""Mails that go out: enqueued in the transaction that gives reason to them, written and sent by the worker."""
+"""Mails that go out: enqueued in the transaction that gives reason to them, written and sent by
+the worker.
+"""
 
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -20,11 +22,18 @@ def enqueue(conn: Conn, kind: str, email: str, language: str) -> None:
 
 
 def send(
-    db: Database, config: Config, deliver: Callable[[EmailMessage], None], kind: str, email: str, language: str
+    db: Database,
+    config: Config,
+    deliver: Callable[[EmailMessage], None],
+    kind: str,
+    email: str,
+    language: str,
 ) -> None:
-    """Write a mail and send it, with a fresh token where the kind has one. To nobody where nobody has the address.
+    """Write a mail and send it, with a fresh token where the kind has one. To nobody where nobody
+    has the address.
 
-    Sent inside the transaction: where it cannot be sent, there is no token, and another try begins anew.
+    Sent inside the transaction: where it cannot be sent, there is no token, and another try begins
+    anew.
     """
     if kind == "email_changed":  # nobody has the address any more
         deliver(mail.written(config, kind, to=email, token="", language=language))
@@ -32,6 +41,8 @@ def send(
     token = tokens.new_secret()
     seconds = VERIFY_SECONDS if kind == "verify" else RESET_SECONDS
     with db.working() as conn:
-        to = mailed_tokens.issue(conn, email=email, kind=kind, token_hash=tokens.hashed(token), seconds=seconds)
+        to = mailed_tokens.issue(
+            conn, email=email, kind=kind, token_hash=tokens.hashed(token), seconds=seconds
+        )
         if to is not None:
             deliver(mail.written(config, kind, to=to["email"], token=token, language=language))

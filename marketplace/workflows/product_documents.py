@@ -15,7 +15,9 @@ class Interrupted(Exception):
 
 
 class Untrue(NamedTuple):
-    """Products whose documents, category rows or search words were not what the tables say, by id."""
+    """Products whose documents, category rows or search words were not what the tables say, by
+    id.
+    """
 
     documents: list[int]
     categories: list[int]
@@ -31,7 +33,9 @@ class Untrue(NamedTuple):
 
 
 def refresh(conn: Conn, product_ids: Sequence[int], currency: str) -> Untrue:
-    """Write documents, category rows and search words of these products, in the transaction that changed them."""
+    """Write documents, category rows and search words of these products, in the transaction that
+    changed them.
+    """
     return Untrue(
         documents.write(conn, product_ids, currency),
         documents.write_categories(conn, product_ids),
@@ -47,11 +51,18 @@ def add(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
 
 
 def rebuild(
-    db: Database, by: str, id: int | None, currency: str, *, stopping: Callable[[], bool] = lambda: False
+    db: Database,
+    by: str,
+    id: int | None,
+    currency: str,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Refresh every product that a store, category or brand touches (or `all`); how many. For the worker.
+    """Refresh every product that a store, category or brand touches (or `all`); how many. For the
+    worker.
 
-    A transaction holds at most a thousand products. Doing it twice does no harm. Raises Interrupted.
+    A transaction holds at most a thousand products. Doing it twice does no harm. Raises
+    Interrupted.
     """
     done = after_id = 0
     while True:
@@ -69,10 +80,11 @@ def rebuild(
 
 
 def check(db: Database, currency: str, *, mend: bool) -> Iterator[tuple[int, Untrue, int]]:
-    """Hold all products against the tables, a thousand in a transaction: (last id, what is untrue, how many wait).
+    """Hold all products against the tables, a thousand in a transaction: (last id, what is untrue,
+    how many wait).
 
-    They are written as they should be, and what that changes was untrue; the transaction is rolled back unless they
-    are to be mended. What a job is still going to write is only counted.
+    They are written as they should be, and what that changes was untrue; the transaction is rolled
+    back unless they are to be mended. What a job is still going to write is only counted.
     """
     after_id = 0
     while True:
@@ -84,6 +96,8 @@ def check(db: Database, currency: str, *, mend: bool) -> Iterator[tuple[int, Unt
                 documents.lock(conn, product_ids)
                 found = refresh(conn, product_ids, currency)
                 # Behind the lock: a job that waits for it cannot have ended meanwhile.
-                waiting = set(documents.waiting(conn, found.products())) if found.products() else set()
+                waiting = (
+                    set(documents.waiting(conn, found.products())) if found.products() else set()
+                )
         after_id = product_ids[-1]
         yield after_id, found.without(waiting), len(waiting)

@@ -48,7 +48,13 @@ def version(product: Row) -> str:
 
 
 def add(
-    conn: Conn, client: Client, *, store_id: int, product: Mapping[str, Any], pictures: Sequence[Upload], currency: str
+    conn: Conn,
+    client: Client,
+    *,
+    store_id: int,
+    product: Mapping[str, Any],
+    pictures: Sequence[Upload],
+    currency: str,
 ) -> int:
     """Add a product, and log that; its id."""
     product_id = products.add(
@@ -67,14 +73,21 @@ def add(
     for upload in pictures:
         _attach(conn, product_id, upload, product["name"])
     product_documents.refresh(conn, [product_id], currency)
-    activities.record(conn, client, "create_product", related=("product", product_id, product["name"]))
+    activities.record(
+        conn, client, "create_product", related=("product", product_id, product["name"])
+    )
     return product_id
 
 
-def change(conn: Conn, before: Row, store_id: int | None, product: Mapping[str, Any], currency: str) -> None:
-    """Replace a product that find_own has locked. Stock and hidden stay as they are unless given."""
+def change(
+    conn: Conn, before: Row, store_id: int | None, product: Mapping[str, Any], currency: str
+) -> None:
+    """Replace a product that find_own has locked. Stock and hidden stay as they are unless
+    given.
+    """
     written: dict[str, Any] = {
-        name: product.get(name) for name in ("category_id", "name", "description", "price", "sku", "source_url")
+        name: product.get(name)
+        for name in ("category_id", "name", "description", "price", "sku", "source_url")
     }
     written["brand_id"] = _brand(conn, product)
     written["hidden"] = product.get("hidden", before["hidden"])
@@ -86,7 +99,13 @@ def change(conn: Conn, before: Row, store_id: int | None, product: Mapping[str, 
 
 
 def add_images(
-    conn: Conn, product: Row, store_id: int | None, made: Sequence[Upload], *, most: int, currency: str
+    conn: Conn,
+    product: Row,
+    store_id: int | None,
+    made: Sequence[Upload],
+    *,
+    most: int,
+    currency: str,
 ) -> list[Row]:
     """Add pictures to a product that find_own has locked; 409 past `most`."""
     require_room(conn, product["id"], len(made), most=most)

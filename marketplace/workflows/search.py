@@ -1,6 +1,7 @@
 """Finding products by words: what was typed is understood, and where little is found, corrected.
 
-How words are folded, stemmed and ranked is in sql/migrations/V0008__search.sql and sql/queries/search.sql.
+How words are folded, stemmed and ranked is in sql/migrations/V0008__search.sql and
+sql/queries/search.sql.
 """
 
 from collections.abc import Sequence
@@ -29,8 +30,9 @@ _FILTERS = {"category_id": "#c", "brand_id": "#b", "store_id": "#s"}
 
 
 class Found(NamedTuple):
-    """A page of what was found; `matches` is at most CANDIDATES, and only `exact` when that is all there is; the `ids`
-    of all of them, where they were asked for."""
+    """A page of what was found; `matches` is at most CANDIDATES, and only `exact` when that is
+    all there is; the `ids` of all of them, where they were asked for.
+    """
 
     rows: list[Any]
     matches: int
@@ -99,7 +101,12 @@ def _split(text: str) -> tuple[str, str]:
 
 def _doubtful(word: Row) -> bool:
     text = word["word"]
-    return word["role"] == "typed" and word["named"] <= RARE and len(text) >= SHORTEST_CORRECTED and text.isalpha()
+    return (
+        word["role"] == "typed"
+        and word["named"] <= RARE
+        and len(text) >= SHORTEST_CORRECTED
+        and text.isalpha()
+    )
 
 
 def _rarest(words: Sequence[Row]) -> int:
@@ -115,9 +122,15 @@ def _question(words: Sequence[Row], sort: str) -> Question:
     limits += [f"!({word['forms']})" for word in words if word["role"] == "left out"]
     rare = _rare(required)
     return Question(
-        all_words=" & ".join([*(f"({word['forms']})" for word in required), *limits, *_newest(required + filters)]),
+        all_words=" & ".join(
+            [*(f"({word['forms']})" for word in required), *limits, *_newest(required + filters)]
+        ),
         any_word=" & ".join(
-            ["(" + " | ".join(f"({word['forms']})" for word in rare) + ")", *limits, *_newest(rare[-1:] + filters)]
+            [
+                "(" + " | ".join(f"({word['forms']})" for word in rare) + ")",
+                *limits,
+                *_newest(rare[-1:] + filters),
+            ]
         ),
         forms=[word["forms"] for word in required],
         rarities=[word["rarity"] for word in required],
@@ -134,7 +147,9 @@ def _newest(words: Sequence[Row]) -> list[str]:
 
 
 def _rare(words: Sequence[Row]) -> list[Row]:
-    """The rarest words that are found at all, as many as find ANY_WORD products together, and one at least."""
+    """The rarest words that are found at all, as many as find ANY_WORD products together, and
+    one at least.
+    """
     chosen: list[Row] = []
     found = 0
     for word in sorted(words, key=lambda word: word["found"]):

@@ -1,8 +1,8 @@
 """Looking at passwords so that nobody gets far by guessing.
 
-Every try is counted in PostgreSQL before the password is looked at (auth.begin_guess in sql/migrations), for its
-account and for its address; known and unknown accounts alike, with the same statements, so that neither answer nor time
-tells them apart.
+Every try is counted in PostgreSQL before the password is looked at (auth.begin_guess in
+sql/migrations), for its account and for its address; known and unknown accounts alike, with the
+same statements, so that neither answer nor time tells them apart.
 """
 
 import logging
@@ -25,7 +25,8 @@ class SignIn:
         self._passwords = passwords
 
     def owner(self, email: str, password: str, ip: str | None, language: str) -> int | None:
-        """The user who has this address and password; None where nobody has. Raises 429 after wrong ones.
+        """The user who has this address and password; None where nobody has. Raises 429 after wrong
+        ones.
 
         Runs bcrypt between two transactions: no connection waits for it.
         """
@@ -52,7 +53,9 @@ class SignIn:
         return int(found["user_id"])
 
     def _wrong(self, email: str, guess: bytes, ip: str | None, language: str) -> None:
-        """Count it for the address; the owner hears of the tenth in a row, the operator of many accounts tried."""
+        """Count it for the address; the owner hears of the tenth in a row, the operator of many
+        accounts tried.
+        """
         metrics.SIGN_INS.labels("wrong").inc()
         with self._db.signing_in(durable=False) as conn:
             counted = sign_in_attempts.wrong(conn, guess, ip)

@@ -12,12 +12,15 @@ from marketplace.workflows import images
 
 MONTHS = 13
 BATCH = 5000
-#: Seconds a file nobody uses is left alone: its row may be on its way. With a run every six hours, it is gone in a day.
+#: Seconds a file nobody uses is left alone: its row may be on its way. With a run every six hours,
+#: it is gone in a day.
 YOUNG = 12 * 3600
 
 
 def run(db: Database, private: Storage, uploads: Storage, config: Config) -> None:
-    """Make partitions ahead, forget what is long dead, remove files that nobody waits for. Safe to repeat."""
+    """Make partitions ahead, forget what is long dead, remove files that nobody waits for. Safe
+    to repeat.
+    """
     with db.working() as conn:
         activities.make_partitions(conn, months=MONTHS)
         audit.make_partitions(conn, months=MONTHS)
@@ -43,7 +46,9 @@ def _sweep(db: Database, some: Callable[[Conn], int]) -> None:
 
 
 def _sweep_imports(db: Database, private: Storage) -> None:
-    """Remove what imports leave when a process is killed between two steps, and dry runs that are too old."""
+    """Remove what imports leave when a process is killed between two steps, and dry runs that
+    are too old.
+    """
     with db.working() as conn:
         imports.expire(conn)
         waiting = imports.waiting_files(conn)

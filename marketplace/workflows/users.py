@@ -1,4 +1,6 @@
-"""What users change of themselves, together with the line in the log; and how they are forgotten."""
+"""What users change of themselves, together with the line in the log; and how they are
+forgotten.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,8 +16,11 @@ BATCH = 1000
 WRITTEN = ("name", "phone", "address", "email")
 
 
-def change(conn: Conn, client: Client, before: Row, after: Mapping[str, Any], *, also: Sequence[str] = ()) -> Row:
-    """Replace what the client says of themselves, and log which fields are new (and `also` which others).
+def change(
+    conn: Conn, client: Client, before: Row, after: Mapping[str, Any], *, also: Sequence[str] = ()
+) -> Row:
+    """Replace what the client says of themselves, and log which fields are new (and `also` which
+    others).
 
     `before` is the client's own row, held. Answers the user as users.find does.
     """
@@ -32,15 +37,25 @@ def change(conn: Conn, client: Client, before: Row, after: Mapping[str, Any], *,
 
 
 def leave(conn: Conn) -> None:
-    """Delete what is known of the caller: who they are and how they sign in at once, the rest in a job."""
+    """Delete what is known of the caller: who they are and how they sign in at once, the rest in
+    a job.
+    """
     gone = users.forget_me(conn)
-    jobs.enqueue(conn, "forget_user", queue="long", user_id=gone["user_id"], store_id=gone["store_id"])
+    jobs.enqueue(
+        conn, "forget_user", queue="long", user_id=gone["user_id"], store_id=gone["store_id"]
+    )
 
 
 def forget(
-    db: Database, user_id: int, store_id: int | None, currency: str, *, stopping: Callable[[], bool] = lambda: False
+    db: Database,
+    user_id: int,
+    store_id: int | None,
+    currency: str,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Delete what is left of a user who has gone, and close their store. For the worker; safe to repeat.
+    """Delete what is left of a user who has gone, and close their store. For the worker; safe to
+    repeat.
 
     Raises Interrupted.
     """

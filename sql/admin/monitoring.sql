@@ -1,4 +1,4 @@
--- What a DBA looks at. As a superuser or a member of pg_monitor:  psql -f sql/admin/monitoring.sql
+-- The state of the database, for a DBA. As a superuser or a member of pg_monitor:  psql -f sql/admin/monitoring.sql
 
 \pset pager off
 

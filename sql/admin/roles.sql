@@ -1,4 +1,4 @@
--- Roles, made by hand: for a server where the owner of the database may not make roles.
+-- Roles, made by hand: for a server on which the owner of the database may not make roles.
 -- As a superuser:  psql -v owner=marketplace -f sql/admin/roles.sql
 --
 -- Three groups that nobody logs in as; the application's logins are members. Running it twice does no harm.
@@ -16,7 +16,7 @@ GRANT marketplace_app TO marketplace_worker;
 -- With one DATABASE_URL for everything the owner steps down to these.
 GRANT marketplace_app, marketplace_worker TO :"owner";
 
--- Logins of their own, so that no injected statement can step up again (set passwords with \password):
+-- Separate logins, so that no injected statement can step up again (set passwords with \password):
 --   CREATE ROLE marketplace_api LOGIN IN ROLE marketplace_app;       DATABASE_URL
 --   CREATE ROLE marketplace_jobs LOGIN IN ROLE marketplace_worker;   WORKER_DATABASE_URL
 --   CREATE ROLE reports LOGIN IN ROLE marketplace_readonly;

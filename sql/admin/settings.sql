@@ -1,9 +1,10 @@
--- What the application's logins count on, kept by the server; the pool sets the same for each of its connections.
--- As a superuser or the owner of the roles:  psql -v api=marketplace_api -v jobs=marketplace_jobs -f sql/admin/settings.sql
+-- Settings that the application's logins rely on, kept by the server; the pool sets the same for its connections.
+-- As a superuser or the owner of the roles:
+--   psql -v api=marketplace_api -v jobs=marketplace_jobs -f sql/admin/settings.sql
 
 \set ON_ERROR_STOP on
 
--- What all machines together may open; a login that leaks cannot take every connection there is.
+-- The connections of all machines together; a login that leaks cannot take every connection of the server.
 ALTER ROLE :"api" CONNECTION LIMIT 200;
 -- No request may hold a lock or a connection for long.
 ALTER ROLE :"api" SET statement_timeout = '4s';
@@ -13,11 +14,11 @@ ALTER ROLE :"api" SET idle_in_transaction_session_timeout = '30s';
 ALTER ROLE :"api" SET jit = off;
 ALTER ROLE :"api" SET max_parallel_workers_per_gather = 0;
 ALTER ROLE :"api" SET timezone = 'UTC';
--- The catalogue lies in memory or on an SSD: an index is worth it for more rows than PostgreSQL's 4 makes it believe.
+-- The catalogue is in memory or on an SSD: an index pays for more rows than PostgreSQL's default of 4 assumes.
 ALTER ROLE :"api" SET random_page_cost = 1.1;
--- How similar words must be to be taken for misspelt ones: five letters with two exchanged are 0.2.
+-- How similar words must be to count as misspelt ones: five letters with two exchanged are 0.2.
 ALTER ROLE :"api" SET pg_trgm.similarity_threshold = 0.2;
--- Words that wait to be indexed are gone through by every search: requests leave few of them.
+-- Every search reads the words that wait to be indexed: requests leave few of them.
 ALTER ROLE :"api" SET gin_pending_list_limit = '64kB';
 -- Parameters hold people's addresses and hashes of secrets: they do not belong in the server's log.
 ALTER ROLE :"api" SET log_parameter_max_length = 0;

@@ -1,4 +1,4 @@
--- What users did.
+-- Activities: what users did.
 
 -- name: record
 INSERT INTO activities (user_id, type, related_type, related_id, related_name, details, ip, device)
@@ -8,7 +8,7 @@ VALUES (
 );
 
 -- name: record_view
--- At most once a user and thing in ten minutes; the index by type makes the look back short.
+-- At most one a user and thing in ten minutes. The index by type keeps the lookup short.
 INSERT INTO activities (user_id, type, related_type, related_id, related_name, ip, device)
 SELECT
     %(user_id)s, %(type)s, %(related_type)s, %(related_id)s, %(related_name)s, %(ip)s::inet, %(device)s
@@ -22,7 +22,7 @@ WHERE NOT EXISTS (
 );
 
 -- name: search
--- Newest first; `from` and `to` are inclusive. Also what the export reads, batch after batch.
+-- Newest first; `from` and `to` are inclusive. The export reads the same, batch after batch.
 SELECT a.id, a.type, a.related_type, a.related_id, a.related_name, a.details, host(a.ip) AS ip, a.device, a.created_at
 FROM activities AS a
 WHERE /* own */ a.user_id = %(user_id)s
@@ -46,5 +46,5 @@ FROM (
 ) AS counted;
 
 -- name: make_partitions
--- For the worker: this month's partition and the next ones', as far as they are not there.
+-- For the worker: the partitions of this month and the next ones, unless they exist.
 SELECT make_month_partitions('activities', %(months)s) AS made;

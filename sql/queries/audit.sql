@@ -1,4 +1,4 @@
--- The audit trail. How it is written stands in migrations/V0007__audit.sql.
+-- The audit trail. migrations/V0007__audit.sql explains how it is written.
 
 -- name: search
 -- Newest first. The policy leaves a seller the entries of their own store.
@@ -34,5 +34,5 @@ FROM (
 ) AS counted;
 
 -- name: make_partitions
--- For the worker: this month's partition and the next ones', as far as they are not there.
+-- For the worker: the partitions of this month and the next ones, unless they exist.
 SELECT make_month_partitions('audit', %(months)s) AS made;

@@ -1,15 +1,15 @@
--- What a backup and a restore ask. For the owner.
+-- Statements of backup and restore. For the owner.
 
 -- name: hold
--- From here to the end of the session no file of a picture is removed (images.lock_unused asks for the same lock, shared),
--- and no other backup is made.
+-- From here to the end of the session no image file is removed (images.lock_unused takes the same lock,
+-- shared), and no other backup is made.
 SELECT pg_advisory_lock(hashtextextended('backup', 0));
 
 -- name: try_hold
 SELECT pg_try_advisory_lock(hashtextextended('backup', 0)) AS held;
 
 -- name: export_snapshot
--- What pg_dump is to see, and everything else that is asked in this transaction.
+-- The snapshot for pg_dump, and for every other statement of this transaction.
 SELECT pg_export_snapshot() AS snapshot;
 
 -- name: server
@@ -20,7 +20,8 @@ SELECT
     pg_is_in_recovery() AS replica;
 
 -- name: locale
--- How this database orders text: one beside it is made the same. Of other providers than libc the cluster has one for all.
+-- The collation of this database: a restored one gets the same. For providers other than libc the cluster has
+-- one for all.
 SELECT
     d.datlocprovider::text AS provider,
     d.datcollate AS lc_collate,
@@ -29,7 +30,7 @@ FROM pg_database AS d
 WHERE d.datname = current_database();
 
 -- name: state
--- Where in the write-ahead log, and of which release the tables are.
+-- The place in the write-ahead log, and the release that the tables belong to.
 SELECT
     pg_current_wal_lsn()::text AS wal_position,
     m.version AS migration,
@@ -39,7 +40,8 @@ ORDER BY m.version DESC
 LIMIT 1;
 
 -- name: counting
--- A statement for each table that has rows of its own; what they answer is kept beside the dump and compared when it is restored.
+-- A statement for each table that has rows of its own. Their results are kept beside the dump and compared when
+-- it is restored.
 SELECT
     format('%I.%I', n.nspname, c.relname) AS name,
     format('SELECT count(*) AS found FROM %I.%I', n.nspname, c.relname) AS statement
@@ -70,7 +72,7 @@ FROM (
 ORDER BY f.key COLLATE "C";
 
 -- name: import_files
--- Files of imports that have not come to their end.
+-- Files of imports that have not ended.
 SELECT i.file_key AS key
 FROM imports AS i
 WHERE i.state IN ('queued', 'reading', 'applying')
@@ -78,7 +80,7 @@ WHERE i.state IN ('queued', 'reading', 'applying')
 ORDER BY i.file_key COLLATE "C";
 
 -- name: relations
--- How much is in a database that is to be empty; what an extension brought along does not count.
+-- The number of relations in a database that should be empty. Relations of an extension do not count.
 SELECT count(*) AS relations
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -89,7 +91,8 @@ WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
     );
 
 -- name: extensions
--- Those that this login may make: a dump may hold others that a superuser made for himself, such as pg_stat_statements.
+-- Extensions that this login may create. A dump may hold others that a superuser created, such as
+-- pg_stat_statements.
 SELECT DISTINCT e.name
 FROM pg_available_extension_versions AS e
 WHERE e.trusted OR (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user);

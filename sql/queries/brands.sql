@@ -2,7 +2,7 @@
 
 -- name: search
 -- budget: 2500 buffers
--- By name. A part of the name is looked for in every row: 20,000 take 15 ms.
+-- By name. A part of the name is searched in every row: 20,000 take 15 ms.
 SELECT b.id, b.name, b.slug, b.version, b.created_at, b.updated_at
 FROM brands AS b
 WHERE (%(search)s::text IS NULL OR strpos(lower(b.name), lower(%(search)s)) > 0)
@@ -40,23 +40,23 @@ VALUES (%(name)s)
 RETURNING id, name, slug, version, created_at, updated_at;
 
 -- name: add_missing
--- No row where a twin was there first: it is committed now, and the next statement sees it.
+-- No row if a concurrent transaction added it first: it is committed now, and the next statement sees it.
 INSERT INTO brands (name)
 VALUES (%(name)s)
 ON CONFLICT (lower(name)) DO NOTHING
 RETURNING id;
 
 -- name: lock
--- Against the foreign keys of products that are being written: who was first there is committed when the lock is
--- given, and is found by the rebuild; who comes later reads the new name.
+-- Locks out the foreign keys of products that are being written. A product written before the lock is committed
+-- when the lock is granted, and the rebuild finds it; one written later reads the new name.
 SELECT b.name, b.version
 FROM brands AS b
 WHERE b.id = %(brand_id)s
 FOR UPDATE;
 
 -- name: hold
--- Against changes of the brand itself, not against products that are being written: those are locked before their
--- brand, and who removes a brand locks them after it.
+-- Locks out changes of the brand itself, not products that are being written: those are locked before their
+-- brand, and a removal of a brand locks them after it.
 SELECT b.version
 FROM brands AS b
 WHERE b.id = %(brand_id)s
@@ -84,11 +84,12 @@ FROM locked AS l
 WHERE p.id = l.id;
 
 -- name: remove
--- The foreign key refuses it while products are of it.
+-- The foreign key refuses it while products have the brand.
 DELETE FROM brands
 WHERE id = %(brand_id)s
 RETURNING name;
 
 -- name: lock_removing
--- Brands are removed one after the other: two that hand products to each other's brands would deadlock.
+-- Brands are removed one after the other: two removals that move products to each other's brands would
+-- deadlock.
 SELECT pg_advisory_xact_lock(hashtext('marketplace.brands.remove'));

@@ -1,9 +1,9 @@
--- Categories: a tree, each row with its path from the top. Whatever changes the tree takes its lock first
+-- Categories: a tree, each row with its path from the top. Every change of the tree takes its lock first
 -- (lock_tree), so that a path that was read is still true when it is written.
 
 -- name: all
 -- budget: 20 buffers
--- The whole tree, flat. Sorted here, so that children come out in order wherever they are put together.
+-- The whole tree, flat. It is sorted here, so that children are in order wherever the tree is built.
 SELECT c.id, c.name, c.slug, c.parent_id, coalesce(k.products, 0) AS product_count
 FROM categories AS c
 LEFT JOIN category_counts AS k ON k.category_id = c.id
@@ -11,7 +11,7 @@ ORDER BY lower(c.name), c.id;
 
 -- name: find
 -- budget: 30 buffers
--- One category with those above it, from the top down, and those right below it.
+-- One category with its ancestors, from the top down, and its children.
 SELECT
     c.id, c.name, c.slug, c.parent_id,
     array_to_json(ARRAY(
@@ -40,11 +40,11 @@ LEFT JOIN category_counts AS k ON k.category_id = c.id
 WHERE c.id = %(category_id)s;
 
 -- name: lock_tree
--- Held to the end of the transaction. One number for all who change the tree; it means nothing else.
+-- Held to the end of the transaction. All changes of the tree take this number; it means nothing else.
 SELECT pg_advisory_xact_lock(7236218842713001);
 
 -- name: add
--- A parent that does not exist is refused by the foreign key.
+-- The foreign key refuses a parent that does not exist.
 WITH fresh AS (
     SELECT nextval('categories_id_seq') AS id
 )
@@ -57,15 +57,16 @@ LEFT JOIN categories AS p ON p.id = %(parent_id)s
 RETURNING id;
 
 -- name: below
--- A category and all below it.
+-- A category and all its descendants.
 SELECT c.id
 FROM categories AS c
 WHERE %(category_id)s::bigint = ANY(c.path)
 ORDER BY c.id;
 
 -- name: lock_below
--- The same, locked against the foreign keys of products that are being written: who was first there is committed
--- when the lock is given, and is found by the rebuild; who comes later reads the new name and path.
+-- The same, and locks out the foreign keys of products that are being written. A product written before the
+-- lock is committed when the lock is granted, and the rebuild finds it; one written later reads the new name
+-- and path.
 SELECT c.id
 FROM categories AS c
 WHERE %(category_id)s::bigint = ANY(c.path)
@@ -73,7 +74,8 @@ ORDER BY c.id
 FOR UPDATE;
 
 -- name: change
--- Name and parent of a category, and the paths of all below it, which keep what comes from the category on.
+-- Changes name and parent of a category, and the paths of all its descendants, which keep their part from the
+-- category on.
 UPDATE categories AS c
 SET parent_id = CASE WHEN c.id = %(category_id)s THEN %(parent_id)s ELSE c.parent_id END,
     name = CASE WHEN c.id = %(category_id)s THEN %(name)s ELSE c.name END,
@@ -105,7 +107,7 @@ FROM locked AS l
 WHERE p.id = l.id;
 
 -- name: move_children
--- The categories right below it go below another one, and take what is below them along.
+-- Moves the children of a category below another one, with all their descendants.
 UPDATE categories AS c
 SET parent_id = CASE WHEN c.parent_id = %(category_id)s THEN t.id ELSE c.parent_id END,
     path = t.path || c.path[array_position(c.path, %(category_id)s) + 1:],

@@ -1,19 +1,20 @@
--- The change feed. How it works stands in migrations/V0006__changes.sql.
+-- The change feed. migrations/V0006__changes.sql explains how it works.
 
 -- name: since
 -- budget: 500 buffers
--- The next things behind a place (xid, type, id) of the feed, each as it is now, with what is said of the feed as a
--- whole; one row with a NULL type where there are none. For each type that is asked for it is one range of
--- changes_xid_idx, and what is answered of the things is looked up for the page alone.
+-- Returns the next things behind a place (xid, type, id) of the feed, each in its present state, with the
+-- values that apply to the feed as a whole. It is one row with a NULL type if there are none. Each requested
+-- type is one range of changes_xid_idx, and the things are looked up for the page alone.
 --
--- ends: where this pass ends: `until`, or, for a new pass, the horizon. On a standby that lags it may be less, but never
--- less than the place itself. What is written behind `until` while a client goes through a pass waits for the next one.
+-- ends: where this pass ends: `until`, or, for a new pass, the horizon. On a standby that lags it may be less,
+-- but never less than the place itself. Writes behind `until` during a client's pass wait for the next one.
 --
--- expired: the place is of another epoch; or a tombstone was pruned that its client has not seen (`known` is below what it
--- has all of, or needs none of); or it lies in the future: from before the database was put back to an earlier time.
+-- expired: the place is of another epoch; or a tombstone was pruned that its client has not seen (`known` is
+-- below the xid it has all of, or needs none of); or it is in the future: from before the database was restored
+-- to an earlier time.
 --
--- The values go through a CTE where the planner does not see them: so its plan is the same for all of them, and is kept.
--- Planning takes twice as long as a poll that finds nothing new.
+-- The values go through a CTE, where the planner does not see them. So its plan is the same for all of them,
+-- and is kept. Planning takes twice as long as a poll that finds nothing new.
 WITH asked AS MATERIALIZED (
     SELECT
         %(epoch)s::bigint AS epoch,
@@ -41,7 +42,7 @@ feed AS MATERIALIZED (
     CROSS JOIN (
         SELECT hashtextextended(k.epoch::text || change_feed_origin(), 0) AS epoch, k.pruned_xid
         FROM change_feed AS k
-        LIMIT 1 -- there is no more: for the planner, who never sees statistics of so small a table
+        LIMIT 1 -- there is only one: for the planner, which has no statistics of so small a table
     ) AS f
     CROSS JOIN (
         SELECT pg_snapshot_xmin(s.snapshot) AS horizon, pg_snapshot_xmax(s.snapshot) AS latest
@@ -55,7 +56,7 @@ types AS MATERIALIZED (
     JOIN (VALUES ('product'), ('store'), ('category'), ('brand')) AS t (type) ON t.type = ANY(a.types)
 ),
 
--- 101: the largest page, and one to know whether there is more.
+-- 101: the largest page, and one more to know whether the page has a next one.
 page AS MATERIALIZED (
     SELECT t.type, c.thing_id, c.xid, c.changed_at
     FROM feed AS f
@@ -78,8 +79,8 @@ page AS MATERIALIZED (
     LIMIT (SELECT a.most FROM asked AS a)
 ),
 
--- What is committed and not served yet, because a transaction below it still runs: since when. Of the first hundred of
--- each type; they are nearly in the order of time.
+-- Since when a committed change has been held back by a transaction below it that still runs. Of the first hundred of
+-- each type, which are nearly in the order of time.
 withheld AS MATERIALIZED (
     SELECT min(w.since) AS since
     FROM feed AS f
@@ -106,7 +107,7 @@ SELECT
 FROM feed AS f
 CROSS JOIN withheld AS w
 LEFT JOIN page AS p ON true
--- LIMIT 1: looked up one by one, whatever the planner believes of the page.
+-- LIMIT 1: looked up one by one, whatever the planner assumes about the page.
 LEFT JOIN LATERAL (
     SELECT r.document, i.quantity AS stock, k.in_stock, coalesce(to_json(k.description)::text, 'null') AS description
     FROM products AS k
@@ -132,5 +133,5 @@ LEFT JOIN LATERAL (
 ORDER BY p.xid, p.type, p.thing_id;
 
 -- name: prune
--- For the worker, again and again until nothing is left: tombstones of what was deleted long ago.
+-- For the worker, repeated until nothing is left: old tombstones.
 SELECT prune_changes(%(days)s, %(most)s) AS pruned;

@@ -1,7 +1,8 @@
--- What `python -m marketplace doctor` looks at.
+-- Statements of `python -m marketplace doctor`.
 
 -- name: login
--- The login as it came, before the pool steps down from it: whether it is more than the application needs.
+-- The login as it came, before the pool steps down from it: whether it has more rights than the application
+-- needs.
 SELECT
     session_user AS name,
     r.rolsuper OR r.rolbypassrls AS almighty,
@@ -24,7 +25,7 @@ SELECT
     session_user AS name,
     current_setting('statement_timeout') <> '0' AS statement_timeout,
     current_setting('log_min_duration_statement') <> '-1' AS slow_logged,
-    -- The setting is there where the library is loaded; who may not read its value may still see that.
+    -- The setting exists if the library is loaded; a login that may not read its value can still see that.
     EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_stat_statements')
     AND EXISTS (SELECT FROM pg_settings AS g WHERE g.name = 'pg_stat_statements.max') AS statements_counted,
     extract(EPOCH FROM clock_timestamp()) AS now
@@ -32,12 +33,12 @@ FROM pg_database AS d
 WHERE d.datname = current_database();
 
 -- name: last_sign
--- Seconds since a worker was last heard of; NULL where none ever was.
+-- Seconds since the last heartbeat of a worker; NULL if there was none.
 SELECT extract(EPOCH FROM clock_timestamp() - max(w.last_heartbeat)) AS seconds
 FROM jobs.procrastinate_workers AS w;
 
 -- name: replica
--- As sessions.replayed judges it; feedback keeps the primary from vacuuming what is being read.
+-- Judged like sessions.replayed. Feedback keeps the primary from vacuuming rows that are being read.
 SELECT
     pg_is_in_recovery() AS replica,
     current_setting('hot_standby_feedback') = 'on' AS feedback,

@@ -1,11 +1,12 @@
--- Product documents and category rows: what reading stands on, derived from the catalogue and written in the
--- transaction that changes it. The ids of the three `write` come through ARRAY(SELECT unnest(...)), where no plan depends on
--- them: for the one product of a request planning would take longer than the rest. With a thousand the plans hold too.
+-- Product documents and category rows: the base of all reads. They are derived from the catalogue and written
+-- in the transaction that changes it. The ids of the three `write` statements come through ARRAY(SELECT
+-- unnest(...)), so that no plan depends on them: for the one product of a request planning would take longer
+-- than the rest. The plans hold for a thousand ids too.
 
 -- name: write
--- The documents of some products, and which of them were not as they should be (so with the next two). A document is a
--- JSON object without its last brace: stock, in_stock (both live) and the description follow when it is sent. Texts are
--- unchanged where nothing changed.
+-- Writes the documents of some products, and returns which of them were wrong (so do the next two). A document
+-- is a JSON object without its last brace: stock, in_stock (both live) and the description follow when it is
+-- sent. A text is unchanged if nothing changed.
 INSERT INTO product_documents AS kept (product_id, document)
 SELECT p.id, left(to_json(shown)::text, -1)
 FROM products AS p
@@ -47,7 +48,7 @@ WHERE kept.document <> excluded.document
 RETURNING product_id;
 
 -- name: write_categories
--- A row for the category and each above it, for products that are shown; none for the hidden.
+-- A row for the category and each of its ancestors, for visible products; none for hidden ones.
 WITH wanted AS (
     SELECT p.id AS product_id, step.category_id, p.created_at, p.price, p.name_key, p.in_stock
     FROM products AS p
@@ -80,7 +81,7 @@ UNION
 SELECT w.product_id FROM written AS w;
 
 -- name: add_categories
--- The rows of products that are new.
+-- The rows of new products.
 INSERT INTO product_categories (product_id, category_id, created_at, price, name_key, in_stock)
 SELECT p.id, step.category_id, p.created_at, p.price, p.name_key, p.in_stock
 FROM products AS p
@@ -89,10 +90,10 @@ CROSS JOIN LATERAL unnest(c.path) AS step (category_id)
 WHERE p.id = ANY(ARRAY(SELECT unnest(%(product_ids)s::bigint[]))) AND NOT p.hidden;
 
 -- name: write_search
--- The words they are found by, and new words of names and brands for search_words; those in the order of words and last
--- of all, so that two transactions that bring the same new words wait for each other and for nothing else. Words that are
--- there are found by the index alone: to leave them out by a join first is a plan that was once right for few words, and
--- took a batch of an import a minute when there were many.
+-- Writes the words that products are found by, and adds new words of names and brands to search_words. The
+-- latter are written in the order of words and last of all, so that two transactions that add the same new
+-- words wait for each other and for nothing else. The index alone finds the words that exist. Leaving them out
+-- by a join first is a plan that was right for few words, and took a minute a batch of an import for many.
 WITH written AS (
     INSERT INTO product_search AS kept (product_id, words, name_words)
     SELECT p.id, found.words, length(ts_filter(found.words, '{a}'))
@@ -126,7 +127,7 @@ added AS (
 SELECT w.product_id FROM written AS w;
 
 -- name: waiting
--- Those of some products that a job is still going to write: after a rename, a move.
+-- Products among the given ones that a pending job will write: after a rename or a move.
 SELECT p.id
 FROM products AS p
 LEFT JOIN categories AS c ON c.id = p.category_id
@@ -148,8 +149,8 @@ SELECT coalesce(max(p.id), 0) AS id
 FROM products AS p;
 
 -- name: lock
--- Before products are refreshed that others may be changing: what is read after this is what they committed. In the
--- order of ids, as every writer of several products locks them.
+-- Taken before a refresh of products that other transactions may be changing: reads after this see their
+-- commits. In the order of ids, as every writer of several products locks them.
 SELECT p.id
 FROM products AS p
 WHERE p.id = ANY(%(product_ids)s)
@@ -157,7 +158,7 @@ ORDER BY p.id
 FOR NO KEY UPDATE;
 
 -- name: touched_by_store
--- The next products whose documents name a store; the rebuild goes through them in batches, in the order of ids.
+-- The next products whose documents name a store. The rebuild reads them in batches, in the order of ids.
 SELECT p.id
 FROM products AS p
 WHERE p.store_id = %(id)s AND p.id > %(after_id)s
@@ -165,7 +166,8 @@ ORDER BY p.id
 LIMIT %(limit)s;
 
 -- name: touched_by_category
--- Products of a category and of all below it: a move in the tree changes their rows, a rename their documents.
+-- Products of a category and of all its descendants: a move in the tree changes their rows, a rename their
+-- documents.
 SELECT p.id
 FROM products AS p
 WHERE p.category_id = ANY(ARRAY(SELECT c.id FROM categories AS c WHERE %(id)s::bigint = ANY(c.path)))

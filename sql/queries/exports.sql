@@ -1,7 +1,8 @@
--- A store's products as a file: batches in the order in which they were made, each a short statement of its own.
+-- A store's products as a file: batches in the order of creation, each a short statement of its own.
 
 -- name: rows
--- As the import reads them, hidden ones too. Pictures in the order in which the import compares them.
+-- The columns that the import reads, hidden products too. Images are in the order in which the import compares
+-- them.
 SELECT
     p.created_at, p.id, p.name, p.description, p.price::text AS price, i.quantity AS stock, p.sku, p.source_url,
     ARRAY(
@@ -29,7 +30,7 @@ ORDER BY p.created_at, p.id
 LIMIT %(limit)s;
 
 -- name: documents
--- As the API answers them.
+-- Products as the API returns them.
 SELECT
     p.created_at, p.id, d.document, i.quantity AS stock, p.in_stock,
     coalesce(to_json(p.description)::text, 'null') AS description

@@ -1,11 +1,12 @@
--- Facets: how many products there are for each choice a buyer could make next.
+-- Facets: the number of products for each choice that a buyer could make next.
 
 -- name: count
 -- budget: 21000 buffers
--- Of what the filters leave, or of the products `found` by words: at most `most`, the newest where an order is at hand.
--- `known` is as in products.list_narrow. A row for each choice: facet (category, brand, price, in_stock), id and name, or
--- from and below (price: 1, 2, 5, 10, 20...), and count; and one `all` with the count of all and whether that is
--- `complete`. Categories are those right below `category_id`, or the top ones, each with all below it.
+-- Counts the products that the filters leave, or those `found` by words: at most `most`, the newest if there is
+-- an order. `known` is as in products.list_narrow. Returns a row for each choice: facet (category, brand,
+-- price, in_stock), id and name, or from and below (price: 1, 2, 5, 10, 20...), and count. One row `all` has
+-- the count of all, and whether that is `complete`. Categories are the children of `category_id`, or the top
+-- ones, each with all below it.
 WITH asked AS MATERIALIZED (
     SELECT concat_ws(
         ' & ',
@@ -152,7 +153,7 @@ GROUP BY c.in_stock;
 
 -- name: categories
 -- budget: 70 buffers
--- The same of whole categories, as the worker keeps it: for lists without another filter.
+-- The same for whole categories, as the worker maintains it: for lists without another filter.
 SELECT 'category' AS facet, c.id, c.name, k.products AS count
 FROM categories AS c
 JOIN category_counts AS k ON k.category_id = c.id

@@ -1,7 +1,8 @@
--- Answers kept for requests that come again.
+-- Responses kept for repeated requests.
 
 -- name: take
--- An answer that is not committed cannot be seen by a twin; this lock can. Held to the end of the transaction.
+-- A concurrent duplicate cannot see an uncommitted response, but it sees this lock. Held to the end of the
+-- transaction.
 SELECT pg_try_advisory_xact_lock(hashtextextended(%(user_id)s::bigint || ' ' || %(key)s::text, 0)) AS taken;
 
 -- name: find
@@ -12,7 +13,7 @@ WHERE /* own */ k.user_id = %(user_id)s
     AND k.created_at > now() - interval '24 hours';
 
 -- name: keep
--- The one that stands there already has expired: find did not see it.
+-- A row that exists here has expired: find did not see it.
 INSERT INTO idempotency_keys AS k (user_id, key, fingerprint, status, location, version, body)
 VALUES (%(user_id)s, %(key)s, %(fingerprint)s, %(status)s, %(location)s, %(version)s, %(body)s)
 ON CONFLICT (user_id, key) DO UPDATE
@@ -24,7 +25,7 @@ SET fingerprint = excluded.fingerprint,
     created_at = excluded.created_at;
 
 -- name: sweep
--- For the worker, in small bites.
+-- For the worker, in small batches.
 WITH swept AS (
     DELETE FROM idempotency_keys AS k
     WHERE (k.user_id, k.key) IN (

@@ -1,5 +1,5 @@
--- Pictures of products. The product is locked before any of these (products.find_own), so that positions and the main
--- picture are settled one request at a time.
+-- Images of products. The product is locked before any of these (products.find_own), so that positions and the
+-- main image are settled one request at a time.
 
 -- name: count
 SELECT count(*) AS images
@@ -7,7 +7,7 @@ FROM product_images AS i
 WHERE i.product_id = %(product_id)s;
 
 -- name: add
--- The first picture of a product becomes its main one.
+-- The first image of a product becomes its main one.
 INSERT INTO product_images (product_id, position, is_main, url, alt, digest, width, height, placeholder, variants)
 SELECT
     %(product_id)s,
@@ -39,7 +39,7 @@ WHERE product_id = %(product_id)s AND id = %(image_id)s
 RETURNING is_main;
 
 -- name: promote
--- The main picture went: the first of those that are left takes its place.
+-- The main image is gone: the first of the others takes its place.
 UPDATE product_images SET is_main = true
 WHERE product_id = %(product_id)s
     AND id = (
@@ -51,8 +51,8 @@ WHERE product_id = %(product_id)s
     );
 
 -- name: hold_files
--- Before the rows of pictures are written: until the transaction ends, nobody removes their files. In the order of digests, as
--- everybody locks several.
+-- Before the rows of images are written: until the transaction ends, nobody removes their files. In the order
+-- of digests, as everybody locks several.
 SELECT pg_advisory_xact_lock_shared(hashtextextended('picture ' || d.digest, 0))
 FROM (
     SELECT DISTINCT u.digest
@@ -61,7 +61,7 @@ FROM (
 ) AS d;
 
 -- name: lock_unused
--- For the worker: those of some pictures that no row uses, locked against whoever is about to. None while a backup is made: the
--- rows it has seen may be gone by now, and their files are still to be copied.
+-- For the worker: those of some images that no row uses, locked against requests that are about to use them.
+-- None during a backup: the rows that it has read may be gone by now, and their files are still to be copied.
 SELECT lock_unused_pictures(%(digests)s::text[]) AS digest
 WHERE pg_try_advisory_xact_lock_shared(hashtextextended('backup', 0));

@@ -1,11 +1,11 @@
 -- Good rows of an import on their way into the catalogue: the steps of the worker.
 --
--- A batch is the staged rows above after_line up to last_line. They leave import_rows in the transaction that makes
--- products of them, so that a worker that is killed leaves a whole number of batches behind. `fields` are what the file
--- says anything about; the others of a product that is there stay as they are.
+-- A batch is the staged rows above after_line up to last_line. They leave import_rows in the transaction that
+-- makes products of them, so that a killed worker leaves a whole number of batches behind. `fields` are the
+-- columns that the file has; the other fields of an existing product stay.
 
 -- name: forget
--- Before a file is read from the beginning: what an earlier worker had read of it.
+-- Before a file is read from the start: removes what an earlier worker had read of it.
 WITH rows AS (
     DELETE FROM import_rows WHERE import_id = %(import_id)s
 ),
@@ -23,14 +23,15 @@ DELETE FROM import_rows
 WHERE import_id = %(import_id)s;
 
 -- name: copy_rows
--- The id of the future product comes by itself.
+-- The id of the future product is a default.
 COPY import_rows (
     import_id, line, known_id, name, description, price, stock, sku, source_url, category, brand, image_urls, hidden
 ) FROM STDIN;
 
 -- name: settle_twins
--- Rows whose id, SKU or link an earlier row of the file has. One that says the same is left out; one that says something
--- else is bad: which of the two is meant? Keys are told apart by their hashes first, which fit into memory.
+-- Duplicates: rows whose id, SKU or link an earlier row of the file has. An identical row is left out. A
+-- different one is bad, since nobody knows which of the two is meant. Keys are compared by their hashes first,
+-- which fit into memory.
 WITH keys AS MATERIALIZED (
     SELECT r.line, k.kind, hashtextextended(k.value, 0) AS hash
     FROM import_rows AS r
@@ -99,8 +100,8 @@ FROM (SELECT count(*) FILTER (WHERE NOT t.same) AS bad, count(*) FILTER (WHERE t
 WHERE i.id = %(import_id)s AND (c.bad > 0 OR c.same > 0);
 
 -- name: next_batch
--- Its last line, NULL when nothing is left, how many rows it has, whether it names categories and brands, and which lines
--- of it are settled but for their stock.
+-- The last line of the batch, NULL when nothing is left; its number of rows, whether it names categories and
+-- brands, and which of its lines are settled except for their stock.
 SELECT
     max(b.line) AS last_line,
     count(*) AS rows_ahead,
@@ -116,8 +117,8 @@ FROM (
 ) AS b;
 
 -- name: match
--- Which rows meet a product of the store, by its id, else its SKU, else its link; and what of it is another. Two keys
--- that meet two products are a conflict. Categories and brands are looked for once each.
+-- Which rows match a product of the store, by its id, else its SKU, else its link; and which of its fields
+-- differ. Two keys that match two products are a conflict. Categories and brands are looked up once each.
 WITH batch AS MATERIALIZED (
     SELECT
         r.line, r.name, r.description, r.price, r.stock, r.sku, r.source_url, r.category, r.brand, r.image_urls, r.hidden,
@@ -195,7 +196,7 @@ SELECT
 FROM compared AS c;
 
 -- name: refuse_conflicts
--- Rows whose keys meet two products; the report gets their cells later.
+-- Rows whose keys match two products. The report gets their cells later.
 WITH refused AS (
     DELETE FROM import_rows AS r
     WHERE r.import_id = %(import_id)s AND r.line = ANY(%(lines)s::bigint[])
@@ -215,8 +216,8 @@ SET rows_valid = rows_valid - (SELECT count(*) FROM refused),
 WHERE id = %(import_id)s;
 
 -- name: missing_levels
--- How deep the deepest path of the batch is that does not exist; NULL when all do. MATERIALIZED: each path is looked
--- for once, not once a row.
+-- The depth of the deepest path of the batch that does not exist; NULL when all do. MATERIALIZED: each path is
+-- looked up once, not once a row.
 WITH wanted AS MATERIALIZED (
     SELECT DISTINCT r.category
     FROM import_rows AS r
@@ -229,7 +230,7 @@ FROM wanted AS w
 WHERE find_category(w.category) IS NULL;
 
 -- name: add_categories
--- The missing categories of one level, below those of the level above; categories.lock_tree before.
+-- Adds the missing categories of one level, below those of the level above; after categories.lock_tree.
 WITH wanted AS (
     SELECT r.category, min(r.line) AS line
     FROM import_rows AS r
@@ -260,7 +261,8 @@ FROM fresh AS f
 LEFT JOIN categories AS p ON p.id = f.parent_id;
 
 -- name: lock_categories
--- Those the batch goes into: nobody renames, moves or removes them until it is in. In the order of ids.
+-- Locks the categories of the batch: nobody renames, moves or removes them until it is applied. In the order of
+-- ids.
 SELECT c.id
 FROM categories AS c
 WHERE c.id = ANY(ARRAY(
@@ -276,8 +278,8 @@ ORDER BY c.id
 FOR KEY SHARE;
 
 -- name: refuse_unknown
--- Rows whose category is not there (any more), where imports may not add categories. The reader refuses such rows
--- with all their cells; these are what is left when an admin removes a category meanwhile.
+-- Rows whose category does not exist (any more), if imports may not add categories. The reader refuses such
+-- rows with all their cells; these remain when an admin removes a category meanwhile.
 WITH refused AS (
     DELETE FROM import_rows AS r
     WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
@@ -311,7 +313,8 @@ ORDER BY lower(r.brand), r.line
 ON CONFLICT (lower(name)) DO NOTHING;
 
 -- name: add_products
--- The rows that met no product become new ones; their ids, and the lines they come from. `met` is the lines of the others.
+-- Rows without a matching product become new ones. Returns their ids, and the lines they come from. `met` has
+-- the lines of the others.
 WITH batch AS MATERIALIZED (
     SELECT
         r.line, r.product_id, r.name, r.description, r.price, r.stock, r.sku, r.source_url, r.category, r.brand, r.hidden
@@ -352,7 +355,8 @@ WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(la
     AND r.line <> ALL(%(met)s::bigint[]);
 
 -- name: add_images
--- Links, and uploads of this marketplace by what is known of them; those nobody has any more are left out.
+-- Links, and uploads of this marketplace with their known sizes. Uploads that nobody uses any more are left
+-- out.
 INSERT INTO product_images (product_id, position, is_main, url, digest, width, height, placeholder, variants)
 SELECT
     r.product_id, u.position, u.position = min(u.position) OVER (PARTITION BY r.line), u.url,
@@ -371,7 +375,7 @@ WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(la
 ORDER BY r.line, u.position;
 
 -- name: change_products
--- What the file says of products that are there; they are locked. An empty SKU or link takes none away.
+-- Writes the file's values to existing products, which are locked. An empty SKU or link removes none.
 WITH rows AS MATERIALIZED (
     SELECT
         m.product_id, r.name, r.description, r.price, r.sku, r.source_url, r.category, r.brand, r.hidden
@@ -408,14 +412,14 @@ WHERE p.id = r.product_id
     AND /* own */ p.store_id = %(store_id)s;
 
 -- name: touch_products
--- Whose pictures alone are others.
+-- Products whose images alone differ.
 UPDATE products AS p
 SET version = p.version + 1, updated_at = now()
 WHERE p.id = ANY(%(product_ids)s)
     AND /* own */ p.store_id = %(store_id)s;
 
 -- name: remove_images
--- Pictures that the rows do not name. None is the main one until order_images has said which.
+-- Removes images that the rows do not name. None is the main one until order_images sets it.
 DELETE FROM product_images AS i
 USING unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id), import_rows AS r
 WHERE i.product_id = m.product_id AND r.import_id = %(import_id)s AND r.line = m.line
@@ -427,7 +431,7 @@ SET is_main = false
 WHERE i.product_id = ANY(%(product_ids)s) AND i.is_main;
 
 -- name: add_further_images
--- Pictures that products that are there do not have yet.
+-- Images that existing products do not have yet.
 INSERT INTO product_images (product_id, position, is_main, url, digest, width, height, placeholder, variants)
 SELECT m.product_id, u.position, false, u.url, k.digest, k.width, k.height, k.placeholder, coalesce(k.variants, '[]')
 FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id)
@@ -443,7 +447,7 @@ WHERE NOT EXISTS (SELECT FROM product_images AS i WHERE i.product_id = m.product
     AND (u.url NOT LIKE chr(127) || '%%' OR k.digest IS NOT NULL);
 
 -- name: order_images
--- As the rows name them, the first one as the main one.
+-- In the order of the rows; the first one is the main image.
 WITH places AS (
     SELECT
         i.product_id, i.id,
@@ -459,7 +463,7 @@ FROM places AS p
 WHERE i.product_id = p.product_id AND i.id = p.id;
 
 -- name: lock_stock
--- Before it is written, in the order of ids, as every sale locks it.
+-- Before stock is written, in the order of ids, as every sale locks it.
 SELECT s.product_id
 FROM inventory AS s
 WHERE s.product_id = ANY(%(product_ids)s)
@@ -467,7 +471,8 @@ ORDER BY s.product_id
 FOR NO KEY UPDATE;
 
 -- name: lock_stock_ahead
--- For an import that is one transaction: stock before products, as everybody locks them; only what will be another.
+-- For an import that is one transaction: stock before products, as everybody locks them; only the rows that
+-- will change.
 SELECT s.product_id
 FROM inventory AS s
 WHERE s.product_id = ANY(ARRAY(
@@ -494,19 +499,19 @@ JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line
 WHERE s.product_id = m.product_id AND s.quantity <> r.stock;
 
 -- name: settle
--- The rest of these rows is in and counted.
+-- The rest of these rows is applied and counted.
 UPDATE import_rows
 SET settled = true
 WHERE import_id = %(import_id)s AND line = ANY(%(lines)s::bigint[]);
 
 -- name: end_batch
--- All of it but these lines is done.
+-- All of the batch except these lines is done.
 DELETE FROM import_rows AS r
 WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
     AND r.line <> ALL(%(lines)s::bigint[]);
 
 -- name: new_categories
--- Categories that would be added: how many, and the paths of the first.
+-- Categories that would be added: their number, and the paths of the first.
 WITH wanted AS (
     SELECT DISTINCT r.category
     FROM import_rows AS r
@@ -528,7 +533,7 @@ SELECT
 FROM (SELECT n.path, row_number() OVER (ORDER BY n.path) AS place FROM missing AS n) AS m;
 
 -- name: new_brands
--- Brands that would be added: how many, and the names of the first.
+-- Brands that would be added: their number, and the names of the first.
 WITH missing AS (
     SELECT DISTINCT ON (lower(r.brand)) r.brand
     FROM import_rows AS r

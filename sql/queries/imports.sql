@@ -1,7 +1,7 @@
 -- Imports: what a seller sees of them, and how the worker takes one from its first to its last state.
 
 -- name: add
--- With the session that the worker will act through.
+-- With the session through which the worker will act.
 INSERT INTO imports (
     store_id, user_id, session_id, file_name, file_key, file_bytes, default_stock, mode, dry_run, on_match, dialect,
     decimal_sign
@@ -13,7 +13,7 @@ VALUES (
 RETURNING id;
 
 -- name: add_for_store
--- By the operator, on the command line: it acts as the owner of the store, named by id or name.
+-- By the operator, on the command line. It acts as the owner of the store, which is given by id or name.
 INSERT INTO imports (
     store_id, user_id, session_id, file_name, file_key, file_bytes, default_stock, mode, dry_run, on_match, dialect,
     decimal_sign
@@ -28,7 +28,7 @@ LIMIT 1
 RETURNING id, store_id;
 
 -- name: find
--- NULL for the store is an admin's view: any.
+-- A NULL store is an admin's view: any.
 SELECT
     i.id, i.store_id, i.user_id, i.state, i.mode, i.dry_run, i.on_match, i.file_name, i.file_bytes, i.default_stock,
     i.columns, i.plan,
@@ -53,7 +53,7 @@ WHERE i.id = %(import_id)s
     AND /* own */ (%(store_id)s::bigint IS NULL OR i.store_id = %(store_id)s);
 
 -- name: search
--- Newest first; how a file was read is in find alone.
+-- Newest first. Only find returns how a file was read.
 SELECT
     i.id, i.store_id, i.user_id, i.state, i.mode, i.dry_run, i.on_match, i.file_name, i.file_bytes, i.default_stock,
     i.rows_total, i.rows_read, i.rows_valid, i.rows_shared, i.rows_created, i.rows_updated, i.rows_unchanged,
@@ -82,7 +82,7 @@ FROM (
 ) AS counted;
 
 -- name: bad_rows
--- The report, batch after batch: a row of the file with everything that is wrong with it.
+-- The report, batch after batch: a row of the file with all its errors.
 SELECT
     e.line,
     string_agg(e.column_name, '; ' ORDER BY e.number) AS columns,
@@ -104,7 +104,7 @@ WHERE i.id = %(import_id)s
 FOR NO KEY UPDATE;
 
 -- name: cancel
--- A worker that is at it finds out at its next step. Of all or nothing it is nothing.
+-- A running worker notices it at its next step. With mode atomic nothing is applied.
 UPDATE imports
 SET state = 'cancelled',
     rows_created = CASE WHEN mode = 'atomic' OR dry_run THEN 0 ELSE rows_created END,
@@ -114,14 +114,14 @@ SET state = 'cancelled',
 WHERE id = %(import_id)s;
 
 -- name: apply
--- A dry run becomes a real one, and acts as whoever says so.
+-- A dry run becomes a real one, and acts as the caller.
 UPDATE imports
 SET state = 'queued', dry_run = false, session_id = auth.open_import_session(), queued_at = now(), finished_at = NULL
 WHERE id = %(import_id)s;
 
 -- name: start
--- A worker takes the import up, be it the first or one after another was killed. No row: it has ended. Counts begin anew
--- where everything is gone through anew: a dry run, one that is now applied, one that is all or nothing.
+-- A worker takes the import, for the first time or after another worker was killed. No row: it has ended.
+-- Counts start anew if everything is read anew: a dry run, one that is now applied, one in mode atomic.
 WITH before AS (
     SELECT
         i.id,
@@ -150,13 +150,13 @@ RETURNING
     i.dialect, i.decimal_sign, i.fields;
 
 -- name: find_ended
--- The file of an import that has ended and is not going to be applied.
+-- The file of an import that has ended and will not be applied.
 SELECT i.file_key
 FROM imports AS i
 WHERE i.id = %(import_id)s AND i.state IN ('done', 'failed', 'cancelled') AND NOT (i.dry_run AND i.state = 'done');
 
 -- name: hold
--- The first lock of every step. No row: another worker has taken the import up meanwhile, or it has ended.
+-- The first lock of every step. No row: another worker has taken the import meanwhile, or it has ended.
 SELECT i.id
 FROM imports AS i
 WHERE i.id = %(import_id)s AND i.attempt = %(attempt)s AND i.state IN ('reading', 'applying')
@@ -169,7 +169,7 @@ FROM imports AS i
 WHERE i.id = %(import_id)s AND i.attempt = %(attempt)s AND i.state IN ('reading', 'applying');
 
 -- name: add_errors
--- COPY does not work through row-level security. `cells` are JSON, NULL but for the first error of a row.
+-- COPY does not work through row-level security. `cells` are JSON, NULL except for the first error of a row.
 INSERT INTO import_errors (import_id, line, number, column_name, code, message, cells)
 SELECT %(import_id)s, e.line, e.number, e.column_name, e.code, e.message, e.cells::json
 FROM unnest(
@@ -178,7 +178,7 @@ FROM unnest(
 ) AS e (line, number, column_name, code, message, cells);
 
 -- name: bare_errors
--- Lines of bad rows whose cells are not in the report yet: they were found bad behind the reading.
+-- Lines of bad rows whose cells are not in the report yet: they turned out bad after the reading.
 SELECT e.line
 FROM import_errors AS e
 WHERE e.import_id = %(import_id)s AND e.number = 1 AND e.cells IS NULL
@@ -223,7 +223,7 @@ SET rows_created = rows_created + %(created)s,
 WHERE id = %(import_id)s;
 
 -- name: count_anew
--- At the end of the one transaction of an import that is all or nothing, in place of what was told meanwhile.
+-- At the end of the one transaction of mode atomic, in place of the progress told meanwhile.
 UPDATE imports
 SET rows_created = %(created)s,
     rows_updated = %(updated)s,
@@ -238,13 +238,13 @@ SET plan = %(plan)s::json
 WHERE id = %(import_id)s;
 
 -- name: act
--- The rest of the transaction acts as the user who sent the file; SQLSTATE 28000 when they may not any more. The audit
--- trail has one entry for the whole import, when it ends.
+-- The rest of the transaction acts as the user who sent the file; SQLSTATE 28000 when they may not any more.
+-- The audit trail has one entry for the whole import, at its end.
 SELECT a.user_id, a.role, a.store_id, set_config('app.audit', 'import', true)
 FROM auth.act_for_import(%(import_id)s) AS a;
 
 -- name: finish
--- `failed` has a code and words; what was staged is not wanted any more, but by a dry run that may be applied.
+-- `failed` has a code and words. Staged rows are removed, except those of a dry run that may be applied.
 WITH rows AS (
     DELETE FROM import_rows AS r
     USING imports AS i
@@ -280,14 +280,14 @@ WHERE i.state IN ('queued', 'reading', 'applying')
     OR (i.state = 'done' AND i.dry_run AND i.finished_at > now() - interval '7 days');
 
 -- name: expire
--- Dry runs that nobody has applied for a week, and what cancelled imports have left.
+-- Dry runs that nobody has applied for a week, and the rows of cancelled imports.
 DELETE FROM import_rows AS r
 USING imports AS i
 WHERE i.id = r.import_id
     AND (i.state IN ('failed', 'cancelled') OR (i.state = 'done' AND i.finished_at < now() - interval '7 days'));
 
 -- name: worker_alive
--- Whether somebody takes jobs of the long queue.
+-- Whether a worker takes jobs of the long queue.
 SELECT EXISTS(
     SELECT
     FROM jobs.procrastinate_workers AS w

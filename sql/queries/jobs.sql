@@ -1,14 +1,15 @@
 -- The queue (procrastinate's own tables and functions, schema jobs).
 
 -- name: enqueue
--- In the caller's transaction: the job is there when, and only when, what it is for has been committed.
--- Jobs with the same lock run one after the other.
+-- In the caller's transaction: the job exists if, and only if, the transaction commits. Jobs with the same lock
+-- run one after the other.
 SELECT jobs.procrastinate_defer_jobs_v1(ARRAY[
     ROW(%(queue)s, %(task)s, 0, %(lock)s, NULL, %(args)s::jsonb, NULL)::jobs.procrastinate_job_to_defer_v1
 ]) AS ids;
 
 -- name: configure
--- What the worker's connections to the queue count on; the library's own statements name their tables bare.
+-- Settings that the worker's connections to the queue rely on. The library's own statements name their tables
+-- without a schema.
 SELECT
     set_config('role', 'marketplace_worker', false),
     set_config('search_path', 'jobs, public, pg_temp', false),

@@ -1,8 +1,8 @@
--- Tokens that go out by mail: to set a new password, to show that an address is read.
+-- Tokens sent by mail: to set a new password, to confirm an address.
 
 -- name: issue
--- For the worker: whom to write to, by address, with a new token where the kind has one. user_id is NULL where nobody is
--- written to: an address nobody has, a mailbox that has had enough.
+-- For the worker: whom to write to, by address, with a new token if the kind has one. user_id is NULL if no
+-- mail is sent: an address without an account, or a mailbox that has had its limit.
 SELECT t.user_id, t.email
 FROM auth.mail_token(%(email)s, %(kind)s, %(token_hash)s::bytea, %(seconds)s::integer) AS t;
 

@@ -1,4 +1,4 @@
--- What operators watch.
+-- The values that operators watch.
 
 -- name: state
 SELECT s.name, s.label, s.value, s.words

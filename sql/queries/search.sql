@@ -1,13 +1,14 @@
--- Search: what was typed is understood first, then products are found, and where few are, words are corrected.
--- What words are and how they count stands in V0008__search.sql.
+-- Search: the typed text is parsed first, then products are found, and if there are few, words are corrected.
+-- V0008__search.sql explains what words are and how they count.
 
 -- name: understand
 -- budget: 220 buffers
--- A row for each word typed or left out (-word), and for each filter (#c12; prices unless the range is very wide), as
--- the query that finds it: `forms` is the word in any form. A word that a language leaves out (for, dan) is not `required`. `joined` neighbours (head set)
--- find the two as one (headset), and `meant` words what is `misspelt`. `rarity` is BM25's idf; `found` is about how
--- many products it finds. Words the worker has not counted yet are new or rare, and are counted here.
--- As in `find`, values come in by subqueries, which no plan depends on.
+-- Returns a row for each word typed or excluded (-word), and for each filter (#c12; prices unless the range is
+-- very wide), as the query that finds it. `forms` is the word in any form. A stop word of a language (for, dan)
+-- is not `required`. `joined` neighbours (head set) find the two as one (headset), and `meant` words stand for
+-- a `misspelt` one. `rarity` is BM25's idf; `found` is about how many products it finds. Words that the worker
+-- has not counted yet are new or rare, and are counted here. As in `find`, values come in by subqueries, which
+-- no plan depends on.
 WITH typed AS MATERIALIZED (
     SELECT t.word, t.place::integer AS place, 'typed' AS role
     FROM (SELECT %(typed)s::text AS words) AS a
@@ -92,7 +93,7 @@ known AS (
             max(w.named) AS named,
             CASE WHEN t.role = 'filter' THEN sum(w.found) ELSE max(w.found) END AS found
         FROM forms AS f
-        -- LIMIT 1, here and above: looked up one by one, however many words the planner believes in.
+        -- LIMIT 1, here and above: looked up one by one, however many words the planner assumes.
         LEFT JOIN LATERAL (
             SELECT w.named, w.found
             FROM search_words AS w
@@ -125,13 +126,13 @@ ORDER BY k.place;
 
 -- name: find
 -- budget: 17000 buffers
--- At most 1,000 products: those with all words in name, brand or category, then those with all words anywhere, and where
--- that makes fewer than `few`, those with any of the rarest words. Of these the page, in the order asked for. A page
--- behind the end is one row without a document.
--- rank is BM25-like (Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009): a word counts more the rarer
--- it is (`rarity`), saturating, and the less the longer the name is; who has all words comes first.
--- What is no word (the very price, stock, ids) is looked at in 2,000 products that match.
--- All values come through `asked`: so the plan is the same whatever they are, and is made once for a connection.
+-- Finds at most 1,000 products: those with all words in name, brand or category, then those with all words
+-- anywhere, and if these are fewer than `few`, those with any of the rarest words. Returns the page of them, in
+-- the requested order. A page behind the end is one row without a document. rank is BM25-like (Robertson and
+-- Zaragoza, The Probabilistic Relevance Framework, 2009): a word counts more the rarer it is (`rarity`),
+-- saturating, and less the longer the name is; products with all words come first. Conditions that are no words
+-- (the exact price, stock, ids) are checked in 2,000 products that match. All values come through `asked`, so
+-- the plan is the same for all of them, and is made once for a connection.
 WITH asked AS MATERIALIZED (
     SELECT
         %(all_words)s::tsquery AS all_words,
@@ -307,9 +308,9 @@ ORDER BY page.place;
 
 -- name: correct
 -- budget: 140 buffers
--- Words of the catalogue that a word may have been meant to be: one letter off, or two neighbours exchanged, or two letters
--- off in a longer word; at most three of the nearest. How similar words must be for the index to give them is
--- pg_trgm.similarity_threshold (sessions.configure).
+-- Words of the catalogue that a misspelt word may mean: one letter off, or two neighbours exchanged, or two
+-- letters off in a longer word; at most three of the nearest. pg_trgm.similarity_threshold (sessions.configure)
+-- is how similar words must be for the index to return them.
 SELECT t.word AS misspelt, near.word AS meant
 FROM unnest(%(words)s::text[]) AS t (word)
 CROSS JOIN LATERAL (
@@ -333,9 +334,9 @@ CROSS JOIN LATERAL (
 
 -- name: suggest
 -- budget: 2300 buffers
--- What may become of what is typed, five of each kind. The last word may be unfinished: `completed` are the words that most
--- products have of those that begin so. Products that have one of them and all words before, in the newest 25,000
--- where the words are common; those that begin as typed first, then short names.
+-- Completions of the typed text, five of each kind. The last word may be unfinished: `completed` are the most
+-- common words that begin with it. Products match that have one of them and all words before; only the newest
+-- 25,000 are searched if the words are common. Names that begin as typed come first, then short ones.
 WITH typed AS MATERIALIZED (
     SELECT t.word, t.place, t.place = max(t.place) OVER () AS last, a.begins
     FROM (SELECT search_spaced(search_fold(%(typed)s::text)) AS begins) AS a

@@ -1,8 +1,9 @@
 -- Sessions, and how a connection and a transaction learn who they are.
 
 -- name: configure
--- What every connection of the pool counts on. ALTER ROLE in sql/admin/settings.sql may say the same for the server. Words
--- that wait to be indexed are gone through by every search: requests leave few of them, imports more.
+-- Settings that every connection of the pool relies on. ALTER ROLE in sql/admin/settings.sql may set the same
+-- in the server. Every search reads the words that wait to be indexed: requests leave few of them, imports
+-- more.
 SELECT
     set_config('role', %(role)s, false),
     set_config('TimeZone', 'UTC', false),
@@ -16,8 +17,8 @@ SELECT
     set_config('idle_in_transaction_session_timeout', '30s', false);
 
 -- name: set_up
--- Behind a pooler no setting outlives a transaction: is the login what `configure` makes of others? It must not be able to
--- step around policies, and must not wait for ever.
+-- Behind a pooler no setting outlives a transaction. So this checks whether the login has the settings of
+-- `configure`: it must not be able to bypass policies, and must not wait for ever.
 SELECT
     r.rolsuper OR r.rolbypassrls OR pg_has_role(current_user, c.relowner, 'USAGE') AS almighty,
     current_setting('statement_timeout') <> '0' AND current_setting('lock_timeout') <> '0' AS limited
@@ -26,8 +27,8 @@ CROSS JOIN pg_class AS c
 WHERE r.rolname = current_user AND c.oid = to_regclass('public.users');
 
 -- name: act_as
--- The first statement of every private transaction; SQLSTATE 28000 when the session is not alive.
--- The request's id is for the audit trail, and for the server's log (%%a in log_line_prefix) and pg_stat_activity.
+-- The first statement of every private transaction; SQLSTATE 28000 when the session is not alive. The request's
+-- id is for the audit trail, and for the server's log (%%a in log_line_prefix) and pg_stat_activity.
 SELECT
     a.user_id,
     a.role,
@@ -38,20 +39,20 @@ SELECT
 FROM auth.act_as(%(session_hash)s::bytea) AS a;
 
 -- name: name_request
--- Where nobody is signed in yet.
+-- Before anybody is signed in.
 SELECT
     set_config('app.request_id', %(request_id)s::text, true),
     set_config('application_name', 'marketplace ' || %(request_id)s::text, true);
 
 -- name: reached
--- Behind a COMMIT: where the write-ahead log ends, and so what a replica must have replayed to show what was written. The
--- place of insertion, not of writing: a commit that does not wait for the disk is behind the latter.
+-- After a COMMIT: where the write-ahead log ends, and so what a replica must have replayed to show the write.
+-- It is the place of insertion, not of writing: a commit that does not wait for the disk is behind the latter.
 SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint AS position;
 
 -- name: replayed
--- Of a replica: how far it is in the write-ahead log, and the age in seconds of the last commit it has seen. The job worker
--- writes a sign of life every five seconds, so that a replica that follows is never far from now. One that was promoted is a
--- primary: nothing is ahead of it.
+-- On a replica: how far it is in the write-ahead log, and the age in seconds of the last commit it has seen.
+-- The job worker writes a heartbeat every five seconds, so a replica that follows is never far from now. A
+-- promoted replica is a primary: nothing is ahead of it.
 SELECT
     CASE
         WHEN pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint
@@ -64,7 +65,7 @@ SELECT
     END AS seconds_behind;
 
 -- name: do_not_wait
--- For what may be lost in a crash: the commit does not wait for the disk.
+-- For writes that may be lost in a crash: the commit does not wait for the disk.
 SELECT set_config('synchronous_commit', 'off', true);
 
 -- name: take_time
@@ -72,7 +73,7 @@ SELECT set_config('synchronous_commit', 'off', true);
 SELECT set_config('statement_timeout', '60s', true);
 
 -- name: find
--- Who a session is, outside a transaction: what the role hook looks at before a body is read.
+-- Who a session is, outside a transaction: the role hook checks it before a body is read.
 SELECT a.user_id, a.role, a.store_id, a.session_id
 FROM auth.alive(%(session_hash)s::bytea) AS a
 WHERE a.user_id IS NOT NULL;
@@ -110,5 +111,5 @@ SELECT auth.end_other_sessions() AS ended;
 SELECT auth.change_password(%(password_hash)s);
 
 -- name: sweep
--- For the worker, again and again until nothing is left: what has been dead for a month.
+-- For the worker, repeated until nothing is left: rows that have been dead for a month.
 SELECT auth.sweep_sessions(%(most)s) + auth.sweep_refresh_tokens(%(most)s) AS swept;

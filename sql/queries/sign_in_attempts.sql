@@ -1,12 +1,13 @@
--- Passwords as they are tried: counted before they are looked at.
+-- Sign-in attempts: each is counted before its password is checked.
 
 -- name: begin
--- user_id and password_hash are NULL for an address nobody has; retry_after is set where none is looked at now.
+-- user_id and password_hash are NULL for an address without an account; retry_after is set if no password is
+-- checked now.
 SELECT b.user_id, b.password_hash, b.guess, b.retry_after
 FROM auth.begin_guess(%(email)s, %(ip)s::inet) AS b;
 
 -- name: end
--- right_one: all guesses are forgotten; otherwise one is taken back that was not looked at.
+-- right_one: all attempts are forgotten; otherwise one attempt that was not checked is taken back.
 SELECT auth.end_guess(%(guess)s::bytea, %(right_one)s);
 
 -- name: wrong

@@ -15,8 +15,9 @@ RETURNING id, name, description, version, created_at, updated_at;
 SELECT auth.become_seller();
 
 -- name: hold
--- What a change starts from. FOR UPDATE waits for products that are being added (their foreign key holds the row): each
--- of them has either been committed before the rename, and the rebuild finds it, or reads the new name.
+-- The state that a change starts from. FOR UPDATE waits for products that are being added (their foreign key
+-- holds the row). Each of them has either been committed before the rename, and the rebuild finds it, or reads
+-- the new name.
 SELECT s.id, s.name, s.description, s.version
 FROM stores AS s
 WHERE s.id = %(store_id)s

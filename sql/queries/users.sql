@@ -10,8 +10,8 @@ LEFT JOIN stores AS s ON s.owner_id = u.id
 WHERE /* own */ u.id = %(user_id)s;
 
 -- name: search
--- For admins: by part of the name or address, newest first. A few hundred thousand users are read in the order of
--- their ids until a page is full.
+-- For admins: by part of the name or address, newest first. A few hundred thousand users are read in the order
+-- of their ids until a page is full.
 SELECT
     u.id, u.name, u.email, u.email_verified_at IS NOT NULL AS email_verified, u.phone, u.address, u.role,
     CASE u.role WHEN 'buyer' THEN 'pembeli' WHEN 'seller' THEN 'penjual' ELSE u.role END AS user_role,
@@ -45,7 +45,7 @@ FROM (
 ) AS counted;
 
 -- name: hold
--- Locks the row; its version, NULL when it is none of the caller's to change.
+-- Locks the row and returns its version; NULL if the caller may not change it.
 SELECT auth.hold_user(%(user_id)s) AS version;
 
 -- name: change
@@ -60,7 +60,7 @@ SET name = %(name)s,
 WHERE /* own */ id = %(user_id)s;
 
 -- name: change_avatar
--- NULL removes it. Answers the one of before.
+-- NULL removes it. Returns the previous one.
 WITH before AS (
     SELECT b.id, b.avatar
     FROM users AS b
@@ -77,15 +77,15 @@ RETURNING before.avatar AS replaced;
 SELECT auth.manage_user(%(user_id)s, %(role)s, %(suspended)s);
 
 -- name: forget_me
--- The caller, at once; what may be much goes in a job. Answers whose account and store it was.
+-- The caller, at once; a job does what may be much. Returns whose account and store it was.
 SELECT f.user_id, f.store_id FROM auth.forget_me() AS f;
 
 -- name: forget_things
--- For the worker, until none are left: imports and activities of who has gone; how many rows went.
+-- For the worker, until none are left: imports and activities of a deleted user; returns how many rows went.
 SELECT auth.forget_things(%(user_id)s, %(most)s) AS forgotten;
 
 -- name: close_store
--- For the worker, until none are left: which products were hidden.
+-- For the worker, until none are left: returns which products were hidden.
 SELECT auth.close_store(%(store_id)s, %(most)s) AS product_ids;
 
 -- name: add_admin

@@ -1,1 +1,3 @@
-"""Several machines on one: Patroni, HAProxy, PgBouncer and two application hosts, from deploy/ (`make test-ha`)."""
+"""Several machines on one: Patroni, HAProxy, PgBouncer and two application hosts, from deploy/
+(`make test-ha`).
+"""

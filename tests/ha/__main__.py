@@ -1,11 +1,13 @@
-"""Builds a system of several machines on this one from what deploy/ ships, and kills parts of it under load.
+"""Builds a system of several machines on this one from what deploy/ ships, and kills parts of it
+under load.
 
     make test-ha
     make test-ha ARGS="--only switchover,consistency --keep"
 
-It takes etcd, haproxy and pgbouncer from the system (apt-get install etcd-server haproxy pgbouncer), Patroni from
-requirements-ha.txt, PostgreSQL from the embedded one or the system. Everything listens on the loopback alone, on ports
-that are free. Disks are synced as in production. Ends with 1 where anything failed.
+It takes etcd, haproxy and pgbouncer from the system (apt-get install etcd-server haproxy
+pgbouncer), Patroni from requirements-ha.txt, PostgreSQL from the embedded one or the system.
+Everything listens on the loopback alone, on ports that are free. Disks are synced as in production.
+Ends with 1 where anything failed.
 """
 
 import argparse
@@ -31,12 +33,18 @@ FILES = "files"
 def main() -> int:
     """Make the system, let things happen to it, judge."""
     names = [FILES, CONSISTENCY, *FAULTS]
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--only", default="", help=f"with commas, of: {', '.join(names)}; or {COSTS}")
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument(
+        "--only", default="", help=f"with commas, of: {', '.join(names)}; or {COSTS}"
+    )
     options.add_argument("--pairs", type=int, default=2000, help="of a write and a read")
     options.add_argument("--keep", action="store_true", help="leave the folder with all logs")
     args = options.parse_args()
-    chosen = [name for name in [*names, COSTS] if name in (args.only.split(",") if args.only else names)]
+    chosen = [
+        name for name in [*names, COSTS] if name in (args.only.split(",") if args.only else names)
+    ]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and take down what was started
     account = server_account.account_for(Path("/nowhere"))
     folder = programs.short_folder(account)
@@ -55,7 +63,10 @@ def run(folder: Path, account: Account | None, chosen: list[str], pairs: int) ->
         say(f"Missing programs: apt-get install {' '.join(programs.missing())}")
         return 2
     if programs.python(account) is None:
-        say(f"User {account.name if account else ''} cannot run {sys.executable}: start this as an ordinary user.")
+        say(
+            f"User {account.name if account else ''} cannot run {sys.executable}: start this as "
+            "an ordinary user."
+        )
         return 2
     cluster = Cluster(folder, account)
     hosts: list[Host] = []
@@ -64,7 +75,9 @@ def run(folder: Path, account: Account | None, chosen: list[str], pairs: int) ->
         started = time.monotonic()
         cluster.start()
         took = time.monotonic() - started
-        say(f"Two nodes, {cluster.primary.name} is primary, the other is synchronous ({took:.0f} s)")
+        say(
+            f"Two nodes, {cluster.primary.name} is primary, the other is synchronous ({took:.0f} s)"
+        )
         hosts += [Host(name, cluster, bucket.settings) for name in ("app1", "app2")]
         open_shop(cluster, hosts)
         took = time.monotonic() - started
@@ -77,7 +90,9 @@ def run(folder: Path, account: Account | None, chosen: list[str], pairs: int) ->
         bucket.stop()
 
 
-def judge(cluster: Cluster, hosts: list[Host], bucket: files.Bucket, chosen: list[str], pairs: int) -> int:
+def judge(
+    cluster: Cluster, hosts: list[Host], bucket: files.Bucket, chosen: list[str], pairs: int
+) -> int:
     """Let all that was chosen happen."""
     token = seller(hosts[0], "writer")
     passed, failed = 0, 0

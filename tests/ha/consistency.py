@@ -1,4 +1,6 @@
-"""Write, then read at another host: never stale with the Consistency-Token, and often answered by the replica."""
+"""Write, then read at another host: never stale with the Consistency-Token, and often answered
+by the replica.
+"""
 
 import re
 import threading
@@ -14,7 +16,9 @@ THREADS = 4
 
 
 class Pairs:
-    """Pairs of a PATCH at one host and a GET at the other, half anonymous details, half the seller's listings."""
+    """Pairs of a PATCH at one host and a GET at the other, half anonymous details, half the
+    seller's listings.
+    """
 
     def __init__(self, hosts: list[Host], name: str, *, with_token: bool) -> None:
         self.stale = 0
@@ -27,7 +31,10 @@ class Pairs:
 
     def run(self, number: int) -> "Pairs":
         """Make so many pairs, in four threads."""
-        threads = [threading.Thread(target=self._some, args=(which, number // THREADS)) for which in range(THREADS)]
+        threads = [
+            threading.Thread(target=self._some, args=(which, number // THREADS))
+            for which in range(THREADS)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -37,7 +44,9 @@ class Pairs:
     def _some(self, which: int, number: int) -> None:
         writer, reader = (Client(self._hosts[(which + turn) % 2]) for turn in (0, 1))
         token = seller(writer.host, f"{self._name}{which}")
-        product = writer.call("POST", "/api/products", {"name": f"{self._name} {which}", "price": "1"}, token).json
+        product = writer.call(
+            "POST", "/api/products", {"name": f"{self._name} {which}", "price": "1"}, token
+        ).json
         path = f"/api/products/{product['id']}"
         listing = f"/api/products?store_id={product['store']['id']}"
         for price in range(1000, 1000 + number):
@@ -45,7 +54,9 @@ class Pairs:
             seen = written.headers.get("consistency-token", "")
             headers = {"Consistency_Token": seen} if self._with_token else {}
             signed_in = price % 2 == 0
-            read = reader.call("GET", listing if signed_in else path, None, token if signed_in else "", **headers)
+            read = reader.call(
+                "GET", listing if signed_in else path, None, token if signed_in else "", **headers
+            )
             self._judge(written.status, seen, read.status, read.body, price)
 
     def _judge(self, written: int, seen: str, status: int, body: bytes, price: int) -> None:
@@ -62,7 +73,10 @@ class Pairs:
 
 def read_by_replica(cluster: Cluster) -> int:
     """How many statements of the catalogue the replica has answered, as it says itself."""
-    query = "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements WHERE query ~ '-- (products|listings)[.]'"
+    query = (
+        "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements WHERE query ~ '-- "
+        "(products|listings)[.]'"
+    )
     with cluster.replica.connect(DATABASE) as conn:
         found = conn.execute(query).fetchone()
     return int(found[0]) if found else 0
@@ -81,7 +95,9 @@ def counted(hosts: list[Host]) -> dict[str, int]:
 
 @contextmanager
 def pausing(cluster: Cluster) -> Iterator[None]:
-    """Have the replica stop replaying for half a second, again and again: what a large vacuum or a slow disk does."""
+    """Have the replica stop replaying for half a second, again and again: what a large vacuum or
+    a slow disk does.
+    """
     done = threading.Event()
 
     def pause() -> None:
@@ -105,11 +121,15 @@ def check(cluster: Cluster, hosts: list[Host], number: int) -> list[tuple[str, l
     """Each line that was measured, with what is wrong."""
     lines = [_pairs(cluster, hosts, number, "near", with_token) for with_token in (True, False)]
     with pausing(cluster):
-        lines += [_pairs(cluster, hosts, number // 5, "late", with_token) for with_token in (True, False)]
+        lines += [
+            _pairs(cluster, hosts, number // 5, "late", with_token) for with_token in (True, False)
+        ]
     return lines
 
 
-def _pairs(cluster: Cluster, hosts: list[Host], number: int, when: str, with_token: bool) -> tuple[str, list[str]]:
+def _pairs(
+    cluster: Cluster, hosts: list[Host], number: int, when: str, with_token: bool
+) -> tuple[str, list[str]]:
     before, said = read_by_replica(cluster), counted(hosts).get("replica", 0)
     how = "with" if with_token else "without"
     done = Pairs(hosts, f"{when}-{how}-", with_token=with_token).run(number)
@@ -121,5 +141,11 @@ def _pairs(cluster: Cluster, hosts: list[Host], number: int, when: str, with_tok
         wrong.append("the replica was not asked")
     if not with_token and when == "late" and not done.stale:
         wrong.append("nothing was stale, so this check shows nothing")
-    title = f"{done.made} write-then-read pairs {how} token{', replica pausing' if when == 'late' else ''}"
-    return f"{title}: {done.stale} stale, {told} reads by the replica ({by_replica} statements)", wrong
+    title = (
+        f"{done.made} write-then-read pairs {how} "
+        f"token{', replica pausing' if when == 'late' else ''}"
+    )
+    return (
+        f"{title}: {done.stale} stale, {told} reads by the replica ({by_replica} statements)",
+        wrong,
+    )

@@ -1,4 +1,6 @@
-"""What can happen to a part of the system, while it is under load; and what must be true afterwards."""
+"""What can happen to a part of the system, while it is under load; and what must be true
+afterwards.
+"""
 
 import os
 import signal
@@ -74,8 +76,16 @@ class Trial:
         until("the host", self.hosts[1].ready, 60, self.cluster.logs)
 
     def _taken_over(self, lost: str) -> None:
-        until("another primary", lambda: any(node.role() in ("primary", "master") for node in self.cluster.nodes
-                                             if node.name != lost), 90, self.cluster.logs)
+        until(
+            "another primary",
+            lambda: any(
+                node.role() in ("primary", "master")
+                for node in self.cluster.nodes
+                if node.name != lost
+            ),
+            90,
+            self.cluster.logs,
+        )
 
 
 FAULTS: dict[str, Callable[[Trial], None]] = {
@@ -109,7 +119,8 @@ def attempt(trial: Trial, name: str) -> tuple[str, list[str]]:
         f"{len(record.acknowledged)} writes acknowledged, {len(lost)} lost, {len(twice)} twice;"
         f" {len(record.refused)} answers 503, {sum(record.cut.values())} cut;"
         f" writes stood still {gap(record.written_at, started, ended):.1f} s,"
-        f" reads {gap(record.read_at, started, ended):.1f} s; longest request {record.longest:.1f} s;"
+        f" reads {gap(record.read_at, started, ended):.1f} s; longest request "
+        f"{record.longest:.1f} s;"
         f" all parts back after {whole - started:.0f} s"
     )
     wrong = [f"{len(lost)} acknowledged writes are lost: {lost[:3]}"] if lost else []
@@ -120,10 +131,18 @@ def attempt(trial: Trial, name: str) -> tuple[str, list[str]]:
 
 def _answers(record: Record, name: str) -> list[str]:
     """What was wrong with answers: only a host that is killed may cut a connection."""
-    wrong = [f"{len(record.wrong)} wrong answers: {sorted(set(record.wrong))[:3]}"] if record.wrong else []
+    wrong = (
+        [f"{len(record.wrong)} wrong answers: {sorted(set(record.wrong))[:3]}"]
+        if record.wrong
+        else []
+    )
     if record.never:
         wrong.append(f"{len(record.never)} writes did not come through at all: {record.never[:3]}")
-    cut = {host: number for host, number in record.cut.items() if not (name == "host killed" and host == "app2")}
+    cut = {
+        host: number
+        for host, number in record.cut.items()
+        if not (name == "host killed" and host == "app2")
+    }
     if cut:
         wrong.append(f"connections were cut: {cut}")
     return wrong

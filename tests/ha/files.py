@@ -1,4 +1,6 @@
-"""Files that hosts share: one's picture is the other's, and an import is read by another's worker."""
+"""Files that hosts share: one's picture is the other's, and an import is read by another's
+worker.
+"""
 
 import io
 import logging
@@ -24,17 +26,31 @@ class Bucket:
         self._server = ThreadedMotoServer("127.0.0.1", programs.ports(1)[0])
         self._server.start()
         self.url = f"http://127.0.0.1:{self._server.get_host_and_port()[1]}"
-        self._credentials = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
-        self._client = boto3.client("s3", endpoint_url=self.url, aws_access_key_id="x", aws_secret_access_key="x",
-                                    region_name="us-east-1")
+        self._credentials = {
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        self._client = boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+            region_name="us-east-1",
+        )
         for name in BUCKETS:
             self._client.create_bucket(Bucket=name)
 
     @property
     def settings(self) -> dict[str, str]:
         """What a host's environment needs."""
-        return {"S3_BUCKET": BUCKETS[0], "S3_PRIVATE_BUCKET": BUCKETS[1], "S3_ENDPOINT_URL": self.url,
-                "UPLOADS_URL": f"{self.url}/{BUCKETS[0]}", **self._credentials}
+        return {
+            "S3_BUCKET": BUCKETS[0],
+            "S3_PRIVATE_BUCKET": BUCKETS[1],
+            "S3_ENDPOINT_URL": self.url,
+            "UPLOADS_URL": f"{self.url}/{BUCKETS[0]}",
+            **self._credentials,
+        }
 
     def size(self, url: str) -> int:
         """How many bytes a picture has that the API has named."""
@@ -61,10 +77,22 @@ def check(hosts: list[Host], bucket: Bucket, token: str) -> tuple[str, list[str]
         return "files", [f"the picture is not there: {put.status} {put.body[:200]!r}"]
     size = bucket.size(images[0]["image_url"])
     name = f"Teh {uuid.uuid4().hex[:8]}"
-    taken = second.post_file("/api/products/import-csv", "file", "a.csv", f"name,price\n{name},5000\n".encode(), token)
-    done = _ended(first, taken.json["id"], token) if taken.status == 202 else {"state": taken.body[:200]}
-    wrong = [] if done["state"] == "done" and done.get("rows_created") == 1 else [f"the import: {done}"]
-    return f"a picture of one host is the other's ({size} bytes), its import is read by the first one's worker", wrong
+    taken = second.post_file(
+        "/api/products/import-csv", "file", "a.csv", f"name,price\n{name},5000\n".encode(), token
+    )
+    done = (
+        _ended(first, taken.json["id"], token)
+        if taken.status == 202
+        else {"state": taken.body[:200]}
+    )
+    wrong = (
+        [] if done["state"] == "done" and done.get("rows_created") == 1 else [f"the import: {done}"]
+    )
+    return (
+        f"a picture of one host is the other's ({size} bytes), its import is read by the first "
+        "one's worker",
+        wrong,
+    )
 
 
 def _ended(client: Client, number: int, token: str) -> dict[str, object]:

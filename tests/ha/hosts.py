@@ -1,4 +1,6 @@
-"""The application's side: hosts with HAProxy, PgBouncer and gunicorn each, that share only PostgreSQL; and a worker."""
+"""The application's side: hosts with HAProxy, PgBouncer and gunicorn each, that share only
+PostgreSQL; and a worker.
+"""
 
 import contextlib
 import os
@@ -31,7 +33,9 @@ class Host:
         self.settings = settings
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         nodes = {node.name: node.at for node in cluster.nodes}
-        self._haproxy = cluster.write(self.folder / "haproxy.cfg", shipped.haproxy(nodes, self.primary, self.replicas))
+        self._haproxy = cluster.write(
+            self.folder / "haproxy.cfg", shipped.haproxy(nodes, self.primary, self.replicas)
+        )
         text = shipped.pgbouncer(self.folder, self.pooler, self.primary)
         self._pgbouncer = cluster.write(self.folder / "pgbouncer.ini", text)
 
@@ -83,7 +87,9 @@ class Host:
         return programs.start(command, self.folder / "pgbouncer-start.log", self.cluster.account)
 
     def _start_api(self) -> "subprocess.Popen[bytes]":
-        return self._ours("api", "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()")
+        return self._ours(
+            "api", "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"
+        )
 
     def _start_worker(self) -> "subprocess.Popen[bytes]":
         return self._ours("worker", "marketplace", "worker")
@@ -106,12 +112,20 @@ class Host:
             **self.settings,
         }
         with (self.folder / f"{log}.log").open("ab") as out:
-            return subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT, env=env, stdout=out, stderr=out,
-                                    start_new_session=True)
+            return subprocess.Popen(
+                [sys.executable, "-m", *words],
+                cwd=ROOT,
+                env=env,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
 
 
 def open_shop(cluster: Cluster, hosts: list[Host]) -> None:
-    """Make database, roles and logins as docs/operations.md says, migrate, and start the hosts and a worker."""
+    """Make database, roles and logins as docs/operations.md says, migrate, and start the hosts
+    and a worker.
+    """
     with cluster.primary.connect() as conn:
         for login in LOGINS:
             conn.execute(f"CREATE ROLE {login} LOGIN PASSWORD '{SECRETS['PASSWORD']}'")
@@ -128,7 +142,9 @@ def open_shop(cluster: Cluster, hosts: list[Host]) -> None:
         conn.execute("GRANT marketplace_worker TO marketplace_jobs")
         for line in settings():
             conn.execute(line)
-        found = conn.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'marketplace_api'").fetchone()
+        found = conn.execute(
+            "SELECT rolpassword FROM pg_authid WHERE rolname = 'marketplace_api'"
+        ).fetchone()
     for host in hosts:
         host.let_in(f'"marketplace_api" "{found[0] if found else ""}"\n')
         host.start()
@@ -142,5 +158,3 @@ def settings() -> list[str]:
     text = (ROOT / "sql" / "admin" / "settings.sql").read_text(encoding="utf-8")
     text = text.replace(':"api"', "marketplace_api").replace(':"jobs"', "marketplace_jobs")
     return [line for line in text.splitlines() if line.startswith("ALTER ROLE")]
-
-

@@ -39,7 +39,9 @@ class Client:
         self.host = host
         self._conn = http.client.HTTPConnection("127.0.0.1", host.port, timeout=TIMEOUT)
 
-    def call(self, method: str, path: str, document: Any = None, token: str = "", **headers: str) -> Answer:
+    def call(
+        self, method: str, path: str, document: Any = None, token: str = "", **headers: str
+    ) -> Answer:
         """Send one request. Raises OSError or HTTPException where no answer comes."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
@@ -51,16 +53,23 @@ class Client:
 
     def post_file(self, path: str, part: str, name: str, content: bytes, token: str) -> Answer:
         """Send one file as multipart."""
-        head = f'--limit\r\nContent-Disposition: form-data; name="{part}"; filename="{name}"\r\n\r\n'
+        head = (
+            f'--limit\r\nContent-Disposition: form-data; name="{part}"; filename="{name}"\r\n\r\n'
+        )
         body = head.encode() + content + b"\r\n--limit--\r\n"
-        sent = {"Authorization": f"Bearer {token}", "Content-Type": "multipart/form-data; boundary=limit"}
+        sent = {
+            "Authorization": f"Bearer {token}",
+            "Content-Type": "multipart/form-data; boundary=limit",
+        }
         return self._exchange("POST", path, body, sent)
 
     def _exchange(self, method: str, path: str, body: bytes | None, sent: dict[str, str]) -> Answer:
         try:
             self._conn.request(method, path, body, sent)
             raw = self._conn.getresponse()
-            return Answer(raw.status, {name.lower(): value for name, value in raw.getheaders()}, raw.read())
+            return Answer(
+                raw.status, {name.lower(): value for name, value in raw.getheaders()}, raw.read()
+            )
         except (OSError, http.client.HTTPException):
             self._conn.close()
             raise
@@ -116,12 +125,18 @@ class Load:
         self._token = token
         self._name = name
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._write, args=(number,)) for number in range(4)]
-        self._threads += [threading.Thread(target=self._read, args=(number,)) for number in range(2)]
+        self._threads = [
+            threading.Thread(target=self._write, args=(number,)) for number in range(4)
+        ]
+        self._threads += [
+            threading.Thread(target=self._read, args=(number,)) for number in range(2)
+        ]
 
     @contextmanager
     def running(self) -> Iterator[Record]:
-        """The load runs for the length of the block; at its end every write has been acknowledged, or never will be."""
+        """The load runs for the length of the block; at its end every write has been
+        acknowledged, or never will be.
+        """
         for thread in self._threads:
             thread.start()
         try:
@@ -141,11 +156,15 @@ class Load:
             time.sleep(PAUSE)
 
     def _create(self, clients: list[Client], turn: int, name: str) -> int:
-        """Make a product, with one key for all attempts; whose host does not answer goes to the next one."""
+        """Make a product, with one key for all attempts; whose host does not answer goes to the
+        next one.
+        """
         key, deadline = str(uuid.uuid4()), time.monotonic() + 120
         while time.monotonic() < deadline:
             client = clients[turn % len(clients)]
-            answer = self._send(client, "POST", "/api/products", {"name": name, "price": "5", "stock": 3}, key)
+            answer = self._send(
+                client, "POST", "/api/products", {"name": name, "price": "5", "stock": 3}, key
+            )
             if answer is not None and answer.status == 201:
                 self.record.acknowledged[name] = answer.json["id"]
                 return turn
@@ -166,7 +185,9 @@ class Load:
                 turn += 1
             time.sleep(PAUSE if answer is not None and answer.status == 200 else 0.2)
 
-    def _send(self, client: Client, method: str, path: str, document: Any = None, key: str = "") -> Answer | None:
+    def _send(
+        self, client: Client, method: str, path: str, document: Any = None, key: str = ""
+    ) -> Answer | None:
         headers = {"Idempotency_Key": key} if key else {}
         started = time.monotonic()
         try:

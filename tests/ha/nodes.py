@@ -1,4 +1,6 @@
-"""The database's side: etcd, and PostgreSQL nodes under Patroni, each to be killed, frozen and started again."""
+"""The database's side: etcd, and PostgreSQL nodes under Patroni, each to be killed, frozen and
+started again.
+"""
 
 import contextlib
 import json
@@ -66,7 +68,9 @@ class Node:
     def role(self) -> str:
         """What Patroni says: primary, replica, or nothing while it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.at.patroni}/patroni", timeout=2) as answer:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{self.at.patroni}/patroni", timeout=2
+            ) as answer:
                 said = json.load(answer)
         except (OSError, ValueError):
             return ""
@@ -81,8 +85,14 @@ class Node:
 
     def connect(self, database: str = "postgres") -> "psycopg.Connection[Any]":
         """The superuser's connection, on the machine itself."""
-        url = make_conninfo(host=str(self.folder), port=self.at.postgres, user="postgres", dbname=database,
-                            password=f"{PASSWORD}-superuser", connect_timeout=5)
+        url = make_conninfo(
+            host=str(self.folder),
+            port=self.at.postgres,
+            user="postgres",
+            dbname=database,
+            password=f"{PASSWORD}-superuser",
+            connect_timeout=5,
+        )
         return psycopg.connect(url, autocommit=True)
 
     def server(self) -> psutil.Process | None:
@@ -94,7 +104,11 @@ class Node:
         return None
 
     def _signal(self, number: signal.Signals) -> None:
-        processes = [psutil.Process(self._patroni.pid)] if self._patroni and self._patroni.poll() is None else []
+        processes = (
+            [psutil.Process(self._patroni.pid)]
+            if self._patroni and self._patroni.poll() is None
+            else []
+        )
         server = self.server()
         if server is not None:
             processes += [server, *server.children(recursive=True)]
@@ -136,7 +150,9 @@ class Cluster:
     def start(self) -> None:
         """Bring all up: one node makes the cluster, the other copies it."""
         command = [programs.find("etcd") or "etcd"]
-        self._etcd = programs.start(command, self.folder / "etcd.log", self.account, **self._etcd_env)
+        self._etcd = programs.start(
+            command, self.folder / "etcd.log", self.account, **self._etcd_env
+        )
         first, second = self.nodes
         first.start()
         until("a primary", lambda: first.role() in PRIMARY, 90, self.logs)
@@ -160,7 +176,9 @@ class Cluster:
     @property
     def primary(self) -> Node:
         """The node that is primary now."""
-        until("a primary", lambda: any(node.role() in PRIMARY for node in self.nodes), 60, self.logs)
+        until(
+            "a primary", lambda: any(node.role() in PRIMARY for node in self.nodes), 60, self.logs
+        )
         return next(node for node in self.nodes if node.role() in PRIMARY)
 
     @property
@@ -172,17 +190,29 @@ class Cluster:
     def switch_over(self) -> None:
         """`patronictl switchover`, as an operator would."""
         primary, replica = self.primary, self.replica
-        words = ["switchover", "marketplace", "--leader", primary.name, "--candidate", replica.name, "--force"]
+        words = [
+            "switchover",
+            "marketplace",
+            "--leader",
+            primary.name,
+            "--candidate",
+            replica.name,
+            "--force",
+        ]
         ctl = "from patroni.ctl import ctl; ctl()"
         python, env = programs.python(self.account) or ([sys.executable], {})
-        done = programs.run([*python, "-c", ctl, "-c", str(primary.config), *words], self.account, **env)
+        done = programs.run(
+            [*python, "-c", ctl, "-c", str(primary.config), *words], self.account, **env
+        )
         if done.returncode:
             raise SystemExit(f"patronictl switchover: {done.stdout}{done.stderr}")
 
     def logs(self) -> str:
         """The last words of all."""
         files = sorted(self.folder.glob("**/*.log"))
-        return "\n".join(f"--- {file}\n{file.read_text(errors='replace')[-1500:]}" for file in files)
+        return "\n".join(
+            f"--- {file}\n{file.read_text(errors='replace')[-1500:]}" for file in files
+        )
 
     def _settled(self) -> bool:
         roles = [node.role() for node in self.nodes]

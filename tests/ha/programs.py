@@ -35,33 +35,52 @@ def binaries(folder: Path, account: Account | None) -> Path:
     return server_account.reachable(server._binaries(folder / "none"), account)
 
 
-def start(command: list[str], log: Path, account: Account | None, **env: str) -> "subprocess.Popen[bytes]":
+def start(
+    command: list[str], log: Path, account: Account | None, **env: str
+) -> "subprocess.Popen[bytes]":
     """Start a program in a session of its own, as the account; what it says goes to the log."""
     options = server_account.running_as(account)
     options["env"] = {**options["env"], **env}
     with log.open("ab") as out:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-                                **options)
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            **options,
+        )
 
 
-def run(command: list[str], account: Account | None, **env: str) -> "subprocess.CompletedProcess[str]":
+def run(
+    command: list[str], account: Account | None, **env: str
+) -> "subprocess.CompletedProcess[str]":
     """Run a program to its end, as the account."""
     options: dict[str, Any] = server_account.running_as(account)
     options["env"] = {**options["env"], **env}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **options)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60, **options
+    )
 
 
 def python(account: Account | None) -> tuple[list[str], dict[str, str]] | None:
-    """A Python in which the account can run Patroni, and what its environment needs; None where there is none.
+    """A Python in which the account can run Patroni, and what its environment needs; None where
+    there is none.
 
-    Root's own Python may be where nobody else gets in; then it is the system's of the same version, with our packages.
+    Root's own Python may be where nobody else gets in; then it is the system's of the same version,
+    with our packages.
     """
     packages = Path(psycopg.__file__).parent.parent
     system = f"/usr/bin/python3.{sys.version_info.minor}"
     alone = [system, "-S"]  # without the packages that Debian has for it
     for command, env in (([sys.executable], {}), (alone, {"PYTHONPATH": str(packages)})):
         with contextlib.suppress(OSError):
-            if run([*command, "-c", "import patroni.dcs.etcd3, psycopg"], account, **env).returncode == 0:
+            if (
+                run(
+                    [*command, "-c", "import patroni.dcs.etcd3, psycopg"], account, **env
+                ).returncode
+                == 0
+            ):
                 return command, env
     return None
 

@@ -17,7 +17,19 @@ from marketplace.postgres.embedded.server import EmbeddedError
 from marketplace.postgres.pool import Conn
 from marketplace.postgres.roles import MigrationError
 from marketplace.postgres.statements import one
-from tools.bench import creation, databases, fill, load, rounds, samples, servers, shapes, shop, worst, yardstick
+from tools.bench import (
+    creation,
+    databases,
+    fill,
+    load,
+    rounds,
+    samples,
+    servers,
+    shapes,
+    shop,
+    worst,
+    yardstick,
+)
 from tools.bench.catalogue import Catalogue
 
 
@@ -36,7 +48,9 @@ def main(arguments: list[str]) -> int:
     bench.add_argument("--seed", type=int, default=1)
     bench.add_argument("--database", default=databases.NAME)
     bench.set_defaults(run=run_bench)
-    search = commands.add_parser("worst", help="look for the public request that costs the database most")
+    search = commands.add_parser(
+        "worst", help="look for the public request that costs the database most"
+    )
     search.add_argument("--requests", type=int, default=4000)
     search.add_argument("--seed", type=int, default=1)
     search.add_argument("--database", default=databases.NAME)
@@ -51,7 +65,13 @@ def main(arguments: list[str]) -> int:
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))
-    except (ConfigError, EmbeddedError, MigrationError, servers.StartError, psycopg.OperationalError) as error:
+    except (
+        ConfigError,
+        EmbeddedError,
+        MigrationError,
+        servers.StartError,
+        psycopg.OperationalError,
+    ) as error:
         print(str(error).strip(), file=sys.stderr)
         return 1
 
@@ -83,7 +103,9 @@ def run_bench(args: argparse.Namespace) -> int:
             db = Database(config)
             seller = shop.sign_in(conn, db, config, known.stores[0]["id"])
             made = shapes.build(known, running[0].port, seller.token, args.seed)
-            heard = yardstick.overhear(config, [load.path(request) for request in made[shapes.LISTING]])
+            heard = yardstick.overhear(
+                config, [load.path(request) for request in made[shapes.LISTING]]
+            )
             with yardstick.scripts(conn, heard) as files:
                 bench = rounds.Bench(conn, urls.api, clients, running, yardstick.pgbench(), files)
                 results = bench.run(made, seconds=args.seconds, rounds=args.rounds)
@@ -99,7 +121,9 @@ def run_imports(args: argparse.Namespace) -> int:
     from tools.bench import imports  # needs SQLAlchemy, which the others do without
 
     with databases.served(args.database) as urls:
-        return imports.measure(urls, rows=args.rows, orm_rows=args.orm_rows, bad=args.bad, seed=args.seed, report=print)
+        return imports.measure(
+            urls, rows=args.rows, orm_rows=args.orm_rows, bad=args.bad, seed=args.seed, report=print
+        )
 
 
 def machine(conn: Conn) -> str:
@@ -110,7 +134,9 @@ def machine(conn: Conn) -> str:
 
 
 def find_worst(args: argparse.Namespace) -> int:
-    """Ask random requests and print those that cost the database most; 1 where one is over the limit."""
+    """Ask random requests and print those that cost the database most; 1 where one is over the
+    limit.
+    """
     with databases.served(args.database) as urls:
         print(f"{args.database}: {databases.described(urls)}")
         with fill.connected(urls.owner) as conn:

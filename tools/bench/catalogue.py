@@ -1,6 +1,8 @@
-"""The generated shop as lines for COPY: the same number and seed give the same bytes, whoever makes which part.
+"""The generated shop as lines for COPY: the same number and seed give the same bytes, whoever makes
+which part.
 
-Products come in chunks that know nothing of each other, so that several processes can make them at once.
+Products come in chunks that know nothing of each other, so that several processes can make them at
+once.
 """
 
 import random
@@ -21,7 +23,12 @@ BEGIN = datetime(2024, 6, 1, tzinfo=timezone.utc)
 SECONDS = 730 * 86_400  # what products are spread over
 LEVELS = (12, 60, 428)  # categories of the first, second and third level
 TAPE = 400_000  # words in a row, of which texts are cut
-PICTURES = (0.03, 0.35, 0.73, 0.9)  # the share of products that have none, at most one, at most two, ...
+PICTURES = (
+    0.03,
+    0.35,
+    0.73,
+    0.9,
+)  # the share of products that have none, at most one, at most two, ...
 MOST_PICTURES = len(PICTURES)
 NULL = r"\N"
 
@@ -32,12 +39,14 @@ COLUMNS = {
     "categories": "id, parent_id, path, name, created_at, updated_at",
     "brands": "id, name, created_at, updated_at",
     "products": (
-        "id, store_id, category_id, brand_id, name, description, price, sku, source_url, hidden, in_stock, "
+        "id, store_id, category_id, brand_id, name, description, price, sku, source_url, hidden, "
+        "in_stock, "
         "created_at, updated_at"
     ),
     "inventory": "product_id, quantity",
     "product_images": (
-        "product_id, id, position, is_main, url, alt, digest, width, height, placeholder, variants, created_at"
+        "product_id, id, position, is_main, url, alt, digest, width, height, placeholder, "
+        "variants, created_at"
     ),
 }
 
@@ -52,9 +61,9 @@ class Category(NamedTuple):
 class Catalogue:
     """A shop of `products` products; `seed` chooses which.
 
-    Twenty thousand brands, two thousand stores for a million products, fewer for fewer; always five hundred categories.
-    Brands, stores and categories are numbered from the most to the least frequent, but that the first level of the
-    categories comes first.
+    Twenty thousand brands, two thousand stores for a million products, fewer for fewer; always five
+    hundred categories. Brands, stores and categories are numbered from the most to the least
+    frequent, but that the first level of the categories comes first.
     """
 
     def __init__(self, products: int, seed: int) -> None:
@@ -68,7 +77,10 @@ class Catalogue:
         then = BEGIN.isoformat()
         if table == "users":
             for number in range(1, self.stores + 1):
-                yield f"{number}\tPenjual {number}\tseller{number}@bench.example\tseller\t{then}\t{then}\n"
+                yield (
+                    f"{number}\tPenjual "
+                    f"{number}\tseller{number}@bench.example\tseller\t{then}\t{then}\n"
+                )
         elif table == "stores":
             for number, name in enumerate(self._names("stores", self.stores, "Toko "), 1):
                 yield f"{number}\t{number}\t{name}\t{NULL}\t{then}\t{then}\n"
@@ -93,7 +105,10 @@ class Catalogue:
 
     def chunks(self) -> list[range]:
         """The ids of the products, in parts that can be made apart."""
-        return [range(first, min(first + CHUNK, self.products + 1)) for first in range(1, self.products + 1, CHUNK)]
+        return [
+            range(first, min(first + CHUNK, self.products + 1))
+            for first in range(1, self.products + 1, CHUNK)
+        ]
 
     def chunk(self, ids: range) -> dict[str, list[str]]:
         """The lines of some products, their stock and their pictures."""
@@ -102,7 +117,9 @@ class Catalogue:
         count = len(ids)
         drawn = zip(
             ids,
-            rng.choices(range(1, self.stores + 1), cum_weights=words.zipf(self.stores, 0.7), k=count),
+            rng.choices(
+                range(1, self.stores + 1), cum_weights=words.zipf(self.stores, 0.7), k=count
+            ),
             rng.choices(range(self.brands), cum_weights=self._brand_weights, k=count),
             rng.choices(range(len(self.places)), cum_weights=self._place_weights, k=count),
             strict=True,
@@ -110,13 +127,22 @@ class Catalogue:
         for product_id, store, brand, place in drawn:
             quantity = 0 if rng.random() < 0.1 else min(int(rng.paretovariate(0.7)), 5000)
             at = self._time(rng, product_id)
-            lines["products"].append(self._product(rng, product_id, store, brand, place, quantity, at))
+            lines["products"].append(
+                self._product(rng, product_id, store, brand, place, quantity, at)
+            )
             lines["inventory"].append(f"{product_id}\t{quantity}\n")
             self._add_pictures(rng, lines["product_images"], product_id, at)
         return lines
 
     def _product(
-        self, rng: random.Random, product_id: int, store: int, brand: int, place: int, quantity: int, at: datetime
+        self,
+        rng: random.Random,
+        product_id: int,
+        store: int,
+        brand: int,
+        place: int,
+        quantity: int,
+        at: datetime,
     ) -> str:
         """One line of `products`."""
         chance = rng.random()
@@ -135,13 +161,17 @@ class Catalogue:
         )
 
     def name(self, rng: random.Random, thing: str, brand: str) -> str:
-        """What a seller would call it: the thing, mostly the brand, and a model number or words, colour and size."""
+        """What a seller would call it: the thing, mostly the brand, and a model number or words,
+        colour and size.
+        """
         kind = rng.random()
         if kind < 0.3:
             return f"{brand} {thing} {_one(rng, words.MODELS)}-{100 + _below(rng, 9900)}".strip()
         more = self._cut(rng, 1 + _below(rng, 3))
         if kind < 0.65:
-            return f"{thing} {brand} {more} {_one(rng, words.COLOURS)} {_one(rng, words.MEASURES)}".replace("  ", " ")
+            return f"{thing} {brand} {more} {_one(rng, words.COLOURS)} {_one(rng, words.MEASURES)}".replace(
+                "  ", " "
+            )
         if kind < 0.85:
             return f"{thing} {more} {_one(rng, words.COLOURS)}"
         model = f"{_one(rng, words.MODELS)}{10 + _below(rng, 990)}"
@@ -161,8 +191,12 @@ class Catalogue:
         share = 0.96 * product_id / self.products + 0.04 * rng.random()
         return BEGIN + timedelta(seconds=int(share * SECONDS))
 
-    def _add_pictures(self, rng: random.Random, lines: list[str], product_id: int, at: datetime) -> None:
-        """About two; half of the products have uploaded ones, the others links. Ids leave room for the most."""
+    def _add_pictures(
+        self, rng: random.Random, lines: list[str], product_id: int, at: datetime
+    ) -> None:
+        """About two; half of the products have uploaded ones, the others links. Ids leave room
+        for the most.
+        """
         count = bisect(PICTURES, rng.random())
         uploaded = rng.random() < 0.5
         then = at.isoformat()
@@ -193,7 +227,9 @@ class Catalogue:
 
     @cached_property
     def places(self) -> list[int]:
-        """Where in `categories` products stand, from the most to the least frequent: leaves, and some above them."""
+        """Where in `categories` products stand, from the most to the least frequent: leaves, and
+        some above them.
+        """
         tops, middles, leaves = LEVELS
         places = [*range(tops + middles, tops + middles + leaves), *range(tops, tops + middles, 3)]
         self._rng("places").shuffle(places)
@@ -210,7 +246,9 @@ class Catalogue:
     @cached_property
     def _tape(self) -> list[str]:
         vocabulary = words.vocabulary()
-        return self._rng("tape").choices(vocabulary, cum_weights=words.zipf(len(vocabulary), shift=10), k=TAPE)
+        return self._rng("tape").choices(
+            vocabulary, cum_weights=words.zipf(len(vocabulary), shift=10), k=TAPE
+        )
 
     def _things(self, count: int) -> Iterator[str]:
         """Names of categories: things as they are, then of a made kind."""
@@ -238,7 +276,9 @@ def _one(rng: random.Random, of: Sequence[str]) -> str:
 
 
 def _uploaded(rng: random.Random) -> str:
-    """The columns of a picture from url to variants, as an upload writes them; there are no files."""
+    """The columns of a picture from url to variants, as an upload writes them; there are no
+    files.
+    """
     bits = rng.getrandbits(256)
     digest = f"{bits:064x}"
     width, height = ((1280, 960), (960, 1280), (1280, 1280))[bits % 3]
@@ -252,6 +292,4 @@ def _uploaded(rng: random.Random) -> str:
         for name, longest in SIZES.items()
     ]
     placeholder = f"{digest[:27]}="
-    return (
-        f"{variants[0]['url']}\t{NULL}\t{digest}\t{width}\t{height}\t{placeholder}\t{orjson.dumps(variants).decode()}"
-    )
+    return f"{variants[0]['url']}\t{NULL}\t{digest}\t{width}\t{height}\t{placeholder}\t{orjson.dumps(variants).decode()}"

@@ -1,4 +1,6 @@
-"""A seller's file as the first system had them, generated: the same number and seed give the same bytes."""
+"""A seller's file as the first system had them, generated: the same number and seed give the
+same bytes.
+"""
 
 import csv
 import random
@@ -10,11 +12,22 @@ from tools.bench import words
 from tools.bench.catalogue import Catalogue
 
 HEADER = [
-    *("Nama Produk", "Harga", "Lokasi", "Rating", "Review", "Link Produk", "Link Gambar", "Nama Toko", "Kategori"),
+    *(
+        "Nama Produk",
+        "Harga",
+        "Lokasi",
+        "Rating",
+        "Review",
+        "Link Produk",
+        "Link Gambar",
+        "Nama Toko",
+        "Kategori",
+    ),
     "Deskripsi",
 ]
 CHUNK = 10_000
-#: Ways of a row to be bad: which cell becomes what, and the code that says so. A place behind the last adds a cell.
+#: Ways of a row to be bad: which cell becomes what, and the code that says so. A place behind the
+#: last adds a cell.
 FAULTS = (
     (1, "gratis", "invalid_price"),
     (1, "", "required"),
@@ -35,7 +48,9 @@ class Written(NamedTuple):
 
 
 def write(path: Path, rows: int, seed: int, bad: int = 0) -> Written:
-    """Write a file of so many rows, `bad` of them (not more than there are) spread over it with one fault each."""
+    """Write a file of so many rows, `bad` of them (not more than there are) spread over it with
+    one fault each.
+    """
     bad = min(bad, rows)
     chosen = {(2 * number + 1) * rows // (2 * bad) for number in range(bad)}
     faults: dict[int, str] = {}

@@ -1,4 +1,6 @@
-"""What a product's document adds to the cost of creating the product, in one process, side by side."""
+"""What a product's document adds to the cost of creating the product, in one process, side by
+side.
+"""
 
 import statistics
 import time
@@ -19,13 +21,17 @@ TIMES = 300
 
 
 class Cost(NamedTuple):
-    """Microseconds of CPU, of this process and PostgreSQL together, with the document and without."""
+    """Microseconds of CPU, of this process and PostgreSQL together, with the document and
+    without.
+    """
 
     with_document: float
     without: float
 
 
-def measure(db: Database, config: Config, seller: Seller, samples: Samples, *, times: int = TIMES) -> Cost:
+def measure(
+    db: Database, config: Config, seller: Seller, samples: Samples, *, times: int = TIMES
+) -> Cost:
     """Create products like those there are, in turns; medians. `db` has a pool of one."""
     with db.read(0) as conn:
         backend = conn.info.backend_pid
@@ -45,7 +51,9 @@ def measure(db: Database, config: Config, seller: Seller, samples: Samples, *, t
 
 
 def _create(conn: Conn, config: Config, seller: Seller, product: dict[str, object]) -> None:
-    body = {name: product[name] for name in ("name", "description", "price", "category_id", "brand_id")}
+    body = {
+        name: product[name] for name in ("name", "description", "price", "category_id", "brand_id")
+    }
     client = Client(seller.caller.user_id, None, "bench")
     products.add(
         conn,

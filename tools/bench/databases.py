@@ -1,4 +1,6 @@
-"""The database of the generated shop, `marketplace_bench`: on the server of DATABASE_URL, or on the embedded one."""
+"""The database of the generated shop, `marketplace_bench`: on the server of DATABASE_URL, or on
+the embedded one.
+"""
 
 import os
 from collections.abc import Iterator

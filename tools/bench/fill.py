@@ -1,7 +1,8 @@
 """Fills a migrated, empty database with the generated shop, several connections at once.
 
-Rows come by COPY, without triggers, foreign keys and secondary indexes; what is derived from them is written by the
-very statements of the application. Then all that was set aside is made anew from its own definitions.
+Rows come by COPY, without triggers, foreign keys and secondary indexes; what is derived from them
+is written by the very statements of the application. Then all that was set aside is made anew from
+its own definitions.
 """
 
 import multiprocessing
@@ -28,7 +29,8 @@ SQL = named_sql("fill", Path(__file__).parent)
 CURRENCY = "IDR"
 SETTINGS = (
     "-c synchronous_commit=off -c maintenance_work_mem=512MB -c work_mem=64MB -c jit=off "
-    "-c max_parallel_maintenance_workers=0 -c max_parallel_workers_per_gather=0 -c client_min_messages=warning"
+    "-c max_parallel_maintenance_workers=0 -c max_parallel_workers_per_gather=0 -c "
+    "client_min_messages=warning"
 )
 Report = Callable[[str], None]
 
@@ -51,7 +53,11 @@ def fill(url: str, made: Catalogue, report: Report) -> None:
                 conn.execute(SQL["count_on"], {"name": table, "last": last})
         tables = [row["name"] for row in sizes(conn)]
     with timed("indexes", report):
-        _at_once(url, "indexes", _longest_first([each for each in aside if each["kind"] == "index"], tables))
+        _at_once(
+            url,
+            "indexes",
+            _longest_first([each for each in aside if each["kind"] == "index"], tables),
+        )
     with timed("foreign keys, triggers", report), connected(url) as conn:
         for thing in aside:
             if thing["kind"] != "index":
@@ -112,7 +118,9 @@ def _fill_products(url: str, made: Catalogue) -> None:
 
 
 def _longest_first(indexes: list[Row], tables: list[str]) -> list[str]:
-    """Statements that make the indexes: those of large tables first, GIN before all of the same table."""
+    """Statements that make the indexes: those of large tables first, GIN before all of the same
+    table.
+    """
     places = {name: place for place, name in enumerate(tables)}
 
     def order(index: Row) -> tuple[int, bool]:

@@ -26,7 +26,9 @@ LOGINS = ("DATABASE_URL", "MIGRATE_DATABASE_URL", "WORKER_DATABASE_URL")
 
 
 class Cost(NamedTuple):
-    """Microseconds of CPU a row, of the client and of PostgreSQL; megabytes at most, where they were looked at."""
+    """Microseconds of CPU a row, of the client and of PostgreSQL; megabytes at most, where they
+    were looked at.
+    """
 
     client: float
     database: float
@@ -47,13 +49,17 @@ class Cost(NamedTuple):
 
 
 def postmaster(url: str) -> int:
-    """The process that all of the server's come from. Raises ConfigError where it is on another machine."""
+    """The process that all of the server's come from. Raises ConfigError where it is on another
+    machine.
+    """
     with psycopg.connect(url) as conn:
         backend = conn.execute(databases.SQL["own_backend"]).fetchone()
         try:
             return processes.parent(backend[0] if backend else 0)
         except FileNotFoundError:
-            raise ConfigError("The CPU time of PostgreSQL is counted, so it must run on this machine.") from None
+            raise ConfigError(
+                "The CPU time of PostgreSQL is counted, so it must run on this machine."
+            ) from None
 
 
 def of_copy(url: str, made: Written) -> Cost:
@@ -82,9 +88,20 @@ def of_orm(url: str, file: Path, rows: int) -> Cost:
         return _of(lambda: orm.take(session, file, rows), backend)
 
 
-def of_import(url: str, postmaster: int, folder: Path, made: Written, store: int) -> tuple[Cost, dict[str, Any]]:
+def of_import(
+    url: str, postmaster: int, folder: Path, made: Written, store: int
+) -> tuple[Cost, dict[str, Any]]:
     """An import by the command line, and what it says of itself; nothing where it was refused."""
-    command = [sys.executable, "-m", "marketplace", "import", str(made.path), "--store", str(store), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "marketplace",
+        "import",
+        str(made.path),
+        "--store",
+        str(store),
+        "--json",
+    ]
     before, started = processes.total(postmaster), time.monotonic()
     env = _environment(url, folder)
     with (
@@ -97,7 +114,9 @@ def of_import(url: str, postmaster: int, folder: Path, made: Written, store: int
         seconds = time.monotonic() - started
     client = 1e6 * (used.ru_utime + used.ru_stime) / made.rows
     database = (processes.total(postmaster) - before) / made.rows
-    return Cost(client, database, made.rows, seconds, watch.memory, watch.backend_memory), json.loads(said or "{}")
+    return Cost(
+        client, database, made.rows, seconds, watch.memory, watch.backend_memory
+    ), json.loads(said or "{}")
 
 
 def _of(work: Callable[[], int], backend: int) -> Cost:
@@ -107,7 +126,12 @@ def _of(work: Callable[[], int], backend: int) -> Cost:
     rows = work()
     seconds = time.monotonic() - started
     after = processes.cpu([client, backend])
-    return Cost((after[client] - before[client]) / rows, (after[backend] - before[backend]) / rows, rows, seconds)
+    return Cost(
+        (after[client] - before[client]) / rows,
+        (after[backend] - before[backend]) / rows,
+        rows,
+        seconds,
+    )
 
 
 def _environment(url: str, folder: Path) -> dict[str, str]:
@@ -118,8 +142,8 @@ def _environment(url: str, folder: Path) -> dict[str, str]:
 
 
 class Watch:
-    """Looks twice a second, for the length of the block, how many megabytes a process has had at most, and which most
-    one of the server's has of its own.
+    """Looks twice a second, for the length of the block, how many megabytes a process has had at
+    most, and which most one of the server's has of its own.
 
     The rusage of a process will not do: it begins with the memory of the one that has started it.
     """

@@ -1,4 +1,6 @@
-"""What an import costs, beside a raw COPY of the same file and the row-by-row loop of the first system."""
+"""What an import costs, beside a raw COPY of the same file and the row-by-row loop of the first
+system.
+"""
 
 import tempfile
 from pathlib import Path
@@ -17,15 +19,22 @@ SQL = named_sql("imports", Path(__file__).parent)
 
 
 def measure(urls: Urls, *, rows: int, orm_rows: int, bad: int, seed: int, report: Report) -> int:
-    """Everything in one run, on a database made anew; 1 where the import is not what it should be."""
+    """Everything in one run, on a database made anew; 1 where the import is not what it should
+    be.
+    """
     postmaster = import_costs.postmaster(urls.maker)
     databases.make_anew(urls)
     migrations.migrate(urls.owner, lambda line: None)
     with tempfile.TemporaryDirectory() as name, fill.connected(urls.owner) as conn:
         folder = Path(name)
         made = write(folder / "catalogue.csv", rows, seed, bad)
-        report(f"{rows:,} rows, {made.path.stat().st_size / 2**20:,.0f} MB, {len(made.bad):,} of them bad")
-        sound = write(folder / "sound.csv", rows, seed) if bad else made  # COPY refuses a row with too many cells
+        report(
+            f"{rows:,} rows, {made.path.stat().st_size / 2**20:,.0f} MB, {len(made.bad):,} of "
+            "them bad"
+        )
+        sound = (
+            write(folder / "sound.csv", rows, seed) if bad else made
+        )  # COPY refuses a row with too many cells
         costs = {
             "COPY": import_costs.of_copy(urls.owner, sound),
             "ORM": import_costs.of_orm(urls.owner, sound.path, orm_rows),
@@ -49,7 +58,9 @@ def _as_announced(conn: Conn, made: Written, said: dict[str, Any], report: Repor
     errors = conn.execute(SQL["errors"], {"import_id": said.get("id")}).fetchall()
     found = {row["line"]: row["code"] for row in errors}
     right = sum(found.get(line) == code for line, code in made.bad.items())
-    report(f"bad rows: {len(found):,} reported, {right:,} of {len(made.bad):,} with the right reason")
+    report(
+        f"bad rows: {len(found):,} reported, {right:,} of {len(made.bad):,} with the right reason"
+    )
     return found == made.bad
 
 
@@ -60,22 +71,33 @@ def _all_there(made: Written, said: dict[str, Any], written: Row, report: Report
     return said.get("state") == "done" and said["rows_created"] == written["products"] == good
 
 
-def _nothing_written(made: Written, said: dict[str, Any], before: Row, after: Row, report: Report) -> bool:
+def _nothing_written(
+    made: Written, said: dict[str, Any], before: Row, after: Row, report: Report
+) -> bool:
     """Whether the same file has found all as it was."""
     if said.get("state") != "done":
         report(f"again: {said.get('state')}")
         return False
     wrote = said["rows_created"] + said["rows_updated"]
     same = "as they were" if before == after else f"changed: {before} is now {after}"
-    report(f"again: {wrote:,} rows written, {said['rows_unchanged']:,} unchanged; the products are {same}")
+    report(
+        f"again: {wrote:,} rows written, {said['rows_unchanged']:,} unchanged; the products are "
+        f"{same}"
+    )
     return wrote == 0 and before == after and said["rows_unchanged"] == made.rows - len(made.bad)
 
 
 def _table(costs: dict[str, Cost], report: Report) -> None:
-    heads = f"{'client':>8} {'database':>8} {'both':>8} {'rows/s':>9} {'s':>7} {'MB':>5} {'backend MB':>10}"
+    heads = (
+        f"{'client':>8} {'database':>8} {'both':>8} {'rows/s':>9} {'s':>7} {'MB':>5} "
+        f"{'backend MB':>10}"
+    )
     report(f"{'us of CPU/row':13} {heads}")
     for name, cost in costs.items():
-        spent = f"{cost.client:8.1f} {cost.database:8.1f} {cost.cpu:8.1f} {cost.rate:9,.0f} {cost.seconds:7.1f}"
+        spent = (
+            f"{cost.client:8.1f} {cost.database:8.1f} {cost.cpu:8.1f} {cost.rate:9,.0f} "
+            f"{cost.seconds:7.1f}"
+        )
         memory = f" {cost.memory:5.0f} {cost.backend_memory:10.0f}" if cost.memory else ""
         report(f"{name:13} {spent}{memory}")
     first = costs["import"]
@@ -87,5 +109,9 @@ def _table(costs: dict[str, Cost], report: Report) -> None:
 def _times(said: dict[str, dict[str, Any]], report: Report) -> None:
     """Where the time went, as the imports themselves say; they wait where no worker runs."""
     for name, each in said.items():
-        parts = [f"{what.removesuffix('_ms')} {ms / 1000:.1f} s" for what, ms in each.get("timings", {}).items() if ms]
+        parts = [
+            f"{what.removesuffix('_ms')} {ms / 1000:.1f} s"
+            for what, ms in each.get("timings", {}).items()
+            if ms
+        ]
         report(f"{name}: {', '.join(parts) or 'it did not say'}")

@@ -1,4 +1,6 @@
-"""A small load generator: closed loops over kept-alive connections to this machine, each in a process of its own."""
+"""A small load generator: closed loops over kept-alive connections to this machine, each in a
+process of its own.
+"""
 
 import multiprocessing
 import socket
@@ -15,7 +17,9 @@ MOST = 50_000  # requests a client makes, whatever the time
 
 
 class Done(NamedTuple):
-    """What a drive did: milliseconds of each request, answers that were refusals, seconds it took."""
+    """What a drive did: milliseconds of each request, answers that were refusals, seconds it
+    took.
+    """
 
     times: list[float]
     refused: int
@@ -74,19 +78,25 @@ class Load:
         self._pool = pool
 
     def drive(self, port: int, requests: Sequence[bytes], seconds: float) -> Done:
-        """Have every client make these requests, each from another one on, again and again for so long."""
+        """Have every client make these requests, each from another one on, again and again for
+        so long.
+        """
         parts = [[*requests[start:], *requests[:start]] for start in _starts(len(requests))]
         begun = time.monotonic()
         done = list(self._pool.map(loop, [port] * CLIENTS, parts, [seconds] * CLIENTS))
         took = time.monotonic() - begun
-        return Done([one for each in done for one in each.times], sum(each.refused for each in done), took)
+        return Done(
+            [one for each in done for one in each.times], sum(each.refused for each in done), took
+        )
 
 
 @contextmanager
 def clients() -> Iterator[Load]:
     """The clients, for the length of the block."""
     with ProcessPoolExecutor(CLIENTS, multiprocessing.get_context("spawn")) as pool:
-        list(pool.map(time.sleep, [0.2] * CLIENTS))  # all of them are up before anything is measured
+        list(
+            pool.map(time.sleep, [0.2] * CLIENTS)
+        )  # all of them are up before anything is measured
         yield Load(pool)
 
 

@@ -1,4 +1,5 @@
-"""Importing as the first system did it: row by row through an ORM, each row looked for, added and committed by itself.
+"""Importing as the first system did it: row by row through an ORM, each row looked for, added and
+committed by itself.
 
 Needs SQLAlchemy, which only `make bench-import` installs.
 """
@@ -64,7 +65,9 @@ class Image(Base):
 @contextmanager
 def session(url: str) -> Iterator[tuple[Session, int]]:
     """A session with empty tables on one connection, and the process that serves it."""
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), pool_size=1, max_overflow=0)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(url), pool_size=1, max_overflow=0
+    )
     try:
         with engine.begin() as conn:
             conn.execute(CreateSchema(SCHEMA))

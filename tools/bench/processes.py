@@ -35,7 +35,8 @@ def parent(pid: int) -> int:
 
 
 def total(pid: int) -> float:
-    """Microseconds of CPU of a process, of all that come from it and of those of its children that have ended.
+    """Microseconds of CPU of a process, of all that come from it and of those of its children that
+    have ended.
 
     These are counted in ticks.
     """
@@ -47,9 +48,11 @@ def total(pid: int) -> float:
 
 
 def own_memory(pid: int) -> float:
-    """Megabytes that a process has of its own, without files and what it shares; 0 for one that has ended.
+    """Megabytes that a process has of its own, without files and what it shares; 0 for one that has
+    ended.
 
-    The buffers of PostgreSQL count for nobody: "private" to Linux is what one process alone has looked at.
+    The buffers of PostgreSQL count for nobody: "private" to Linux is what one process alone has
+    looked at.
     """
     return _kilobytes(pid, "smaps_rollup", "Pss_Anon:") / 1024
 
@@ -60,12 +63,16 @@ def peak(pid: int) -> float:
 
 
 def cpu(pids: Iterable[int]) -> dict[int, float]:
-    """Microseconds of CPU that processes have used in all their threads, in user and in system mode, by process."""
+    """Microseconds of CPU that processes have used in all their threads, in user and in system
+    mode, by process.
+    """
     return {pid: _used(pid) for pid in pids}
 
 
 def spent(before: dict[int, float], after: dict[int, float]) -> float:
-    """What they have used between two looks; one that has begun meanwhile counts whole, one that has ended not."""
+    """What they have used between two looks; one that has begun meanwhile counts whole, one that
+    has ended not.
+    """
     return sum(used - before.get(pid, 0.0) for pid, used in after.items())
 
 
@@ -80,10 +87,16 @@ def memory(pids: Iterable[int]) -> float:
 
 
 def _used(pid: int) -> float:
-    """To the nanosecond where there is one thread; else in ticks, which threads that have ended are in as well."""
+    """To the nanosecond where there is one thread; else in ticks, which threads that have ended
+    are in as well.
+    """
     try:
         fields = _stat(pid)
-        return running(pid) if fields[THREADS] == "1" else TICK * (int(fields[USER]) + int(fields[SYSTEM]))
+        return (
+            running(pid)
+            if fields[THREADS] == "1"
+            else TICK * (int(fields[USER]) + int(fields[SYSTEM]))
+        )
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
 
@@ -96,7 +109,9 @@ def _ended(pid: int) -> float:
 
 def _kilobytes(pid: int, file: str, name: str) -> int:
     try:
-        for line in (PROC / str(pid) / file).read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in (
+            (PROC / str(pid) / file).read_text(encoding="utf-8", errors="replace").splitlines()
+        ):
             if line.startswith(name):
                 return int(line.split()[1])
     except (FileNotFoundError, ProcessLookupError):
@@ -110,4 +125,9 @@ def _all() -> list[int]:
 
 def _stat(pid: int) -> list[str]:
     """The fields of /proc/PID/stat behind the name, which may have spaces and brackets."""
-    return (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return (
+        (PROC / str(pid) / "stat")
+        .read_text(encoding="utf-8", errors="replace")
+        .rpartition(")")[2]
+        .split()
+    )

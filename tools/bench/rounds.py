@@ -19,7 +19,9 @@ CREATES = 0.3  # of the seconds that others get: there are less of them
 
 
 class Measured(NamedTuple):
-    """Microseconds of CPU a request (application's and PostgreSQL's), requests a second, milliseconds; refusals."""
+    """Microseconds of CPU a request (application's and PostgreSQL's), requests a second,
+    milliseconds; refusals.
+    """
 
     app: float
     database: float
@@ -30,8 +32,10 @@ class Measured(NamedTuple):
 
 
 class Results(NamedTuple):
-    """By server and shape: a measure a round. By server: megabytes of the workers, of the process above them.
-    What pgbench took right after the listing; shapes that were left out, and why."""
+    """By server and shape: a measure a round. By server: megabytes of the workers, of the
+    process above them. What pgbench took right after the listing; shapes that were left out, and
+    why.
+    """
 
     measured: dict[tuple[str, str], list[Measured]]
     memory: dict[str, tuple[float, float]]
@@ -40,7 +44,12 @@ class Results(NamedTuple):
 
     def median(self, server: str, shape: str) -> Measured:
         """Of each number, over the rounds."""
-        return Measured(*(statistics.median(column) for column in zip(*self.measured[server, shape], strict=True)))
+        return Measured(
+            *(
+                statistics.median(column)
+                for column in zip(*self.measured[server, shape], strict=True)
+            )
+        )
 
 
 class Bench(NamedTuple):
@@ -73,15 +82,23 @@ class Bench(NamedTuple):
             )  # fmt: skip
         return results
 
-    def _add(self, results: Results, server: Server, name: str, requests: Sequence[bytes], seconds: float) -> None:
+    def _add(
+        self, results: Results, server: Server, name: str, requests: Sequence[bytes], seconds: float
+    ) -> None:
         """Measure a shape; right behind the listing pgbench, so that both meet the same machine."""
-        one = self._measure(server, name, requests, CREATES * seconds if name == CREATE else seconds)
+        one = self._measure(
+            server, name, requests, CREATES * seconds if name == CREATE else seconds
+        )
         results.measured.setdefault((server.name, name), []).append(one)
         if name == LISTING and self.program:
-            yard = yardstick.run(self.program, self.conn, self.url, self.files, max(1, round(seconds)))
+            yard = yardstick.run(
+                self.program, self.conn, self.url, self.files, max(1, round(seconds))
+            )
             results.pgbench.setdefault(server.name, []).append(yard)
 
-    def _measure(self, server: Server, name: str, requests: Sequence[bytes], seconds: float) -> Measured:
+    def _measure(
+        self, server: Server, name: str, requests: Sequence[bytes], seconds: float
+    ) -> Measured:
         bare = name == BARE
         port, root = (server.hello_port, server.hello_pid) if bare else (server.port, server.pid)
         app, database = self._used(root)
@@ -125,7 +142,10 @@ def table(results: Results, say: Callable[[str], None]) -> None:
                 refused = f"   {one.refused:.0f} refused" if one.refused else ""
                 say(f"{shape:24} {cpu} {one.rate:10.0f} {times}{refused}")
         workers, above = results.memory[server]
-        say(f"memory (PSS): {workers:.0f} MB for {servers.WORKERS} workers, {above:.0f} MB for the process above them")
+        say(
+            f"memory (PSS): {workers:.0f} MB for {servers.WORKERS} workers, {above:.0f} MB for "
+            "the process above them"
+        )
     for shape, why in results.left_out.items():
         say(f"\nleft out: {shape}: {why}")
 
@@ -145,10 +165,14 @@ def ratios(results: Results, cost: Cost, say: Callable[[str], None]) -> None:
                 f"{one.database / spent.cpu:.2f}"
                 for one, spent in zip(results.measured[server, LISTING], pgbench, strict=True)
             )
-            say(f"  listing by pgbench, PostgreSQL: {listing.database / yard:.2f} ({yard:.0f} us; by round {each})")
+            say(
+                f"  listing by pgbench, PostgreSQL: {listing.database / yard:.2f} ({yard:.0f} "
+                f"us; by round {each})"
+            )
         if (server, DEEP_NAME) in results.measured:
             deep, first = results.median(server, DEEP_NAME), results.median(server, FIRST)
             say(f"  page 10,000 by page 1, PostgreSQL: {deep.database / first.database:.2f}, "
                 f"both: {(deep.app + deep.database) / (first.app + first.database):.2f}")  # fmt: skip
-    say(f"\ncreating a product with its document by without, both: {cost.with_document / cost.without:.2f} "
+    say("\ncreating a product with its document by without, both: "
+        f"{cost.with_document / cost.without:.2f} "
         f"({cost.with_document:.0f} us, {cost.without:.0f} us)")  # fmt: skip

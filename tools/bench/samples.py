@@ -1,4 +1,6 @@
-"""What requests for the generated shop are made of: ids, prices and words that are really there, common and rare."""
+"""What requests for the generated shop are made of: ids, prices and words that are really there,
+common and rare.
+"""
 
 import random
 import re

@@ -1,4 +1,6 @@
-"""The servers that are measured: gunicorn and granian, each with the application and with nothing in it."""
+"""The servers that are measured: gunicorn and granian, each with the application and with
+nothing in it.
+"""
 
 import os
 import socket
@@ -21,7 +23,9 @@ HOST = "127.0.0.1"
 
 
 class Server(NamedTuple):
-    """A server with the application, and the same one with hello.py, by their ports and processes."""
+    """A server with the application, and the same one with hello.py, by their ports and
+    processes.
+    """
 
     name: str
     port: int
@@ -36,7 +40,9 @@ class StartError(Exception):
 
 @contextmanager
 def running(config: Config) -> Iterator[list[Server]]:
-    """Both servers for the length of the block; what they log goes to files that are thrown away."""
+    """Both servers for the length of the block; what they log goes to files that are thrown
+    away.
+    """
     env = {
         **os.environ,
         "DATABASE_URL": config.database_url,
@@ -69,7 +75,16 @@ def workers(pid: int) -> list[int]:
 
 def _gunicorn(what: str) -> list[str]:
     target = f"{what}()" if what.endswith("create_app") else what
-    return ["gunicorn", "-c", "gunicorn.conf.py", "--max-requests", "0", "-b", f"{HOST}:{{port}}", target]
+    return [
+        "gunicorn",
+        "-c",
+        "gunicorn.conf.py",
+        "--max-requests",
+        "0",
+        "-b",
+        f"{HOST}:{{port}}",
+        target,
+    ]
 
 
 def _granian(what: str) -> list[str]:
@@ -81,11 +96,15 @@ def _granian(what: str) -> list[str]:
 
 
 @contextmanager
-def _process(command: list[str], port: int, env: dict[str, str], log: Path) -> Iterator[tuple[int, int]]:
+def _process(
+    command: list[str], port: int, env: dict[str, str], log: Path
+) -> Iterator[tuple[int, int]]:
     """Run a Python module until the end of the block; (port, pid) as soon as it answers."""
     words = [word.replace("{port}", str(port)) for word in command]
     with log.open("wb") as out:
-        child = subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT, env=env, stdout=out, stderr=out)
+        child = subprocess.Popen(
+            [sys.executable, "-m", *words], cwd=ROOT, env=env, stdout=out, stderr=out
+        )
     try:
         _wait(child, port, command[0], log)
         yield port, child.pid
@@ -107,7 +126,9 @@ def _wait(child: "subprocess.Popen[bytes]", port: int, name: str, log: Path) -> 
                     return
         except OSError:
             time.sleep(0.05)
-    raise StartError(f"{name} did not start: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
+    raise StartError(
+        f"{name} did not start: {log.read_text(encoding='utf-8', errors='replace')[-2000:]}"
+    )
 
 
 def _free_port() -> int:

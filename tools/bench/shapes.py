@@ -10,7 +10,13 @@ from tools.bench.samples import Samples
 
 KINDS = 200  # different requests a shape has
 DEEP = 10_000  # pages of 20
-HELLO, LISTING, FIRST, DETAIL, CREATE = "hello, application", "listing", "page 1", "detail", "create"
+HELLO, LISTING, FIRST, DETAIL, CREATE = (
+    "hello, application",
+    "listing",
+    "page 1",
+    "detail",
+    "create",
+)
 DEEP_NAME = "page 10,000 by cursor"
 FACETS = "category,brand,price,in_stock"
 Shapes = dict[str, list[bytes]]
@@ -22,20 +28,29 @@ def build(samples: Samples, port: int, token: str, seed: int) -> Shapes:
     shapes = {
         HELLO: [get("/healthz")],
         LISTING: [
-            get(f"/api/products?{urlencode({'category_id': samples.category(rng), 'page': 1 + number % 5})}")
+            get(
+                f"/api/products?{urlencode({'category_id': samples.category(rng), 'page': 1 + number % 5})}"
+            )
             for number in range(KINDS)
         ],
         FIRST: [get("/api/products")],
         # One page, as page 1 is one: several would be colder, which is not what is asked.
-        DEEP_NAME: [get(f"/api/products?{urlencode({'cursor': cursor})}") for cursor in deepest(port, DEEP)],
-        DETAIL: [get(f"/api/products/{product['id']}") for product in rng.choices(samples.products, k=KINDS)],
+        DEEP_NAME: [
+            get(f"/api/products?{urlencode({'cursor': cursor})}") for cursor in deepest(port, DEEP)
+        ],
+        DETAIL: [
+            get(f"/api/products/{product['id']}")
+            for product in rng.choices(samples.products, k=KINDS)
+        ],
         "search, common word": _searches([rng.choice(samples.common[:20]) for _ in range(KINDS)]),
         "search, rare word": _searches([rng.choice(samples.rare) for _ in range(KINDS)]),
         "search, absent word": _searches(samples.absent),
         "search, three words": _searches([samples.three(rng) for _ in range(KINDS)]),
         "search, misspelt word": _searches([samples.misspelt(rng) for _ in range(KINDS)]),
         "facets": [
-            get(f"/api/products?{urlencode({'category_id': samples.category(rng), 'facets': FACETS})}")
+            get(
+                f"/api/products?{urlencode({'category_id': samples.category(rng), 'facets': FACETS})}"
+            )
             for _ in range(KINDS)
         ],
         CREATE: [post("/api/products", body, token) for body in _bodies(rng, samples)],
@@ -44,7 +59,9 @@ def build(samples: Samples, port: int, token: str, seed: int) -> Shapes:
 
 
 def deepest(port: int, pages: int) -> list[str]:
-    """The cursor so many pages of 20 behind the begin, by going there; the deepest of a smaller shop, if it has any."""
+    """The cursor so many pages of 20 behind the begin, by going there; the deepest of a smaller
+    shop, if it has any.
+    """
     connection = Connection(port)
     found: list[str] = []
     path = "/api/products?per_page=100"
@@ -80,7 +97,9 @@ def _bodies(rng: random.Random, samples: Samples) -> list[bytes]:
 
 
 def _mix(rng: random.Random, shapes: Shapes) -> list[bytes]:
-    """A thousand requests as an evening brings them: mostly lists and products, a search now and then."""
+    """A thousand requests as an evening brings them: mostly lists and products, a search now and
+    then.
+    """
     shares = {
         LISTING: 350, FIRST: 100, DEEP_NAME: 50, DETAIL: 300, "search, common word": 50, "search, rare word": 30,
         "search, absent word": 10, "search, three words": 60, "search, misspelt word": 20, "facets": 20, CREATE: 10,

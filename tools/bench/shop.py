@@ -43,13 +43,20 @@ def sign_in(conn: Conn, db: Database, config: Config, store_id: int) -> Seller:
 
 @contextmanager
 def kept(conn: Conn) -> Iterator[None]:
-    """Take away behind the block what was created in it. `conn` is the owner's; the audit trail keeps its lines."""
+    """Take away behind the block what was created in it. `conn` is the owner's; the audit trail
+    keeps its lines.
+    """
     last = one(conn, SQL["last_product"])
     try:
         yield
     finally:
         with conn.transaction():
-            for name in ("forget_products", "forget_changes", "forget_activities", "forget_sessions"):
+            for name in (
+                "forget_products",
+                "forget_changes",
+                "forget_activities",
+                "forget_sessions",
+            ):
                 conn.execute(SQL[name], last)
         for table in fill.sizes(conn):
             conn.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table["name"])))

@@ -1,4 +1,5 @@
-"""The vocabulary of the generated shop: real words of shops in Indonesian and English, and made ones behind them.
+"""The vocabulary of the generated shop: real words of shops in Indonesian and English, and made
+ones behind them.
 
 Which words there are depends on nothing but this file, so that the same seed gives the same shop.
 """
@@ -16,7 +17,8 @@ TOPS = (
 
 THINGS = (
     "Sepatu Lari", "Kaos Polos", "Kemeja Batik", "Celana Jeans", "Tas Ransel", "Jam Tangan", "Laptop Gaming",
-    "Smartphone", "Kabel Charger", "Power Bank", "Headphone Bluetooth", "Earphone", "Keyboard Mechanical",
+    "Smartphone", "Kabel Charger", "Power Bank", "Headphone Bluetooth", "Earphone", "Keyboard "
+                                                                                    "Mechanical",
     "Mouse Wireless", "Monitor LED", "Graphics Card", "SSD NVMe", "Flashdisk", "Kamera Mirrorless", "Tripod",
     "Blender", "Rice Cooker", "Wajan Anti Lengket", "Panci Presto", "Pisau Dapur", "Gelas Kopi", "Termos",
     "Botol Minum", "Sprei Katun", "Bantal Leher", "Lampu Meja", "Kipas Angin", "Setrika Uap", "Vacuum Cleaner",
@@ -54,17 +56,43 @@ MODELS = (
     "NB", "QC", "EV", "TX", "UX", "RZ", "CB", "FX", "KX", "BT", "JBX",
 )  # fmt: skip
 
-_STARTS = ("b", "c", "d", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s", "t", "w", "y", "st", "tr", "kr", "pl", "ng")
+_STARTS = (
+    "b",
+    "c",
+    "d",
+    "g",
+    "h",
+    "j",
+    "k",
+    "l",
+    "m",
+    "n",
+    "p",
+    "r",
+    "s",
+    "t",
+    "w",
+    "y",
+    "st",
+    "tr",
+    "kr",
+    "pl",
+    "ng",
+)
 _VOWELS = ("a", "i", "u", "e", "o", "ai", "au")
 _ENDS = ("", "", "", "n", "ng", "r", "s", "t", "k", "m", "l", "h")
 
 
 def made(rng: random.Random, syllables: int) -> str:
     """A word nobody has used, of so many syllables."""
-    return "".join(rng.choice(_STARTS) + rng.choice(_VOWELS) + rng.choice(_ENDS) for _ in range(syllables))
+    return "".join(
+        rng.choice(_STARTS) + rng.choice(_VOWELS) + rng.choice(_ENDS) for _ in range(syllables)
+    )
 
 
-def distinct(rng: random.Random, count: int, syllables: tuple[int, int], taken: set[str]) -> list[str]:
+def distinct(
+    rng: random.Random, count: int, syllables: tuple[int, int], taken: set[str]
+) -> list[str]:
     """So many made words that are not in `taken`, to which they are added."""
     found: list[str] = []
     while len(found) < count:
@@ -77,11 +105,14 @@ def distinct(rng: random.Random, count: int, syllables: tuple[int, int], taken: 
 
 def vocabulary() -> list[str]:
     """All words that descriptions and names draw from, the most frequent first."""
-    return [*COMMON, *distinct(random.Random("vocabulary"), SIZE - len(COMMON), (2, 3), set(COMMON))]  # noqa: S311
+    chance = random.Random("vocabulary")  # noqa: S311 - words, not secrets
+    return [*COMMON, *distinct(chance, SIZE - len(COMMON), (2, 3), set(COMMON))]
 
 
 def zipf(count: int, exponent: float = 1.0, shift: int = 0) -> list[float]:
-    """Cumulative weights of `count` ranks, for random.choices; `shift` makes the first of them less frequent."""
+    """Cumulative weights of `count` ranks, for random.choices; `shift` makes the first of them
+    less frequent.
+    """
     return cumulated(1 / (rank + shift) ** exponent for rank in range(1, count + 1))
 
 

@@ -1,7 +1,8 @@
-"""Looks for the most expensive public request: a few thousand random ones, each with the database time it took.
+"""Looks for the most expensive public request: a few thousand random ones, each with the database
+time it took.
 
-The application runs in this process with one connection, so that the CPU time of that connection's backend before and
-after a request is the request's.
+The application runs in this process with one connection, so that the CPU time of that connection's
+backend before and after a request is the request's.
 """
 
 import random
@@ -27,7 +28,9 @@ LIMIT = 50.0  # milliseconds that no public request may take
 
 
 class Asked(NamedTuple):
-    """A request, its answer's status (and code, where it was refused), and milliseconds of database CPU."""
+    """A request, its answer's status (and code, where it was refused), and milliseconds of
+    database CPU.
+    """
 
     path: str
     status: str
@@ -61,7 +64,9 @@ class Meter:
 
 
 class Search(NamedTuple):
-    """All that was asked, and the dearest, measured again, from the worst on: those with words, and those without."""
+    """All that was asked, and the dearest, measured again, from the worst on: those with words,
+    and those without.
+    """
 
     asked: list[Asked]
     with_words: list[Asked]
@@ -69,7 +74,9 @@ class Search(NamedTuple):
 
 
 def search(config: Config, samples: Samples, *, requests: int, seed: int) -> Search:
-    """Ask so many random requests; the dearest again: of those the median counts. `config` has a pool of one."""
+    """Ask so many random requests; the dearest again: of those the median counts. `config` has a
+    pool of one.
+    """
     rng = random.Random(seed)  # noqa: S311 - which requests, no secret
     meter = Meter(config)
     asked: list[Asked] = []
@@ -86,8 +93,14 @@ def search(config: Config, samples: Samples, *, requests: int, seed: int) -> Sea
                 if len(asked) >= requests:
                     break
         dearest = sorted({one.path: one for one in asked}.values(), key=_time, reverse=True)
-        groups = ([one for one in dearest if _has_words(one.path) is words][:AGAIN] for words in (True, False))
-        again = [sorted((_again(meter, one.path) for one in group), key=_time, reverse=True) for group in groups]
+        groups = (
+            [one for one in dearest if _has_words(one.path) is words][:AGAIN]
+            for words in (True, False)
+        )
+        again = [
+            sorted((_again(meter, one.path) for one in group), key=_time, reverse=True)
+            for group in groups
+        ]
     finally:
         meter.close()
     return Search(asked, *again)
@@ -131,15 +144,21 @@ def _products(rng: random.Random, samples: Samples) -> str:
     if rng.random() < 0.3:
         query["in_stock"] = rng.choice(("true", "false"))
     if rng.random() < 0.03:
-        query["ids"] = ",".join(str(product["id"]) for product in rng.choices(samples.products, k=20))
+        query["ids"] = ",".join(
+            str(product["id"]) for product in rng.choices(samples.products, k=20)
+        )
     if rng.random() < 0.4:
         query["search"] = _text(rng, samples)
     if rng.random() < 0.6:
-        query["sort_by"] = rng.choice(("newest", "created_at", "price", "name", "stock", "relevance"))
+        query["sort_by"] = rng.choice(
+            ("newest", "created_at", "price", "name", "stock", "relevance")
+        )
     if rng.random() < 0.4:
         query["sort_order"] = rng.choice(("asc", "desc"))
     if rng.random() < 0.25:
-        query["facets"] = ",".join(rng.sample(("category", "brand", "price", "in_stock"), rng.randint(1, 4)))
+        query["facets"] = ",".join(
+            rng.sample(("category", "brand", "price", "in_stock"), rng.randint(1, 4))
+        )
     query.update(_window(rng, "search" in query))
     return f"/api/products?{urlencode(query)}"
 
@@ -211,7 +230,9 @@ def _brands(rng: random.Random, samples: Samples) -> str:
     query: dict[str, Any] = _window(rng, False)
     if rng.random() < 0.7:
         name = rng.choice(samples.brands)["name"]
-        query["search"] = rng.choice((name, name[:2], name[1:4], name[0], rng.choice(samples.absent)))
+        query["search"] = rng.choice(
+            (name, name[:2], name[1:4], name[0], rng.choice(samples.absent))
+        )
     return f"/api/brands?{urlencode(query)}"
 
 

@@ -1,7 +1,8 @@
 """The yardstick: pgbench sends what the application sends, statement for statement, prepared.
 
-What the application sends is not copied but overheard. Whole numbers become parameters, as they differ from one request
-to the next; what is NULL or a word stands in the text, where PostgreSQL has planned it away before it is measured.
+What the application sends is not copied but overheard. Whole numbers become parameters, as they
+differ from one request to the next; what is NULL or a word stands in the text, where PostgreSQL has
+planned it away before it is measured.
 """
 
 import os
@@ -80,19 +81,28 @@ def script(conn: Conn, statements: Sequence[Sent]) -> str:
         lines += [f"\\set {name}_{number} {value}" for name, value in found.items()]
 
         def written(
-            match: "re.Match[str]", sent: Sent = sent, found: dict[str, Any] = found, number: int = number
+            match: "re.Match[str]",
+            sent: Sent = sent,
+            found: dict[str, Any] = found,
+            number: int = number,
         ) -> str:
             name = match[1]
             if name is None:
                 return "%"
-            return f":{name}_{number}" if name in found else sql.Literal(sent.values[name]).as_string(conn)
+            return (
+                f":{name}_{number}"
+                if name in found
+                else sql.Literal(sent.values[name]).as_string(conn)
+            )
 
         lines.append(f"{_PLACEHOLDER.sub(written, sent.text)}\n;")
     return "\n".join(lines) + "\n"
 
 
 def pgbench() -> str | None:
-    """The program: from PATH, where the embedded server's are too, or from where Debian keeps it."""
+    """The program: from PATH, where the embedded server's are too, or from where Debian keeps
+    it.
+    """
     debian = os.pathsep.join(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
     return shutil.which("pgbench") or shutil.which("pgbench", path=debian)
 
@@ -112,7 +122,18 @@ def scripts(conn: Conn, transactions: Sequence[Sequence[Sent]]) -> Iterator[list
 def run(program: str, conn: Conn, url: str, files: Sequence[Path], seconds: int) -> Spent:
     """Let pgbench run for so many seconds, after one that is not counted."""
     others = shop.backends(conn)
-    command = [program, "-n", "-M", "prepared", "-c", str(CLIENTS), "-P", "1", "-T", str(seconds + 2)]
+    command = [
+        program,
+        "-n",
+        "-M",
+        "prepared",
+        "-c",
+        str(CLIENTS),
+        "-P",
+        "1",
+        "-T",
+        str(seconds + 2),
+    ]
     command += [word for file in files for word in ("-f", str(file))]
     env = {**os.environ, "PGOPTIONS": OPTIONS}
     with subprocess.Popen(

@@ -3,7 +3,17 @@
 import re
 
 from marketplace.catalogue_csv.cells import write_path
-from marketplace.catalogue_csv.dialects.shape import Cells, Dialect, Single, Values, fields, links, plain, sale, stock
+from marketplace.catalogue_csv.dialects.shape import (
+    Cells,
+    Dialect,
+    Single,
+    Values,
+    fields,
+    links,
+    plain,
+    sale,
+    stock,
+)
 
 _BRAND = re.compile(r"(?:^|,)(?:manufacturer|brand)=([^,]+)")
 _BUNDLES = frozenset({"configurable", "bundle", "grouped"})
@@ -13,7 +23,9 @@ _ROOT = "Default Category"
 
 class _Rows(Single):
     def read(self, cells: Cells) -> Values | None:
-        """Rows of another store view are translations, and configurable products only gather simple ones."""
+        """Rows of another store view are translations, and configurable products only gather
+        simple ones.
+        """
         cell = self.layout.cell
         price = cell(cells, "price")
         kind = cell(cells, "producttype").lower()
@@ -31,15 +43,22 @@ class _Rows(Single):
                 "stock": stock(self.notes, re.sub(r"\.0+\Z", "", cell(cells, "qty"))),
                 "sku": cell(cells, "sku"),
                 "category": self._category(cells),
-                "brand": cell(cells, "manufacturer", "brand") or (brand[1].strip() if brand else ""),
+                "brand": cell(cells, "manufacturer", "brand")
+                or (brand[1].strip() if brand else ""),
                 "image_url": links(self.notes, (picture.strip() for picture in pictures)),
                 "hidden": "yes" if cell(cells, "productonline") == "2" else "no",
             }
         )
 
     def _category(self, cells: Cells) -> str:
-        """`Default Category/Gear/Bags,Default Category/New`: the deepest; or a line for each step, two deep."""
-        steps = [step.strip() for step in self.layout.cell(cells, "category").splitlines() if step.strip()]
+        """`Default Category/Gear/Bags,Default Category/New`: the deepest; or a line for each
+        step, two deep.
+        """
+        steps = [
+            step.strip()
+            for step in self.layout.cell(cells, "category").splitlines()
+            if step.strip()
+        ]
         if steps:
             self.notes["several_categories"] += len(steps) > 2
             return write_path(steps[:2])

@@ -1,4 +1,6 @@
-"""Our own dialect, with the names people give such columns, and the Indonesian headers of the first system."""
+"""Our own dialect, with the names people give such columns, and the Indonesian headers of the
+first system.
+"""
 
 from marketplace.catalogue_csv.dialects.shape import Dialect, fields
 from marketplace.catalogue_csv.headers import HEADER, REPORT_HEADER, SHORT_REPORT_HEADER, folded
@@ -27,7 +29,15 @@ _INDONESIAN = fields(
 )
 _KNOWN = {
     folded(name)
-    for name in ("Lokasi", "Rating", "Review", "Jumlah Review", "Ulasan", "Terjual", "Jumlah Terjual")
+    for name in (
+        "Lokasi",
+        "Rating",
+        "Review",
+        "Jumlah Review",
+        "Ulasan",
+        "Terjual",
+        "Jumlah Terjual",
+    )
 }.union(*REPORTS)
 _FIELDS = _OTHERS | _INDONESIAN | OURS
 

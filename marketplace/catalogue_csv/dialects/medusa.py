@@ -1,4 +1,6 @@
-"""Medusa's product export and import template: one row a variant, with the columns of its product before it."""
+"""Medusa's product export and import template: one row a variant, with the columns of its
+product before it.
+"""
 
 import re
 from collections.abc import Sequence
@@ -63,15 +65,20 @@ class _Rows(Groups):
                 "price": cell(cells, self._price) if self._price else "",
                 "stock": stock(self.notes, cell(cells, "variantinventoryquantity")),
                 "sku": cell(cells, "variantsku"),
-                "category": category or cell(cells, "productcollectiontitle", "producttype", "producttypevalue"),
+                "category": category
+                or cell(cells, "productcollectiontitle", "producttype", "producttypevalue"),
                 "image_url": links(self.notes, pictures),
-                "hidden": "no" if cell(cells, "productstatus").lower() in ("", "published") else "yes",
+                "hidden": "no"
+                if cell(cells, "productstatus").lower() in ("", "published")
+                else "yes",
             }
         )
 
 
 def price_of(layout: Layout) -> str | None:
-    """The column of prices that is read: the installation's currency, else dollars, euros, or the first there is."""
+    """The column of prices that is read: the installation's currency, else dollars, euros, or
+    the first there is.
+    """
     found = {hit[1].upper(): name for name in layout.names if (hit := _PRICE(name))}
     for currency in (layout.currency, "USD", "EUR"):
         if currency in found:
@@ -90,11 +97,13 @@ MEDUSA = Dialect(
         name="producttitle",
         sku="variantsku",
         stock="variantinventoryquantity",
-        category="productcategory#name productcategories productcollectiontitle producttype producttypevalue",
+        category="productcategory#name productcategories productcollectiontitle producttype "
+        "producttypevalue",
         description="productdescription",
         image_url="productthumbnail productimage# productimage#url",
         hidden="productstatus",
-        variant="productid producthandle variantid varianttitle variantoption#name variantoption#value",
+        variant="productid producthandle variantid varianttitle variantoption#name "
+        "variantoption#value",
     ),
     (frozenset({"producthandle", "producttitle"}),),
     _KNOWN,

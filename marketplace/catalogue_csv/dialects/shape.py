@@ -19,7 +19,8 @@ GROUP_LENGTH = 2_000_000
 
 
 class Arranged(NamedTuple):
-    """A row on its way: `cells` as a report shows them (what a parent row gave is filled in), and what they say.
+    """A row on its way: `cells` as a report shows them (what a parent row gave is filled in), and
+    what they say.
 
     `values` None: the row only carries what others share.
     """
@@ -45,7 +46,9 @@ class Arranger(Protocol):
 
 
 class Layout(NamedTuple):
-    """The columns of one file. `places` has the position of each folded header, `names` the folded headers."""
+    """The columns of one file. `places` has the position of each folded header, `names` the
+    folded headers.
+    """
 
     names: tuple[str, ...]
     places: Mapping[str, int]
@@ -60,13 +63,19 @@ class Layout(NamedTuple):
         return ""
 
     def numbered(self, cells: Cells, pattern: str) -> list[str]:
-        """The cells of columns such as `image1src`, `image2src`, by their number, without the empty ones."""
+        """The cells of columns such as `image1src`, `image2src`, by their number, without the
+        empty ones.
+        """
         return [cell for place in self.places_of(pattern) if (cell := self._at(cells, place))]
 
     def places_of(self, pattern: str) -> list[int]:
-        """The positions of columns whose folded header is a pattern with a number in it, by that number."""
+        """The positions of columns whose folded header is a pattern with a number in it, by that
+        number.
+        """
         match = re.compile(pattern + r"\Z").match
-        found = [(int(hit[1]), place) for name, place in self.places.items() if (hit := match(name))]
+        found = [
+            (int(hit[1]), place) for name, place in self.places.items() if (hit := match(name))
+        ]
         return [place for _, place in sorted(found)]
 
     def _at(self, cells: Cells, place: int) -> str:
@@ -76,10 +85,10 @@ class Layout(NamedTuple):
 class Dialect(NamedTuple):
     """A kind of file.
 
-    `fields` says by folded header what a column holds, `signs` which sets of headers give the dialect away, `ignored`
-    which columns are known to mean nothing to us. `weak` headers count only where no other column holds their
-    field; `choose` gives columns that it takes to know the others to tell; `also` names fields that stand in the
-    column of another one.
+    `fields` says by folded header what a column holds, `signs` which sets of headers give the
+    dialect away, `ignored` which columns are known to mean nothing to us. `weak` headers count only
+    where no other column holds their field; `choose` gives columns that it takes to know the others
+    to tell; `also` names fields that stand in the column of another one.
 
     Without `arrange` each row is a product by itself, under our own fields.
     """
@@ -99,7 +108,9 @@ class Dialect(NamedTuple):
 
 
 class Single:
-    """The rows of a dialect in which each row stands for itself; `read` makes values of it, or None."""
+    """The rows of a dialect in which each row stands for itself; `read` makes values of it, or
+    None.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -122,10 +133,12 @@ class Single:
 
 
 class Groups:
-    """The rows of a dialect in which those of one product stand together, the first with what they share.
+    """The rows of a dialect in which those of one product stand together, the first with what they
+    share.
 
-    A dialect says what belongs together (`key`), which rows are variants (`is_variant`), what their options are
-    (`options`), and what a row says of its product once the shared cells are filled in (`read`).
+    A dialect says what belongs together (`key`), which rows are variants (`is_variant`), what their
+    options are (`options`), and what a row says of its product once the shared cells are filled in
+    (`read`).
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -191,10 +204,16 @@ class Groups:
         skus: set[str] = set()
         for (line, cells), variant in zip(held, variants, strict=True):
             filled = self._filled(cells, group[0]) if variant else cells
-            made.append(Arranged(line, filled, self._values(filled, cells, group, skus) if variant else None))
+            made.append(
+                Arranged(
+                    line, filled, self._values(filled, cells, group, skus) if variant else None
+                )
+            )
         return made
 
-    def _values(self, filled: Cells, cells: Cells, group: Sequence[Cells], skus: set[str]) -> Values:
+    def _values(
+        self, filled: Cells, cells: Cells, group: Sequence[Cells], skus: set[str]
+    ) -> Values:
         values = self.read(filled, group)
         options = self.options(cells)
         values["name"] = named(values["name"], options)
@@ -223,7 +242,9 @@ def fields(**columns: str) -> dict[str, str]:
 
 
 def named(name: str, options: Sequence[str]) -> str:
-    """A variant's name: that of the product and its option values, unless they are in it already."""
+    """A variant's name: that of the product and its option values, unless they are in it
+    already.
+    """
     wanted = [option for option in options if option and not option.lower().startswith("default")]
     if not wanted or not name or all(_stands_in(name, option) for option in wanted):
         return name
@@ -255,7 +276,9 @@ def stock(notes: Counter[str], cell: str) -> str:
 
 
 def sale(notes: Counter[str], regular: str, reduced: str, begins: str = "", ends: str = "") -> str:
-    """The price a buyer pays today: the sale price where there is one and its days, if it has any, are now."""
+    """The price a buyer pays today: the sale price where there is one and its days, if it has
+    any, are now.
+    """
     today = date.today().isoformat()
     if not reduced or (begins and begins[:10] > today) or (ends and ends[:10] < today):
         return regular

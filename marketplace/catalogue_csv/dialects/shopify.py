@@ -1,4 +1,5 @@
-"""Shopify's product export, in the headers it had (Handle, Body (HTML)) and those it has (URL handle, Description).
+"""Shopify's product export, in the headers it had (Handle, Body (HTML)) and those it has (URL
+handle, Description).
 
 https://help.shopify.com/en/manual/products/import-export/using-csv
 """
@@ -6,7 +7,16 @@ https://help.shopify.com/en/manual/products/import-export/using-csv
 import re
 from collections.abc import Sequence
 
-from marketplace.catalogue_csv.dialects.shape import Cells, Dialect, Groups, Values, fields, links, plain, stock
+from marketplace.catalogue_csv.dialects.shape import (
+    Cells,
+    Dialect,
+    Groups,
+    Values,
+    fields,
+    links,
+    plain,
+    stock,
+)
 
 _SHARED = frozenset(
     (
@@ -30,7 +40,9 @@ class _Rows(Groups):
     def is_variant(self, cells: Cells) -> bool:
         """Other rows are further pictures."""
         cell = self.layout.cell
-        return bool(cell(cells, "variantprice", "price") or cell(cells, "variantsku", "sku", "option1value"))
+        return bool(
+            cell(cells, "variantprice", "price") or cell(cells, "variantsku", "sku", "option1value")
+        )
 
     def options(self, cells: Cells) -> list[str]:
         """`Default Title` is what a product without variants has."""

