@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
-from conftest import PASSWORD, Api, created, make_config
+from conftest import Api, created, make_config
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from test_users import picture
 
-from marketplace.db import Database
+from marketplace.postgres.database import Database
 
 NOBODY, BUYER, SELLER = "nobody", "buyer", "seller"
 #: What a refusal may be: no right, no session, nothing of that name left to call.
@@ -94,8 +94,7 @@ TRIES = [
     *each(SIGNED_IN, "make somebody an admin", "SELECT auth.manage_user(%(me)s, 'admin', NULL)", owner=False),
     *each(SIGNED_IN, "suspend a user", "SELECT auth.manage_user(%(victim)s, NULL, true)", owner=False),
     *each(SIGNED_IN, "end a session of another",
-          "SELECT 1 FROM generate_series(1, 50) AS n WHERE auth.end_session(n) AND n <> (SELECT session_id"
-          " FROM auth.caller())", owner=False),
+          "SELECT 1 WHERE auth.end_session(%(victim_session)s)", owner=False),
     *each(ALL, "open the old doors again", "UPDATE auth.old_doors SET closes_at = now() + interval '1 day'"),
     # Products and all that hangs on them
     *each(ALL, "change a product", "UPDATE products SET price = 1 WHERE id = %(theirs)s"),
@@ -129,7 +128,8 @@ TRIES = [
     *each((SELLER,), "take a store", "UPDATE stores SET owner_id = %(me)s WHERE id = %(their_store)s", owner=False),
     *each((SELLER,), "give a store away", "UPDATE stores SET owner_id = %(victim)s WHERE id = %(store)s", owner=False),
     *each(ALL, "open a store for another", "INSERT INTO stores (owner_id, name) VALUES (%(stranger)s, 'theirs')"),
-    *each((NOBODY, BUYER), "add a category", "INSERT INTO categories (path, name) VALUES ('{1}', 'x')", owner=False),
+    *each((NOBODY, BUYER), "add a category", "INSERT INTO categories (id, path, name) OVERRIDING SYSTEM VALUE"
+          " SELECT n, ARRAY[n], 'x' FROM nextval('categories_id_seq') AS n"),
     *each(ALL, "rename categories", "UPDATE categories SET name = name || 'x'"),
     *each((SELLER,), "add a category on another's path",
           "INSERT INTO categories (id, parent_id, path, name) OVERRIDING SYSTEM VALUE"
@@ -192,7 +192,9 @@ class Scene(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def scene(owner_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(
+    owner_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("injected")
     with created(owner_url, f"{template}_injected", template) as url:
         database = Database(make_config(url, folder))
@@ -222,11 +224,27 @@ def set_up(api: Api, login: str) -> Scene:
     theirs = api.product(victim, category_id=tree, brand="Gayo", sku="K1", description="Enak")["id"]
     mine, bare = api.product(intruder, sku="K2")["id"], api.product(intruder, name="Teh")["id"]
     for user, product in ((victim, theirs), (intruder, mine)):
-        assert api.upload(f"/api/products/{product}/images", user, [("images", "a.png", picture())]).status_code == 201
+        assert (
+            api.upload(
+                f"/api/products/{product}/images", user, [("images", "a.png", picture())]
+            ).status_code
+            == 201
+        )
+    api.post("/api/auth/login", json={"email": victim.email, "password": "wrong"})
     api.post("/api/auth/forgot-password", json={"email": victim.email})
-    api.post("/api/products", victim, json={"name": "x", "price": "1"}, headers={"Idempotency-Key": "key-of-the-victim"})
+    api.post(
+        "/api/products",
+        victim,
+        json={"name": "x", "price": "1"},
+        headers={"Idempotency-Key": "key-of-the-victim"},
+    )
     sent = [
-        api.post("/api/products/import-csv", user, body=b"name,price\nKopi,1\n", headers={"Content-Type": "text/csv"})
+        api.post(
+            "/api/products/import-csv",
+            user,
+            body=b"name,price\nKopi,1\n",
+            headers={"Content-Type": "text/csv"},
+        )
         for user in (victim, intruder)
     ]
     hashes = {BUYER: secrets.token_bytes(32), SELLER: secrets.token_bytes(32)}
@@ -247,11 +265,13 @@ def set_up(api: Api, login: str) -> Scene:
             " VALUES (sha256('code'), %s, 'reset', %s, now() + interval '1 hour')",
             [victim.id, victim.email],
         )
-        session = conn.execute("SELECT session_id FROM imports WHERE id = %s", [sent[0].json["id"]]).fetchone()
+        session = conn.execute(
+            "SELECT session_id FROM imports WHERE id = %s", [sent[0].json["id"]]
+        ).fetchone()
     values = {
         "victim": victim.id, "email": victim.email, "their_store": victim.store_id, "theirs": theirs, "store": intruder.store_id,
         "mine": mine, "bare": bare, "stranger": stranger.id, "their_import": sent[0].json["id"], "import": sent[1].json["id"],
-        "their_session": session[0] if session else None, BUYER: buyer.id, SELLER: intruder.id, NOBODY: intruder.id,
+        "their_session": session[0] if session else None, "victim_session": device[0] if device else None, BUYER: buyer.id, SELLER: intruder.id, NOBODY: intruder.id,
     }  # fmt: skip
     return Scene(login, api.owner_url, values, {NOBODY: None, **hashes})
 
@@ -265,7 +285,9 @@ def taken(url: str, at: Scene, one: Try, act: bool = True) -> int:
         while cursor.nextset():
             pass
         found = max(cursor.rowcount, 0)
-        if cursor.description is None and not cursor.statusmessage.startswith(("UPDATE", "DELETE", "INSERT")):
+        if cursor.description is None and not cursor.statusmessage.startswith(
+            ("UPDATE", "DELETE", "INSERT")
+        ):
             found = 1  # it has been done
         conn.rollback()
         return found
@@ -277,13 +299,18 @@ def test_the_kit_is_large_enough():
 
 @pytest.mark.parametrize("one", TRIES, ids=lambda one: f"{one.who}: {one.name}")
 def test_a_statement_that_was_smuggled_in_gets_nothing(scene: Scene, one: Try):
+    refused = ""
     try:
-        assert taken(scene.url, scene, one) == 0
+        found = taken(scene.url, scene, one)
     except psycopg.Error as error:
-        assert error.sqlstate in REFUSALS, error
+        found, refused = 0, f"{error.sqlstate} {error}"
+    assert found == 0
+    assert not refused or refused.startswith(REFUSALS)
 
 
-@pytest.mark.parametrize("one", [one for one in TRIES if one.owner], ids=lambda one: f"{one.who}: {one.name}")
+@pytest.mark.parametrize(
+    "one", [one for one in TRIES if one.owner], ids=lambda one: f"{one.who}: {one.name}"
+)
 def test_the_same_statement_would_do_something(scene: Scene, one: Try):
     assert taken(scene.owner_url, scene, one, act=False) > 0
 
@@ -306,7 +333,7 @@ def test_no_function_with_the_owners_rights_is_everybodys(api: Api):
 
 def test_every_function_of_the_door_is_one_that_the_code_calls(api: Api):
     """What nobody calls is a gate that nobody watches."""
-    from marketplace.db import QUERIES
+    from marketplace.postgres.statements import QUERIES
 
     code = "\n".join(file.read_text() for file in QUERIES.glob("*.sql"))
     rows = api.db.conn.execute(
@@ -342,15 +369,21 @@ def test_the_old_doors_serve_the_release_before_for_an_hour(committed: Api):
     with psycopg.connect(committed.owner_url) as conn:
         conn.execute("UPDATE auth.old_doors SET closes_at = now() + interval '1 minute'")
         conn.execute("SET ROLE marketplace_app")
-        found = conn.execute("SELECT * FROM auth.begin_guess(%s, '192.0.2.1')", [user.email]).fetchone()
-        assert found is not None and found[0] == user.id and found[1].startswith("$2b$")
+        found = conn.execute(
+            "SELECT * FROM auth.begin_guess(%s, '192.0.2.1')", [user.email]
+        ).fetchone()
+        assert found is not None
+        assert (found[0], found[1][:4]) == (user.id, "$2b$")
         conn.execute("SELECT auth.end_guess(%s, true)", [found[2]])
-        opened = "SELECT auth.open_session(%s, sha256('a'), sha256('b'), 60, NULL, NULL, '192.0.2.1')"
+        opened = (
+            "SELECT auth.open_session(%s, sha256('a'), sha256('b'), 60, NULL, NULL, '192.0.2.1')"
+        )
         assert conn.execute(opened, [user.id]).fetchone() != (None,)
         acting = conn.execute("SELECT user_id FROM auth.act_as(sha256('a'))").fetchone()
         assert acting == (user.id,)
-        changed = "UPDATE users SET email = 'new@example.com', email_verified_at = NULL WHERE id = %s"
+        changed = (
+            "UPDATE users SET email = 'new@example.com', email_verified_at = NULL WHERE id = %s"
+        )
         assert conn.execute(changed, [user.id]).rowcount == 1
         conn.execute("SELECT auth.change_password('x')")
         assert conn.execute("SELECT user_id FROM auth.forget_me()").fetchone() == (user.id,)
-    assert PASSWORD

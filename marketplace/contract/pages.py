@@ -102,19 +102,19 @@ def capped(window: Window, count: Callable[[int], int]) -> Total | None:
 def batches(
     read: Callable[[Any], list[Item]], place: Callable[[Item], Any], *, size: int
 ) -> Iterator[list[Item]]:
-    """All rows of a list, `size` at a time, for an answer that is streamed.
+    """Yield all rows of a list, `size` at a time, for a response that is streamed.
 
-    `read` gives the rows behind a place (None at the begin) in a transaction of its own: none waits
-    for a slow phone.
+    `read` gives the rows behind a place (None at the start) in a transaction of its own: none waits
+    for a slow phone. It raises where the caller may not read any more; at the end it is asked once
+    more, as who loses the right in the middle of a batch sees a short one, and not an error.
     """
     after = None
-    while True:
-        rows = read(after)
-        if rows:
-            yield rows
-        if len(rows) < size:
-            return
+    while rows := read(after):
+        yield rows
         after = place(rows[-1])
+        if len(rows) < size:
+            break
+    read(after)
 
 
 def listed(noun: str, schema: Named, **more: Any) -> Named:

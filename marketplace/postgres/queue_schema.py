@@ -29,6 +29,21 @@ ON jobs.procrastinate_jobs TO marketplace_app, marketplace_readonly;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA jobs TO marketplace_worker;
 """
 
+#: Before each job, whoever enqueues it (sql/migrations/V0019). Made once: it waits for writers.
+_GUARD = """
+DO $$
+BEGIN
+    IF to_regprocedure('public.guard_jobs()') IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_trigger
+        WHERE tgrelid = 'jobs.procrastinate_jobs'::regclass AND tgname = 'guard_jobs'
+    ) THEN
+        CREATE TRIGGER guard_jobs BEFORE INSERT ON jobs.procrastinate_jobs
+        FOR EACH ROW EXECUTE FUNCTION public.guard_jobs();
+    END IF;
+END
+$$;
+"""
+
 
 def install(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> None:
     """Create the queue, or apply the library's migrations that it lacks."""
@@ -52,6 +67,7 @@ def install(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> Non
     with conn.transaction():
         _pin_functions(conn)
         conn.execute(_GRANTS)
+        conn.execute(_GUARD)
 
 
 def _apply(conn: psycopg.Connection[Any], text: str, newest: str) -> None:

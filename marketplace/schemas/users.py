@@ -213,6 +213,17 @@ CHANGE = Named(
     },
 )
 
+LEAVE = Named(
+    "AccountDeletion",
+    {
+        "current_password": {
+            **_PRESENT,
+            "required": True,
+            "meta": {"description": "It cannot be taken back.", "example": "kopi-susu-tanpa-gula"},
+        }
+    },
+)
+
 MANAGE = Named(
     "UserChange",
     {

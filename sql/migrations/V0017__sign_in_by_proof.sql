@@ -417,7 +417,11 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT a.user_id, a.role, a.store_id, a.session_id
     INTO user_id, role, store_id, session_id
-    FROM auth.act_as(hash) AS a;
+    FROM auth.alive(hash) AS a;
+    IF user_id IS NULL THEN
+        RAISE EXCEPTION 'the session is not alive' USING ERRCODE = '28000';
+    END IF;
+    PERFORM set_config('app.session', encode(hash, 'hex'), true);
     IF (expected = 'admin' AND role <> 'admin') OR (expected = 'seller' AND role = 'buyer') THEN
         RAISE EXCEPTION 'the role was taken away' USING ERRCODE = '42501';
     END IF;

@@ -36,7 +36,7 @@ SELECT
     a.session_id,
     set_config('app.request_id', coalesce(%(request_id)s::text, ''), true),
     set_config('application_name', 'marketplace ' || coalesce(%(request_id)s::text, ''), true)
-FROM auth.act_as(%(session_hash)s::bytea) AS a;
+FROM auth.act_as(%(session_hash)s::bytea, %(role)s::text) AS a;
 
 -- name: name_request
 -- Before anybody is signed in.
@@ -85,8 +85,9 @@ SELECT auth.is_verified(%(session_hash)s::bytea) AS verified;
 SELECT auth.register(%(name)s, %(email)s, %(role)s, %(phone)s, %(password_hash)s) AS user_id;
 
 -- name: open
+-- NULL where the proof is not that of the present password.
 SELECT auth.open_session(
-    %(user_id)s, %(session_hash)s::bytea, %(refresh_hash)s::bytea, %(seconds)s::integer,
+    %(user_id)s, %(proof)s, %(session_hash)s::bytea, %(refresh_hash)s::bytea, %(seconds)s::integer,
     %(device_name)s, %(user_agent)s, %(ip)s::inet
 ) AS session_id;
 
@@ -108,7 +109,11 @@ SELECT auth.end_session(%(session_id)s) AS ended;
 SELECT auth.end_other_sessions() AS ended;
 
 -- name: change_password
-SELECT auth.change_password(%(password_hash)s);
+-- False where the proof is not that of the present password; so with the next.
+SELECT auth.change_password(%(password_hash)s, %(proof)s) AS changed;
+
+-- name: change_email
+SELECT auth.change_email(%(email)s, %(proof)s) AS changed;
 
 -- name: sweep
 -- For the worker, repeated until nothing is left: rows that have been dead for a month.

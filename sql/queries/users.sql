@@ -49,10 +49,10 @@ FROM (
 SELECT auth.hold_user(%(user_id)s) AS version;
 
 -- name: change
+-- Another spelling of the same address; another address is set by sessions.change_email.
 UPDATE users
 SET name = %(name)s,
     email = %(email)s,
-    email_verified_at = CASE WHEN lower(email) = lower(%(email)s) THEN email_verified_at END,
     phone = %(phone)s,
     address = %(address)s,
     version = version + 1,
@@ -87,6 +87,11 @@ SELECT auth.forget_things(%(user_id)s, %(most)s) AS forgotten;
 -- name: close_store
 -- For the worker, until none are left: returns which products were hidden.
 SELECT auth.close_store(%(store_id)s, %(most)s) AS product_ids;
+
+-- name: forget_trail
+-- For the worker, until last_id is NULL: words that the audit trail keeps of a closed store.
+SELECT f.last_time, f.last_id
+FROM auth.forget_trail(%(store_id)s, %(after_time)s::timestamptz, %(after_id)s::bigint, %(most)s) AS f;
 
 -- name: add_admin
 -- By the tables' owner, on the command line: the application's role may not write users.
