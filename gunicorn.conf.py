@@ -1,12 +1,12 @@
 """How gunicorn serves the API. Everything that differs between installations comes from the
 environment.
 
-Each worker opens its own pool of connections at its first request: never before the fork. And each
+Each worker opens its own pool of connections at its first request, never before the fork. Each
 loads the application itself, so that a HUP takes new code: what the master has loaded, its workers
-have too. It loads from marketplace what needs nothing but the standard library, and forgets that
-when it reads this file again. Where `-c` names this file by an absolute path, links in that path
-are followed anew by HUP, and only then: a release may be behind one, and a worker that is replaced
-before HUP is of the release of its neighbours.
+have too. From marketplace the master loads only modules that need nothing but the standard library,
+and forgets them when it reads this file again. If `-c` names this file by an absolute path, HUP
+follows links in that path anew, and only then: a release may be behind one, and a worker that is
+replaced before HUP belongs to the release of its neighbours.
 """
 
 import importlib
@@ -37,16 +37,14 @@ draining = importlib.import_module("marketplace.server.draining")
 chdir = str(RELEASE)
 
 # Before marketplace.telemetry.metrics is imported: workers count in files of one folder, and each
-# of them answers for all.
+# of them reports for all.
 DATA = Path(os.environ.get("DATA_DIR") or ".data").resolve()
 COUNTS = Path(os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(DATA / "metrics")))
 COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-pool = max(
-    int(os.environ.get("POOL_SIZE") or 4), 1
-)  # that 0 is none the application says, in words
-# A thread for each connection, one that may wait for a connection, and one that then still answers;
-# beside them those who wait for a password to be hashed.
+pool = max(int(os.environ.get("POOL_SIZE") or 4), 1)  # the application refuses 0, in words
+# A thread for each connection, one that may wait for a connection, and one that can still respond
+# then; beside them those that wait for a password to be hashed.
 threads = pool + 2 + places.PASSWORDS
 workers = server_workers.workers(pool)
 worker_class = "gthread"
@@ -57,22 +55,22 @@ bind = (
 preload_app = False
 limit_request_line = 8190
 
-timeout = 60  # a worker that shows no sign of life this long is replaced
+timeout = 60  # a worker without a heartbeat for this long is replaced
 graceful_timeout = 20
-#: Seconds in which /readyz says 503 and everything else goes on, before the server stops: a little
-#: more than the pause between two looks of what stands before it and has other servers to send to.
+#: Seconds in which /readyz returns 503 and everything else goes on, before the server stops: a
+#: little more than the pause between two checks of a balancer that has other servers to send to.
 DRAIN_SECONDS = min(max(float(os.environ.get("DRAIN_SECONDS") or 0), 0.0), 60.0)
-keepalive = 75  # longer than nginx keeps its side open, so that it is nginx who closes
-max_requests = 20_000  # and up to as many more: workers that began together must not end together
+keepalive = 75  # longer than nginx keeps its side open, so that nginx closes it
+max_requests = 20_000  # and up to as many more: workers that started together must not end together
 max_requests_jitter = 20_000
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat must not wait for a disk
 
 forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1,::1"
-wsgi.SERVER = "marketplace"  # the Server header: who looks for holes need not hear what runs here
-control_socket_disable = True  # it would lie in the home folder, one for all projects
+wsgi.SERVER = "marketplace"  # the Server header: do not tell attackers what runs here
+control_socket_disable = True  # it would be in the home folder, one for all projects
 accesslog = None  # the application writes its own, one JSON object a request
-#: The pipe through which new workers say that they are ready, during a reload; and the seconds they
-#: have for that.
+#: The pipe through which new workers report that they are ready, during a reload; and the seconds
+#: they have for that.
 READY: list[int] = []
 TAKE_OVER = 15.0
 LEVEL = (os.environ.get("LOG_LEVEL") or "INFO").upper()
@@ -86,14 +84,15 @@ logconfig_dict = {
     "root": {"level": "INFO", "handlers": ["stderr"]},
     "loggers": {
         "gunicorn.error": {"level": LEVEL, "handlers": ["stderr"], "propagate": False},
-        # Its line would have the path and query string, and with them what must not be logged.
+        # Its line would have the path and query string, and with them secrets that must not be
+        # logged.
         "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
     },
 }
 
 
 def write_error(sock: socket.socket, status: int, reason: str, words: str) -> None:
-    """Answer in our shape what gunicorn could not read."""
+    """Respond in our shape to what gunicorn could not read."""
     from marketplace.server import bad_requests
 
     bad_requests.answer(sock, status, reason, words)
@@ -103,7 +102,7 @@ util.write_error = write_error
 
 
 def on_starting(server: Any) -> None:
-    """Counts begin anew with the master; a reload goes on with them."""
+    """Counts start anew with the master; they continue after a reload."""
     draining.forget()
     for file in COUNTS.glob("*.db"):
         file.unlink(missing_ok=True)
@@ -113,7 +112,7 @@ def on_reload(server: Any) -> None:
     """Let the old workers serve until the new ones are ready; gunicorn itself would end them while
     those still import.
 
-    When the new ones have been started, gunicorn asks `manage_workers` to end whoever is too many.
+    After the new ones have started, gunicorn calls `manage_workers` to end surplus workers.
     """
     READY[:] = os.pipe()
 
@@ -146,8 +145,8 @@ def post_worker_init(worker: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """TERM first has /readyz say so, then waits DRAIN_SECONDS, while workers and socket stay as
-    they are.
+    """On TERM let /readyz return 503 first, then wait DRAIN_SECONDS, while workers and socket stay
+    open.
     """
     stop = server.handle_term
 
@@ -160,7 +159,7 @@ def when_ready(server: Any) -> None:
 
 
 def wait(server: Any, seconds: float) -> None:
-    """Look after the workers for so long; another signal to stop ends it, and a reload comes too
+    """Look after the workers for that long. Another signal to stop ends it, and a reload comes too
     late.
     """
     end = time.monotonic() + seconds
@@ -177,7 +176,7 @@ def wait(server: Any, seconds: float) -> None:
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    """Give the worker's connections back."""
+    """Return the worker's connections."""
     from marketplace.postgres import pool as connections
 
     connections.close_all()

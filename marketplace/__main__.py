@@ -1,9 +1,9 @@
 """python -m marketplace NAME: runs one command; without a name it lists them.
 
 A command is a module of `marketplace/commands` with `add_arguments(parser)` and `run(args) -> int`.
-Only the chosen one is imported. It finds the database in the environment (the embedded one is
-started where none is given), unless the module says `own_database = True`; one that says
-`takes_anything = True` is given unknown arguments as `args.rest`.
+Only the chosen one is imported. It finds the database in the environment (without one there the
+embedded server is started), unless the module has `own_database = True`. A module with
+`takes_anything = True` gets unknown arguments as `args.rest`.
 """
 
 import argparse
@@ -26,11 +26,9 @@ MODULES = {"import": "import_file"}  # a module cannot have the name of a keywor
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command that the first argument names. The exit status."""
+    """Run the command that the first argument names. Return the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(
-            line_buffering=True
-        )  # what happens is seen when it happens, also in a file
+        sys.stdout.reconfigure(line_buffering=True)  # output is visible at once, also in a file
     files = {module: name for name, module in MODULES.items()}
     names = sorted(
         files.get(path.stem, path.stem.replace("_", "-")) for path in COMMANDS.glob("[a-z]*.py")
@@ -66,7 +64,7 @@ def _module(name: str) -> str:
 
 
 def _summary(name: str) -> str:
-    """What the first line of a command's docstring says, without importing it."""
+    """Return the first line of a command's docstring, without importing it."""
     source = (COMMANDS / f"{_module(name)}.py").read_text(encoding="utf-8")
     first = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
     return first.partition(": ")[2] or first

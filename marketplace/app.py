@@ -47,8 +47,8 @@ from marketplace.workflows.sign_in import SignIn
 
 
 def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
-    """Every path of the API and the resource that answers it; what it takes and who may call it
-    stands there.
+    """Return every path of the API and its resource, which declares what it takes and who may call
+    it.
     """
     passwords, tokens = Passwords(config.bcrypt_cost), Tokens(config)
     sign_in = SignIn(db, passwords)
@@ -112,19 +112,21 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
 
 
 def route_table(config: Config, db: Database) -> list[tuple[str, Any]]:
-    """All routes, and the one that describes them."""
+    """Return all routes, and the one that describes them."""
     table = routes(config, db)
     return [*table, ("/api/openapi.json", openapi.Document(table, config))]
 
 
 def create_app(config: Config | None = None, db: Database | None = None) -> "falcon.App[Any, Any]":
-    """The application. It opens its pool at the first request, in the process that serves it."""
+    """Return the application. It opens its pool at the first request, in the process that serves
+    it.
+    """
     if config is None:
         config = settings.load()
         logs.install(config.log_level)
     db = db or Database(config)
     tokens = Tokens(config)
-    # Independent middleware would answer in reverse order: the log line is written last, when all
+    # Independent middleware would respond in reverse order: the log line is written last, when all
     # is known.
     app = App(
         middleware=[
@@ -164,8 +166,8 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
 
 
 class App(falcon.App[Any, Any]):
-    """Falcon refuses the method WEBSOCKET before any middleware has seen the request; here it is
-    a 405 like any.
+    """Falcon refuses the method WEBSOCKET before any middleware sees the request; here it is a 405
+    like any other.
     """
 
     _META_METHODS = frozenset()
@@ -177,7 +179,7 @@ class IdConverter(BaseConverter):
     _ID = re.compile(r"[1-9][0-9]{0,18}\Z")
 
     def convert(self, value: str) -> int | None:
-        """The id, or None."""
+        """Return the id, or None."""
         if self._ID.match(value) and int(value) <= 2**63 - 1:
             return int(value)
         return None

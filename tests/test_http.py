@@ -174,7 +174,7 @@ def test_clients_that_take_json_or_do_not_know_get_it(api: Api, accept: str):
 def test_what_a_call_cannot_answer_is_a_406_that_says_what_it_can(api: Api, accept: str):
     answer = api.get("/api/products", headers={"Accept": accept})
 
-    assert problem(answer, 406, "not_acceptable")["detail"] == "This call answers application/json."
+    assert problem(answer, 406, "not_acceptable")["detail"] == "This call returns application/json."
     assert answer.headers["Cache-Control"] == "no-store"
 
 

@@ -261,7 +261,7 @@ def test_the_challenge_of_a_401_is_the_same_in_every_language(api: Api):
 
 
 @pytest.mark.parametrize(
-    "name", ["{0}.jpg", "{reason}{file!r}%s%(file)s.jpg", "the picture", "The file is empty."]
+    "name", ["{0}.jpg", "{reason}{file!r}%s%(file)s.jpg", "the image", "The file is empty."]
 )
 def test_a_picture_is_refused_by_its_own_name_in_the_sellers_language(api: Api, name: str):
     seller = api.seller()

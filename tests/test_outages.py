@@ -246,7 +246,7 @@ def test_a_process_that_starts_on_a_full_disk_counts_for_itself(tmp_path: Path):
     said = counting(tmp_path, """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-from marketplace import metrics
+from marketplace.telemetry import metrics
 metrics.answered("GET", "/x", 200, 0.1, 0.1)
 print(metrics.FOLDER, metrics.text(None).decode())
 """)  # fmt: skip
@@ -257,7 +257,7 @@ print(metrics.FOLDER, metrics.text(None).decode())
 def test_a_worker_that_is_forked_while_the_disk_is_full_counts_when_there_is_room(tmp_path: Path):
     said = counting(tmp_path, """
 import os, resource
-from marketplace import metrics
+from marketplace.telemetry import metrics
 if os.fork():
     os.wait()
 else:
@@ -273,7 +273,8 @@ else:
 
 def test_files_of_counts_take_their_room_at_once(tmp_path: Path):
     counting(
-        tmp_path, "from marketplace import metrics; metrics.answered('GET', '/x', 200, 0.1, 0.1)"
+        tmp_path,
+        "from marketplace.telemetry import metrics; metrics.answered('GET', '/x', 200, 0.1, 0.1)",
     )
     for file in tmp_path.glob("*.db"):
         assert file.stat().st_blocks * 512 >= file.stat().st_size, f"{file.name} has holes"

@@ -512,7 +512,7 @@ def measured(folder, **files) -> dict[str, tuple[float, float]]:
     program = textwrap.dedent("""
         import sys, time
         from pathlib import Path
-        from marketplace import pictures
+        from marketplace.files import images as pictures
         def status(name):
             lines = Path("/proc/self/status").read_text().splitlines()
             return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(name))

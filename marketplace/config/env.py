@@ -11,7 +11,7 @@ class ConfigError(Exception):
 
 
 def secret(env: Mapping[str, str], name: str) -> str | None:
-    """A secret from NAME, or from the file that NAME_FILE names."""
+    """Return a secret from NAME, or from the file that NAME_FILE names."""
     file = env.get(f"{name}_FILE")
     if file:
         try:
@@ -22,7 +22,7 @@ def secret(env: Mapping[str, str], name: str) -> str | None:
 
 
 def integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    """A whole number from `low` to `high`, or the default where the variable is not set."""
+    """Return a whole number from `low` to `high`, or the default if the variable is not set."""
     text = env.get(name)
     if not text:
         return default
@@ -32,7 +32,7 @@ def integer(env: Mapping[str, str], name: str, default: int, low: int, high: int
 
 
 def boolean(env: Mapping[str, str], name: str, default: bool) -> bool:
-    """Yes or no, or the default where the variable is not set."""
+    """Return yes or no, or the default if the variable is not set."""
     text = (env.get(name) or "").lower()
     if text in ("", "1", "true", "yes", "on"):
         return True if text else default

@@ -1,10 +1,9 @@
-"""How often who may call, as a setting: limits by class of call."""
+"""Rate limits as a setting, by class of call."""
 
 import math
 from typing import NamedTuple
 
-#: Uses a minute, and at once. Many people may share one address, so what is counted by address is
-#: generous.
+#: Uses a minute, and at once. Many people may share one address, so limits by address are generous.
 DEFAULTS: dict[str, tuple[float, int]] = {
     "read": (60_000, 6_000),
     "search": (30_000, 3_000),
@@ -27,15 +26,15 @@ class Limit(NamedTuple):
 
     @property
     def policy(self) -> str:
-        """The limit as RateLimit-Policy says it."""
+        """The limit in the form of RateLimit-Policy."""
         return f'"{self.name}";q={self.burst};w={math.ceil(self.burst * self.every)}'
 
 
 def parsed(text: str) -> dict[str, Limit]:
-    """The limits of a setting: `off`, or `write=1200/2400,upload=300/600`: uses a minute, and at
-    once.
+    """Return the limits of a setting: `off`, or `write=1200/2400,upload=300/600`: uses a minute,
+    and at once.
 
-    What is not named keeps its default. Raises ValueError.
+    Classes that are not named keep their default. Raises ValueError.
     """
     if text.strip().lower() == "off":
         return {}

@@ -1,7 +1,7 @@
 """Settings, read once from the environment into one frozen dataclass.
 
-Every setting is a variable of the same name in capitals; a secret may instead stand in a file named
-by `NAME_FILE`. What is missing or wrong stops the start with one line that names the variable.
+Every setting is a variable of the same name in capitals. A secret may instead be in a file named by
+`NAME_FILE`. A missing or wrong setting stops the start with one line that names the variable.
 """
 
 import os
@@ -77,20 +77,22 @@ class Config:
 
     @property
     def uploads_urls(self) -> tuple[str, ...]:
-        """Where pictures may be served from, with the slash; none in development, where it is
-        the host asked.
+        """The address that images may be served from, with the slash; none in development, where it
+        is the request's host.
         """
         public = f"{self.public_url}/uploads" if self.public_url else ""
         return tuple(f"{url}/" for url in (self.uploads_url, public) if url)
 
     @property
     def private_dir(self) -> Path:
-        """Files that are never served: what sellers upload to be imported."""
+        """Files that are never served: those that sellers upload to be imported."""
         return self.data_dir / "private"
 
 
 def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
-    """The settings of this process; `overrides` are for tests and commands. Raises ConfigError."""
+    """Return the settings of this process; `overrides` are for tests and commands. Raises
+    ConfigError.
+    """
     env = os.environ if env is None else env
     environment = env.get("MARKETPLACE_ENV", "development")
     if environment not in ("development", "production"):
@@ -174,8 +176,8 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
 
 
 def _pooler(env: Mapping[str, str]) -> str:
-    """DATABASE_POOLER: `transaction` where a pooler lends connections for a transaction at a
-    time, else nothing.
+    """DATABASE_POOLER: `transaction` if a pooler lends connections for a transaction at a time,
+    else nothing.
     """
     pooler = env.get("DATABASE_POOLER") or ""
     if pooler not in ("", "transaction"):
@@ -198,8 +200,8 @@ def _rate_limits(env: Mapping[str, str]) -> Mapping[str, Limit]:
 
 
 def _origins(env: Mapping[str, str]) -> tuple[str, ...]:
-    """CORS_ORIGINS as browsers write them in Origin: one that differs by a slash or a capital
-    would never match.
+    """CORS_ORIGINS as browsers write them in Origin: one that differs by a slash or a capital would
+    never match.
     """
     origins = tuple((env.get("CORS_ORIGINS") or "").replace(",", " ").split())
     for origin in origins:
@@ -220,7 +222,7 @@ def _is_origin(text: str) -> bool:
 
 
 def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tuple[str, ...]:
-    """The key tokens are signed with, then older ones that are still accepted.
+    """Return the key that signs tokens, then older ones that are still accepted.
 
     In development the first start makes one and keeps it in the data folder, readable by its owner
     alone.
@@ -242,8 +244,8 @@ def _secret_keys(env: Mapping[str, str], data_dir: Path, production: bool) -> tu
 
 
 def _kept_secret(file: Path) -> str:
-    """The secret in `file`, made on first use. Written aside and linked, so that two starts
-    agree on one.
+    """Return the secret in `file`, made on first use. It is written under another name and linked,
+    so that two starts agree on one.
     """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
-"""Every failure in one shape: RFC 9457 problem+json, with a stable `code` a client can switch on.
+"""Every failure in one shape: RFC 9457 problem+json, with a stable `code` that a client can switch
+on.
 
-`PROBLEMS` lists every code once, with its status and title. `CONSTRAINTS` says in words what a
-constraint of the database refuses; a constraint that is not listed there is a bug and answers 500.
+`PROBLEMS` lists every code once, with its status and title. `CONSTRAINTS` has the words for what a
+constraint of the database refuses. A constraint that is not listed there is a bug and returns 500.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid_json": (400, "The body is not JSON"),
     "invalid_multipart": (400, "The multipart body is broken"),
     "invalid_query": (400, "The query string cannot be read"),
-    "invalid_idempotency_key": (400, "The Idempotency-Key cannot be taken"),
+    "invalid_idempotency_key": (400, "The Idempotency-Key is not valid"),
     "invalid_cursor": (400, "The cursor is not one of ours"),
     "page_too_deep": (400, "The page is too far down"),
     "sort_not_offered": (400, "No index serves this combination"),
@@ -26,27 +27,27 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "method_not_allowed": (405, "Method not allowed"),
     "not_acceptable": (406, "Not acceptable"),
     "email_taken": (409, "The e-mail address is taken"),
-    "store_exists": (409, "There is a store already"),
+    "store_exists": (409, "A store exists already"),
     "store_name_taken": (409, "The store name is taken"),
-    "category_exists": (409, "The category is there already"),
+    "category_exists": (409, "The category exists already"),
     "category_in_use": (409, "The category is in use"),
-    "brand_exists": (409, "The brand is there already"),
+    "brand_exists": (409, "The brand exists already"),
     "brand_in_use": (409, "The brand is in use"),
     "sku_taken": (409, "The SKU is taken"),
     "source_url_taken": (409, "The link is taken"),
     "store_required": (409, "Open a store first"),
-    "request_in_progress": (409, "The same request is still at work"),
+    "request_in_progress": (409, "The same request is still running"),
     "cursor_expired": (410, "The cursor is too old"),
     "precondition_failed": (412, "It has changed meanwhile"),
     "payload_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "This type is not accepted"),
     "validation_failed": (422, "The document is wrong"),
-    "idempotency_key_reused": (422, "The Idempotency-Key was another request's"),
+    "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
     "wrong_password": (422, "The present password is wrong"),
     "weak_password": (422, "The password is weak"),
     "invalid_code": (422, "The code is not valid"),
-    "picture_refused": (422, "The picture is refused"),
-    "too_many_pictures": (409, "The product has all the pictures it may have"),
+    "picture_refused": (422, "The image is refused"),
+    "too_many_pictures": (409, "The product has all the images it may have"),
     "import_not_applicable": (409, "The import cannot be applied"),
     "import_ended": (409, "The import has ended"),
     "too_many_requests": (429, "Too many requests"),
@@ -54,7 +55,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "unavailable": (503, "The service is not available for a moment"),
 }
 
-#: What a named constraint refuses: problem code, pointer to the field, words.
+#: For each named constraint: problem code, pointer to the field, words.
 CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "users_email_key": ("email_taken", "/email", "an account with this address exists"),
     "stores_owner_id_key": ("store_exists", "", "you have a store already"),
@@ -83,7 +84,7 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
 
 
 class FieldError(NamedTuple):
-    """One thing that is wrong: where (a JSON pointer), a stable code, and words."""
+    """One error: where it is (a JSON pointer), a stable code, and words."""
 
     pointer: str
     code: str
@@ -113,18 +114,18 @@ class Problem(Exception):
 
 
 def invalid(pointer: str, code: str, message: str) -> Problem:
-    """A 422 about one field."""
+    """Return a 422 about one field."""
     return Problem("validation_failed", errors=[FieldError(pointer, code, message)])
 
 
 def repeated(names: Iterable[str]) -> Problem:
-    """A 422 about fields that were sent more than once."""
-    errors = [FieldError(f"/{name}"[:200], "repeated", "must stand once") for name in names]
+    """Return a 422 about fields that were sent more than once."""
+    errors = [FieldError(f"/{name}"[:200], "repeated", "must be sent once") for name in names]
     return Problem("validation_failed", errors=errors)
 
 
 def unauthorized(code: str, detail: str) -> Problem:
-    """A 401 with the challenge of RFC 6750: `error` is named only where a token came and was
+    """Return a 401 with the challenge of RFC 6750. `error` is named only if a token came and was
     refused.
     """
     challenge = 'Bearer realm="marketplace"'
@@ -134,7 +135,7 @@ def unauthorized(code: str, detail: str) -> Problem:
 
 
 def too_many_requests(seconds: int) -> Problem:
-    """A 429 that says when to come again."""
+    """Return a 429 that says when to try again."""
     return Problem(
         "too_many_requests",
         "Too many requests. Wait a moment.",

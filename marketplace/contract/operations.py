@@ -3,8 +3,8 @@
 `web/hooks.py` enforces the declaration and `openapi/` builds the document from it, so the two
 cannot drift:
 
-    @operation("createProduct", "Add a product", roles=SELLERS, body=schemas.NEW, responses={201:
-    schemas.PRODUCT}) def on_post(self, req, resp): ...
+    @operation("createProduct", "Add a product", roles=SELLERS, body=schemas.NEW, ...)
+    def on_post(self, req, resp): ...
 """
 
 from collections.abc import Callable, Mapping
@@ -16,10 +16,10 @@ from marketplace.contract.validation import Schema
 
 PUBLIC = ("guest",)
 EVERYONE = ("buyer", "seller", "admin")
-#: Guests, too; but who signs in may be shown more.
+#: For guests too; a signed-in user may be shown more.
 ANYONE = (*PUBLIC, *EVERYONE)
 JSON = "application/json"
-#: RFC 7396: what is given replaces, null removes, the rest stays.
+#: RFC 7396: a given value replaces, null removes, the rest stays.
 MERGE_PATCH = "application/merge-patch+json"
 MULTIPART = "multipart/form-data"
 Responder = TypeVar("Responder", bound=Callable[..., None])
@@ -39,8 +39,8 @@ class Parts:
 
 @dataclass(frozen=True)
 class Deprecated:
-    """A call that clients should leave: since when, when it ends if that is known, the path of
-    what to call instead.
+    """A deprecated call: since when, when it ends if that is known, and the path of the call that
+    replaces it.
     """
 
     since: date
@@ -50,8 +50,8 @@ class Deprecated:
 
 @dataclass(frozen=True, eq=False)
 class operation:
-    """One call of the API, declared by decorating its responder. It is one object a responder,
-    and hashes as such.
+    """One call of the API, declared by decorating its responder. There is one object a responder,
+    and it hashes by identity.
     """
 
     #: What generated clients call the method.
@@ -64,38 +64,38 @@ class operation:
     parts: Parts | None = None
     #: Other request types, which the responder reads itself.
     media: tuple[str, ...] = ()
-    #: Status -> schema of the body, a list with one (a bare array of such things, streamed and so
-    #: without an ETag), or None.
+    #: Status -> schema of the body, a list with one schema (a bare array, streamed and so without
+    #: an ETag), or None.
     responses: Mapping[int, Any]
     #: Codes beyond those that any call may return.
     problems: tuple[str, ...] = ()
     #: PATCH: no field is required.
     partial: bool = False
-    #: An Idempotency-Key is taken; the responder's transaction is idempotency.transaction().
+    #: The call takes an Idempotency-Key; the responder's transaction is idempotency.transaction().
     idempotent: bool = False
-    #: If-Match is taken; the responder holds it against the present version (etags.require).
+    #: The call takes If-Match; the responder compares it with the present version (etags.require).
     conditional: bool = False
-    #: Types of a success, of which JSON is by the schema.
+    #: The media types of a success; the schema describes JSON.
     produces: tuple[str, ...] = (JSON,)
-    #: The class of call whose rate limits apply; by method and path where it is None.
+    #: The class of call whose rate limits apply; None: derived from method and path.
     rate: str | None = None
-    #: Seconds that the response to a public read may be kept by anybody without asking again.
+    #: Seconds for which anybody may cache the response to a public read without revalidation.
     max_age: int = 0
-    #: A guest's response is every guest's: the cache before the application may give it to all for
-    #: a second (etags.py says exactly how long).
+    #: A guest's response is the same for all guests: the cache before the application may serve it
+    #: to all for a second (etags.py says exactly how long).
     catalogue: bool = False
-    #: An installation with VERIFIED_SELLERS asks for a confirmed address.
+    #: An installation with VERIFIED_SELLERS requires a confirmed address.
     sells: bool = False
-    #: It is going to end, which every response says in its headers.
+    #: The call is going to end; every response says so in its headers.
     deprecated: Deprecated | None = None
 
     @property
     def public(self) -> bool:
-        """Whether it is answered without a token."""
+        """Whether it needs no token."""
         return PUBLIC[0] in self.roles
 
     def __call__(self, responder: Responder) -> Responder:
-        """Declare it at its responder."""
+        """Declare the call at its responder."""
         responder.operation = self  # type: ignore[attr-defined]
         return responder
 

@@ -1,7 +1,7 @@
 """Both ways through a list: pages with totals, and cursors that cost the same at any depth.
 
 A cursor is opaque: the sort keys of the last row, bound by a signature to the filters and the order
-it came from. One that was tampered with, or that is sent with other filters, answers 400.
+it came from. A changed cursor, or one sent with other filters, is refused with 400.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ DEPTH = 10_000
 SHALLOW_DEPTH = 500
 Item = TypeVar("Item")
 
-#: What every list takes.
+#: The query parameters of every list.
 QUERY: Schema = {
     "page": {
         "coerce": "int64",
@@ -43,28 +43,26 @@ QUERY: Schema = {
         "coerce": "line",
         "maxlength": 2000,
         "meta": {
-            "description": "`next_cursor` of the answer before, with the same filters and sort."
+            "description": "`next_cursor` of the previous response, with the same filters and sort."
         },
     },
 }
 
-#: What lists take that can be very long.
+#: The query parameters of lists that can be very long.
 COUNT: Schema = {
     "count": {
         "coerce": "line",
         "allowed": ["exact", "none"],
         "meta": {
             "description": f"In page mode: `exact` counts up to {COUNTED}, not {EXACT_TOTAL}; "
-            "`none` answers no total.",
+            "`none` returns no total.",
         },
     },
 }
 
 
 class Window(NamedTuple):
-    """Which part of a list is asked for, and up to which number it is counted (None: not at
-    all).
-    """
+    """The requested part of a list, and the number up to which it is counted (None: not at all)."""
 
     page: int | None
     per_page: int
@@ -73,7 +71,7 @@ class Window(NamedTuple):
 
     @property
     def offset(self) -> int:
-        """Rows to leave out before the first."""
+        """The number of rows to skip before the first."""
         return (self.page - 1) * self.per_page if self.page else 0
 
     @property
@@ -83,15 +81,15 @@ class Window(NamedTuple):
 
 
 class Total(NamedTuple):
-    """How many rows match; an estimate past EXACT_TOTAL."""
+    """The number of rows that match; an estimate past EXACT_TOTAL."""
 
     items: int
     exact: bool
 
 
 def capped(window: Window, count: Callable[[int], int]) -> Total | None:
-    """The total of a list whose rows can only be counted: exact up to EXACT_TOTAL, at least that
-    past it.
+    """Return the total of a list whose rows can only be counted: exact up to EXACT_TOTAL, at least
+    that past it.
     """
     if window.page is None:
         return None
@@ -102,11 +100,11 @@ def capped(window: Window, count: Callable[[int], int]) -> Total | None:
 def batches(
     read: Callable[[Any], list[Item]], place: Callable[[Item], Any], *, size: int
 ) -> Iterator[list[Item]]:
-    """Yield all rows of a list, `size` at a time, for a response that is streamed.
+    """Yield all rows of a list, `size` at a time, for a streamed response.
 
-    `read` gives the rows behind a place (None at the start) in a transaction of its own: none waits
-    for a slow phone. It raises where the caller may not read any more; at the end it is asked once
-    more, as who loses the right in the middle of a batch sees a short one, and not an error.
+    `read` returns the rows behind a place (None at the start) in a transaction of its own: none
+    waits for a slow phone. It raises where the caller may not read any more; at the end it is
+    asked once more, as who loses the right in the middle of a batch sees a short one, not an error.
     """
     after = None
     while rows := read(after):
@@ -118,7 +116,7 @@ def batches(
 
 
 def listed(noun: str, schema: Named, **more: Any) -> Named:
-    """The schema of a list's answer, with what `more` stands beside the list."""
+    """Return the schema of a list's response; `more` are the fields beside the list."""
     whole: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32"}}
     total = {
         **whole,

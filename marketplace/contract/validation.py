@@ -1,9 +1,8 @@
-"""Cerberus, taught what this API needs: int64, money, text, e-mail, times; one validator per
-request.
+"""Cerberus, extended for this API: int64, money, text, e-mail, times; one validator per request.
 
 A schema is a plain dict of cerberus rules. The same dict checks requests and becomes the OpenAPI
-document; a rule's `meta` carries what only the document needs (`description`, `example`) and
-`read_only`: such a field may be sent back as it came and is ignored.
+document. A rule's `meta` has what only the document needs (`description`, `example`), and
+`read_only`: such a field may be sent back unchanged and is ignored.
 
 A validator is made for each request: shared by threads it gives wrong verdicts.
 """
@@ -27,8 +26,8 @@ Schema = Mapping[str, Mapping[str, Any]]
 
 
 class Named(dict[str, Any]):
-    """A schema that has a name in the document, and so in generated clients. A copy by
-    {**schema} has none.
+    """A schema with a name in the document, and so in generated clients. A copy by {**schema} has
+    none.
     """
 
     def __init__(self, name: str, rules: Schema) -> None:
@@ -44,7 +43,7 @@ _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
 )
-#: What Python 3.10 wants to see: three or six decimals of a second, and a colon in the zone.
+#: The form that Python 3.10 requires: three or six decimals of a second, and a colon in the zone.
 _DECIMALS = re.compile(r"\.[0-9]{1,6}")
 _ZONE = re.compile(r"(?<=[+-][0-9]{2})(?=[0-9]{2}\Z)")
 
@@ -76,19 +75,19 @@ _MESSAGES = {
     "too_short": "must be at least {limit} long",
     "too_long": "must be at most {limit} long",
     "wrong_type": "must be of type {limit}",
-    "excluded": "cannot stand together with the other one",
+    "excluded": "cannot be combined with the other one",
 }
 
 
 class Wrong(ValueError):
-    """A value that cannot be taken: a stable code and words."""
+    """A value that is refused: a stable code and words."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
 
 
 class Validator(cerberus.Validator):  # type: ignore[misc]
-    """Checks one document. `text=True` when values came as text (query string, multipart)."""
+    """Checks one document. `text=True` if values came as text (query string, multipart)."""
 
     def _normalize_coerce_int64(self, value: Any) -> int:
         if self._config.get("text") and isinstance(value, str) and _DIGITS.match(value):
@@ -134,7 +133,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return text(value, multiline=False)
 
     def _normalize_coerce_words(self, value: Any) -> str:
-        """Words to search for. Runs of minus signs say nothing, and PostgreSQL's parser has no
+        """Words to search for. Runs of minus signs mean nothing, and PostgreSQL's parser has no
         room for many.
         """
         return _MINUSES.sub(" ", text(value, multiline=False))
@@ -144,7 +143,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return text(value, multiline=True)
 
     def _normalize_coerce_secret(self, value: Any) -> str:
-        """Text that is taken as it is: a password or a token."""
+        """Text that is taken unchanged: a password or a token."""
         if not isinstance(value, str):
             raise Wrong("wrong_type", "must be a text")
         _encodable(value)
@@ -153,7 +152,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
     def _normalize_coerce_email(self, value: Any) -> str:
         import email_validator  # late: only accounts need it
 
-        # an intranet's or a test's address is an address
+        # an address of an intranet or of a test is valid
         email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
         address = text(value, multiline=False)
         if len(address) > 254:
@@ -179,7 +178,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return link
 
     def _normalize_coerce_time(self, value: Any) -> datetime:
-        """A time of ISO 8601, UTC where no zone is named; a date alone is its first instant."""
+        """A time of ISO 8601, UTC if no zone is named. A date alone is its first instant."""
         if not isinstance(value, str) or not _TIME.match(value):
             raise Wrong("bad_format", "must be a time such as 2026-11-22T09:18:00Z")
         try:
@@ -190,7 +189,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
     def _normalize_coerce_time_end(self, value: Any) -> datetime:
-        """The end of an inclusive range: the last instant of what was named, a day or a second."""
+        """The end of an inclusive range: the last instant of the named day or second."""
         moment = self._normalize_coerce_time(value)
         span = timedelta(days=1) if len(value) == 10 else timedelta(seconds=1)
         try:
@@ -199,7 +198,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
             return moment
 
     def _check_with_not_blank(self, field: str, value: Any) -> None:
-        """A name of nothing but blanks is no name."""
+        """Refuse a name of nothing but blanks."""
         if isinstance(value, str) and value and not value.strip():
             self._error(field, "must not be blank")
 
@@ -211,15 +210,15 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return [self._normalize_coerce_int64(piece) for piece in pieces]
 
     def _normalize_coerce_names(self, value: Any) -> list[str]:
-        """Names with commas between; each once and in order, so that the same choice is always
-        the same list.
+        """Names with commas between; each once and in order, so that the same choice is always the
+        same list.
         """
         return sorted(set(value.split(",") if isinstance(value, str) else value))
 
 
 def text(value: Any, *, multiline: bool) -> str:
-    """A text in NFC without control characters; the line break, return and tab pass where lines
-    may be several.
+    """Return the text in NFC; refuse control characters, except line breaks, returns and tabs in
+    texts of several lines.
     """
     if not isinstance(value, str):
         raise Wrong("wrong_type", "must be a text")
@@ -242,18 +241,18 @@ def _encodable(value: str) -> None:
         raise Wrong("bad_format", "must not have half a surrogate pair") from None
 
 
-# The first validator of a process finishes classes of cerberus's own; threads that do so at once
-# trip over each other.
+# The first validator of a process finishes classes of cerberus's own. Threads that do so at once
+# disturb each other.
 Validator({})
 
 
 def check(
     document: Any, schema: Schema, *, text: bool = False, partial: bool = False
 ) -> dict[str, Any]:
-    """The document with its values converted and defaults filled in. Raises a 422 that names every
-    wrong field.
+    """Return the document with its values converted and defaults filled in. Raises a 422 that names
+    every wrong field.
 
-    `partial` asks for no required field and fills in no default, as PATCH wants it.
+    `partial` requires no field and fills in no default, as PATCH needs it.
     """
     if not isinstance(document, dict):
         raise Problem(
@@ -263,7 +262,7 @@ def check(
     rules = {name: rule for name, rule in schema.items() if not _ignored(rule, None)}
     for name in (
         rules if partial else rules.keys() & document.keys()
-    ):  # null is not what is missing: no default for it
+    ):  # null is not missing: no default for it
         rules[name] = {key: value for key, value in rules[name].items() if key != "default"}
     validator = Validator(rules, text=text)
     sent = {name: value for name, value in document.items() if name not in ignored}
@@ -271,7 +270,7 @@ def check(
         found: dict[str, FieldError] = {}
         for error in _flatten(
             validator._errors
-        ):  # one reason a field: the first, but a null is a null
+        ):  # one error a field: the first, but a null is a null
             if error.code == "not_nullable" or error.pointer not in found:
                 found[error.pointer] = error
         raise Problem("validation_failed", errors=list(found.values()))
@@ -280,8 +279,8 @@ def check(
 
 
 def _ignored(rule: Mapping[str, Any], value: Any) -> bool:
-    """Whether a field is one that only the server writes, or just the object a GET answers for a
-    name one may write.
+    """Return whether a field is read-only, or just the object that a GET returns for a name that
+    may be written.
     """
     meta = rule.get("meta", {})
     return bool(meta.get("read_only")) or (
@@ -290,7 +289,7 @@ def _ignored(rule: Mapping[str, Any], value: Any) -> bool:
 
 
 def _answered(value: dict[str, Any], schema: Schema | None) -> bool:
-    """Whether it is an object of this schema, all of it and nothing else."""
+    """Return whether it is an object of this schema, all of it and nothing else."""
     if schema is None or value.keys() != schema.keys():
         return False
     return bool(
@@ -301,7 +300,7 @@ def _answered(value: dict[str, Any], schema: Schema | None) -> bool:
 
 
 def _flatten(found: Any) -> list[FieldError]:
-    """Cerberus's errors as ours, in the order of the document, each with its JSON pointer."""
+    """Return cerberus's errors as ours, in the order of the document, with JSON pointers."""
     flat: list[FieldError] = []
     for error in found:
         if error.child_errors:
@@ -315,7 +314,7 @@ def _flatten(found: Any) -> list[FieldError]:
 
 
 def _words(error: Any) -> tuple[str, str]:
-    """The code and the words of one of cerberus's errors."""
+    """Return the code and the words of one of cerberus's errors."""
     if error.code == reasons.COERCION_FAILED.code:
         code, _, message = str(error.info[0]).partition(": ")
         return code, message
@@ -331,5 +330,5 @@ def _words(error: Any) -> tuple[str, str]:
 
 
 def _printable(pointer: str) -> str:
-    """A client's own field name, shortened and safe to write into an answer."""
+    """Return a client's own field name, shortened and safe to put into a response."""
     return pointer.encode("utf-8", "replace").decode()[:200]

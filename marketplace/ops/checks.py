@@ -245,7 +245,7 @@ def _fetched(url: str) -> Finding:
 
 
 def backups(config: Config) -> Iterator[Finding]:
-    """How long ago a backup of this host ended well."""
+    """Check the age of the last successful backup of this host."""
     ended = last(config.data_dir)
     if ended is None:
         yield Finding("unwise", "no backup was ever made here (docs/operations.md, Backup)")

@@ -1,4 +1,4 @@
-"""A circuit breaker before the pool: when no connection can be had, one request probes and the
+"""A circuit breaker before the pool: when no connection is available, one request probes and the
 others fail fast.
 
 Without it each request would wait its time, one behind the other: a thread of the server each, and
@@ -25,7 +25,7 @@ class CircuitBreaker:
     """Closed while connections are available; open from a wait in vain until one is available
     again.
 
-    `wait` is how many seconds a connection may be waited for while they come and go.
+    `wait` is how many seconds a request may wait for a connection while they come and go.
     """
 
     def __init__(self, wait: float) -> None:

@@ -1,11 +1,11 @@
-"""Who makes a request, as the database is told."""
+"""Who makes a request, as the database knows it."""
 
 from typing import NamedTuple
 
 
 class Caller(NamedTuple):
-    """Who makes the request: the session's hash opens transactions, the rest is what the session
-    stood for.
+    """Who makes the request: the session's hash opens transactions, the rest comes from the
+    session.
     """
 
     session_hash: bytes
@@ -17,7 +17,7 @@ class Caller(NamedTuple):
 
 
 class Client(NamedTuple):
-    """Where a request came from, as the activity log keeps it."""
+    """Where a request came from, for the activity log."""
 
     user_id: int
     ip: str | None

@@ -4,13 +4,11 @@ A responder goes through exactly one door:
 
 * `read(seen)`: public tables, no caller, no transaction (autocommit); a replica, if one is near
   enough.
-* `transaction(caller)`: private reads and everything that writes. The `with` block is the
+* `transaction(caller)`: private reads and all writes. The `with` block is the
   transaction; it acts as the caller, whom row-level security and the guards of the catalogue see.
-* `signing_in()`: the narrow door for what happens before there is a caller (register, login,
-  refresh, reset).
+* `signing_in()`: the narrow door before there is a caller (register, login, refresh, reset).
 
-Before the responder, authentication and limits go through `primary()`; so does what watches over
-the service.
+Before the responder, authentication and rate limits use `primary()`; so do health checks.
 
 Jobs have a door of their own, `working()`, on the worker's pool.
 """
@@ -31,7 +29,7 @@ from marketplace.postgres.statements import named_sql, one
 
 _thread = threading.local()
 SQL = named_sql("sessions")
-#: What a server says that can be read from but not written to: a standby, or one whose disk is
+#: The errors of a server that can be read from but not written to: a standby, or one whose disk is
 #: full.
 UNWRITABLE = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.DiskFull)
 log = logging.getLogger("marketplace")
@@ -63,9 +61,7 @@ class Database:
             url or config.database_url,
             size=max(config.pool_size, 2) if patient else config.pool_size,
             wait=1.5,
-            patience=610.0
-            if patient
-            else 4.5,  # a little more than what the server allows a statement
+            patience=610.0 if patient else 4.5,  # a little more than the server allows a statement
             prepares=not self._pooled,
             configure=self._require_set_up if self._pooled else self._configure,
         )
@@ -77,7 +73,7 @@ class Database:
         pool = Pool(
             config.database_replica_url,
             size=config.pool_size,
-            wait=0.25,  # the primary stands ready
+            wait=0.25,  # the primary is ready
             patience=4.5,
             prepares=True,
             configure=self._configure,
@@ -86,7 +82,7 @@ class Database:
 
     @classmethod
     def of_worker(cls, config: Config) -> "Database":
-        """The worker's pool, for jobs and for commands that do their work by hand. Raises
+        """Return the worker's pool, for jobs and for commands that do their work by hand. Raises
         ConfigError.
         """
         if not config.worker_database_url:
@@ -100,8 +96,8 @@ class Database:
     def read(self, seen: int) -> Iterator[Conn]:
         """Public reads: no caller, no transaction, each statement by itself.
 
-        By a replica, if there is one that has replayed all up to `seen`, the position in the
-        write-ahead log that the client has seen (replicas.position()).
+        A replica serves them, if there is one that has replayed all up to `seen`, the position in
+        the write-ahead log that the client has seen (replicas.position()).
         """
         if self._replicas is None:
             with self._connection() as conn:
@@ -116,8 +112,8 @@ class Database:
 
     @contextmanager
     def primary(self) -> Iterator[Conn]:
-        """No transaction, each statement by itself, never a replica: who calls, how often, is
-        all well.
+        """No transaction, each statement by itself, never a replica: for authentication, rate
+        limits and health checks.
         """
         with self._connection() as conn:
             yield conn
@@ -129,8 +125,8 @@ class Database:
 
         Raises psycopg.errors.InvalidAuthorizationSpecification when the session is not alive any
         more, InsufficientPrivilege when the role that the call was allowed for has been taken away.
-        `durable=False` does not wait for the disk: for what may be lost in a crash, such as a view
-        that was logged.
+        `durable=False` does not wait for the disk: for writes that may be lost in a crash, such as
+        a logged view.
         """
 
         def act(conn: Conn) -> None:
@@ -150,9 +146,7 @@ class Database:
 
     @contextmanager
     def signing_in(self, request_id: str | None = None, *, durable: bool = True) -> Iterator[Conn]:
-        """One transaction without a caller: only the narrow functions of schema auth get
-        anywhere in it.
-        """
+        """One transaction without a caller: only the narrow functions of schema auth work in it."""
 
         def name(conn: Conn) -> None:
             if request_id is not None:
@@ -165,7 +159,7 @@ class Database:
 
     @contextmanager
     def working(self) -> Iterator[Conn]:
-        """One transaction of a job; it acts as the worker until it says whose work it does."""
+        """One transaction of a job. It acts as the worker until it names whose work it does."""
         with self._transaction(lambda conn: None) as conn:
             yield conn
 
@@ -194,7 +188,7 @@ class Database:
             except psycopg.Error as error:
                 dead = conn.broken and not isinstance(
                     error, SilentError
-                )  # who is silent once is not asked again
+                )  # a server that is silent once is not tried again
                 self._rollback(conn)
                 if attempt == 2 or not dead:
                     raise
@@ -202,22 +196,23 @@ class Database:
         return conn
 
     def begin_request(self, *, writing: bool) -> None:
-        """From here on this thread serves a request; written() is about what it has written."""
+        """From here on this thread serves a request; written() is about its writes."""
         _thread.writing, _thread.written = writing, None
 
     def written(self) -> int | None:
-        """The position in the write-ahead log that this thread's request has reached by writing.
+        """Return the position in the write-ahead log that this thread's request has reached by
+        writing.
 
-        None where it has written nothing, or where there are no replicas that could lag behind it.
+        None if it has written nothing, or if there are no replicas that could lag behind it.
         """
         return getattr(_thread, "written", None)
 
     def stats(self) -> dict[str, int]:
-        """What the pool says of itself (psycopg_pool)."""
+        """Return the pool's own statistics (psycopg_pool)."""
         return self._pool.stats()
 
     def close(self) -> None:
-        """Give all connections back to the servers."""
+        """Return all connections to the servers."""
         self._pool.close()
         if self._replicas is not None:
             self._replicas.close()
@@ -244,16 +239,15 @@ class Database:
             conn.rollback()
 
     def _configure(self, conn: Conn) -> None:
-        """Step down to the application's role and set what every statement counts on, in one
-        round trip.
+        """Step down to the application's role and set what every statement relies on, in one round
+        trip.
         """
         conn.execute(SQL["configure"], self._settings, prepare=False)
 
     def _require_set_up(self, conn: Conn) -> None:
-        """Behind a pooler nothing can be set for a connection: the login itself must be what it has
-        to be.
+        """Check the login behind a pooler, where nothing can be set for a connection.
 
-        Raises psycopg.OperationalError where it is more than the application, or has no time
+        Raises psycopg.OperationalError if it has more rights than the application, or no time
         limits.
         """
         row = one(conn, SQL["set_up"])

@@ -1,10 +1,10 @@
-"""Brings a database up to the files of sql/migrations: forward only, each once, many starts at once
+"""Brings a database up to the files of sql/migrations: forward only, each once; many starts at once
 are fine.
 
-Which files are in is kept in `schema_migrations` with a checksum: a released file is never edited.
-Each file is one transaction, but for a file that begins with `-- no transaction`: one statement
-(CREATE INDEX CONCURRENTLY). Connect as the owner of the database, directly and not through a
-pooler: the lock belongs to the session.
+`schema_migrations` lists the applied files with a checksum: a released file is never edited. Each
+file is one transaction, except one that starts with `-- no transaction`: one statement (CREATE
+INDEX CONCURRENTLY). Connect as the owner of the database, directly and not through a pooler: the
+lock belongs to the session.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ class Migration(NamedTuple):
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the text, the same whatever line endings git has made."""
+        """Return the SHA-256 of the text, the same whatever line endings git has made."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
@@ -72,7 +72,7 @@ class Migration(NamedTuple):
 
 
 def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATIONS) -> int:
-    """Apply what is missing, telling `report` line by line. How many files that were. Raises
+    """Apply the missing files, with a line each to `report`. Return how many. Raises
     MigrationError.
     """
     files = _read(directory)
@@ -94,15 +94,15 @@ def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATION
         ):
             for parent in ("activities", "audit"):
                 conn.execute("SELECT public.make_month_partitions(%s, 13)", [parent])
-        for settle in ("settle_change_feed", "settle_database"):  # what a restored dump lacks
+        for settle in ("settle_change_feed", "settle_database"):  # a restored dump lacks it
             if _value(conn, f"SELECT to_regprocedure('public.{settle}()') IS NOT NULL"):
                 conn.execute(f"SELECT public.{settle}()")
     return len(missing)
 
 
 def pending(conn: psycopg.Connection[Any], directory: Path = MIGRATIONS) -> list[str]:
-    """Names of the files that this database lacks; one cheap query, which the application's role
-    may make.
+    """Return names of the files that this database lacks; one cheap query, which the application's
+    role may make.
     """
     try:
         applied = {version for version, _, _ in _rows(conn)}
@@ -120,7 +120,7 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
         )
     except psycopg.OperationalError as error:
         raise MigrationError(
-            f"The database does not answer: {str(error).strip().splitlines()[-1]}"
+            f"The database does not respond: {str(error).strip().splitlines()[-1]}"
         ) from error
     with conn:
         conn.execute("SET client_min_messages = warning")
@@ -131,14 +131,14 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
 
 @contextmanager
 def _locked(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> Iterator[None]:
-    """Only one at a time. Asks again and again: to wait inside a statement would hold a
-    snapshot, and a CREATE INDEX CONCURRENTLY of the one that has the lock would wait for that
-    for ever.
+    """Take the lock: one migration at a time. It tries again and again, since a wait inside a
+    statement would hold a snapshot, and a CREATE INDEX CONCURRENTLY of the one that has the lock
+    would wait for that for ever.
     """
     waiting = False
     while not _value(conn, f"SELECT pg_try_advisory_lock({LOCK})"):
         if not waiting:
-            report("Another migration is at work; waiting for it.")
+            report("Another migration is running; waiting for it.")
             waiting = True
         time.sleep(0.1)
     try:
@@ -175,7 +175,7 @@ def _rows(conn: psycopg.Connection[Any]) -> list[tuple[int, str, str]]:
 def _check(
     files: list[Migration], applied: dict[int, tuple[str, str]], report: Callable[[str], None]
 ) -> None:
-    """Refuse what would make this database another than one made from these files."""
+    """Refuse a database that was not made from these files."""
     known = {file.version: file for file in files}
     newest_here, newest_there = max(known, default=0), max(applied, default=0)
     for version, (name, checksum) in sorted(applied.items()):
@@ -204,7 +204,7 @@ def _apply(conn: psycopg.Connection[Any], file: Migration, report: Callable[[str
         started = time.monotonic()
         try:
             if file.alone:
-                conn.execute("SET lock_timeout = 0")  # it waits without standing in anybody's way
+                conn.execute("SET lock_timeout = 0")  # it waits without blocking anybody
                 _run(conn, file)
                 _record(conn, file, started)
             else:
@@ -225,7 +225,7 @@ def _apply(conn: psycopg.Connection[Any], file: Migration, report: Callable[[str
 
 
 def _run(conn: psycopg.Connection[Any], file: Migration) -> None:
-    """Send the whole file as it is, like psql -f; on failure say where."""
+    """Send the whole file unchanged, like psql -f; on failure say where."""
     conn.pgconn.send_query(file.text.encode())
     done = 0
     failed = None
@@ -241,7 +241,7 @@ def _run(conn: psycopg.Connection[Any], file: Migration) -> None:
 
 
 def _where(file: Migration, error: psycopg.Error, done: int) -> str:
-    """File:line where the server names a place in the text, else which statement of the file it
+    """Return file:line if the server names a place in the text, else which statement of the file it
     was.
     """
     position = error.diag.statement_position

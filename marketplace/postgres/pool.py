@@ -26,18 +26,16 @@ else:  # Python 3.10 has none
 Row = dict[str, Any]
 Conn = psycopg.Connection[Row]
 
-#: Seconds from one complaint about a server that refuses to the next, for each thread that
-#: connects.
+#: Seconds between two log lines about a server that refuses, for each thread that connects.
 COMPLAIN = 5.0
-#: Seconds from one replacement of all connections to the next: a server may stay read-only for
-#: long.
+#: Seconds between two replacements of all connections: a server may stay read-only for long.
 DRAIN = 0.5
-#: The part of its patience that a statement must have been waited for: else it was slow, and the
-#: server not silent. The server ends statements a little earlier than the whole.
+#: The part of its patience that a statement must have waited: else it was slow, and the server not
+#: silent. The server ends statements a little before the whole.
 ENOUGH = 0.9
 
-#: A host that has vanished is noticed within some ten seconds also by who would wait for minutes.
-#: (Unix sockets do without.)
+#: So a vanished host is noticed within some ten seconds, also by statements that would wait for
+#: minutes. (Unix sockets do without.)
 ALIVE = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -52,17 +50,17 @@ _open_pools: "weakref.WeakSet[ConnectionPool[Conn]]" = weakref.WeakSet()
 
 
 class SilentError(psycopg.OperationalError):
-    """The server has not answered in time; the connection is closed, and what it was doing may
-    be done or not.
+    """The server has not responded in time. The connection is closed, and its statement may be done
+    or not.
     """
 
 
 class HastyError(SilentError):
-    """The request has used up its time on what came before: of the server this says nothing."""
+    """The request used up its time on earlier statements: this tells nothing about the server."""
 
 
 class _counted:
-    """The time of the block counts as waited."""
+    """Count the time of the block as waited."""
 
     def __enter__(self) -> None:
         self._started = time.perf_counter()
@@ -72,21 +70,21 @@ class _counted:
 
 
 class Connection(psycopg.Connection[Row]):
-    """A connection that waits `patience` seconds for answers, and no longer; in a request, for all
+    """A connection that waits `patience` seconds for results, and no longer; in a request, for all
     of them together.
 
-    A server that is frozen, or behind a network that swallows, says nothing: its own time limits do
-    not help.
+    A server that is frozen, or behind a network that swallows packets, is silent: its own time
+    limits do not help.
     """
 
     patience: float | None = None
-    #: How far a replica is known to be, and when it was asked (replicas.py).
+    #: How far a replica is known to be, and when it was last queried (replicas.py).
     replayed: int = -1
-    asked_at: float = float("-inf")
+    checked_at: float = float("-inf")
 
     @classmethod
     def connect(cls, conninfo: str = "", **options: Any) -> Any:
-        """As psycopg's; why there is no connection goes to the log, every few seconds."""
+        """Like psycopg's. Logs every few seconds why there is no connection."""
         try:
             return super().connect(conninfo, **options)
         except psycopg.OperationalError as error:
@@ -94,9 +92,9 @@ class Connection(psycopg.Connection[Row]):
             raise
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """As psycopg's; raises SilentError when patience ends. The time counts as this thread's."""
+        """Like psycopg's. Raises SilentError when patience ends. The time counts as waited."""
         left = self.patience
-        if left is not None and getattr(_thread, "asked", False):
+        if left is not None and getattr(_thread, "serving", False):
             left = max(left - waited(), 0.1)
         try:
             with _counted():
@@ -106,11 +104,11 @@ class Connection(psycopg.Connection[Row]):
                 raise
             self.pgconn.finish()
             hasty = left is not None and self.patience is not None and left < self.patience * ENOUGH
-            raise (HastyError if hasty else SilentError)("the server does not answer") from None
+            raise (HastyError if hasty else SilentError)("the server does not respond") from None
 
 
 def _complain(error: psycopg.OperationalError) -> None:
-    """Tell the operator why there is no connection: a wrong password is not cured by waiting."""
+    """Tell the operator why there is no connection: waiting does not cure a wrong password."""
     now = time.monotonic()
     if now - getattr(_complained, "at", float("-inf")) >= COMPLAIN:
         _complained.at = now
@@ -123,8 +121,8 @@ class Pool:
     """Connections to one server, made in the process that uses them, and not before they are used:
     never before a fork.
 
-    `wait` is how many seconds to wait for one; `patience` how many for an answer. `configure` is
-    called with each new one. `prepares` is False where a pooler hands connections round: what was
+    `wait` is how many seconds to wait for one; `patience` how many for a result. `configure` is
+    called with each new one. `prepares` is False if a pooler lends connections: a statement
     prepared on one is unknown to the next.
     """
 
@@ -166,10 +164,10 @@ class Pool:
 
     @contextmanager
     def connection(self) -> Iterator[Conn]:
-        """A connection of the pool for the length of the block.
+        """Yield a connection of the pool for the length of the block.
 
-        Raises psycopg_pool.PoolTimeout where none can be had, psycopg.OperationalError where the
-        server has gone.
+        Raises psycopg_pool.PoolTimeout if none is available, psycopg.OperationalError if the server
+        has gone.
         """
         if self._pool.closed:
             with self._lock:
@@ -187,19 +185,21 @@ class Pool:
                     self._lent.discard(conn)
                     be_patient(conn, self.patience)
         except (SilentError, ReadOnlySqlTransaction) as error:
-            # The idle ones are connected to the same server: one that is frozen, or is the primary
-            # no more.
+            # The idle ones are connected to the same server: one that is frozen, or no longer the
+            # primary.
             if not isinstance(error, HastyError) and time.monotonic() - self._drained_at > DRAIN:
                 self.drain()
             raise
 
     @property
     def busy(self) -> bool:
-        """Whether connections are in use: to get none meanwhile says nothing of the server."""
+        """Return whether connections are in use: then a failure to get one tells nothing about the
+        server.
+        """
         return bool(self._lent)
 
     def stats(self) -> dict[str, int]:
-        """What the pool says of itself (psycopg_pool)."""
+        """Return the pool's own statistics (psycopg_pool)."""
         return self._pool.get_stats()
 
     def drain(self) -> None:
@@ -208,7 +208,7 @@ class Pool:
         self._pool.drain()
 
     def close(self) -> None:
-        """Give all connections back to the server."""
+        """Return all connections to the server."""
         self._pool.close()
 
     def _begin(self, conn: Conn) -> None:
@@ -219,8 +219,8 @@ class Pool:
         """The pool's check: refuse a connection that the server has closed meanwhile, and with it
         all idle ones.
 
-        An idle connection has nothing to read; where there is, it is the server's farewell. This
-        costs two microseconds where `SELECT 1` costs three hundred.
+        An idle connection has nothing to read; if there is something, it is the server's farewell.
+        This costs two microseconds, and `SELECT 1` three hundred.
         """
         poll = select.poll()
         poll.register(conn.pgconn.socket, select.POLLIN)
@@ -231,23 +231,23 @@ class Pool:
 
 
 def be_patient(conn: Conn, seconds: float) -> None:
-    """Wait longer, or not so long, for the statements of this transaction."""
+    """Set a longer or shorter wait for the statements of this transaction."""
     if isinstance(conn, Connection):
         conn.patience = seconds
 
 
 def begin_waiting() -> None:
-    """From here on waited() counts for this thread, which is asked for an answer."""
-    _thread.waited, _thread.asked = 0.0, True
+    """From here on waited() counts for this thread, which serves a request."""
+    _thread.waited, _thread.serving = 0.0, True
 
 
 def end_waiting() -> None:
-    """The answer has begun: what is streamed may take its time, statement by statement."""
-    _thread.asked = False
+    """The response has begun: a stream may take its time, statement by statement."""
+    _thread.serving = False
 
 
 def waited() -> float:
-    """Seconds this thread has waited for servers."""
+    """Return the seconds this thread has waited for servers."""
     return float(getattr(_thread, "waited", 0.0))
 
 

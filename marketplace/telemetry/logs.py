@@ -1,8 +1,8 @@
-"""The server's log: one JSON object a line (log_lines.py), each with the id of the request it
+"""The server's log: one JSON object a line (json_lines.py), each with the id of the request it
 belongs to.
 
-Nothing a client sends is logged but the method, the route (not the path), and the client's address:
-no header, body, query string, cookie or token.
+Nothing a client sends is logged except the method, the route (not the path), and the client's
+address: no header, body, query string, cookie or token.
 """
 
 import logging
@@ -19,7 +19,7 @@ def install(level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # gunicorn's own line for a request has the path and query string, which may hold a secret; ours
-    # stands for it.
+    # replaces it.
     logging.getLogger("gunicorn.access").disabled = True
     for noisy in ("PIL", "procrastinate"):
         logging.getLogger(noisy).setLevel("WARNING")

@@ -1,10 +1,10 @@
-"""What Prometheus is told: counted in each worker of gunicorn, added up over all of them where
-/metrics answers.
+"""Metrics for Prometheus: counted in each worker of gunicorn, added up over all of them at
+/metrics.
 
-Workers come and go, and the files they count in stay: so a worker takes the lowest number that none
-holds, and goes on counting in the files of the one that had it before. What is counted while the
-disk has no room for them is lost; a master that starts on such a disk has its workers count each
-for itself.
+Workers come and go, and the files they count in stay. So a worker takes the lowest number that none
+holds, and goes on counting in the files of the one that had it before. Counts are lost while the
+disk has no room for them. A master that starts on such a disk makes its workers count each for
+itself.
 """
 
 import fcntl
@@ -29,7 +29,8 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily
 
-#: Where workers count (gunicorn.conf.py sets it); without it this process counts for itself.
+#: The folder in which workers count (gunicorn.conf.py sets it); without it this process counts for
+#: itself.
 FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -37,14 +38,14 @@ PAUSE = 1.0
 #: Bytes that a file of counts never outgrows: some 2,000 rows of a metric and all its labels.
 ROOM = 1024 * 1024
 KINDS = ("counter", "histogram", "gauge_livesum")
-#: A client may name any method it likes; each of its own would be a row for ever.
+#: A client may name any method it likes; each would be a row for ever.
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _numbers: dict[int, int] = {}
 
 
 def _number() -> int:
-    """The lowest number that no living process of the folder holds; held by a lock on a file to
-    the end of this one.
+    """Return the lowest number that no living process of the folder holds; a lock on a file holds
+    it to the end of this one.
     """
     own = _numbers.get(os.getpid())  # a fork has its parent's memory, and needs a number of its own
     return _take_number() if own is None else own
@@ -58,7 +59,7 @@ def _take_number() -> int:
         )
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # What is now is this process's.
+            # The present values are this process's.
             Path(FOLDER or "", f"gauge_livesum_{number}.db").unlink(missing_ok=True)
             _reserve([Path(FOLDER or "", f"{kind}_{number}.db") for kind in KINDS])
         except BlockingIOError:
@@ -73,8 +74,8 @@ def _take_number() -> int:
 
 
 def _reserve(files: Iterable[Path]) -> None:
-    """Take the files' room from the disk: who writes into the hole of a mapped file, on a full
-    disk, is killed.
+    """Reserve the files' room on the disk: a process that writes into the hole of a mapped file, on
+    a full disk, is killed.
 
     Raises OSError.
     """
@@ -85,8 +86,8 @@ def _reserve(files: Iterable[Path]) -> None:
 
 
 def _where_there_is_room(kept: Any) -> Any:
-    """The class of values that are kept in files; what is counted while the disk has no room for
-    them is lost.
+    """Return the class of values that are kept in files; counts are lost while the disk has no room
+    for them.
     """
 
     class Value(kept):  # type: ignore[misc]
@@ -125,39 +126,42 @@ if FOLDER:
 
 OWN = CollectorRegistry()
 REQUESTS = Counter(
-    "marketplace_http_requests", "Requests answered.", ["method", "route", "status"], registry=OWN
+    "marketplace_http_requests",
+    "Responses by method, route and status.",
+    ["method", "route", "status"],
+    registry=OWN,
 )
 SECONDS = Histogram(
     "marketplace_http_request_seconds",
-    "From the headers read to the answer.",
+    "Seconds from the headers read to the response.",
     ["route"],
     registry=OWN,
     buckets=BUCKETS,
 )
 DATABASE = Counter(
     "marketplace_database_seconds",
-    "Waited for PostgreSQL while answering, by route.",
+    "Seconds waited for PostgreSQL, by route.",
     ["route"],
     registry=OWN,
 )
 SIGN_INS = Counter(
-    "marketplace_sign_ins", "Passwords, by what came of them.", ["outcome"], registry=OWN
+    "marketplace_sign_ins", "Passwords checked, by outcome.", ["outcome"], registry=OWN
 )
 for _outcome in ("right", "wrong", "held_up", "spraying"):
-    SIGN_INS.labels(_outcome)  # from 0 on: Prometheus sees no rise in what begins with 1
+    SIGN_INS.labels(_outcome)  # from 0 on: Prometheus sees no rise in a series that starts with 1
 POOL = Gauge(
     "marketplace_pool_connections",
-    "Connections of the pools, by what they do.",
+    "Connections of the pools, by state.",
     ["state"],
     registry=OWN,
     multiprocess_mode="livesum",
 )
 POOL_WAITED = Counter(
-    "marketplace_pool_waited_seconds", "Waited for a connection of the pool.", registry=OWN
+    "marketplace_pool_waited_seconds", "Seconds waited for a connection of the pool.", registry=OWN
 )
 READS = Counter(
     "marketplace_reads",
-    "Public reads where there are replicas, by server.",
+    "Public reads with replicas, by server.",
     ["server"],
     registry=OWN,
 )
@@ -166,7 +170,7 @@ _pool_lock = threading.Lock()
 
 
 def answered(method: str, route: str | None, status: int, seconds: float, database: float) -> None:
-    """One request; `route` is the pattern, never the path."""
+    """Count one request; `route` is the pattern, never the path."""
     requests, spent, waited = _children(
         method if method in METHODS else "other", route or "none", status
     )
@@ -177,12 +181,12 @@ def answered(method: str, route: str | None, status: int, seconds: float, databa
 
 @lru_cache(maxsize=4096)
 def _children(method: str, route: str, status: int) -> tuple[Counter, Histogram, Counter]:
-    """What counts a kind of request; looking that up costs more than counting."""
+    """Return the counters of a kind of request; looking them up costs more than counting."""
     return REQUESTS.labels(method, route, status), SECONDS.labels(route), DATABASE.labels(route)
 
 
 def pool(stats_of: Callable[[], Mapping[str, int]]) -> None:
-    """What a pool says of itself (psycopg_pool's get_stats); asked once a second at most."""
+    """A pool's own statistics (psycopg_pool's get_stats); read once a second at most."""
     now = time.monotonic()
     if now - _pool_known["at"] < PAUSE:
         return
@@ -199,21 +203,21 @@ def pool(stats_of: Callable[[], Mapping[str, int]]) -> None:
 
 
 class _State:
-    """What the database and the host know, asked once a scrape."""
+    """What the database and the host know, read once a scrape."""
 
     def __init__(self, rows: Iterable[Mapping[str, Any]] | None, backup_age: float | None) -> None:
         self._rows = rows
         self._backup_age = backup_age
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """The gauges."""
+        """Yield the gauges."""
         yield GaugeMetricFamily(
             "marketplace_database_up",
-            "Whether PostgreSQL answered this scrape.",
+            "Whether PostgreSQL responded to this scrape.",
             value=0 if self._rows is None else 1,
         )
         if self._backup_age is not None:
-            words = "How long ago a backup of this host ended well."
+            words = "Seconds since the last successful backup of this host."
             yield GaugeMetricFamily("marketplace_backup_age_seconds", words, value=self._backup_age)
         families: dict[str, GaugeMetricFamily] = {}
         for row in self._rows or ():
@@ -227,10 +231,10 @@ class _State:
 
 
 def text(rows: Iterable[Mapping[str, Any]] | None, backup_age: float | None = None) -> bytes:
-    """Everything, as Prometheus reads it.
+    """Return everything, in Prometheus's format.
 
     `rows` are those of queries.metrics, None while the database is away; `backup_age` is in
-    seconds, None where there is no backup.
+    seconds, None if there is no backup.
     """
     registry = CollectorRegistry()
     if FOLDER:

@@ -1,8 +1,7 @@
-"""Log lines to standard error, of which some are lost rather than that a request waits for whoever
-should read them.
+"""Log lines to standard error: some are lost rather than that a request waits for their reader.
 
-A pipe that nobody empties (a stuck journald, a stopped `| tee`) is full after 64 kB; then a write
-never returns, and as one thread at a time writes, none of them would ever answer again.
+A pipe that nobody empties (a stuck journald, a stopped `| tee`) is full after 64 kB. Then a write
+never returns, and as one thread at a time writes, none of them would ever respond again.
 """
 
 import logging
@@ -12,15 +11,12 @@ import sys
 #: Characters, which JSON's are bytes, that a pipe takes without waiting when it says that it can be
 #: written to.
 SURE = 4096
-#: Milliseconds to wait for a reader that is busy. A second line waits no more, until there is room
-#: again.
+#: Milliseconds to wait for a busy reader. A second line waits no more, until there is room again.
 WAIT = 200
 
 
 class PatientHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """To standard error, where there is room for a line; how many there was no room for is said
-    in the next.
-    """
+    """Writes to standard error if there is room; the next line says how many lines were lost."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
@@ -41,7 +37,7 @@ class PatientHandler(logging.StreamHandler):  # type: ignore[type-arg]
         self._write(record)
 
     def _write(self, record: logging.LogRecord) -> None:
-        """Piece by piece: a traceback may be longer than the room there is. Its end is lost
+        """Write piece by piece: a traceback may be longer than the room there is. Its end is lost
         then.
         """
         try:
@@ -57,7 +53,7 @@ class PatientHandler(logging.StreamHandler):  # type: ignore[type-arg]
             self.handleError(record)
 
     def _has_room(self, milliseconds: int) -> bool:
-        """Whether SURE can be written without waiting."""
+        """Return whether SURE can be written without waiting."""
         poll = select.poll()
         try:
             poll.register(self.stream.fileno(), select.POLLOUT)

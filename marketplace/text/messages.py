@@ -1,10 +1,10 @@
-"""What is said to people, in their language: English, or what Accept-Language asks for and a
-catalogue here has.
+"""Texts for people, in their language: English, or one that Accept-Language prefers and that has a
+catalogue here.
 
-A text that is said is an English template. One with values is made by say(), which keeps them
-apart, so that it can be translated where it is sent; without values the plain text is its own
-template. A catalogue is a JSON object, `id.json` for Indonesian: English template -> template. What
-is not in it is said in English.
+A text is an English template. One with values is made by say(), which keeps them apart, so that it
+can be translated where it is sent; without values the plain text is its own template. A catalogue
+is a JSON object, `id.json` for Indonesian: English template -> template. A text that is not in it
+stays English.
 """
 
 import json
@@ -18,8 +18,8 @@ ENGLISH = "en"
 #: Language of Accept-Language -> ours. `in` is what Java called Indonesian, and older Android
 #: phones still do.
 _OURS = {"en": ENGLISH, "id": "id", "in": "id", "*": ENGLISH}
-#: A language range and its weight. `in_ID` is no range, but what Java's Locale.toString() gives,
-#: and apps send it.
+#: A language range and its weight. `in_ID` is no range, but Java's Locale.toString() gives it, and
+#: apps send it.
 _RANGE = re.compile(
     r"\s*([A-Za-z]{1,8}|\*)(?:[-_][A-Za-z0-9_-]{1,60})?\s*"
     r"(?:;\s*[qQ]\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*)?\Z"
@@ -34,9 +34,7 @@ class Text(str):
     values: Mapping[str, Any]
 
     def spoken(self, language: str) -> str:
-        """The text in a language. Values that are texts of ours are translated, others stay as
-        they are.
-        """
+        """Return the text in a language. Values that are texts of ours are translated too."""
         template = catalogue(language).get(self.template, self.template)
         if not self.values:
             return template
@@ -49,39 +47,39 @@ class Text(str):
 
 
 class Sentence(Text):
-    """A text that is said as a sentence of its own: with a capital and a full stop."""
+    """A text in the form of a sentence: with a capital and a full stop."""
 
     def spoken(self, language: str) -> str:
-        """The sentence in a language."""
+        """Return the sentence in a language."""
         words = super().spoken(language)
         return f"{words[:1].upper()}{words[1:]}."
 
 
 def say(template: str, /, **values: Any) -> Text:
-    """A text from an English template with named values in braces."""
+    """Return a text from an English template with named values in braces."""
     return _made(Text, template, values)
 
 
 def sentence(words: str) -> Text:
-    """The same words as a sentence."""
+    """Return the same words as a sentence."""
     return _made(Sentence, words, {})
 
 
 def together(*texts: str) -> Text:
-    """Several texts, one after the other."""
+    """Return several texts, one after the other."""
     values = {f"part{number}": say(text) for number, text in enumerate(texts)}
     return _made(Text, " ".join(f"{{{name}}}" for name in values), values)
 
 
 def spoken(text: str, language: str) -> str:
-    """What a Problem or FieldError says: a Text, or a plain text that is a template without
-    values.
+    """Return the text of a Problem or FieldError: a Text, or a plain text that is a template
+    without values.
     """
     return text.spoken(language) if isinstance(text, Text) else catalogue(language).get(text, text)
 
 
 def negotiate(accept_language: str | None) -> str:
-    """The language of ours that a client likes best (RFC 9110, 12.5.4); English where it names
+    """Return the language of ours that a client prefers (RFC 9110, 12.5.4); English if it names
     none of them.
     """
     best, quality = ENGLISH, 0.0
@@ -96,7 +94,7 @@ def negotiate(accept_language: str | None) -> str:
 
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
-    """English template -> template of a language; empty for English."""
+    """Return English template -> template of a language; empty for English."""
     if language == ENGLISH:
         return {}
     file = Path(__file__).with_name(f"{language}.json")

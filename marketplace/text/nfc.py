@@ -15,7 +15,7 @@ class TooManyMarks(ValueError):
 
 
 def nfc(text: str) -> str:
-    """The text in NFC. Raises TooManyMarks."""
+    """Return the text in NFC. Raises TooManyMarks."""
     if unicodedata.is_normalized("NFC", text):
         return text
     if _marks().search(text):

@@ -20,16 +20,14 @@ _SANE_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}\Z")
 
 
 class AccessLog:
-    """Middleware: gives the request its id; when it has been answered, counts it and writes one
-    line.
-    """
+    """Middleware: gives the request its id; after the response, counts it and writes one line."""
 
     def __init__(self, config: Config, db: Database) -> None:
         self._config = config
         self._db = db
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Take the client's own request id if it is sane, else make one."""
+        """Take the client's own request id if it is valid, else make one."""
         sent = req.get_header("X-Request-ID") or ""
         req.context.request_id = sent if _SANE_ID.match(sent) else secrets.token_hex(8)
         req.context.config = self._config
@@ -41,7 +39,9 @@ class AccessLog:
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
     ) -> None:
-        """Log the route, never the path: a path may hold what a client mistook for a parameter."""
+        """Log the route, never the path: a path may hold a secret that a client put there by
+        mistake.
+        """
         caller = req.context.caller
         seconds, database = time.perf_counter() - req.context.started, waited()
         end_waiting()

@@ -15,11 +15,10 @@ from marketplace.web.rate_limits import READS, Limits, Use, answer, by_address
 
 
 class Authentication:
-    """Middleware: reads the token, and lets nobody but guests' calls through without a living
-    session.
+    """Middleware: reads the token, and lets only public calls through without a living session.
 
-    Closed by default: only an operation that says roles=PUBLIC is answered without a token. A token
-    that is no good is refused also there: the app would rather hear of it.
+    Closed by default: only an operation with roles=PUBLIC needs no token. An invalid token is
+    refused there too: the app would rather know it.
     """
 
     def __init__(self, db: Database, tokens: Tokens, allowed: Limits) -> None:
@@ -32,7 +31,7 @@ class Authentication:
     ) -> None:
         """Set req.context.caller: None for a guest, with role and store on private calls."""
         req.context.operation = operation = operations.of(resource, req.method)
-        if operation is None:  # OPTIONS, or a method that will answer 405
+        if operation is None:  # OPTIONS, or a method that will get a 405
             return
         caller = self._bearer(req)
         if caller is None and not operation.public:
@@ -46,7 +45,7 @@ class Authentication:
         if limit is not None and (operation.public or limit.name in READS):
             known = (
                 caller is not None and limit.name in READS
-            )  # a token is no way round a limit on signing in
+            )  # a token is no way around a limit on signing in
             self._limit(
                 limit, f"user {caller.user_id}" if known and caller else by_address(req), resp
             )
@@ -80,8 +79,8 @@ class Authentication:
         return self._tokens.read(token)._replace(request_id=req.context.request_id)
 
     def _living(self, caller: Caller, limit: Limit | None, resp: falcon.Response) -> Caller:
-        """The caller with role and store, who has used a limit once if there is one; 401 if the
-        session has ended.
+        """Return the caller with role and store, after one use of a limit if there is one; 401 if
+        the session has ended.
         """
         with self._db.primary() as conn:
             if limit is None:

@@ -1,4 +1,4 @@
-"""Reading bodies: JSON and multipart, with limits, and nothing believed.
+"""Reading bodies: JSON and multipart, with limits, and nothing trusted.
 
 JSON numbers are read as int or Decimal, never through float. Large files are copied to a spooled
 temporary file while they are counted.
@@ -33,18 +33,20 @@ class FilePart(NamedTuple):
 
 
 def content_type(req: falcon.Request) -> str:
-    """The media type of the body without its parameters, in lower case."""
+    """Return the media type of the body without its parameters, in lower case."""
     return (req.content_type or "").partition(";")[0].strip().lower()
 
 
 class Body:
-    """The bytes of a request as they come; whatever breaks them off is an OSError."""
+    """The bytes of a request as they come. Anything that breaks them off is an OSError."""
 
     def __init__(self, source: Any) -> None:
         self._source = source
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes, none at the end. Servers have errors of their own for a broken chunk."""
+        """Return the next bytes, none at the end. Servers have errors of their own for a broken
+        chunk.
+        """
         try:
             data: bytes = self._source.read(size)
         except OSError:
@@ -55,7 +57,7 @@ class Body:
 
 
 def stream(req: falcon.Request) -> Body:
-    """The body, bounded by its length; a chunked one is bounded by the server that decodes it."""
+    """Return the body, bounded by its length; the server that decodes a chunked one bounds it."""
     return Body(req.stream if _chunked(req) else req.bounded_stream)
 
 
@@ -64,14 +66,14 @@ def _chunked(req: falcon.Request) -> bool:
 
 
 def read(req: falcon.Request, limit: int) -> bytes:
-    """The whole body, at most `limit` bytes; 413 past that."""
+    """Return the whole body, at most `limit` bytes; 413 past that."""
     target = io.BytesIO()
     _read_body(req, target, limit, None)
     return target.getvalue()
 
 
 def read_json(req: falcon.Request, limit: int) -> Any:
-    """The body as JSON in UTF-8; 400 when it is none, holds NaN, or names a key twice."""
+    """Return the body as JSON in UTF-8; 400 if it is invalid, holds NaN, or names a key twice."""
     data = read(req, limit)
     if not data:
         raise Problem("invalid_json", "The body is empty; a JSON object was expected.")
@@ -91,9 +93,7 @@ def read_json(req: falcon.Request, limit: int) -> Any:
         ) from None
     except RecursionError:
         raise Problem("invalid_json", "The body is nested too deeply.") from None
-    if (
-        req.context.body_hash is not None
-    ):  # whatever order an app writes the members in, it says the same
+    if req.context.body_hash is not None:  # the order of the members makes no difference
         req.context.body_hash.update(json.dumps(document, sort_keys=True, default=str).encode())
     return document
 
@@ -106,10 +106,10 @@ def parts(
     count: int,
     into: BinaryIO | None = None,
 ) -> Iterator[FilePart | tuple[str, str]]:
-    """The parts of a multipart body as they come: a file, or a (name, text) pair.
+    """Yield the parts of a multipart body as they come: a file, or a (name, text) pair.
 
     `count` is how many files may come. A file is copied to a temporary file (memory up to 1 MB)
-    that the caller closes; or to `into`, where that is given. A text that stands twice is a 422.
+    that the caller closes; or to `into`, if that is given. A text that comes twice is a 422.
     """
     seen = 0
     texts: set[str] = set()
@@ -143,9 +143,7 @@ def parts(
 
 
 def copy(source: Any, limit: int, body_hash: "hashlib._Hash | None" = None) -> BinaryIO:
-    """What `source` holds, in a temporary file, rewound, and in the hash `body_hash`; 413 past
-    `limit`.
-    """
+    """Copy `source` to a temporary file, rewound, and to the hash `body_hash`; 413 past `limit`."""
     target = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - the caller closes it
     try:
         pour(source, cast(BinaryIO, target), limit, body_hash)
@@ -159,8 +157,8 @@ def copy(source: Any, limit: int, body_hash: "hashlib._Hash | None" = None) -> B
 def pour(
     source: Any, target: BinaryIO, limit: int, body_hash: "hashlib._Hash | None" = None
 ) -> int:
-    """Write what `source` holds into `target`, and into the hash `body_hash`; how many bytes;
-    413 past `limit`.
+    """Write `source` to `target`, and to the hash `body_hash`; return how many bytes; 413 past
+    `limit`.
     """
     size = 0
     while chunk := source.read(CHUNK):
@@ -176,7 +174,7 @@ def pour(
 
 
 def read_into(req: falcon.Request, target: BinaryIO, limit: int) -> int:
-    """Write the whole body into `target`; how many bytes; 413 past `limit`."""
+    """Write the whole body to `target`; return how many bytes; 413 past `limit`."""
     return _read_body(req, target, limit, req.context.body_hash)
 
 
@@ -194,14 +192,14 @@ def _read_body(
 
 
 def refuse_larger(req: falcon.Request, limit: int) -> None:
-    """413 for a body that says itself that it is larger."""
+    """Refuse with 413 a body whose own length is larger."""
     if (req.content_length or 0) > limit:
         raise _too_large(limit)
 
 
 def drain(req: falcon.Request) -> None:
-    """Read what is left of a refused body, up to a bound: a proxy that is still sending it would
-    not see the answer.
+    """Read the rest of a refused body, up to a bound: a proxy that is still sending it would not
+    see the response.
     """
     left = DRAIN
     source = stream(req)
@@ -217,7 +215,7 @@ def _hash_texts(body_hash: "hashlib._Hash | None", *texts: str | None) -> None:
 
 def _form(req: falcon.Request) -> Any:
     handler = req.options.media_handlers["multipart/form-data"]
-    length = ENDLESS if _chunked(req) else req.content_length or 0  # falcon wants to know an end
+    length = ENDLESS if _chunked(req) else req.content_length or 0  # falcon needs to know an end
     try:
         return handler.deserialize(stream(req), req.content_type, length)
     except falcon.HTTPError as error:

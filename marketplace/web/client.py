@@ -10,8 +10,8 @@ from marketplace.text.messages import negotiate
 
 
 def client_ip(req: falcon.Request) -> str | None:
-    """The client's address: the peer's, or what a proxy we were told of (TRUSTED_PROXIES) says of
-    its own peer.
+    """Return the client's address: the peer's, or the one that a trusted proxy (TRUSTED_PROXIES)
+    reports of its own peer.
 
     A Unix socket has no address and counts as `unix`.
     """
@@ -22,13 +22,13 @@ def client_ip(req: falcon.Request) -> str | None:
 
 
 def network(address: str) -> str:
-    """The /64 of an IPv6 address."""
+    """Return the /64 of an IPv6 address."""
     return str(ipaddress.ip_network(f"{address}/64", strict=False))
 
 
 @lru_cache(maxsize=4096)
 def _address(text: str) -> str | None:
-    """An address in its usual form; None where it is none."""
+    """Return an address in its usual form; None if it is not one."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -36,7 +36,7 @@ def _address(text: str) -> str | None:
 
 
 def device(req: falcon.Request) -> str | None:
-    """The User-Agent as the log keeps it: printable, at most 300 characters."""
+    """Return the User-Agent for the log: printable, at most 300 characters."""
     agent = req.user_agent or ""
     return (
         "".join(sign for sign in agent if sign.isprintable())
@@ -47,10 +47,10 @@ def device(req: falcon.Request) -> str | None:
 
 
 def language(req: falcon.Request) -> str:
-    """The language the client likes best, of ours."""
+    """Return the language of ours that the client prefers."""
     return negotiate(req.get_header("Accept-Language"))
 
 
 def client(req: falcon.Request) -> Client:
-    """Whom the activity log names, and where they were."""
+    """Return whom the activity log names, and where they were."""
     return Client(req.context.caller.user_id, client_ip(req), device(req))

@@ -1,4 +1,4 @@
-"""Compresses what the cache before the application keeps: once for all who will read it."""
+"""Compression for the cache before the application: once for all its readers."""
 
 import gzip
 from typing import Any
@@ -8,22 +8,22 @@ import falcon
 from marketplace.contract.operations import Operation
 from marketplace.web import etags
 
-#: What the shipped nginx asks for where it will keep the answer; it unpacks it for who does not
-#: take gzip. No client's header: what clients accept is between them and nginx.
+#: The shipped nginx sends this for responses that it will cache; it decompresses them for clients
+#: without gzip. Clients cannot set it: their Accept-Encoding is between them and nginx.
 HEADER = "X-Cache-Encoding"
-LEAST = 1000  # bytes; below it packing does not pay
+LEAST = 1000  # bytes; below it compression does not pay
 LEVEL = 1  # most of the gain for a tenth of the work
 
 
 class Compression:
-    """Middleware: gzip for the cache, where it asks for it. Everything else is compressed by
-    nginx, or by nobody.
+    """Middleware: gzip for the cache, if it requests it. nginx compresses everything else, or
+    nobody does.
     """
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
     ) -> None:
-        """Compress the body; the tag becomes weak, as it names the answer before."""
+        """Compress the body. The ETag becomes weak, as it names the uncompressed response."""
         declared: Operation | None = req.context.operation
         if declared is None or resp.status_code != 200 or req.get_header(HEADER) != "gzip":
             return

@@ -1,11 +1,12 @@
-"""Conditional requests (RFC 9110, section 13): ETag, If-None-Match, If-Match; and how long an
-answer may be cached.
+"""Conditional requests (RFC 9110, section 13): ETag, If-None-Match, If-Match; and how long a
+response may be cached.
 
-A tag is `"VERSION-DIGEST"`: the version of the thing (of a product with its stock, `7.12`) and a
-digest of the answer as it was sent; a list has the digest alone. For a product PostgreSQL keeps the
-digest, and a 304 reads nothing else. If-None-Match compares the whole, so that a 304 is given only
-when the answer would be the same byte for byte. If-Match compares the version: what a worker does
-to an answer meanwhile (a count, the name of a brand) is no change that an editor has to hear of.
+An ETag is `"VERSION-DIGEST"`: the version of the thing (of a product with its stock, `7.12`) and a
+digest of the response as it was sent. A list has the digest alone. For a product PostgreSQL keeps
+the digest, and a 304 reads nothing else. If-None-Match compares the whole, so a 304 is returned
+only if the response would be the same byte for byte. If-Match compares the version: what a worker
+changes in a response meanwhile (a count, the name of a brand) is no change that an editor needs to
+know.
 """
 
 import re
@@ -23,20 +24,21 @@ from marketplace.text.messages import say
 from marketplace.web import rendering
 
 _TAGS = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|\Z)')
-#: What proxies that compress put behind a tag of ours (Apache; nginx makes it weak instead).
+#: The suffixes that compressing proxies add to an ETag of ours (Apache; nginx makes it weak
+#: instead).
 _COMPRESSED = re.compile(r"-(?:gzip|br|zstd)\Z")
 ANY = "*"
-#: What a cache that many share may do with an answer of the catalogue, in seconds: keep it; then
-#: give it while somebody fetches it anew; and give it where it cannot be had anew, because the
-#: application or the database is away.
+#: What a shared cache may do with a response of the catalogue, in seconds: keep it; then serve it
+#: while one request fetches it anew; and serve it if it cannot be fetched, because the application
+#: or the database is away.
 _SHARED = "s-maxage=1, stale-while-revalidate=1, stale-if-error=30"
 
 
 class ConditionalRequests:
-    """Middleware: gives an answer its tag, and answers 304 to who has it already."""
+    """Middleware: gives a response its ETag, and returns 304 to a client that has it already."""
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Note the second from which on everything is read that will be answered."""
+        """Note the second from which on everything in the response is read."""
         req.context.second = int(time.time())
 
     def process_response(
@@ -53,14 +55,14 @@ class ConditionalRequests:
         if not resp.get_header("Cache-Control"):
             resp.set_header("Cache-Control", _cache_control(req, declared))
             if shared(req, declared) and resp.status_code == 200:
-                # nginx counts whole seconds from when it has the answer; this is to the end of the
-                # second it was made in. Behind Cache-Control: nginx below 1.23 reads no extension
-                # of it once it has seen this.
+                # nginx counts whole seconds from the arrival of the response; this is to the end of
+                # the second it was made in. After Cache-Control: nginx below 1.23 reads no
+                # extension of it once it has seen this.
                 resp.set_header("X-Accel-Expires", f"@{req.context.second}")
 
 
 def unchanged(req: falcon.Request, resp: falcon.Response) -> bool:
-    """Whether the client has what a GET is about to answer. Sets the answer's ETag."""
+    """Return whether the client has the response of a GET already. Sets the response's ETag."""
     reading = req.method in ("GET", "HEAD")
     version = getattr(resp.context, "version", None)
     if resp.status_code not in (200, 201) or not (reading or version):
@@ -77,29 +79,29 @@ def unchanged(req: falcon.Request, resp: falcon.Response) -> bool:
 
 
 def known_tags(req: falcon.Request) -> list[str]:
-    """The tags of answers the client has (If-None-Match). Raises 400 for a header that cannot be
-    read.
+    """Return the ETags of responses that the client has (If-None-Match). Raises 400 for an
+    unreadable header.
     """
     return _parsed(req, "If-None-Match")
 
 
 @lru_cache(maxsize=64)
 def dressing(uploads_url: bytes) -> str:
-    """A digest of what a product's answer has from elsewhere: the address of uploads, the form
-    of this version.
+    """Return a digest of what a product's response takes from elsewhere: the address of uploads,
+    the form of this version.
     """
     return xxhash.xxh3_64_hexdigest(uploads_url + __version__.encode())[:8]
 
 
 def check(req: falcon.Request) -> None:
-    """400 for an If-Match that cannot be read."""
+    """Raise 400 for an unreadable If-Match."""
     _parsed(req, "If-Match")
 
 
 def require(req: falcon.Request, version: object) -> None:
-    """412 unless the thing's version is one that If-Match names, or none is named.
+    """Raise 412 unless If-Match names the thing's version, or is not sent.
 
-    To be called behind the lock of what is about to be written.
+    Call it after locking the rows that are about to be written.
     """
     wanted = _parsed(req, "If-Match")
     if (
@@ -114,7 +116,9 @@ def require(req: falcon.Request, version: object) -> None:
 
 
 def _parsed(req: falcon.Request, name: str) -> list[str]:
-    """The tags in a header, without quotes and W/; `*` is ANY. None sent: an empty list."""
+    """Return the ETags in a header, without quotes and W/; `*` is ANY. An empty list if none is
+    sent.
+    """
     header = req.get_header(name)
     if header is None:
         return []
@@ -138,7 +142,7 @@ def _tag(data: bytes, version: str | None) -> str:
 
 
 def shared(req: falcon.Request, declared: Operation) -> bool:
-    """Whether the answer is the same for all guests, and of the catalogue."""
+    """Return whether the response is of the catalogue, and the same for all guests."""
     return declared.catalogue and req.context.caller is None and req.method in ("GET", "HEAD")
 
 
@@ -146,7 +150,7 @@ def _cache_control(req: falcon.Request, declared: Operation) -> str:
     if not declared.public:
         return "private, no-store"
     if req.context.caller is not None:
-        return "private, no-cache"  # kept by the device alone, and asked for again each time
+        return "private, no-cache"  # kept by the device alone, and revalidated each time
     if req.method not in ("GET", "HEAD"):
         return "no-store"
     if declared.catalogue:

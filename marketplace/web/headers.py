@@ -1,5 +1,5 @@
-"""Headers that belong to no single call: what browsers may do with an answer, who may read it,
-what is about to go.
+"""Headers that belong to no single call: what browsers may do with a response, who may read it,
+what is deprecated.
 """
 
 from collections.abc import Iterable
@@ -10,17 +10,17 @@ import falcon
 
 from marketplace.contract.operations import Deprecated, Operation
 
-#: An answer is data: whatever it holds, a browser that shows it loads and runs nothing, and puts it
-#: in no frame.
+#: A response is data: whatever it contains, a browser that shows it loads and runs nothing, and
+#: puts it in no frame.
 POLICY = "default-src 'none'; frame-ancestors 'none'"
 PREFLIGHT_SECONDS = 7200  # Chromium's limit
-#: What a browser app may send, beyond what any page may.
+#: Headers that a browser app may send, beyond those of any page.
 TAKEN = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Accept-Language, "
     "X-Request-ID,"
     " Consistency-Token"
 )
-#: What it may read, beyond what any page may.
+#: Headers that it may read, beyond those of any page.
 SHOWN = (
     "X-Request-ID, ETag, Location, Link, Retry-After, RateLimit, RateLimit-Policy, "
     "Idempotent-Replayed, Deprecation,"
@@ -29,14 +29,12 @@ SHOWN = (
 
 
 class Headers:
-    """Middleware: what every answer has, refusals too, and what an operation says of its own
-    end.
-    """
+    """Middleware: the headers of every response, refusals too, and of deprecated calls."""
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
     ) -> None:
-        """Set them; a policy that the responder set stays."""
+        """Set them. A policy that the responder set stays."""
         resp.set_header("X-Content-Type-Options", "nosniff")
         resp.set_header("Referrer-Policy", "no-referrer")
         if resp.get_header("Content-Security-Policy") is None:
@@ -60,9 +58,9 @@ def _begin(day: date) -> datetime:
 
 
 class Cors:
-    """Middleware: lets pages of these origins (`*` is any) read answers, refusals too.
+    """Middleware: lets pages of these origins (`*` is any) read responses, refusals too.
 
-    Never with credentials: a token is sent in a header by who has it, and there are no cookies.
+    Never with credentials: a client sends its token in a header, and there are no cookies.
     """
 
     def __init__(self, origins: Iterable[str]) -> None:
@@ -72,15 +70,15 @@ class Cors:
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
     ) -> None:
-        """Name the origin that may read the answer, and what of it; to a preflight, what it may
-        send.
+        """Name the origin that may read the response, and which headers; for a preflight, those it
+        may send.
         """
         if self._any:
             resp.set_header("Access-Control-Allow-Origin", "*")
         else:
             resp.append_header(
                 "Vary", "Origin"
-            )  # also where none came: caches keep the answer for others
+            )  # also without an Origin: caches keep the response for others
             origin = req.get_header("Origin")
             if origin not in self._origins:
                 return
@@ -99,7 +97,7 @@ class Cors:
 
 
 def complete(resource: Any) -> None:
-    """Give a resource what any has: HEAD wherever there is GET, and OPTIONS."""
+    """Complete a resource: HEAD wherever there is GET, and OPTIONS."""
     if hasattr(resource, "on_get"):
         resource.on_head = resource.on_get
     methods = [name[3:].upper() for name in dir(resource) if name.startswith("on_")]
@@ -111,6 +109,6 @@ def complete(resource: Any) -> None:
 
 
 def allow(resp: falcon.Response, methods: Iterable[str]) -> None:
-    """Answer OPTIONS: no content, and the methods in Allow."""
+    """Respond to OPTIONS: no content, and the methods in Allow."""
     resp.status = falcon.HTTP_204
     resp.set_header("Allow", ", ".join(sorted(methods)))

@@ -1,6 +1,6 @@
 """Hooks: hold a request to what its operation declares, before the responder sees it.
 
-Behind them `req.context.query` and `req.context.body` hold what was sent, checked and converted.
+After them `req.context.query` and `req.context.body` hold the request, checked and converted.
 """
 
 from collections.abc import Callable
@@ -48,7 +48,7 @@ def _enforced(responder: Callable[..., None], declared: Operation) -> Callable[.
 
 
 def require_role(req: falcon.Request, roles: tuple[str, ...]) -> None:
-    """Refuse with 403 a caller who has none of the roles."""
+    """Refuse with 403 a caller without any of the roles."""
     if req.context.caller.role not in roles:
         allowed = say(" and ".join(f"{role}s" for role in roles))
         raise Problem("forbidden", say("This call is for {roles}.", roles=allowed))
@@ -75,10 +75,9 @@ def _check(req: falcon.Request, declared: Operation) -> None:
 
 
 def _require_acceptable(req: falcon.Request, declared: Operation) -> None:
-    """Refuse with 406 an Accept that leaves out all that the call returns when it succeeds.
+    """Refuse with 406 an Accept that excludes all that the call returns when it succeeds.
 
-    A header that cannot be read counts as none, and so does any where there is no content to
-    choose.
+    An unreadable header counts as none, and so does any if there is no content to choose.
     """
     accept = req.accept.lower()
     if accept == "*/*" or not declared.responses.keys() - {204}:
@@ -89,7 +88,7 @@ def _require_acceptable(req: falcon.Request, declared: Operation) -> None:
         return
     if not acceptable:
         raise Problem(
-            "not_acceptable", say("This call answers {types}.", types=", ".join(declared.produces))
+            "not_acceptable", say("This call returns {types}.", types=", ".join(declared.produces))
         )
 
 
@@ -101,7 +100,7 @@ def _query(query_string: str, declared: Operation) -> dict[str, Any]:
 
 @lru_cache(maxsize=4096)
 def _cached(query_string: str, declared: Operation) -> dict[str, Any]:
-    """A query string, checked: costs half a millisecond the first time, nothing the next."""
+    """Return a query string, checked: half a millisecond the first time, nothing the next."""
     return _checked(query_string, declared)
 
 

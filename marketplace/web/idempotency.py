@@ -1,10 +1,10 @@
-"""Idempotency-Key: a POST that comes again is answered as the first time, and done once.
+"""Idempotency-Key: a repeated POST gets the first response, and is done once.
 
-The row that keeps the answer is written in the transaction of the effect, so that one is never
-there without the other, whoever is killed in between. A key belongs to its user and is kept for a
-day. What counts as the same request is the method, the path, the query and what the body says: JSON
-without regard to the order of its members, and a multipart body without regard to its boundary,
-since an app that was restarted writes both anew.
+The row that keeps the response is written in the transaction of the effect, so one never exists
+without the other, whichever process is killed in between. A key belongs to its user and is kept for
+a day. A request is the same if method, path, query and content are: JSON without regard to the
+order of its members, and a multipart body without regard to its boundary, since a restarted app
+writes both anew.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
 
 class Replayed(Exception):
-    """The request was done before: this is what was answered."""
+    """The request was done before; this is its response."""
 
     def __init__(self, kept: dict[str, Any]) -> None:
         super().__init__("replayed")
@@ -34,7 +34,7 @@ class Replayed(Exception):
 
 
 def begin(req: falcon.Request) -> None:
-    """Take the key of a request that has one; 400 for one that is none."""
+    """Start reading under the key of a request that has one; 400 for an invalid key."""
     key = req.env.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return
@@ -51,11 +51,11 @@ def begin(req: falcon.Request) -> None:
 
 @contextmanager
 def transaction(db: Database, req: falcon.Request, resp: falcon.Response) -> Iterator[Conn]:
-    """The caller's transaction, run once a key. The answer (media or data, status, location) is set
-    inside the block.
+    """The caller's transaction, run once a key. The response (media or data, status, location) is
+    set inside the block.
 
-    Raises Replayed where the request was done before; 409 while a twin is at it; 422 where the key
-    was another request's.
+    Raises Replayed if the request was done before; 409 while a duplicate is running; 422 if the key
+    belongs to another request.
     """
     key: str | None = req.context.idempotency_key
     caller = req.context.caller
@@ -68,7 +68,7 @@ def transaction(db: Database, req: falcon.Request, resp: falcon.Response) -> Ite
         if not kept["taken"]:
             raise Problem(
                 "request_in_progress",
-                "The first request with this Idempotency-Key is still at work.",
+                "The first request with this Idempotency-Key is still running.",
             )
         if kept["fingerprint"] is not None:
             if kept["fingerprint"] != fingerprint:
@@ -92,7 +92,7 @@ def transaction(db: Database, req: falcon.Request, resp: falcon.Response) -> Ite
 
 
 def install(app: "falcon.App[Any, Any]") -> None:
-    """Have the application answer what was kept."""
+    """Let the application replay stored responses."""
     app.add_error_handler(Replayed, _replay)
 
 
@@ -106,6 +106,6 @@ def _replay(req: falcon.Request, resp: falcon.Response, error: Replayed, params:
         resp.location = kept["location"]
     if kept["version"] is not None:
         resp.context.version = kept["version"]
-    if "-" in (kept["version"] or ""):  # a whole tag
+    if "-" in (kept["version"] or ""):  # a whole ETag
         resp.context.tag = kept["version"]
     resp.set_header("Idempotent-Replayed", "true")

@@ -21,14 +21,14 @@ from marketplace.contract.errors import Problem
 from marketplace.contract.pages import COUNTED, DEPTH, EXACT_TOTAL, Total, Window
 from marketplace.text.messages import say
 
-#: What a cursor is not bound to: how much of the list is asked for, and what beside it.
+#: Parameters that a cursor is not bound to: how much of the list is requested, and what beside it.
 UNBOUND = frozenset({"page", "per_page", "cursor", "count", "facets"})
 _EXACT_TO = {None: EXACT_TOTAL, "exact": COUNTED, "none": None}
 _SIGNATURE = 12
 
 
 def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH) -> Window:
-    """The part of the list that a checked query asks for. Raises 400 for a bad cursor or too
+    """Return the part of the list that a checked query requests. Raises 400 for a bad cursor or too
     deep a page.
     """
     if "cursor" in query:
@@ -43,7 +43,7 @@ def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH)
 
 
 def items(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Rows as JSON with commas between, without the brackets."""
+    """Return rows as JSON with commas between, without the brackets."""
     return orjson.dumps(rows, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)[
         1:-1
     ]
@@ -59,8 +59,8 @@ def answer_rows(
     *,
     keys: Sequence[str],
 ) -> None:
-    """Write a list of rows, of which one more than is shown may have been read; `keys` are what
-    it is sorted by.
+    """Write a list of rows, of which one more than is shown may have been read; `keys` are its sort
+    keys.
     """
     shown = rows[: window.per_page]
     last = [shown[-1][key] for key in keys] if len(rows) > window.per_page else None
@@ -79,7 +79,7 @@ def answer(
     more: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a list: `items` is the JSON of its rows with commas between, `last` the sort keys of
-    the last row shown where there is a next one, `more` what stands beside the list.
+    the last row shown if there is a next one, `more` the fields beside the list.
     """
     cursor = encode_cursor(req, last) if last is not None else None
     rest: dict[str, Any] = {}
@@ -105,7 +105,7 @@ def answer(
 
 
 class _Bound(NamedTuple):
-    """What a cursor of a list is bound to, and the query string of the pages that follow without
+    """Return what a cursor of a list is bound to, and the query string of the next pages without
     their cursor.
     """
 
@@ -115,11 +115,11 @@ class _Bound(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _bound(uri_template: str, query_string: str) -> _Bound:
-    """The list, its filters and its order, as the client wrote them. Whose rows a cursor goes
-    through is not in it.
+    """Return the list, its filters and its order, as the client wrote them. It does not contain
+    whose rows the cursor reads.
     """
     given = parse_qsl(query_string)
-    # What stands between commas is a set: types=brands,stores is types=stores,brands.
+    # A value with commas is a set: types=brands,stores is types=stores,brands.
     filters = sorted(
         (name, sorted(value.split(","))) for name, value in given if name not in UNBOUND
     )
@@ -129,7 +129,7 @@ def _bound(uri_template: str, query_string: str) -> _Bound:
 
 def _bound_of(req: falcon.Request) -> _Bound:
     text = req.query_string
-    find = _bound if len(text) <= 512 else _bound.__wrapped__  # what is long is rarely asked twice
+    find = _bound if len(text) <= 512 else _bound.__wrapped__  # a long one is rarely sent twice
     return find(req.uri_template, text)
 
 
@@ -139,14 +139,14 @@ def _sign(req: falcon.Request, payload: bytes, key: str) -> bytes:
 
 
 def encode_cursor(req: falcon.Request, keys: Sequence[Any]) -> str:
-    """These keys as a cursor that only this call, with these filters, takes back."""
+    """Return these keys as a cursor that only this call, with these filters, accepts."""
     payload = orjson.dumps([_plain(key) for key in keys])
     signature = _sign(req, payload, req.context.config.secret_keys[0])
     return base64.urlsafe_b64encode(signature + payload).decode().rstrip("=")
 
 
 def decode_cursor(req: falcon.Request, text: str) -> list[Any]:
-    """The keys in a cursor. Raises 400 where it is not of this call and these filters."""
+    """Return the keys in a cursor. Raises 400 if it is not of this call and these filters."""
     try:
         raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
     except (ValueError, binascii.Error):
@@ -165,7 +165,7 @@ def decode_cursor(req: falcon.Request, text: str) -> list[Any]:
 
 
 def _plain(key: Any) -> Any:
-    """A sort key as JSON that PostgreSQL reads back without loss."""
+    """Return a sort key as JSON that PostgreSQL reads back without loss."""
     if isinstance(key, Decimal):
         return str(key)
     if isinstance(key, datetime):

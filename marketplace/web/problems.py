@@ -1,4 +1,4 @@
-"""How every failure is answered: RFC 9457 problem+json, in the reader's language."""
+"""How failures are rendered: RFC 9457 problem+json, in the reader's language."""
 
 import errno
 import logging
@@ -17,7 +17,7 @@ from marketplace.text.messages import ENGLISH, negotiate, say, sentence, spoken
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("marketplace")
-#: What a machine says that has run short of something, or whose disk has failed.
+#: The errors of a machine that has run short of something, or whose disk has failed.
 SHORTAGES = {
     getattr(errno, name)
     for name in (
@@ -90,7 +90,7 @@ def body(problem: Problem, request_id: str | None, language: str = ENGLISH) -> b
 
 
 def _details(errors: Sequence[Mapping[str, str]], language: str) -> str:
-    """The first wrong fields in one sentence, for those who read only that."""
+    """Return the first wrong fields in one sentence, for those who read only that."""
     whole = say("the document").spoken(language)
     named = "; ".join(f"{error['pointer'][1:] or whole} {error['message']}" for error in errors[:3])
     if len(errors) > 3:
@@ -99,7 +99,7 @@ def _details(errors: Sequence[Mapping[str, str]], language: str) -> str:
 
 
 def _problem(req: falcon.Request, resp: falcon.Response, problem: Problem, params: Any) -> None:
-    """Respond with the failure; what was set for a success does not stay on it."""
+    """Respond with the failure; nothing that was set for a success stays."""
     resp.media = None
     resp.stream = None
     resp.text = None
@@ -118,7 +118,7 @@ def _write(req: falcon.Request, resp: falcon.Response, problem: Problem) -> None
 
 
 def _http(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: Any) -> None:
-    """Falcon's own errors."""
+    """Render falcon's own errors."""
     _problem(req, resp, _from_falcon(req, error), params)
 
 
@@ -127,8 +127,8 @@ def _serialize(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPErr
 
 
 def _from_falcon(req: falcon.Request, error: falcon.HTTPError) -> Problem:
-    """An error of falcon's in our shape. Its own words are in English alone, and shown to nobody
-    else.
+    """Return an error of falcon's in our shape. Its own words are in English only, so clients do
+    not see them.
     """
     english = negotiate(req.get_header("Accept-Language")) == ENGLISH
     code = _BY_STATUS.get(error.status_code, "bad_request")
@@ -149,7 +149,7 @@ def _database(req: falcon.Request, resp: falcon.Response, error: Exception, para
 
 
 def _from_database(error: Exception) -> Problem | None:
-    """What an error of the database means to a client; None when it is a bug of ours."""
+    """Return what an error of the database means to a client; None for a bug of ours."""
     match error:
         case pg.IntegrityError():
             known = CONSTRAINTS.get(error.diag.constraint_name or "")
@@ -169,30 +169,30 @@ def _from_database(error: Exception) -> Problem | None:
         case psycopg.DataError():
             return Problem("validation_failed", "A value cannot be stored.")
         case (
-            psycopg.OperationalError()  # a pool that has no connection to give is one, too
+            psycopg.OperationalError()  # a pool without a free connection is one, too
             | psycopg.InterfaceError()
             | pg.ReadOnlySqlTransaction()  # it is a standby now, or its disk is nearly full
             | pg.IdleInTransactionSessionTimeout()
             | pg.TransactionTimeout()
         ):
-            return Problem("unavailable", "The database does not answer. Try again in a moment.")
+            return Problem("unavailable", "The database does not respond. Try again in a moment.")
     return None
 
 
 def _storage(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
-    """What keeps files is away: nothing has been written, and another try may succeed."""
+    """The storage of files is away: nothing has been written, and another try may succeed."""
     log.warning("storage unavailable", extra={"error": str(error)[:300]})
     _problem(
         req,
         resp,
-        Problem("unavailable", "Pictures cannot be stored for a moment. Try again."),
+        Problem("unavailable", "Images cannot be stored for a moment. Try again."),
         params,
     )
 
 
 def _system(req: falcon.Request, resp: falcon.Response, error: OSError, params: Any) -> None:
-    """A full disk, too many open files: nothing the client did, and it passes when the operator
-    has seen to it.
+    """A full disk, too many open files: not the client's fault, and it passes when the operator has
+    repaired it.
     """
     if error.errno not in SHORTAGES:
         _unexpected(req, resp, error, params)
@@ -207,7 +207,7 @@ def _system(req: falcon.Request, resp: falcon.Response, error: OSError, params: 
 
 
 def _unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
-    """A bug: the log has all of it under the request id, the client nothing but the id."""
+    """A bug: the log has all of it under the request id, the client gets nothing but the id."""
     log.error("unexpected failure", exc_info=error)
     problem = Problem(
         "internal_error", "The request failed here; its request_id is in the server's log."

@@ -1,8 +1,8 @@
-"""How often who may call: a limit for each class of call, by user or by address.
+"""Rate limits: one for each class of call, by user or by address.
 
-What costs or writes is counted in PostgreSQL, so that all workers and machines agree; what only
-reads is counted in each worker for itself, so that a read costs no write. Both are the generic cell
-rate algorithm (ITU-T I.371). A refusal is a 429 at once: no thread waits. Headers:
+Calls that cost or write are counted in PostgreSQL, so that all workers and machines agree. Reads
+are counted in each worker for itself, so that a read costs no write. Both use the generic cell rate
+algorithm (ITU-T I.371). A refusal is a 429 at once: no thread waits. Headers:
 draft-ietf-httpapi-ratelimit-headers.
 """
 
@@ -22,13 +22,13 @@ from marketplace.web import client
 
 #: Counted in each worker.
 READS = ("read", "search")
-#: Subjects a worker remembers; past that those go that have all of their limit again.
+#: Subjects that a worker remembers; past that it forgets those that have all of their limit again.
 REMEMBERED = 50_000
 
 
 class Use(NamedTuple):
-    """What a use leaves: how many remain, seconds until all may be used again; `retry_after`
-    where it is refused.
+    """The state after a use: how many remain, seconds until all may be used again; `retry_after` if
+    it is refused.
     """
 
     remaining: int
@@ -45,11 +45,11 @@ class Limits:
         self._full_at: dict[tuple[str, str], float] = {}
 
     def of(self, req: falcon.Request, declared: Operation) -> Limit | None:
-        """The limit that a call falls under; None where there is none."""
+        """Return the limit that a call falls under; None if there is none."""
         return self._limits.get(declared.rate or _class_of(req))
 
     def take_here(self, limit: Limit, subject: str, resp: falcon.Response) -> None:
-        """One use of a limit on reads. Two threads may both take the last one, which harms
+        """Take one use of a limit on reads. Two threads may both take the last one, which harms
         nobody.
         """
         now = time.monotonic()
@@ -68,7 +68,7 @@ class Limits:
             }
 
     def take(self, limit: Limit, subject: str, resp: falcon.Response) -> None:
-        """One use of a limit that all agree on."""
+        """Take one use of a limit that all workers share."""
         with self._db.primary() as conn:
             used = limits.take(
                 conn, f"{limit.name} {subject}", every=limit.every, burst=limit.burst
@@ -77,17 +77,17 @@ class Limits:
 
 
 def by_address(req: falcon.Request) -> str | None:
-    """The client's address as a limit counts it; None where it is not known, and nobody can be
-    told from anybody.
+    """Return the client's address as a limit counts it; None if it is unknown, so that clients
+    cannot be told apart.
     """
     ip = client.client_ip(req)
-    if ip is not None and ":" in ip:  # who has one IPv6 address has a /64 of them
+    if ip is not None and ":" in ip:  # whoever has one IPv6 address has a /64 of them
         ip = client.network(ip)
     return f"address {ip}" if ip else None
 
 
 def answer(resp: falcon.Response, limit: Limit, use: Use) -> None:
-    """Say in the headers what is left, or raise 429."""
+    """Put what is left into the headers, or raise 429."""
     resp.set_header("RateLimit-Policy", limit.policy)
     resp.set_header("RateLimit", f'"{limit.name}";r={use.remaining};t={use.reset_after}')
     if use.retry_after is not None:

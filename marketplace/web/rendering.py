@@ -1,4 +1,4 @@
-"""What leaves: JSON, with the address of uploads filled in."""
+"""Rendering of responses: JSON, with the address of uploads filled in."""
 
 import re
 from decimal import Decimal
@@ -16,8 +16,8 @@ _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}\Z")
 
 
 class Rendering:
-    """Middleware: turns `resp.media` into JSON, puts the address of uploads in, and leaves no
-    body unread.
+    """Middleware: turns `resp.media` into JSON, fills in the address of uploads, and leaves no body
+    unread.
     """
 
     def process_response(
@@ -30,16 +30,14 @@ class Rendering:
 
 
 def render(req: falcon.Request, resp: falcon.Response) -> None:
-    """Bring `resp.data` to what is sent. Doing it twice is as good as once."""
+    """Bring `resp.data` to its final form. Doing it twice does no harm."""
     serialize(resp)
     if resp.data is not None and resp.data is not getattr(resp.context, "rendered", None):
         resp.data = resp.context.rendered = resp.data.replace(_MARKER, uploads_url(req))
 
 
 def serialize(resp: falcon.Response) -> None:
-    """Turn `resp.media`, where there is one, into JSON; where uploads are served from is still
-    left open.
-    """
+    """Turn `resp.media`, if there is any, into JSON. The address of uploads stays a marker."""
     if resp.media is not None:
         resp.data = orjson.dumps(
             resp.media, default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
@@ -51,8 +49,8 @@ def serialize(resp: falcon.Response) -> None:
 
 
 def uploads_url(req: falcon.Request) -> bytes:
-    """Where uploads are served from, with the slash: UPLOADS_URL, PUBLIC_URL, or in development
-    the host asked.
+    """Return the address that uploads are served from, with the slash: UPLOADS_URL, PUBLIC_URL, or
+    in development the request's host.
     """
     config: Config = req.context.config
     if config.uploads_url:

@@ -1,4 +1,4 @@
-"""What is known of a request on its way through the middleware to the responder: `req.context`."""
+"""The state of a request on its way through the middleware to the responder: `req.context`."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -13,7 +13,9 @@ from marketplace.postgres.callers import Caller
 
 @dataclass(slots=True)
 class RequestState:
-    """One request. Each attribute says who sets it; a misspelt one is an AttributeError."""
+    """One request. The comment of each attribute names who sets it; a misspelt one is an
+    AttributeError.
+    """
 
     #: web/access_log.py: the client's id for the request, or ours; all settings; the clock when it
     #: came in.
@@ -24,14 +26,14 @@ class RequestState:
     read_after: int = 0
     #: web/etags.py: the second since 1970 in which nothing had been read yet.
     second: int = 0
-    #: web/authentication.py: what the responder declares, and who calls; None for a guest.
+    #: web/authentication.py: the responder's declaration, and who calls; None for a guest.
     operation: Operation | None = None
     caller: Caller | None = None
-    #: web/hooks.py: what was sent, checked and converted.
+    #: web/hooks.py: the query and the body, checked and converted.
     query: dict[str, Any] = field(default_factory=dict)
     body: Any = None
-    #: web/idempotency.py: the key, and the hash that everything the request says goes into while it
-    #: is read.
+    #: web/idempotency.py: the key, and the hash of everything the request says, updated while it is
+    #: read.
     idempotency_key: str | None = None
     body_hash: "hashlib._Hash | None" = None
 

@@ -1,4 +1,4 @@
-"""Folders of files, served as they are."""
+"""Folders of files, served unchanged."""
 
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,14 @@ _METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class Files:
-    """A sink: answers what lies in a folder, to GET and HEAD, with an ETag, and how long it may
-    be kept.
-    """
+    """A sink that serves the files of a folder to GET and HEAD, with an ETag and a max-age."""
 
     def __init__(self, prefix: str, folder: Path, *, keep: str) -> None:
         self._route = StaticRoute(prefix, folder)
         self._keep = keep
 
     def __call__(self, req: falcon.Request, resp: falcon.Response, **params: Any) -> None:
-        """Answer one file, or 404."""
+        """Respond with one file, or 404."""
         if req.method == "OPTIONS":
             headers.allow(resp, _METHODS)
         elif req.method not in _METHODS:

@@ -1,6 +1,4 @@
-"""Pictures that come in a multipart body: read, made safe and sized, before any transaction
-begins.
-"""
+"""Images in a multipart body: read, made safe and sized, before any transaction begins."""
 
 from typing import Any
 
@@ -19,7 +17,7 @@ from marketplace.web import bodies
 def read(
     req: falcon.Request, declared: Parts, *, count: int
 ) -> tuple[dict[str, Any], list[Upload]]:
-    """The fields, checked, and the pictures (at most `count`) of a multipart body, as the call
+    """Return the checked fields and the images (at most `count`) of a multipart body, as the call
     declares them.
     """
     texts, made = receive(req, declared, count=count)
@@ -29,10 +27,9 @@ def read(
 def receive(
     req: falcon.Request, declared: Parts, *, count: int
 ) -> tuple[dict[str, str], list[Upload]]:
-    """The texts as they came, and the pictures.
+    """Return the texts as they came, and the images.
 
-    Every picture is judged, and all refusals are named together in one 422: nothing is stored
-    unless all are good.
+    Every image is judged, and one 422 names all refusals: nothing is stored unless all are good.
     """
     config: Config = req.context.config
     if bodies.content_type(req) != "multipart/form-data":
@@ -53,7 +50,7 @@ def receive(
             except images.PictureRefused as error:
                 words = say(
                     "{file}: {reason}",
-                    file=part.filename or say("the picture"),
+                    file=part.filename or say("the image"),
                     reason=error.message,
                 )
                 refused.append(FieldError(f"/{part.name}", error.code, words))
@@ -72,5 +69,5 @@ def _make(part: bodies.FilePart, config: Config) -> images.Picture:
         )
     except images.PicturesBusy:
         raise Problem(
-            "too_many_requests", "Many pictures are coming in. Try again in a moment."
+            "too_many_requests", "Many images are being uploaded. Try again in a moment."
         ) from None

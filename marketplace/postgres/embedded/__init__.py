@@ -1,1 +1,1 @@
-"""The PostgreSQL that starts by itself where DATABASE_URL is not set."""
+"""The PostgreSQL that starts by itself if DATABASE_URL is not set."""

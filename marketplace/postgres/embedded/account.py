@@ -1,10 +1,10 @@
-"""As whom the embedded PostgreSQL runs. PostgreSQL refuses to be run by root, so for root it is
-another user.
+"""The user that runs the embedded PostgreSQL. PostgreSQL refuses to be run by root, so for root it
+is another user.
 
-That user is `postgres` where it exists, else `nobody`; or whoever owns the cluster already. No
-permission of a folder that was there before is changed: where the user cannot get into the data
-folder (a closed home), the cluster is made in /var/lib/marketplace, and `pg.location` in the data
-folder says where; where it cannot run the programs, they are copied there (42 MB).
+That user is `postgres` if it exists, else `nobody`; or the owner of an existing cluster. No
+permission of an existing folder is changed. If the user cannot get into the data folder (a closed
+home), the cluster is made in /var/lib/marketplace, and `pg.location` in the data folder names the
+place. If it cannot run the programs, they are copied there (42 MB).
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class Account(NamedTuple):
 
 
 def account_for(cluster: Path) -> Account | None:
-    """As whom to run the server of this cluster (made or not); None is the present user."""
+    """Return the user that runs the server of this cluster (made or not); None: the present one."""
     owner = cluster.stat().st_uid if cluster.exists() else None
     if os.getuid() != 0:
         if owner not in (None, os.getuid()):
@@ -66,8 +66,8 @@ def _name(uid: int | None) -> str:
 
 
 def running_as(account: Account | None) -> dict[str, Any]:
-    """What subprocess needs to start a program of PostgreSQL: user, folder, an environment
-    without surprises.
+    """Return what subprocess needs to start a program of PostgreSQL: user, folder, a plain
+    environment.
     """
     env = {
         name: value
@@ -82,7 +82,7 @@ def running_as(account: Account | None) -> dict[str, Any]:
 
 
 def place(data_dir: Path) -> Path:
-    """Where the cluster of this data folder is, or is to be made."""
+    """Return the place of this data folder's cluster, made or not."""
     pointer = data_dir / "pg.location"
     if pointer.exists():
         return Path(pointer.read_text(encoding="utf-8").splitlines()[0])
@@ -103,7 +103,7 @@ def place(data_dir: Path) -> Path:
 
 
 def reachable(binaries: Path, account: Account | None) -> Path:
-    """The folder of programs, or that of a copy, where the server's user cannot run the
+    """Return the folder of programs, or that of a copy, if the server's user cannot run the
     original.
     """
     if account is None or _may(account, '"$1" -V', binaries / "postgres"):
@@ -133,7 +133,7 @@ def reachable(binaries: Path, account: Account | None) -> Path:
 
 
 def _may(account: Account, script: str, path: Path) -> bool:
-    """Whether the user gets through with a small shell script on a path."""
+    """Return whether the user can do what a small shell script does with a path."""
     done = subprocess.run(
         ["/bin/sh", "-c", script, "sh", str(path)],
         capture_output=True,

@@ -2,9 +2,9 @@
 them.
 
 A lock file names a process by number. After a crash that number may belong to somebody else, or to
-a zombie, and PostgreSQL then refuses to start; `forget_strangers` takes just the number out. The
-rest of the file stays: with it PostgreSQL makes sure that no process of a killed server is still at
-work on the files.
+a zombie, and PostgreSQL then refuses to start; `forget_strangers` removes just the number. The rest
+of the file stays: with it PostgreSQL makes sure that no process of a killed server still uses the
+files.
 """
 
 import os
@@ -15,14 +15,14 @@ NOBODY = 9_999_999  # above the highest process number of Linux and macOS
 
 
 def running(cluster: Path) -> int | None:
-    """The number of the living server process of this cluster, or None."""
+    """Return the number of the living server process of this cluster, or None."""
     pid = _named(cluster / "postmaster.pid")
     return pid if pid is not None and _serves(pid, cluster) else None
 
 
 def forget_strangers(cluster: Path, socket: Path) -> None:
-    """Where a lock file names a process that is not this cluster's server, put a number in that
-    nobody has.
+    """If a lock file names a process that is not this cluster's server, replace the number with one
+    that nobody has.
     """
     for file in (cluster / "postmaster.pid", socket / ".s.PGSQL.5432.lock"):
         pid = _named(file)
@@ -44,8 +44,8 @@ def _named(file: Path) -> int | None:
 
 
 def _serves(pid: int, cluster: Path) -> bool:
-    """Whether a living process is a PostgreSQL server at work in this folder (a server's folder
-    is its own).
+    """Return whether a living process is a PostgreSQL server running in this folder (a server's
+    folder is its own).
     """
     try:
         os.kill(pid, 0)

@@ -1,4 +1,4 @@
-"""Which database a command works on: that of DATABASE_URL, or else the embedded one.
+"""Which database a command uses: that of DATABASE_URL, or else the embedded one.
 
 The embedded server gets what a DBA would set up elsewhere: the owner `marketplace`, its database,
 and a login each for the API and the worker, which own nothing.
@@ -25,7 +25,7 @@ def connected() -> Iterator[bool]:
     """For the length of the block the environment has DATABASE_URL, MIGRATE_DATABASE_URL and
     WORKER_DATABASE_URL.
 
-    Where DATABASE_URL is given nothing is changed and the value is False. Else the embedded server
+    If DATABASE_URL is given nothing is changed and the value is False. Else the embedded server
     runs during the block, found or started, and the value is True. Raises EmbeddedError or
     ConfigError.
     """
@@ -39,14 +39,14 @@ def connected() -> Iterator[bool]:
         os.environ["DATABASE_URL"] = server.dsn(OWNER, API)
         os.environ["MIGRATE_DATABASE_URL"] = server.dsn(OWNER, OWNER)
         os.environ["WORKER_DATABASE_URL"] = server.dsn(OWNER, WORKER)
-        os.environ["PATH"] += f"{os.pathsep}{server.bin('.')}"  # psql, where the system has none
+        os.environ["PATH"] += f"{os.pathsep}{server.bin('.')}"  # psql, if the system has none
         yield True
     finally:
         server.stop()
 
 
 def _prepare(server: embedded_server.Server) -> None:
-    """Make the owner, its database and the logins, as far as they are not there yet."""
+    """Make the owner, its database and the logins, unless they exist."""
     with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
         _role(conn, OWNER, "LOGIN CREATEROLE IN ROLE pg_read_all_stats")
         if conn.execute("SELECT FROM pg_database WHERE datname = %s", [OWNER]).fetchone() is None:

