@@ -265,6 +265,9 @@ def set_up(api: Api, login: str) -> Scene:
             " VALUES (sha256('code'), %s, 'reset', %s, now() + interval '1 hour')",
             [victim.id, victim.email],
         )
+        conn.execute("SELECT settle_database()")
+        open_ = "SELECT id FROM auth.sessions WHERE user_id = %s AND kind = 'device'"
+        device = conn.execute(open_, [victim.id]).fetchone()
         session = conn.execute(
             "SELECT session_id FROM imports WHERE id = %s", [sent[0].json["id"]]
         ).fetchone()

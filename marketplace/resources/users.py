@@ -101,8 +101,13 @@ class Profile:
         )
         proof = None
         if secret_change:
-            about = "is needed to change the e-mail address or password"
-            proof = _prove(self.sign_in, req, seen, about)
+            if "current_password" not in body:
+                raise invalid(
+                    "/current_password",
+                    "required",
+                    "is needed to change the e-mail address or password",
+                )
+            proof = _prove(self.sign_in, req, seen)
         password_hash = self._new_password(req, seen)
         with self.db.transaction(caller) as conn:
             etags.require(req, users.hold(conn, caller.user_id))
@@ -158,18 +163,16 @@ def _leave(db: Database, sign_in: SignIn, req: falcon.Request) -> None:
     caller = req.context.caller
     with db.transaction(caller) as conn:
         seen = users.find(conn, caller.user_id) or {}
-    proof = _prove(sign_in, req, seen, "is needed to delete the account")
+    proof = _prove(sign_in, req, seen)
     with db.transaction(caller) as conn:
         etags.require(req, users.hold(conn, caller.user_id))
         if not workflow.leave(conn, caller.user_id, proof.hash):
             raise _wrong_password()
 
 
-def _prove(sign_in: SignIn, req: falcon.Request, seen: dict[str, Any], missing: str) -> Proof:
-    """The proof that the caller knows the present password: asked for, counted and checked."""
-    given = req.context.body.get("current_password")
-    if given is None:
-        raise invalid("/current_password", "required", missing)
+def _prove(sign_in: SignIn, req: falcon.Request, seen: dict[str, Any]) -> Proof:
+    """The proof that the caller knows the present password: counted and checked."""
+    given = req.context.body["current_password"]
     proof = sign_in.prove(seen["email"], given, client.client_ip(req), client.language(req))
     if proof is None or proof.user_id != seen["id"]:
         raise _wrong_password()
