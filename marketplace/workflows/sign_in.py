@@ -58,6 +58,8 @@ class SignIn:
             log.warning("one address tries the passwords of many accounts", extra={"ip": ip})
         if verdict["retry_after"] is not None:
             raise too_many_requests(verdict["retry_after"])
+        if verdict["outcome"] == "unread":  # the server has forgotten the attempt in a crash
+            raise too_many_requests(1)
         if verdict["user_id"] is None:
             return None
         return self._at_todays_cost(Proof(verdict["user_id"], proof), password, ip)

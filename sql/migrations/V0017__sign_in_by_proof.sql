@@ -158,7 +158,7 @@ DECLARE
     counted_as bytea;
     counted integer;
 BEGIN
-    SELECT u.id, left(c.password_hash, 29)
+    SELECT u.id, substring(c.password_hash FROM '^\$2[aby]\$\d\d\$[./A-Za-z0-9]{22}')
     INTO whose, salt
     FROM public.users AS u
     JOIN auth.credentials AS c ON c.user_id = u.id

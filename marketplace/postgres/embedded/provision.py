@@ -12,9 +12,11 @@ import psycopg
 from psycopg import sql
 
 from marketplace.config import settings
+from marketplace.config.settings import ROOT
 from marketplace.postgres import roles
 from marketplace.postgres.embedded import server as embedded_server
 
+LARGE_OBJECTS = ROOT / "sql" / "admin" / "large_objects.sql"
 OWNER = "marketplace"
 API = "marketplace_api"
 WORKER = "marketplace_jobs"
@@ -54,6 +56,7 @@ def _prepare(server: embedded_server.Server) -> None:
     with psycopg.connect(server.dsn(OWNER, OWNER), autocommit=True) as conn:
         roles.ensure(conn)
     with psycopg.connect(server.dsn(OWNER, "postgres"), autocommit=True) as conn:
+        conn.execute(LARGE_OBJECTS.read_bytes())
         _role(conn, API, "LOGIN IN ROLE marketplace_app")
         _role(conn, WORKER, "LOGIN IN ROLE marketplace_worker")
         if conn.execute("SHOW shared_preload_libraries").fetchone() == ("pg_stat_statements",):
