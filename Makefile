@@ -20,11 +20,11 @@ run: ready ## start everything: database, API (PORT, BIND) and worker; Ctrl-C st
 worker: ready ## run the job worker alone
 	@exec $(COMMAND) worker
 
-test: ready-dev ## run the tests (ARGS="-k words")
-	@exec $(VENV) -m pytest $(ARGS)
+test: ready-dev ## run the tests, side by side what can be (JOBS=2, ARGS="-k words")
+	@exec $(VENV) tests/suite.py $(ARGS)
 
 test-install: ready-dev ## follow the chapter on installing in a fresh Debian that is booted for it (root, debootstrap, systemd-nspawn)
-	@exec $(VENV) tests/install_trial.py $(ARGS)
+	@PYTHONPATH=.:tests exec $(VENV) tests/system/install_trial.py $(ARGS)
 
 lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
 	@$(VENV) -m ruff check .
@@ -37,21 +37,21 @@ audit: ready-dev ## hold installed packages against their pins, ask for known vu
 	@exec $(VENV) -m tools.audit $(ARGS)
 
 fuzz: ready-dev ready-fuzz ## fuzz the API by its own document, as each role (EXAMPLES=20)
-	@exec $(VENV) tests/fuzz.py --examples $(or $(EXAMPLES),20) $(ARGS)
+	@PYTHONPATH=.:tests exec $(VENV) tests/system/fuzz.py --examples $(or $(EXAMPLES),20) $(ARGS)
 
 attack: ready-dev ## run a folder of attack scripts against a throw-away system behind nginx (CHECKS=FOLDER, ARGS="--only jwt_attacks")
 	@test -n "$(CHECKS)" || { echo "Name the folder of scripts: make attack CHECKS=FOLDER"; exit 2; }
-	@PYTHONPATH=.:tests exec $(VENV) tests/attack.py --checks "$(abspath $(CHECKS))" $(ARGS)
+	@PYTHONPATH=.:tests exec $(VENV) tests/system/attack.py --checks "$(abspath $(CHECKS))" $(ARGS)
 
 chaos: ready-dev ## break PostgreSQL, network and disks under a load of writes (CHECKS=FOLDER, ARGS="--only pg-freeze --seconds 25")
 	@test -n "$(CHECKS)" || { echo "Name the folder of scripts: make chaos CHECKS=FOLDER"; exit 2; }
-	@PYTHONPATH=.:tests exec $(VENV) tests/chaos.py --checks "$(abspath $(CHECKS))" $(ARGS)
+	@PYTHONPATH=.:tests exec $(VENV) tests/system/chaos.py --checks "$(abspath $(CHECKS))" $(ARGS)
 
 test-ha: ready-dev ready-ha ## kill parts of a whole system of several machines under load (ARGS="--only switchover")
-	@PYTHONPATH=.:tests exec $(VENV) -m ha $(ARGS)
+	@PYTHONPATH=.:tests exec $(VENV) -m system.ha $(ARGS)
 
 edge: ready-dev ## measure nginx's cache: CPU a hit, and how old what it gives may be (needs nginx and wrk; ARGS="--trials 0")
-	@PYTHONPATH=.:tests exec $(VENV) tests/edge_cost.py $(ARGS)
+	@PYTHONPATH=.:tests exec $(VENV) tests/system/edge_cost.py $(ARGS)
 
 bench-data: ready ## make a shop of N=1000000 generated products in a database of its own (ARGS="--seed 2")
 	@exec $(VENV) -m tools.bench data --products $(or $(N),1000000) $(ARGS)

@@ -17,9 +17,9 @@ from typing import Any
 import falcon.testing
 import psycopg
 import pytest
-from documented import documented
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
+from support import documented
 
 from marketplace.app import create_app
 from marketplace.config import settings
@@ -28,7 +28,7 @@ from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
 from marketplace.postgres.embedded import server as embedded_server
 
-pytest_plugins = ["import_shop"]
+pytest_plugins = ["support.import_shop"]
 SHARED = ROOT.parent / "shared"
 PASSWORD = "kopi-susu-tanpa-gula-7"
 _numbers = itertools.count(1)
@@ -105,7 +105,7 @@ class Api:
         if user is not None:
             headers["Authorization"] = f"Bearer {user.token}"
         answer = self.client.simulate_request(method, path, headers=headers, **options)
-        document = documented(self.config)
+        document = documented.documented(self.config)
         document.check(method, path, answer.status_code, answer.headers, answer.content)
         if options.get("json") is not None and answer.status_code < 300:
             document.check_request(method, path, options["json"])
@@ -208,8 +208,16 @@ def multipart(files: list[tuple[str, str, bytes]], fields: dict[str, str]) -> tu
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks back at the whole suite runs at its end."""
-    items.sort(key=lambda item: item.path.name == "test_document_coverage.py")
+    """Order: what needs the machine comes late, what looks back at the suite at its end."""
+    items.sort(
+        key=lambda item: (item.path.name == "test_document_coverage.py", "alone" in item.keywords)
+    )
+
+
+def pytest_sessionfinish() -> None:
+    """Keep what this process has seen of the document, where several share the suite."""
+    if folder := os.environ.get("SUITE_FOLDER"):
+        documented.keep(Path(folder))
 
 
 @pytest.fixture(scope="session")
@@ -226,11 +234,24 @@ def owner() -> Iterator[str]:
         yield given
         return
     server = embedded_server.start(ROOT / ".data" / "test", fsync=False)
-    with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
+    with (
+        psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn,
+        one_at_a_time(conn),
+    ):
         if conn.execute("SELECT FROM pg_roles WHERE rolname = 'marketplace'").fetchone() is None:
             conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
     yield server.dsn("postgres", "marketplace")
     server.stop()
+
+
+@contextmanager
+def one_at_a_time(conn: psycopg.Connection[Any]) -> Iterator[None]:
+    """Let one process of the suite at a time in: roles belong to all databases of a server."""
+    conn.execute("SELECT pg_advisory_lock(7236)")
+    try:
+        yield
+    finally:
+        conn.execute("SELECT pg_advisory_unlock(7236)")
 
 
 def database(url: str, name: str) -> str:
@@ -265,7 +286,8 @@ def template(owner_url: str) -> Iterator[str]:
     """A migrated database that others are cloned from; its name."""
     name = f"marketplace_test_{os.getpid()}_{secrets.token_hex(3)}"
     with created(owner_url, name) as url:
-        migrations.migrate(url, lambda line: None)
+        with psycopg.connect(owner_url, autocommit=True) as conn, one_at_a_time(conn):
+            migrations.migrate(url, lambda line: None)
         yield name
 
 

@@ -68,6 +68,11 @@ FROM (
     FROM users AS u
     CROSS JOIN LATERAL json_array_elements(u.avatar -> 'variants') AS v (value)
     WHERE u.avatar_digest IS NOT NULL
+    UNION
+    SELECT substr(v.value ->> 'url', 2)
+    FROM stores AS s
+    CROSS JOIN LATERAL jsonb_array_elements(s.logo -> 'variants') AS v (value)
+    WHERE s.logo_digest IS NOT NULL
 ) AS f
 ORDER BY f.key COLLATE "C";
 

@@ -1,0 +1,182 @@
+"""Two walls before each row that is somebody's: the condition in the statement, and what the
+database knows.
+
+Every condition of ownership in sql/queries is marked `/* own */`. Each is taken away in turn;
+nothing of anybody else's may come back or change.
+"""
+
+import importlib
+import re
+from typing import Any
+
+import psycopg
+import pytest
+from conftest import Api
+from support.attacks import MARK, foreign_rows, refusals, scene
+from support.import_shop import Shop
+
+from marketplace.postgres.statements import QUERIES, named_sql
+
+OWN = re.compile(r"/\* own \*/ (.+?)(?=;?$)", re.MULTILINE)
+#: Run by the worker, and tried with imports below.
+WORKERS = "import_rows"
+#: `%(store_id)s` of a public list filters, it does not protect.
+CONDITIONS = [
+    (file.stem, name, number)
+    for file in sorted(QUERIES.glob("*.sql"))
+    for name, text in named_sql(file.stem).items()
+    for number, _ in enumerate(OWN.findall(text))
+]
+
+
+def without(monkeypatch: pytest.MonkeyPatch, noun: str, name: str, number: int) -> str:
+    """Take one condition away from a statement; its text then."""
+    statements: Any = importlib.import_module(f"marketplace.queries.{noun}").SQL
+    count = iter(range(100))
+    text = OWN.sub(lambda found: "true" if next(count) == number else found[0], statements[name])
+    assert text != statements[name]
+    monkeypatch.setitem(statements, name, text)
+    return text
+
+
+@pytest.fixture
+def executed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The texts of all statements that are run."""
+    texts: set[str] = set()
+    original = psycopg.Cursor.execute
+
+    def execute(self: Any, query: Any, *args: Any, **options: Any) -> Any:
+        texts.add(str(query))
+        return original(self, query, *args, **options)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", execute)
+    return texts
+
+
+def test_conditions_are_marked_in_every_private_table():
+    assert {noun for noun, _, _ in CONDITIONS} == {
+        "activities", "audit", "exports", "idempotency", "import_rows", "imports", "products", "stores", "users"
+    }  # fmt: skip
+    assert len(CONDITIONS) >= 25
+
+
+def test_nothing_of_anybody_elses_comes_back_and_what_is_named_is_not_there(api: Api):
+    at = scene(api)
+    assert refusals(at) == []
+    assert foreign_rows(at) == []
+
+
+@pytest.mark.parametrize(
+    ("noun", "name", "number"), [each for each in CONDITIONS if each[0] != WORKERS]
+)
+def test_the_database_holds_where_the_statement_forgets(
+    api: Api, monkeypatch: pytest.MonkeyPatch, executed: set[str], noun: str, name: str, number: int
+):
+    at = scene(api)
+    text = without(monkeypatch, noun, name, number)
+    assert foreign_rows(at) == []
+    assert any(text in query for query in executed), "no attack runs this statement"
+
+
+@pytest.mark.parametrize(
+    ("noun", "name", "table"),
+    [
+        ("activities", "search", "activities"),
+        ("imports", "search", "imports"),
+        ("imports", "find", "imports"),
+    ],
+)
+def test_without_both_walls_the_attack_finds_it(
+    api: Api, monkeypatch: pytest.MonkeyPatch, noun: str, name: str, table: str
+):
+    at = scene(api)
+    without(monkeypatch, noun, name, 0)
+    with api.as_owner(api.db.conn) as conn:
+        conn.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+    assert foreign_rows(at) != []
+
+
+def test_without_the_databases_wall_the_statement_holds(api: Api):
+    at = scene(api)
+    with api.as_owner(api.db.conn) as conn:
+        for table in (
+            "activities",
+            "imports",
+            "import_errors",
+            "users",
+            "audit",
+            "idempotency_keys",
+        ):
+            conn.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+        for table in (
+            "products",
+            "inventory",
+            "product_images",
+            "product_documents",
+            "product_categories",
+            "stores",
+        ):
+            conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        conn.execute(
+            "CREATE OR REPLACE FUNCTION my_store_id() RETURNS bigint LANGUAGE sql AS 'SELECT "
+            "1::bigint'"
+        )
+        conn.execute(
+            "CREATE OR REPLACE FUNCTION my_role() RETURNS text LANGUAGE sql AS $$SELECT 'admin'$$"
+        )
+    assert foreign_rows(at) == []
+
+
+@pytest.mark.parametrize(
+    ("noun", "name", "number"), [each for each in CONDITIONS if each[0] == WORKERS]
+)
+def test_an_import_that_forgets_whose_products_they_are_changes_nobody_elses(
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    executed: set[str],
+    noun: str,
+    name: str,
+    number: int,
+):
+    api = shop.api
+    victim = api.seller()
+    product = api.product(victim, name=MARK, price="5000.00")
+    mine = api.product(shop.seller, name="Teh", price="100.00")
+    text = without(monkeypatch, noun, name, number)
+    header = "marketplace_product_id,name,price,image_url\n"
+    import_id = shop.send(
+        f"{header}{product['id']},Stolen,1,\n{mine['id']},Teh,2,https://x.example/a.jpg\n"
+    )
+    shop.run(import_id)
+    shop.run(shop.send(f"{header}{mine['id']},Teh,2,https://x.example/b.jpg\n"))
+    shown = api.get(f"/api/products/{product['id']}").json
+    assert (shown["name"], shown["price"], shown["store"]["id"]) == (
+        MARK,
+        "5000.00",
+        victim.store_id,
+    )
+    assert any(text in query for query in executed), "no import runs this statement"
+
+
+def test_the_applications_role_owns_nothing_and_may_make_nothing(api: Api):
+    rows = api.db.conn.execute(
+        """
+        SELECT 'owns ' || c.oid::regclass AS what FROM pg_class AS c WHERE c.relowner = 'marketplace_app'::regrole
+        UNION ALL
+        SELECT 'makes in ' || n.nspname FROM pg_namespace AS n
+        WHERE has_schema_privilege('marketplace_app', n.oid, 'CREATE')
+        UNION ALL
+        SELECT 'is ' || r.rolname FROM pg_roles AS r
+        WHERE r.rolname IN ('marketplace_app', 'marketplace_worker')
+            AND (r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolcreatedb OR r.rolcanlogin OR r.rolreplication)
+        UNION ALL
+        SELECT 'reaches ' || c.oid::regclass FROM pg_class AS c
+        WHERE c.relnamespace = 'auth'::regnamespace AND c.relkind IN ('r', 'p', 'S')
+            AND has_table_privilege('marketplace_app', c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')
+        UNION ALL
+        SELECT 'empties ' || c.oid::regclass FROM pg_class AS c
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+            AND has_table_privilege('marketplace_app', c.oid, 'TRUNCATE, TRIGGER')
+        """
+    ).fetchall()
+    assert [row["what"] for row in rows] == []

@@ -1,0 +1,127 @@
+"""The documents: lines that fit, the project's words, links that lead somewhere."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDTH = 120
+#: Ours, but for the page of words itself; the README of the vendored files follows their maker's words.
+DOCUMENTS = sorted(
+    path
+    for path in (
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("deploy/**/*.md"),
+        ROOT / "sql/README.md",
+    )
+    if path.name != "README.id.md"
+)
+GLOSSARY = ROOT / "docs" / "glossary.md"
+#: What docs/glossary.md says not to say, as whole words; code and codes are left out before.
+FORBIDDEN = re.compile(
+    r"\b(pictures?|packing|gates?|guess(?:es|ing)|catalogs?|answer(?:s|ed|ing)?|asked|dressing|unwise|twins?|met"
+    r"|the begin|first app|are had|to be had)\b",
+    re.IGNORECASE,
+)
+INLINE_CODE = re.compile(r"`[^`]*`", re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def outside_code(text: str) -> Iterator[tuple[int, str]]:
+    """The lines outside fenced blocks, with their numbers."""
+    fenced = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        elif not fenced:
+            yield number, line
+
+
+def prose(path: Path) -> str:
+    """The text of a document without code, and without the targets of its links."""
+    text = "\n".join(line for _, line in outside_code(path.read_text()))
+    return LINK.sub("]", INLINE_CODE.sub("`", text))
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = [
+        line.lstrip("#").strip()
+        for _, line in outside_code(path.read_text())
+        if line.startswith("#")
+    ]
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_prose_fits_the_screen(path: Path):
+    wide = [
+        number
+        for number, line in outside_code(path.read_text())
+        if len(line) >= WIDTH and line[:1] != "|"
+    ]
+    assert not wide, f"{name_of(path)}: lines {wide} have {WIDTH} characters or more"
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if path != GLOSSARY], ids=name_of)
+def test_words_are_those_of_the_glossary(path: Path):
+    found = sorted({match[0].lower() for match in FORBIDDEN.finditer(prose(path))})
+    assert not found, f"{name_of(path)} says {found}: see docs/glossary.md"
+
+
+def test_comments_of_statements_fit_the_screen():
+    wide = [
+        f"{name_of(path)}:{number}"
+        for path in sorted([*ROOT.glob("sql/queries/*.sql"), *ROOT.glob("sql/admin/*.sql")])
+        if path.name != "products.sql"
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if line.lstrip().startswith("--") and len(line) >= WIDTH
+    ]
+    assert not wide
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "README.id.md"], ids=name_of)
+def test_links_lead_somewhere(path: Path):
+    text = "\n".join(line for _, line in outside_code(path.read_text()))
+    for target in LINK.findall(INLINE_CODE.sub("`", text)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        place, _, anchor = target.partition("#")
+        there = (path.parent / place).resolve() if place else path
+        assert there.is_relative_to(ROOT), f"{name_of(path)}: {target}"
+        assert there.exists(), f"{name_of(path)}: {target}"
+        if anchor:
+            assert anchor in anchors(there), f"{name_of(path)}: {target}"
+
+
+def test_the_index_lists_every_decision_under_its_title():
+    folder = ROOT / "docs" / "decisions"
+    listed = dict(
+        re.findall(
+            r"^\| \[\d{4}\]\((\S+)\) \| (.+) \|$", (folder / "README.md").read_text(), re.MULTILINE
+        )
+    )
+    titles = {
+        path.name: path.read_text().partition("\n")[0].removeprefix(f"# {path.name[:4]} ")
+        for path in folder.glob("0*.md")
+    }
+    assert listed == titles
+
+
+def test_the_licence_is_named_everywhere():
+    assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text()
+    assert (
+        "Apache License\n                           Version 2.0, January 2004"
+        in (ROOT / "LICENSE").read_text()
+    )
+    assert "Apache-2.0" in (ROOT / "README.md").read_text()
+    notice = (ROOT / "NOTICE").read_text()
+    for part in ("Swagger UI", "psycopg", "pi-heif"):
+        assert part in notice

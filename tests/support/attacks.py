@@ -1,0 +1,202 @@
+"""A victim, an intruder, and what the intruder tries: each attack answers findings, none on a
+sound application.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from conftest import Api, User
+
+from support.images import picture
+
+_numbers = itertools.count(1)
+#: Stands only in what is the victim's alone.
+MARK = "Zyzzyva"
+#: The victim's rows: table -> condition on them.
+ROWS = {
+    "users": "t.id = %(user)s",
+    "stores": "t.owner_id = %(user)s",
+    "products": "t.store_id = %(store)s",
+    "inventory": "t.product_id = ANY(%(products)s)",
+    "product_images": "t.product_id = ANY(%(products)s)",
+    "product_documents": "t.product_id = ANY(%(products)s)",
+    "product_categories": "t.product_id = ANY(%(products)s)",
+    "product_search": "t.product_id = ANY(%(products)s)",
+    "activities": "t.user_id = %(user)s",
+    "imports": "t.store_id = %(store)s",
+    "import_errors": "t.import_id = %(import)s",
+    "audit": "t.store_id = %(store)s",
+    "idempotency_keys": "t.user_id = %(user)s",
+    "auth.sessions": "t.user_id = %(user)s",
+    "auth.credentials": "t.user_id = %(user)s",
+}
+KEYED = {"name": f"{MARK} by key", "price": "7000", "hidden": True}
+
+
+class Scene(NamedTuple):
+    """Two sellers with a store each; ids of what is the victim's."""
+
+    api: Api
+    victim: User
+    intruder: User
+    shown: int
+    hidden: int
+    image: int
+    import_id: int
+    category: int
+
+
+def scene(api: Api) -> Scene:
+    """The victim's private things carry the mark."""
+    victim, intruder = api.seller(f"Toko Korban {next(_numbers)}"), api.seller()
+    admin = api.admin()
+    category = api.post("/api/categories", admin, json={"name": f"Teh {next(_numbers)}"}).json["id"]
+    api.put(
+        "/api/users/profile",
+        victim,
+        json={"name": "Sari", "phone": f"{MARK} 1", "address": f"Jalan {MARK}"},
+    )
+    shown = api.product(victim, name="Teh", category_id=category)["id"]
+    hidden = api.product(victim, name=f"{MARK} tea", hidden=True, category_id=category, sku=MARK)[
+        "id"
+    ]
+    images = api.upload(f"/api/products/{shown}/images", victim, [("images", "a", picture())]).json[
+        "images"
+    ]
+    api.post("/api/products", victim, json=KEYED, headers={"Idempotency-Key": "the-same-key"})
+    sent = api.post(
+        "/api/products/import-csv",
+        victim,
+        body=f"name,price\n{MARK},1\n".encode(),
+        headers={
+            "Content-Type": "text/csv",
+            "Content-Disposition": f'attachment; filename="{MARK}.csv"',
+        },
+    )
+    with api.as_owner(api.db.conn) as conn:
+        conn.execute(
+            "INSERT INTO import_errors (import_id, line, number, code, message, cells)"
+            " VALUES (%s, 2, 1, 'x', %s, '[]')",
+            [sent.json["id"], MARK],
+        )
+        conn.execute(
+            "UPDATE imports SET file_name = %s WHERE id = %s", [f"{MARK}.csv", sent.json["id"]]
+        )
+    for name in ("Gelas", "Cangkir"):
+        api.product(intruder, name=name, category_id=category)
+    return Scene(api, victim, intruder, shown, hidden, images[0]["id"], sent.json["id"], category)
+
+
+def snapshot(at: Scene) -> dict[str, list[str]]:
+    """Every row of the victim's, as text."""
+    kept = {}
+    with at.api.as_owner(at.api.db.conn) as conn:
+        values = {"user": at.victim.id, "store": at.victim.store_id, "import": at.import_id}
+        found = conn.execute(
+            "SELECT id FROM products WHERE store_id = %s", [at.victim.store_id]
+        ).fetchall()
+        values["products"] = [row["id"] for row in found]
+        for table, condition in ROWS.items():
+            query = f"SELECT t::text AS row FROM {table} AS t WHERE {condition} ORDER BY 1"  # noqa: S608 - names of ours
+            kept[table] = [row["row"] for row in conn.execute(query, values).fetchall()]
+    return kept
+
+
+def reads(at: Scene) -> Iterator[tuple[str, str]]:
+    """Paths the intruder reads: (path, the victim's thing that it names, or nothing)."""
+    mine = "/api/stores/mine/products"
+    yield from (
+        (path, "")
+        for path in (
+            "/api/users/profile",
+            "/api/users/export",
+            "/api/users/activities",
+            "/api/users/export-activities?format=json",
+            "/api/products/imports",
+            "/api/audit",
+            "/api/stores/mine",
+            f"{mine}?count=exact&per_page=1",
+            f"{mine}?min_price=1&count=exact&per_page=1",
+            f"{mine}?search={MARK}",
+            f"{mine}?search=teh",
+            f"{mine}?sort_by=stock&ids={at.hidden},{at.shown}",
+            f"{mine}?category_id={at.category}&in_stock=true&sort_by=name",
+            f"{mine}?category_id={at.category}&min_price=1",
+            f"{mine}?min_price=1&in_stock=true&sort_by=price&count=exact",
+            "/api/products/my-brand",
+            "/api/products/export",
+            "/api/products/export?format=jsonl",
+        )
+    )
+    yield f"/api/products/{at.hidden}", "product"
+    yield f"/api/products/imports/{at.import_id}", "import"
+    yield f"/api/products/imports/{at.import_id}/errors.csv", "import"
+    yield f"/api/audit?store_id={at.victim.store_id}", "audit"
+    yield f"/api/products/export?store_id={at.victim.store_id}", "store"
+
+
+def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
+    """What the intruder tries to change of the victim's: (method, path, document)."""
+    for product in (at.hidden, at.shown):
+        path = f"/api/products/{product}"
+        yield "PUT", path, {"name": "Mine now", "price": "1", "stock": 0}
+        yield "PATCH", path, {"hidden": False, "stock": 1}
+        yield "DELETE", path, None
+        yield "PATCH", f"{path}/images/{at.image}", {"alt": "Mine now"}
+        yield "DELETE", f"{path}/images/{at.image}", None
+    yield "POST", f"/api/products/imports/{at.import_id}/apply", None
+    yield "POST", f"/api/products/imports/{at.import_id}/cancel", None
+
+
+def own_changes(at: Scene) -> Iterator[tuple[str, str, Any]]:
+    """What the intruder changes of their own, which must change nothing else."""
+    yield "PUT", "/api/users/profile", {"name": "Mine now", "phone": "1", "address": "x"}
+    yield "PATCH", "/api/stores/mine", {"description": "Mine now"}
+    yield "DELETE", "/api/users/avatar", None
+    mine = at.api.product(at.intruder, name="Piring")["id"]
+    yield "PATCH", f"/api/products/{mine}", {"stock": 3, "name": "Mine now"}
+
+
+def foreign_rows(at: Scene) -> list[str]:
+    """What comes back of the victim's, and what of theirs is changed."""
+    api, thief = at.api, at.intruder
+    before = snapshot(at)
+    found = []
+    for path, _ in reads(at):
+        answer = api.get(path, thief)
+        if (
+            MARK in answer.text
+            or "Toko Korban" in answer.text
+            or answer.status_code not in (200, 404)
+        ):
+            found.append(f"GET {path} answers the victim's: {answer.status_code}")
+    for method, path, document in [*writes(at), *own_changes(at)]:
+        answer = api.request(method, path, thief, json=document)
+        if MARK in answer.text or answer.status_code >= 500:
+            found.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+    mine = api.product(thief, name="Sendok")["id"]
+    for product in (at.hidden, at.shown, mine):
+        api.upload(f"/api/products/{product}/images", thief, [("images", "a", picture())])
+    api.upload("/api/users/upload-avatar", thief, [("avatar", "a", picture())])
+    again = api.post(
+        "/api/products", thief, json=KEYED, headers={"Idempotency-Key": "the-same-key"}
+    )
+    if again.headers.get("Idempotent-Replayed"):
+        found.append("the victim's answer is replayed")
+    after = snapshot(at)
+    found += [f"rows of {table} are others" for table in ROWS if before[table] != after[table]]
+    return found
+
+
+def refusals(at: Scene) -> list[str]:
+    """Foreign ids that are answered otherwise than as not there."""
+    found = []
+    for path, thing in reads(at):
+        if thing and (status := at.api.get(path, at.intruder).status_code) != 404:
+            found.append(f"GET {path}: {status}")
+    for method, path, document in writes(at):
+        status = at.api.request(method, path, at.intruder, json=document).status_code
+        if status != 404:
+            found.append(f"{method} {path}: {status}")
+    return found

@@ -1,0 +1,125 @@
+"""A list of every call with who may make it, and how each is made as each role."""
+
+from conftest import Api
+
+from marketplace import app
+from marketplace.contract import operations
+from support.responses import problem
+
+GUEST, ANY, SELLERS, ADMIN = "guest", "buyer seller admin", "seller admin", "admin"
+EXPECTED = {
+    "GET /healthz": GUEST,
+    "GET /readyz": GUEST,
+    "GET /metrics": GUEST,
+    "GET /docs": GUEST,
+    "GET /api/openapi.json": GUEST,
+    "GET /api/audit": SELLERS,
+    "GET /api/changes": GUEST,
+    "POST /api/auth/register": GUEST,
+    "POST /api/auth/login": GUEST,
+    "POST /api/auth/refresh": GUEST,
+    "POST /api/auth/forgot-password": GUEST,
+    "POST /api/auth/reset-password": GUEST,
+    "POST /api/auth/verify-email": GUEST,
+    "POST /api/auth/send-verification": ANY,
+    "POST /api/auth/logout": ANY,
+    "GET /api/auth/sessions": ANY,
+    "DELETE /api/auth/sessions": ANY,
+    "DELETE /api/auth/sessions/{session_id:id}": ANY,
+    "POST /api/auth/open_store": ANY,
+    "GET /api/auth/brands/my": ANY,
+    "PUT /api/users/profile/username": ANY,
+    "GET /api/products/my-brand": SELLERS,
+    "POST /api/products/create": SELLERS,
+    "GET /api/users/profile": ANY,
+    "PUT /api/users/profile": ANY,
+    "PATCH /api/users/profile": ANY,
+    "GET /api/users/export": ANY,
+    "POST /api/users/upload-avatar": ANY,
+    "DELETE /api/users/avatar": ANY,
+    "GET /api/users/activities": ANY,
+    "GET /api/users/export-activities": ANY,
+    "GET /api/users": ADMIN,
+    "GET /api/users/{user_id:id}": ADMIN,
+    "PATCH /api/users/{user_id:id}": ADMIN,
+    "POST /api/stores": ANY,
+    "GET /api/stores/mine": SELLERS,
+    "PUT /api/stores/mine": SELLERS,
+    "PATCH /api/stores/mine": SELLERS,
+    "GET /api/stores/mine/products": SELLERS,
+    "GET /api/stores/{store_id:id}": GUEST,
+    "GET /api/products": GUEST,
+    "GET /api/products/suggest": GUEST,
+    "POST /api/products": SELLERS,
+    "POST /api/products/import-csv": SELLERS,
+    "GET /api/products/imports": SELLERS,
+    "GET /api/products/imports/{import_id:id}": SELLERS,
+    "GET /api/products/imports/{import_id:id}/errors.csv": SELLERS,
+    "POST /api/products/imports/{import_id:id}/apply": SELLERS,
+    "POST /api/products/imports/{import_id:id}/cancel": SELLERS,
+    "GET /api/products/export": SELLERS,
+    "GET /api/products/{product_id:id}": f"{GUEST} {ANY}",
+    "PUT /api/products/{product_id:id}": SELLERS,
+    "PATCH /api/products/{product_id:id}": SELLERS,
+    "DELETE /api/products/{product_id:id}": SELLERS,
+    "POST /api/products/{product_id:id}/images": SELLERS,
+    "PATCH /api/products/{product_id:id}/images/{image_id:id}": SELLERS,
+    "DELETE /api/products/{product_id:id}/images/{image_id:id}": SELLERS,
+    **{
+        f"{method} /api/{prefix}{noun}s{'' if one is None else f'/{{{one}_id:id}}'}": GUEST
+        if method == "GET"
+        else ADMIN
+        for prefix in ("", "products/")
+        for noun, singular in (("categorie", "category"), ("brand", "brand"))
+        for one, methods in ((None, ("GET", "POST")), (singular, ("GET", "PUT", "PATCH", "DELETE")))
+        for method in methods
+    },
+    "DELETE /api/users/profile": ANY,
+    "POST /api/users/profile/delete": ANY,
+}
+
+
+def declared(api: Api) -> dict[str, str]:
+    found = {}
+    for path, resource in app.route_table(api.config, api.db):
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            operation = operations.of(resource, method)
+            if operation is not None:
+                found[f"{method} {path}"] = " ".join(operation.roles)
+            else:
+                assert not hasattr(resource, f"on_{method.lower()}"), (
+                    f"{method} {path} declares nothing"
+                )
+    return found
+
+
+def make_every_call_as_every_role(api: Api) -> None:
+    """Make each call as each role: it is refused to those who may not, and to nobody else."""
+    users = {"guest": None, "buyer": api.buyer(), "seller": api.seller(), "admin": api.admin()}
+    for call, roles in EXPECTED.items():
+        method, path = call.split(" ")
+        if path in ("/api/auth/logout", "/api/auth/sessions") and method != "GET":
+            continue  # they would end what the other calls need; tests of their own
+        path = path.replace("{", "").replace("}", "")
+        for part in (
+            "session_id:id",
+            "user_id:id",
+            "store_id:id",
+            "product_id:id",
+            "image_id:id",
+            "import_id:id",
+            "category_id:id",
+            "brand_id:id",
+        ):
+            path = path.replace(part, "4611686018427387904")
+        for role, user in users.items():
+            answer = api.request(method, path, user)
+            allowed = roles == GUEST or role in roles.split()
+            refused = answer.status_code in (401, 403)
+            assert refused is (not allowed), f"{call} as {role}: {answer.status_code}"
+            if refused:
+                problem(
+                    answer,
+                    401 if role == "guest" else 403,
+                    "unauthorized" if role == "guest" else "forbidden",
+                )

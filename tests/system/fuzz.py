@@ -1,0 +1,141 @@
+"""Fuzzes a server of its own by the API's document, as each role in turn: make fuzz EXAMPLES=100.
+
+schemathesis makes the requests: examples, limits and just past them, random ones, and chains of
+calls that hand each other what they made. The seed is fixed. Exits 1 when an answer was one that
+the document does not declare.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psycopg
+from conftest import created, multipart, owner
+from support.images import picture
+from support.server import Server
+
+from marketplace.postgres import migrations
+
+HERE = Path(__file__).resolve().parent
+ROLES = ("anonymous", "buyer", "seller", "admin")
+#: Said by our own checks instead, which know what is declared (fuzz_checks.py).
+EXCLUDED = "positive_data_acceptance"
+
+
+def main() -> int:
+    """Fuzz as each role; 0 when nothing was found."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--examples", type=int, default=20, help="of each operation and role")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--role", choices=ROLES, action="append")
+    args = parser.parse_args()
+    with (
+        owner() as url,
+        created(url, f"marketplace_fuzz_{os.getpid()}") as database,
+        tempfile.TemporaryDirectory() as t,
+    ):
+        migrations.migrate(database, lambda line: None)
+        server = Server(database, Path(t))
+        try:
+            found = [
+                role
+                for role in args.role or ROLES
+                if fuzz(server, database, role, args.examples, args.seed)
+            ]
+        finally:
+            server.process.terminate()
+            server.process.wait(20)
+        crashes = [line for line in server.log.read_text().splitlines() if '"traceback"' in line]
+    for line in crashes[:5]:
+        print(json.loads(line)["traceback"])
+    print(
+        f"found something as: {', '.join(found)}"
+        if found or crashes
+        else "nothing that is not declared"
+    )
+    return 1 if found or crashes else 0
+
+
+def fuzz(server: Server, database: str, role: str, examples: int, seed: int) -> bool:
+    """Run schemathesis as one role; whether it found anything."""
+    print(f"As {role}, {examples} examples an operation:", flush=True)
+    command = [
+        *(str(Path(sys.executable).with_name("schemathesis")), "run"),
+        f"http://127.0.0.1:{server.port}/api/openapi.json",
+        *(
+            "--max-examples",
+            str(examples),
+            "--seed",
+            str(seed),
+            "--checks",
+            "all",
+            "--exclude-checks",
+            EXCLUDED,
+        ),
+        *(
+            "--continue-on-failure",
+            "--suppress-health-check",
+            "all",
+            "--warnings",
+            "off",
+            "--request-timeout",
+            "30",
+        ),
+        *(
+            "--exclude-path-regex",
+            "/auth/(logout|sessions)",
+            "--exclude-operation-id",
+            "deleteProfile",
+        ),
+        *("--workers", "1"),
+    ]
+    if role != "anonymous":
+        command += ["--header", f"Authorization: Bearer {token(server, database, role)}"]
+    with tempfile.TemporaryDirectory() as folder:
+        env = {
+            **os.environ,
+            "SCHEMATHESIS_HOOKS": "fuzz_checks",
+            "PYTHONPATH": str(HERE),
+            "NO_COLOR": "1",
+        }
+        return subprocess.run(command, cwd=folder, env=env, check=False).returncode != 0
+
+
+def token(server: Server, database: str, role: str) -> str:
+    """A new user of a role, with a shop that has something in it."""
+    email = f"{role}@example.com"
+    body = {"name": role, "email": email, "password": f"kopi-{role}-tanpa-gula", "role": "buyer"}
+    _, answer = server.call(
+        "POST", "/api/auth/register", json.dumps(body).encode(), Content_Type="application/json"
+    )
+    bearer = f"Bearer {answer['access_token']}"
+    if role != "buyer":
+        for path, body in (
+            ("/api/stores", {"name": f"Toko {role}"}),
+            ("/api/products", {"name": "Kopi", "price": "1", "stock": 3, "brand": "Gayo"}),
+        ):
+            server.call(
+                "POST",
+                path,
+                json.dumps(body).encode(),
+                Content_Type="application/json",
+                Authorization=bearer,
+            )
+        image, kind = multipart([("images", "a.jpg", picture())], {})
+        server.call(
+            "POST", "/api/products/1/images", image, Content_Type=kind, Authorization=bearer
+        )
+    if role == "admin":
+        with psycopg.connect(database) as conn:
+            conn.execute("UPDATE users SET role = 'admin' WHERE email = %s", [email])
+    return str(answer["access_token"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
