@@ -5,8 +5,7 @@
 -- * The words of products have guards as all that hangs on a product has. Whoever is nobody adds no word of the catalogue.
 -- * An import acts for the one who sends it, through a session of theirs.
 -- * A category stands where its path says, whoever writes it.
--- * What runs with the rights of the owner is granted by name, here and in what is still to come: EXECUTE is nobody's until a
---   migration says whose it is.
+-- * What runs with the rights of the owner is granted by name (and what is still to come: V0059).
 
 -- In the order in which writers take them, so that what follows waits for nobody halfway. In a block, so that `psql -f`
 -- takes it too, where each statement is a transaction.
@@ -168,10 +167,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION guard_jobs IS 'Refuses jobs of those who are not signed in, but for mails (42501).';
-
--- Default privileges -----------------------------------------------------------------------------------------------
-
-ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION me, my_role, my_store_id, refuse_move, guard_words, auth.is_my_import_session, guard_imports, check_paths, guard_jobs
 FROM PUBLIC;

@@ -5,8 +5,8 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Api, User
-from test_auth import problem
-from test_users import picture
+from support.images import picture
+from support.responses import problem
 
 from marketplace.resources import exports, import_errors, user_export
 from marketplace.web.authentication import Authentication

@@ -15,7 +15,7 @@ import pytest
 from conftest import Api, created, make_config
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
-from test_users import picture
+from support.images import picture
 
 from marketplace.postgres.database import Database
 

@@ -8,7 +8,7 @@ import bcrypt
 import psycopg
 import pytest
 from conftest import PASSWORD, Api, User
-from test_auth import problem
+from support.responses import problem
 
 from marketplace.security import passwords
 
