@@ -1,7 +1,6 @@
-"""doctor: looks at this host's configuration and says what is wrong, in words of what to do.
+"""doctor: checks this host's configuration and says what is wrong and what to do.
 
-Ends with 1 where something is wrong that makes the service unsafe or stops it; what is only unwise
-is said and passes.
+Ends with 1 if something is wrong that makes the service unsafe or stops it; warnings do not count.
 """
 
 import argparse
@@ -21,9 +20,10 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import doctor, sessions
 from marketplace.server import workers
 
-#: Seconds the clocks may differ: tokens are dated by this machine's, sessions end by the server's.
+#: Seconds by which the clocks may differ: tokens are dated by this machine's, sessions end by the
+#: server's.
 SKEW = 5
-#: Seconds after which a worker is taken for dead.
+#: Seconds without a heartbeat after which a worker counts as dead.
 DEAD = 30
 SERVERS = (15, 18)
 GROUPS = {"application": "marketplace_app", "worker": "marketplace_worker"}
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _findings(look: Callable[[Config], Iterator[Finding]], config: Config) -> Iterator[Finding]:
-    """What one look finds; an address that is none is a finding, too."""
+    """Yield the findings of one check; an invalid address is a finding, too."""
     try:
         yield from look(config)
     except ValueError as error:
@@ -56,7 +56,7 @@ def _findings(look: Callable[[Config], Iterator[Finding]], config: Config) -> It
 
 
 def databases(config: Config) -> Iterator[Finding]:
-    """Each login: that it comes in, and is no more than it has to be."""
+    """Check each login: that it can connect, and has no more rights than it needs."""
     logins = {
         "DATABASE_URL": (config.database_url, "application"),
         "WORKER_DATABASE_URL": (config.worker_database_url, "worker"),
@@ -127,8 +127,8 @@ def _login(config: Config, name: str, role: str, conn: Conn) -> Iterator[Finding
 
 
 def server(config: Config) -> Iterator[Finding]:
-    """The server itself: version, what keeps data safe, clock, room for connections, somebody at
-    work.
+    """Check the server itself: version, safety of data, clock, room for connections, a living
+    worker.
     """
     try:
         with _connected(config.database_url) as conn:
@@ -138,7 +138,7 @@ def server(config: Config) -> Iterator[Finding]:
         with _connected(config.worker_database_url) as conn:
             last = doctor.last_sign(conn)["seconds"]
     except psycopg.Error:
-        return  # said already
+        return  # reported already
     yield from _safe(facts)
     yield Finding("ok" if abs(skew) < SKEW else "wrong", f"clocks differ by {skew:+.1f} s")
     yield from _watched(facts)
@@ -151,7 +151,7 @@ def server(config: Config) -> Iterator[Finding]:
 
 
 def _safe(facts: Row) -> Iterator[Finding]:
-    """What keeps data safe."""
+    """Check the settings that keep data safe."""
     major = facts["version"] // 10000
     known = SERVERS[0] <= major <= SERVERS[1]
     yield Finding(
@@ -170,8 +170,8 @@ def _safe(facts: Row) -> Iterator[Finding]:
 
 
 def _watched(facts: Row) -> Iterator[Finding]:
-    """What a DBA will want when it is slow, and what ends statements that nobody waits for any
-    more.
+    """Check what a DBA will want when it is slow, and what ends statements that nobody waits for
+    any more.
     """
     if not facts["statement_timeout"]:
         yield Finding(
@@ -190,8 +190,8 @@ def _watched(facts: Row) -> Iterator[Finding]:
 
 
 def _connections(config: Config, room: int) -> Finding:
-    """Whether there are enough for API and worker, and for the API's old and new workers while
-    it is reloaded.
+    """Check whether there are enough for API and worker, and for the API's old and new workers
+    during a reload.
     """
     api = workers.workers(config.pool_size) * config.pool_size
     wanted = api + config.pool_size + 4
@@ -203,12 +203,12 @@ def _connections(config: Config, room: int) -> Finding:
 
 
 def others(config: Config) -> Iterator[Finding]:
-    """A pooler's login, and replicas, where there are any."""
+    """Check a pooler's login, and replicas, if there are any."""
     if config.database_pooler:
         with (
             contextlib.suppress(psycopg.Error),
             _connected(config.database_url) as conn,
-        ):  # said already
+        ):  # reported already
             right = sessions.set_up(conn)
             if right["almighty"] or not right["limited"]:
                 yield Finding(

@@ -15,7 +15,7 @@ takes_anything = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Everything behind the name goes to psql as it is."""
+    """Everything after the name goes to psql unchanged."""
     parser.usage = "python -m marketplace psql [what psql itself takes, such as -c 'SELECT 1']"
 
 

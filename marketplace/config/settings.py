@@ -55,6 +55,10 @@ class Config:
     image_max_bytes: int
     image_max_pixels: int
     images_per_product: int
+    image_decoder_memory_bytes: int
+    image_decoder_cpu_seconds: int
+    image_decoder_seconds: int
+    image_decoder_idle_seconds: int
     import_max_bytes: int
     import_atomic_max_rows: int
     import_new_categories: int
@@ -109,6 +113,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     database_url = _database(env, "DATABASE_URL") or ""
     pooler = _pooler(env)
     direct = "" if pooler else database_url
+    megapixels = integer(env, "IMAGE_MAX_MEGAPIXELS", 50, 1, 200)
     values: dict[str, Any] = {
         "environment": environment,
         "database_url": database_url,
@@ -135,8 +140,13 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "refresh_grace_seconds": integer(env, "REFRESH_GRACE_SECONDS", 10, 0, 60),
         "body_max_bytes": integer(env, "BODY_MAX_KB", 256, 16, 10240) * 1024,
         "image_max_bytes": integer(env, "IMAGE_MAX_MB", 15, 1, 100) * MEBIBYTE,
-        "image_max_pixels": integer(env, "IMAGE_MAX_MEGAPIXELS", 50, 1, 200) * 1_000_000,
+        "image_max_pixels": megapixels * 1_000_000,
         "images_per_product": integer(env, "IMAGES_PER_PRODUCT", 10, 1, 100),
+        "image_decoder_memory_bytes": MEBIBYTE
+        * integer(env, "IMAGE_DECODER_MEMORY_MB", 64 + 16 * megapixels, 64, 16384),
+        "image_decoder_cpu_seconds": integer(env, "IMAGE_DECODER_CPU_SECONDS", 20, 1, 300),
+        "image_decoder_seconds": integer(env, "IMAGE_DECODER_SECONDS", 40, 1, 300),
+        "image_decoder_idle_seconds": integer(env, "IMAGE_DECODER_IDLE_SECONDS", 300, 1, 86400),
         "import_max_bytes": integer(env, "IMPORT_MAX_MB", 500, 1, 10000) * MEBIBYTE,
         "import_atomic_max_rows": integer(env, "IMPORT_ATOMIC_MAX_ROWS", 100_000, 1, 10_000_000),
         **_new_categories(env),
@@ -169,8 +179,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     config = Config(**values)
     if config.s3_bucket and not config.uploads_url.startswith(("https://", "http://")):
         raise ConfigError(
-            "UPLOADS_URL (https://cdn.shop.example), where pictures are fetched, goes with "
-            "S3_BUCKET."
+            "UPLOADS_URL (https://cdn.shop.example), where images are fetched, goes with S3_BUCKET."
         )
     if config.s3_bucket and config.s3_bucket == config.s3_private_bucket:
         raise ConfigError(

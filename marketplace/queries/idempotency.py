@@ -1,4 +1,4 @@
-"""Answers kept under the keys of their requests. Statements: sql/queries/idempotency.sql."""
+"""Responses kept under the keys of their requests. Statements: sql/queries/idempotency.sql."""
 
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
@@ -10,15 +10,14 @@ MOST = 5000
 
 
 def take(conn: Conn, user_id: int, key: str) -> Row:
-    """Take a key until the end of the transaction: `taken` is false while a twin has it.
+    """Take a key until the end of the transaction: `taken` is false while a duplicate has it.
 
-    With the answer that was kept: fingerprint, status, location, version, body; all None when there
-    is none.
+    Returned with the stored response: fingerprint, status, location, version, body; all None if
+    there is none.
     """
     values = {"user_id": user_id, "key": key}
-    with (
-        conn.pipeline()
-    ):  # two statements, since the second must see what a twin committed before the lock was ours
+    # Two statements: the second must see what a duplicate committed before the lock was ours.
+    with conn.pipeline():
         lock = conn.execute(SQL["take"], values)
         found = conn.execute(SQL["find"], values)
     return {**(lock.fetchone() or {}), **(found.fetchone() or {"fingerprint": None})}
@@ -53,5 +52,5 @@ def keep(
 
 
 def sweep(conn: Conn, *, most: int) -> int:
-    """Remove answers that have expired, at most so many; how many."""
+    """Remove responses that have expired, at most so many; return how many."""
     return int(one(conn, SQL["sweep"], {"most": most})["swept"])

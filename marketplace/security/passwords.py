@@ -15,7 +15,7 @@ from marketplace.contract.errors import FieldError, Problem
 from marketplace.security.hash_queue import HashQueue
 from marketplace.text.messages import say, together
 
-#: At least this much of zxcvbn's 0 to 4: 2 is "somewhat guessable", safe against guessing through
+#: At least this much of zxcvbn's 0 to 4: 2 is "somewhat guessable", safe against attempts through
 #: this API.
 STRENGTH = 2
 #: Hashes a process computes at a time. A second one costs a thread, and serves a burst that came to
@@ -83,14 +83,14 @@ def _digest(password: str) -> bytes:
 
 
 def require_strong(password: str, pointer: str, *about: str) -> None:
-    """Refuse a password that is easily guessed, with the reason zxcvbn gives; and the most
-    common ones anyway.
+    """Refuse a password that is easily guessed, with zxcvbn's reason; and the most common ones
+    anyway.
     """
     from zxcvbn import zxcvbn  # late: its word lists take 50 ms and some memory
     from zxcvbn.matching import RANKED_DICTIONARIES
 
-    # Made to be slow, 64 characters take it seconds and 24 a quarter of one; what is strong in a
-    # part is strong.
+    # For a password made to be slow, 64 characters take it seconds and 24 a quarter of one;
+    # strength of a part is enough.
     verdicts = [
         zxcvbn(part, user_inputs=list(about))
         for part in dict.fromkeys((password[:24], password[-24:]))

@@ -1,4 +1,4 @@
-"""Looking at passwords so that nobody gets far by guessing.
+"""Login throttling: password checks in which nobody gets far by trying.
 
 Every attempt is counted in PostgreSQL before the password is looked at (auth.begin_attempt in
 sql/migrations), for its account and for its address; known and unknown accounts alike, with the
@@ -28,7 +28,7 @@ class Proof(NamedTuple):
 
 
 class SignIn:
-    """Tells whose a password is."""
+    """Checks whose a password is."""
 
     def __init__(self, db: Database, passwords: Passwords) -> None:
         self._db = db
