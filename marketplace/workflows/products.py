@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marketplace.contract.errors import Problem
+from marketplace.contract.errors import FieldError, Problem
 from marketplace.files import image_json
 from marketplace.files.images import Upload
 from marketplace.postgres.callers import Caller, Client
@@ -31,15 +31,9 @@ def reach(caller: Caller) -> int | None:
     return None if caller.role == "admin" else (caller.store_id or 0)
 
 
-def listed(document: str, quantity: int, in_stock: bool) -> str:
-    """Return a product of a list, in JSON: the ready document, and the present stock."""
-    return f'{document},"stock":{quantity},"in_stock":{"true" if in_stock else "false"}}}'
-
-
 def whole(product: Row) -> str:
-    """Return a product of products.find in JSON, with its description."""
-    shown = listed(product["document"], product["stock"], product["in_stock"])
-    return f'{shown[:-1]},"description":{product["description"]}}}'
+    """Return a product in JSON: the document that lists show, with its description added."""
+    return f'{product["document"].removesuffix("}")},"description":{product["description"]}}}'
 
 
 def version(product: Row) -> str:
@@ -98,6 +92,35 @@ def change(
     if product.get("stock") is not None:
         products.set_stock(conn, before["id"], product["stock"])
     product_documents.refresh(conn, [before["id"]], currency)
+
+
+def taken(
+    conn: Conn,
+    constraint: str | None,
+    product: Mapping[str, Any],
+    *,
+    store_id: int | None,
+    product_id: int | None,
+) -> Problem | None:
+    """The 409 of an SKU or a link that another product of the store has, with that product; None
+    where the constraint is another one, or the product is not there any more.
+    """
+    if constraint not in ("products_sku_key", "products_source_url_key"):
+        return None
+    name = "sku" if constraint == "products_sku_key" else "source_url"
+    keys = {"sku": None, "source_url": None, name: product.get(name)}
+    holder = products.find_holder(conn, store_id=store_id, product_id=product_id, **keys)
+    if holder is None:
+        return None
+    if holder["hidden"]:
+        words = say(
+            "product {id} has it, which is hidden: show that again, or give it another one first",
+            id=holder["id"],
+        )
+    else:
+        words = say("product {id} has it", id=holder["id"])
+    code = f"{name}_taken"
+    return Problem(code, errors=[FieldError(f"/{name}", code, words)])
 
 
 def add_images(
