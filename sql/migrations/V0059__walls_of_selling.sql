@@ -1,4 +1,4 @@
--- The walls of V0017 to V0019 around what V0030 to V0047 have built: variants, settings of stores, an account's end. And
+-- The walls of V0017 to V0020 around what V0030 to V0047 have built: variants, settings of stores, an account's end. And
 -- the last of it: what a migration makes is nobody's until it says whose it is.
 --
 -- * A variant keeps its product and store.
@@ -25,7 +25,7 @@ BEGIN
 END
 $$;
 
--- As in V0018, and what V0032 and V0033 keep of a store goes too.
+-- As in V0020, and what V0032 and V0033 keep of a store goes too.
 CREATE OR REPLACE FUNCTION auth.forget_caller(OUT user_id bigint, OUT store_id bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -64,7 +64,7 @@ BEGIN
 END
 $$;
 
--- As in V0018, and variants keep the number of their options, not the words.
+-- As in V0020, and variants keep the number of their options, not the words.
 CREATE OR REPLACE FUNCTION auth.close_store(which bigint, most integer) RETURNS bigint[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
