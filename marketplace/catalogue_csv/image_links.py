@@ -17,6 +17,10 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match
 _BETWEEN = re.compile(r"\||[\s,;]+(?=https?://)", re.IGNORECASE)
 #: What is no link whatever stands before it; the rest of such a cell may have any sign.
 _WITHIN_FILE = re.compile(r"\s*data:", re.IGNORECASE).match
+#: What most cells have: one link, without any sign that may stand between two.
+_ONE_LINK = re.compile(
+    r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](?::[0-9]{1,5})?(?:[/?#][!-+\--:<-{}~]{0,1900})?\Z"
+).match
 _PLAIN_SIGNS = "/%?=&#:@!$'()*+,;~"
 
 
@@ -43,6 +47,10 @@ def read_links(cell: str, base: str, notes: Counter[str], *, ours: bool = False)
     """The links of a cell, each once, in their order. `ours`: our export wrote it, with `|` between
     links alone.
     """
+    if _ONE_LINK(cell):
+        return (cell,)
+    if not cell:
+        return ()
     return _kept(cell.split("|") if ours else _pieces(cell), base, notes)
 
 

@@ -30,5 +30,7 @@ def restore(cell: str) -> str:
 
 def unwrap(cell: str) -> str:
     """The text within `="..."`; other cells as they are."""
+    if "=" not in cell:
+        return cell
     wrapped = _WRAPPED(cell)
     return wrapped[1].replace('""', '"') if wrapped else cell

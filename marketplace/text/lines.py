@@ -7,16 +7,16 @@ import unicodedata
 
 #: Blanks, and what shows as nothing: at the ends of a text they mean nothing.
 _ENDS = (
-    " \t\r\n\v\f\x1c-\x1f\x85\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+    " \t\r\n\v\f\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
+    "\u2007\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 )
-_AROUND = re.compile(rf"\A[{_ENDS}]+|[{_ENDS}]+\Z")
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]").search
 _UNSEEN = frozenset("\u00ad\u034f\u115f\u1160\u3164\uffa0")
 
 
 def stripped(text: str) -> str:
     """Return the text without blanks around it, those that nobody sees too."""
-    return text.strip() if text.isascii() else _AROUND.sub("", text)
+    return text.strip() if text.isascii() else text.strip(_ENDS)
 
 
 def turns(text: str) -> bool:
