@@ -149,7 +149,7 @@ def _held(url: str) -> Conn:
     conn.execute("SET lock_timeout = 0")
     conn.execute("SET idle_in_transaction_session_timeout = 0")
     if not asked.try_hold(conn):
-        print("Waiting for another backup, or for a sweeper that is at work.")
+        print("Waiting for another backup, or for a sweeper that is running.")
         asked.hold(conn)
     return conn
 

@@ -65,4 +65,4 @@ def _report(wrong: product_documents.Untrue, waiting: int, *, mended: bool) -> N
     if not count:
         print("All documents, category rows and search words are true.")
     elif not mended:
-        print(f"{count} products are wrong; mend them with --rebuild.")
+        print(f"{count} products are wrong; repair them with --rebuild.")

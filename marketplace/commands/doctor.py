@@ -36,23 +36,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every finding; 1 if one is wrong."""
     config = settings.load()
-    found = [finding for look in LOOKS for finding in _findings(look, config)]
+    found = [finding for check in CHECKS for finding in _findings(check, config)]
     for state, words in found:
         print(f"{state:7} {words}")
     wrong = sum(finding.state == "wrong" for finding in found)
     print(
-        f"{len(found)} things looked at, {wrong} wrong, "
-        f"{sum(each.state == 'unwise' for each in found)} unwise"
+        f"{len(found)} checks, {wrong} wrong, "
+        f"{sum(each.state == 'warning' for each in found)} warnings"
     )
     return 1 if wrong else 0
 
 
-def _findings(look: Callable[[Config], Iterator[Finding]], config: Config) -> Iterator[Finding]:
+def _findings(check: Callable[[Config], Iterator[Finding]], config: Config) -> Iterator[Finding]:
     """Yield the findings of one check; an invalid address is a finding, too."""
     try:
-        yield from look(config)
+        yield from check(config)
     except ValueError as error:
-        yield Finding("wrong", f"{look.__name__}: a setting cannot be read: {error}")
+        yield Finding("wrong", f"{check.__name__}: a setting cannot be read: {error}")
 
 
 def databases(config: Config) -> Iterator[Finding]:
@@ -64,7 +64,7 @@ def databases(config: Config) -> Iterator[Finding]:
     }
     for name, (url, role) in logins.items():
         if not url:
-            state = "unwise" if role == "owner" else "wrong"
+            state = "warning" if role == "owner" else "wrong"
             yield Finding(
                 state,
                 f"{name} is not set: with DATABASE_POOLER there must be a way past the pooler",
@@ -96,7 +96,7 @@ def _connected(url: str) -> Conn:
 
 def _login(config: Config, name: str, role: str, conn: Conn) -> Iterator[Finding]:
     login = doctor.login(conn)
-    strict = "wrong" if config.production else "unwise"
+    strict = "wrong" if config.production else "warning"
     if role == "owner":
         state = "ok" if login["owner"] else "wrong"
         yield Finding(
@@ -113,7 +113,7 @@ def _login(config: Config, name: str, role: str, conn: Conn) -> Iterator[Finding
         )
     elif login["owner"]:
         yield Finding(
-            "unwise",
+            "warning",
             f"{name}: {login['name']} owns the tables; a login of its own stops injected "
             "statements too",
         )
@@ -139,10 +139,10 @@ def server(config: Config) -> Iterator[Finding]:
     yield from _watched(facts)
     yield _connections(config, facts["max_connections"] - 3)
     if last is None:
-        yield Finding("unwise", "no worker has ever been at work: imports and mails wait")
+        yield Finding("warning", "no worker has ever run: imports and mails wait")
     else:
-        state, words = ("ok", "is at work") if last < DEAD else ("unwise", "is not at work")
-        yield Finding(state, f"a worker {words}, its last sign of life came {last:.0f} s ago")
+        state, words = ("ok", "is running") if last < DEAD else ("warning", "is not running")
+        yield Finding(state, f"a worker {words}, its last heartbeat was {last:.0f} s ago")
 
 
 def _safe(facts: Row) -> Iterator[Finding]:
@@ -162,6 +162,9 @@ def _safe(facts: Row) -> Iterator[Finding]:
         yield Finding("wrong", "synchronous_commit is off: what was acknowledged may be lost")
     if facts["encoding"] != "UTF8":
         yield Finding("wrong", f"the database's encoding is {facts['encoding']}, not UTF8")
+    elif not facts["letters"]:
+        words = f"the database's locale {facts['locale']} does not know letters beyond ASCII"
+        yield Finding("wrong", f"{words}: search, slugs and e-mail addresses go wrong")
 
 
 def _watched(facts: Row) -> Iterator[Finding]:
@@ -170,16 +173,17 @@ def _watched(facts: Row) -> Iterator[Finding]:
     """
     if not facts["statement_timeout"]:
         yield Finding(
-            "unwise", f"{facts['name']} has no statement_timeout of its own: sql/admin/settings.sql"
+            "warning",
+            f"{facts['name']} has no statement_timeout of its own: sql/admin/settings.sql",
         )
     if not facts["statements_counted"]:
         yield Finding(
-            "unwise",
+            "warning",
             "pg_stat_statements is not there: slow statements have no names (docs/operations.md)",
         )
     if not facts["slow_logged"]:
         yield Finding(
-            "unwise",
+            "warning",
             "log_min_duration_statement is off: slow statements leave no line in PostgreSQL's log",
         )
 
@@ -194,7 +198,7 @@ def _connections(config: Config, room: int) -> Finding:
         f"{wanted} connections from this host, {wanted + api} during a reload, of {room} "
         "(max_connections)"
     )
-    return Finding("wrong" if wanted > room else "unwise" if wanted + api > room else "ok", words)
+    return Finding("wrong" if wanted > room else "warning" if wanted + api > room else "ok", words)
 
 
 def others(config: Config) -> Iterator[Finding]:
@@ -205,7 +209,7 @@ def others(config: Config) -> Iterator[Finding]:
             _connected(config.database_url) as conn,
         ):  # reported already
             right = sessions.set_up(conn)
-            if right["almighty"] or not right["limited"]:
+            if right["almighty"] or not right["limited"] or not right["pinned"]:
                 yield Finding(
                     "wrong",
                     "DATABASE_URL is no login a pooler may hand round: sql/admin/settings.sql",
@@ -220,11 +224,11 @@ def others(config: Config) -> Iterator[Finding]:
         return
     if not facts["replica"]:
         yield Finding(
-            "unwise", "DATABASE_REPLICA_URL is a primary: nothing is gained by reading there"
+            "warning", "DATABASE_REPLICA_URL is a primary: nothing is gained by reading there"
         )
     elif not facts["feedback"]:
         yield Finding(
-            "unwise",
+            "warning",
             "hot_standby_feedback is off on the replica: a vacuum of the primary ends long reads",
         )
     near = facts["seconds_behind"] <= config.replica_max_lag_seconds
@@ -234,8 +238,8 @@ def others(config: Config) -> Iterator[Finding]:
     yield Finding("ok" if near else "wrong", words)
 
 
-LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
-    *checks.LOOKS,
+CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
+    *checks.CHECKS,
     databases,
     server,
     others,

@@ -37,6 +37,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _server_version(url: str) -> int:
-    """The server's major version, such as 18."""
+    """Return the server's major version, such as 18."""
     with psycopg.connect(url) as conn:
         return conn.info.server_version // 10_000

@@ -35,7 +35,7 @@ from marketplace.security.tokens import Tokens, hashed, new_secret
 from marketplace.workflows import categories, products, stores
 from marketplace.workflows import images as picture_workflow
 
-#: File of the data folder with the logins.
+#: The file in the data folder that has the logins.
 LOGINS = "demo-logins.txt"
 PRODUCTS = Path(__file__).with_name("products.csv")
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another
@@ -180,7 +180,7 @@ def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
             )
             picture_workflow.save(files, [picture])
             uploads.append(Upload("main_image", None, picture))
-    images.close()  # here no more will come
+    images.close()  # no more will come here
     return made
 
 

@@ -1,7 +1,6 @@
-"""What API and decoder process say to each other: an order, and a result in one frame.
+"""The messages between API and decoder process: an order, and a result in one frame.
 
-The decoder process may have been taken over by the file it reads: `unpacked` believes nothing it
-says.
+The file that it reads may have taken the decoder process over: `unpacked` trusts nothing it sends.
 """
 
 import base64
@@ -82,8 +81,8 @@ class Refusal(NamedTuple):
 
 
 def packed(result: Sized | Refusal) -> bytes:
-    """Return a result as a frame: the length of a JSON object, the object, then the bytes it tells
-    of.
+    """Return a result as a frame: the length of a JSON object, the object, then the bytes it
+    describes.
     """
     if isinstance(result, Refusal):
         return _frame({"refused": result.code, "error": result.error[:500]}, b"")
@@ -104,7 +103,9 @@ def packed(result: Sized | Refusal) -> bytes:
 
 
 def unpacked(frame: bytes) -> Sized | Refusal:
-    """Return the result of a frame. Raises ValueError for what `packed` would not have written."""
+    """Return the result of a frame. Raises ValueError for a frame that `packed` would not have
+    written.
+    """
     try:
         start = _LENGTH.size + _LENGTH.unpack_from(frame)[0]
         header = json.loads(frame[_LENGTH.size : start])
@@ -138,7 +139,9 @@ def _whole(value: Any, most: int) -> int:
 
 
 def _webp(data: bytes, length: int) -> bytes:
-    """The data, proven to be one WebP file as long as it says, of nothing but pixels."""
+    """Return the data, proven to be one WebP file of the length in its header, of nothing but
+    pixels.
+    """
     riff = data[:4] + data[8:12] == b"RIFFWEBP" and len(data) == length
     if not riff or int.from_bytes(data[4:8], "little") + 8 != length:
         raise ValueError("not a WebP file")

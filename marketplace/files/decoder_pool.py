@@ -1,7 +1,7 @@
 """The decoder process of this one: started by the first image, kept warm, ended when idle for long
 or by `close`.
 
-Whatever happens to it, the process that asks lives on: an image whose decoder dies is refused, and
+Whatever happens to it, the calling process lives on: an image whose decoder dies is refused, and
 named in the log by the SHA-256 of its file. The other side is decoder_process.py.
 """
 
@@ -32,13 +32,13 @@ from marketplace.telemetry import metrics
 
 PROGRAM = "marketplace.files.decoder_process"
 ROOT = Path(__file__).resolve().parents[2]
-#: What the process needs of the environment. The secrets of the API are not for it.
+#: The environment variables that the process needs. It does not get the secrets of the API.
 PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TZ", "LANG", "LC_ALL")
 PIECE = 256 * 1024
 START_SECONDS = 20.0
-#: Seconds beyond its limit after which a decoder that does not even end is killed with its process.
+#: Seconds beyond its limit after which a decoder that does not end is killed with its process.
 GRACE = 3.0
-#: Signals by which a decoder ends that has reached its limit of time.
+#: Signals that end a decoder at its limit of time.
 TIME_IS_UP = {-signal.SIGXCPU, -signal.SIGALRM}
 log = logging.getLogger("marketplace.files")
 
@@ -48,11 +48,11 @@ class DecoderUnavailable(Exception):
 
 
 class _Lost(Exception):
-    """The decoder process has ended: for want of images, or by a hand that was not the image's."""
+    """The decoder process has ended: it was idle, or something other than the image ended it."""
 
 
 class _Crash(Exception):
-    """The decoder of this image has died, or talks nonsense; in words."""
+    """The decoder of this image has died, or sent nonsense; in words."""
 
 
 class _Overdue(Exception):
@@ -84,7 +84,7 @@ class Decoder:
             process.end()
 
     def forget(self) -> None:
-        """In a fork: the process is the parent's, who alone may talk to it."""
+        """In a fork: the process belongs to the parent, which alone may talk to it."""
         if self._process is not None:
             self._process.control.close()
             self._process = None
@@ -102,7 +102,7 @@ class Decoder:
                 self.close()
             except DecoderUnavailable:
                 raise
-            except BaseException:  # what it was about to say must not be taken for the next image
+            except BaseException:  # its late output must not count for the next image
                 self._process.kill()
                 self.close()
                 raise
@@ -177,7 +177,9 @@ class _Process:
             raise _Lost
 
     def _line(self) -> bytes:
-        """The next line of the process, who says one at a time. Raises _Lost, TimeoutError."""
+        """Return the next line of the process, which sends one at a time. Raises _Lost,
+        TimeoutError.
+        """
         line = b""
         while not line.endswith(b"\n"):
             try:
@@ -209,7 +211,7 @@ class _Process:
 
 
 def _send(channel: socket.socket, file: BinaryIO, deadline: float) -> None:
-    """The whole file, piece by piece; a decoder that has died reads no more."""
+    """Send the whole file, piece by piece; a decoder that has died reads no more."""
     file.seek(0)
     with suppress(ConnectionError):
         while piece := file.read(PIECE):
@@ -218,8 +220,8 @@ def _send(channel: socket.socket, file: BinaryIO, deadline: float) -> None:
 
 
 def _receive(channel: socket.socket, deadline: float) -> bytes:
-    """All that comes until the decoder ends. Raises TimeoutError; _Crash for more than an image can
-    be.
+    """Return all output until the decoder ends. Raises TimeoutError; _Crash for more than an image
+    can be.
     """
     frame = bytearray()
     with suppress(ConnectionError):
@@ -235,7 +237,7 @@ def _receive(channel: socket.socket, deadline: float) -> bytes:
 
 
 def _outcome(code: int, frame: bytes) -> Sized | Refusal:
-    """What came of an image whose decoder ended like this. Raises _Crash."""
+    """Return the outcome of an image whose decoder ended like this. Raises _Crash."""
     if code in TIME_IS_UP:
         return Refusal("time")
     if code < 0:
@@ -254,7 +256,7 @@ def _name(number: int) -> str:
 
 
 def _judged(outcome: Sized | Refusal, order: Order, file: BinaryIO) -> Sized:
-    """The image, or its refusal, counted; what should not be is told in the log."""
+    """Return the image, or raise its refusal, counted; log what should not happen."""
     if isinstance(outcome, Sized):
         metrics.DECODED.labels("made").inc()
         return outcome
@@ -283,7 +285,7 @@ def _judged(outcome: Sized | Refusal, order: Order, file: BinaryIO) -> Sized:
 
 
 def _described(order: Order, file: BinaryIO) -> str:
-    """What an operator finds the file by."""
+    """Return the name by which an operator finds the file."""
     digest = hashlib.sha256()
     file.seek(0)
     while piece := file.read(PIECE):

@@ -1,9 +1,9 @@
 """The program that decodes images, started by decoder_pool.py: warm, and without anything of the
 API in it.
 
-It never reads a stranger's byte itself. For each order it forks: the child reads the file from a
-socket of its own, under limits of memory, CPU and time, without files or network, writes the result
-and ends. So a file that breaks its decoder breaks only its own child, and no image ever meets what
+It never reads a stranger's byte itself. For each order it forks: the child reads the file from its
+own socket, under limits of memory, CPU and time, without files or network, writes the result and
+ends. So a file that breaks its decoder breaks only its own child, and no image ever sees what
 another one has left behind.
 """
 
@@ -69,7 +69,7 @@ def _run(order: Order, channel: socket.socket, control: socket.socket) -> bytes:
     """Decode in a child, and return how that ended, as a line: its exit code, below 0 a signal's
     number.
     """
-    decoders.load(order.kind)  # once, where no stranger's byte has been
+    decoders.load(order.kind)  # once, before any stranger's byte
     gc.freeze()
     try:
         child = os.fork()
@@ -96,7 +96,7 @@ def _child(order: Order, channel: socket.socket) -> NoReturn:
 
 
 def _received(channel: socket.socket, size: int) -> bytes:
-    """The file; shorter where the API's process has ended."""
+    """Return the file; shorter if the API's process has ended."""
     data = bytearray(size)
     view, at = memoryview(data), 0
     while at < size and (count := channel.recv_into(view[at:])):
@@ -108,7 +108,7 @@ def _received(channel: socket.socket, size: int) -> bytes:
 def _limit(order: Order) -> None:
     """From here on: no new file or socket, nothing written to disk, and a bound to memory and CPU.
 
-    Memory is bounded where Linux tells how much is in use; libheif needs a thread, the others none.
+    Memory is bounded if Linux tells how much is in use; libheif needs a thread, the others none.
     """
     limits = order.limits
     cpu = limits.cpu_seconds

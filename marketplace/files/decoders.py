@@ -77,7 +77,7 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the other cores are serving listings
 
 
 class Decoded(NamedTuple):
-    """Pixels as stored, possibly at reduced size, and what is needed to show them right."""
+    """Pixels as stored, possibly at reduced size, and what is needed to show them correctly."""
 
     image: Image.Image
     size: tuple[int, int]
@@ -135,7 +135,7 @@ def decode(data: bytes, kind: str, max_pixels: int, enough: int) -> Decoded:
 def _loaded(
     image: ImageFile.ImageFile, kind: str, data: bytes, enough: tuple[int, int]
 ) -> ImageFile.ImageFile:
-    """The picture with its pixels."""
+    """Return the image with its pixels."""
     try:
         image.load()
     except OSError:
@@ -146,7 +146,9 @@ def _loaded(
 
 
 def load(kind: str) -> None:
-    """Load what reads this format, if it is not yet: HEIF is rare and its library large."""
+    """Load the library that reads this format, if it is not yet: HEIF is rare and its library
+    large.
+    """
     if kind == "HEIF" and kind not in READERS:
         from pi_heif import options
         from pi_heif.as_plugin import HeifImageFile
@@ -157,13 +159,15 @@ def load(kind: str) -> None:
 
 
 def _open(kind: str, data: bytes) -> ImageFile.ImageFile:
-    """The picture with its header read."""
+    """Return the image with its header read."""
     load(kind)
     return READERS[kind](_Bounded(data))
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """Width and height from a WebP header: its decoder allocates the canvas when it is made."""
+    """Return width and height from a WebP header: its decoder allocates the canvas
+    when it is made.
+    """
     chunk, bits = data[12:16], int.from_bytes(data[21:25], "little")
     if chunk == b"VP8X":
         return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
@@ -213,7 +217,7 @@ def _check_scans(data: bytes) -> None:
 
 
 def _ended(data: bytes, enough: tuple[int, int]) -> ImageFile.ImageFile:
-    """The pixels of a JPEG that lacks nothing but the mark of its end."""
+    """Return the pixels of a JPEG that lacks nothing but the mark of its end."""
     if not jpeg_ends.lacks_only_its_end(data):
         raise damaged()
     seen = set()

@@ -1,4 +1,4 @@
-"""What is asked of an image before a decoder sees it, and the words in which one is refused.
+"""The checks of an image before a decoder sees it, and the words in which one is refused.
 
 Nothing here needs an image library: the API and the decoder process both read it.
 """
@@ -48,7 +48,7 @@ def too_costly() -> PictureRefused:
     """Return the refusal of an image whose decoder reached its limit of time or memory."""
     return PictureRefused(
         "picture_too_complex",
-        "The picture takes too much time or memory to decode; save it again and send that.",
+        "The image takes too much time or memory to decode; save it again and send that.",
     )
 
 
@@ -60,7 +60,7 @@ def most_pixels(kind: str, max_pixels: int) -> int:
 
 
 def kind_of(file: BinaryIO, max_bytes: int) -> str:
-    """Return the format that the first bytes name; refuse what is empty, too large or of no known
+    """Return the format of the first bytes; refuse a file that is empty, too large or of no known
     kind.
     """
     file.seek(0, 2)

@@ -42,8 +42,8 @@ def sized(decoded: Decoded) -> Sized:
 
 
 def _upright(decoded: Decoded) -> Image.Image:
-    """The largest size: upright, sRGB, mode RGB or RGBA, no metadata. Larger copies are let go on
-    the way.
+    """Return the largest size: upright, sRGB, mode RGB or RGBA, no metadata. Larger copies are
+    freed on the way.
     """
     shrunk = _shrunk(decoded.image)
     image = _resized(shrunk, fit(decoded.size, SIZES["large"]))
@@ -59,9 +59,9 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _shrunk(image: Image.Image) -> Image.Image:
-    """The picture in a plain mode, averaged down to at most four times the largest size.
+    """Return the image in a plain mode, averaged down to at most four times the largest size.
 
-    It goes band by band, so that no second copy of a large picture is ever in memory.
+    It goes band by band, so that no second copy of a large image is ever in memory.
     """
     factor = max(1, max(image.size) // (SIZES["large"] * 2))
     if factor == 1 and image.mode in PLAIN_MODES and "transparency" not in image.info:
@@ -77,7 +77,9 @@ def _shrunk(image: Image.Image) -> Image.Image:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """The same pixels in a mode that can be averaged: alpha, if there is any, is multiplied in."""
+    """Return the same pixels in a mode that can be averaged; alpha, if there is any, is multiplied
+    in.
+    """
     key = image.info.get("transparency")
     if image.mode.startswith("I"):
         wide = image.convert("I")
@@ -97,12 +99,12 @@ def _plain(image: Image.Image) -> Image.Image:
 
 @lru_cache(maxsize=1)
 def _eight_bits() -> list[int]:
-    """For each 16-bit value the nearest 8-bit one."""
+    """Return the nearest 8-bit value for each 16-bit one."""
     return [(value + 128) // 257 for value in range(65536)]
 
 
 def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The picture in sRGB, as RGB, or RGBA where something can be seen through."""
+    """Return the image in sRGB, as RGB, or RGBA if it has transparency."""
     image = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode))
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     colours = image.convert({"LA": "L", "RGBA": "RGB"}.get(image.mode, image.mode))
@@ -116,7 +118,7 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _converted(image: Image.Image, profile: bytes) -> Image.Image:
-    """The picture converted from its ICC profile to sRGB, or as it is if the profile misfits."""
+    """Return the image converted from its ICC profile to sRGB; unchanged if the profile misfits."""
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         if image.mode != {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(
@@ -140,8 +142,8 @@ def _webp(image: Image.Image) -> bytes:
 
 
 def _placeholder(image: Image.Image) -> str:
-    """The thumbhash of a picture in base64; what can be seen through is shown on white, as apps
-    show it.
+    """Return the thumbhash of an image in base64; transparency is shown on white,
+    as apps show it.
     """
     tiny = _resized(image, fit(image.size, 32)).convert("RGBA")
     flat = Image.alpha_composite(Image.new("RGBA", tiny.size, "white"), tiny)

@@ -1,8 +1,8 @@
-"""Bytes from a stranger -> safe, sized, upright pictures.
+"""Bytes from a stranger -> safe, sized, upright images.
 
-`make` judges a file by its content alone, has it decoded once, in a process of its own
-(decoder_pool.py), and returns three WebP images without any metadata, or says in words why it will
-not. Nothing of the original is kept.
+`make` judges a file by its content alone, decodes it once, in a separate process (decoder_pool.py),
+and returns three WebP images without any metadata, or says in words why it refuses. Nothing of the
+original is kept.
 """
 
 import atexit
@@ -84,7 +84,7 @@ class Upload:
 
 
 def limits(config: Config) -> Limits:
-    """What one image may cost, as the settings say."""
+    """Return what one image may cost, by the settings."""
     return Limits(
         memory_bytes=config.image_decoder_memory_bytes,
         cpu_seconds=config.image_decoder_cpu_seconds,
@@ -102,13 +102,13 @@ def make(
     wait: float = WAIT_SECONDS,
     places: int | None = None,
 ) -> Picture:
-    """The picture in all sizes. Raises PictureRefused; PicturesBusy after `wait` seconds in the
-    queue, or at once where `places` others are in it: each holds a thread that could answer
+    """Return the image in all sizes. Raises PictureRefused; PicturesBusy after `wait` seconds in
+    the queue, or at once if `places` others are in it: each holds a thread that could serve
     listings.
 
-    `source` may be a (spooled) file: it is read only when it is this picture's turn, and never as a
-    whole, so it costs this process no memory. One picture at a time is decoded for a process, in a
-    child that steps back for all others.
+    `source` may be a (spooled) file: it is read only when it is this image's turn, and never as a
+    whole, so it costs this process no memory. A process decodes one image at a time, in a child
+    that steps back for all others.
     """
     file = BytesIO(source) if isinstance(source, bytes) else source
     kind = kind_of(file, max_bytes)
@@ -122,7 +122,7 @@ def make(
 
 
 def close() -> None:
-    """End the decoder process, if there is one; the next picture starts another."""
+    """End the decoder process, if there is one; the next image starts another."""
     _decoder.close()
 
 
@@ -146,7 +146,7 @@ def _turn_in_queue(wait: float, places: int | None) -> Iterator[None]:
 
 
 def _picture(sized: Sized) -> Picture:
-    """The picture with the name it is stored under."""
+    """Return the image with the name it is stored under."""
     digest = hashlib.sha256()
     for name, (_, _, data) in sized.variants.items():
         digest.update(b"%s %d\n%s" % (name.encode(), len(data), data))

@@ -1,8 +1,8 @@
 """JPEG files that lack only the mark of their end, which every browser shows; and the marks inside
-of a JPEG.
+a JPEG.
 
-A file that ends too early is whole when all scans are there, and when it makes no difference to any
-pixel what comes behind its last byte (ITU-T T.81, annexes B and F).
+A file that ends too early is whole if all scans are there, and if nothing after its last byte could
+change any pixel (ITU-T T.81, annexes B and F).
 """
 
 import re
@@ -25,7 +25,7 @@ _END = bytes((0xFF, END))
 
 
 class Segment(NamedTuple):
-    """A marker, what its segment holds, and the bytes from there to the next marker."""
+    """A marker, the content of its segment, and the bytes from there to the next marker."""
 
     marker: int
     content: bytes
@@ -43,7 +43,9 @@ class _Frame(NamedTuple):
     sampling: dict[int, tuple[int, int]]
 
     def units(self, components: list[int]) -> int:
-        """How many units (MCUs) a scan of these components has; a restart interval counts them."""
+        """Return how many units (MCUs) a scan of these components has; a restart interval counts
+        them.
+        """
         widest = max(across for across, _ in self.sampling.values())
         highest = max(down for _, down in self.sampling.values())
         if len(components) > 1:
@@ -53,7 +55,7 @@ class _Frame(NamedTuple):
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """The segments behind the start of the image, to the mark of the end if there is one."""
+    """Yield the segments after the start of the image, to the mark of the end if there is one."""
     found = _MARKER.search(data, 2)
     for _ in range(MAX_SEGMENTS):
         if found is None:
@@ -70,9 +72,9 @@ def segments(data: bytes) -> Iterator[Segment]:
 
 
 def lacks_only_its_end(data: bytes) -> bool:
-    """Whether no mark of the end is there, and yet all scans of all components are, down to their
-    last bit plane, with all of their restart markers. Raises ValueError, KeyError, struct.error for
-    what is no JPEG.
+    """Return whether there is no mark of the end, and yet all scans of all components, down to
+    their last bit plane, with all of their restart markers. Raises ValueError, KeyError,
+    struct.error for a file that is no JPEG.
     """
     frame = _Frame(False, 0, 0, {})
     missing: dict[int, set[int]] = {}
@@ -101,7 +103,7 @@ def lacks_only_its_end(data: bytes) -> bool:
 
 
 def endings(data: bytes) -> Iterator[bytes]:
-    """The file with the mark of its end, in several ways: those of a whole file show the same
+    """Yield the file with the mark of its end, in several ways: those of a whole file show the same
     pixels.
     """
     body = data.rstrip(b"\xff")

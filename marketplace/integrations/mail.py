@@ -19,7 +19,7 @@ from marketplace.config.settings import Config
 from marketplace.text.messages import Text, say
 
 SECONDS = 20.0
-#: Mails that are kept for the developer.
+#: The number of mails that are kept for the developer.
 KEPT = 1000
 #: kind -> subject, the text before and after the code, the page of the app that takes the code if
 #: there is one.

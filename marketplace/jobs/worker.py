@@ -86,7 +86,7 @@ class Worker:
         """Run all loops until told to stop; then they end in good order."""
         with contextlib.suppress(AlreadyEnqueued):
             await app.tasks["upkeep"].configure(queueing_lock="upkeep").defer_async()
-        log.info("worker is at work on %s", " and ".join(self._queues))
+        log.info("worker runs jobs of %s", " and ".join(self._queues))
         loops = [asyncio.create_task(self._keep(app, queue, stop)) for queue in self._queues]
         loops.append(asyncio.create_task(_rescue(app, stop)))
         await stop.wait()

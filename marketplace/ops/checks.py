@@ -41,7 +41,7 @@ UNTRUSTED = (18, 19, 20, 21)
 
 
 class Finding(NamedTuple):
-    """One finding: `ok`, `unwise` or `wrong`."""
+    """One finding: `ok`, `warning` or `wrong`."""
 
     state: str
     words: str
@@ -51,26 +51,28 @@ def environment(config: Config) -> Iterator[Finding]:
     """Check the settings by themselves."""
     if not config.production:
         yield Finding(
-            "unwise",
+            "warning",
             "MARKETPLACE_ENV is development: secrets are made up, /uploads/ is served by Python",
         )
     if config.public_url.startswith("http://") and config.production:
         yield Finding("wrong", "PUBLIC_URL is http: tokens and passwords would travel in the open")
     if not config.trusted_proxies:
         yield Finding(
-            "wrong" if config.production else "unwise",
+            "wrong" if config.production else "warning",
             "TRUSTED_PROXIES is empty: behind nginx everybody would be counted as one address "
             "(unix for its socket)",
         )
+    if any(block.endswith("/0") for block in config.trusted_proxies):
+        yield Finding("wrong", "TRUSTED_PROXIES trusts everybody: clients choose their address")
     if "*" in config.cors_origins:
         yield Finding(
-            "unwise",
+            "warning",
             "CORS_ORIGINS is *: any web page may call the API with a token it has been given",
         )
     if not config.rate_limits:
-        yield Finding("unwise", "RATE_LIMITS is off")
+        yield Finding("warning", "RATE_LIMITS is off")
     if config.bcrypt_cost < 10:
-        state = "wrong" if config.production else "unwise"
+        state = "wrong" if config.production else "warning"
         yield Finding(state, f"BCRYPT_COST={config.bcrypt_cost} is quickly guessed")
     yield Finding("ok", f"settings of {config.environment}")
 
@@ -82,7 +84,7 @@ def folders(config: Config) -> Iterator[Finding]:
             yield Finding("wrong", f"{name} {folder} is not a folder this user may write to")
             continue
         free = shutil.disk_usage(folder).free
-        state = "ok" if free > 5 * GIGABYTE else "unwise" if free > GIGABYTE else "wrong"
+        state = "ok" if free > 5 * GIGABYTE else "warning" if free > GIGABYTE else "wrong"
         yield Finding(state, f"{name} {folder}: {free / GIGABYTE:.0f} GB free")
     if SHARED_MEMORY.is_dir() and not os.access(SHARED_MEMORY, os.W_OK | os.X_OK):
         yield Finding(
@@ -176,10 +178,10 @@ def certificate(config: Config) -> Iterator[Finding]:
         ):
             ends = str((tls.getpeercert() or {})["notAfter"])
     except ssl.SSLCertVerificationError as error:
-        state = "unwise" if error.verify_code in UNTRUSTED else "wrong"
+        state = "warning" if error.verify_code in UNTRUSTED else "wrong"
         yield Finding(state, f"PUBLIC_URL: its certificate is refused: {error.verify_message}")
     except OSError as error:
-        yield Finding("unwise", f"PUBLIC_URL cannot be reached from here: {error}")
+        yield Finding("warning", f"PUBLIC_URL cannot be reached from here: {error}")
     else:
         left = datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), timezone.utc) - datetime.now(
             timezone.utc
@@ -239,7 +241,7 @@ def _fetched(url: str) -> Finding:
         return Finding("wrong", f"uploads are not served: {error.code} at {url}")
     except (OSError, http.client.HTTPException) as error:
         return Finding(
-            "unwise", f"whether uploads are served cannot be seen from here: {str(error).strip()}"
+            "warning", f"whether uploads are served cannot be seen from here: {str(error).strip()}"
         )
 
 
@@ -247,7 +249,7 @@ def backups(config: Config) -> Iterator[Finding]:
     """Check the age of the last successful backup of this host."""
     ended = last(config.data_dir)
     if ended is None:
-        yield Finding("unwise", "no backup was ever made here (docs/operations.md, Backup)")
+        yield Finding("warning", "no backup was ever made here (docs/operations.md, Backup)")
         return
     hours = (time.time() - ended) / 3600
     yield Finding(
@@ -255,7 +257,7 @@ def backups(config: Config) -> Iterator[Finding]:
     )
 
 
-LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     environment,
     folders,
     listening,

@@ -4,7 +4,7 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("categories")
-#: Children of a category that are answered with it.
+#: Children of a category that are returned with it.
 CHILDREN = 1000
 
 
@@ -37,7 +37,7 @@ def add(conn: Conn, *, name: str, parent_id: int | None) -> int:
 
 
 def keep(conn: Conn, category_id: int) -> None:
-    """Keep a category and those above it, whoever made them; the tree is locked."""
+    """Keep a category and its ancestors, whoever made them; the tree is locked."""
     conn.execute(SQL["keep"], {"category_id": category_id})
 
 
@@ -83,7 +83,5 @@ def refresh_counts(conn: Conn) -> None:
 
 
 def clear(conn: Conn) -> int:
-    """Remove categories that imports have made and nothing is in any more; how many. For the
-    worker.
-    """
+    """Remove empty categories that imports have made; return how many. For the worker."""
     return int(one(conn, SQL["clear"])["cleared"])

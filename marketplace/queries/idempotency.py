@@ -4,8 +4,8 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("idempotency")
-#: Answers kept of one user: twice what a limit lets through at once, and no more than a few dozen
-#: megabytes.
+#: Responses kept for one user: twice what a limit lets through at once, and no more than a few
+#: dozen megabytes.
 MOST = 5000
 
 
@@ -34,7 +34,7 @@ def keep(
     version: str | None,
     body: bytes,
 ) -> None:
-    """Keep an answer under its key, in the place of one that has expired. Of a user's the newest
+    """Store a response under its key, in the place of one that has expired. Of a user's the newest
     stay.
     """
     values = {

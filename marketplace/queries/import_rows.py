@@ -65,7 +65,7 @@ def settle_twins(conn: Conn, import_id: int) -> None:
 
 
 def fit_categories(conn: Conn, import_id: int, *, room: int) -> int:
-    """Give rows that name a category too many the nearest one that is there or will be; how many
+    """Give rows of a category beyond the limit the nearest one that exists or will; return how many
     rows.
     """
     values = {"import_id": import_id, "room": room}
@@ -73,9 +73,7 @@ def fit_categories(conn: Conn, import_id: int, *, room: int) -> int:
 
 
 def wishes(conn: Conn, import_id: int, limit: int) -> Row:
-    """Return the categories that rows wished for in vain: `count`, the `first` paths, and how
-    many `rows`.
-    """
+    """Return the categories beyond the limit: `count`, the `first` paths, and how many `rows`."""
     return one(conn, SQL["wishes"], {"import_id": import_id, "limit": limit})
 
 

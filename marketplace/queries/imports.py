@@ -292,7 +292,7 @@ def note_wishes(conn: Conn, import_id: int, wished: Mapping[str, Any], rows: int
 
 
 def trim(conn: Conn, import_id: int, *, most: int, most_bytes: int) -> int:
-    """Forget the oldest ended imports and reports of this import's store; how many."""
+    """Forget the oldest ended imports and reports of this import's store; return how many."""
     row = conn.execute(
         SQL["trim"], {"import_id": import_id, "most": most, "most_bytes": most_bytes}
     ).fetchone()
@@ -300,7 +300,9 @@ def trim(conn: Conn, import_id: int, *, most: int, most_bytes: int) -> int:
 
 
 def forget_old(conn: Conn, *, report_days: int, days: int, most: int) -> int:
-    """Forget reports and imports that ended so many days ago, at most so many of each; how many."""
+    """Forget reports and imports that ended so many days ago, at most so many of each; return how
+    many.
+    """
     return int(
         one(conn, SQL["forget_old"], {"report_days": report_days, "days": days, "most": most})[
             "forgotten"

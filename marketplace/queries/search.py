@@ -88,8 +88,8 @@ def refresh_words(conn: Conn, sample: int) -> int:
 
 
 def prune_words(conn: Conn, *, after: str, most: int) -> tuple[int, str | None]:
-    """Delete words behind this one that no product has, looking at so many; how many, and the
-    last looked at.
+    """Delete words behind this one that no product has, checking so many; return how many, and the
+    last one checked.
     """
     row = one(conn, SQL["prune_words"], {"after": after, "most": most})
     return row["pruned"], row["last_word"]

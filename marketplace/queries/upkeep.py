@@ -17,15 +17,15 @@ def drop_months(conn: Conn, parent: str, *, days: int) -> int:
 
 
 def sweep_unconfirmed(conn: Conn, *, days: int, after: int, most: int) -> tuple[int, int | None]:
-    """Delete accounts never confirmed and not used for so long, behind this id; how many, and
-    the last looked at.
+    """Delete accounts never confirmed and not used for so long, behind this id; return how many,
+    and the last one checked.
     """
     row = one(conn, SQL["sweep_unconfirmed"], {"days": days, "after": after, "most": most})
     return row["swept"], row["last_id"]
 
 
 def sweep_surplus(conn: Conn, *, sessions: int, tokens: int) -> int:
-    """End a user's sessions but for the newest, delete a session's used tokens but for the
-    newest; how many.
+    """End a user's sessions except the newest, delete a session's used tokens except the newest;
+    return how many.
     """
     return int(one(conn, SQL["sweep_surplus"], {"sessions": sessions, "tokens": tokens})["swept"])

@@ -14,7 +14,7 @@ from marketplace.schemas import categories as schemas
 from marketplace.web import client, etags, idempotency
 from marketplace.workflows import categories as workflow
 
-#: Categories that are answered at once.
+#: Categories that are returned at once.
 MOST = 5000
 
 
@@ -33,8 +33,8 @@ class Categories:
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return the tree, by name, with counts of products. One that is very large lacks its
-        lower levels, which GET /api/categories/{category_id} has.
+        """Return the tree, by name, with counts of products. A very large one lacks its lower
+        levels, which GET /api/categories/{category_id} has.
         """
         with self.db.read(req.context.read_after) as conn:
             rows = categories.all_sorted(conn, limit=MOST)

@@ -40,7 +40,7 @@ class Root:
     """/"""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Lead to the page."""
+        """Redirect to the page."""
         raise falcon.HTTPFound("docs")
 
 

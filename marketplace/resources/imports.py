@@ -59,7 +59,7 @@ class ImportCsv:
         text parts, too.
         """
         caller = req.context.caller
-        if caller.role != "admin":  # who has no store, or no room, need not send the file
+        if caller.role != "admin":  # without a store, or without room, one need not send the file
             with self.db.transaction(caller) as conn:
                 _require_room(conn, req, workflow.store_of(caller, None), req.content_length or 0)
         key = f"imports/{secrets.token_hex(16)}.csv"
@@ -218,7 +218,7 @@ class ImportCancellation:
 
 
 def _require_room(conn: Conn, req: falcon.Request, store_id: int, size: int) -> None:
-    """409 where the store would have more files waiting than it may, or larger ones together."""
+    """Raise 409 if the store would have more files waiting than it may, or larger ones together."""
     config = req.context.config
     waiting = imports.waiting(conn, store_id)
     if (

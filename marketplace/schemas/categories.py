@@ -60,7 +60,7 @@ TREE = Named(
         "categories": list_of(NODE),
         "complete": described(
             {"type": "boolean"},
-            "False where the tree is too large for one answer: its lower levels are left out.",
+            "False where the tree is too large for one response: its lower levels are left out.",
         ),
     },
 )

@@ -21,6 +21,9 @@ from marketplace.text.messages import say
 
 CHUNK = 64 * 1024
 DRAIN = 1024 * 1024
+#: Commas and brackets of a JSON body: each value costs an object. The longest description has
+#: 20,000 characters, which may all be commas.
+VALUES = 30_000
 
 
 def content_type(req: falcon.Request) -> str:
@@ -55,7 +58,7 @@ class _Gunzipped:
         self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes, none at the end. Raises OSError where it is broken."""
+        """Return at most `size` bytes, none at the end. Raises OSError if it is broken."""
         data = b""
         while not data and not self._inflate.eof:
             packed = self._inflate.unconsumed_tail or self._source.read(CHUNK)
@@ -76,7 +79,7 @@ def stream(req: falcon.Request) -> Body:
 
 
 def _is_gzipped(req: falcon.Request) -> bool:
-    """Whether the body is compressed by gzip. Raises 415 for other encodings."""
+    """Return whether the body is compressed by gzip. Raises 415 for other encodings."""
     encoding = (req.get_header("Content-Encoding") or "").strip().lower()
     if encoding in ("gzip", "x-gzip"):
         return True
@@ -92,7 +95,7 @@ def refuse_encoding(accepted: str) -> Problem:
 
 
 def is_chunked(req: falcon.Request) -> bool:
-    """Whether the body comes in chunks and has no length of its own."""
+    """Return whether the body comes in chunks and has no length of its own."""
     return req.content_length is None and bool(req.env.get("wsgi.input_terminated"))
 
 
@@ -108,6 +111,8 @@ def read_json(req: falcon.Request, limit: int) -> Any:
     data = read(req, limit).removeprefix(codecs.BOM_UTF8)
     if not data:
         raise Problem("invalid_json", "The body is empty; a JSON object was expected.")
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > VALUES:
+        raise Problem("invalid_json", "The body has too many values.")
     document = parse_json(data)
     if req.context.body_hash is not None:  # the order of the members makes no difference
         req.context.body_hash.update(json.dumps(document, sort_keys=True, default=str).encode())
@@ -115,7 +120,7 @@ def read_json(req: falcon.Request, limit: int) -> Any:
 
 
 def parse_json(data: bytes) -> Any:
-    """Return what JSON in UTF-8 says, numbers as int or Decimal; 400 if it is invalid."""
+    """Return the value of JSON in UTF-8, numbers as int or Decimal; 400 if it is invalid."""
     try:
         return json.loads(
             data.decode("utf-8"),

@@ -25,7 +25,7 @@ from marketplace.web.bodies import (
 
 ENDLESS = 2**62
 TEXT_MAX_BYTES = 256 * 1024
-#: What a text part may say of its bytes, and how Python calls it.
+#: The charsets that a text part may name, and Python's names for them.
 CHARSETS = {
     "utf-8": "utf-8",
     "utf8": "utf-8",
@@ -36,7 +36,7 @@ CHARSETS = {
     "iso-8859-15": "iso8859-15",
     "windows-1254": "cp1254",
 }
-#: Encodings that leave the bytes as they are. Old Android clients name one in each part.
+#: Encodings that leave the bytes unchanged. Old Android clients name one in each part.
 _AS_THEY_ARE = re.compile(rb"(?im)^content-transfer-encoding:[ \t]*(?:7bit|8bit|binary)[ \t]*\r?$")
 #: A header without a blank behind its colon.
 _NO_BLANK = re.compile(rb"(?m)^([A-Za-z-]+):(?=[^ ])")
@@ -95,12 +95,14 @@ def parts(
 
 
 class _Reader(BufferedReader):  # type: ignore[misc, valid-type]
-    """Falcon's reader, which passes on the headers of a part as falcon's parser knows them."""
+    """Falcon's reader, which passes on the headers of a part in the form that falcon's parser
+    knows.
+    """
 
     def read_until(
         self, delimiter: bytes, size: int = -1, consume_delimiter: bool = False
     ) -> bytes:
-        """Return what stands before a delimiter."""
+        """Return the bytes before a delimiter."""
         found: bytes = super().read_until(delimiter, size, consume_delimiter)
         if delimiter == b"\r\n\r\n":
             found = _NO_BLANK.sub(rb"\1: ", _AS_THEY_ARE.sub(b"", found))
@@ -119,7 +121,7 @@ def _form(req: falcon.Request) -> Any:
 
 
 def _text(part: Any, name: str) -> str:
-    """The text of a part, read as its Content-Type says; of JSON a string or number is taken."""
+    """Return the text of a part, read by its Content-Type; for JSON a string or number is taken."""
     data: bytes = part.stream.read(TEXT_MAX_BYTES + 1)
     if len(data) > TEXT_MAX_BYTES:
         raise too_large(TEXT_MAX_BYTES)

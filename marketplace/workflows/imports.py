@@ -37,7 +37,7 @@ REPORT_LINES = 50_000
 #: any case.
 KEPT = 1000
 KEPT_BYTES = 200 * 1024 * 1024
-#: What a bad row takes in the report beside its cells.
+#: Bytes of a bad row in the report beside its cells.
 ROW_BYTES = 150
 #: Wished categories that an import names.
 NAMED = 100
@@ -276,12 +276,12 @@ def _fit_categories(work: Work) -> None:
     """Hold the file to the number of categories that it and its store may make: other rows go to
     the nearest one.
 
-    Before rows are looked at or applied, be it for the first time or again. The import is locked
+    It runs before rows are matched or applied, for the first time or again. The import is locked
     last, so that it can be cancelled meanwhile.
     """
     config = work.config
     if not config.import_new_categories:
-        return  # the reader has refused rows whose category is not there
+        return  # the reader has refused rows whose category does not exist
     with work.db.working() as conn:
         room = imports.category_room(
             conn,

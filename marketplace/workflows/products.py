@@ -132,7 +132,7 @@ def _brand(conn: Conn, product: Mapping[str, Any]) -> int | None:
 
 
 def _settle_brands(conn: Conn, *brand_ids: int | None) -> None:
-    """Have brands listed, or removed, as what has become of their products wants it."""
+    """Let brands be listed, or removed, to follow the change of their products."""
     ids = sorted({brand_id for brand_id in brand_ids if brand_id is not None})
     if ids:
         jobs.enqueue(conn, "clear_names", queue="quick", lock="names", brand_ids=ids)

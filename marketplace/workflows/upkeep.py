@@ -23,7 +23,7 @@ from marketplace.workflows import images
 
 MONTHS = 13
 BATCH = 5000
-#: Deleted one by one, with all that hangs on them.
+#: Deleted one by one, with all rows that refer to them.
 ACCOUNTS = 200
 IMPORTS = 20
 #: Living sessions of a user, and used refresh tokens of a session: the newest stay.

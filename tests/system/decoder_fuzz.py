@@ -216,10 +216,11 @@ def uploading(url: str) -> Callable[[bytes], Outcome]:
         head = f'--{edge}\r\nContent-Disposition: form-data; name="avatar"; filename="a"\r\n\r\n'
         body = head.encode() + data + f"\r\n--{edge}--\r\n".encode()
         kind = f"multipart/form-data; boundary={edge}"
-        status, text = call(
-            "/api/users/upload-avatar", body,
-            **{"Content-Type": kind, "Authorization": f"Bearer {token}"},
-        )  # fmt: skip
+        sent = {"Content-Type": kind, "Authorization": f"Bearer {token}"}
+        status, text = call("/api/users/upload-avatar", body, **sent)
+        while status == 429:  # others are uploading, too
+            time.sleep(1)
+            status, text = call("/api/users/upload-avatar", body, **sent)
         if status == 200:
             return ("made", "")
         code = json.loads(text)["errors"][0]["code"] if status == 422 else str(status)
