@@ -155,6 +155,7 @@ WITH asked AS MATERIALIZED (
         %(few)s::integer AS few,
         %(with_ids)s::boolean AS with_ids,
         %(show_hidden)s::boolean AS show_hidden,
+        (SELECT my_role()) = 'admin' AS reached,
         %(hidden)s::boolean AS hidden,
         %(min_price)s::numeric AS min_price,
         %(max_price)s::numeric AS max_price,
@@ -187,7 +188,7 @@ title AS MATERIALIZED (
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
-    WHERE CASE WHEN a.show_hidden THEN a.reached OR p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
+    WHERE CASE WHEN a.show_hidden THEN (a.reached OR p.store_id = (SELECT my_store_id())) ELSE NOT p.hidden END
         AND (a.hidden IS NULL OR p.hidden = a.hidden)
         AND (a.min_price IS NULL OR p.price >= a.min_price)
         AND (a.max_price IS NULL OR p.price <= a.max_price)
@@ -207,7 +208,7 @@ anywhere AS MATERIALIZED (
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
     WHERE p.id <> ALL(ARRAY(SELECT t.id FROM title AS t))
-        AND CASE WHEN a.show_hidden THEN a.reached OR p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
+        AND CASE WHEN a.show_hidden THEN (a.reached OR p.store_id = (SELECT my_store_id())) ELSE NOT p.hidden END
         AND (a.hidden IS NULL OR p.hidden = a.hidden)
         AND (a.min_price IS NULL OR p.price >= a.min_price)
         AND (a.max_price IS NULL OR p.price <= a.max_price)
@@ -234,7 +235,7 @@ partial AS MATERIALIZED (
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
     WHERE p.id <> ALL(ARRAY(SELECT w.id FROM whole AS w))
-        AND CASE WHEN a.show_hidden THEN a.reached OR p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
+        AND CASE WHEN a.show_hidden THEN (a.reached OR p.store_id = (SELECT my_store_id())) ELSE NOT p.hidden END
         AND (a.hidden IS NULL OR p.hidden = a.hidden)
         AND (a.min_price IS NULL OR p.price >= a.min_price)
         AND (a.max_price IS NULL OR p.price <= a.max_price)
