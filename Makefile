@@ -9,7 +9,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 
 .DEFAULT_GOAL := help
 .PHONY: help run worker test test-install lint audit fuzz fuzz-decoders attack chaos test-ha edge bench-data bench bench-import worst psql migrate check-sql \
-	check-documents explain openapi clients backup restore demo-reset lock clean ready ready-dev ready-fuzz ready-bench ready-clients ready-ha
+	check-documents statement explain openapi clients backup restore demo-reset lock clean ready ready-dev ready-fuzz ready-bench ready-clients ready-ha
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -31,9 +31,10 @@ lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
 	@$(VENV) -m ruff format --check --quiet .
 	@$(VENV) -m mypy
 	@.venv/bin/squawk --config .squawk.toml sql/migrations/*.sql
-	@cd sql && ../$(VENV) -m sqlfluff lint --disable-progress-bar --processes 2 queries migrations
+	@cd sql && ../$(VENV) -m sqlfluff lint --disable-progress-bar --processes 2 migrations
+	@$(VENV) -m tools.lint_sql
 
-audit: ready-dev ## hold installed packages against their pins, ask for known vulnerabilities (ARGS=--strict)
+audit: ready-dev ## compare installed packages with their pins, look for known vulnerabilities (ARGS=--strict)
 	@exec $(VENV) -m tools.audit $(ARGS)
 
 fuzz: ready-dev ready-fuzz ## fuzz the API by its own document, as each role (EXAMPLES=20)
@@ -53,7 +54,7 @@ chaos: ready-dev ## break PostgreSQL, network and disks under a load of writes (
 test-ha: ready-dev ready-ha ## kill parts of a whole system of several machines under load (ARGS="--only switchover")
 	@PYTHONPATH=.:tests exec $(VENV) -m system.ha $(ARGS)
 
-edge: ready-dev ## measure nginx's cache: CPU a hit, and how old what it gives may be (needs nginx and wrk; ARGS="--trials 0")
+edge: ready-dev ## measure nginx's cache: CPU a hit, and how old its responses are (needs nginx and wrk; ARGS="--trials 0")
 	@PYTHONPATH=.:tests exec $(VENV) tests/system/edge_cost.py $(ARGS)
 
 bench-data: ready ## make a shop of N=1000000 generated products in a database of its own (ARGS="--seed 2")
@@ -74,11 +75,14 @@ psql: ready ## open psql on the database as its owner (ARGS="-c 'SELECT 1'")
 migrate: ready ## bring the database up to sql/migrations
 	@$(COMMAND) migrate
 
-check-sql: ready ## have PostgreSQL read every statement of sql/queries
+check-sql: ready ## make PostgreSQL prepare every statement of sql/queries
 	@$(COMMAND) check-sql $(ARGS)
 
-check-documents: ready ## prove that what lists and searches read is what the tables say (ARGS=--rebuild)
+check-documents: ready ## compare product documents with the tables (ARGS=--rebuild)
 	@$(COMMAND) check-documents $(ARGS)
+
+statement: ready ## print a statement as it is sent, with its fragments in it (NAME=products.list)
+	@$(COMMAND) statement $(NAME)
 
 explain: ready ## show the plan of a statement (NAME=products.find ARGS="product_id=1")
 	@$(COMMAND) explain $(NAME) $(ARGS)
@@ -92,11 +96,11 @@ clients: ready ready-clients ## make clients for Kotlin, Swift, Dart and Python 
 backup: ready ## write database and uploads into a folder (FOLDER=backups, ARGS="--keep 14")
 	@exec $(COMMAND) backup $(if $(FOLDER),--to "$(abspath $(FOLDER))") $(ARGS)
 
-restore: ready ## put a backup into an empty database, files into uploads (FROM=backups/DATE, ARGS="--into DATABASE")
+restore: ready ## restore a backup into an empty database, files into uploads (FROM=backups/DATE, ARGS="--into DATABASE")
 	@test -n "$(FROM)" || { echo "Name the backup: make restore FROM=backups/DATE"; exit 2; }
 	@exec $(COMMAND) restore --from "$(FROM)" $(ARGS)
 
-demo-reset: ready ## take the demo shop away and load it anew
+demo-reset: ready ## remove the demo shop and load it anew
 	@$(COMMAND) demo-reset
 
 lock: ready-dev ## pin requirements*.txt anew from requirements*.in

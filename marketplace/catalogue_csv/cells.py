@@ -29,8 +29,8 @@ _ESCAPE = re.compile(r"\\([\\>])")
 
 
 def read_line(cell: str, limit: int) -> str:
-    """A text of one line, NFC, without blanks around; line breaks and tabs in it become single
-    blanks.
+    """Return a text of one line, NFC, without blanks around; line breaks and tabs in it become
+    single blanks.
     """
     text = cell.strip()
     if not (text.isprintable() and text.isascii()):
@@ -41,7 +41,7 @@ def read_line(cell: str, limit: int) -> str:
 
 
 def read_prose(cell: str, limit: int) -> str:
-    """A text that may have line breaks and tabs, NFC, without blanks around."""
+    """Return a text that may have line breaks and tabs, NFC, without blanks around."""
     text = cell.strip()
     if not (text.isprintable() and text.isascii()):
         text = _LONE_CR.sub("\n", _clean(text, limit))
@@ -51,7 +51,7 @@ def read_prose(cell: str, limit: int) -> str:
 
 
 def read_link(cell: str) -> str:
-    """An absolute http(s) link, as it is."""
+    """Return an absolute http(s) link, unchanged."""
     link = read_line(cell, LINK_LENGTH)
     if _LINK(link):
         return link
@@ -79,7 +79,8 @@ def read_links(cell: str) -> tuple[str, ...]:
 
 
 def read_path(cell: str) -> tuple[str, ...]:
-    """The names of a path such as `Home > Kitchen > Pans` (`->` is taken too), from the top down.
+    """Return the names of a path such as `Home > Kitchen > Pans` (`->` works too), from the top
+    down.
 
     A name with `>` or a backslash in it has a backslash before that, as `write_path` writes it.
     """
@@ -103,12 +104,12 @@ def _read_path(cell: str) -> tuple[str, ...]:
 
 
 def write_path(names: Iterable[str]) -> str:
-    """A path of categories as a cell that `read_path` reads back."""
+    """Return a path of categories as a cell that `read_path` reads back."""
     return " > ".join(re.sub(r"([\\>])", r"\\\1", name) for name in names)
 
 
 def read_hidden(cell: str) -> bool | None:
-    """Whether the product is not to be shown: yes or no in the words of spreadsheets; None for
+    """Return whether the product is to be hidden: yes or no in the words of spreadsheets; None for
     an empty cell.
     """
     word = cell.strip().lower()
@@ -122,7 +123,7 @@ def read_hidden(cell: str) -> bool | None:
 
 
 def read_id(cell: str) -> int | None:
-    """The number of a product, 1 to 18 digits; None for an empty cell."""
+    """Return the number of a product, 1 to 18 digits; None for an empty cell."""
     digits = cell.strip()
     if not digits:
         return None
@@ -132,7 +133,9 @@ def read_id(cell: str) -> int | None:
 
 
 def _clean(text: str, limit: int) -> str:
-    """The text in NFC, if all of it is text. What is far too long is refused before that work."""
+    """Return the text in NFC, if all of it is text. A text that is far too long is refused before
+    that work.
+    """
     if NUL in text or _CONTROL.search(text):
         raise Wrong("control_character", "must not have control characters, such as NUL")
     if UNDECODABLE.search(text):

@@ -1,5 +1,5 @@
-"""Headers to columns, by name and never by position; and the delimiter, which the header gives
-away.
+"""Headers to columns, by name and never by position; and the delimiter, which the
+header reveals.
 """
 
 import csv
@@ -19,17 +19,17 @@ DELIMITERS = ",;\t|"
 _SEPARATOR_LINE = re.compile(r"sep=(.)[\r\n]*\Z", re.IGNORECASE)
 #: Vendure writes `name:en`.
 _LANGUAGE = re.compile(r"(?<=\w):[a-z]{2}(?:[-_][A-Za-z]{2,4})?\Z")
-#: Fields of dialects that say how rows belong together, and nothing of a product.
+#: Fields of dialects that tell how rows belong together, and nothing about a product.
 _STRUCTURE = "variant"
 
 
 class Columns(NamedTuple):
-    """What the columns of a file mean.
+    """The meaning of a file's columns.
 
-    `header` has the names as in the file; `positions` says which columns hold a field. `own` is
-    true for a file that we wrote, as its header shows: our own header and no other, or any header
-    beside that of a report of bad rows. There, what `defuse` did is undone. `exported`: it has the
-    ids that the export writes.
+    `header` has the names in the file; `positions` tells which columns hold a field. `own` is true
+    for a file that we wrote, as its header shows: our own header and no other, or any header beside
+    that of a report of bad rows. There, what `defuse` did is undone. `exported`: it has the ids
+    that the export writes.
     """
 
     dialect: Dialect
@@ -76,7 +76,7 @@ def recognise(header: Sequence[str], asked: str | None = None, currency: str = "
 
 
 def _positions(dialect: Dialect, layout: Layout) -> tuple[dict[str, tuple[int, ...]], list[int]]:
-    """Which columns hold a field, and the columns that hold none."""
+    """Return which columns hold a field, and the columns that hold none."""
     chosen = dialect.choose(layout)
     found: dict[str, list[int]] = {}
     left = []
@@ -131,11 +131,11 @@ def _others() -> str:
 
 
 def delimiter_of(lines: Sequence[str]) -> tuple[str, int]:
-    """What separates cells, told by the first lines, and how many of those to leave out (Excel's
+    """Return what separates cells, told by the first lines, and how many of those to skip (Excel's
     `sep=;`).
 
-    The delimiter that makes the header known best is taken; where none does, the one with the most
-    columns.
+    The delimiter with the most known columns in the header wins; if none has any, the one with the
+    most columns.
     """
     for count, line in enumerate(lines, 1):
         forced = _SEPARATOR_LINE.match(line)
@@ -161,7 +161,9 @@ def _fit(lines: Sequence[str], delimiter: str) -> tuple[int, int]:
 
 
 def printable(cell: str) -> str:
-    """A cell fit to be stored and shown: what is no text becomes the sign for that."""
+    """Return a cell fit to be stored and shown: a byte that is no text becomes the replacement
+    character.
+    """
     if cell.isascii():
         return cell
     return UNDECODABLE.sub(

@@ -1,8 +1,8 @@
-"""Bytes to lines of text: finds the encoding out, and survives bytes that are not text.
+"""Bytes to lines of text: detects the encoding, and survives bytes that are not text.
 
 The encoding of a file without a byte order mark stays open as long as everything is ASCII; the
 first megabyte with anything else in it decides. A byte that is no text becomes a lone surrogate, so
-that the row it stands in can be reported and the rest of the file be read.
+that its row can be reported and the rest of the file be read.
 """
 
 import codecs
@@ -15,7 +15,7 @@ from marketplace.catalogue_csv.model import ROW_LENGTH, CatalogRefused
 
 BLOCK = 1 << 16
 LOOK_AHEAD = 1 << 20
-#: Stands in texts for a NUL, which the csv module of Python 3.10 does not take; broken bytes are
+#: Stands for a NUL in texts, which the csv module of Python 3.10 does not accept; broken bytes are
 #: others.
 NUL = "\ud800"
 UNDECODABLE = re.compile("[\ud800-\udfff]")
@@ -53,7 +53,7 @@ _MARKUP = re.compile(rb"\s*(?:<!doctype|<html|<\?xml|<svg|\{\s*[\"}]|\[\s*[\[{])
 
 
 def _surrogates(error: UnicodeError) -> tuple[str, int]:
-    """Each byte that is no text as a lone surrogate of its own."""
+    """Replace each byte that is no text by a lone surrogate of its own."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
@@ -63,10 +63,10 @@ codecs.register_error(_ERRORS, _surrogates)
 
 
 class Lines:
-    """The lines of a byte stream, each with its end (CR, LF or CRLF) as it was. To be gone through
+    """The lines of a byte stream, each with its end (CR, LF or CRLF) unchanged. To be iterated over
     once.
 
-    `encoding` is final when all lines were taken; `bytes_read` tells how far the reading is.
+    `encoding` is final when all lines are read; `bytes_read` tells how far the reading is.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -79,7 +79,7 @@ class Lines:
         self._head = self._head[mark:]
 
     def __iter__(self) -> Iterator[str]:
-        """Lines of any length up to ROW_LENGTH; a longer one refuses the file."""
+        """Yield lines of any length up to ROW_LENGTH; a longer one refuses the file."""
         rest = ""
         for text in self._texts():
             lines = io.StringIO(rest + text, newline="").readlines()
@@ -94,7 +94,7 @@ class Lines:
             yield rest
 
     def _texts(self) -> Iterator[str]:
-        """The file as text, block by block."""
+        """Yield the file as text, block by block."""
         decoder = self._decoder()
         blocks = [self._head]
         while blocks:
@@ -116,7 +116,7 @@ class Lines:
         return codecs.getincrementaldecoder(self.encoding)(_ERRORS)
 
     def _fill(self, size: int) -> bytes:
-        """That many bytes, fewer only at the end of the stream."""
+        """Return that many bytes, fewer only at the end of the stream."""
         pieces = []
         while size > 0 and (piece := self._stream.read(size)):
             pieces.append(piece)
@@ -137,7 +137,7 @@ def _refuse_other_kinds(head: bytes) -> None:
 
 
 def _marked(head: bytes) -> tuple[str, int]:
-    """The encoding that the first bytes give away, and how many bytes of mark they are."""
+    """Return the encoding that the first bytes reveal, and how many bytes of mark they are."""
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding, len(mark)

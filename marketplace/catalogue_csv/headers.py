@@ -4,8 +4,7 @@
 
 import unicodedata
 
-#: What a row can say of a product: our own header, in the order an export writes it, and what
-#: dialects fill.
+#: The fields of a product: our own header, in the order of an export, and those that dialects fill.
 HEADER = (
     "marketplace_product_id",
     "name",
@@ -19,13 +18,13 @@ HEADER = (
     "image_url",
     "hidden",
 )
-#: What a report of bad rows has beside the row itself; without meaning when it comes back.
+#: The columns of a report of bad rows beside the row itself; ignored when it comes back.
 REPORT_HEADER = ("error_line", "error_column", "error_code", "error_message")
 SHORT_REPORT_HEADER = ("line", "column", "code", "message")
 REQUIRED = ("name", "price")
 
 
 def folded(header: str) -> str:
-    """A header without case, accents, blanks and marks."""
+    """Return a header without case, accents, blanks and marks."""
     plain = unicodedata.normalize("NFKD", header[:200]).casefold()
     return "".join(sign for sign in plain if sign.isalnum())

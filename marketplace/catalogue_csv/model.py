@@ -1,5 +1,5 @@
-"""What reading a catalogue gives: good rows, bad rows, or a refusal of the whole file; and their
-codes.
+"""The results of reading a catalogue: good rows, bad rows, or a refusal of the whole file; and
+their codes.
 """
 
 from decimal import Decimal
@@ -62,7 +62,7 @@ FILE_CODES = {
     "unbalanced_quote": "a quote is open at the end of the file, or of the header",
 }
 
-#: What a seller should know about how a file was read; see CatalogFile.notes.
+#: Facts about how a file was read, for the seller; see CatalogFile.notes.
 NOTES = {
     "blank_rows": "rows without anything in them, left out",
     "default_stock": "rows that give no stock: new products get default_stock, others keep theirs",
@@ -87,7 +87,7 @@ NOTES = {
 class CatalogRefused(Exception):
     """The file as a whole cannot be read: a code of FILE_CODES and words for the seller.
 
-    Some refusals come late, after rows were given: an open quote shows at the end of a file.
+    Some refusals come late, after rows were returned: an open quote shows at the end of a file.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -97,7 +97,7 @@ class CatalogRefused(Exception):
 
 
 class Wrong(ValueError):
-    """A cell that cannot be taken: a code of ROW_CODES and words for the seller."""
+    """An invalid cell: a code of ROW_CODES and words for the seller."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -106,9 +106,7 @@ class Wrong(ValueError):
 
 
 class CellError(NamedTuple):
-    """One thing wrong with a row. `column` is named as the file names it; None for the row as a
-    whole.
-    """
+    """One error of a row. `column` has the file's name of it; None for the row as a whole."""
 
     column: str | None
     code: str
@@ -136,7 +134,7 @@ class GoodRow(NamedTuple):
 
 
 class BadRow(NamedTuple):
-    """A row with all that is wrong with it. `cells` stand under the file's header, all text."""
+    """A row with all its errors. `cells` are under the file's header, all text."""
 
     line: int
     errors: tuple[CellError, ...]
@@ -144,6 +142,6 @@ class BadRow(NamedTuple):
 
 
 class SharedRow(NamedTuple):
-    """A row that is no product: the parent of variants, further pictures, a bundle."""
+    """A row that is no product: the parent of variants, further images, a bundle."""
 
     line: int

@@ -1,5 +1,5 @@
-"""Prices and stock as people write them: `Rp 5.200`, `12.500,50`, `12,500.50`, `$1,299`; never
-by float.
+"""Prices and stock as people write them: `Rp 5.200`, `12.500,50`, `12,500.50`, `$1,299`; never by
+float.
 """
 
 import re
@@ -18,7 +18,7 @@ _AMOUNT = re.compile(
     r"(?P<minus>-?) *(?P<before>[^0-9 .,'-]{0,4}\.?) *(?P<later>-?)"
     r"(?P<number>[0-9](?:[0-9., ']*[0-9])?)(?:[.,]-+)? *(?P<after>[^0-9 .,'-]{0,4})\Z"
 ).match
-#: Named for those who write them; which one a price has is reported, not converted.
+#: Named for the writer's sake; the currency of a price is reported, not converted.
 _CURRENCIES = {
     *("rp", "rp.", "idr", "rm", "myr", "s$", "sgd", "php", "thb", "vnd", "inr", "jpy", "cny"),
     *(
@@ -47,12 +47,11 @@ _WHOLE = re.compile(
 
 
 class Signs:
-    """What the prices of a whole file tell about its signs for decimals and thousands.
+    """The signs for decimals and thousands that the prices of a whole file reveal.
 
     `1.299` and `1,299` can be read in two ways, and other prices of the file decide: `9,99` has its
-    sign for decimals, `1.299.000` for thousands. A file that has no decimals anywhere has three
-    digits behind a sign only as thousands, since an amount has two decimals at most. `decimal`
-    settles it from outside.
+    decimal sign, `1.299.000` one for thousands. In a file without any decimals three digits after a
+    sign are thousands, since an amount has two decimals at most. `decimal` settles it from outside.
     """
 
     def __init__(self, decimal: DecimalSign | None = None) -> None:
@@ -62,7 +61,7 @@ class Signs:
         self.open: Counter[str] = Counter()
 
     def look(self, cell: str) -> None:
-        """Count what one price tells; what is no price tells nothing."""
+        """Count what one price reveals; a text that is no price reveals nothing."""
         if _PLAIN(cell):
             if cell[-3:-2] == ".":
                 self.decimals["."] += 1
@@ -85,7 +84,7 @@ class Signs:
 
     @property
     def decimal(self) -> DecimalSign | None:
-        """The file's sign for decimals; None where it has both, or none that can be told."""
+        """The file's decimal sign; None if it has both, or none is known."""
         if self.asked is not None:
             return self.asked
         dot, comma = bool(self.decimals["."]), bool(self.decimals[","])
@@ -97,11 +96,11 @@ class Signs:
 
     @property
     def mixed(self) -> bool:
-        """Whether the file has both signs for decimals."""
+        """Whether the file has both decimal signs."""
         return bool(self.decimals["."] and self.decimals[","])
 
     def describe(self) -> dict[str, Any]:
-        """The decision and what it rests on, ready for JSON."""
+        """Return the decision and its reason, ready for JSON."""
         if self.asked is not None:
             reason = "asked"
         elif self.mixed:

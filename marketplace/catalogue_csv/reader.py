@@ -1,8 +1,8 @@
 """A product file from its first byte to its last row, which is read twice.
 
-First it is surveyed: how many rows it has, which sign its prices have for decimals, whether its
-quotes end, what parents its variants have. So nothing is decided cell by cell, and what is wrong
-with the file as a whole shows before any row is given. Then its rows are read.
+First it is surveyed: how many rows it has, the decimal sign of its prices, whether its quotes end,
+the parents of its variants. So nothing is decided cell by cell, and errors of the file as a whole
+show before any row is returned. Then its rows are read.
 """
 
 from collections import Counter
@@ -20,9 +20,9 @@ from marketplace.catalogue_csv.rows import KnownCategory, Rows, is_blank
 
 _PEEK_LINES = 100
 _PEEK_LENGTH = 1 << 18
-#: How often the survey says how far it is.
+#: How often the survey reports its progress.
 WATCH_ROWS = 20_000
-#: Hears how many bytes are read.
+#: Called with the number of bytes read.
 Watch = Callable[[int], None]
 
 
@@ -56,7 +56,7 @@ def read(
 
 
 def _opened(stream: BinaryIO) -> tuple[Lines, Records, str, Record]:
-    """The lines and records of a stream behind its header, and that."""
+    """Return the lines and records of a stream after its header, and the header."""
     stream.seek(0)
     lines = Lines(stream)
     rest = iter(lines)
@@ -79,9 +79,9 @@ def _opened(stream: BinaryIO) -> tuple[Lines, Records, str, Record]:
 
 
 class CatalogFile:
-    """A file that was surveyed, to be iterated over once, in bounded memory.
+    """A surveyed file, to be iterated over once, in bounded memory.
 
-    What `notes` and `describe` say is final after the last row.
+    `notes` and `describe` are final after the last row.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class CatalogFile:
         self._lines: Lines | None = None
 
     def survey(self, record: Record) -> int:
-        """Take a row of the first reading into account; how many there were."""
+        """Take a row of the first reading into account; return how many there were."""
         cells = record.cells
         if record.problem is None:
             for place in self._price_columns:
@@ -118,20 +118,18 @@ class CatalogFile:
         return self.rows_total
 
     def begin(self) -> None:
-        """Now that all is known, get ready to read."""
+        """Get ready to read, now that all is known."""
         self._prices = Prices(self._signs)
         self._rows = Rows(self.columns, self._prices, self._known_category)
 
     @property
     def header(self) -> tuple[str, ...]:
-        """The names of the columns as in the file; the cells of bad rows stand under them."""
+        """The names of the columns in the file; the cells of bad rows are under them."""
         return self.columns.header
 
     @property
     def fields(self) -> list[str]:
-        """Which fields of a product the file says anything about: the others are left as they
-        are.
-        """
+        """The fields of a product that the file has columns for: the others stay unchanged."""
         fields = set(self.columns.positions)
         return sorted(fields | {"hidden"} if self._arranger and "hidden" in fields else fields)
 
@@ -147,14 +145,14 @@ class CatalogFile:
 
     @property
     def notes(self) -> dict[str, int]:
-        """What a seller should know about the reading: how often each of NOTES came up."""
+        """What a seller should know about the reading: how often each of NOTES occurred."""
         notes = Counter(self._rows.notes)
         if self._arranger is not None:
             notes.update(self._arranger.notes)
         return {code: count for code, count in sorted(notes.items()) if count}
 
     def describe(self) -> dict[str, Any]:
-        """How the file was read, ready for JSON."""
+        """Return how the file was read, ready for JSON."""
         columns, header = self.columns, self.columns.header
         return {
             "dialect": columns.dialect.name,
@@ -174,7 +172,7 @@ class CatalogFile:
         }
 
     def __iter__(self) -> Iterator[GoodRow | BadRow | SharedRow]:
-        """Every row but the blank ones. Raises CatalogRefused."""
+        """Yield every row except blank ones. Raises CatalogRefused."""
         empty = True
         for record, arranged in self._records():
             row: GoodRow | BadRow | SharedRow | None
@@ -195,7 +193,7 @@ class CatalogFile:
             raise CatalogRefused("empty_file", "The file has a header and no rows below it.")
 
     def cells(self) -> Iterator[tuple[int, list[str]]]:
-        """The line and the cells of each row, as a report of bad rows shows them."""
+        """Yield the line and the cells of each row, as a report of bad rows shows them."""
         for record, arranged in self._records():
             if record is not None:
                 yield record.line, self._rows.restored(record.cells)
@@ -203,7 +201,7 @@ class CatalogFile:
                 yield arranged.line, arranged.cells
 
     def _records(self) -> Iterator[tuple[Record | None, Arranged | None]]:
-        """The rows: as they are, or as the dialect has arranged them."""
+        """Yield the rows: unchanged, or as the dialect has arranged them."""
         self._lines, records, _, _ = _opened(self._stream)
         records.width = len(self.columns.header)
         arranger = self._arranger

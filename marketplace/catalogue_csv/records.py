@@ -1,4 +1,4 @@
-"""Lines to records: quoted cells, line breaks in them, and quotes that go wrong, row by row."""
+"""Lines to records: quoted cells, line breaks in them, and wrong quotes, row by row."""
 
 import csv
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ _GIVEN_BACK_PER_LINE = 20
 
 
 class Record(NamedTuple):
-    """A row of the file. `problem` is None, or what is wrong with its quotes: a code and words."""
+    """A row of the file. `problem` is None, or the error of its quotes: a code and words."""
 
     line: int
     cells: list[str]
@@ -19,12 +19,12 @@ class Record(NamedTuple):
 
 
 class Records:
-    """The records of a file but for empty lines, each with the number of its first line, counted
+    """The records of a file except for empty lines, each with the number of its first line, counted
     from 1.
 
-    The csv module reads them, strictly. Where it finds a quote out of place, the row is read again
-    with blanks allowed behind closing quotes (padded tables have them). If that is not it, the row
-    is given as a problem; and if the quote has run over rows that look whole, reading goes on with
+    The csv module reads them, strictly. If it finds a quote out of place, the row is read again
+    with blanks allowed after closing quotes (padded tables have them). If that fails, the row is
+    returned as a problem; and if the quote has run over rows that look whole, reading goes on with
     the first of those, so that one bad row takes no neighbours with it.
     """
 
@@ -56,7 +56,7 @@ class Records:
                 yield self._repaired(str(error))
 
     def _fed(self) -> Iterator[str]:
-        """Lines for the csv module; those of the row it is in are remembered."""
+        """Lines for the csv module; it remembers those of the present row."""
         row, again = self._row, self._again
         while True:
             while again:
@@ -86,7 +86,7 @@ class Records:
         return line
 
     def _repaired(self, reason: str) -> Record:
-        """The record whose quotes the csv module could not read."""
+        """Return the record whose quotes the csv module could not read."""
         too_large, ended = "limit" in reason, self._ended
         if not too_large and not ended:
             cells = self._padded()
@@ -118,7 +118,7 @@ class Records:
     def _taken(
         self, count: int, cells: list[str] | None, problem: tuple[str, str] | None
     ) -> Record:
-        """A record of the first lines of what was read; the csv module gets the others again."""
+        """Return a record of the first of the lines read; the csv module gets the others again."""
         row = self._row
         if cells is None:
             cells = self._as_they_are(row[:count])
@@ -131,7 +131,7 @@ class Records:
         return record
 
     def _give_back(self, lines: list[str]) -> None:
-        """Has lines read again. A file made to have most of them read over and over is refused."""
+        """Read lines again. A file made to have most of them read over and over is refused."""
         self._given_back += len(lines)
         if self._given_back > _GIVEN_BACK + _GIVEN_BACK_PER_LINE * self._line:
             words = (
@@ -142,7 +142,7 @@ class Records:
         self._again.extend(reversed(lines))
 
     def _as_they_are(self, lines: list[str]) -> list[str]:
-        """The cells of a row with wrong quotes, as well as they can be told apart, for the
+        """Return the cells of a row with wrong quotes, as well as they can be told apart, for the
         report.
         """
         try:
@@ -151,9 +151,7 @@ class Records:
             return ["".join(lines)]
 
     def _reopen(self) -> None:
-        """Begins with the csv module, or begins again when the feed has ended and lines were
-        given back.
-        """
+        """Start the csv module, or restart it when the feed has ended and lines were given back."""
         self._ended = False
         self._feed = self._fed()
         self._reader = csv.reader(
@@ -161,7 +159,7 @@ class Records:
         )
 
     def _looks_whole(self, line: str) -> bool:
-        """Whether a line is a row by itself, as far as one can tell."""
+        """Return whether a line looks like a whole row."""
         if self.width < 2:
             return False
         try:
@@ -173,8 +171,8 @@ class Records:
             return line.count(self._delimiter) == self.width - 1
 
     def _padded(self) -> list[str] | None:
-        """The cells of the row if blanks may stand behind closing quotes; None where something
-        else does.
+        """Return the cells of the row if only blanks follow closing quotes; None if something else
+        does.
         """
         row, count = self._row, len(self._row)
         cells = _PaddedCells(self._delimiter)
@@ -190,7 +188,7 @@ class Records:
 
 
 class _PaddedCells:
-    """Reads a row line by line, taking blanks between a closing quote and the delimiter."""
+    """Reads a row line by line, accepting blanks between a closing quote and the delimiter."""
 
     def __init__(self, delimiter: str) -> None:
         self.cells: list[str] = []
@@ -199,9 +197,7 @@ class _PaddedCells:
         self._pieces: list[str] = []
 
     def take(self, line: str) -> bool:
-        """Goes on with a line. False where something that is no blank stands behind a closing
-        quote.
-        """
+        """Go on with a line. False if something other than a blank follows a closing quote."""
         at = 0
         while True:
             if not self.quoted:
@@ -224,7 +220,7 @@ class _PaddedCells:
             at += 1
 
     def _close(self, line: str, at: int) -> int:
-        """Takes a quoted cell as far as the line goes; the position behind it and the blanks
+        """Take a quoted cell as far as the line goes; return the position after it and the blanks
         that follow.
         """
         while True:

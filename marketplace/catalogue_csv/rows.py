@@ -1,4 +1,4 @@
-"""The cells of a row to a product, or to everything that is wrong with them."""
+"""The cells of a row to a product, or to all of its errors."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -48,7 +48,7 @@ _OF_FIELD = {"marketplace_product_id": "known_id", "image_url": "image_urls"}
 
 
 class _Step(NamedTuple):
-    """One column's part of reading a row; `name` is what the file calls it."""
+    """One column's part of reading a row; `name` is the file's name of it."""
 
     position: int
     place: int
@@ -73,7 +73,9 @@ class Rows:
         self._steps = [step for name in HEADER for step in self._steps_of(name)]
 
     def _steps_of(self, field: str) -> list[_Step]:
-        """One step a column; a dialect that is brought into our shape has one column a field."""
+        """Return one step a column; a dialect that is arranged into our shape has one column a
+        field.
+        """
         places = self._columns.positions.get(field, ())
         named = [(place, self._columns.header[place]) for place in places]
         if self._arranged:
@@ -101,7 +103,7 @@ class Rows:
     def read(
         self, line: int, raw: list[str], values: Values | None = None
     ) -> GoodRow | BadRow | None:
-        """One row; None for a blank one. `values`: what a dialect made of it."""
+        """Return one row; None for a blank one. `values`: those that a dialect made of it."""
         if values is not None:
             cells = [values[name] for name in HEADER]
         else:
@@ -127,7 +129,7 @@ class Rows:
         return GoodRow(*product)
 
     def broken(self, line: int, raw: list[str], problem: tuple[str, str]) -> BadRow:
-        """A row whose quotes are wrong."""
+        """Return a row whose quotes are wrong."""
         return BadRow(line, (CellError(None, *problem),), _stored(self.restored(raw)))
 
     def restored(self, raw: list[str]) -> list[str]:
@@ -149,7 +151,7 @@ class Rows:
     def _errors(
         self, raw: list[str], cells: list[str], wrong: list[tuple[_Step, Wrong]]
     ) -> tuple[CellError, ...]:
-        """What is wrong, in words, in the order of the columns."""
+        """Return the errors, in words, in the order of the columns."""
         positions, count = self._columns.positions, len(raw)
         errors = []
         if not is_blank(raw[self._width :]):
@@ -206,10 +208,10 @@ def _read_brand(cell: str) -> str | None:
 
 
 def is_blank(cells: list[str]) -> bool:
-    """Whether nothing stands in any of them."""
+    """Return whether all of them are empty."""
     return all(not cell or cell.isspace() for cell in cells)
 
 
 def _stored(cells: list[str]) -> tuple[str, ...]:
-    """Cells as a report keeps them: all of them text, and not without end."""
+    """Return cells as a report keeps them: all of them text, and not without end."""
     return tuple(printable(cell) for cell in cells[:COLUMNS])

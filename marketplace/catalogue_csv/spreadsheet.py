@@ -12,12 +12,12 @@ _FORMULA = re.compile(
 
 
 def defuse(cell: str) -> str:
-    """The cell with a `'` before it if a spreadsheet would run it, or if it begins like one so
-    treated.
+    """Return the cell with a `'` before it if a spreadsheet would run it, or if it looks like one
+    treated so.
     """
     return f"'{cell}" if _FORMULA(cell) else cell
 
 
 def restore(cell: str) -> str:
-    """The cell as it was before `defuse`."""
+    """Return the cell as it was before `defuse`."""
     return cell[1:] if cell.startswith("'") and _FORMULA(cell[1:]) else cell

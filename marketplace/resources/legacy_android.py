@@ -222,7 +222,7 @@ def _as_app_reads(row: Any, description: str | None) -> bytes:
     """Return a product as the app keeps it: its price a JSON number, digit for digit like the text,
     and the store as its brand.
     """
-    product = orjson.loads(product_workflow.listed(row.document, row.quantity, row.in_stock))
+    product = orjson.loads(row.item)
     product["price"] = orjson.Fragment(product["price"])
     product |= {"description": description, "brand": _as_brand(product["store"])}
     return orjson.dumps(product)

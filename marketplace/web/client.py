@@ -21,10 +21,10 @@ _FOUR_IN_SIX = tuple(
 
 
 def client_ip(req: falcon.Request) -> str | None:
-    """Return the client's address: the peer's, or what a trusted proxy (TRUSTED_PROXIES) says of
-    its own peer, and so on along the chain of trusted ones.
+    """Return the client's address: the peer's, or the one that a trusted proxy (TRUSTED_PROXIES)
+    reports of its own peer, and so on along the chain of trusted ones.
 
-    What cannot be read is left out: then the client is the proxy that wrote it. None is a Unix
+    An unreadable address is left out: then the client is the proxy that wrote it. None is a Unix
     socket alone, which has no address.
     """
     trusted = req.context.config.trusted_proxies

@@ -11,7 +11,7 @@ COMMENT ON FUNCTION fold_name IS 'A name without case, accents and apostrophes: 
 
 -- No rewrite; the code of the last release does not write the column, and goes on.
 -- squawk-ignore ban-drop-generated-expression
-ALTER TABLE products ALTER COLUMN name_key DROP EXPRESSION;
+ALTER TABLE products ALTER COLUMN name_key DROP EXPRESSION, ALTER COLUMN name_key SET DEFAULT '';
 COMMENT ON COLUMN products.name_key IS 'What the name is sorted by: its first 100 characters, folded; kept by a trigger.';
 
 CREATE FUNCTION set_name_key() RETURNS trigger

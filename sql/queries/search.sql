@@ -245,7 +245,7 @@ partial AS MATERIALIZED (
 ),
 
 candidates AS MATERIALIZED (
-    SELECT f.id, p.created_at, p.price, p.name_key, p.in_stock, i.quantity, f.bonus + g.score AS rank
+    SELECT f.id, p.created_at, p.price, p.name_key, i.quantity, f.bonus + g.score AS rank
     FROM (
         SELECT w.id, 1000::float8 AS bonus FROM whole AS w
         UNION ALL
@@ -266,7 +266,7 @@ candidates AS MATERIALIZED (
 )
 
 SELECT
-    d.document, page.quantity, page.in_stock, page.id,
+    card.document AS item, page.id,
     CASE page.sort
         WHEN 'newest' THEN page.created_at::text
         WHEN 'price' THEN page.price::text
@@ -287,7 +287,7 @@ FROM (
 LEFT JOIN (
     SELECT sorted.*, row_number() OVER () AS place
     FROM (
-        SELECT c.id, c.created_at, c.price, c.name_key, c.in_stock, c.quantity, c.rank, a.sort
+        SELECT c.id, c.created_at, c.price, c.name_key, c.quantity, c.rank, a.sort
         FROM candidates AS c
         CROSS JOIN asked AS a
         WHERE a.after_id IS NULL
@@ -319,7 +319,7 @@ LEFT JOIN (
         LIMIT (SELECT a.page_size FROM asked AS a) OFFSET (SELECT a.skipped FROM asked AS a)
     ) AS sorted
 ) AS page ON true
-LEFT JOIN product_documents AS d ON d.product_id = page.id
+LEFT JOIN product_cards AS card ON card.product_id = page.id
 ORDER BY page.place;
 
 -- name: correct

@@ -155,3 +155,15 @@ def test_a_seller_finds_a_product_by_its_sku(api: Api, seller: User):
     for user, name in ((seller, "Kopi"), (other, "Susu")):
         answer = api.get("/api/stores/mine/products", user, params={"search": "SKU-Ab.1"})
         assert [product["name"] for product in answer.json["products"]] == [name]
+
+
+def test_an_admin_sees_what_a_store_has_hidden(api: Api, seller: User):
+    api.product(seller, name="Kopi", hidden=True, sku="K-1")
+    admin = api.admin()
+    for more in ({}, {"search": "kopi"}, {"search": "K-1"}, {"hidden": "true"}):
+        params = {"store_id": seller.store_id, **more}
+        answer = api.get("/api/stores/mine/products", admin, params=params)
+        assert [product["name"] for product in answer.json["products"]] == ["Kopi"]
+    assert api.get("/api/stores/mine/products", admin).status_code == 409
+    other = api.get("/api/stores/mine/products", api.seller(), params={"store_id": seller.store_id})
+    assert other.status_code == 404

@@ -17,14 +17,14 @@ from marketplace.catalogue_csv.dialects.shape import (
 
 _BRAND = re.compile(r"(?:^|,)(?:manufacturer|brand)=([^,]+)")
 _BUNDLES = frozenset({"configurable", "bundle", "grouped"})
-#: What a product belongs to that is in no category.
+#: The category of products that are in none.
 _ROOT = "Default Category"
 
 
 class _Rows(Single):
     def read(self, cells: Cells) -> Values | None:
-        """Rows of another store view are translations, and configurable products only gather
-        simple ones.
+        """Rows of another store view are translations, and configurable products only group simple
+        ones.
         """
         cell = self.layout.cell
         price = cell(cells, "price")
@@ -51,8 +51,8 @@ class _Rows(Single):
         )
 
     def _category(self, cells: Cells) -> str:
-        """`Default Category/Gear/Bags,Default Category/New`: the deepest; or a line for each
-        step, two deep.
+        """Return the category of `Default Category/Gear/Bags,Default Category/New`: the deepest; or
+        a line for each step, two deep.
         """
         steps = [
             step.strip()

@@ -1,4 +1,4 @@
-"""Our own dialect, with the names people give such columns, and the Indonesian headers of the
+"""Our own dialect, with the names that people give such columns, and the Indonesian headers of the
 first system.
 """
 

@@ -33,23 +33,25 @@ class _Rows(Groups):
         self._price = price_of(layout)
 
     def key(self, cells: Cells) -> str:
-        """The handle, or the product's id."""
+        """Return the handle, or the product's id."""
         return self.layout.cell(cells, "producthandle", "productid")
 
     def is_variant(self, cells: Cells) -> bool:
-        """Every row is one."""
+        """Return true: every row is one."""
         return True
 
     def options(self, cells: Cells) -> list[str]:
-        """In the order of their numbers."""
+        """Return the options in the order of their numbers."""
         return self.layout.numbered(cells, r"variantoption(\d+)value")
 
     def shared(self, place: int) -> bool:
-        """The columns of the product."""
+        """Return whether it is a column of the product."""
         return self.layout.names[place].startswith("product")
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """The title of a variant stands for its options where it has none and is not alone."""
+        """Read a row. The title of a variant replaces its options if it has none
+        and is not alone.
+        """
         cell, numbered = self.layout.cell, self.layout.numbered
         name = cell(cells, "producttitle")
         if len(group) > 1 and not self.options(cells):
@@ -76,8 +78,8 @@ class _Rows(Groups):
 
 
 def price_of(layout: Layout) -> str | None:
-    """The column of prices that is read: the installation's currency, else dollars, euros, or
-    the first there is.
+    """Return the column of prices that is read: the installation's currency, else dollars, euros,
+    or the first there is.
     """
     found = {hit[1].upper(): name for name in layout.names if (hit := _PRICE(name))}
     for currency in (layout.currency, "USD", "EUR"):

@@ -1,4 +1,4 @@
-"""What a dialect is: how another system's columns and rows become ours."""
+"""The parts of a dialect: how another system's columns and rows become ours."""
 
 import re
 from collections import Counter
@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from marketplace.catalogue_csv.headers import HEADER
 
 Cells = Sequence[str]
-#: A row's cells by field of HEADER, as texts that rows.py reads.
+#: A row's cells by field of HEADER, as texts for rows.py.
 Values = dict[str, str]
 _LINK = re.compile(r"https?://\S+\Z", re.IGNORECASE).match
 #: Rows of one product that are held until the last of them is read, and characters in them.
@@ -19,8 +19,8 @@ GROUP_LENGTH = 2_000_000
 
 
 class Arranged(NamedTuple):
-    """A row on its way: `cells` as a report shows them (what a parent row gave is filled in), and
-    what they say.
+    """A row on its way: `cells` as a report shows them (with those of its parent row filled in),
+    and their values.
 
     `values` None: the row only carries what others share.
     """
@@ -36,13 +36,13 @@ class Arranger(Protocol):
     notes: Counter[str]
 
     def survey(self, cells: Cells) -> None:
-        """Sees each row once before `take` gets the first: for what stands further down."""
+        """See each row once before `take` gets the first: for what comes further down."""
 
     def take(self, line: int, cells: list[str]) -> Iterable[Arranged]:
-        """Takes a row; gives those that are complete with it."""
+        """Take a row; yield those that are complete with it."""
 
     def rest(self) -> Iterable[Arranged]:
-        """Those that are complete with the end of the file."""
+        """Yield those that are complete with the end of the file."""
 
 
 class Layout(NamedTuple):
@@ -55,7 +55,7 @@ class Layout(NamedTuple):
     currency: str
 
     def cell(self, cells: Cells, *names: str) -> str:
-        """What the first of these columns says that says anything; empty where none does."""
+        """Return the first of these columns that is not empty; empty if all are."""
         for name in names:
             place = self.places.get(name)
             if place is not None and place < len(cells) and (cell := cells[place].strip()):
@@ -63,14 +63,14 @@ class Layout(NamedTuple):
         return ""
 
     def numbered(self, cells: Cells, pattern: str) -> list[str]:
-        """The cells of columns such as `image1src`, `image2src`, by their number, without the
-        empty ones.
+        """Return the cells of columns such as `image1src`, `image2src`, by their number, without
+        the empty ones.
         """
         return [cell for place in self.places_of(pattern) if (cell := self._at(cells, place))]
 
     def places_of(self, pattern: str) -> list[int]:
-        """The positions of columns whose folded header is a pattern with a number in it, by that
-        number.
+        """Return the positions of columns whose folded header is a pattern with a number in it, by
+        that number.
         """
         match = re.compile(pattern + r"\Z").match
         found = [
@@ -103,14 +103,14 @@ class Dialect(NamedTuple):
     also: Mapping[str, str] = MappingProxyType({})
 
     def field_of(self, name: str) -> str | None:
-        """The field behind a folded header, also of numbered ones (`image1src` by `image#src`)."""
+        """Return the field of a folded header, also of numbered ones (`image1src`
+        by `image#src`).
+        """
         return self.fields.get(name) or self.fields.get(re.sub("[0-9]+", "#", name))
 
 
 class Single:
-    """The rows of a dialect in which each row stands for itself; `read` makes values of it, or
-    None.
-    """
+    """The rows of a dialect in which each row is a product; `read` makes values of it, or None."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -120,25 +120,24 @@ class Single:
         """Nothing to see."""
 
     def take(self, line: int, cells: list[str]) -> Iterator[Arranged]:
-        """The row itself."""
+        """Yield the row itself."""
         yield Arranged(line, cells, self.read(cells))
 
     def rest(self) -> Iterable[Arranged]:
-        """None: nothing is held back."""
+        """Nothing is held back."""
         return ()
 
     def read(self, cells: Cells) -> Values | None:
-        """What the row says of its product."""
+        """Return the row's values."""
         raise NotImplementedError
 
 
 class Groups:
-    """The rows of a dialect in which those of one product stand together, the first with what they
-    share.
+    """The rows of a dialect in which those of one product follow each other, the first with what
+    they share.
 
-    A dialect says what belongs together (`key`), which rows are variants (`is_variant`), what their
-    options are (`options`), and what a row says of its product once the shared cells are filled in
-    (`read`).
+    A dialect defines what belongs together (`key`), which rows are variants (`is_variant`), their
+    options (`options`), and the values of a row once the shared cells are filled in (`read`).
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -149,30 +148,34 @@ class Groups:
         self._length = 0
 
     def key(self, cells: Cells) -> str:
-        """What the rows of a product have in common; empty: the row belongs to the one above."""
+        """Return what the rows of a product have in common; empty: the row belongs to the one
+        above.
+        """
         raise NotImplementedError
 
     def is_variant(self, cells: Cells) -> bool:
-        """Whether the row is something to buy."""
+        """Return whether the row is something to buy."""
         raise NotImplementedError
 
     def options(self, cells: Cells) -> list[str]:
-        """The option values of a variant, such as a colour and a size."""
+        """Return the option values of a variant, such as a colour and a size."""
         raise NotImplementedError
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """What a row, filled up, says of its product; `group` has all rows of it as they are."""
+        """Return the values of a row with the shared cells filled in; `group` has all rows of its
+        product unchanged.
+        """
         raise NotImplementedError
 
     def shared(self, place: int) -> bool:
-        """Whether an empty cell of this column says what the first row says."""
+        """Return whether an empty cell of this column takes the value of the first row."""
         raise NotImplementedError
 
     def survey(self, cells: Cells) -> None:
         """Nothing to see."""
 
     def take(self, line: int, cells: list[str]) -> Iterable[Arranged]:
-        """Holds the row; gives those of the product before, when this is the first of the next."""
+        """Hold the row; yield those of the previous product, if this is the first of the next."""
         key = self.key(cells)
         done: list[Arranged] = []
         full = len(self._held) >= GROUP_ROWS or self._length > GROUP_LENGTH
@@ -189,7 +192,7 @@ class Groups:
         return done
 
     def rest(self) -> Iterable[Arranged]:
-        """The last product."""
+        """Yield the last product."""
         return self._release()
 
     def _release(self) -> list[Arranged]:
@@ -225,7 +228,9 @@ class Groups:
         return values
 
     def _filled(self, cells: list[str], head: list[str]) -> list[str]:
-        """The row with the shared cells of the first, so that it can stand alone in a report."""
+        """Return the row with the shared cells of the first, so that it can be read alone in a
+        report.
+        """
         if cells is head:
             return cells
         width = len(self.layout.names)
@@ -237,12 +242,12 @@ class Groups:
 
 
 def fields(**columns: str) -> dict[str, str]:
-    """Folded headers by field, several with blanks between: fields(stock="qty quantity")."""
+    """Return folded headers by field, several with blanks between: fields(stock="qty quantity")."""
     return {name: field for field, names in columns.items() for name in names.split()}
 
 
 def named(name: str, options: Sequence[str]) -> str:
-    """A variant's name: that of the product and its option values, unless they are in it
+    """Return a variant's name: that of the product and its option values, unless they are in it
     already.
     """
     wanted = [option for option in options if option and not option.lower().startswith("default")]
@@ -252,7 +257,7 @@ def named(name: str, options: Sequence[str]) -> str:
 
 
 def _stands_in(name: str, option: str) -> bool:
-    """As words of its own: S is not in Kaos."""
+    """Return whether it is there as a word of its own: S is not in Kaos."""
     return re.search(rf"(?<!\w){re.escape(option)}(?!\w)", name, re.IGNORECASE) is not None
 
 
@@ -276,7 +281,7 @@ def stock(notes: Counter[str], cell: str) -> str:
 
 
 def sale(notes: Counter[str], regular: str, reduced: str, begins: str = "", ends: str = "") -> str:
-    """The price a buyer pays today: the sale price where there is one and its days, if it has
+    """Return the price a buyer pays today: the sale price if there is one and its days, if it has
     any, are now.
     """
     today = date.today().isoformat()
@@ -288,5 +293,5 @@ def sale(notes: Counter[str], regular: str, reduced: str, begins: str = "", ends
 
 
 def plain(values: Mapping[str, str]) -> Values:
-    """Values for every field of the header."""
+    """Return values for every field of the header."""
     return {name: values.get(name, "") for name in HEADER}

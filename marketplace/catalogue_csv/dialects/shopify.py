@@ -34,26 +34,26 @@ _KNOWN = re.compile(
 
 class _Rows(Groups):
     def key(self, cells: Cells) -> str:
-        """The handle."""
+        """Return the handle."""
         return self.layout.cell(cells, "handle", "urlhandle")
 
     def is_variant(self, cells: Cells) -> bool:
-        """Other rows are further pictures."""
+        """Return whether it is a variant: other rows are further images."""
         cell = self.layout.cell
         return bool(
             cell(cells, "variantprice", "price") or cell(cells, "variantsku", "sku", "option1value")
         )
 
     def options(self, cells: Cells) -> list[str]:
-        """`Default Title` is what a product without variants has."""
+        """Return the options; a product without variants has `Default Title`."""
         return self.layout.numbered(cells, r"option(\d+)value")
 
     def shared(self, place: int) -> bool:
-        """The columns of the product."""
+        """Return whether it is a column of the product."""
         return self.layout.names[place] in _SHARED
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """The variant's picture is the first of all."""
+        """Read a row: the variant's image comes first."""
         cell = self.layout.cell
         pictures = [cell(cells, "variantimage", "variantimageurl")]
         pictures += [cell(each, "imagesrc", "productimageurl") for each in group]

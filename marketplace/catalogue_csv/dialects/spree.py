@@ -34,11 +34,11 @@ class _Rows(Groups):
         self._currencies: dict[str, None] = {}
 
     def survey(self, cells: Cells) -> None:
-        """Sees which currencies there are: further prices of a variant are rows of their own."""
+        """See which currencies there are: further prices of a variant are rows of their own."""
         self._currencies[self.layout.cell(cells, "currency").upper()] = None
 
     def take(self, line: int, cells: list[str]) -> Iterable[Arranged]:
-        """Leaves out what another row says in the currency that is read."""
+        """Leave out rows that repeat another one in a currency that is not read."""
         currency = self.layout.cell(cells, "currency").upper()
         if currency and currency != self._currency:
             self.notes["other_currency"] += 1
@@ -47,27 +47,29 @@ class _Rows(Groups):
 
     @cached_property
     def _currency(self) -> str:
-        """The file's first: the rows in others say nothing but the price."""
+        """Return the file's first currency: rows in others have nothing but the price."""
         return next((currency for currency in self._currencies if currency), "")
 
     def key(self, cells: Cells) -> str:
-        """The slug."""
+        """Return the slug."""
         return self.layout.cell(cells, "slug")
 
     def is_variant(self, cells: Cells) -> bool:
-        """A row with options; the one above them is no variant, whatever its price."""
+        """Return whether it has options; the row above them is no variant, whatever its price."""
         return bool(self.options(cells))
 
     def options(self, cells: Cells) -> list[str]:
-        """In the order of their numbers."""
+        """Return the options in the order of their numbers."""
         return self.layout.numbered(cells, r"option(\d+)value")
 
     def shared(self, place: int) -> bool:
-        """The columns of the product; its pictures where the variant has none of that number."""
+        """Return whether it is a column of the product; its images count if the variant has none of
+        that number.
+        """
         return bool(_SHARED(self.layout.names[place]))
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """The first of the categories."""
+        """Return the first of the categories."""
         cell = self.layout.cell
         paths = self.layout.numbered(cells, r"category(\d+)")
         self.notes["several_categories"] += len(paths) > 1

@@ -24,23 +24,23 @@ _KNOWN = re.compile(r"(taxcategory|trackinventory|variantfacets|product\w*|varia
 
 class _Rows(Groups):
     def key(self, cells: Cells) -> str:
-        """The slug or the name; neither is in the rows of further variants."""
+        """Return the slug or the name; neither is in the rows of further variants."""
         return self.layout.cell(cells, "slug", "name")
 
     def is_variant(self, cells: Cells) -> bool:
-        """Every row is one."""
+        """Return true: every row is one."""
         return True
 
     def options(self, cells: Cells) -> list[str]:
-        """`13 inch|8GB`."""
+        """Return the options of `13 inch|8GB`."""
         return [option.strip() for option in self.layout.cell(cells, "optionvalues").split("|")]
 
     def shared(self, place: int) -> bool:
-        """The columns of the product."""
+        """Return whether it is a column of the product."""
         return self.layout.names[place] in _SHARED
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """Categories and brand are facets:
+        """Read a row: category and brand are facets,
         `category:Electronics|category:Computers|brand:Apple`.
         """
         cell = self.layout.cell

@@ -21,7 +21,7 @@ from marketplace.catalogue_csv.dialects.shape import (
     stock,
 )
 
-#: What a variation has from its parent where it says nothing itself.
+#: Fields that a variation takes from its parent if its own are empty.
 SHARED = (
     *("name", "description", "shortdescription", "categories", "brands", "images"),
     *("published", "visibilityincatalog"),
@@ -46,7 +46,7 @@ class _Rows(Single):
         self._values = layout.places_of(r"attribute(\d+)values")
 
     def survey(self, cells: Cells) -> None:
-        """Remembers parents, and who asks for one."""
+        """Remember parents, and which of them have variations."""
         kinds = self._kinds(cells)
         if "variation" in kinds:
             self._wanted.add(self.layout.cell(cells, "parent").lower())
@@ -60,7 +60,7 @@ class _Rows(Single):
                 self._parents[key] = said
 
     def take(self, line: int, cells: list[str]) -> Iterator[Arranged]:
-        """The row; a variation with what its parent says."""
+        """Yield the row; a variation with its parent's values."""
         kinds = self._kinds(cells)
         if "variation" in kinds:
             cells = self._filled(cells)
@@ -114,8 +114,8 @@ class _Rows(Single):
         )
 
     def _only_carries(self, cells: Cells, kinds: set[str]) -> bool:
-        """Whether the row is a parent of variations, or bundles others and has no price of its
-        own.
+        """Return whether the row is a parent of variations, or bundles others and has no price of
+        its own.
         """
         if self.layout.cell(cells, "regularprice", "saleprice"):
             return "variable" in kinds and not self._wanted.isdisjoint(self._keys(cells))
