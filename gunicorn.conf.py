@@ -47,7 +47,7 @@ pool = max(int(os.environ.get("POOL_SIZE") or 4), 1)  # the application refuses 
 # then.
 threads = pool + 2
 workers = server_workers.workers(pool)
-worker_class = "gthread"
+worker_class = "marketplace.server.patient.PatientWorker"
 host = (os.environ.get("BIND") or "127.0.0.1").strip("[]")
 bind = os.environ.get("GUNICORN_BIND") or (
     f"{f'[{host}]' if ':' in host else host}:{os.environ.get('PORT') or 8000}"

@@ -39,6 +39,7 @@ from marketplace.web import access_log, headers, hooks, idempotency, problems
 from marketplace.web.authentication import Authentication
 from marketplace.web.compression import Compression
 from marketplace.web.etags import ConditionalRequests
+from marketplace.web.places import Places
 from marketplace.web.rate_limits import Limits
 from marketplace.web.read_your_writes import ReadYourWrites
 from marketplace.web.rendering import Rendering
@@ -152,8 +153,9 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     app.router_options.converters["id"] = IdConverter
     problems.install(app)
     idempotency.install(app)
+    places = Places(max(1, (config.pool_size + 2) // 3))  # of the threads of a process
     for path, resource in route_table(config, db):
-        hooks.put_on(resource)
+        hooks.put_on(resource, places)
         headers.complete(resource)
         app.add_route(path, resource)
     root = docs.Root()

@@ -7,7 +7,8 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any, Literal
 
-from marketplace.catalogue_csv.model import STOCK_LIMIT, Wrong
+from marketplace.catalogue_csv.model import STOCK_LIMIT, BadCell
+from marketplace.text.messages import say
 
 PRICE_LIMIT = Decimal(10) ** 13
 DecimalSign = Literal[".", ","]
@@ -128,18 +129,18 @@ class Prices:
         self._decimal = signs.decimal
 
     def read(self, cell: str) -> Decimal:
-        """An amount of 0 or more with two decimals. Raises Wrong."""
+        """An amount of 0 or more with two decimals. Raises BadCell."""
         if _PLAIN(cell):
             return Decimal(cell if cell[-3:-2] == "." else cell + ".00")
         match = _amount(cell)
         currencies = [sign for sign in match.group("before", "after") if sign] if match else []
         if match is None or not _CURRENCIES.issuperset(map(str.lower, currencies)):
-            raise Wrong("invalid_price", "is not an amount such as 12500, 12500.50 or Rp 12.500")
+            raise BadCell("invalid_price", "is not an amount such as 12500, 12500.50 or Rp 12.500")
         amount = self._number(match["number"])
         if match["minus"] or match["later"]:
-            raise Wrong("negative_price", "must not be negative")
+            raise BadCell("negative_price", "must not be negative")
         if amount >= PRICE_LIMIT:
-            raise Wrong("price_too_large", "must be less than 10,000,000,000,000")
+            raise BadCell("price_too_large", "must be less than 10,000,000,000,000")
         self.currencies.update(sign.upper().rstrip(".") for sign in currencies)
         return amount
 
@@ -161,43 +162,49 @@ class Prices:
                 "can be read in two ways: in this file that sign stands for decimals, too; "
                 "say which by decimal="
             )
-            raise Wrong("ambiguous_price", words)
+            raise BadCell("ambiguous_price", words)
         if match and not (lone and match["group"] == self._decimal):
             whole = _GROUP_SIGNS.sub("", match[1] + match[2])
             sign, fraction = match["sign"], match[5]
             if sign == match["group"]:
-                raise Wrong("invalid_price", "has the same sign for thousands and for decimals")
+                raise BadCell("invalid_price", "has the same sign for thousands and for decimals")
         else:
             match = _SIMPLE.match(number)
             if match is None:
-                raise Wrong("invalid_price", "has dots or commas where no amount has them")
+                raise BadCell("invalid_price", "has dots or commas where no amount has them")
             whole, sign, fraction = match[1], match["sign"], match[3]
         if sign is None:
             return Decimal(whole + ".00")
+        return self._with_decimals(whole, sign, fraction)
+
+    def _with_decimals(self, whole: str, sign: str, fraction: str) -> Decimal:
+        """The amount of digits before and behind a sign for decimals."""
         if self._asked is not None and sign != self._asked:
-            raise Wrong(
-                "invalid_price",
-                f"has {sign} for decimals, where the file was said to have {self._asked}",
+            words = say(
+                "has {sign} for decimals, where the file was said to have {asked}",
+                sign=sign,
+                asked=self._asked,
             )
+            raise BadCell("invalid_price", words)
         if fraction[2:].strip("0"):
-            raise Wrong("invalid_price", "has more than two decimals")
+            raise BadCell("invalid_price", "has more than two decimals")
         return Decimal(f"{whole}.{fraction[:2]:0<2}")
 
 
 def read_stock(cell: str) -> int:
     """A whole number, 0 to 1,000,000,000; `1.000` and `1,000` are a thousand, `5.0` is five.
-    Raises Wrong.
+    Raises BadCell.
     """
     if len(cell) < 10 and cell.isascii() and cell.isdigit():
         return int(cell)
     match = _WHOLE.match(cell)
     if match is None:
-        raise Wrong("invalid_integer", "is not a whole number such as 25")
+        raise BadCell("invalid_integer", "is not a whole number such as 25")
     digits = match[2].replace(".", "").replace(",", "").lstrip("0") or "0"
     if match[1] and digits != "0":
-        raise Wrong("negative_stock", "must not be negative")
+        raise BadCell("negative_stock", "must not be negative")
     if len(digits) > 10 or int(digits) > STOCK_LIMIT:
-        raise Wrong("stock_too_large", f"must be at most {STOCK_LIMIT:,}")
+        raise BadCell("stock_too_large", "must be at most 1,000,000,000")
     return int(digits)
 
 

@@ -6,17 +6,28 @@ show before any row is returned. Then its rows are read.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import Any, BinaryIO
+from types import MappingProxyType
+from typing import Any, BinaryIO, NamedTuple
 
-from marketplace.catalogue_csv.columns import Columns, delimiter_of, recognise
+from marketplace.catalogue_csv.columns import (
+    TITLE_ROWS,
+    Columns,
+    Names,
+    Reading,
+    delimiter_of,
+    known,
+    recognise,
+)
 from marketplace.catalogue_csv.dialects.shape import Arranged, Arranger
 from marketplace.catalogue_csv.encoding import Lines
 from marketplace.catalogue_csv.model import BadRow, CatalogRefused, GoodRow, SharedRow
 from marketplace.catalogue_csv.prices import DecimalSign, Prices, Signs
 from marketplace.catalogue_csv.records import Record, Records
 from marketplace.catalogue_csv.rows import KnownCategory, Rows, is_blank
+from marketplace.catalogue_csv.spreadsheet import unwrap
+from marketplace.text.messages import say
 
 _PEEK_LINES = 100
 _PEEK_LENGTH = 1 << 18
@@ -32,31 +43,46 @@ def read(
     dialect: str | None = None,
     decimal: DecimalSign | None = None,
     currency: str = "",
+    columns: Names = MappingProxyType({}),
+    image_base: str = "",
     known_category: KnownCategory | None = None,
     watch: Watch = lambda bytes_read: None,
 ) -> "CatalogFile":
     """Surveys a file and gives it to iterate over. Raises CatalogRefused.
 
-    `dialect` and `decimal` (the sign the file has for decimals) settle what the file itself would
-    decide; `currency` chooses among several prices; `known_category` says of a path of names
-    whether there is such a category, without it any will do. The stream is read in blocks, twice,
-    from its first byte; it is not closed.
+    `dialect`, `columns` (our name of a column, or the dialect's, to what the file calls it) and
+    `decimal` (the sign the file has for decimals) settle what the file itself would decide;
+    `currency` chooses among several prices; `image_base` is where pictures stand of which the file
+    has the names; `known_category` says of a path of names whether there is such a category,
+    without it any will do. The stream is read in blocks, twice, from its first byte; it is not
+    closed.
     """
-    lines, records, delimiter, header = _opened(stream)
-    columns = recognise(header.cells, dialect, currency)
+    reading = Reading(dialect, columns, image_base, currency)
+    opened = _opened(stream, reading)
+    found = recognise(opened.header.cells, reading)
     signs = Signs(decimal)
-    arranger = columns.dialect.arrange(columns.layout) if columns.dialect.arrange else None
-    catalog = CatalogFile(stream, columns, delimiter, signs, arranger, known_category)
-    records.width = len(columns.header)
-    for record in records:
+    arranger = found.dialect.arrange(found.layout) if found.dialect.arrange else None
+    catalog = CatalogFile(stream, reading, found, opened.delimiter, signs, arranger, known_category)
+    opened.records.width = len(found.header)
+    for record in opened.records:
         if catalog.survey(record) % WATCH_ROWS == 0:
-            watch(lines.bytes_read)
+            watch(opened.lines.bytes_read)
     catalog.begin()
     return catalog
 
 
-def _opened(stream: BinaryIO) -> tuple[Lines, Records, str, Record]:
-    """Return the lines and records of a stream after its header, and the header."""
+class _Opened(NamedTuple):
+    """A stream behind its header; `above` rows stand before that."""
+
+    lines: Lines
+    records: Records
+    delimiter: str
+    header: Record
+    above: int
+
+
+def _opened(stream: BinaryIO, reading: Reading) -> _Opened:
+    """The lines and records of a stream behind its header, and that."""
     stream.seek(0)
     lines = Lines(stream)
     rest = iter(lines)
@@ -68,14 +94,45 @@ def _opened(stream: BinaryIO) -> tuple[Lines, Records, str, Record]:
         if len(peeked) >= _PEEK_LINES or length >= _PEEK_LENGTH:
             break
     delimiter, skipped = delimiter_of(peeked)
+    above = 0 if reading.dialect or reading.names else _rows_above(peeked[skipped:], delimiter)
     records = Records(chain(peeked[skipped:], rest), delimiter, first_line=skipped + 1)
+    passed = 0
     for record in records:
+        if passed < above:
+            passed += any(cell.strip() for cell in record.cells)
+            continue
         if record.problem is not None:
-            code, words = record.problem
-            raise CatalogRefused(code, f"The header in line {record.line} cannot be read: {words}.")
+            code, reason = record.problem
+            words = say(
+                "The header in line {line} cannot be read: {reason}.",
+                line=record.line,
+                reason=reason,
+            )
+            raise CatalogRefused(code, words)
         if any(cell.strip() for cell in record.cells):
-            return lines, records, delimiter, record
+            return _Opened(lines, records, delimiter, record, above)
     raise CatalogRefused("empty_file", "The file has nothing but blank lines.")
+
+
+def _rows_above(lines: Sequence[str], delimiter: str) -> int:
+    """How many rows stand above the header: a title, a date. None where the first row names
+    columns itself.
+    """
+    passed = 0
+    try:
+        for record in Records(lines, delimiter):
+            cells = record.cells
+            if record.problem is not None or passed == TITLE_ROWS:
+                return 0
+            if not any(cell.strip() for cell in cells):
+                continue
+            count = known(cells)
+            if count > 1 or (passed == 0 and count == len(cells)):
+                return passed
+            passed += 1
+    except CatalogRefused:  # a cell that goes on behind the lines that were looked at
+        pass
+    return 0
 
 
 class CatalogFile:
@@ -87,6 +144,7 @@ class CatalogFile:
     def __init__(
         self,
         stream: BinaryIO,
+        reading: Reading,
         columns: Columns,
         delimiter: str,
         signs: Signs,
@@ -97,12 +155,13 @@ class CatalogFile:
         self.delimiter = delimiter
         self.rows_total = 0
         self._stream = stream
+        self._reading = reading
         self._signs = signs
         self._arranger = arranger
         self._known_category = known_category
         self._prices = Prices(signs)
         self._rows = Rows(columns, self._prices, known_category)
-        self._price_columns = columns.positions["price"]
+        self._price_columns = columns.positions.get("price", ())
         self._lines: Lines | None = None
 
     def survey(self, record: Record) -> int:
@@ -111,7 +170,7 @@ class CatalogFile:
         if record.problem is None:
             for place in self._price_columns:
                 if place < len(cells):
-                    self._signs.look(cells[place])
+                    self._signs.look(unwrap(cells[place]))
             if self._arranger is not None:
                 self._arranger.survey(self._rows.restored(cells))
         self.rows_total += 1
@@ -135,7 +194,7 @@ class CatalogFile:
 
     @property
     def encoding(self) -> str:
-        """utf-8 (so for plain ASCII too), cp1252, utf-16-le, ..."""
+        """utf-8 (so for plain ASCII too), cp1252, cp1254, utf-16-le, ..."""
         return self._lines.encoding if self._lines else ""
 
     @property
@@ -201,8 +260,10 @@ class CatalogFile:
                 yield arranged.line, arranged.cells
 
     def _records(self) -> Iterator[tuple[Record | None, Arranged | None]]:
-        """Yield the rows: unchanged, or as the dialect has arranged them."""
-        self._lines, records, _, _ = _opened(self._stream)
+        """The rows: as they are, or as the dialect has arranged them."""
+        opened = _opened(self._stream, self._reading)
+        self._lines, records = opened.lines, opened.records
+        self._rows.notes["title_rows"] = opened.above
         records.width = len(self.columns.header)
         arranger = self._arranger
         if arranger is None:

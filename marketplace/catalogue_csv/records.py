@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from marketplace.catalogue_csv.model import CELL_LENGTH, ROW_LENGTH, CatalogRefused
+from marketplace.text.messages import say
 
 _GIVEN_BACK = 500_000
 _GIVEN_BACK_PER_LINE = 20
@@ -78,8 +79,9 @@ class Records:
         row = self._row
         self._size = self._size + len(line) if row else len(line)
         if self._size > ROW_LENGTH:
-            words = (
-                f"The row that begins in line {self._line} has more than {ROW_LENGTH:,} characters."
+            words = say(
+                "The row that begins in line {line} has more than 2,000,000 characters.",
+                line=self._line,
             )
             raise CatalogRefused("line_too_long", words)
         row.append(line)
@@ -93,26 +95,31 @@ class Records:
             if cells is not None:
                 return self._taken(len(self._row), cells, None)
         if len(self._row) > 1 and self._looks_whole(self._row[1]):
-            words = "a quote opens a cell and is not closed in this row"
+            words = say("a quote opens a cell and is not closed in this row")
             return self._taken(1, None, ("unbalanced_quote", words))
-        where = f"The row that begins in line {self._line}"
         if too_large:
-            words = (
-                f"{where} has a cell of more than {CELL_LENGTH:,} characters; is a quote not "
-                "closed?"
+            words = say(
+                "The row that begins in line {line} has a cell of more than 1,000,000 "
+                "characters; is a quote not closed?",
+                line=self._line,
             )
             raise CatalogRefused("cell_too_large", words)
         if not ended:
             last = self._line + len(self._row) - 1
-            words = (
-                f"in line {last} something stands behind a closing quote; write a quote in a "
-                "cell twice"
+            words = say(
+                "in line {line} something stands behind a closing quote; write a quote in a cell "
+                "twice",
+                line=last,
             )
             return self._taken(len(self._row), None, ("stray_quote", words))
         if len(self._row) > 1:
-            raise CatalogRefused("unbalanced_quote", f"{where} opens a quote that is never closed.")
+            words = say(
+                "The row that begins in line {line} opens a quote that is never closed.",
+                line=self._line,
+            )
+            raise CatalogRefused("unbalanced_quote", words)
         return self._taken(
-            1, None, ("unbalanced_quote", "a quote opens a cell and is never closed")
+            1, None, ("unbalanced_quote", say("a quote opens a cell and is never closed"))
         )
 
     def _taken(
@@ -134,9 +141,9 @@ class Records:
         """Read lines again. A file made to have most of them read over and over is refused."""
         self._given_back += len(lines)
         if self._given_back > _GIVEN_BACK + _GIVEN_BACK_PER_LINE * self._line:
-            words = (
-                f"Up to line {self._line} quotes are opened in so many rows that the file "
-                "cannot be read."
+            words = say(
+                "Up to line {line} quotes are opened in so many rows that the file cannot be read.",
+                line=self._line,
             )
             raise CatalogRefused("unbalanced_quote", words)
         self._again.extend(reversed(lines))

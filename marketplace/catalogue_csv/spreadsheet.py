@@ -1,5 +1,8 @@
-"""Cells that a spreadsheet would run as formulas: made harmless on the way out, restored on the
-way in.
+"""Cells that a spreadsheet would run as formulas: made harmless on the way out, restored on the way
+in.
+
+And the other way round: `="00123"`, by which people have a spreadsheet keep a number as it is
+written.
 """
 
 import re
@@ -9,6 +12,8 @@ _FORMULA = re.compile(
     r"SIGN}"
     r"\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}]"
 ).match
+
+_WRAPPED = re.compile(r'\s*="((?:[^"]|"")*)"\s*\Z', re.DOTALL).match
 
 
 def defuse(cell: str) -> str:
@@ -21,3 +26,11 @@ def defuse(cell: str) -> str:
 def restore(cell: str) -> str:
     """Return the cell as it was before `defuse`."""
     return cell[1:] if cell.startswith("'") and _FORMULA(cell[1:]) else cell
+
+
+def unwrap(cell: str) -> str:
+    """The text within `="..."`; other cells as they are."""
+    if "=" not in cell:
+        return cell
+    wrapped = _WRAPPED(cell)
+    return wrapped[1].replace('""', '"') if wrapped else cell

@@ -185,6 +185,26 @@ def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
     ).fetchone()
 
 
+def find_holder(
+    conn: Conn,
+    *,
+    store_id: int | None,
+    product_id: int | None,
+    sku: str | None,
+    source_url: str | None,
+) -> Row | None:
+    """Return the product that has an SKU or a link: id and hidden. Its store is named, or has
+    the product `product_id`, which is another one.
+    """
+    values = {
+        "store_id": store_id,
+        "product_id": product_id,
+        "sku": sku,
+        "source_url": source_url,
+    }
+    return conn.execute(SQL["find_holder"], values).fetchone()
+
+
 def add(
     conn: Conn,
     *,

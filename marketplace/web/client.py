@@ -90,6 +90,12 @@ def language(req: falcon.Request) -> str:
     return negotiate(req.get_header("Accept-Language"))
 
 
+def say_language(resp: falcon.Response, language: str) -> None:
+    """Say which language a response is in; a cache keeps one of each."""
+    resp.set_header("Content-Language", language)
+    resp.append_header("Vary", "Accept-Language")
+
+
 def client(req: falcon.Request) -> Client:
     """Return whom the activity log names, and where they were."""
     return Client(req.context.caller.user_id, client_ip(req), device(req))

@@ -1,5 +1,5 @@
--- Who may do what with the job queue; `migrate` sends this file each time. To enqueue a job takes inserting it and reading
--- its id; the arguments of jobs are the worker's alone to read.
+-- Who may do what with the job queue; `migrate` sends this file each time. To enqueue a job takes inserting it and
+-- reading its id; the arguments of jobs are the worker's alone to read.
 
 GRANT USAGE ON SCHEMA jobs TO marketplace_app, marketplace_worker, marketplace_readonly;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA jobs TO marketplace_app, marketplace_worker;

@@ -491,6 +491,19 @@ WHERE p.id = %(product_id)s
     AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
 FOR UPDATE OF i, p;
 
+-- name: find_holder
+-- Which product has an SKU or a link that another one was to have; hidden ones, too. The store is that of the product that
+-- was to be changed, else the named one.
+SELECT p.id, p.hidden
+FROM products AS p
+WHERE p.store_id = coalesce(
+    (SELECT c.store_id FROM products AS c WHERE c.id = %(product_id)s::bigint), %(store_id)s::bigint
+)
+    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
+    AND (p.sku = %(sku)s::text OR md5(p.source_url) = md5(%(source_url)s::text))
+    AND p.id IS DISTINCT FROM %(product_id)s::bigint
+LIMIT 1;
+
 -- name: add
 WITH added AS (
     INSERT INTO products (store_id, category_id, brand_id, name, description, price, sku, source_url, hidden, in_stock)

@@ -255,6 +255,7 @@ def test_keys_can_be_rotated_without_signing_anyone_out(api: Api):
     assert rotated.read(user.token).user_id == user.id
 
 
+@pytest.mark.alone
 def test_a_password_made_to_be_slow_is_judged_quickly(api: Api):
     password = "4@8({[<369!1|0$5+7%2" * 6
     started = time.perf_counter()

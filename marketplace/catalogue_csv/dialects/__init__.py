@@ -8,11 +8,22 @@ from marketplace.catalogue_csv.dialects.medusa import MEDUSA
 from marketplace.catalogue_csv.dialects.shape import Dialect
 from marketplace.catalogue_csv.dialects.shopify import SHOPIFY
 from marketplace.catalogue_csv.dialects.spree import SPREE
+from marketplace.catalogue_csv.dialects.templates import TEMPLATES
 from marketplace.catalogue_csv.dialects.vendure import VENDURE
 from marketplace.catalogue_csv.dialects.woocommerce import WOOCOMMERCE
 
 #: In the order in which they are tried; ours is the last.
-DIALECTS = (WOOCOMMERCE, SHOPIFY, MEDUSA, VENDURE, SPREE, MAGENTO, INDONESIAN, MARKETPLACE)
+DIALECTS = (
+    WOOCOMMERCE,
+    SHOPIFY,
+    MEDUSA,
+    VENDURE,
+    SPREE,
+    MAGENTO,
+    *TEMPLATES,
+    INDONESIAN,
+    MARKETPLACE,
+)
 NAMES = tuple(sorted(dialect.name for dialect in DIALECTS))
 
 
@@ -22,7 +33,8 @@ def of(names: Sequence[str], asked: str | None) -> Dialect:
         return next(dialect for dialect in DIALECTS if dialect.name == asked)
     there = set(names)
     for dialect in DIALECTS:
-        if any(sign <= there for sign in dialect.signs):
+        known = there | {dialect.english(name) for name in names}
+        if any(sign <= known for sign in dialect.signs):
             return dialect
     return MARKETPLACE
 

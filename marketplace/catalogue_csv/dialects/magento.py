@@ -40,12 +40,16 @@ class _Rows(Single):
                 "name": cell(cells, "name"),
                 "description": cell(cells, "description", "shortdescription"),
                 "price": sale(self.notes, price, cell(cells, "specialprice"), *dates),
-                "stock": stock(self.notes, re.sub(r"\.0+\Z", "", cell(cells, "qty"))),
+                "stock": stock(
+                    self.notes, cell(cells, "qty"), kept=cell(cells, "managestock") != "0"
+                ),
                 "sku": cell(cells, "sku"),
                 "category": self._category(cells),
                 "brand": cell(cells, "manufacturer", "brand")
                 or (brand[1].strip() if brand else ""),
-                "image_url": links(self.notes, (picture.strip() for picture in pictures)),
+                "image_url": links(
+                    self.notes, self.layout, (picture.strip() for picture in pictures)
+                ),
                 "hidden": "yes" if cell(cells, "productonline") == "2" else "no",
             }
         )
@@ -76,7 +80,7 @@ MAGENTO = Dialect(
         name="name",
         price="price specialprice specialpricefromdate specialpricetodate",
         sku="sku",
-        stock="qty",
+        stock="qty managestock",
         category="category categories",
         brand="manufacturer brand additionalattributes",
         description="description shortdescription",

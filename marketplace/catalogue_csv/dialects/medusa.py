@@ -1,5 +1,5 @@
-"""Medusa's product export and import template: one row a variant, with the columns of its
-product before it.
+"""Medusa's product export and import templates, of both its versions: one row a variant, its
+product's columns first.
 """
 
 import re
@@ -20,8 +20,8 @@ from marketplace.catalogue_csv.dialects.shape import (
 
 _KNOWN = re.compile(
     r"(product(subtitle|externalid|collectionid|typeid|\w+at|discountable|height|hscode|isgiftcard|length|material|"
-    r"midcode|origincountry|tag\d+|weight|width|saleschannel\d+(id|name|description)?|shippingprofileid|profile\w*|"
-    r"variantmetadata|metadata)|variant(upc|ean|hscode|midcode|manageinventory|allowbackorder|barcode|\w+at|height|"
+    r"midcode|origincountry|tags?\d*|weight|width|saleschannel\d+(id|name|description)?|shippingprofileid|profile\w*|"
+    r"variantmetadata|metadata)|variant(upc|ean|hscode|midcode|allowbackorder|barcode|\w+at|height|"
     r"length|material|metadata|origincountry|productid|variantrank|weight|width|price\w+))\Z"
 ).match
 _PRICE = re.compile(r"(?:variant)?price(?:[a-z]*?)([a-z]{3})\Z").match
@@ -42,7 +42,7 @@ class _Rows(Groups):
 
     def options(self, cells: Cells) -> list[str]:
         """Return the options in the order of their numbers."""
-        return self.layout.numbered(cells, r"variantoption(\d+)value")
+        return self.layout.numbered(cells, r"(?:variant)?option(\d+)value")
 
     def shared(self, place: int) -> bool:
         """Return whether it is a column of the product."""
@@ -59,17 +59,21 @@ class _Rows(Groups):
         category = cell(cells, "productcategory1name", "productcategories") or "".join(
             numbered(cells, r"productcategory(\d+)name")[:1]
         )
-        pictures = [cell(cells, "productthumbnail"), *numbered(cells, r"productimage(\d+)(?:url)?")]
+        pictures = [
+            cell(cells, "productthumbnail"),
+            *numbered(cells, r"(?:product)?image(\d+)(?:url)?"),
+        ]
+        kept = cell(cells, "variantmanageinventory").lower() != "false"
         return plain(
             {
                 "name": name,
                 "description": cell(cells, "productdescription"),
                 "price": cell(cells, self._price) if self._price else "",
-                "stock": stock(self.notes, cell(cells, "variantinventoryquantity")),
+                "stock": stock(self.notes, cell(cells, "variantinventoryquantity"), kept=kept),
                 "sku": cell(cells, "variantsku"),
                 "category": category
                 or cell(cells, "productcollectiontitle", "producttype", "producttypevalue"),
-                "image_url": links(self.notes, pictures),
+                "image_url": links(self.notes, self.layout, pictures),
                 "hidden": "no"
                 if cell(cells, "productstatus").lower() in ("", "published")
                 else "yes",
@@ -98,17 +102,19 @@ MEDUSA = Dialect(
     fields(
         name="producttitle",
         sku="variantsku",
-        stock="variantinventoryquantity",
+        stock="variantinventoryquantity variantmanageinventory",
         category="productcategory#name productcategories productcollectiontitle producttype "
         "producttypevalue",
         description="productdescription",
-        image_url="productthumbnail productimage# productimage#url",
+        image_url="productthumbnail productimage# productimage#url image#url",
         hidden="productstatus",
         variant="productid producthandle variantid varianttitle variantoption#name "
-        "variantoption#value",
+        "variantoption#value option#name "
+        "option#value",
     ),
     (frozenset({"producthandle", "producttitle"}),),
     _KNOWN,
     _Rows,
     choose=_chosen,
+    called={"name": "Product Title", "price": "Variant Price EUR"},
 )

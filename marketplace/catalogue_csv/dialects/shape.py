@@ -7,12 +7,15 @@ from datetime import date
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from marketplace.catalogue_csv import image_links
 from marketplace.catalogue_csv.headers import HEADER
 
 Cells = Sequence[str]
 #: A row's cells by field of HEADER, as texts for rows.py.
 Values = dict[str, str]
-_LINK = re.compile(r"https?://\S+\Z", re.IGNORECASE).match
+#: A stock that a machine wrote: its dot is one for decimals, whatever stands behind it.
+_PART = re.compile(r"(-?[0-9]+)(?:\.[0-9]+|,[0-9]{1,2})\Z").match
+_IN_STOCK = "in stock"
 #: Rows of one product that are held until the last of them is read, and characters in them.
 GROUP_ROWS = 2_000
 GROUP_LENGTH = 2_000_000
@@ -46,13 +49,17 @@ class Arranger(Protocol):
 
 
 class Layout(NamedTuple):
-    """The columns of one file. `places` has the position of each folded header, `names` the
-    folded headers.
+    """The columns of one file. `places` has the position of each folded header, `names` the folded
+    headers.
+
+    `currency` is the installation's; below `image_base` pictures stand that the file has the names
+    of.
     """
 
     names: tuple[str, ...]
     places: Mapping[str, int]
     currency: str
+    image_base: str = ""
 
     def cell(self, cells: Cells, *names: str) -> str:
         """Return the first of these columns that is not empty; empty if all are."""
@@ -88,7 +95,9 @@ class Dialect(NamedTuple):
     `fields` says by folded header what a column holds, `signs` which sets of headers give the
     dialect away, `ignored` which columns are known to mean nothing to us. `weak` headers count only
     where no other column holds their field; `choose` gives columns that it takes to know the others
-    to tell; `also` names fields that stand in the column of another one.
+    to tell; `also` names fields that stand in the column of another one. `english` brings a folded
+    header of another language into the one that `fields` knows; `called` says what the files of the
+    dialect call the columns that a product needs.
 
     Without `arrange` each row is a product by itself, under our own fields.
     """
@@ -101,6 +110,8 @@ class Dialect(NamedTuple):
     weak: frozenset[str] = frozenset()
     choose: Callable[[Layout], Mapping[str, str]] = lambda layout: {}
     also: Mapping[str, str] = MappingProxyType({})
+    english: Callable[[str], str] = lambda name: name
+    called: Mapping[str, str] = MappingProxyType({"name": "name", "price": "price"})
 
     def field_of(self, name: str) -> str | None:
         """Return the field of a folded header, also of numbered ones (`image1src`
@@ -261,19 +272,22 @@ def _stands_in(name: str, option: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(option)}(?!\w)", name, re.IGNORECASE) is not None
 
 
-def links(notes: Counter[str], pictures: Iterable[str]) -> str:
-    """The links among pictures, each once, as one cell; what is none is counted."""
-    kept = []
-    for picture in pictures:
-        if _LINK(picture) and "|" not in picture:
-            kept.append(picture)
-        elif picture:
-            notes["pictures_left_out"] += 1
-    return "|".join(dict.fromkeys(kept))
+def links(notes: Counter[str], layout: Layout, found: Iterable[str]) -> str:
+    """The links among pictures, each once, as one cell; what has none is counted."""
+    return image_links.joined(found, layout.image_base, notes)
 
 
-def stock(notes: Counter[str], cell: str) -> str:
-    """A stock of another system: oversold is none left, halves are not to be had."""
+def stock(notes: Counter[str], cell: str, *, kept: bool = True) -> str:
+    """A stock of another system: oversold is none left, and a part of one is not to be had.
+
+    `kept`: whether the system counts this product; one that it does not count can always be bought.
+    """
+    if not kept and cell.strip("-0.,") == "":
+        return _IN_STOCK
+    part = _PART(cell)
+    if part:
+        notes["part_stock"] += bool(cell[part.end(1) :].strip(".,0"))
+        cell = part[1]
     if cell.startswith("-") and cell.strip("-0.,"):
         notes["negative_stock"] += 1
         return "0"

@@ -65,14 +65,27 @@ class _Rows(Groups):
                 "name": cell(cells, "title"),
                 "description": cell(cells, "bodyhtml", "description"),
                 "price": cell(cells, "variantprice", "price"),
-                "stock": stock(self.notes, cell(cells, "variantinventoryqty", "inventoryquantity")),
+                "stock": stock(
+                    self.notes,
+                    cell(cells, "variantinventoryqty", "inventoryquantity"),
+                    kept=self._kept(cells),
+                ),
                 "sku": cell(cells, "variantsku", "sku").removeprefix("'"),
                 "category": cell(cells, "type") if category in ("", "Uncategorized") else category,
                 "brand": cell(cells, "vendor"),
-                "image_url": links(self.notes, pictures),
+                "image_url": links(self.notes, self.layout, pictures),
                 "hidden": "yes" if hidden else "no",
             }
         )
+
+    def _kept(self, cells: Cells) -> bool:
+        """Whether the inventory is tracked: the column is there and empty where it is not."""
+        columns = [
+            name
+            for name in ("variantinventorytracker", "inventorytracker")
+            if name in self.layout.places
+        ]
+        return not columns or bool(self.layout.cell(cells, *columns))
 
 
 SHOPIFY = Dialect(
@@ -92,4 +105,5 @@ SHOPIFY = Dialect(
     (frozenset({"handle", "title", "variantprice"}), frozenset({"urlhandle", "title", "price"})),
     _KNOWN,
     _Rows,
+    called={"name": "Title", "price": "Variant Price"},
 )

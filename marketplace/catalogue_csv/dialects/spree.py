@@ -23,7 +23,7 @@ from marketplace.catalogue_csv.dialects.shape import (
 _SHARED = re.compile(r"(name|description|status|category\d+|vendorname|brand|image\d+src)\Z").match
 _KNOWN = re.compile(
     r"(compareatprice|meta\w*|tags|labels|taxcategory|shippingcategory|producttype|width|height|depth|dimensionsunit|"
-    r"weight|weightunit|availableon|discontinueon|inventorybackorderable|trackinventory|barcode|digital|"
+    r"weight|weightunit|availableon|discontinueon|inventorybackorderable|barcode|digital|"
     r"customfield\w*|image\d+alt|promotionable)\Z"
 ).match
 
@@ -78,11 +78,17 @@ class _Rows(Groups):
                 "name": cell(cells, "name"),
                 "description": cell(cells, "description"),
                 "price": cell(cells, "price"),
-                "stock": stock(self.notes, cell(cells, "inventorycount")),
+                "stock": stock(
+                    self.notes,
+                    cell(cells, "inventorycount"),
+                    kept=cell(cells, "trackinventory").lower() != "false",
+                ),
                 "sku": cell(cells, "sku"),
                 "category": write_path(re.split(r"\s*->\s*", paths[0])) if paths else "",
                 "brand": cell(cells, "brand", "vendorname"),
-                "image_url": links(self.notes, self.layout.numbered(cells, r"image(\d+)src")),
+                "image_url": links(
+                    self.notes, self.layout, self.layout.numbered(cells, r"image(\d+)src")
+                ),
                 "hidden": "no" if cell(cells, "status").lower() in ("", "active") else "yes",
             }
         )
@@ -94,7 +100,7 @@ SPREE = Dialect(
         name="name",
         price="price currency",
         sku="sku",
-        stock="inventorycount",
+        stock="inventorycount trackinventory",
         category="category#",
         brand="brand vendorname",
         description="description",
