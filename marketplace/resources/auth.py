@@ -368,9 +368,9 @@ def _sign_in(
     activities.record(conn, Client(proof.user_id, ip, device), activity)
     user = user_queries.find(conn, proof.user_id) or {}
     answer = _pair(config, tokens, user, secret, refresh_token)
-    if first_app:
+    if first_app or activity == "register":  # its register screen does not say who it is
         answer["message"] = GREETINGS[activity]
-        answer["auth_token"] = tokens.access(proof.user_id, secret, seconds)
+        answer["auth_token"] = tokens.access(proof.user_id, secret, min(seconds, FIRST_APP_SECONDS))
         answer["user_role"] = answer["user"]["user_role"] = user["user_role"]
     return answer
 

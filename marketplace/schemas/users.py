@@ -66,7 +66,7 @@ _CLIENT_TYPE: dict[str, Any] = {
         "auth_token of weeks."
     },
 }
-_FOR_FIRST_APP = "If client_type was sent."
+_FOR_FIRST_APP = "By register, and if client_type was sent."
 
 _REGISTER: dict[str, Any] = {
     "name": {**_NAME, "required": True},

@@ -22,7 +22,7 @@ WHERE (%(role)s::text IS NULL OR u.role = %(role)s)
     AND (%(suspended)s::boolean IS NULL OR (u.suspended_at IS NOT NULL) = %(suspended)s)
     AND (
         %(search)s::text IS NULL
-        OR strpos(lower(u.name), lower(%(search)s)) > 0
+        OR strpos(fold_name(u.name), fold_name(%(search)s)) > 0
         OR strpos(lower(u.email), lower(%(search)s)) > 0
     )
     AND (%(after_id)s::bigint IS NULL OR u.id < %(after_id)s)
@@ -38,7 +38,7 @@ FROM (
         AND (%(suspended)s::boolean IS NULL OR (u.suspended_at IS NOT NULL) = %(suspended)s)
         AND (
             %(search)s::text IS NULL
-            OR strpos(lower(u.name), lower(%(search)s)) > 0
+            OR strpos(fold_name(u.name), fold_name(%(search)s)) > 0
             OR strpos(lower(u.email), lower(%(search)s)) > 0
         )
     LIMIT %(limit)s
