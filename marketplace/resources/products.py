@@ -273,7 +273,13 @@ class Mine:
         roles=SELLERS,
         query={**schemas.OWN_FILTERS, **pages.QUERY, **pages.COUNT},
         responses={200: PAGE},
-        problems=("invalid_cursor", "page_too_deep", "sort_not_offered", "store_required", "not_found"),
+        problems=(
+            "invalid_cursor",
+            "page_too_deep",
+            "sort_not_offered",
+            "store_required",
+            "not_found",
+        ),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the products of a store, hidden and sold out too; a SKU in `search` finds its
