@@ -73,6 +73,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/auth/open_store", legacy_android.OpenStore(db)),
         ("/api/auth/brands/my", legacy_android.MyBrand(db)),
         ("/api/users/profile", users.Profile(db, passwords, sign_in)),
+        ("/api/users/profile/delete", users.ProfileDeletion(db, sign_in)),
         ("/api/users/export", user_export.UserExport(db)),
         ("/api/users/profile/username", legacy_android.Username(db)),
         ("/api/users/upload-avatar", users.UploadAvatar(db, uploads)),

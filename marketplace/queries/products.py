@@ -165,6 +165,18 @@ def find(
     return conn.execute(SQL["find"], values).fetchone()
 
 
+def list_descriptions(conn: Conn, ids: Sequence[int]) -> dict[int, str | None]:
+    """Return the descriptions of some of the caller's products, by id."""
+    rows = conn.execute(SQL["list_descriptions"], {"ids": list(ids)})
+    return {row["id"]: row["description"] for row in rows}
+
+
+def find_sku(conn: Conn, store_id: int, sku: str) -> int | None:
+    """Return the id of the store's product that has a SKU, itself or by a variant."""
+    row = conn.execute(SQL["find_sku"], {"store_id": store_id, "sku": sku}).fetchone()
+    return row["id"] if row else None
+
+
 def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
     """Return the product to change, locked, with its stock; None if it is not the store's. No
     store: an admin's view.

@@ -142,7 +142,10 @@ base AS NOT MATERIALIZED (
 -- The other lists. ------------------------------------------------------------------------------------------
 
 -- fragment: visible
-AND CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
+AND CASE
+    WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin'
+    ELSE NOT p.hidden
+END
 AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
 
 -- fragment: priced
@@ -457,6 +460,25 @@ WHERE p.id = %(product_id)s
         NOT p.hidden
         OR (%(show_hidden)s::boolean AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin'))
     );
+
+-- name: list_descriptions
+SELECT p.id, p.description
+FROM products AS p
+WHERE /* own */ p.id = ANY(%(ids)s)
+    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin');
+
+-- name: find_sku
+-- The store's product that has this SKU, or whose variant has it.
+SELECT p.id
+FROM products AS p
+WHERE /* own */ p.store_id = %(store_id)s AND p.sku = %(sku)s
+    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
+UNION ALL
+SELECT v.product_id
+FROM variants AS v
+WHERE v.store_id = %(store_id)s AND v.sku = %(sku)s
+    AND (v.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
+LIMIT 1;
 
 -- name: find_own
 -- The state that a change starts from. It is locked with its stock, so that two changes of one product follow
