@@ -495,8 +495,8 @@ WHERE p.id = %(product_id)s
 FOR UPDATE OF i, p;
 
 -- name: find_holder
--- Which product has an SKU or a link that another one was to have; hidden ones, too. The store is that of the product that
--- was to be changed, else the named one.
+-- Which product has an SKU or a link that another one was to have; hidden ones, too. The store is that of the
+-- product that was to be changed, else the named one.
 SELECT p.id, p.hidden
 FROM products AS p
 WHERE p.store_id = coalesce(
