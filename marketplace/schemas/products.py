@@ -179,6 +179,8 @@ FILTERS: dict[str, Any] = {
 }
 
 OWN_FILTERS: dict[str, Any] = {
-    **{name: rule for name, rule in FILTERS.items() if name != "store_id"},
+    **FILTERS,
+    "store_id": described(FILTERS["store_id"], "An admin names the store."),
+    "search": described(FILTERS["search"], "Words, or a SKU as it is."),
     "hidden": {"coerce": "boolean"},
 }
