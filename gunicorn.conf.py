@@ -147,7 +147,7 @@ def post_worker_init(worker: Any) -> None:
 
 def when_ready(server: Any) -> None:
     """On TERM let /readyz return 503 first, then wait DRAIN_SECONDS, while workers and socket stay
-    open. On HUP rehearse first what is to be loaded, and change nothing where that fails.
+    open. On HUP rehearse the new code first, and change nothing if that fails.
     """
     stop, reload = server.handle_term, server.reload
 

@@ -1,5 +1,5 @@
-"""Cells to texts, links, and paths of categories. Each function raises BadCell for what it
-cannot take.
+"""Cells to texts, links, and paths of categories. Each function raises BadCell for
+an invalid cell.
 """
 
 import re
@@ -20,8 +20,7 @@ _LINK = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](?::[0-9]{1,5})?(?:[/?#][
 _PATH_LENGTH = 4000
 _YES = {"yes", "y", "true", "t", "1", "ya"}
 _NO = {"no", "n", "false", "f", "0", "tidak"}
-#: What a spreadsheet shows for a long number; and for its own errors, and in a column that is too
-#: narrow.
+#: How a spreadsheet shows a long number, its own errors, and a column that is too narrow.
 _SHORTENED = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{2,3}\Z").match
 _BROKEN = re.compile(
     r"#(?:REF!|N/A|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|ERROR!|#+)\Z"
@@ -55,14 +54,14 @@ def read_prose(cell: str, limit: int) -> str:
 
 
 def read_whole(cell: str, limit: int) -> str:
-    """A text of one line that no spreadsheet has broken."""
+    """Return a text of one line that no spreadsheet has broken."""
     text = read_line(cell, limit)
     refuse_broken(text)
     return text
 
 
 def read_key(cell: str, limit: int) -> str | None:
-    """A text by which a product is found again: all of it can be seen."""
+    """Return a key text: all of its characters are visible."""
     key = read_whole(cell, limit)
     if has_invisible(key):
         raise BadCell("invisible_character", "has signs that cannot be seen; type it anew")
@@ -70,7 +69,7 @@ def read_key(cell: str, limit: int) -> str | None:
 
 
 def refuse_broken(text: str) -> None:
-    """Refuse what a spreadsheet wrote in the place of what was there."""
+    """Refuse a cell that a spreadsheet wrote in place of its content."""
     if text[:1] == "#" and _BROKEN(text):
         raise BadCell(
             "spreadsheet_value",

@@ -155,12 +155,12 @@ def _marked(head: bytes) -> tuple[str, int]:
 
 
 def _guess(sample: bytes, *, whole: bool) -> str:
-    """UTF-8, or what alphabets.py makes of it, from the first bytes that are not ASCII. `whole`:
-    the file ends with them.
+    """Return UTF-8, or the result of alphabets.py, from the first bytes that are not ASCII.
+    `whole`: the file ends with them.
 
-    Another encoding only if it cannot be UTF-8: where there are more broken bytes than good
-    letters. What is the text of no alphabet that we know is read as UTF-8: its rows are reported,
-    and nothing is read as nonsense.
+    Another encoding only if it cannot be UTF-8: if there are more broken bytes than good letters.
+    Text of no alphabet that we know is read as UTF-8: its rows are reported, and nothing is read as
+    nonsense.
     """
     text = codecs.getincrementaldecoder("utf-8")(_ERRORS).decode(sample, whole)
     broken = len(text) - len(UNDECODABLE.sub("", text))

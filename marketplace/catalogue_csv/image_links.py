@@ -13,9 +13,9 @@ from marketplace.text.messages import say
 
 NOTE = "pictures_left_out"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match
-#: Several links in a cell of somebody else's; a comma within one link stays.
+#: Several links in a cell of another system; a comma within one link stays.
 _BETWEEN = re.compile(r"\||[\s,;]+(?=https?://)", re.IGNORECASE)
-#: What is no link whatever stands before it; the rest of such a cell may have any sign.
+#: Text that is no link whatever comes before it; the rest of such a cell may have any sign.
 _WITHIN_FILE = re.compile(r"\s*data:", re.IGNORECASE).match
 #: What most cells have: one link, without any sign that may stand between two.
 _ONE_LINK = re.compile(
@@ -44,8 +44,8 @@ def link_of(picture: str, base: str) -> str | None:
 
 
 def read_links(cell: str, base: str, notes: Counter[str], *, ours: bool = False) -> tuple[str, ...]:
-    """The links of a cell, each once, in their order. `ours`: our export wrote it, with `|` between
-    links alone.
+    """Return the links of a cell, each once, in their order. `ours`: our export wrote it, with only
+    `|` between links.
     """
     if _ONE_LINK(cell):
         return (cell,)

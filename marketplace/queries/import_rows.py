@@ -98,7 +98,7 @@ def match(conn: Conn, batch: Batch) -> Met:
 
 
 def refuse_conflicts(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
-    """Turn rows whose keys meet several products into bad ones."""
+    """Turn rows whose keys match several products into bad ones."""
     words = say("its id, SKU and link are not those of one product of the store")
     values = {"import_id": import_id, "lines": list(lines), "words": words}
     conn.execute(SQL["refuse_conflicts"], values)
@@ -126,7 +126,7 @@ def add_categories(conn: Conn, batch: Batch, level: int) -> None:
 
 
 def refuse_unknown(conn: Conn, batch: Batch) -> None:
-    """Turn rows whose category is not there into bad ones."""
+    """Turn rows whose category does not exist into bad ones."""
     words = say("is not one of the categories of this marketplace")
     conn.execute(SQL["refuse_unknown"], {**batch._asdict(), "words": words})
 

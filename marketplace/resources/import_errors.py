@@ -74,7 +74,9 @@ def _bad_rows(db: Database, caller: Caller, import_id: int) -> Iterator[list[dic
 def _report(
     header: Sequence[str], batches: Iterator[list[dict[str, Any]]], language: str
 ) -> Iterator[bytes]:
-    """The report as CSV. What an earlier report had put before the row is left out."""
+    """Yield the report as CSV. The columns that an earlier report had added before the row are left
+    out.
+    """
     kept = [place for place, name in enumerate(header) if name not in REPORT_HEADER]
     yield _lines([[*REPORT_HEADER, *(header[place] for place in kept)]])
     for rows in batches:

@@ -114,7 +114,7 @@ class Profile:
             before = users.find(conn, caller.user_id) or {}
             after = {"phone": None, "address": None, **(before if merge else {}), **body}
             if "email" not in body or (not secret_change and seen["email"] != before["email"]):
-                # no change of it has been asked for, or been proved to be allowed
+                # no change of it was requested, or it was shown to be allowed
                 after["email"] = before["email"]
             if proof is not None:
                 _change_secrets(conn, proof, before, after, password_hash)

@@ -1,4 +1,4 @@
-"""Whether a reload may go ahead: another process loads the new code and has its SQL read first.
+"""The check before a reload: another process loads the new code and checks its SQL first.
 
 gunicorn's master loads this, so it needs nothing but the standard library.
 """
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: The exit status of the rehearsal that means no; any other does not stand in the way of a reload.
+#: The exit status of a rehearsal that refuses; any other does not block a reload.
 REFUSED = 3
 SECONDS = 30.0
 
@@ -16,8 +16,7 @@ SECONDS = 30.0
 def refusal(release: Path) -> str | None:
     """Return why the code in a folder could not serve, or None.
 
-    None also where that is not known: of a release without a rehearsal, or while the database is
-    away.
+    None also if that is unknown: for a release without a rehearsal, or while the database is away.
     """
     env = {**os.environ, "PYTHONPATH": str(release)}
     command = [sys.executable, "-m", "marketplace.server.rehearse"]

@@ -47,7 +47,7 @@ class SignIn:
             raise too_many_requests(attempt["retry_after"])
         try:
             proof = self._passwords.prove(password, attempt["salt"], ip)
-        except BaseException:  # it was not looked at: too many are waiting
+        except BaseException:  # it was not checked: too many are waiting
             with self._db.signing_in(durable=False) as conn:
                 sign_in_attempts.settle(conn, attempt["ticket"], None)
             raise
