@@ -64,7 +64,7 @@ def read_key(cell: str, limit: int) -> str | None:
     """Return a key text: all of its characters are visible."""
     key = read_whole(cell, limit)
     if has_invisible(key):
-        raise BadCell("invisible_character", "has signs that cannot be seen; type it anew")
+        raise BadCell("invisible_character", "has invisible signs; type it again")
     return key or None
 
 

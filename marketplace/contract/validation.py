@@ -141,7 +141,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return text(value, multiline=False)
 
     def _normalize_coerce_name(self, value: Any) -> str:
-        """Name of a thing: one line without blanks around it, of which something can be seen."""
+        """Name of a thing: one line without blanks around it, with at least one visible sign."""
         name = stripped(text(value, multiline=False))
         if turns(name):
             raise Wrong("control_character", "must not have signs that turn the text around")
@@ -165,10 +165,10 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
             return address
 
     def _normalize_coerce_key(self, value: Any) -> str:
-        """A text by which a thing is found: one line without blanks around, all of it seen."""
+        """A key text: one line without blanks around it, all of it visible."""
         key = stripped(text(value, multiline=False))
         if has_invisible(key):
-            raise Wrong("control_character", "has signs that cannot be seen; type it anew")
+            raise Wrong("control_character", "has invisible signs; type it again")
         return key
 
     def _normalize_coerce_trimmed_prose(self, value: Any) -> str:
@@ -272,7 +272,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
 
 
 def _is_column(pair: tuple[str, Any]) -> bool:
-    """Whether a name of a column goes with another one, or with several."""
+    """Return whether a name of a column is paired with another one, or with several."""
     name, theirs = pair
     names = [name, *(theirs if isinstance(theirs, list) else [theirs])]
     return len(names) > 1 and all(

@@ -194,8 +194,8 @@ def find_holder(
     sku: str | None,
     source_url: str | None,
 ) -> Row | None:
-    """Return the product that has an SKU or a link: id and hidden. Its store is named, or has
-    the product `product_id`, which is another one.
+    """Return the product that has an SKU or a link: id and hidden. Its store is given, or has the
+    product `product_id`, which is another one.
     """
     values = {
         "store_id": store_id,

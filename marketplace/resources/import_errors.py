@@ -43,8 +43,8 @@ class ImportErrors:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stream every bad row under the file's own header, with what is wrong with it in the
-        language of Accept-Language, to be sent again.
+        """Stream every bad row under the file's own header, with its errors in the language of
+        Accept-Language, to be sent again.
 
         A batch at a time: no transaction waits for a slow phone.
         """
@@ -87,7 +87,7 @@ def _report(
 
 
 def _said(row: dict[str, Any], language: str) -> list[str]:
-    """Columns, codes and words of all that is wrong with a row, with `; ` between."""
+    """Return columns, codes and words of all errors of a row, with `; ` between."""
     words = [
         f"{column or ''} {of_kept(message, said, language)}".strip()
         for column, message, said in zip(row["columns"], row["messages"], row["said"], strict=True)
