@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from marketplace.catalogue_csv.encoding import NUL, UNDECODABLE
 from marketplace.catalogue_csv.model import CATEGORY_DEPTH, CATEGORY_LENGTH, LINK_LENGTH, BadCell
-from marketplace.text.lines import has_invisible, stripped, turns
+from marketplace.text.lines import folded, has_invisible, stripped, turns
 from marketplace.text.messages import say
 from marketplace.text.nfc import TooManyMarks, nfc
 
@@ -115,7 +115,7 @@ def read_path(cell: str) -> tuple[str, ...]:
 def _read_path(cell: str) -> tuple[str, ...]:
     *upper, last = _STEP.findall(cell) or [""]
     steps = [*(step.removesuffix("-") for step in upper), last]
-    names = [read_whole(_ESCAPE.sub(r"\1", step), CATEGORY_LENGTH) for step in steps]
+    names = [folded(read_whole(_ESCAPE.sub(r"\1", step), CATEGORY_LENGTH)) for step in steps]
     path = tuple(name for name in names if name)
     if len(path) > CATEGORY_DEPTH:
         words = say(

@@ -37,7 +37,7 @@ from marketplace.catalogue_csv.model import (
 )
 from marketplace.catalogue_csv.prices import Prices, read_stock
 from marketplace.catalogue_csv.spreadsheet import restore, unwrap
-from marketplace.text.lines import is_seen
+from marketplace.text.lines import folded, is_seen
 from marketplace.text.messages import say
 
 #: Whether there is a category of this path, for a marketplace whose imports may not add any.
@@ -320,7 +320,7 @@ def _read_stock(cell: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _read_brand(cell: str) -> str | None:
-    brand = read_whole(cell, BRAND_LENGTH)
+    brand = folded(read_whole(cell, BRAND_LENGTH))
     return brand if brand and is_seen(brand) else None
 
 

@@ -8,13 +8,20 @@ _ENDS = (
     " \t\r\n\v\f\x1c\x1d\x1e\x1f\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
     "\u2007\u2008\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 )
+_RUNS = re.compile(r"[\s\u00a0]+")
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]").search
-_UNSEEN = frozenset("\u00ad\u034f\u115f\u1160\u3164\uffa0")
+_SHAPING = re.compile("(?<=[^\x00-\x7f])[\u200c\u200d\ufe0e\ufe0f]")
+_UNSEEN = frozenset("\u2800\U0001d159\u00ad\u034f\u115f\u1160\u3164\uffa0")
 
 
 def stripped(text: str) -> str:
     """Return the text without blanks around it, invisible ones included."""
     return text.strip() if text.isascii() else text.strip(_ENDS)
+
+
+def folded(text: str) -> str:
+    """Return the text without blanks around it, and with one for each run of blanks in it."""
+    return " ".join(_RUNS.split(stripped(text)))
 
 
 def turns(text: str) -> bool:
@@ -25,6 +32,13 @@ def turns(text: str) -> bool:
 def has_invisible(text: str) -> bool:
     """Return whether a sign of the text is invisible: two keys that differ by it look the same."""
     return not text.isascii() and any(_unseen(sign) for sign in text)
+
+
+def hides(name: str) -> bool:
+    """Whether a name has a sign that cannot be seen; joiners and selectors count where they shape
+    the letter or picture before them.
+    """
+    return has_invisible(_SHAPING.sub("", name))
 
 
 def is_seen(text: str) -> bool:
