@@ -30,6 +30,7 @@ sys.path[:] = [
 for name in [each for each in sys.modules if each.partition(".")[0] == "marketplace"]:
     del sys.modules[name]
 importlib.invalidate_caches()
+places = importlib.import_module("marketplace.config.places")
 server_workers = importlib.import_module("marketplace.server.workers")
 draining = importlib.import_module("marketplace.server.draining")
 rehearsal = importlib.import_module("marketplace.server.rehearsal")
@@ -44,10 +45,10 @@ COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 pool = max(int(os.environ.get("POOL_SIZE") or 4), 1)  # the application refuses 0, in words
 # A thread for each connection, one that may wait for a connection, and one that can still respond
-# then.
-threads = pool + 2
+# then; beside them those that wait for a password to be hashed.
+threads = pool + 2 + places.PASSWORDS
 workers = server_workers.workers(pool)
-worker_class = "gthread"
+worker_class = "marketplace.server.patient.PatientWorker"
 host = (os.environ.get("BIND") or "127.0.0.1").strip("[]")
 bind = os.environ.get("GUNICORN_BIND") or (
     f"{f'[{host}]' if ':' in host else host}:{os.environ.get('PORT') or 8000}"
@@ -70,7 +71,7 @@ wsgi.SERVER = "marketplace"  # the Server header: do not tell attackers what run
 control_socket_disable = True  # it would be in the home folder, one for all projects
 accesslog = None  # the application writes its own, one JSON object a request
 #: The pipe through which new workers report that they are ready, during a reload; and the seconds
-#: they have for that.
+#: they have for that, or twice what the rehearsal took where that is more.
 READY: list[int] = []
 TAKE_OVER = 15.0
 LEVEL = (os.environ.get("LOG_LEVEL") or "INFO").upper()
@@ -121,7 +122,7 @@ def on_reload(server: Any) -> None:
         ready, told = READY
         READY.clear()
         os.close(told)
-        deadline = time.monotonic() + TAKE_OVER
+        deadline = time.monotonic() + max(TAKE_OVER, 2 * getattr(server, "rehearsed", 0.0))
         missing = server.num_workers
         while (
             missing > 0 and select.select([ready], [], [], max(0.0, deadline - time.monotonic()))[0]
@@ -146,7 +147,7 @@ def post_worker_init(worker: Any) -> None:
 
 def when_ready(server: Any) -> None:
     """On TERM let /readyz return 503 first, then wait DRAIN_SECONDS, while workers and socket stay
-    open. On HUP rehearse first what is to be loaded, and change nothing where that fails.
+    open. On HUP rehearse the new code first, and change nothing if that fails.
     """
     stop, reload = server.handle_term, server.reload
 
@@ -156,7 +157,9 @@ def when_ready(server: Any) -> None:
         stop()
 
     def rehearse_and_reload() -> None:
+        started = time.monotonic()
         refused = rehearsal.refusal(Path(server.cfg.config).resolve().parent)
+        server.rehearsed = time.monotonic() - started
         if refused is None:
             reload()
         else:

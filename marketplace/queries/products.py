@@ -110,9 +110,10 @@ def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
 
 
 def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
-    """Return rows (item, id, key) in the order asked, of at most `walk` products along that order.
+    """Return rows (item, id, key) in the requested order, of at most `walk` products along that
+    order.
 
-    Items are JSON. Words are looked for elsewhere (search).
+    Items are JSON. Words are searched elsewhere (search).
     """
     name = "list_category" if "category_id" in listing.filters else "list"
     name = "list_stock" if listing.sort == "stock" else name
@@ -130,7 +131,7 @@ def crossing(listing: Listing) -> bool:
 def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
     """Return what the filters leave of the catalogue: rows as `search`, with matches, complete.
 
-    One at least: where the page is empty its item is None. Not complete: that is more than `most`.
+    One at least: if the page is empty its item is None. Not complete: that is more than `most`.
     """
     values = {**listing.values(), "most": most, "crossing": crossing(listing)}
     with conn.cursor(row_factory=namedtuple_row) as cursor:
@@ -164,6 +165,18 @@ def find(
     return conn.execute(SQL["find"], values).fetchone()
 
 
+def list_descriptions(conn: Conn, ids: Sequence[int]) -> dict[int, str | None]:
+    """Return the descriptions of some of the caller's products, by id."""
+    rows = conn.execute(SQL["list_descriptions"], {"ids": list(ids)})
+    return {row["id"]: row["description"] for row in rows}
+
+
+def find_sku(conn: Conn, store_id: int, sku: str) -> int | None:
+    """Return the id of the store's product that has a SKU, itself or by a variant."""
+    row = conn.execute(SQL["find_sku"], {"store_id": store_id, "sku": sku}).fetchone()
+    return row["id"] if row else None
+
+
 def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
     """Return the product to change, locked, with its stock; None if it is not the store's. No
     store: an admin's view.
@@ -181,8 +194,8 @@ def find_holder(
     sku: str | None,
     source_url: str | None,
 ) -> Row | None:
-    """Return the product that has an SKU or a link: id and hidden. Its store is named, or has
-    the product `product_id`, which is another one.
+    """Return the product that has an SKU or a link: id and hidden. Its store is given, or has the
+    product `product_id`, which is another one.
     """
     values = {
         "store_id": store_id,

@@ -246,8 +246,8 @@ def _keys_told(
     product: Mapping[str, Any],
     product_id: int | None = None,
 ) -> Iterator[None]:
-    """Where an SKU or a link is taken, say by which product: it may be one that was removed. The
-    store is that of the product, where that is known.
+    """If an SKU or a link is taken, name the product that has it: it may be one that was removed.
+    The store is that of the product, if that is known.
     """
     try:
         yield
@@ -273,14 +273,28 @@ class Mine:
         roles=SELLERS,
         query={**schemas.OWN_FILTERS, **pages.QUERY, **pages.COUNT},
         responses={200: PAGE},
-        problems=("invalid_cursor", "page_too_deep", "sort_not_offered", "store_required"),
+        problems=(
+            "invalid_cursor",
+            "page_too_deep",
+            "sort_not_offered",
+            "store_required",
+            "not_found",
+        ),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return the products of the caller's store, hidden and sold out too."""
-        caller = req.context.caller
-        store_id = workflow.store_of(caller, None)
+        """Return the products of a store, hidden and sold out too; a SKU in `search` finds its
+        product.
+        """
+        caller, query = req.context.caller, req.context.query
+        store_id = workflow.store_of(caller, query.get("store_id"))
         listing, window = _listing(req, store_id=store_id)
         with self.db.transaction(caller) as conn:
+            found = (
+                products.find_sku(conn, store_id, query["search"]) if "search" in query else None
+            )
+            if found is not None:
+                sort = "newest" if listing.sort == "relevance" else listing.sort
+                listing = listing._replace(filters={"ids": [found]}, sort=sort)
             page = listings.page(conn, listing, window.exact_to)
         _answer(req, resp, page, window)
 

@@ -93,7 +93,7 @@ _WRITTEN: dict[str, Any] = {
     "category_id": {**ID, "nullable": True},
     "brand_id": {**ID, "nullable": True},
     "brand": {
-        "coerce": "line",
+        "coerce": "identity",
         "minlength": 1,
         "maxlength": 200,
         "check_with": "not_blank",
@@ -179,6 +179,8 @@ FILTERS: dict[str, Any] = {
 }
 
 OWN_FILTERS: dict[str, Any] = {
-    **{name: rule for name, rule in FILTERS.items() if name != "store_id"},
+    **FILTERS,
+    "store_id": described(FILTERS["store_id"], "An admin names the store."),
+    "search": described(FILTERS["search"], "Words, or a SKU as it is."),
     "hidden": {"coerce": "boolean"},
 }
