@@ -35,8 +35,11 @@ def run_import(api: Api, user: User, data: bytes, name: str = "a.csv") -> dict:
     answer = api.upload("/api/products/import-csv", user, [("file", name, data)])
     assert answer.status_code == 202, answer.text
     worker = Database(api.config, role="marketplace_worker")
+    config = replace(
+        api.config, import_new_categories=100
+    )  # a shop may need more than a file may make
     try:
-        imports.run(worker, LocalStorage(api.config.private_dir), api.config, answer.json["id"])
+        imports.run(worker, LocalStorage(api.config.private_dir), config, answer.json["id"])
     finally:
         worker.close()
     return api.get(answer.headers["location"], user).json
