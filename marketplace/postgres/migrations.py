@@ -88,12 +88,10 @@ def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATION
         for file in missing:
             _apply(conn, file, report)
         queue_schema.install(conn, report)
-        if _value(
-            conn,
-            "SELECT to_regprocedure('public.make_month_partitions(text, integer)') IS NOT NULL",
-        ):
-            for parent in ("activities", "audit"):
-                conn.execute("SELECT public.make_month_partitions(%s, 13)", [parent])
+        if _value(conn, "SELECT to_regclass('public.month_tables') IS NOT NULL"):
+            conn.execute(
+                "SELECT public.make_month_partitions(m.name, 13) FROM public.month_tables AS m"
+            )
         for settle in ("settle_change_feed", "settle_database"):  # a restored dump lacks it
             if _value(conn, f"SELECT to_regprocedure('public.{settle}()') IS NOT NULL"):
                 conn.execute(f"SELECT public.{settle}()")

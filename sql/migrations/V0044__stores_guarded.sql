@@ -133,7 +133,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT n.store_id, n.product_id, n.variant_id, n.quantity
     FROM present AS n
     ON CONFLICT (store_id, product_id, variant_id) DO UPDATE SET quantity = excluded.quantity
-    WHERE kept.quantity <> excluded.quantity
+    WHERE kept.quantity <> excluded.quantity;
+    INSERT INTO refreshes (name) VALUES ('low_stock')
+    ON CONFLICT (name) DO UPDATE SET refreshed_at = excluded.refreshed_at
 $$;
 COMMENT ON FUNCTION refresh_low_stock IS 'Lists anew what is on sale and has at most so many pieces.';
 

@@ -9,7 +9,7 @@ from support.images import picture
 from support.import_shop import Shop
 from support.responses import problem
 
-from marketplace.queries import audit, users
+from marketplace.queries import upkeep, users
 
 
 def trail(api: Api, admin: User, query: str = "") -> list[dict[str, Any]]:
@@ -477,7 +477,7 @@ def test_an_old_month_is_dropped_as_a_whole(api: Api):
         month = present_month(conn)
         conn.execute(f"ALTER TABLE audit DETACH PARTITION {month}")
         conn.execute(f"DROP TABLE {month}")
-        assert audit.make_partitions(conn, months=0) == 1
+        assert upkeep.make_months(conn, "audit", months=0) == 1
         conn.execute("SAVEPOINT tried")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute(f"TRUNCATE {month}")
