@@ -76,7 +76,7 @@ LEVEL = (os.environ.get("LOG_LEVEL") or "INFO").upper()
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "marketplace.telemetry.json_lines.JsonFormatter"}},
+    "formatters": {"json": {"()": "marketplace.telemetry.text_lines.formatter"}},
     "handlers": {
         "stderr": {"()": "marketplace.telemetry.stderr.PatientHandler", "formatter": "json"}
     },

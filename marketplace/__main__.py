@@ -8,8 +8,10 @@ embedded server is started), unless the module has `own_database = True`. A modu
 
 import argparse
 import ast
+import errno
 import importlib
 import io
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,6 +24,8 @@ from marketplace.postgres.embedded.server import EmbeddedError
 from marketplace.postgres.roles import MigrationError
 
 COMMANDS = Path(__file__).with_name("commands")
+#: What is wrong with a file is the operator's to mend, and no fault of the program.
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC)
 MODULES = {"import": "import_file"}  # a module cannot have the name of a keyword
 
 
@@ -52,11 +56,30 @@ def main(arguments: list[str]) -> int:
             return int(module.run(parsed))
     except (ConfigError, EmbeddedError, MigrationError) as error:
         print(error, file=sys.stderr)
-    except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
+    except psycopg.OperationalError as error:
+        words = "The database of DATABASE_URL does not respond"
+        print(f"{words}: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+    except psycopg.errors.UndefinedTable as error:
         print(f"The database: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        print(_refused(error), file=sys.stderr)
     except KeyboardInterrupt:
         return 130
     return 1
+
+
+def _refused(error: OSError) -> str:
+    """What to do about a file that this user cannot read or write, or that has no room."""
+    reason = f"{error.filename or 'A file'}: {error.strerror}."
+    if error.errno == errno.ENOSPC:
+        return reason
+    user = f"{os.getuid()}:{os.getgid()}" if hasattr(os, "getuid") else "you"
+    return (
+        f"{reason} Perhaps another user, such as root, made it: sudo chown -R {user} on the folder"
+        " (.data, uploads), or name another one with DATA_DIR or UPLOADS_DIR."
+    )
 
 
 def _module(name: str) -> str:

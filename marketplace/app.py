@@ -130,7 +130,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     app = App(
         middleware=[
             access_log.AccessLog(config, db),
-            *([headers.Cors(config.cors_origins)] if config.cors_origins else []),
+            *_cors(config),
             headers.Headers(),
             Compression(),
             ReadYourWrites(db),
@@ -154,6 +154,9 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
         hooks.put_on(resource)
         headers.complete(resource)
         app.add_route(path, resource)
+    root = docs.Root()
+    headers.complete(root)
+    app.add_route("/", root)
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
     if not config.production and not config.s3_bucket:
         config.uploads_dir.mkdir(parents=True, exist_ok=True)
@@ -162,6 +165,12 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
             "/uploads/",
         )
     return app
+
+
+def _cors(config: Config) -> list[headers.Cors]:
+    if config.cors_origins:
+        return [headers.Cors(config.cors_origins)]
+    return [] if config.production else [headers.Cors((), own_machine=True)]
 
 
 class App(falcon.App[Any, Any]):

@@ -24,6 +24,11 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "installed"  # one line for each file of requirements that is in, by its SHA-256
 VERSIONS = ((3, 13), (3, 12), (3, 11), (3, 10))
 EMBEDDED = "requirements-embedded.txt"
+#: What pip and uv write where nothing answers.
+UNREACHABLE = (
+    "Failed to establish a new connection", "NewConnectionError", "NameResolutionError", "Temporary failure in name",
+    "Network is unreachable", "ConnectTimeoutError", "ProxyError", "dns error", "error sending request", "No route to host",
+)
 
 
 class FailedError(Exception):
@@ -35,7 +40,9 @@ def main() -> int:
     lock = os.open(str(ROOT), os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)  # `make run` and `make test` at once: one makes it, the other waits
-        if not PYTHON.exists():
+        if not is_whole():
+            if not os.access(str(ROOT), os.W_OK):
+                raise FailedError(f"Cannot write to {ROOT}: .venv is made there. Run this as the folder's owner.")
             make_venv()
         for name in wanted(sys.argv[1:]):
             if digest(name) not in installed():
@@ -49,6 +56,11 @@ def main() -> int:
     finally:
         os.close(lock)
     return 0
+
+
+def is_whole() -> bool:
+    """Whether .venv is there and was not left half made: a start that was interrupted leaves one without pip."""
+    return PYTHON.exists() and (STAMP.exists() or succeeds([str(PYTHON), "-m", "pip", "--version"]))
 
 
 def wanted(groups: "list[str]") -> "list[str]":
@@ -169,6 +181,11 @@ def installer() -> "list[str]":
 
 def refuse(name: str, log: str) -> None:
     """Say why the installation failed; only of the embedded PostgreSQL may there be another."""
+    if any(sign in log for sign in UNREACHABLE):
+        raise FailedError(
+            f"{name} cannot be installed: the package index cannot be reached. Look at the network, or name"
+            " a proxy (HTTPS_PROXY) or an index of your own (PIP_INDEX_URL), and run the same again."
+        )
     reason = next((line for line in log.splitlines()[::-1] if "ERROR" in line or "error" in line), log.strip()[-300:])
     if name != EMBEDDED:
         raise FailedError(f"{name} cannot be installed: {reason}")

@@ -77,6 +77,8 @@ NOTES = {
     "other_currency": "rows with further prices of a product, in another currency than the one "
     "that was read",
     "grouped": "rows that only bundle other products and have no price, left out",
+    "category_limit": "rows whose category the file may not make: they went to the nearest one "
+    "above that is there",
     "parents_shortened": "so many parent rows that their descriptions and pictures were not "
     "given to their variants",
 }

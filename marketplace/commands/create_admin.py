@@ -59,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
 def _password(file: Path | None) -> str:
     if file is not None:
         return (file.read_text(encoding="utf-8").splitlines() or [""])[0]
+    if not sys.stdin.isatty():
+        raise Problem("validation_failed", "there is no terminal to ask on: --password-file FILE")
     password = getpass.getpass("Password: ")
     if getpass.getpass("The same again: ") != password:
         raise Problem("validation_failed", "the two passwords differ")

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 
+import psycopg
+
 from marketplace.config import settings
 from marketplace.postgres import programs
 
@@ -18,14 +20,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run psql, whichever is first on the PATH."""
-    program = shutil.which("psql")
-    if program is None:
-        print(
-            "There is no psql here; install postgresql-client (Debian) or libpq (Homebrew).",
-            file=sys.stderr,
-        )
-        return 1
-    address, env = programs.connection(settings.load().migrate_database_url)
+    """Run the psql of the server's version or a newer one; else whichever is here."""
+    url = settings.load().migrate_database_url
+    try:
+        program = str(programs.fitting("psql", _server_version(url))[0])
+    except programs.ProgramError as error:
+        older = shutil.which("psql")
+        if older is None:
+            print(error, file=sys.stderr)
+            return 1
+        print(f"{error}; some of psql's own commands may fail.", file=sys.stderr)
+        program = older
+    address, env = programs.connection(url)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in psql ends a query, not us
     return subprocess.run([program, address, *args.rest], env=env, check=False).returncode
+
+
+def _server_version(url: str) -> int:
+    """The server's major version, such as 18."""
+    with psycopg.connect(url) as conn:
+        return conn.info.server_version // 10_000

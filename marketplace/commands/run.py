@@ -6,6 +6,7 @@ killed, the API and the worker end by themselves (Linux), and the next run takes
 
 import argparse
 import ctypes
+import errno
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import NoReturn
 
+from marketplace import demo
 from marketplace.config import settings
 from marketplace.config.env import ConfigError
 from marketplace.config.settings import ROOT, Config
@@ -50,8 +52,6 @@ def run(args: argparse.Namespace) -> int:
             config = settings.load()
             migrations.migrate(config.migrate_database_url, print)
             if embedded:
-                from marketplace.commands import demo
-
                 demo.load(config, print)
             return _serve(config)
     except KeyboardInterrupt:
@@ -163,13 +163,19 @@ def _require_port(config: Config) -> None:
                 probe.bind(address)
             return
         except OSError as error:
-            if not isinstance(error, socket.gaierror) and time.monotonic() < deadline:
+            if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
                 time.sleep(0.2)
                 continue
-            raise ConfigError(
-                f"Cannot listen on {config.host} port {config.port} ({error.strerror or error});"
-                " stop what is there, or choose another: make run PORT=8001."
-            ) from error
+            raise ConfigError(_cannot_listen(config, error)) from error
+
+
+def _cannot_listen(config: Config, error: OSError) -> str:
+    reason = f"Cannot listen on {config.host} port {config.port} ({error.strerror or error});"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"{reason} BIND must be an address of this machine: make run BIND=127.0.0.1."
+    if error.errno == errno.EACCES:
+        return f"{reason} ports below 1024 are root's: make run PORT=8001."
+    return f"{reason} stop what is there, or choose another: make run PORT=8001."
 
 
 def _address(config: Config) -> str:
@@ -189,6 +195,8 @@ def _announce(config: Config, api: Child) -> None:
     print(f"  try it   {_address(config)}/docs")
     if config.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         print(f"  phones   http://{_own_address()}:{config.port} in the same network")
+    if (logins := config.data_dir / demo.LOGINS).exists():
+        print(f"  logins   {logins}")
     print("  psql     make psql")
     print(f"  SQL      after an edit: make check-sql && kill -HUP {api.pid}")
     print("  stop     Ctrl-C\n", flush=True)

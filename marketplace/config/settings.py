@@ -57,7 +57,13 @@ class Config:
     images_per_product: int
     import_max_bytes: int
     import_atomic_max_rows: int
-    import_new_categories: bool
+    import_new_categories: int
+    import_new_categories_store: int
+    imports_waiting: int
+    imports_waiting_bytes: int
+    import_report_days: int
+    import_retention_days: int
+    unconfirmed_user_days: int
     change_retention_days: int
     trusted_proxies: tuple[str, ...]
     cors_origins: tuple[str, ...]
@@ -100,15 +106,15 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
             f"MARKETPLACE_ENV must be development or production, not {environment!r}."
         )
     data_dir = Path(env.get("DATA_DIR") or ROOT / ".data").resolve()
-    database_url = secret(env, "DATABASE_URL") or ""
+    database_url = _database(env, "DATABASE_URL") or ""
     pooler = _pooler(env)
     direct = "" if pooler else database_url
     values: dict[str, Any] = {
         "environment": environment,
         "database_url": database_url,
-        "migrate_database_url": secret(env, "MIGRATE_DATABASE_URL") or direct,
-        "worker_database_url": secret(env, "WORKER_DATABASE_URL") or direct,
-        "database_replica_url": secret(env, "DATABASE_REPLICA_URL") or "",
+        "migrate_database_url": _database(env, "MIGRATE_DATABASE_URL") or direct,
+        "worker_database_url": _database(env, "WORKER_DATABASE_URL") or direct,
+        "database_replica_url": _database(env, "DATABASE_REPLICA_URL") or "",
         "database_pooler": pooler,
         "replica_max_lag_seconds": integer(env, "REPLICA_MAX_LAG_SECONDS", 30, 1, 86400),
         "data_dir": data_dir,
@@ -133,7 +139,12 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "images_per_product": integer(env, "IMAGES_PER_PRODUCT", 10, 1, 100),
         "import_max_bytes": integer(env, "IMPORT_MAX_MB", 500, 1, 10000) * MEBIBYTE,
         "import_atomic_max_rows": integer(env, "IMPORT_ATOMIC_MAX_ROWS", 100_000, 1, 10_000_000),
-        "import_new_categories": boolean(env, "IMPORT_NEW_CATEGORIES", True),
+        **_new_categories(env),
+        "imports_waiting": integer(env, "IMPORTS_WAITING", 20, 1, 10_000),
+        "imports_waiting_bytes": integer(env, "IMPORTS_WAITING_MB", 1000, 1, 1_000_000) * MEBIBYTE,
+        "import_report_days": integer(env, "IMPORT_REPORT_DAYS", 90, 1, 3650),
+        "import_retention_days": integer(env, "IMPORT_RETENTION_DAYS", 400, 8, 36500),
+        "unconfirmed_user_days": integer(env, "UNCONFIRMED_USER_DAYS", 90, 7, 36500),
         "change_retention_days": integer(env, "CHANGE_RETENTION_DAYS", 90, 1, 3650),
         "trusted_proxies": tuple((env.get("TRUSTED_PROXIES") or "").replace(",", " ").split()),
         "cors_origins": _origins(env),
@@ -165,6 +176,11 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         raise ConfigError(
             "S3_PRIVATE_BUCKET must not be S3_BUCKET: that one is served to everybody."
         )
+    if config.imports_waiting_bytes < config.import_max_bytes:
+        raise ConfigError(
+            "IMPORTS_WAITING_MB must be at least IMPORT_MAX_MB: a file as large would never be "
+            "taken."
+        )
     if config.smtp_url and not config.smtp_url.startswith(("smtp://", "smtps://")):
         raise ConfigError(
             "SMTP_URL must be smtp://user:password@mail.example:587, or smtps:// for TLS from "
@@ -173,6 +189,34 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     if config.production:
         _check_production(config)
     return config
+
+
+def _database(env: Mapping[str, str], name: str) -> str | None:
+    """The address of a PostgreSQL."""
+    url = secret(env, name)
+    if url and "://" in url and not url.startswith(("postgresql://", "postgres://")):
+        raise ConfigError(
+            f"{name} must be postgresql://user:password@host:5432/database,"
+            f" not {url.partition('://')[0]}://..."
+        )
+    return url
+
+
+def _new_categories(env: Mapping[str, str]) -> dict[str, int]:
+    """IMPORT_NEW_CATEGORIES: how many categories a file may make, and all files of a store
+    together.
+    """
+    text = (env.get("IMPORT_NEW_CATEGORIES") or "yes").lower()
+    words = {"yes": "20/200", "true": "20/200", "on": "20/200", "no": "0", "false": "0", "off": "0"}
+    a_file, _, a_store = words.get(text, text).partition("/")
+    a_store = a_store or f"{a_file}0"
+    if not all(each.isascii() and each.isdigit() and len(each) <= 7 for each in (a_file, a_store)):
+        raise ConfigError(
+            "IMPORT_NEW_CATEGORIES must be no, or how many a file and a store may make, such as "
+            "20/200;"
+            f" not {text!r}."
+        )
+    return {"import_new_categories": int(a_file), "import_new_categories_store": int(a_store)}
 
 
 def _pooler(env: Mapping[str, str]) -> str:

@@ -55,6 +55,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "picture_refused": (422, "The image is refused"),
     "too_many_pictures": (409, "The product has all the images it may have"),
     "import_not_applicable": (409, "The import cannot be applied"),
+    "too_many_imports": (409, "Too many imports wait"),
     "import_ended": (409, "The import has ended"),
     "too_many_requests": (429, "Too many requests"),
     "internal_error": (500, "Something went wrong here"),

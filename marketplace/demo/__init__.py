@@ -7,6 +7,7 @@ passwords are not.
 """
 
 import csv
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,8 @@ from marketplace.security.tokens import Tokens, hashed, new_secret
 from marketplace.workflows import categories, products, stores
 from marketplace.workflows import images as picture_workflow
 
+#: File of the data folder with the logins.
+LOGINS = "demo-logins.txt"
 PRODUCTS = Path(__file__).with_name("products.csv")
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
 
@@ -88,11 +91,23 @@ def load(config: Config, report: Callable[[str], None]) -> bool:
         except BaseException:
             report("The demo shop is not complete; demo-reset begins it anew.")
             raise
-    report("Demo logins (shown once):")
+    file = config.data_dir / LOGINS
+    report(f"Demo logins (also in {file}):")
     width = max(len(person.email) for person, _ in logins)
-    for person, password in logins:
-        report(f"  {person.email:<{width}}  {password}  {person.role}")
+    lines = [f"{person.email:<{width}}  {password}  {person.role}" for person, password in logins]
+    for line in lines:
+        report(f"  {line}")
+    _keep(file, lines)
     return True
+
+
+def _keep(file: Path, lines: list[str]) -> None:
+    """Write the logins where only this user can read them: they scroll away on a terminal."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        out.writelines(f"{line}\n" for line in lines)
 
 
 def _load(config: Config, owner: Conn) -> list[tuple[Person, str]]:

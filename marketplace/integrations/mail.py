@@ -21,6 +21,8 @@ from marketplace.config.settings import Config
 from marketplace.text.messages import Text, say
 
 SECONDS = 20.0
+#: Mails that are kept for the developer.
+KEPT = 1000
 #: kind -> subject, what stands before and behind the code, the page of the app that takes the code
 #: if there is one.
 KINDS: dict[str, tuple[Text, Text, Text, str | None]] = {
@@ -140,6 +142,8 @@ def _keep(folder: Path, message: EmailMessage) -> None:
     file = folder / f"{time.time_ns()}.eml"
     file.touch(mode=0o600)
     file.write_bytes(message.as_bytes())
+    for old in sorted(folder.glob("*.eml"))[:-KEPT]:
+        old.unlink(missing_ok=True)
     log.warning(
         "mail kept in %s\n%s", file, message.get_content(), extra={"subject": message["Subject"]}
     )

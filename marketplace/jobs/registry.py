@@ -17,7 +17,7 @@ from marketplace.files.storage import Storage
 from marketplace.jobs.retries import ATTEMPTS, Connector, Retry
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import ALIVE
-from marketplace.queries import categories, search, stock
+from marketplace.queries import brands, categories, search, stock
 from marketplace.queries import jobs as queue
 from marketplace.workflows import imports, mails, product_documents, stores, upkeep, users
 from marketplace.workflows.imports import PASSING
@@ -105,6 +105,15 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
     def refresh_category_counts(timestamp: int = 0) -> None:
         with means.db.working() as conn:
             categories.refresh_counts(conn)
+
+    @app.periodic(cron="*/5 * * * *", queueing_lock="clear_names")
+    @app.task(name="clear_names", queue="quick", lock="names", retry=Retry())
+    def clear_names(timestamp: int = 0, brand_ids: list[int] | None = None) -> None:
+        with means.db.working() as conn:
+            brands.settle(conn, brand_ids)
+        if brand_ids is None:
+            with means.db.working() as conn:
+                categories.clear(conn)
 
     @app.periodic(cron="*/5 * * * *", queueing_lock="refresh_search_words")
     @app.task(name="refresh_search_words", queue="quick", lock="search_words", retry=Retry())

@@ -56,7 +56,12 @@ class _Builder:
                 "headers": texts.HEADERS,
                 "parameters": texts.PARAMETERS,
                 "securitySchemes": {
-                    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                    "bearer": {
+                        "type": "http",
+                        "scheme": "bearer",
+                        "bearerFormat": "JWT",
+                        "description": texts.BEARER,
+                    }
                 },
             },
         }

@@ -114,6 +114,12 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
+BEARER = (
+    "The `access_token` that `POST /api/auth/login`, `/api/auth/register` and `/api/auth/refresh`"
+    " return. It is good for some minutes; then refresh it."
+)
+
+
 def info(version: str, config: Config) -> dict[str, Any]:
     """The head of the document."""
     kilobytes, pictures = config.body_max_bytes // 1024, config.image_max_bytes // (1024 * 1024)

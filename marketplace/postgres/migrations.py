@@ -118,7 +118,8 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
         )
     except psycopg.OperationalError as error:
         raise MigrationError(
-            f"The database does not respond: {str(error).strip().splitlines()[-1]}"
+            "The database of MIGRATE_DATABASE_URL (or DATABASE_URL) does not"
+            f" respond: {str(error).strip().splitlines()[0]}"
         ) from error
     with conn:
         conn.execute("SET client_min_messages = warning")

@@ -1,15 +1,27 @@
 """Brands. Statements: sql/queries/brands.sql."""
 
+from collections.abc import Sequence
+
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("brands")
 
 
+def settle(conn: Conn, brand_ids: Sequence[int] | None) -> int:
+    """Remove brands that no product has, list those on sale: these, or all; how many changed.
+    For the worker.
+    """
+    ids = None if brand_ids is None else list(brand_ids)
+    return int(one(conn, SQL["settle"], {"brand_ids": ids})["settled"])
+
+
 def search(
     conn: Conn, *, search: str | None, after: tuple[str, int] | None, limit: int, offset: int
 ) -> list[Row]:
-    """Brands by name; `search` is a part of it, `after` name and id of the last row seen."""
+    """Return the brands that guests see, by name; `search` is a part of it, `after` name and id
+    of the last row seen.
+    """
     after_name, after_id = after or (None, None)
     values = {
         "search": search,

@@ -4,18 +4,22 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("categories")
+#: Children of a category that are answered with it.
+CHILDREN = 1000
 
 
-def all_sorted(conn: Conn) -> list[Row]:
-    """Every category (id, name, slug, parent_id, product_count), by name."""
-    return conn.execute(SQL["all"]).fetchall()
+def all_sorted(conn: Conn, *, limit: int) -> list[Row]:
+    """Return the tree (id, name, slug, parent_id, product_count) by name; past `limit` its lower
+    levels are left out.
+    """
+    return conn.execute(SQL["all"], {"limit": limit}).fetchall()
 
 
 def find(conn: Conn, category_id: int) -> Row | None:
     """One category with `path` (id and name of those above it, the top first) and `children`, or
     None.
     """
-    return conn.execute(SQL["find"], {"category_id": category_id}).fetchone()
+    return conn.execute(SQL["find"], {"category_id": category_id, "limit": CHILDREN}).fetchone()
 
 
 def lock_tree(conn: Conn) -> None:
@@ -30,6 +34,11 @@ def add(conn: Conn, *, name: str, parent_id: int | None) -> int:
     already.
     """
     return int(one(conn, SQL["add"], {"name": name, "parent_id": parent_id})["id"])
+
+
+def keep(conn: Conn, category_id: int) -> None:
+    """Keep a category and those above it, whoever made them; the tree is locked."""
+    conn.execute(SQL["keep"], {"category_id": category_id})
 
 
 def below(conn: Conn, category_id: int) -> list[int]:
@@ -71,3 +80,10 @@ def remove(conn: Conn, category_id: int) -> str:
 def refresh_counts(conn: Conn) -> None:
     """Count the products of every category with its subtree; for the worker."""
     conn.execute(SQL["refresh_counts"])
+
+
+def clear(conn: Conn) -> int:
+    """Remove categories that imports have made and nothing is in any more; how many. For the
+    worker.
+    """
+    return int(one(conn, SQL["clear"])["cleared"])

@@ -4,6 +4,9 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("idempotency")
+#: Answers kept of one user: twice what a limit lets through at once, and no more than a few dozen
+#: megabytes.
+MOST = 5000
 
 
 def take(conn: Conn, user_id: int, key: str) -> Row:
@@ -32,7 +35,9 @@ def keep(
     version: str | None,
     body: bytes,
 ) -> None:
-    """Keep an answer under its key, in the place of one that has expired."""
+    """Keep an answer under its key, in the place of one that has expired. Of a user's the newest
+    stay.
+    """
     values = {
         "user_id": user_id,
         "key": key,
@@ -42,7 +47,9 @@ def keep(
         "version": version,
         "body": body,
     }
-    conn.execute(SQL["keep"], values)
+    with conn.pipeline():
+        conn.execute(SQL["keep"], values)
+        conn.execute(SQL["trim"], {"user_id": user_id, "most": MOST})
 
 
 def sweep(conn: Conn, *, most: int) -> int:

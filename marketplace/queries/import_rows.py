@@ -64,6 +64,21 @@ def settle_twins(conn: Conn, import_id: int) -> None:
     conn.execute(SQL["settle_twins"], {"import_id": import_id}, prepare=False)
 
 
+def fit_categories(conn: Conn, import_id: int, *, room: int) -> int:
+    """Give rows that name a category too many the nearest one that is there or will be; how many
+    rows.
+    """
+    values = {"import_id": import_id, "room": room}
+    return int(conn.execute(SQL["fit_categories"], values, prepare=False).fetchall()[0]["moved"])
+
+
+def wishes(conn: Conn, import_id: int, limit: int) -> Row:
+    """Return the categories that rows wished for in vain: `count`, the `first` paths, and how
+    many `rows`.
+    """
+    return one(conn, SQL["wishes"], {"import_id": import_id, "limit": limit})
+
+
 def next_batch(conn: Conn, import_id: int, *, after_line: int, limit: int) -> Row:
     """Of the next rows: last_line (None: there are none), rows_ahead, has_categories,
     has_brands, settled (lines).

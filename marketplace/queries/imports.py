@@ -67,6 +67,18 @@ def add_for_store(
     return conn.execute(SQL["add_for_store"], values).fetchone()
 
 
+def lock_store(conn: Conn, store_id: int) -> None:
+    """Wait until nobody else adds an import of the store, and keep others waiting until the
+    transaction ends.
+    """
+    conn.execute(SQL["lock_store"], {"store_id": store_id})
+
+
+def waiting(conn: Conn, store_id: int) -> Row:
+    """Return how many `files` of a store wait or run, and how many `bytes` they are together."""
+    return one(conn, SQL["waiting"], {"store_id": store_id})
+
+
 def find(conn: Conn, import_id: int, store_id: int | None) -> Row | None:
     """One import of the store, or None. No store: an admin's view. `progress` is in per cent."""
     return conn.execute(SQL["find"], {"import_id": import_id, "store_id": store_id}).fetchone()
@@ -194,6 +206,7 @@ def note_read(
     valid: int,
     bad: int,
     shared: int,
+    report_bytes: int,
     bytes_read: int,
     columns: Mapping[str, Any],
     fields: Sequence[str],
@@ -204,6 +217,7 @@ def note_read(
         "valid": valid,
         "bad": bad,
         "shared": shared,
+        "report_bytes": report_bytes,
         "bytes_read": bytes_read,
         "columns": orjson.dumps(columns).decode(),
         "fields": list(fields),
@@ -260,6 +274,36 @@ def count_anew(
         "locked_ms": locked_ms,
     }
     conn.execute(SQL["count_anew"], values)
+
+
+def category_room(conn: Conn, import_id: int, *, a_file: int, a_store: int) -> int | None:
+    """Return how many categories the import may still make; None for as many as its file names."""
+    values = {"import_id": import_id, "a_file": a_file, "a_store": a_store}
+    room: int | None = one(conn, SQL["category_room"], values)["room"]
+    return room
+
+
+def note_wishes(conn: Conn, import_id: int, wished: Mapping[str, Any], rows: int) -> None:
+    """Note the categories that the import might not make, and how many rows name them."""
+    values = {"import_id": import_id, "wished": orjson.dumps(wished).decode(), "rows": rows}
+    conn.execute(SQL["note_wishes"], values)
+
+
+def trim(conn: Conn, import_id: int, *, most: int, most_bytes: int) -> int:
+    """Forget the oldest ended imports and reports of this import's store; how many."""
+    row = conn.execute(
+        SQL["trim"], {"import_id": import_id, "most": most, "most_bytes": most_bytes}
+    ).fetchone()
+    return int(row["forgotten"]) if row else 0
+
+
+def forget_old(conn: Conn, *, report_days: int, days: int, most: int) -> int:
+    """Forget reports and imports that ended so many days ago, at most so many of each; how many."""
+    return int(
+        one(conn, SQL["forget_old"], {"report_days": report_days, "days": days, "most": most})[
+            "forgotten"
+        ]
+    )
 
 
 def keep_plan(conn: Conn, import_id: int, plan: Mapping[str, Any]) -> None:

@@ -88,3 +88,11 @@ def refresh_words(conn: Conn, sample: int) -> int:
     counts changed.
     """
     return int(one(conn, SQL["refresh_words"], {"sample": sample})["counted"])
+
+
+def prune_words(conn: Conn, *, after: str, most: int) -> tuple[int, str | None]:
+    """Delete words behind this one that no product has, looking at so many; how many, and the
+    last looked at.
+    """
+    row = one(conn, SQL["prune_words"], {"after": after, "most": most})
+    return row["pruned"], row["last_word"]

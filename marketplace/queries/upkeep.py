@@ -29,3 +29,18 @@ def reopen_stock(conn: Conn, *, days: int, most: int) -> int:
 def drop_months(conn: Conn, parent: str, *, days: int) -> int:
     """Drop the months of a table that ended so many days ago; how many."""
     return int(one(conn, SQL["drop_months"], {"parent": parent, "days": days})["dropped"])
+
+
+def sweep_unconfirmed(conn: Conn, *, days: int, after: int, most: int) -> tuple[int, int | None]:
+    """Delete accounts never confirmed and not used for so long, behind this id; how many, and
+    the last looked at.
+    """
+    row = one(conn, SQL["sweep_unconfirmed"], {"days": days, "after": after, "most": most})
+    return row["swept"], row["last_id"]
+
+
+def sweep_surplus(conn: Conn, *, sessions: int, tokens: int) -> int:
+    """End a user's sessions but for the newest, delete a session's used tokens but for the
+    newest; how many.
+    """
+    return int(one(conn, SQL["sweep_surplus"], {"sessions": sessions, "tokens": tokens})["swept"])

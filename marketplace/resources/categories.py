@@ -14,6 +14,9 @@ from marketplace.schemas import categories as schemas
 from marketplace.web import client, etags, idempotency
 from marketplace.workflows import categories as workflow
 
+#: Categories that are answered at once.
+MOST = 5000
+
 
 class Categories:
     """/api/categories"""
@@ -30,10 +33,12 @@ class Categories:
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the whole tree, by name, with counts of products."""
+        """Return the tree, by name, with counts of products. One that is very large lacks its
+        lower levels, which GET /api/categories/{category_id} has.
+        """
         with self.db.read(req.context.read_after) as conn:
-            rows = categories.all_sorted(conn)
-        resp.media = {"categories": _tree(rows)}
+            rows = categories.all_sorted(conn, limit=MOST)
+        resp.media = {"categories": _tree(rows), "complete": len(rows) < MOST}
 
     @operation(
         "createCategory",

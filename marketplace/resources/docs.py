@@ -36,6 +36,14 @@ _PAGE = """<!doctype html>
 """
 
 
+class Root:
+    """/"""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Lead to the page."""
+        raise falcon.HTTPFound("docs")
+
+
 class Page:
     """/docs"""
 

@@ -47,6 +47,8 @@ class ImportErrors:
             found = imports.find(conn, import_id, workflow.reach(caller))
         if found is None:
             raise Problem("not_found", "There is no such import.")
+        if not found["report_kept"]:
+            raise Problem("not_found", "The report of this import is not kept any more.")
         header: Sequence[str] = (found["columns"] or {}).get("header", ())
         resp.content_type = "text/csv; charset=utf-8"
         resp.downloadable_as = f"import-{import_id}-errors.csv"

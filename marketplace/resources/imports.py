@@ -45,6 +45,7 @@ class ImportCsv:
         problems=(
             "store_required",
             "not_found",
+            "too_many_imports",
             "payload_too_large",
             "unsupported_media_type",
             "invalid_multipart",
@@ -58,14 +59,17 @@ class ImportCsv:
         be text parts, too.
         """
         caller = req.context.caller
-        if caller.role != "admin":
-            workflow.store_of(caller, None)  # who has no store need not send the file
+        if caller.role != "admin":  # who has no store, or no room, need not send the file
+            with self.db.transaction(caller) as conn:
+                _require_room(conn, req, workflow.store_of(caller, None), req.content_length or 0)
         key = f"imports/{secrets.token_hex(16)}.csv"
         with self.files.writing(key) as target:
             upload = _receive(req, target)
             store_id = workflow.store_of(caller, upload.options.get("store_id"))
         try:
             with idempotency.transaction(self.db, req, resp) as conn:
+                imports.lock_store(conn, store_id)
+                _require_room(conn, req, store_id, upload.size)
                 import_id = imports.add(
                     conn,
                     store_id=store_id,
@@ -211,6 +215,25 @@ class ImportCancellation:
                 imports.cancel(conn, import_id)
                 _enqueue(conn, found["store_id"], import_id)
             resp.media = imports.find(conn, import_id, store_id)
+
+
+def _require_room(conn: Conn, req: falcon.Request, store_id: int, size: int) -> None:
+    """409 where the store would have more files waiting than it may, or larger ones together."""
+    config = req.context.config
+    waiting = imports.waiting(conn, store_id)
+    if (
+        waiting["files"] >= config.imports_waiting
+        or waiting["bytes"] + size > config.imports_waiting_bytes
+    ):
+        raise Problem(
+            "too_many_imports",
+            say(
+                "{files} imports of the store wait, with {size} MB: apply or cancel dry runs, or "
+                "wait for the others.",
+                files=waiting["files"],
+                size=waiting["bytes"] // (1024 * 1024),
+            ),
+        )
 
 
 def _enqueue(conn: Conn, store_id: int, import_id: int) -> None:

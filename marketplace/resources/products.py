@@ -179,7 +179,7 @@ class Product:
         conditional=True,
     )
     def on_delete(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
-        """Hide a product: what was ordered keeps it. Doing it twice is as good as once."""
+        """Hide a product. Doing it twice is as good as once."""
         caller = req.context.caller
         store_id = workflow.reach(caller)
         with self.db.transaction(caller) as conn:

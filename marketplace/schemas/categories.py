@@ -37,7 +37,7 @@ CATEGORY = Named(
         "parent_id": _PARENT,
         "path": read_only(**described(list_of(REFERENCE), "Those above it, the top first.")),
         "product_count": read_only(**_PRODUCTS),
-        "children": read_only(**described(list_of(CHILD), "Those right below it.")),
+        "children": read_only(**described(list_of(CHILD), "Those right below it, at most 1,000.")),
         **STAMPS,
     },
 )
@@ -54,7 +54,16 @@ NODE = Named(
 )
 NODE["children"] = list_of(NODE)
 
-TREE = Named("CategoryTree", {"categories": list_of(NODE)})
+TREE = Named(
+    "CategoryTree",
+    {
+        "categories": list_of(NODE),
+        "complete": described(
+            {"type": "boolean"},
+            "False where the tree is too large for one answer: its lower levels are left out.",
+        ),
+    },
+)
 
 REMOVE: dict[str, Any] = {
     "move_to": described(ID, "Where its products go, and the categories right below it."),

@@ -193,6 +193,7 @@ PLAN = Named(
         "new_brands": described(of(_NEW), "How many, and the names of the first hundred."),
     },
 )
+WISHED = Named("ImportWishes", {"count": COUNT, "first": _NAMES})
 _MS: dict[str, Any] = {**COUNT, "nullable": True}
 TIMINGS = Named(
     "ImportTimings",
@@ -212,6 +213,12 @@ IMPORT = Named(
             of(COLUMNS, nullable=True), "How the file was read; null until it is."
         ),
         "plan": described(of(PLAN, nullable=True), "What a dry run would add beside products."),
+        "wished_categories": described(
+            of(WISHED, nullable=True),
+            "Categories that the file names and might not make: their rows went to the nearest "
+            "one above.",
+        ),
+        "report_kept": described(FLAG, "Whether errors.csv still has the rows that were refused."),
         "timings": of(TIMINGS),
     },
 )

@@ -1,5 +1,5 @@
 """The server's log: one JSON object a line (json_lines.py), each with the id of the request it
-belongs to.
+belongs to; on a terminal, a line for people (text_lines.py).
 
 Nothing a client sends is logged except the method, the route (not the path), and the client's
 address: no header, body, query string, cookie or token.
@@ -7,14 +7,14 @@ address: no header, body, query string, cookie or token.
 
 import logging
 
-from marketplace.telemetry.json_lines import JsonFormatter
+from marketplace.telemetry import text_lines
 from marketplace.telemetry.stderr import PatientHandler
 
 
 def install(level: str) -> None:
     """Send every logger of this process to standard error in this form."""
     handler = PatientHandler()
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(text_lines.formatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -2,6 +2,7 @@
 what is deprecated.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, time, timezone
 from typing import Any
@@ -26,6 +27,10 @@ SHOWN = (
     "Idempotent-Replayed, Deprecation,"
     " Sunset, Content-Disposition, Consistency-Token"
 )
+
+
+#: Where a web app in development is served from.
+_OWN_MACHINE = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?\Z")
 
 
 class Headers:
@@ -58,14 +63,16 @@ def _begin(day: date) -> datetime:
 
 
 class Cors:
-    """Middleware: lets pages of these origins (`*` is any) read responses, refusals too.
+    """Middleware: lets pages of these origins (`*` is any) read responses, refusals too; with
+    `own_machine`, pages that any port of this machine serves.
 
     Never with credentials: a client sends its token in a header, and there are no cookies.
     """
 
-    def __init__(self, origins: Iterable[str]) -> None:
+    def __init__(self, origins: Iterable[str], *, own_machine: bool = False) -> None:
         self._origins = frozenset(origins)
         self._any = "*" in self._origins
+        self._own_machine = own_machine
 
     def process_response(
         self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
@@ -80,7 +87,7 @@ class Cors:
                 "Vary", "Origin"
             )  # also without an Origin: caches keep the response for others
             origin = req.get_header("Origin")
-            if origin not in self._origins:
+            if origin is None or not self._may_read(origin):
                 return
             resp.set_header("Access-Control-Allow-Origin", origin)
         allowed = resp.get_header("Allow")
@@ -94,6 +101,9 @@ class Cors:
             resp.set_header("Access-Control-Max-Age", str(PREFLIGHT_SECONDS))
         else:
             resp.set_header("Access-Control-Expose-Headers", SHOWN)
+
+    def _may_read(self, origin: str) -> bool:
+        return origin in self._origins or (self._own_machine and bool(_OWN_MACHINE.match(origin)))
 
 
 def complete(resource: Any) -> None:

@@ -9,7 +9,7 @@ import orjson
 
 from marketplace.config.settings import Config
 from marketplace.files.storage import URL_MARKER
-from marketplace.web import bodies
+from marketplace.web import bodies, problems
 
 _MARKER = URL_MARKER.encode()
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}\Z")
@@ -33,7 +33,10 @@ def render(req: falcon.Request, resp: falcon.Response) -> None:
     """Bring `resp.data` to its final form. Doing it twice does no harm."""
     serialize(resp)
     if resp.data is not None and resp.data is not getattr(resp.context, "rendered", None):
-        resp.data = resp.context.rendered = resp.data.replace(_MARKER, uploads_url(req))
+        data = resp.data.replace(_MARKER, uploads_url(req))
+        if resp.content_type in (falcon.MEDIA_JSON, problems.MEDIA_TYPE):
+            data += b"\n"  # a terminal's prompt starts on a line of its own
+        resp.data = resp.context.rendered = data
 
 
 def serialize(resp: falcon.Response) -> None:

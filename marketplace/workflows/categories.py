@@ -22,6 +22,8 @@ class Removed(NamedTuple):
 def add(conn: Conn, *, name: str, parent_id: int | None) -> int:
     """Add a category; the new id."""
     categories.lock_tree(conn)
+    if parent_id is not None:
+        categories.keep(conn, parent_id)
     return categories.add(conn, name=name, parent_id=parent_id)
 
 
@@ -45,6 +47,8 @@ def change(conn: Conn, before: Row, *, name: str, parent_id: int | None) -> Row:
         raise invalid(
             "/parent_id", "in_own_subtree", "must not be the category itself or one below it"
         )
+    if parent_id is not None:
+        categories.keep(conn, parent_id)
     categories.change(conn, category_id, name=name, parent_id=parent_id)
     if (name, parent_id) != (before["name"], before["parent_id"]):
         _rebuild(conn, category_id)

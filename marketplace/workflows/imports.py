@@ -34,6 +34,14 @@ READ_ROWS = 5000
 READ_CHARACTERS = 4_000_000
 REPORT_ROWS = 2000
 REPORT_LINES = 50_000
+#: Ended imports of a store that are kept, and how much their reports take together, the newest in
+#: any case.
+KEPT = 1000
+KEPT_BYTES = 200 * 1024 * 1024
+#: What a bad row takes in the report beside its cells.
+ROW_BYTES = 150
+#: Wished categories that an import names.
+NAMED = 100
 #: A database or a bucket that is away, a lock that was not to be had: worth another try, with
 #: everything as it was.
 PASSING = (
@@ -99,6 +107,7 @@ def _clear_up(db: Database, files: Storage, import_id: int) -> None:
             return
         import_rows.clear(conn, import_id)
         imports.end_session(conn, import_id)
+        imports.trim(conn, import_id, most=KEPT, most_bytes=KEPT_BYTES)
     files.delete(ended)
 
 
@@ -107,6 +116,7 @@ def _bring_to_end(work: Work, state: str) -> None:
     try:
         if state == "reading":
             work = work._replace(fields=_read(work))
+        _fit_categories(work)
         if work.mode == "atomic" and not work.dry_run:
             import_batches.apply_at_once(work)
         else:
@@ -139,6 +149,7 @@ def _finish(work: Work, error_code: str | None = None, error_message: str | None
             return
         jobs.enqueue(conn, "refresh_category_counts", queue="quick", lock="category_counts")
         jobs.enqueue(conn, "refresh_search_words", queue="quick", lock="search_words")
+        jobs.enqueue(conn, "clear_names", queue="quick", lock="names")
     with work.db.working() as conn:
         imports.settle_search(conn)
 
@@ -255,10 +266,37 @@ def _note(conn: Conn, work: Work, catalog: CatalogFile, portion: _Portion) -> No
         valid=len(portion.good),
         bad=len(portion.bad),
         shared=portion.shared,
+        report_bytes=sum(ROW_BYTES + sum(map(len, row.cells)) for row in portion.bad),
         bytes_read=catalog.bytes_read,
         columns={"header": catalog.header, **catalog.describe()},
         fields=catalog.fields,
     )
+
+
+def _fit_categories(work: Work) -> None:
+    """Hold the file to the number of categories that it and its store may make: other rows go to
+    the nearest one.
+
+    Before rows are looked at or applied, be it for the first time or again. The import is locked
+    last, so that it can be cancelled meanwhile.
+    """
+    config = work.config
+    if not config.import_new_categories:
+        return  # the reader has refused rows whose category is not there
+    with work.db.working() as conn:
+        room = imports.category_room(
+            conn,
+            work.id,
+            a_file=config.import_new_categories,
+            a_store=config.import_new_categories_store,
+        )
+        if room is None or not import_rows.fit_categories(conn, work.id, room=room):
+            return
+        wished = import_rows.wishes(conn, work.id, NAMED)
+        hold(conn, work)
+        imports.note_wishes(
+            conn, work.id, {name: wished[name] for name in ("count", "first")}, wished["rows"]
+        )
 
 
 def _known_categories(conn: Conn) -> Callable[[tuple[str, ...]], bool]:

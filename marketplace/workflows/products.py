@@ -8,7 +8,7 @@ from marketplace.files import image_json
 from marketplace.files.images import Upload
 from marketplace.postgres.callers import Caller, Client
 from marketplace.postgres.pool import Conn, Row
-from marketplace.queries import activities, brands, images, products
+from marketplace.queries import activities, brands, images, jobs, products
 from marketplace.text.messages import say
 from marketplace.workflows import product_documents
 
@@ -93,6 +93,8 @@ def change(
     written["hidden"] = product.get("hidden", before["hidden"])
     if any(written[name] != before[name] for name in written):
         products.change(conn, before["id"], store_id, written)
+    if any(written[name] != before[name] for name in ("brand_id", "hidden")):
+        _settle_brands(conn, before["brand_id"], written["brand_id"])
     if product.get("stock") is not None:
         products.set_stock(conn, before["id"], product["stock"])
     product_documents.refresh(conn, [before["id"]], currency)
@@ -127,6 +129,13 @@ def _brand(conn: Conn, product: Mapping[str, Any]) -> int | None:
         return brands.find_or_add(conn, product["brand"])
     brand_id: int | None = product.get("brand_id")
     return brand_id
+
+
+def _settle_brands(conn: Conn, *brand_ids: int | None) -> None:
+    """Have brands listed, or removed, as what has become of their products wants it."""
+    ids = sorted({brand_id for brand_id in brand_ids if brand_id is not None})
+    if ids:
+        jobs.enqueue(conn, "clear_names", queue="quick", lock="names", brand_ids=ids)
 
 
 def _attach(conn: Conn, product_id: int, upload: Upload, alt: str | None) -> Row:

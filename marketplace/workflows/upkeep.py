@@ -8,11 +8,17 @@ from marketplace.config.settings import Config
 from marketplace.files.storage import Storage
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
-from marketplace.queries import changes, idempotency, imports, sessions, upkeep
+from marketplace.queries import changes, idempotency, imports, search, sessions, upkeep
 from marketplace.workflows import images
 
 MONTHS = 13
 BATCH = 5000
+#: Deleted one by one, with all that hangs on them.
+ACCOUNTS = 200
+IMPORTS = 20
+#: Living sessions of a user, and used refresh tokens of a session: the newest stay.
+SESSIONS = 100
+TOKENS = 200
 #: Seconds a file nobody uses is left alone: its row may be on its way. With a run every six hours,
 #: it is gone in a day.
 YOUNG = 12 * 3600
@@ -26,10 +32,14 @@ def run(db: Database, private: Storage, uploads: Storage, config: Config) -> Non
     _sweep(db, lambda conn: sessions.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: idempotency.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: changes.prune(conn, days=config.change_retention_days, most=BATCH))
+    _sweep_accounts(db, config.unconfirmed_user_days)
+    _prune_words(db)
     with db.working() as conn:
         upkeep.sweep_guarding(conn)
+        upkeep.sweep_surplus(conn, sessions=SESSIONS, tokens=TOKENS)
     _drop_months(db, config)
     _sweep_imports(db, private)
+    _forget_imports(db, config)
     images.sweep(db, uploads, YOUNG)
     for storage in (private, uploads):
         storage.clear_unfinished(YOUNG)
@@ -69,6 +79,35 @@ def _sweep(db: Database, some: Callable[[Conn], int]) -> None:
     while swept >= BATCH:
         with db.working() as conn:
             swept = some(conn)
+
+
+def _sweep_accounts(db: Database, days: int) -> None:
+    """Delete accounts that were never confirmed and that nobody has used for so long."""
+    last: int | None = 0
+    while last is not None:
+        with db.working() as conn:
+            _, last = upkeep.sweep_unconfirmed(conn, days=days, after=last, most=ACCOUNTS)
+
+
+def _prune_words(db: Database) -> None:
+    """Delete words that no product has any more."""
+    last: str | None = ""
+    while last is not None:
+        with db.working() as conn:
+            _, last = search.prune_words(conn, after=last, most=BATCH)
+
+
+def _forget_imports(db: Database, config: Config) -> None:
+    """Forget reports, then imports, that ended long ago."""
+    forgotten = 1
+    while forgotten:
+        with db.working() as conn:
+            forgotten = imports.forget_old(
+                conn,
+                report_days=config.import_report_days,
+                days=config.import_retention_days,
+                most=IMPORTS,
+            )
 
 
 def _sweep_imports(db: Database, private: Storage) -> None:

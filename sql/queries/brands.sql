@@ -2,10 +2,11 @@
 
 -- name: search
 -- budget: 2500 buffers
--- By name. A part of the name is searched in every row: 20,000 take 15 ms.
+-- Those that guests see, by name. A part of the name is looked for in every row: 20,000 take 15 ms.
 SELECT b.id, b.name, b.slug, b.version, b.created_at, b.updated_at
 FROM brands AS b
-WHERE (%(search)s::text IS NULL OR strpos(lower(b.name), lower(%(search)s)) > 0)
+WHERE b.listed
+    AND (%(search)s::text IS NULL OR strpos(lower(b.name), lower(%(search)s)) > 0)
     AND (
         %(after_id)s::bigint IS NULL
         OR (lower(b.name) COLLATE "C", b.id) > (lower(%(after_name)s::text) COLLATE "C", %(after_id)s)
@@ -19,7 +20,7 @@ SELECT count(*) AS matches
 FROM (
     SELECT
     FROM brands AS b
-    WHERE %(search)s::text IS NULL OR strpos(lower(b.name), lower(%(search)s)) > 0
+    WHERE b.listed AND (%(search)s::text IS NULL OR strpos(lower(b.name), lower(%(search)s)) > 0)
     LIMIT %(limit)s
 ) AS counted;
 
@@ -63,8 +64,9 @@ WHERE b.id = %(brand_id)s
 FOR NO KEY UPDATE;
 
 -- name: change
+-- What an admin has changed stays.
 UPDATE brands
-SET name = %(name)s, version = version + 1, updated_at = now()
+SET name = %(name)s, kept = true, listed = true, version = version + 1, updated_at = now()
 WHERE id = %(brand_id)s
 RETURNING id, name, slug, version, created_at, updated_at;
 
@@ -93,3 +95,7 @@ RETURNING name;
 -- Brands are removed one after the other: two removals that move products to each other's brands would
 -- deadlock.
 SELECT pg_advisory_xact_lock(hashtext('marketplace.brands.remove'));
+
+-- name: settle
+-- For the worker: brands that no product has go, those on sale are listed. NULL for all of them.
+SELECT settle_brands(%(brand_ids)s::bigint[]) AS settled;

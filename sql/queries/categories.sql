@@ -3,15 +3,23 @@
 
 -- name: all
 -- budget: 20 buffers
--- The whole tree, flat. It is sorted here, so that children are in order wherever the tree is built.
-SELECT c.id, c.name, c.slug, c.parent_id, coalesce(k.products, 0) AS product_count
-FROM categories AS c
-LEFT JOIN category_counts AS k ON k.category_id = c.id
-ORDER BY lower(c.name), c.id;
+-- The tree, flat, up to a limit: levels from the top down, so that whoever is in it has a parent there; of a level
+-- those with most products. What an import has made and nothing on sale is in is left out. Sorted last, so that
+-- children come out in order wherever they are put together.
+SELECT t.id, t.name, t.slug, t.parent_id, t.product_count
+FROM (
+    SELECT c.id, c.name, c.slug, c.parent_id, coalesce(k.products, 0) AS product_count
+    FROM categories AS c
+    LEFT JOIN category_counts AS k ON k.category_id = c.id
+    WHERE c.kept OR k.products > 0 OR k.category_id IS NULL
+    ORDER BY cardinality(c.path), k.products DESC NULLS LAST, c.id
+    LIMIT %(limit)s
+) AS t
+ORDER BY lower(t.name), t.id;
 
 -- name: find
 -- budget: 30 buffers
--- One category with its ancestors, from the top down, and its children.
+-- One category with those above it, from the top down, and those right below it, up to a limit.
 SELECT
     c.id, c.name, c.slug, c.parent_id,
     array_to_json(ARRAY(
@@ -30,8 +38,9 @@ SELECT
             SELECT d.id, d.name, d.slug, coalesce(dk.products, 0) AS product_count
             FROM categories AS d
             LEFT JOIN category_counts AS dk ON dk.category_id = d.id
-            WHERE d.parent_id = c.id
+            WHERE d.parent_id = c.id AND (d.kept OR dk.products > 0 OR dk.category_id IS NULL)
             ORDER BY lower(d.name), d.id
+            LIMIT %(limit)s
         ) AS n
     )) AS children,
     c.version, c.created_at, c.updated_at
@@ -55,6 +64,13 @@ SELECT f.id, %(parent_id)s, coalesce(p.path, '{}') || f.id, %(name)s
 FROM fresh AS f
 LEFT JOIN categories AS p ON p.id = %(parent_id)s
 RETURNING id;
+
+-- name: keep
+-- An admin puts something below it: it stays, with those above it, whoever made them.
+UPDATE categories AS c
+SET kept = true
+FROM categories AS n
+WHERE n.id = %(category_id)s AND c.id = ANY(n.path) AND NOT c.kept;
 
 -- name: below
 -- A category and all its descendants.
@@ -80,6 +96,7 @@ UPDATE categories AS c
 SET parent_id = CASE WHEN c.id = %(category_id)s THEN %(parent_id)s ELSE c.parent_id END,
     name = CASE WHEN c.id = %(category_id)s THEN %(name)s ELSE c.name END,
     path = moved.path,
+    kept = c.kept OR c.id = %(category_id)s,
     version = c.version + 1,
     updated_at = now()
 FROM (
@@ -127,3 +144,7 @@ RETURNING name;
 -- name: refresh_counts
 -- For the worker and the owner.
 SELECT refresh_category_counts();
+
+-- name: clear
+-- For the worker: those that imports have made and nothing is in any more.
+SELECT clear_categories() AS cleared;

@@ -24,6 +24,17 @@ SET fingerprint = excluded.fingerprint,
     body = excluded.body,
     created_at = excluded.created_at;
 
+-- name: trim
+-- All of a user's but the newest.
+DELETE FROM idempotency_keys AS k
+WHERE (k.user_id, k.key) IN (
+    SELECT old.user_id, old.key
+    FROM idempotency_keys AS old
+    WHERE /* own */ old.user_id = %(user_id)s
+    ORDER BY old.created_at DESC, old.key
+    OFFSET %(most)s
+);
+
 -- name: sweep
 -- For the worker, in small batches.
 WITH swept AS (

@@ -15,7 +15,7 @@ errors AS (
 )
 
 UPDATE imports
-SET rows_read = 0, rows_valid = 0, rows_shared = 0, rows_skipped = 0, rows_bad = 0, bytes_read = 0
+SET rows_read = 0, rows_valid = 0, rows_shared = 0, rows_skipped = 0, rows_bad = 0, bytes_read = 0, report_bytes = 0
 WHERE id = %(import_id)s;
 
 -- name: clear
@@ -99,6 +99,83 @@ SET rows_valid = i.rows_valid - c.bad,
 FROM (SELECT count(*) FILTER (WHERE NOT t.same) AS bad, count(*) FILTER (WHERE t.same) AS same FROM twins AS t) AS c
 WHERE i.id = %(import_id)s AND (c.bad > 0 OR c.same > 0);
 
+-- name: fit_categories
+-- Of the categories that are missing so many are made, those of the first rows first, a parent before what is below
+-- it; rows that name another one keep the nearest category above it, and what they wished for. Twice is as good as
+-- once.
+WITH wanted AS MATERIALIZED (
+    SELECT r.category, min(r.line) AS line
+    FROM import_rows AS r
+    WHERE r.import_id = %(import_id)s AND r.category IS NOT NULL
+    GROUP BY r.category
+),
+
+missing AS MATERIALIZED (
+    SELECT w.category, w.line
+    FROM wanted AS w
+    WHERE find_category(w.category) IS NULL
+),
+
+absent AS MATERIALIZED (
+    SELECT a.folded, min(a.line) AS line, min(a.depth) AS depth
+    FROM (
+        SELECT lower(m.category[1:s.depth]::text) AS folded, m.line, s.depth
+        FROM missing AS m
+        CROSS JOIN LATERAL generate_subscripts(m.category, 1) AS s (depth)
+        WHERE find_category(m.category[1:s.depth]) IS NULL
+    ) AS a
+    GROUP BY a.folded
+),
+
+admitted AS MATERIALIZED (
+    SELECT a.folded
+    FROM absent AS a
+    ORDER BY a.line, a.depth
+    LIMIT %(room)s
+),
+
+fitted AS MATERIALIZED (
+    SELECT m.category, nullif(m.category[1:k.depth], '{}') AS nearest
+    FROM missing AS m
+    CROSS JOIN LATERAL (
+        SELECT count(*)::integer AS depth
+        FROM generate_subscripts(m.category, 1) AS s (depth)
+        LEFT JOIN absent AS a ON a.folded = lower(m.category[1:s.depth]::text)
+        LEFT JOIN admitted AS d ON d.folded = a.folded
+        WHERE a.folded IS NULL OR d.folded IS NOT NULL
+    ) AS k
+    WHERE k.depth < cardinality(m.category)
+),
+
+moved AS (
+    UPDATE import_rows AS r
+    SET category = f.nearest, wished_category = r.category
+    FROM fitted AS f
+    WHERE r.import_id = %(import_id)s AND r.category = f.category
+    RETURNING r.line
+)
+
+SELECT count(*) AS moved
+FROM moved;
+
+-- name: wishes
+-- Categories that rows wished for in vain: how many, the paths of the first, and the rows.
+WITH wished AS (
+    SELECT w.path, w.rows, row_number() OVER (ORDER BY w.path) AS place
+    FROM (
+        SELECT r.wished_category AS path, count(*) AS rows
+        FROM import_rows AS r
+        WHERE r.import_id = %(import_id)s AND r.wished_category IS NOT NULL
+        GROUP BY r.wished_category
+    ) AS w
+)
+
+SELECT
+    count(*) AS count,
+    coalesce(sum(w.rows), 0)::bigint AS rows,
+    coalesce(json_agg(array_to_string(w.path, ' > ') ORDER BY w.path) FILTER (WHERE w.place <= %(limit)s), '[]') AS first
+FROM wished AS w;
+
 -- name: next_batch
 -- The last line of the batch, NULL when nothing is left; its number of rows, whether it names categories and
 -- brands, and which of its lines are settled except for their stock.
@@ -122,6 +199,7 @@ FROM (
 WITH batch AS MATERIALIZED (
     SELECT
         r.line, r.name, r.description, r.price, r.stock, r.sku, r.source_url, r.category, r.brand, r.image_urls, r.hidden,
+        r.category IS NOT NULL OR r.wished_category IS NULL AS placed,
         (
             SELECT p.id
             FROM products AS p
@@ -139,6 +217,7 @@ WITH batch AS MATERIALIZED (
 met AS MATERIALIZED (
     SELECT
         b.line, b.name, b.description, b.price, b.stock, b.sku, b.source_url, b.category, b.brand, b.image_urls, b.hidden,
+        b.placed,
         coalesce(b.by_id, b.by_sku, b.by_link) AS product_id,
         b.by_sku <> coalesce(b.by_id, b.by_sku) OR b.by_link <> coalesce(b.by_id, b.by_sku, b.by_link) AS conflict
     FROM batch AS b
@@ -164,7 +243,7 @@ compared AS (
             WHEN m.sku IS NOT NULL AND (m.sku IS DISTINCT FROM p.sku) THEN true
             WHEN m.source_url IS NOT NULL AND (m.source_url IS DISTINCT FROM p.source_url) THEN true
             WHEN 'description' = ANY(%(fields)s) AND (m.description IS DISTINCT FROM p.description) THEN true
-            WHEN 'category' = ANY(%(fields)s) AND (c.id IS DISTINCT FROM p.category_id) THEN true
+            WHEN 'category' = ANY(%(fields)s) AND m.placed AND (c.id IS DISTINCT FROM p.category_id) THEN true
             WHEN 'brand' = ANY(%(fields)s) AND (k.id IS DISTINCT FROM p.brand_id) THEN true
             WHEN (m.category IS NOT NULL AND c.id IS NULL) OR (m.brand IS NOT NULL AND k.id IS NULL) THEN true
             ELSE false
@@ -258,9 +337,9 @@ fresh AS (
     ) AS n
 )
 
-INSERT INTO categories (id, parent_id, path, name)
+INSERT INTO categories (id, parent_id, path, name, import_id)
 OVERRIDING SYSTEM VALUE
-SELECT f.id, f.parent_id, coalesce(p.path, '{}') || f.id, f.name
+SELECT f.id, f.parent_id, coalesce(p.path, '{}') || f.id, f.name, %(import_id)s
 FROM fresh AS f
 LEFT JOIN categories AS p ON p.id = f.parent_id;
 
@@ -382,7 +461,8 @@ ORDER BY r.line, u.position;
 -- Writes the file's values to existing products, which are locked. An empty SKU or link removes none.
 WITH rows AS MATERIALIZED (
     SELECT
-        m.product_id, r.name, r.description, r.price, r.sku, r.source_url, r.category, r.brand, r.hidden
+        m.product_id, r.name, r.description, r.price, r.sku, r.source_url, r.category, r.brand, r.hidden,
+        r.category IS NOT NULL OR r.wished_category IS NULL AS placed
     FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id)
     JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line
 ),
@@ -402,7 +482,7 @@ UPDATE products AS p
 SET name = r.name,
     price = r.price,
     description = CASE WHEN 'description' = ANY(%(fields)s) THEN r.description ELSE p.description END,
-    category_id = CASE WHEN 'category' = ANY(%(fields)s) THEN c.id ELSE p.category_id END,
+    category_id = CASE WHEN 'category' = ANY(%(fields)s) AND r.placed THEN c.id ELSE p.category_id END,
     brand_id = CASE WHEN 'brand' = ANY(%(fields)s) THEN k.id ELSE p.brand_id END,
     sku = coalesce(r.sku, p.sku),
     source_url = coalesce(r.source_url, p.source_url),

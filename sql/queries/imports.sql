@@ -27,11 +27,23 @@ ORDER BY (s.id::text = %(store)s) DESC
 LIMIT 1
 RETURNING id, store_id;
 
+-- name: lock_store
+-- Files of a store are counted and added by one at a time.
+SELECT pg_advisory_xact_lock(hashtextextended('imports of store ' || %(store_id)s::bigint, 0));
+
+-- name: waiting
+-- What a store has that waits or runs, dry runs that may still be applied among them.
+SELECT count(*) AS files, coalesce(sum(i.file_bytes), 0)::bigint AS bytes
+FROM imports AS i
+WHERE /* own */ i.store_id = %(store_id)s
+    AND (i.state IN ('queued', 'reading', 'applying') OR (i.state = 'done' AND i.dry_run))
+    AND (i.finished_at IS NULL OR i.finished_at > now() - interval '7 days');
+
 -- name: find
 -- A NULL store is an admin's view: any.
 SELECT
     i.id, i.store_id, i.user_id, i.state, i.mode, i.dry_run, i.on_match, i.file_name, i.file_bytes, i.default_stock,
-    i.columns, i.plan,
+    i.columns, i.plan, i.wished_categories, i.report_kept,
     json_build_object(
         'waited_ms', round(extract(EPOCH FROM i.started_at - i.created_at) * 1000),
         'reading_ms', round(extract(EPOCH FROM i.read_at - i.started_at) * 1000),
@@ -186,10 +198,17 @@ ORDER BY e.line
 LIMIT %(limit)s;
 
 -- name: fill_errors
-UPDATE import_errors AS e
-SET cells = f.cells::json
-FROM unnest(%(lines)s::bigint[], %(cells)s::text[]) AS f (line, cells)
-WHERE e.import_id = %(import_id)s AND e.line = f.line AND e.number = 1;
+WITH filled AS (
+    UPDATE import_errors AS e
+    SET cells = f.cells::json
+    FROM unnest(%(lines)s::bigint[], %(cells)s::text[]) AS f (line, cells)
+    WHERE e.import_id = %(import_id)s AND e.line = f.line AND e.number = 1
+    RETURNING length(f.cells) AS size
+)
+
+UPDATE imports
+SET report_bytes = report_bytes + (SELECT coalesce(sum(f.size), 0) FROM filled AS f)
+WHERE id = %(import_id)s;
 
 -- name: note_survey
 UPDATE imports
@@ -202,6 +221,7 @@ SET rows_read = rows_read + %(valid)s + %(bad)s + %(shared)s,
     rows_valid = rows_valid + %(valid)s,
     rows_shared = rows_shared + %(shared)s,
     rows_bad = rows_bad + %(bad)s,
+    report_bytes = report_bytes + %(report_bytes)s,
     bytes_read = file_bytes + %(bytes_read)s,
     columns = %(columns)s::json,
     fields = %(fields)s
@@ -265,6 +285,17 @@ WHERE id = %(import_id)s;
 -- name: end_session
 SELECT auth.end_import_session(%(import_id)s);
 
+-- name: category_room
+-- How many categories the import may still make; NULL for any number.
+SELECT category_room(%(import_id)s, %(a_file)s, %(a_store)s) AS room;
+
+-- name: note_wishes
+-- Categories that the import might not make: paths, and the rows that name them.
+UPDATE imports AS i
+SET wished_categories = %(wished)s::json,
+    columns = jsonb_set(i.columns::jsonb, '{notes,category_limit}', to_jsonb(%(rows)s::bigint))::json
+WHERE i.id = %(import_id)s;
+
 -- name: known_paths
 -- The whole tree as paths of names, for an installation whose imports may not add categories.
 SELECT array_agg(a.name ORDER BY cardinality(a.path)) AS path
@@ -278,6 +309,16 @@ SELECT i.file_key
 FROM imports AS i
 WHERE i.state IN ('queued', 'reading', 'applying')
     OR (i.state = 'done' AND i.dry_run AND i.finished_at > now() - interval '7 days');
+
+-- name: trim
+-- Of the store's ended imports so many stay, and of their reports the newest that together are not larger.
+SELECT trim_imports(i.store_id, %(most)s, %(most_bytes)s) AS forgotten
+FROM imports AS i
+WHERE i.id = %(import_id)s;
+
+-- name: forget_old
+-- Reports, then imports, that ended so many days ago; how many.
+SELECT expire_imports(%(report_days)s, %(days)s, %(most)s) AS forgotten;
 
 -- name: expire
 -- Dry runs that nobody has applied for a week, and the rows of cancelled imports.

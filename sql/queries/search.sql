@@ -397,7 +397,7 @@ UNION ALL
 (
     SELECT 'brands', b.id, b.name
     FROM brands AS b
-    WHERE to_tsvector('names', b.name) @@ (SELECT u.words FROM unfinished AS u)
+    WHERE b.listed AND to_tsvector('names', b.name) @@ (SELECT u.words FROM unfinished AS u)
     ORDER BY starts_with(lower(b.name), (SELECT t.begins FROM typed AS t WHERE t.last)) DESC, length(b.name), b.id
     LIMIT 5
 )
@@ -413,3 +413,8 @@ UNION ALL
 -- name: refresh_words
 -- For the worker and the owner.
 SELECT refresh_search_words(%(sample)s) AS counted;
+
+-- name: prune_words
+-- For the worker, again and again until last_word is NULL.
+SELECT p.pruned, p.last_word
+FROM prune_search_words(%(after)s, %(most)s) AS p;

@@ -22,6 +22,7 @@ from support.responses import problem
 from marketplace import app
 from marketplace.config import settings
 from marketplace.config.env import ConfigError
+from marketplace.config.settings import Config
 from marketplace.contract import operations
 from marketplace.openapi import document
 from marketplace.web import headers
@@ -270,6 +271,15 @@ def test_without_cors_origins_no_page_may_read_anything(api: Api):
         api.get("/api/users/profile", headers={"Origin": ORIGIN}),
         api.request("OPTIONS", "/api/products", headers=PREFLIGHT),
     ):
+        assert cors(answer) == {}
+        assert "Origin" in vary(answer)  # in development a page of this machine may
+
+
+def test_in_production_without_cors_origins_no_page_may_read_anything(api: Api):
+    settled = {"environment": "production", "public_url": "https://shop.example"}
+    closed = Api(Config(**{**api.config.__dict__, **settled}), api.db, api.owner_url)
+    for origin in (ORIGIN, "http://localhost:3000"):
+        answer = closed.get("/api/products", headers={"Origin": origin})
         assert cors(answer) == {}
         assert "Origin" not in vary(answer)
 

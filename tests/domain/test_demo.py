@@ -16,6 +16,9 @@ def test_the_demo_shop_is_loaded_once_and_its_logins_work(committed: Api):
     demo.load(committed.config, lines.append)
 
     logins = [line.split() for line in lines[2:]]
+    kept = committed.config.data_dir / demo.LOGINS
+    assert [line.split() for line in kept.read_text().splitlines()] == logins
+    assert kept.stat().st_mode & 0o777 == 0o600
     assert [role for _, _, role in logins] == [
         "admin",
         "seller",
