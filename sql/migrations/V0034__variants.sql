@@ -147,3 +147,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION unit_price IS 'What one piece costs where so many are bought; NULL: there is no such thing.';
+REVOKE ALL ON FUNCTION set_variant_store, unit_price FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION unit_price TO marketplace_app, marketplace_readonly;
