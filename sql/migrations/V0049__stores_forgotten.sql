@@ -1,5 +1,5 @@
--- What a store said of itself goes with the account of its owner: city, logo, number, and the settings with its address. By a
--- trigger, so that whatever deletes an account does it.
+-- What a store said of itself goes with the account of its owner: city, logo, number, and the settings with its
+-- address. By a trigger, so that whatever deletes an account does it.
 
 CREATE FUNCTION forget_store() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
