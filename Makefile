@@ -8,7 +8,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test test-install lint audit fuzz attack chaos test-ha edge bench-data bench bench-import worst psql migrate check-sql \
+.PHONY: help run worker test test-install lint audit fuzz fuzz-decoders attack chaos test-ha edge bench-data bench bench-import worst psql migrate check-sql \
 	check-documents check-selling explain openapi clients backup restore demo-reset lock clean ready ready-dev ready-fuzz ready-bench ready-clients ready-ha
 
 help: ## list these commands
@@ -38,6 +38,9 @@ audit: ready-dev ## hold installed packages against their pins, ask for known vu
 
 fuzz: ready-dev ready-fuzz ## fuzz the API by its own document, as each role (EXAMPLES=20)
 	@PYTHONPATH=.:tests exec $(VENV) tests/system/fuzz.py --examples $(or $(EXAMPLES),20) $(ARGS)
+
+fuzz-decoders: ready-dev ## feed damaged images to their decoders (SECONDS=60, ARGS="--keep FOLDER")
+	@PYTHONPATH=.:tests exec $(VENV) tests/system/decoder_fuzz.py --seconds $(or $(SECONDS),60) $(ARGS)
 
 attack: ready-dev ## run a folder of attack scripts against a throw-away system behind nginx (CHECKS=FOLDER, ARGS="--only jwt_attacks")
 	@test -n "$(CHECKS)" || { echo "Name the folder of scripts: make attack CHECKS=FOLDER"; exit 2; }

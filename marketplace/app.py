@@ -31,6 +31,7 @@ from marketplace.resources import (
     user_export,
     users,
 )
+from marketplace.resources import config as configuration
 from marketplace.security.passwords import Passwords
 from marketplace.security.tokens import Tokens
 from marketplace.telemetry import logs
@@ -106,6 +107,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/products/{product_id:id}/images", images.Images(db, uploads)),
         ("/api/products/{product_id:id}/images/{image_id:id}", images.Image(db)),
         ("/api/audit", audit.Audit(db)),
+        ("/api/config", configuration.Config(config)),
         ("/api/changes", changes.Changes(db)),
     ]
 

@@ -28,7 +28,7 @@ from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
 from marketplace.postgres.embedded import server as embedded_server
 
-pytest_plugins = ["support.import_shop"]
+pytest_plugins = ["support.import_shop", "support.backups"]
 SHARED = ROOT.parent / "shared"
 PASSWORD = "kopi-susu-tanpa-gula-7"
 _numbers = itertools.count(1)

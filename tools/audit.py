@@ -1,8 +1,8 @@
-"""Holds what is installed against what is pinned, and asks for known vulnerabilities: `make audit`.
+"""Compares installed packages with their pins, and looks for known vulnerabilities: `make audit`.
 
-Ends with 1 where a package is not pinned with a hash, is another version than the pinned one, or
-has a known vulnerability. Where no advisory service can be reached it says that none was asked:
-pip-audit by itself would call that clean.
+Ends with 1 if a package is not pinned with a hash, is another version than the pinned one, or has a
+known vulnerability. If no advisory service can be reached it says that none responded: pip-audit by
+itself would call that clean.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)[^\n]*", re.MULTILINE)
-#: What makes the virtual environment, and is not the project's.
+#: Packages that make the virtual environment, and are not the project's.
 OURS = {"pip", "setuptools", "wheel"}
 UNREACHED = (
     "could not be audited",
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def unpinned(root: Path) -> list[str]:
-    """Installed packages that no requirements*.txt pins with a hash at their version."""
+    """Return installed packages that no requirements*.txt pins with a hash at their version."""
     pins: dict[str, set[str]] = {}
     for file in sorted(root.glob("requirements*.txt")):
         for name, version in pinned(file.read_text(encoding="utf-8")).items():
@@ -66,7 +66,7 @@ def unpinned(root: Path) -> list[str]:
 
 
 def pinned(text: str) -> Mapping[str, set[str]]:
-    """Versions by name, of pins that have a hash."""
+    """Return versions by name, of pins that have a hash."""
     found: dict[str, set[str]] = {}
     for pin in PIN.finditer(text.replace("\\\n", " ")):
         if "--hash=" in pin[0]:
@@ -75,7 +75,7 @@ def pinned(text: str) -> Mapping[str, set[str]]:
 
 
 def advisories(file: Path) -> tuple[bool, bool, str]:
-    """Whether a service could be asked, whether it knows of nothing, and its words."""
+    """Return whether a service responded, whether it knows of nothing, and its words."""
     command = [
         sys.executable,
         "-m",

@@ -24,7 +24,7 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "installed"  # one line for each file of requirements that is in, by its SHA-256
 VERSIONS = ((3, 13), (3, 12), (3, 11), (3, 10))
 EMBEDDED = "requirements-embedded.txt"
-#: What pip and uv write where nothing answers.
+#: Messages of pip and uv when nothing responds.
 UNREACHABLE = (
     "Failed to establish a new connection", "NewConnectionError", "NameResolutionError", "Temporary failure in name",
     "Network is unreachable", "ConnectTimeoutError", "ProxyError", "dns error", "error sending request", "No route to host",
@@ -36,7 +36,7 @@ class FailedError(Exception):
 
 
 def main() -> int:
-    """Bring .venv up to date. 0, or 1 after a line that says what to do."""
+    """Bring .venv up to date. Return 0, or 1 after a line that says what to do."""
     lock = os.open(str(ROOT), os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)  # `make run` and `make test` at once: one makes it, the other waits
@@ -59,29 +59,33 @@ def main() -> int:
 
 
 def is_whole() -> bool:
-    """Whether .venv is there and was not left half made: a start that was interrupted leaves one without pip."""
+    """Return whether .venv exists and is complete: an interrupted start leaves one without pip."""
     return PYTHON.exists() and (STAMP.exists() or succeeds([str(PYTHON), "-m", "pip", "--version"]))
 
 
 def wanted(groups: "list[str]") -> "list[str]":
-    """The files of requirements to install; without DATABASE_URL there is a PostgreSQL among them."""
+    """Return the files of requirements to install; without DATABASE_URL there is a PostgreSQL among
+    them.
+    """
     embedded = not (os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"))
     first = [] if "dev" in groups else ["requirements.txt"]  # requirements-dev.txt has all of it
     return [*first, *(f"requirements-{group}.txt" for group in groups), *([EMBEDDED] if embedded else [])]
 
 
 def digest(name: str) -> str:
-    """SHA-256 of a file of the project."""
+    """Return the SHA-256 of a file of the project."""
     return hashlib.sha256((ROOT / name).read_bytes()).hexdigest()
 
 
 def installed() -> "list[str]":
-    """Digests of what is in."""
+    """Return digests of the installed files."""
     return STAMP.read_text(encoding="ascii").split() if STAMP.exists() else []
 
 
 def make_venv() -> None:
-    """Make .venv: as usual, without pip, with uv, or after apt-get has brought what is missing."""
+    """Make .venv: as usual, without pip, with uv, or after apt-get has installed
+    what is missing.
+    """
     python = suitable_python()
     uv = shutil.which("uv")
     if python is None:
@@ -113,7 +117,9 @@ def make_venv() -> None:
 
 
 def suitable_python() -> "str | None":
-    """The Python that runs this, if it is recent enough and not too new; else the newest that is."""
+    """Return the Python that runs this, if it is recent enough and not too new; else the newest
+    that is.
+    """
     if sys.version_info[:2] in VERSIONS:
         return sys.executable
     for version in VERSIONS:
@@ -124,24 +130,24 @@ def suitable_python() -> "str | None":
 
 
 def version_of(python: str) -> str:
-    """Its version as "3.11", or nothing if it does not run (a shim of pyenv)."""
+    """Return its version as "3.11", or nothing if it does not run (a shim of pyenv)."""
     code = "import sys; print('{}.{}'.format(*sys.version_info[:2]))"
     done = subprocess.run([python, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     return done.stdout.decode().strip()
 
 
 def has_pip(python: str) -> bool:
-    """Whether it has a pip that can install for another Python (22.3 or newer)."""
+    """Return whether it has a pip that can install for another Python (22.3 or newer)."""
     return succeeds([python, "-m", "pip", "--python", python, "--version"])
 
 
 def succeeds(command: "list[str]") -> bool:
-    """Run quietly; whether it went well."""
+    """Run quietly; return whether it succeeded."""
     return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def install(name: str) -> None:
-    """Install one file of requirements, by hash, showing that something happens, and note it."""
+    """Install one file of requirements, by hash, with signs of progress, and note it."""
     started = time.time()
     print(f"Installing {name} ", end="", flush=True)
     log = VENV / "install.log"
@@ -158,7 +164,7 @@ def install(name: str) -> None:
     print(f" {time.time() - started:.0f} s", flush=True)
     if process.returncode:
         refuse(name, log.read_text(encoding="utf-8", errors="replace"))
-        return  # there is another PostgreSQL; ask for the wheel again next time
+        return  # there is another PostgreSQL; try the wheel again next time
     known = [digest(name)]
     if name == "requirements-dev.txt":
         known.append(digest("requirements.txt"))  # all of it is in the other, with the same pins
@@ -166,7 +172,9 @@ def install(name: str) -> None:
 
 
 def installer() -> "list[str]":
-    """The command that installs into .venv: its own pip, or another that does it from outside."""
+    """Return the command that installs into .venv: its own pip, or another that does it from
+    outside.
+    """
     options = ["--quiet", "--disable-pip-version-check", "--no-input"]
     if succeeds([str(PYTHON), "-m", "pip", "--version"]):
         return [str(PYTHON), "-m", "pip", "install", *options]
@@ -180,7 +188,7 @@ def installer() -> "list[str]":
 
 
 def refuse(name: str, log: str) -> None:
-    """Say why the installation failed; only of the embedded PostgreSQL may there be another."""
+    """Say why the installation failed; only for the embedded PostgreSQL may there be another."""
     if any(sign in log for sign in UNREACHABLE):
         raise FailedError(
             f"{name} cannot be installed: the package index cannot be reached. Look at the network, or name"

@@ -14,8 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "clients"
 COMMON = {"hideGenerationTimestamp": "true", "enumUnknownDefaultCase": "true"}
-#: Names that are reserved words as types, in the languages that would make types of these
-#: parameters.
+#: Names that are reserved words as types, in languages that would make types of these parameters.
 MAPPINGS = "type=ActivityType,from=FromTime"
 #: Name -> generator, its own properties.
 CLIENTS = {
@@ -37,7 +36,7 @@ CLIENTS = {
 
 
 def main(names: "list[str]", folder: Path = FOLDER) -> int:
-    """Make the clients that are named; 2 for a name that is none."""
+    """Make the named clients; 2 for an unknown name."""
     unknown = [name for name in names if name not in CLIENTS]
     if unknown:
         print(
@@ -57,7 +56,7 @@ def main(names: "list[str]", folder: Path = FOLDER) -> int:
 
 
 def make(name: str, document: Path, target: Path) -> "list[str]":
-    """Make one client; the generator's warnings, but for its own about OpenAPI 3.1. Raises
+    """Make one client; print the generator's warnings, except its own about OpenAPI 3.1. Raises
     CalledProcessError.
     """
     generator, properties = CLIENTS[name]

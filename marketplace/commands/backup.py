@@ -4,7 +4,7 @@
     python -m marketplace backup --check BACKUP
 
 It connects as the owner (MIGRATE_DATABASE_URL), directly, and runs beside everything else; only
-files of pictures are not removed meanwhile. docs/operations.md says what is in a backup and what is
+image files are not removed meanwhile. docs/operations.md says what is in a backup and what is
 not.
 """
 
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--files",
         choices=("copy", "list"),
-        help="copy pictures, or only list them; "
+        help="copy images, or only list them; "
         "without it, those of a bucket are listed and others copied",
     )
     parser.add_argument(
@@ -66,14 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def number(text: str) -> int:
-    """The value of an option that counts. Raises argparse.ArgumentTypeError."""
+    """Return the value of an option that counts. Raises argparse.ArgumentTypeError."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 10_000):
         raise argparse.ArgumentTypeError("a number from 1")
     return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Back up, or check; 1 where something is wrong."""
+    """Back up, or check; 1 if something is wrong."""
     try:
         if args.check:
             return check(args.check)
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check(backup: Path) -> int:
-    """Read all of a backup, and say what is wrong with it."""
+    """Read all of a backup, and report its errors."""
     said = backups.manifest(backup)
     total = (
         sum(it["size"] for it in said[backups.DATABASE].values())
@@ -149,13 +149,13 @@ def _held(url: str) -> Conn:
     conn.execute("SET lock_timeout = 0")
     conn.execute("SET idle_in_transaction_session_timeout = 0")
     if not asked.try_hold(conn):
-        print("Waiting for another backup, or for a sweeper that is at work.")
+        print("Waiting for another backup, or for a sweeper that is running.")
         asked.hold(conn)
     return conn
 
 
 def _dump(conn: Conn, url: str, folder: Path, jobs: int) -> dict[str, Any]:
-    """Dump what one snapshot sees, and ask in the same snapshot what else is to be known."""
+    """Dump one snapshot, and read the manifest's facts in the same snapshot."""
     server = asked.server(conn)
     if server["replica"]:
         raise BackupError(
@@ -193,8 +193,8 @@ def _dump(conn: Conn, url: str, folder: Path, jobs: int) -> dict[str, Any]:
 
 
 def watched(command: list[str], env: dict[str, str], bar: Progress, *steps: str) -> None:
-    """Run one of PostgreSQL's programs that tells what it does; each such step moves the bar.
-    Raises BackupError.
+    """Run one of PostgreSQL's programs that prints its steps; each such step moves the bar. Raises
+    BackupError.
     """
     errors: list[str] = []
     with subprocess.Popen(
@@ -207,7 +207,7 @@ def watched(command: list[str], env: dict[str, str], bar: Progress, *steps: str)
                 elif "error:" in line or "ERROR:" in line or errors:
                     errors.append(line.strip())
         except BaseException:
-            process.terminate()  # or it goes on for nobody, and holds every table
+            process.terminate()  # or it goes on for nobody, and locks every table
             raise
     if process.returncode:
         raise BackupError(
@@ -223,8 +223,8 @@ def _write_keys(file: Path, keys: Iterable[str]) -> None:
 def _copy_files(
     config: Config, folder: Path, how: str | None, earlier: Path | None
 ) -> dict[str, Any]:
-    """Copy what the snapshot's rows name, and list it. What an import needed and is gone now, it
-    needs no more.
+    """Copy the files that the snapshot's rows name, and list them. A file of an import that is gone
+    now is not needed.
     """
     uploads = of_uploads(config)
     how = how or ("list" if config.s3_bucket else "copy")
@@ -258,7 +258,7 @@ def _note(out: IO[str], said: dict[str, Any], found: Iterator[Entry]) -> None:
 
 @contextmanager
 def _keys(file: Path) -> Iterator[Iterator[str]]:
-    """The keys that were written, with a bar; the file is gone afterwards."""
+    """Yield the keys that were written, with a bar; the file is gone afterwards."""
     with file.open(encoding="ascii") as lines:
         total = sum(1 for _ in lines)
     with file.open(encoding="ascii") as lines, Progress(file.name[1:], max(total, 1)) as bar:
@@ -308,7 +308,7 @@ def _copied(
 
 
 def _linked(backup: Path | None, entry: Entry, target: Path) -> bool:
-    """Whether the earlier backup's copy could be taken: it has its size, and the file system
+    """Return whether the earlier backup's copy was linked: it has the size, and the file system
     takes another link.
     """
     copy = (backup or target) / entry.place / entry.key

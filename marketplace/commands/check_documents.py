@@ -1,11 +1,11 @@
-"""check-documents: proves that what lists, searches and pages of products read is what the tables
-say; --rebuild mends.
+"""check-documents: compares product documents with the tables; --rebuild repairs them.
 
     python -m marketplace check-documents [--rebuild]
 
-Documents, category rows and search words of every product are made anew and compared, a thousand in
-a transaction, while the service goes on. What a rename has left to the worker is not counted as
-wrong. The status is 1 where something is wrong and was not mended.
+They are what lists, searches and product pages read. Documents, category rows and search words of
+every product are made anew and compared, a thousand in
+a transaction, while the service goes on. Work that a rename has left to the worker is not counted
+as wrong. The status is 1 if something is wrong and was not repaired.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Go through all products; print what is wrong, by kind, with the first ids."""
+    """Check all products; print what is wrong, by kind, with the first ids."""
     config = settings.load()
     db = Database.of_worker(config)
     wrong = product_documents.Untrue([], [], [])
@@ -65,4 +65,4 @@ def _report(wrong: product_documents.Untrue, waiting: int, *, mended: bool) -> N
     if not count:
         print("All documents, category rows and search words are true.")
     elif not mended:
-        print(f"{count} products are wrong; mend them with --rebuild.")
+        print(f"{count} products are wrong; repair them with --rebuild.")

@@ -1,6 +1,4 @@
-"""check-sql: has PostgreSQL read every statement of sql/queries, and says which it does not
-understand.
-"""
+"""check-sql: makes PostgreSQL prepare every statement of sql/queries, and reports errors."""
 
 import argparse
 import re
@@ -18,7 +16,7 @@ _COPY = re.compile(r"(?:--.*\n|\s)*COPY\b")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The nouns to check; all without any."""
+    """The nouns to check; all if none is given."""
     parser.add_argument("nouns", nargs="*", help="files of sql/queries without .sql (all)")
 
 
@@ -52,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(conn: psycopg.Connection[Any], text: str) -> None:
-    """Raise what PostgreSQL says against a statement. COPY cannot be prepared: it is begun and
-    taken back.
+    """Raise PostgreSQL's error about a statement. COPY cannot be prepared: it is started and rolled
+    back.
     """
     if _COPY.match(text):
         with conn.transaction(force_rollback=True), conn.cursor().copy(text):
@@ -63,7 +61,7 @@ def _check(conn: psycopg.Connection[Any], text: str) -> None:
 
 
 def _line(noun: str, name: str, text: str, error: psycopg.Error) -> int:
-    """The line of the file at which PostgreSQL points, or the statement's first."""
+    """Return the line of the file at which PostgreSQL points, or the statement's first."""
     lines = (QUERIES / f"{noun}.sql").read_text(encoding="utf-8").splitlines()
     first = (
         next(number for number, line in enumerate(lines, 1) if line.strip() == f"-- name: {name}")

@@ -1,4 +1,4 @@
-"""create-admin: an account that manages the others. There is no other way to make one."""
+"""create-admin: makes an account that manages the others. There is no other way to make one."""
 
 import argparse
 import getpass
@@ -19,8 +19,8 @@ SCHEMA = {name: REGISTER[name] for name in ("name", "email", "password")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The password is asked for, or read from a file: an argument would stand in the list of
-    processes.
+    """The password is prompted for, or read from a file: an argument would be visible in the list
+    of processes.
     """
     parser.add_argument("--email", required=True, help="the address to sign in with")
     parser.add_argument("--name", required=True, help="the name others see")
@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the admin, on a connection of the tables' owner; 1 and a reason when it cannot be
-    done.
-    """
+    """Make the admin, on a connection of the tables' owner; 1 and a reason if it cannot be done."""
     config = settings.load()
     try:
         account = validation.check(

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load it and print the logins; 1 where there are accounts, or in production."""
+    """Load it and print the logins; 1 if there are accounts, or in production."""
     config = settings.load()
     if config.production:
         print("This is a production database; the demo shop has no place in it.")

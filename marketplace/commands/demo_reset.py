@@ -16,14 +16,12 @@ own_database = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--yes, for scripts: nothing can be brought back."""
-    parser.add_argument(
-        "--yes", action="store_true", help="do not ask whether everything may be lost"
-    )
+    """--yes, for scripts: nothing can be restored."""
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Drop, migrate, load; 1 where another database is configured, or the answer is no."""
+    """Drop, migrate, load; 1 if another database is configured, or the reply is no."""
     config = settings.load()
     if config.database_url or config.production:
         print(

@@ -1,7 +1,6 @@
-"""doctor: looks at this host's configuration and says what is wrong, in words of what to do.
+"""doctor: checks this host's configuration and says what is wrong and what to do.
 
-Ends with 1 where something is wrong that makes the service unsafe or stops it; what is only unwise
-is said and passes.
+Ends with 1 if something is wrong that makes the service unsafe or stops it; warnings do not count.
 """
 
 import argparse
@@ -21,9 +20,10 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import doctor, sessions
 from marketplace.server import workers
 
-#: Seconds the clocks may differ: tokens are dated by this machine's, sessions end by the server's.
+#: Seconds by which the clocks may differ: tokens are dated by this machine's, sessions end by the
+#: server's.
 SKEW = 5
-#: Seconds after which a worker is taken for dead.
+#: Seconds without a heartbeat after which a worker counts as dead.
 DEAD = 30
 SERVERS = (15, 18)
 GROUPS = {"application": "marketplace_app", "worker": "marketplace_worker"}
@@ -36,27 +36,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every finding; 1 if one is wrong."""
     config = settings.load()
-    found = [finding for look in LOOKS for finding in _findings(look, config)]
+    found = [finding for check in CHECKS for finding in _findings(check, config)]
     for state, words in found:
         print(f"{state:7} {words}")
     wrong = sum(finding.state == "wrong" for finding in found)
     print(
-        f"{len(found)} things looked at, {wrong} wrong, "
-        f"{sum(each.state == 'unwise' for each in found)} unwise"
+        f"{len(found)} checks, {wrong} wrong, "
+        f"{sum(each.state == 'warning' for each in found)} warnings"
     )
     return 1 if wrong else 0
 
 
-def _findings(look: Callable[[Config], Iterator[Finding]], config: Config) -> Iterator[Finding]:
-    """What one look finds; an address that is none is a finding, too."""
+def _findings(check: Callable[[Config], Iterator[Finding]], config: Config) -> Iterator[Finding]:
+    """Yield the findings of one check; an invalid address is a finding, too."""
     try:
-        yield from look(config)
+        yield from check(config)
     except ValueError as error:
-        yield Finding("wrong", f"{look.__name__}: a setting cannot be read: {error}")
+        yield Finding("wrong", f"{check.__name__}: a setting cannot be read: {error}")
 
 
 def databases(config: Config) -> Iterator[Finding]:
-    """Each login: that it comes in, and is no more than it has to be."""
+    """Check each login: that it can connect, and has no more rights than it needs."""
     logins = {
         "DATABASE_URL": (config.database_url, "application"),
         "WORKER_DATABASE_URL": (config.worker_database_url, "worker"),
@@ -64,7 +64,7 @@ def databases(config: Config) -> Iterator[Finding]:
     }
     for name, (url, role) in logins.items():
         if not url:
-            state = "unwise" if role == "owner" else "wrong"
+            state = "warning" if role == "owner" else "wrong"
             yield Finding(
                 state,
                 f"{name} is not set: with DATABASE_POOLER there must be a way past the pooler",
@@ -96,7 +96,7 @@ def _connected(url: str) -> Conn:
 
 def _login(config: Config, name: str, role: str, conn: Conn) -> Iterator[Finding]:
     login = doctor.login(conn)
-    strict = "wrong" if config.production else "unwise"
+    strict = "wrong" if config.production else "warning"
     if role == "owner":
         state = "ok" if login["owner"] else "wrong"
         yield Finding(
@@ -113,7 +113,7 @@ def _login(config: Config, name: str, role: str, conn: Conn) -> Iterator[Finding
         )
     elif login["owner"]:
         yield Finding(
-            "unwise",
+            "warning",
             f"{name}: {login['name']} owns the tables; a login of its own stops injected "
             "statements too",
         )
@@ -122,8 +122,8 @@ def _login(config: Config, name: str, role: str, conn: Conn) -> Iterator[Finding
 
 
 def server(config: Config) -> Iterator[Finding]:
-    """The server itself: version, what keeps data safe, clock, room for connections, somebody at
-    work.
+    """Check the server itself: version, safety of data, clock, room for connections, a living
+    worker.
     """
     try:
         with _connected(config.database_url) as conn:
@@ -133,20 +133,20 @@ def server(config: Config) -> Iterator[Finding]:
         with _connected(config.worker_database_url) as conn:
             last = doctor.last_sign(conn)["seconds"]
     except psycopg.Error:
-        return  # said already
+        return  # reported already
     yield from _safe(facts)
     yield Finding("ok" if abs(skew) < SKEW else "wrong", f"clocks differ by {skew:+.1f} s")
     yield from _watched(facts)
     yield _connections(config, facts["max_connections"] - 3)
     if last is None:
-        yield Finding("unwise", "no worker has ever been at work: imports and mails wait")
+        yield Finding("warning", "no worker has ever run: imports and mails wait")
     else:
-        state, words = ("ok", "is at work") if last < DEAD else ("unwise", "is not at work")
-        yield Finding(state, f"a worker {words}, its last sign of life came {last:.0f} s ago")
+        state, words = ("ok", "is running") if last < DEAD else ("warning", "is not running")
+        yield Finding(state, f"a worker {words}, its last heartbeat was {last:.0f} s ago")
 
 
 def _safe(facts: Row) -> Iterator[Finding]:
-    """What keeps data safe."""
+    """Check the settings that keep data safe."""
     major = facts["version"] // 10000
     known = SERVERS[0] <= major <= SERVERS[1]
     yield Finding(
@@ -165,28 +165,29 @@ def _safe(facts: Row) -> Iterator[Finding]:
 
 
 def _watched(facts: Row) -> Iterator[Finding]:
-    """What a DBA will want when it is slow, and what ends statements that nobody waits for any
-    more.
+    """Check what a DBA will want when it is slow, and what ends statements that nobody waits for
+    any more.
     """
     if not facts["statement_timeout"]:
         yield Finding(
-            "unwise", f"{facts['name']} has no statement_timeout of its own: sql/admin/settings.sql"
+            "warning",
+            f"{facts['name']} has no statement_timeout of its own: sql/admin/settings.sql",
         )
     if not facts["statements_counted"]:
         yield Finding(
-            "unwise",
+            "warning",
             "pg_stat_statements is not there: slow statements have no names (docs/operations.md)",
         )
     if not facts["slow_logged"]:
         yield Finding(
-            "unwise",
+            "warning",
             "log_min_duration_statement is off: slow statements leave no line in PostgreSQL's log",
         )
 
 
 def _connections(config: Config, room: int) -> Finding:
-    """Whether there are enough for API and worker, and for the API's old and new workers while
-    it is reloaded.
+    """Check whether there are enough for API and worker, and for the API's old and new workers
+    during a reload.
     """
     api = workers.workers(config.pool_size) * config.pool_size
     wanted = api + config.pool_size + 4
@@ -194,16 +195,16 @@ def _connections(config: Config, room: int) -> Finding:
         f"{wanted} connections from this host, {wanted + api} during a reload, of {room} "
         "(max_connections)"
     )
-    return Finding("wrong" if wanted > room else "unwise" if wanted + api > room else "ok", words)
+    return Finding("wrong" if wanted > room else "warning" if wanted + api > room else "ok", words)
 
 
 def others(config: Config) -> Iterator[Finding]:
-    """A pooler's login, and replicas, where there are any."""
+    """Check a pooler's login, and replicas, if there are any."""
     if config.database_pooler:
         with (
             contextlib.suppress(psycopg.Error),
             _connected(config.database_url) as conn,
-        ):  # said already
+        ):  # reported already
             right = sessions.set_up(conn)
             if right["almighty"] or not right["limited"]:
                 yield Finding(
@@ -220,11 +221,11 @@ def others(config: Config) -> Iterator[Finding]:
         return
     if not facts["replica"]:
         yield Finding(
-            "unwise", "DATABASE_REPLICA_URL is a primary: nothing is gained by reading there"
+            "warning", "DATABASE_REPLICA_URL is a primary: nothing is gained by reading there"
         )
     elif not facts["feedback"]:
         yield Finding(
-            "unwise",
+            "warning",
             "hot_standby_feedback is off on the replica: a vacuum of the primary ends long reads",
         )
     near = facts["seconds_behind"] <= config.replica_max_lag_seconds
@@ -234,8 +235,8 @@ def others(config: Config) -> Iterator[Finding]:
     yield Finding("ok" if near else "wrong", words)
 
 
-LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
-    *checks.LOOKS,
+CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
+    *checks.CHECKS,
     databases,
     server,
     others,

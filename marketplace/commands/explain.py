@@ -2,8 +2,8 @@
 
     python -m marketplace explain products.find product_id=7
 
-With values it is run (and rolled back) and measured; what is not given is NULL. Without any it is
-planned for values unknown. It runs as the application's role, so that row-level security is in the
+With values it is run (and rolled back) and measured; missing ones are NULL. Without any it is
+planned for unknown values. It runs as the application's role, so that row-level security is in the
 plan.
 """
 
@@ -62,8 +62,8 @@ def _show(args: argparse.Namespace, text: str, names: list[str]) -> int:
 
 
 def numbered(text: str) -> tuple[str, list[str]]:
-    """A statement with $1, $2 in place of %(name)s, as PostgreSQL itself takes it, and the names
-    in their order.
+    """Return a statement with $1, $2 in place of %(name)s, as PostgreSQL itself takes it, and the
+    names in their order.
     """
     names: list[str] = []
 
@@ -85,7 +85,9 @@ def _plan(
     *,
     measured: bool,
 ) -> list[str]:
-    """The lines of the plan. The transaction is rolled back: what the statement did is undone."""
+    """Return the lines of the plan. The transaction is rolled back: what the statement did is
+    undone.
+    """
     with conn.transaction(force_rollback=True):
         conn.execute("SELECT set_config('role', %s, true)", [role])
         conn.execute("SET LOCAL jit = off")

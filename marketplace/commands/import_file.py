@@ -1,6 +1,4 @@
-"""import: a product file into a store, by the worker, or here where none runs. Progress shows on
-stderr.
-"""
+"""import: imports a product file into a store, by the worker, or here if none runs."""
 
 import argparse
 import secrets
@@ -25,14 +23,14 @@ from marketplace.queries import imports, jobs
 from marketplace.workflows import imports as workflow
 
 PAUSE = 0.5
-#: How long a worker that lives may take to begin.
+#: How long a living worker may take to start.
 PATIENCE = 3.0
 ENDED = ("done", "failed", "cancelled")
 COUNTS = ("created", "updated", "unchanged", "skipped", "shared", "bad")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """As the query of the call, and whose store it is."""
+    """The options of the call, and the store."""
     parser.add_argument("file", type=Path, help="the CSV file")
     parser.add_argument(
         "--store", required=True, help="id or name of the store; the import acts as its owner"
@@ -40,26 +38,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="say what would be done, and keep the rows for a week",
+        help="report what would be done, and keep the rows for a week",
     )
     parser.add_argument("--mode", choices=("skip_bad", "atomic"), default="skip_bad")
     parser.add_argument("--on-match", choices=("update", "skip"), default="update")
     parser.add_argument(
-        "--dialect", choices=DIALECTS, help="what kind of file it is; the header tells"
+        "--dialect", choices=DIALECTS, help="the kind of file; detected by the header"
     )
     parser.add_argument(
-        "--decimal", choices=(".", ","), help="the sign for decimals; the file's prices tell"
+        "--decimal", choices=(".", ","), help="the decimal sign; detected by the file's prices"
     )
     parser.add_argument(
         "--default-stock", type=int, default=0, help="stock of new products whose row gives none"
     )
     parser.add_argument(
-        "--json", action="store_true", help="print the import as the API answers it"
+        "--json", action="store_true", help="print the import as the API returns it"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Send the file, see it through, say what became of it; 1 where it failed or rows were bad."""
+    """Send the file, follow the import, report its outcome; 1 if it failed or rows were bad."""
     config = settings.load()
     import_id = _send(config, args)
     if import_id is None:
@@ -121,7 +119,7 @@ def _refuse(files: Storage, key: str, reason: str) -> None:
 
 
 def _follow(db: Database, config: Config, import_id: int) -> dict[str, Any]:
-    """Watch the worker, or do its work where none is alive; the import as it ended."""
+    """Watch the worker, or do its work if none is alive; return the import as it ended."""
     with Progress("per cent", 100) as bar:
         started = time.monotonic()
         while True:
@@ -143,8 +141,8 @@ def _look(db: Database, import_id: int) -> tuple[dict[str, Any], bool]:
 
 
 def _work(db: Database, config: Config, import_id: int, bar: Progress) -> None:
-    """Run the import in this process. A worker that begins meanwhile takes it over, and is
-    watched then.
+    """Run the import in this process. A worker that starts meanwhile takes it over, and is watched
+    then.
     """
     shown = time.monotonic()
 

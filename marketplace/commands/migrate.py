@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Apply what is missing and say so."""
+    """Apply the missing files and report that."""
     applied = migrations.migrate(settings.load().migrate_database_url, print)
     print(f"{applied} migrations applied." if applied else "The database is up to date.")
     return 0

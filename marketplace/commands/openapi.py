@@ -13,12 +13,12 @@ own_database = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where to."""
+    """The file to write to."""
     parser.add_argument("file", nargs="?", type=Path, help="the file to write (standard output)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the document; 0."""
+    """Write the document; return 0."""
     config = settings.load()
     document = json.dumps(
         openapi_document.build(route_table(config, Database(config)), config),

@@ -15,7 +15,7 @@ takes_anything = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Everything behind the name goes to psql as it is."""
+    """Everything after the name goes to psql unchanged."""
     parser.usage = "python -m marketplace psql [what psql itself takes, such as -c 'SELECT 1']"
 
 
@@ -37,6 +37,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _server_version(url: str) -> int:
-    """The server's major version, such as 18."""
+    """Return the server's major version, such as 18."""
     with psycopg.connect(url) as conn:
         return conn.info.server_version // 10_000

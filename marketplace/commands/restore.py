@@ -1,11 +1,11 @@
-"""restore: puts a backup into an empty database, and its files beside those that are there.
+"""restore: restores a backup into an empty database, and its files beside the existing ones.
 
     python -m marketplace restore --from BACKUP [--into DATABASE]
     python -m marketplace restore --from BACKUP --only-files
 
-It reads the whole backup first, overwrites nothing, and ends with `migrate`. The table that says
-which migrations are in is filled last: until everything else is back, the API takes the database
-for an empty one and /readyz says 503.
+It reads the whole backup first, overwrites nothing, and ends with `migrate`. The table of applied
+migrations is filled last: until everything else is back, the API takes the database for an empty
+one and /readyz returns 503.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Restore, and say what was done; 1 where it failed."""
+    """Restore, and report what was done; 1 if it failed."""
     config = settings.load()
     try:
         said = _manifest(args.backup)
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _manifest(backup: Path) -> dict[str, Any]:
-    """What the backup says of itself, where this release can take it."""
+    """Return the backup's manifest, if this release can restore it."""
     said = backups.manifest(backup)
     newest = max(
         int(path.name[1:].partition("__")[0]) for path in migrations.MIGRATIONS.glob("V*.sql")
@@ -114,9 +114,7 @@ def _manifest(backup: Path) -> dict[str, Any]:
 
 
 def _target(url: str, name: str | None) -> str:
-    """The connection string of the database to restore into, which is made where it has another
-    name.
-    """
+    """Return the connection string of the database to restore into; one of another name is made."""
     if name is None:
         return url
     with closing(_connected(url)) as conn:
@@ -159,8 +157,8 @@ def _refuse_full(conn: Conn) -> None:
 def _restore(
     config: Config, url: str, conn: Conn, args: argparse.Namespace, said: dict[str, Any]
 ) -> None:
-    """Rows, files, a look whether they belong together, and only then the word that all of it is
-    there.
+    """Restore rows and files, check whether they belong together, and only then mark the database
+    as complete.
     """
     server = asked.server(conn)
     program, _ = programs.fitting(
@@ -193,9 +191,10 @@ def _restore(
 
 
 def _contents(program: Path, dump: Path, extensions: set[str]) -> tuple[list[str], list[str]]:
-    """What is in a dump as pg_restore lists it: all but the ledger's rows, and those.
+    """Return the contents of a dump as pg_restore lists them: all except the ledger's rows, and
+    those.
 
-    Left out are extensions that this login may not make, which a superuser made for himself, and
+    Extensions that this login may not make, which a superuser made for himself, are left out, and
     comments on them.
     """
     done = subprocess.run(
@@ -257,9 +256,7 @@ def _compare_counts(then: dict[str, int], now: dict[str, int]) -> None:
 
 
 def _put_back(config: Config, backup: Path, total: int) -> tuple[int, int]:
-    """Put files where they belong, unless the same are there: how many were put, how many were
-    there.
-    """
+    """Store missing files; return how many were stored, and how many were there already."""
     put = there = 0
     uploads, private = of_uploads(config), of_private(config)
     with Progress("files", max(total, 1)) as bar:
@@ -286,8 +283,8 @@ def _put_back(config: Config, backup: Path, total: int) -> tuple[int, int]:
 
 
 def _refuse_missing(conn: Conn, storage: Storage, known: set[str]) -> None:
-    """Every file that a row names is there, but for those that were not when the backup was
-    made.
+    """Check that every file that a row names is there, except those that were missing when the
+    backup was made.
     """
     with conn.transaction():
         lost = list(_absent(storage, asked.picture_files(conn)))

@@ -33,7 +33,7 @@ Child = subprocess.Popen[bytes]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `make run` adds: so that a killed make leaves nothing behind."""
+    """The option that `make run` adds: so that a killed make leaves nothing behind."""
     parser.add_argument(
         "--with-parent", action="store_true", help="stop when the parent process ends (Linux)"
     )
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
-    """The first signal ends the work; what comes after it must not disturb the tidying up."""
+    """The first signal ends the work; later ones must not disturb the cleanup."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -88,14 +88,14 @@ def _serve(config: Config) -> int:
 
 
 def _start(config: Config, *module: str) -> Child:
-    """Start a Python module as a child in a group of its own: Ctrl-C reaches us alone, and we
-    stop it in order.
+    """Start a Python module as a child in a group of its own: Ctrl-C reaches us alone, and we stop
+    it in order.
     """
     farewell = signal.SIGTERM
     env = {
         "MALLOC_MMAP_THRESHOLD_": "1048576",
         **os.environ,
-    }  # glibc gives the memory of large pictures back
+    }  # glibc returns the memory of large images
     env.update({"DATA_DIR": str(config.data_dir), "UPLOADS_DIR": str(config.uploads_dir)})
     if module[0] == "gunicorn":
         env.pop("MIGRATE_DATABASE_URL", None)
@@ -111,8 +111,8 @@ def _start(config: Config, *module: str) -> Child:
 
 
 def _end_with_parent(number: signal.Signals) -> Callable[[], None]:
-    """A function that asks the kernel for a signal when the parent ends; outside Linux it does
-    nothing.
+    """Return a function that asks the kernel for a signal when the parent ends; outside Linux it
+    does nothing.
     """
     if not sys.platform.startswith("linux"):
         return lambda: None
@@ -135,7 +135,7 @@ def _dead(children: dict[str, Child]) -> str | None:
 
 
 def _ready(config: Config, children: dict[str, Child]) -> bool:
-    """Wait until /readyz says yes; False when a child dies meanwhile or it takes too long."""
+    """Wait until /readyz returns 200; False if a child dies meanwhile or it takes too long."""
     deadline = time.monotonic() + READY_SECONDS
     while _dead(children) is None and time.monotonic() < deadline:
         try:
@@ -203,7 +203,9 @@ def _announce(config: Config, api: Child) -> None:
 
 
 def _own_address() -> str:
-    """This machine's address in its network, as far as the routing table tells; nothing is sent."""
+    """Return this machine's address in its network, as far as the routing table tells; nothing is
+    sent.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))

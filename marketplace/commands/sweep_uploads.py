@@ -1,11 +1,10 @@
-"""sweep-uploads: removes files of pictures that no row uses any more; the worker does the same
-every six hours.
+"""sweep-uploads: removes image files that no row uses any more; the worker does the same.
 
     python -m marketplace sweep-uploads [--min-age SECONDS]
 
-Files are spared that were put less than --min-age seconds ago (a day): whoever put them may be
-about to use them, and phones may still show what was removed. It runs beside uploads, and may be
-stopped anywhere.
+Files stored less than --min-age seconds ago (a day) are spared: a request may be about to use them,
+and phones may still show removed ones. The worker runs it every six
+hours. It runs beside uploads, and may be stopped anywhere.
 """
 
 import argparse
@@ -24,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Sweep once, and say what is gone."""
+    """Sweep once, and report what is gone."""
     config = settings.load()
     uploads = of_uploads(config)
     db = Database.of_worker(config)
@@ -34,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         db.close()
     unfinished = uploads.clear_unfinished(args.min_age)
     print(
-        f"{files} files of pictures that nobody uses, {size / 2**20:.1f} MB; {unfinished} that "
+        f"{files} image files that nobody uses, {size / 2**20:.1f} MB; {unfinished} that "
         "were never finished."
     )
     return 0

@@ -1,6 +1,4 @@
-"""worker: runs background jobs: imports (queue long), rebuilt documents and upkeep (queue
-quick).
-"""
+"""worker: runs background jobs: imports (queue long), mails and upkeep (queue quick)."""
 
 import argparse
 
@@ -21,9 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Work until SIGTERM or SIGINT; jobs under way are halted at their next step and go on
-    later.
-    """
+    """Work until SIGTERM or SIGINT; running jobs stop at their next step and go on later."""
     config = settings.load()
     logs.install(config.log_level)
     Worker(config, args.queue or registry.QUEUES).run()

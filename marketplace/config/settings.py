@@ -18,6 +18,11 @@ from marketplace.config.rate_limits import Limit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MEBIBYTE = 1024 * 1024
+_COUNTRY = re.compile(r"[A-Z]{2}\Z")
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}\Z")
+_LINK = re.compile(r"https?://[!-~]{1,500}\Z")
+_VERSION = r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}"
+_APP_VERSION = re.compile(rf"(android|ios)=({_VERSION})/({_VERSION})\Z")
 _ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::(?P<port>[1-9][0-9]{0,4}))?\Z"
 )
@@ -44,6 +49,7 @@ class Config:
     s3_endpoint_url: str
     s3_prefix: str
     currency: str
+    country: str
     host: str
     port: int
     pool_size: int
@@ -55,6 +61,10 @@ class Config:
     image_max_bytes: int
     image_max_pixels: int
     images_per_product: int
+    image_decoder_memory_bytes: int
+    image_decoder_cpu_seconds: int
+    image_decoder_seconds: int
+    image_decoder_idle_seconds: int
     import_max_bytes: int
     import_atomic_max_rows: int
     import_new_categories: int
@@ -71,6 +81,9 @@ class Config:
     smtp_url: str
     mail_from: str
     app_url: str
+    app_versions: Mapping[str, tuple[str, str]]
+    support_whatsapp: str
+    support_url: str
     verified_sellers: bool
     activity_retention_days: int
     audit_retention_days: int
@@ -109,6 +122,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     database_url = _database(env, "DATABASE_URL") or ""
     pooler = _pooler(env)
     direct = "" if pooler else database_url
+    megapixels = integer(env, "IMAGE_MAX_MEGAPIXELS", 50, 1, 200)
     values: dict[str, Any] = {
         "environment": environment,
         "database_url": database_url,
@@ -126,6 +140,8 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "s3_endpoint_url": env.get("S3_ENDPOINT_URL") or "",
         "s3_prefix": (env.get("S3_PREFIX") or "").strip("/"),
         "currency": env.get("CURRENCY") or "IDR",
+        "country": _matching(env, "COUNTRY", _COUNTRY, "a country of ISO 3166-1, such as ID")
+        or "ID",
         "host": env.get("BIND") or "127.0.0.1",
         "port": integer(env, "PORT", 8000, 1, 65535),
         "pool_size": integer(env, "POOL_SIZE", 4, 1, 100),
@@ -135,8 +151,13 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "refresh_grace_seconds": integer(env, "REFRESH_GRACE_SECONDS", 10, 0, 60),
         "body_max_bytes": integer(env, "BODY_MAX_KB", 256, 16, 10240) * 1024,
         "image_max_bytes": integer(env, "IMAGE_MAX_MB", 15, 1, 100) * MEBIBYTE,
-        "image_max_pixels": integer(env, "IMAGE_MAX_MEGAPIXELS", 50, 1, 200) * 1_000_000,
+        "image_max_pixels": megapixels * 1_000_000,
         "images_per_product": integer(env, "IMAGES_PER_PRODUCT", 10, 1, 100),
+        "image_decoder_memory_bytes": MEBIBYTE
+        * integer(env, "IMAGE_DECODER_MEMORY_MB", 64 + 16 * megapixels, 64, 16384),
+        "image_decoder_cpu_seconds": integer(env, "IMAGE_DECODER_CPU_SECONDS", 20, 1, 300),
+        "image_decoder_seconds": integer(env, "IMAGE_DECODER_SECONDS", 40, 1, 300),
+        "image_decoder_idle_seconds": integer(env, "IMAGE_DECODER_IDLE_SECONDS", 300, 1, 86400),
         "import_max_bytes": integer(env, "IMPORT_MAX_MB", 500, 1, 10000) * MEBIBYTE,
         "import_atomic_max_rows": integer(env, "IMPORT_ATOMIC_MAX_ROWS", 100_000, 1, 10_000_000),
         **_new_categories(env),
@@ -152,6 +173,9 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "smtp_url": secret(env, "SMTP_URL") or "",
         "mail_from": env.get("MAIL_FROM") or "Marketplace <no-reply@localhost>",
         "app_url": (env.get("APP_URL") or "").rstrip("/"),
+        "app_versions": _app_versions(env),
+        "support_whatsapp": _matching(env, "SUPPORT_WHATSAPP", _PHONE, "such as +6281234567890"),
+        "support_url": _matching(env, "SUPPORT_URL", _LINK, "such as https://shop.example/help"),
         "verified_sellers": boolean(env, "VERIFIED_SELLERS", False),
         "activity_retention_days": integer(env, "ACTIVITY_RETENTION_DAYS", 400, 1, 36500),
         "audit_retention_days": integer(env, "AUDIT_RETENTION_DAYS", 1100, 1, 36500),
@@ -169,8 +193,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     config = Config(**values)
     if config.s3_bucket and not config.uploads_url.startswith(("https://", "http://")):
         raise ConfigError(
-            "UPLOADS_URL (https://cdn.shop.example), where pictures are fetched, goes with "
-            "S3_BUCKET."
+            "UPLOADS_URL (https://cdn.shop.example), where images are fetched, goes with S3_BUCKET."
         )
     if config.s3_bucket and config.s3_bucket == config.s3_private_bucket:
         raise ConfigError(
@@ -192,7 +215,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
 
 
 def _database(env: Mapping[str, str], name: str) -> str | None:
-    """The address of a PostgreSQL."""
+    """Return the address of a PostgreSQL, checked."""
     url = secret(env, name)
     if url and "://" in url and not url.startswith(("postgresql://", "postgres://")):
         raise ConfigError(
@@ -217,6 +240,29 @@ def _new_categories(env: Mapping[str, str]) -> dict[str, int]:
             f" not {text!r}."
         )
     return {"import_new_categories": int(a_file), "import_new_categories_store": int(a_store)}
+
+
+def _matching(env: Mapping[str, str], name: str, form: "re.Pattern[str]", words: str) -> str:
+    """A text of a form; empty where the variable is not set."""
+    text = (env.get(name) or "").strip()
+    if text and not form.match(text):
+        raise ConfigError(f"{name} must be {words}; not {text!r}.")
+    return text
+
+
+def _app_versions(env: Mapping[str, str]) -> Mapping[str, tuple[str, str]]:
+    """APP_VERSIONS: the lowest version of an app that still works here, and the newest."""
+    text = env.get("APP_VERSIONS") or ""
+    found: dict[str, tuple[str, str]] = {}
+    for piece in text.replace(",", " ").split():
+        match = _APP_VERSION.match(piece)
+        if match is None:
+            raise ConfigError(
+                "APP_VERSIONS must be the lowest and the newest version of each app, such as"
+                f" android=1.4.0/1.6.2,ios=1.4.0/1.6.0; not {piece!r}."
+            )
+        found[match[1]] = (match[2], match[3])
+    return found
 
 
 def _pooler(env: Mapping[str, str]) -> str:

@@ -45,6 +45,7 @@ _TIME = re.compile(
 )
 #: The form that Python 3.10 requires: three or six decimals of a second, and a colon in the zone.
 _DECIMALS = re.compile(r"\.[0-9]{1,6}")
+_BLANK_ZONE = re.compile(r"(T[0-9:.,]{5,20}) ([0-9]{2}:?[0-9]{2})\Z")
 _ZONE = re.compile(r"(?<=[+-][0-9]{2})(?=[0-9]{2}\Z)")
 
 #: cerberus error -> our code. The message is cerberus's own unless a coercion gave one.
@@ -179,6 +180,8 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
 
     def _normalize_coerce_time(self, value: Any) -> datetime:
         """A time of ISO 8601, UTC if no zone is named. A date alone is its first instant."""
+        if isinstance(value, str):  # a plus that a client does not escape arrives as a blank
+            value = _BLANK_ZONE.sub(r"\1+\2", value)
         if not isinstance(value, str) or not _TIME.match(value):
             raise Wrong("bad_format", "must be a time such as 2026-11-22T09:18:00Z")
         try:

@@ -1,9 +1,9 @@
 """The demo shop of a first start: people, stores, a tree of categories, brands, products with drawn
-pictures.
+images.
 
-Everything goes through the same workflows and doors as a request, so that the guards, the documents
-and the activity log are those of a used marketplace. The content is the same every time; only the
-passwords are not.
+Everything uses the same workflows and doors as a request, so that the guards, the documents and the
+activity log are those of a used marketplace. The content is the same every time; only the passwords
+differ.
 """
 
 import csv
@@ -35,10 +35,10 @@ from marketplace.security.tokens import Tokens, hashed, new_secret
 from marketplace.workflows import categories, products, stores
 from marketplace.workflows import images as picture_workflow
 
-#: File of the data folder with the logins.
+#: The file in the data folder that has the logins.
 LOGINS = "demo-logins.txt"
 PRODUCTS = Path(__file__).with_name("products.csv")
-LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another
 
 
 class Person(NamedTuple):
@@ -73,8 +73,8 @@ STORES = (
 
 
 def load(config: Config, report: Callable[[str], None]) -> bool:
-    """Load the demo shop where nobody has an account yet, and report the logins; False where
-    somebody has.
+    """Load the demo shop if nobody has an account yet, and report the logins; False if somebody
+    has.
 
     Takes some seconds. `config` names both logins: the owner's makes the admin, the application's
     all else.
@@ -111,7 +111,7 @@ def _keep(file: Path, lines: list[str]) -> None:
 
 
 def _load(config: Config, owner: Conn) -> list[tuple[Person, str]]:
-    """Make everything; each person's password."""
+    """Make everything; return each person's password."""
     made = _pictures(config)
     passwords = Passwords(config.bcrypt_cost)
     logins = [(person, new_password()) for person in (ADMIN, *SELLERS, *BUYERS)]
@@ -138,12 +138,12 @@ def _load(config: Config, owner: Conn) -> list[tuple[Person, str]]:
 
 
 def new_password() -> str:
-    """A random password that can be typed on a phone."""
+    """Return a random password that can be typed on a phone."""
     return "-".join("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(3))
 
 
 def _rows() -> list[dict[str, str]]:
-    """The products, each numbered within its store by `sku`."""
+    """Yield the products, each numbered within its store by `sku`."""
     with PRODUCTS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     counts: dict[str, int] = {}
@@ -154,7 +154,7 @@ def _rows() -> list[dict[str, str]]:
 
 
 def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
-    """Each product with its pictures, drawn and stored: two for every third product, one for the
+    """Add each product with its images, drawn and stored: two for every third product, one for the
     rest.
     """
     files = of_uploads(config)
@@ -173,10 +173,14 @@ def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
     with ThreadPoolExecutor(2) as pool:  # Pillow works outside Python's lock
         for ((_, uploads), _), data in zip(wanted, pool.map(drawn, wanted), strict=True):
             picture = images.make(
-                data, max_bytes=config.image_max_bytes, max_pixels=config.image_max_pixels
+                data,
+                max_bytes=config.image_max_bytes,
+                max_pixels=config.image_max_pixels,
+                within=images.limits(config),
             )
             picture_workflow.save(files, [picture])
             uploads.append(Upload("main_image", None, picture))
+    images.close()  # no more will come here
     return made
 
 
@@ -194,7 +198,7 @@ def _register(db: Database, person: Person, password_hash: str) -> int:
 
 @contextmanager
 def _signed_in(db: Database, user_id: int) -> Iterator[Caller]:
-    """A session of the user, ended behind the block."""
+    """A session of the user, ended after the block."""
     secret = new_secret()
     with db.signing_in() as conn:
         sessions.open_device(
@@ -219,7 +223,7 @@ def _client(caller: Caller) -> Client:
 
 
 def _add_categories(db: Database, admin: Caller) -> dict[str, int]:
-    """The tree; ids by path, such as "Rumah & Dapur/Dekorasi"."""
+    """Add the tree; return ids by path, such as "Rumah & Dapur/Dekorasi"."""
     ids: dict[str, int] = {}
     for path in dict.fromkeys(row["category"] for row in _rows()):
         steps = path.split("/")

@@ -1,7 +1,7 @@
-"""Pictures for the demo shop, drawn by the program: a soft background, a shadow, a thing in flat
+"""Images for the demo shop, drawn by the program: a soft background, a shadow, a thing in flat
 colours.
 
-`draw` is all that is used elsewhere; what can be drawn is in `things.py`.
+Only `draw` is used elsewhere; `things.py` has the things.
 """
 
 import io
@@ -12,15 +12,15 @@ from PIL import Image, ImageDraw, ImageOps
 from marketplace.demo.shapes import SIZE, Colour, Palette
 from marketplace.demo.things import THINGS
 
-# pixels of the finished picture; things are drawn larger, so that their edges come out smooth
+# Pixels of the finished image. Things are drawn larger, so that their edges are smooth.
 SIDE = 640
 SCALE = SIZE // SIDE
 Box = tuple[float, float, float, float]
 
 
 def draw(kind: str, hue: float, number: int, view: int) -> bytes:
-    """A PNG of a thing: `hue` is its colour in degrees, `number` varies details, view 1 shows a
-    pair.
+    """Return a PNG of a thing: `hue` is its colour in degrees, `number` varies details, view 1
+    shows a pair.
     """
     palette = Palette(hue % 360)
     sketch = Image.new("RGBA", (SIZE, SIZE))
@@ -38,7 +38,7 @@ def draw(kind: str, hue: float, number: int, view: int) -> bytes:
 
 
 def _background(palette: Palette, number: int) -> Image.Image:
-    """A gradient with a large disc in it, in colours that lie well behind the thing."""
+    """Return a gradient with a large disc in it, in colours that stay behind the thing."""
     top, bottom, disc = palette.scenes[number % len(palette.scenes)]
     picture = ImageOps.colorize(_slope(), top, bottom)
     shift = (number * 37) % 5 * 40 - 80
@@ -58,7 +58,9 @@ def _slope() -> Image.Image:
 
 
 def _shade(picture: Image.Image, fill: Colour, box: Box, strength: int) -> None:
-    """An ellipse with soft edges, in units of SIZE; `strength` is how much it covers, to 255."""
+    """Return an ellipse with soft edges, in units of SIZE; `strength` is how much it covers, to
+    255.
+    """
     mask = Image.new("L", (SIDE // 2, SIDE // 2))
     left, top, right, bottom = (edge * SIDE / 2 / SIZE for edge in box)
     ImageDraw.Draw(mask).ellipse((left, top, right, bottom), fill=strength)
@@ -73,7 +75,7 @@ def _turned(thing: Image.Image, scale: float, angle: int) -> Image.Image:
 
 
 def _place(picture: Image.Image, thing: Image.Image, centre: tuple[float, float]) -> None:
-    """Put a thing and its shadow into the picture; `centre` is from 0 to 1."""
+    """Put a thing and its shadow into the image; `centre` is from 0 to 1."""
     left, top = int(SIDE * centre[0] - thing.width / 2), int(SIDE * centre[1] - thing.height / 2)
     box = thing.getbbox()
     if box is not None:

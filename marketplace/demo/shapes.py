@@ -42,13 +42,15 @@ class Palette:
 
 
 def colour(hue: float, lightness: float, saturation: float) -> Colour:
-    """RGB of a hue in degrees, lightness and saturation from 0 to 1."""
+    """Return the RGB of a hue in degrees, lightness and saturation from 0 to 1."""
     red, green, blue = colorsys.hls_to_rgb(hue % 360 / 360, lightness, saturation)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def arc(centre: Point, radius: Point, start: float, end: float, steps: int = 24) -> list[Point]:
-    """Points on an ellipse from one angle to another, in degrees, clockwise from the right."""
+    """Return points on an ellipse from one angle to another, in degrees, clockwise
+    from the right.
+    """
     (x, y), (wide, high) = centre, radius
     angles = (math.radians(start + (end - start) * step / steps) for step in range(steps + 1))
     return [(x + wide * math.cos(angle), y + high * math.sin(angle)) for angle in angles]

@@ -321,7 +321,7 @@ def notebook(pen: Pen, p: Palette, number: int) -> None:
     pen.rounded_rectangle((955, 240, 1025, 310), 16, fill=p.accent)
 
 
-#: What the demo can draw, by the word its list of products uses.
+#: The things that the demo can draw, by their word in the list of products.
 THINGS: dict[str, Callable[[Pen, Palette, int], None]] = {
     thing.__name__: thing
     for thing in (

@@ -7,12 +7,12 @@ from marketplace.files.storage import URL_MARKER, picture_key
 
 
 def url(digest: str, variant: str) -> str:
-    """Where a stored picture is served, with the marker."""
+    """Return where a stored image is served, with the marker."""
     return f"{URL_MARKER}{picture_key(digest, variant)}"
 
 
 def as_json(picture: images.Picture) -> dict[str, Any]:
-    """A picture as the API answers it: the large size, and all sizes to choose from."""
+    """Return an image as the API describes it: the large size, and all sizes to choose from."""
     large = next(size for size in picture.variants if size.name == "large")
     return {
         "url": url(picture.digest, "large"),

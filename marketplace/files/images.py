@@ -1,51 +1,55 @@
-"""Bytes from a stranger -> safe, sized, upright pictures.
+"""Bytes from a stranger -> safe, sized, upright images.
 
-`make` judges a file by its content alone, decodes it once, and answers three WebP pictures without
-any metadata, or says in words why it will not. Nothing of the original is kept.
+`make` judges a file by its content alone, decodes it once, in a separate process (decoder_pool.py),
+and returns three WebP images without any metadata, or says in words why it refuses. Nothing of the
+original is kept.
 """
 
-import base64
+import atexit
 import hashlib
 import os
-import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from io import BytesIO
 from typing import BinaryIO
 
-import thumbhash
-from PIL import Image, ImageCms
+from marketplace.config.settings import Config
+from marketplace.files.decoder_messages import Limits, Sized
+from marketplace.files.decoder_pool import Decoder, DecoderUnavailable
+from marketplace.files.image_rules import SIZES, PictureRefused, kind_of
 
-from marketplace.files.decoders import QUARTER_TURNS, Decoded, PictureRefused, decode, fit, kind_of
+__all__ = [
+    "SIZES",
+    "Limits",
+    "Picture",
+    "PictureRefused",
+    "PicturesBusy",
+    "Upload",
+    "Variant",
+    "close",
+    "limits",
+    "make",
+]
 
-__all__ = ["Picture", "PictureRefused", "PicturesBusy", "Variant", "make"]
-
-SIZES = {"large": 1280, "small": 640, "thumb": 240}  # longest side in pixels, largest first
-QUALITY = 80
 WAIT_SECONDS = 10.0
-MAX_PROFILE_BYTES = 4 * 1024 * 1024
-PLAIN_MODES = ("L", "RGB", "CMYK", "La", "RGBa")
-
-NICE = 10
 
 _gate = threading.BoundedSemaphore(1)
 _counting = threading.Lock()
 _queue: set[object] = set()
+_decoder = Decoder()
 
 
 class PicturesBusy(Exception):
-    """Too many pictures are waiting in this process; `retry_after` is in seconds."""
+    """Too many images are waiting in this process; `retry_after` is in seconds."""
 
     retry_after = 5
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One size of a picture, as WebP; width and height in pixels."""
+    """One size of an image, as WebP; width and height in pixels."""
 
     name: str
     width: int
@@ -55,12 +59,12 @@ class Variant:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture in all sizes; width and height are those of the upright original.
+    """One image in all sizes; width and height are those of the upright original.
 
     `digest` is the SHA-256 of what is stored, not of what was sent: a URL that may be cached for
     ever has to name the very bytes behind it, also after a newer encoder; and files that differ in
-    metadata only are one. `placeholder` is a thumbhash in base64, to be painted until the picture
-    has loaded.
+    metadata only are one. `placeholder` is a thumbhash in base64, to be painted until the image has
+    loaded.
     """
 
     digest: str
@@ -79,30 +83,47 @@ class Upload:
     picture: Picture
 
 
+def limits(config: Config) -> Limits:
+    """Return what one image may cost, by the settings."""
+    return Limits(
+        memory_bytes=config.image_decoder_memory_bytes,
+        cpu_seconds=config.image_decoder_cpu_seconds,
+        seconds=config.image_decoder_seconds,
+        idle_seconds=config.image_decoder_idle_seconds,
+    )
+
+
 def make(
     source: bytes | BinaryIO,
     *,
     max_bytes: int,
     max_pixels: int,
+    within: Limits | None = None,
     wait: float = WAIT_SECONDS,
     places: int | None = None,
 ) -> Picture:
-    """The picture in all sizes. Raises PictureRefused; PicturesBusy after `wait` seconds in the
-    queue, or at once where `places` others are in it: each holds a thread that could answer
+    """Return the image in all sizes. Raises PictureRefused; PicturesBusy after `wait` seconds in
+    the queue, or at once if `places` others are in it: each holds a thread that could serve
     listings.
 
-    `source` may be a (spooled) file: it is read only when it is this picture's turn, so waiting
-    ones cost no memory. One picture at a time is decoded in a process, in a thread that steps back
-    for all others.
+    `source` may be a (spooled) file: it is read only when it is this image's turn, and never as a
+    whole, so it costs this process no memory. A process decodes one image at a time, in a child
+    that steps back for all others.
     """
     file = BytesIO(source) if isinstance(source, bytes) else source
     kind = kind_of(file, max_bytes)
     with _turn_in_queue(wait, places):
-        file.seek(0)
-        data = file.read()
-        return _decoder.submit(
-            lambda: _picture(decode(data, kind, max_pixels, SIZES["large"]))
-        ).result()
+        try:
+            return _picture(
+                _decoder.decode(file, kind, max_pixels, within or Limits.of_pixels(max_pixels))
+            )
+        except DecoderUnavailable:
+            raise PicturesBusy from None
+
+
+def close() -> None:
+    """End the decoder process, if there is one; the next image starts another."""
+    _decoder.close()
 
 
 @contextmanager
@@ -124,144 +145,23 @@ def _turn_in_queue(wait: float, places: int | None) -> Iterator[None]:
             _queue.remove(place)
 
 
-def _step_back() -> None:
-    """Linux has a priority for each thread; what answers listings goes first."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-
-
-def _picture(decoded: Decoded) -> Picture:
-    """All sizes, each made from the one before, and the name they are stored under."""
-    width, height = decoded.size
-    image = _upright(decoded)
-    if decoded.turn in QUARTER_TURNS:
-        width, height = height, width
-    variants: list[Variant] = []
-    data = b""
-    for name, longest in SIZES.items():
-        size = fit((width, height), longest)
-        if not data or size != image.size:
-            image = _resized(image, size)
-            data = _webp(image)
-        variants.append(Variant(name, *size, data))
+def _picture(sized: Sized) -> Picture:
+    """Return the image with the name it is stored under."""
     digest = hashlib.sha256()
-    for variant in variants:
-        digest.update(b"%s %d\n%s" % (variant.name.encode(), len(variant.data), variant.data))
-    return Picture(digest.hexdigest(), width, height, _placeholder(image), tuple(variants))
+    for name, (_, _, data) in sized.variants.items():
+        digest.update(b"%s %d\n%s" % (name.encode(), len(data), data))
+    variants = tuple(Variant(name, *size) for name, size in sized.variants.items())
+    return Picture(digest.hexdigest(), sized.width, sized.height, sized.placeholder, variants)
 
 
-def _upright(decoded: Decoded) -> Image.Image:
-    """The largest size: upright, sRGB, mode RGB or RGBA, no metadata. Larger copies are let go
-    on the way.
-    """
-    shrunk = _shrunk(decoded.image)
-    image = _resized(shrunk, fit(decoded.size, SIZES["large"]))
-    if image is not decoded.image:
-        decoded.image.close()
-    if decoded.turn is not None:
-        image = image.transpose(decoded.turn)
-    return _srgb(image, decoded.profile)
+def _forget() -> None:
+    """In a fork: the decoder and its queue are the parent's."""
+    global _gate, _counting, _decoder
+    _gate, _counting = threading.BoundedSemaphore(1), threading.Lock()
+    _queue.clear()
+    _decoder.forget()
+    _decoder = Decoder()
 
 
-def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
-
-
-def _shrunk(image: Image.Image) -> Image.Image:
-    """The picture in a plain mode, averaged down to at most four times the largest size.
-
-    It goes band by band, so that no second copy of a large picture is ever in memory.
-    """
-    factor = max(1, max(image.size) // (SIZES["large"] * 2))
-    if factor == 1 and image.mode in PLAIN_MODES and "transparency" not in image.info:
-        return image
-    width, height = image.size
-    rows = factor * max(1, 1_000_000 // (width * factor))
-    mode = _plain(image.crop((0, 0, 1, 1))).mode
-    canvas = Image.new(mode, (-(-width // factor), -(-height // factor)))
-    for top in range(0, height, rows):
-        band = _plain(image.crop((0, top, width, min(top + rows, height))))
-        canvas.paste(band.reduce(factor), (0, top // factor))
-    return canvas
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """The same pixels in a mode that can be averaged: alpha, where there is any, is multiplied
-    in.
-    """
-    key = image.info.get("transparency")
-    if image.mode.startswith("I"):
-        wide = image.convert("I")
-        grey = wide.point(_eight_bits(), "L")
-        if key is None:
-            return grey
-        seen = wide.point([255 * (value != key) for value in range(65536)], "L")
-        return Image.merge("LA", (grey, seen)).convert("La")
-    if key is not None or image.mode in ("RGBA", "PA"):
-        return image.convert("RGBA").convert("RGBa")
-    if image.mode == "LA":
-        return image.convert("La")
-    if image.mode in PLAIN_MODES:
-        return image
-    return image.convert("L" if image.mode == "1" else "RGB")
-
-
-@lru_cache(maxsize=1)
-def _eight_bits() -> list[int]:
-    """For each 16-bit value the nearest 8-bit one."""
-    return [(value + 128) // 257 for value in range(65536)]
-
-
-def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The picture in sRGB, as RGB, or RGBA where something can be seen through."""
-    image = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode))
-    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
-    colours = image.convert({"LA": "L", "RGBA": "RGB"}.get(image.mode, image.mode))
-    if profile and len(profile) <= MAX_PROFILE_BYTES:
-        colours = _converted(colours, profile)
-    colours = colours.convert("RGB")
-    if alpha is not None and alpha.getextrema() != (255, 255):
-        colours.putalpha(alpha)
-    colours.info.clear()
-    return colours
-
-
-def _converted(image: Image.Image, profile: bytes) -> Image.Image:
-    """The picture converted from its ICC profile to sRGB; as it is where the profile does not
-    fit.
-    """
-    try:
-        source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        if image.mode != {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(
-            source.profile.xcolor_space.strip()
-        ):
-            return image
-        return ImageCms.profileToProfile(image, source, _srgb_profile(), outputMode="RGB") or image
-    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-        return image
-
-
-@lru_cache(maxsize=1)
-def _srgb_profile() -> ImageCms.ImageCmsProfile:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-
-
-#: Its thread begins with the first picture: behind the fork.
-_decoder = ThreadPoolExecutor(1, "pictures", _step_back)
-
-
-def _webp(image: Image.Image) -> bytes:
-    out = BytesIO()
-    image.save(out, "WEBP", quality=QUALITY)
-    return out.getvalue()
-
-
-def _placeholder(image: Image.Image) -> str:
-    """The thumbhash of a picture in base64; what can be seen through is shown on white, as apps
-    show it.
-    """
-    tiny = _resized(image, fit(image.size, 32)).convert("RGBA")
-    flat = Image.alpha_composite(Image.new("RGBA", tiny.size, "white"), tiny)
-    values = thumbhash.rgba_to_thumb_hash(*flat.size, list(flat.tobytes()))
-    return base64.b64encode(bytes(values)).decode()
+os.register_at_fork(after_in_child=_forget)
+atexit.register(close)

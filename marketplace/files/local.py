@@ -13,22 +13,20 @@ from marketplace.files.storage import KEY, StorageError, Stored
 
 
 class LocalStorage:
-    """Files under one folder: `public` ones may be read by a web server, others by this user
-    alone.
-    """
+    """Files under one folder: a web server may read `public` ones, others only this user."""
 
     def __init__(self, root: Path, *, public: bool = False):
         self.root = root
         self._file_mode, self._folder_mode = (0o644, 0o755) if public else (0o600, 0o700)
 
     def put(self, key: str, data: bytes) -> None:
-        """Store these bytes; on return they are on disk. A file of the same content only becomes
-        younger.
+        """Store these bytes; on return they are on disk. An existing file of the same content only
+        becomes younger.
         """
         path = self._path(key)
         try:
             if path.stat().st_size == len(data) and path.read_bytes() == data:
-                os.utime(path)  # the sweeper spares what is young: its row may be on its way
+                os.utime(path)  # the sweeper spares young files: their rows may be on their way
                 return
         except FileNotFoundError:
             pass
@@ -37,7 +35,7 @@ class LocalStorage:
 
     @contextmanager
     def writing(self, key: str) -> Iterator[BinaryIO]:
-        """A file to write to: stored when the block ends well, gone without a trace when it
+        """Yield a file to write to: stored when the block ends well, gone without a trace when it
         raises.
         """
         path = self._path(key)
@@ -56,24 +54,22 @@ class LocalStorage:
         sync_folder(path.parent)
 
     def open(self, key: str) -> BinaryIO:
-        """The file, for reading."""
+        """Return the file, for reading."""
         return self._path(key).open("rb")
 
     def modified(self, key: str) -> float | None:
-        """When the file was last put, in seconds since 1970; None where there is none."""
+        """Return when the file was last stored, in seconds since 1970; None if there is none."""
         try:
             return self._path(key).stat().st_mtime
         except FileNotFoundError:
             return None
 
     def delete(self, key: str) -> None:
-        """Remove the file; one that is not there is no error. Its folder stays: a writer may be
-        in it.
-        """
+        """Remove the file; a missing one is no error. Its folder stays: a writer may be in it."""
         self._path(key).unlink(missing_ok=True)
 
     def keys(self, prefix: str) -> Iterator[Stored]:
-        """Every file whose key begins with `prefix`, which is empty or ends in a slash; in no
+        """Yield every file whose key begins with `prefix`, which is empty or ends in a slash; in no
         order.
         """
         if prefix and not prefix.endswith("/"):
@@ -84,7 +80,7 @@ class LocalStorage:
                 yield Stored(key, status.st_size, status.st_mtime)
 
     def clear_unfinished(self, min_age: float) -> int:
-        """Remove what crashed writers left, untouched for `min_age` seconds; answers how many."""
+        """Remove what crashed writers left, untouched for `min_age` seconds; return how many."""
         before = time.time() - min_age
         removed = 0
         for path, status in _files(self.root):
@@ -97,9 +93,7 @@ class LocalStorage:
         return self.root / _checked(key)
 
     def _make_folder(self, folder: Path) -> None:
-        """Make the folder and those above it, each recorded in the one above before it is relied
-        upon.
-        """
+        """Make the folder and its parents, each synced in its parent before it is used."""
         if folder.is_dir():
             return
         self._make_folder(folder.parent)
@@ -115,7 +109,9 @@ def _checked(key: str) -> str:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Every file below the folder, with its status; what disappears meanwhile is left out."""
+    """Yield every file below the folder, with its status; files that disappear meanwhile are left
+    out.
+    """
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent, name)

@@ -1,6 +1,6 @@
 """Files in a bucket of an S3 API: Amazon's, or any other (MinIO, Ceph, Garage, R2).
 
-Credentials and region are found as every program of Amazon's finds them: AWS_ACCESS_KEY_ID,
+Credentials and region are found as Amazon's programs find them: AWS_ACCESS_KEY_ID,
 AWS_SECRET_ACCESS_KEY, AWS_REGION, ~/.aws, the role of the machine. Needs the extra
 requirements-s3.txt.
 """
@@ -25,14 +25,14 @@ except ImportError:
     ) from None
 
 SPOOL = 1024 * 1024
-#: What never changes under its key may be kept for ever.
+#: Content that never changes under its key may be kept for ever.
 FOREVER = "public, max-age=31536000, immutable"
 TYPES = {"webp": "image/webp"}
 
 
 class S3Storage:
-    """Files of a bucket, below a prefix. An object is there as a whole or not at all, which S3
-    itself sees to.
+    """Files of a bucket, below a prefix. S3 itself makes sure that an object is there as a whole or
+    not at all.
     """
 
     def __init__(self, config: Config, bucket: str) -> None:
@@ -51,8 +51,8 @@ class S3Storage:
             )
 
     def put(self, key: str, data: bytes) -> None:
-        """Store these bytes; on return they are stored. A file of the same content only becomes
-        younger.
+        """Store these bytes; on return they are stored. An existing file of the same content only
+        becomes younger.
         """
         with _answering():
             self._client.put_object(
@@ -61,7 +61,7 @@ class S3Storage:
 
     @contextmanager
     def writing(self, key: str) -> Iterator[BinaryIO]:
-        """A file to write to: stored when the block ends well, gone without a trace when it
+        """Yield a file to write to: stored when the block ends well, gone without a trace when it
         raises.
         """
         path = self._path(key)
@@ -72,7 +72,7 @@ class S3Storage:
                 self._client.upload_fileobj(file, self._bucket, path, ExtraArgs=_said(key))
 
     def open(self, key: str) -> BinaryIO:
-        """The file, for reading."""
+        """Return the file, for reading."""
         file = cast(BinaryIO, SpooledTemporaryFile(max_size=SPOOL))  # noqa: SIM115 - the caller closes it
         try:
             with _answering(key):
@@ -84,7 +84,7 @@ class S3Storage:
         return file
 
     def modified(self, key: str) -> float | None:
-        """When the file was last put, in seconds since 1970; None where there is none."""
+        """Return when the file was last stored, in seconds since 1970; None if there is none."""
         try:
             with _answering(key):
                 found = self._client.head_object(Bucket=self._bucket, Key=self._path(key))
@@ -93,13 +93,13 @@ class S3Storage:
         return float(found["LastModified"].timestamp())
 
     def delete(self, key: str) -> None:
-        """Remove the file; one that is not there is no error."""
+        """Remove the file; a missing one is no error."""
         with _answering():
             self._client.delete_object(Bucket=self._bucket, Key=self._path(key))
 
     def keys(self, prefix: str) -> Iterator[Stored]:
-        """Every file whose key begins with `prefix`, which is empty or ends in a slash; in the
-        order of keys.
+        """Yield every file whose key begins with `prefix`, which is empty or ends in a slash; in
+        the order of keys.
         """
         if prefix and not prefix.endswith("/"):
             raise StorageError(f"A prefix ends in a slash: {prefix!r}")
@@ -112,7 +112,7 @@ class S3Storage:
                         yield Stored(key, found["Size"], found["LastModified"].timestamp())
 
     def clear_unfinished(self, min_age: float) -> int:
-        """Remove what crashed writers left, begun `min_age` seconds ago; answers how many."""
+        """Remove what crashed writers left, started `min_age` seconds ago; return how many."""
         before = time.time() - min_age
         removed = 0
         with _answering():
@@ -133,14 +133,14 @@ class S3Storage:
 
 
 def _said(key: str) -> dict[str, str]:
-    """What the bucket says of the file to whoever fetches it."""
+    """The headers with which the bucket serves the file."""
     kind = TYPES.get(key.rpartition(".")[2])
     return {"ContentType": kind, "CacheControl": FOREVER} if kind else {}
 
 
 @contextmanager
 def _answering(key: str | None = None) -> Iterator[None]:
-    """What goes wrong with the bucket as StorageUnavailableError; a file that is not there as
+    """Turn failures of the bucket into StorageUnavailableError, and a missing file into
     FileNotFoundError.
     """
     try:

@@ -6,7 +6,7 @@ from marketplace.files.storage import Storage
 
 
 def of_uploads(config: Config) -> "Storage":
-    """Where pictures live: in UPLOADS_DIR, or in a bucket of an S3 API."""
+    """Return the storage of images: UPLOADS_DIR, or a bucket of an S3 API."""
     if config.s3_bucket:
         from marketplace.files.s3 import (
             S3Storage,
@@ -17,8 +17,8 @@ def of_uploads(config: Config) -> "Storage":
 
 
 def of_private(config: Config) -> "Storage":
-    """Where files live that are never served, what sellers upload to be imported: in DATA_DIR,
-    or in a bucket.
+    """Return the storage of files that are never served, which sellers upload to be imported:
+    DATA_DIR, or a bucket.
     """
     if config.s3_private_bucket:
         from marketplace.files.s3 import S3Storage

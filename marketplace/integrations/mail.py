@@ -1,9 +1,7 @@
-"""What is written to users, and how it leaves: by SMTP; in development into a folder, and shown in
-the log.
+"""Mails to users, and how they are sent: by SMTP; in development to a folder, and shown in the log.
 
-A mail holds a code to be entered in the app, and where APP_URL is set a link that opens the app
-with it. Nothing in it was typed by anybody, not even a name: whoever registers chooses that, with
-whatever address.
+A mail has a code to be entered in the app, and if APP_URL is set a link that opens the app with it.
+Nothing in it was typed by a user, not even a name: anybody can register any name with any address.
 """
 
 import logging
@@ -21,15 +19,15 @@ from marketplace.config.settings import Config
 from marketplace.text.messages import Text, say
 
 SECONDS = 20.0
-#: Mails that are kept for the developer.
+#: The number of mails that are kept for the developer.
 KEPT = 1000
-#: kind -> subject, what stands before and behind the code, the page of the app that takes the code
-#: if there is one.
+#: kind -> subject, the text before and after the code, the page of the app that takes the code if
+#: there is one.
 KINDS: dict[str, tuple[Text, Text, Text, str | None]] = {
     "reset": (
         say("Your new password"),
         say(
-            "Somebody, probably you, asked for a new password for this account. Enter this code "
+            "Somebody, probably you, requested a new password for this account. Enter this code "
             "in the app within"
             " 30 minutes:"
         ),
@@ -50,7 +48,7 @@ KINDS: dict[str, tuple[Text, Text, Text, str | None]] = {
             " except from where you have signed in before."
         ),
         say(
-            "If it was you, wait, or have the app send you a code for a new password. If not, "
+            "If it was you, wait, or let the app send you a code for a new password. If not, "
             "your password has"
             " held; a long one goes on doing so."
         ),
@@ -68,7 +66,7 @@ KINDS: dict[str, tuple[Text, Text, Text, str | None]] = {
     "password_changed": (
         say("Your password was changed"),
         say("The password of your account was changed, and all other devices were signed out."),
-        say("If it was not you, have the app send you a code for a new password at once."),
+        say("If it was not you, let the app send you a code for a new password at once."),
         None,
     ),
 }
@@ -76,7 +74,7 @@ log = logging.getLogger("marketplace.mail")
 
 
 def written(config: Config, kind: str, *, to: str, token: str, language: str) -> EmailMessage:
-    """A mail of a kind, in a language."""
+    """Return a mail of a kind, in a language."""
     subject, first, last, page = KINDS[kind]
     lines = [say("Hello,").spoken(language), "", first.spoken(language), ""]
     if page is not None:
@@ -90,14 +88,14 @@ def written(config: Config, kind: str, *, to: str, token: str, language: str) ->
     message["To"] = to
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain="marketplace")
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
     message.set_content("\n".join(lines))
     return message
 
 
 def deliverer(config: Config) -> Callable[[EmailMessage], None]:
-    """What sends a mail: SMTP_URL's server, or else a folder. Raises OSError (smtplib's errors
-    are) where it cannot.
+    """Return a function that sends a mail: by SMTP_URL's server, or else to a folder. It raises
+    OSError (smtplib's errors are) on failure.
     """
     if not config.smtp_url:
         return lambda message: _keep(config.data_dir / "mail", message)
@@ -133,7 +131,7 @@ def _send(url: str, message: EmailMessage) -> None:
                 raise
             log.warning(
                 "no such mailbox", extra={"error": f"SMTP {codes[0]}"}
-            )  # for good: not to be tried again
+            )  # permanent: do not retry
 
 
 def _keep(folder: Path, message: EmailMessage) -> None:

@@ -1,7 +1,7 @@
 """The jobs of the worker, as the queue knows them: by name, with arguments that are JSON.
 
-Every one is written so that running it twice does no harm: the jobs of a worker that was killed, or
-taken for dead, are run again by another one.
+Every one is written so that running it twice does no harm: another worker runs the jobs of one that
+was killed, or taken for dead, again.
 """
 
 import logging
@@ -32,7 +32,7 @@ log = logging.getLogger("marketplace.jobs")
 
 
 class Means(NamedTuple):
-    """What jobs work with. `stopping` says whether the process has been asked to end."""
+    """What jobs work with. `stopping` tells whether the process has been told to end."""
 
     config: Config
     db: Database
@@ -43,7 +43,7 @@ class Means(NamedTuple):
 
 
 def create_app(means: Means) -> procrastinate.App:
-    """The queue with its jobs, connected as the worker; to be opened in the event loop that uses
+    """Return the queue with its jobs, connected as the worker; open it in the event loop that uses
     it.
     """
     connector = Connector(
@@ -53,7 +53,7 @@ def create_app(means: Means) -> procrastinate.App:
         min_size=1,
         max_size=4,
         timeout=30.0,
-        reconnect_timeout=2.0,  # then the next one who asks makes a fresh attempt at once
+        reconnect_timeout=2.0,  # then the next request makes a fresh attempt at once
     )
     app = procrastinate.App(connector=connector)
     _add_work(app, means)
@@ -62,7 +62,7 @@ def create_app(means: Means) -> procrastinate.App:
 
 
 def _add_work(app: procrastinate.App, means: Means) -> None:
-    """What calls of the API leave to the worker."""
+    """Add the jobs that calls of the API enqueue."""
 
     @app.task(name="run_import", queue="long", retry=Retry(), pass_context=True)
     def run_import(context: JobContext, import_id: int) -> None:
@@ -71,7 +71,7 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
         except PASSING:
             if context.job.attempts >= ATTEMPTS:
                 words = (
-                    "The database or the storage of files did not answer for a long time; "
+                    "The database or the storage of files did not respond for a long time; "
                     "send the file again."
                 )
                 imports.give_up(means.db, import_id, "unavailable", words)
@@ -98,7 +98,9 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
 
 
 def _add_upkeep(app: procrastinate.App, means: Means) -> None:
-    """What comes round by itself, while a worker runs; so `upkeep` is also done at every start."""
+    """Add the periodic jobs, which run while a worker runs; so `upkeep` also runs
+    at every start.
+    """
 
     @app.periodic(cron="*/5 * * * *", queueing_lock="refresh_category_counts")
     @app.task(name="refresh_category_counts", queue="quick", lock="category_counts", retry=Retry())

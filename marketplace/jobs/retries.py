@@ -1,5 +1,5 @@
-"""What is tried again: jobs that failed for a reason that passes, and what a dying connection
-did not hear.
+"""Retries: of jobs that failed for a reason that passes, and of statements that a dying connection
+may have lost.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 5.0)
 
 
 class Retry(procrastinate.BaseRetryStrategy):
-    """Tries again what failed for a reason that passes: a stop of the worker, a database that
-    was away; `others`.
+    """Retries what failed for a reason that passes: a stop of the worker, a database that was away;
+    `others`.
     """
 
     def __init__(self, *others: type[Exception]) -> None:
         self._passing = (*PASSING, *others)
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        """When to try again; None for a bug, or after very many attempts."""
+        """Return when to try again; None for a bug, or after very many attempts."""
         if isinstance(exception, Interrupted):
             return RetryDecision(retry_in={"seconds": 0})
         if not isinstance(exception, self._passing) or job.attempts >= ATTEMPTS:
@@ -47,14 +47,14 @@ class Retry(procrastinate.BaseRetryStrategy):
 
 
 class Connector(procrastinate.PsycopgConnector):
-    """Says again what a dying connection may not have heard: what became of a job, above all.
+    """Repeats what a dying connection may have lost: the outcome of a job, above all.
 
-    A job whose end nobody wrote down would be at work for as long as its worker lives. Doing it
+    A job whose end nobody recorded would count as running for as long as its worker lives. Doing it
     twice does no harm: the queue refuses to end what has ended.
     """
 
     async def execute_query_async(self, query: Any, **arguments: Any) -> None:
-        """As the library's, with some seconds of patience."""
+        """Like the library's, with some seconds of patience."""
         for wait in PAUSES:
             try:
                 await super().execute_query_async(query, **arguments)

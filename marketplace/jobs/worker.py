@@ -1,8 +1,8 @@
 """The worker: one process that runs the jobs of one or both queues until it is told to stop.
 
 Each queue has a loop of its own, so that a quick job never waits for an import. A loop that fails
-because the database went away is begun again; the jobs of workers that died are taken up by those
-that live.
+because the database went away is started again; living workers take over the jobs of those that
+died.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from marketplace.workflows.imports import PASSING
 #: One each: a second fetch that finds only locked jobs would sleep while the first could go on.
 CONCURRENCY = {"quick": 1, "long": 1}
 HEARTBEAT = 5.0
-#: A worker that has not been heard of for so many seconds is dead, and its jobs are anybody's.
+#: A worker without a heartbeat for so many seconds is dead, and its jobs are anybody's.
 DEAD = 30.0
 RESCUE = 10.0
 KNOCK = 5.0
@@ -83,20 +83,20 @@ class Worker:
                 await _wait(stop, PAUSE)
 
     async def _work(self, app: procrastinate.App, stop: asyncio.Event) -> None:
-        """All loops, until told to stop; then they end in good order."""
+        """Run all loops until told to stop; then they end in good order."""
         with contextlib.suppress(AlreadyEnqueued):
             await app.tasks["upkeep"].configure(queueing_lock="upkeep").defer_async()
-        log.info("worker is at work on %s", " and ".join(self._queues))
+        log.info("worker runs jobs of %s", " and ".join(self._queues))
         loops = [asyncio.create_task(self._keep(app, queue, stop)) for queue in self._queues]
         loops.append(asyncio.create_task(_rescue(app, stop)))
         await stop.wait()
         for each in loops:
-            # to a queue's loop it says: take no more jobs, end when those at work have ended
+            # For a queue's loop it means: take no more jobs, end when the running ones have ended.
             each.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
 
     async def _keep(self, app: procrastinate.App, queue: str, stop: asyncio.Event) -> None:
-        """Run the jobs of one queue; begin again whenever that fails."""
+        """Run the jobs of one queue; start again whenever that fails."""
         while not stop.is_set():
             try:
                 await app.run_worker_async(
@@ -116,16 +116,16 @@ class Worker:
 async def _rescue(app: procrastinate.App, stop: asyncio.Event) -> None:
     """Give back the jobs of workers that died, again and again.
 
-    While the database is away this is also what has the pool knock at it every few seconds.
+    While the database is away this also makes the pool try to connect every few seconds.
     """
     while not stop.is_set():
         pause = RESCUE
         try:
             await asyncio.wait_for(_give_back(app), KNOCK)
         except asyncio.TimeoutError:
-            log.warning("the queue does not answer")
+            log.warning("the queue does not respond")
             pause = PAUSE
-        except (ConnectorException, *PASSING) as error:  # also where another worker was quicker
+        except (ConnectorException, *PASSING) as error:  # also if another worker was quicker
             log.warning(
                 "a job of a dead worker was not taken up", extra={"error": _first_line(error)}
             )
@@ -141,7 +141,7 @@ async def _give_back(app: procrastinate.App) -> None:
         )
         try:
             await manager.retry_job(job, retry_at=datetime.now(timezone.utc))
-        except UniqueViolation:  # of those that need to be done only once, another one is waiting
+        except UniqueViolation:  # of jobs that need to be done only once, another one is waiting
             await manager.finish_job_by_id_async(job.id or 0, Status.FAILED, delete_job=True)
 
 

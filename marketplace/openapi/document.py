@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, built from the routes and from what their responders declare.
 
-The same rules that requests are checked with become the schemas, and the same flags that set hooks
-to work become parameters, headers and problems, so the document cannot say anything else.
+The same rules that check requests become the schemas, and the same flags that install hooks become
+parameters, headers and problems, so the document cannot say anything else.
 """
 
 import inspect
@@ -25,12 +25,12 @@ _ID: Document = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 
 
 
 def build(routes: Sequence[tuple[str, Any]], config: Config) -> Document:
-    """The document of these routes."""
+    """Return the document of these routes."""
     return _Builder(config).build(routes)
 
 
 class _Builder:
-    """One document in the making."""
+    """One document while it is built."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -91,9 +91,7 @@ class _Builder:
             "x-rate-class": _rate_class(method, declared),
         }
         if "{" in path and declared.roles == ("seller", "admin"):
-            made["x-owner"] = (
-                "seller"  # of sellers the one whose thing it is; to others it is not there
-            )
+            made["x-owner"] = "seller"  # of sellers only the owner; others get a 404
         if declared.deprecated is not None:
             made["deprecated"] = True
         made["security"] = _security(declared)
@@ -108,14 +106,14 @@ class _Builder:
         }
         if method == "get" and _json(declared):
             answers["304"] = {
-                "description": "It is as you have it",
+                "description": "Your copy is up to date",
                 "headers": _headers(["ETag", "X-Request-ID"]),
             }
         made["responses"] = {**answers, **problems.responses(declared, path, self._problems)}
         return made
 
     def _name(self, declared: Operation) -> str:
-        """The call's name; what stands below /api/products a second time says so."""
+        """Return the call's name; one that is below /api/products a second time says so."""
         name = (
             declared.name if declared.name not in self._names else f"{declared.name}UnderProducts"
         )
@@ -136,14 +134,14 @@ class _Builder:
 
     def _query_parameter(self, name: str, rule: Any) -> Document:
         schema = self._components.property(rule, request=True)
-        schema.pop("x-also-accepts", None)  # all that a query says is text
+        schema.pop("x-also-accepts", None)  # every query parameter is text
         parameter: Document = {"name": name, "in": "query", "schema": schema}
         if "description" in schema:
             parameter["description"] = schema.pop("description")
         if rule.get("required"):
             parameter["required"] = True
         else:
-            parameter["allowEmptyValue"] = True  # `?search=` is as good as none
+            parameter["allowEmptyValue"] = True  # `?search=` counts as missing
         if schema.get("type") == "array":
             parameter.update(style="form", explode=False)
         return parameter
@@ -166,7 +164,7 @@ class _Builder:
         return {"required": True, "content": content, **({"x-max-bytes": limit} if limit else {})}
 
     def _multipart(self, declared: Operation, parts: Parts) -> Document:
-        """Its text parts, but those that may stand in the query as well, and its files."""
+        """Return its text parts, except those that may be in the query as well, and its files."""
         texts = {
             name: {**rule, "nullable": False}
             for name, rule in parts.fields.items()
@@ -202,9 +200,7 @@ class _Builder:
             names.append("Content-Disposition")
         if "next_cursor" in (rules or {}):
             names.append("Link")
-        if status in (201, 202) and "id" in (
-            rules or {}
-        ):  # what was made has an address of its own
+        if status in (201, 202) and "id" in (rules or {}):  # a new thing has an address of its own
             names.append("Location")
         if declared.idempotent:
             names.append("Idempotent-Replayed")
@@ -232,7 +228,7 @@ def _headers(names: Sequence[str]) -> Document:
 
 
 def _json(declared: Operation) -> bool:
-    """Whether it answers a JSON object, which has an ETag; what is streamed has none."""
+    """Return whether it returns a JSON object, which has an ETag; a stream has none."""
     streamed = declared.rate == "export"
     return (
         isinstance(declared.responses.get(200), dict)
@@ -242,7 +238,7 @@ def _json(declared: Operation) -> bool:
 
 
 def _security(declared: Operation) -> list[Document]:
-    """No token, one that may be sent since it makes a difference, or one that must be."""
+    """Return no token, an optional one that makes a difference, or a required one."""
     bearer: Document = {"bearer": []}
     if not declared.public:
         return [bearer]
@@ -250,7 +246,7 @@ def _security(declared: Operation) -> list[Document]:
 
 
 def _link(paths: Document) -> None:
-    """From each call that makes a thing to those that take its id."""
+    """Link each call that creates a thing with those that take its id."""
     for path, calls in paths.items():
         made = calls.get("post", {}).get("responses", {}).get("201")
         if made is None or "Location" not in made["headers"]:

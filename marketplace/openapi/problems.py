@@ -1,6 +1,4 @@
-"""What may go wrong with a call, as the document says it: by status, with the codes that a
-client can switch on.
-"""
+"""The failures of a call in the document: by status, with the codes that a client can switch on."""
 
 from typing import Any
 
@@ -24,7 +22,7 @@ FIELD_ERROR = Named(
         },
         "message": {
             **_TEXT,
-            "meta": {"description": "The same in words, in the language that was asked for."},
+            "meta": {"description": "The same in words, in the requested language."},
         },
     },
 )
@@ -50,8 +48,8 @@ PROBLEM = Named(
         },
     },
 )
-#: What any call may answer: a request that cannot be read, a bad token or query, and what is not
-#: the client's fault.
+#: The failures of any call: a request that cannot be read, a bad token or query, and faults that
+#: are not the client's.
 _ANYWHERE = (
     "bad_request",
     "invalid_query",
@@ -61,7 +59,7 @@ _ANYWHERE = (
     "internal_error",
     "unavailable",
 )
-#: Headers that come with every failure, and those that come with a status.
+#: Headers of every failure, and those of a status.
 _ALWAYS = ("X-Request-ID", "Content-Language")
 _HEADERS = {
     401: ("WWW-Authenticate",),
@@ -71,7 +69,7 @@ _HEADERS = {
 
 
 def codes(declared: Operation, path: str) -> set[str]:
-    """What the responder names, and what its declaration brings with it."""
+    """Return the problems that the responder names, and those that its declaration implies."""
     found = {*declared.problems, *_ANYWHERE}
     if declared.responses.keys() - {204}:
         found.add("not_acceptable")
@@ -97,8 +95,8 @@ def codes(declared: Operation, path: str) -> set[str]:
 
 
 def responses(declared: Operation, path: str, shared: dict[str, Any]) -> dict[str, Any]:
-    """The failures of a call, by status: references to `shared` responses, one for each set of
-    codes.
+    """Return the failures of a call, by status: references to `shared` responses, one for each set
+    of codes.
     """
     by_status: dict[int, list[str]] = {}
     for code in sorted(codes(declared, path)):

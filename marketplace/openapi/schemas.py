@@ -1,7 +1,7 @@
 """Cerberus rules as JSON Schema.
 
 A schema with a name (validation.Named) becomes a component that is referred to, so that generated
-clients have a class for it. A request's object takes no other fields than it names; an answer's may
+clients have a class for it. A request's object takes only the fields it names. A response's may
 gain some, and has all that its rules do not call optional.
 """
 
@@ -23,7 +23,7 @@ _LINK = rf"^https?://[^\s/?#@:\[\]{_CONTROL}]+([:/?#][^\s{_CONTROL}]*)?$"
 _INT64: Document = {"type": "integer", "format": "int64"}
 INT32_MAX = 2**31 - 1
 
-#: What a coercion takes, as JSON Schema. Amounts are plain texts: `format: decimal` becomes a
+#: The input of a coercion, as JSON Schema. Amounts are plain texts: `format: decimal` becomes a
 #: double in some clients.
 _COERCED: dict[str, Document] = {
     "int64": _INT64,
@@ -58,9 +58,9 @@ _LIMITS = {
     "allowed": "enum",
     "default": "default",
 }
-#: What a rule's meta says to us and not to the document.
+#: Keys of a rule's meta that are for us and not for the document.
 _OURS = ("name", "read_only", "answered_as", "optional", "example")
-#: What a request's field may be and an answer's is, or what only a request has to hold to.
+#: Rules that a request's field may break and a response's may not, or that only requests have.
 _OF_REQUESTS = ("pattern", "minLength", "maxLength", "default", "x-also-accepts")
 
 
@@ -72,7 +72,7 @@ class Components:
         self._built: dict[str, Schema] = {}
 
     def object(self, rules: Schema, *, request: bool, partial: bool = False) -> Document:
-        """An object by its rules: a reference where they have a name, the schema itself where not.
+        """Return an object by its rules: a reference if they have a name, the schema itself if not.
 
         `partial` is PATCH: nothing is required, nothing has a default, and ProductChange is called
         ProductPatch.
@@ -91,7 +91,7 @@ class Components:
         return {"$ref": f"#/components/schemas/{name}"}
 
     def property(self, rule: Mapping[str, Any], *, request: bool) -> Document:
-        """One field by its rule."""
+        """Return one field by its rule."""
         meta = rule.get("meta", {})
         made = self._typed(rule, request=request)
         made.update(
@@ -163,8 +163,8 @@ class Components:
 
 
 def example_of(rules: Schema) -> Document:
-    """What could be sent: the fields that can be written and have an example, or must be there
-    and may be null.
+    """Return an example of a request: the writable fields that have an example, or are required and
+    may be null.
     """
     written = {
         name: rule for name, rule in rules.items() if not rule.get("meta", {}).get("read_only")

@@ -1,4 +1,4 @@
-"""What the document says in words, and the headers and parameters that many calls share."""
+"""The prose of the document, and the headers and parameters that many calls share."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ _ONE = r'(W/)?"[!#-~]*"'
 _TAGS: dict[str, Any] = {**_TAG, "pattern": rf"^(\*|{_ONE}(, {_ONE})*)$"}
 _SECONDS: dict[str, Any] = {"type": "integer", "format": "int32", "minimum": 0}
 
-STATUSES = {200: "Done", 201: "Made", 202: "Taken; the work is done later", 204: "Done"}
+STATUSES = {200: "Done", 201: "Made", 202: "Accepted; the work is done later", 204: "Done"}
 
 TAGS = {
     "auth": "Opening an account, signing in and out, devices",
-    "users": "One's own profile and activity log; users, for admins",
+    "users": "The caller's profile and activity log; users, for admins",
     "stores": "Stores of sellers",
     "products": "The catalogue",
     "categories": "The tree of categories",
@@ -32,12 +32,12 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
     },
     "ETag": {
-        "description": "What If-Match and If-None-Match take.",
+        "description": "The value for If-Match and If-None-Match.",
         "required": True,
         "schema": _TAG,
     },
     "Location": {
-        "description": "Where the new thing is.",
+        "description": "The address of the new thing.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
     },
@@ -57,7 +57,7 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
     },
     "Content-Language": {
-        "description": "Of title, detail and messages, as Accept-Language asks.",
+        "description": "Of title, detail and messages, by Accept-Language.",
         "required": True,
         "schema": {"type": "string", "examples": ["id"]},
     },
@@ -72,12 +72,11 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string", "pattern": "^@[0-9]+$"},
     },
     "Consistency-Token": {
-        "description": "Where there are replicas: sent with later requests, their answers show "
-        "what was written.",
+        "description": "With replicas: later requests that send it back read what was written.",
         "schema": {"type": "string", "pattern": "^[0-9a-f]{1,16}$"},
     },
     "Idempotent-Replayed": {
-        "description": "`true` where this was answered before.",
+        "description": "`true` for a replayed response.",
         "schema": {"type": "string", "enum": ["true"]},
     },
 }
@@ -86,29 +85,29 @@ PARAMETERS: dict[str, Any] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "A random text for each thing the user does, sent with every try: it is "
+        "description": "A random text for each action of the user, sent with every try: it is "
         "done once. Kept 24 h.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     },
     "IfMatch": {
         "name": "If-Match",
         "in": "header",
-        "description": "The ETag of what was read (or several, or *): 412 when somebody has "
+        "description": "The ETag of what was read (or several, or *): 412 if somebody has "
         "changed it since.",
         "schema": _TAGS,
     },
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The ETag of what is there already (or several, or *): 304 when it has "
-        "not changed.",
+        "description": "The ETag of the client's copy (or several, or *): 304 if it has not "
+        "changed.",
         "schema": _TAGS,
     },
     "ConsistencyToken": {
         "name": "Consistency-Token",
         "in": "header",
-        "description": "The last one an answer carried: no replica answers that lacks what was "
-        "written by then.",
+        "description": "The newest one of a response: no replica that lacks that write serves "
+        "the request.",
         "schema": {"type": "string"},
     },
 }
@@ -121,29 +120,29 @@ BEARER = (
 
 
 def info(version: str, config: Config) -> dict[str, Any]:
-    """The head of the document."""
-    kilobytes, pictures = config.body_max_bytes // 1024, config.image_max_bytes // (1024 * 1024)
+    """Return the head of the document."""
+    kilobytes, megabytes = config.body_max_bytes // 1024, config.image_max_bytes // (1024 * 1024)
     return {
         "title": "Marketplace",
         "version": version,
         "description": f"""Buyers browse and search, sellers upload, admins look after a marketplace
 of many sellers.
 
-**Signing in.** `register` and `login` answer an access token (minutes) and a refresh token (one
-use). Calls that need one take `Authorization: Bearer ACCESS_TOKEN`. `x-roles` says who may make a
-call; with `x-owner`, of that role only whose thing it is.
+**Authentication.** `register` and `login` return an access token (minutes) and a refresh token (one
+use). Calls that need one take `Authorization: Bearer ACCESS_TOKEN`. `x-roles` lists who may make a
+call; with `x-owner`, only the owner among them.
 
 **Amounts** are decimal texts with their currency beside them. **Times** are ISO 8601 in UTC.
 **Ids** are 64-bit.
 
-**Errors** are `application/problem+json` (RFC 9457). Switch on `code`; `x-codes` lists what a call
-may answer.
+**Errors** are `application/problem+json` (RFC 9457). Switch on `code`; `x-codes` lists the codes
+that a call may return.
 
-**Sending again**: every POST that makes something takes an `Idempotency-Key`. **Two editors**:
+**Retries**: every POST that creates something takes an `Idempotency-Key`. **Conflicts**: send
 `If-Match` with the `ETag` of what was read.
 
 **Lists** go by `page` and `per_page` (at most {pages.PER_PAGE_MAX}; down to page * per_page =
 {pages.DEPTH}, in a search {pages.SHALLOW_DEPTH}) or by `cursor`, at any depth.
 
-**Limits**: JSON up to {kilobytes} kB, a picture up to {pictures} MB.""",
+**Limits**: JSON up to {kilobytes} kB, an image up to {megabytes} MB.""",
     }

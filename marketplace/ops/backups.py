@@ -1,16 +1,15 @@
-"""What a backup is: a folder with a dump of the database, copies of the files its rows name, and a
-manifest.
+"""A backup: a folder with a dump of the database, copies of its files, and a manifest.
 
     2026-11-27T02-30-00Z/
         database/       pg_dump's directory format
-        uploads/        files of pictures, by their keys
-        private/        files of imports that had not come to their end
+        uploads/        files of images, by their keys
+        private/        files of imports that had not ended
         files.tsv       place, key, size and SHA-256 of each of them
         manifest.json   when, of what, by what; how many rows; SHA-256 of everything else
 
-It is written under a name with a dot before it and renamed when all of it is on disk: what has a
-date for a name is whole. Files that the backup before has too are hard links to it: names of
-pictures are hashes, so they never change.
+It is written under a name with a dot before it and renamed when all of it is on disk: a folder with
+a date for a name is whole. Files that the previous backup has too are hard links to it: names of
+images are hashes, so they never change.
 """
 
 import fcntl
@@ -32,7 +31,7 @@ FORMAT = 1
 DATABASE, FILES, MANIFEST = "database", "files.tsv", "manifest.json"
 LAST = "last-backup"
 UPLOADS, PRIVATE = "uploads", "private"
-#: Stands where a file was listed and not copied.
+#: Marks a file that was listed and not copied.
 UNKNOWN = "-"
 BLOCK = 1024 * 1024
 _NAME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}Z")
@@ -44,8 +43,8 @@ class BackupError(Exception):
 
 
 class Entry(NamedTuple):
-    """One file: `place` is uploads or private; size in bytes and SHA-256, both UNKNOWN where
-    only the key was noted.
+    """One file: `place` is uploads or private; size in bytes and SHA-256, both UNKNOWN if only the
+    key was noted.
     """
 
     place: str
@@ -60,8 +59,8 @@ class Entry(NamedTuple):
 
 
 class Earlier:
-    """The list of the backup before, read along with the one that is made: both are in the order
-    of bytes.
+    """The list of the previous backup, read along with the new one: both are in
+    the order of bytes.
     """
 
     def __init__(self, backup: Path | None) -> None:
@@ -70,7 +69,7 @@ class Earlier:
         self._next = next(self._entries, None)
 
     def find(self, place: str, key: str) -> Entry | None:
-        """The file, if that backup has a copy. Ask in order."""
+        """Return the file, if that backup has a copy. Call it in order."""
         while self._next and self._next.place == place and self._next.key < key:
             self._next = next(self._entries, None)
         found = self._next
@@ -80,7 +79,7 @@ class Earlier:
 
 
 def whole(folder: Path) -> list[Path]:
-    """The backups of a folder, oldest first; what is unfinished is none."""
+    """Return the backups of a folder, oldest first, without unfinished ones."""
     if not folder.is_dir():
         return []
     return sorted(
@@ -92,8 +91,8 @@ def whole(folder: Path) -> list[Path]:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Make the folder, readable by this user alone, and keep others from backing up into it.
-    Raises BackupError.
+    """Make the folder, readable by this user alone, and keep others from backing up into it. Raises
+    BackupError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (folder / ".lock").open("ab") as handle:
@@ -102,17 +101,15 @@ def alone(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise BackupError(f"Another backup is being written into {folder}.") from None
         for path in folder.iterdir():
-            if _UNFINISHED.fullmatch(
-                path.name
-            ):  # nobody else is at work here: its writer was killed
+            if _UNFINISHED.fullmatch(path.name):  # nobody else works here: its writer was killed
                 shutil.rmtree(path, ignore_errors=True)
         yield
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Path]:
-    """A folder to write a backup into: there under its name when the block ends well, gone when
-    it raises.
+    """Yield a folder to write a backup into: there under its name when the block ends well, gone
+    when it raises.
     """
     name = _free_name(folder)
     unfinished = folder / f".{name}.part"
@@ -134,8 +131,8 @@ def _free_name(folder: Path) -> str:
 
 
 def note_last(data_dir: Path, backup: Path) -> None:
-    """Write down when a backup ended well, and where it is: for whoever watches that there is
-    one every night.
+    """Record when a backup ended well, and where it is: for monitoring that there is one every
+    night.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     fresh = data_dir / ".last-backup.new"
@@ -146,8 +143,8 @@ def note_last(data_dir: Path, backup: Path) -> None:
 
 
 def last(data_dir: Path) -> float | None:
-    """When the last backup from this host ended well, in seconds since 1970; None where none
-    did.
+    """Return when the last backup of this host ended well, in seconds since 1970;
+    None if none did.
     """
     try:
         return (data_dir / LAST).stat().st_mtime
@@ -156,18 +153,20 @@ def last(data_dir: Path) -> float | None:
 
 
 def prune(folder: Path, keep: int) -> list[str]:
-    """Remove all whole backups but the newest `keep`; names of those that are gone."""
+    """Remove all whole backups except the newest `keep`; return the names of those
+    that are gone.
+    """
     gone = whole(folder)[:-keep]
     for backup in gone:
         removed = backup.with_name(f".{backup.name}.old")
-        backup.rename(removed)  # from here on it is none, wherever this is stopped
+        backup.rename(removed)  # from here on it is no backup, wherever this is stopped
         shutil.rmtree(removed)
     return [backup.name for backup in gone]
 
 
 def write_manifest(backup: Path, said: dict[str, Any]) -> None:
-    """The last file: what is known of the backup, and hashes of all others but those that
-    files.tsv has.
+    """Write the last file: the facts about the backup, and hashes of all others except those in
+    files.tsv.
     """
     dump = {path.name: _measured(path) for path in sorted((backup / DATABASE).iterdir())}
     manifest = {"format": FORMAT, **said, DATABASE: dump, FILES: _measured(backup / FILES)}
@@ -175,8 +174,8 @@ def write_manifest(backup: Path, said: dict[str, Any]) -> None:
 
 
 def manifest(backup: Path) -> dict[str, Any]:
-    """What the backup says of itself. Raises BackupError where there is none, or one that this
-    code does not know.
+    """Return the backup's manifest. Raises BackupError if there is none, or one that this code does
+    not know.
     """
     if not _NAME.fullmatch(backup.resolve().name):
         raise BackupError(f"{backup} is no finished backup: those have a date for a name.")
@@ -193,7 +192,9 @@ def manifest(backup: Path) -> dict[str, Any]:
 
 
 def entries(backup: Path) -> Iterator[Entry]:
-    """Files of the backup: those of uploads, then private ones, each in the order of bytes."""
+    """Yield files of the backup: those of uploads, then private ones, each in the
+    order of bytes.
+    """
     with (backup / FILES).open(encoding="ascii") as lines:
         for line in lines:
             place, key, size, sha256 = line.rstrip("\n").split("\t")
@@ -201,8 +202,8 @@ def entries(backup: Path) -> Iterator[Entry]:
 
 
 def check(backup: Path, seen: Callable[[int], None] = lambda bytes_read: None) -> Iterator[str]:
-    """What is missing or damaged, in words; nothing where all is whole. Reads everything, and
-    tells `seen` how much.
+    """Yield what is missing or damaged, in words; nothing if all is whole. Reads everything, and
+    passes `seen` how much.
     """
     said = manifest(backup)
     sealed = {FILES: said[FILES]} | {
@@ -248,7 +249,7 @@ def _measured(path: Path) -> dict[str, Any]:
 def digest_of(
     file: BinaryIO | IO[bytes], copy: BinaryIO | IO[bytes] | None = None
 ) -> tuple[int, str]:
-    """Size and SHA-256 of what is left to read, which is written to `copy` on the way."""
+    """Return size and SHA-256 of the rest of a stream, which is written to `copy` on the way."""
     digest = hashlib.sha256()
     size = 0
     while block := file.read(BLOCK):

@@ -1,4 +1,4 @@
-"""What the doctor looks at beside the database: settings, folders, sockets, and what others see
+"""The doctor's health checks beside the database: settings, folders, sockets, and what others see
 of this host.
 """
 
@@ -29,61 +29,60 @@ from marketplace.ops.backups import last
 GIGABYTE = 1024**3
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn's workers give signs of life there
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "MIGRATE_DATABASE_URL", "WORKER_DATABASE_URL", "SMTP_URL")
-#: Hours a nightly backup may be old.
+#: The greatest age of a nightly backup, in hours.
 BACKUP_HOURS = 26
 #: Users that nginx's workers run as, by distribution.
 NGINX_USERS = ("www-data", "nginx")
-#: Days a certificate should have left: who renews it does so thirty days before its end.
+#: Days that a certificate should have left: automatic renewal comes thirty days before its end.
 CERTIFICATE_DAYS = 14
 SECONDS = 5.0
-#: OpenSSL's reasons for refusing a certificate that are no mistake of the one who installs for a
-#: trial.
+#: OpenSSL's reasons for refusing a certificate that are normal in a trial installation.
 UNTRUSTED = (18, 19, 20, 21)
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at: `ok`, `unwise` or `wrong`."""
+    """One finding: `ok`, `warning` or `wrong`."""
 
     state: str
     words: str
 
 
 def environment(config: Config) -> Iterator[Finding]:
-    """What the settings say by themselves."""
+    """Check the settings by themselves."""
     if not config.production:
         yield Finding(
-            "unwise",
+            "warning",
             "MARKETPLACE_ENV is development: secrets are made up, /uploads/ is served by Python",
         )
     if config.public_url.startswith("http://") and config.production:
         yield Finding("wrong", "PUBLIC_URL is http: tokens and passwords would travel in the open")
     if not config.trusted_proxies:
         yield Finding(
-            "wrong" if config.production else "unwise",
+            "wrong" if config.production else "warning",
             "TRUSTED_PROXIES is empty: behind nginx everybody would be counted as one address "
             "(unix for its socket)",
         )
     if "*" in config.cors_origins:
         yield Finding(
-            "unwise",
+            "warning",
             "CORS_ORIGINS is *: any web page may call the API with a token it has been given",
         )
     if not config.rate_limits:
-        yield Finding("unwise", "RATE_LIMITS is off")
+        yield Finding("warning", "RATE_LIMITS is off")
     if config.bcrypt_cost < 10:
-        state = "wrong" if config.production else "unwise"
+        state = "wrong" if config.production else "warning"
         yield Finding(state, f"BCRYPT_COST={config.bcrypt_cost} is quickly guessed")
     yield Finding("ok", f"settings of {config.environment}")
 
 
 def folders(config: Config) -> Iterator[Finding]:
-    """Where files go: there, writable, room left, and nobody else's business."""
+    """Check the folders of files: there, writable, with room left, and closed to others."""
     for name, folder in (("DATA_DIR", config.data_dir), ("UPLOADS_DIR", config.uploads_dir)):
         if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
             yield Finding("wrong", f"{name} {folder} is not a folder this user may write to")
             continue
         free = shutil.disk_usage(folder).free
-        state = "ok" if free > 5 * GIGABYTE else "unwise" if free > GIGABYTE else "wrong"
+        state = "ok" if free > 5 * GIGABYTE else "warning" if free > GIGABYTE else "wrong"
         yield Finding(state, f"{name} {folder}: {free / GIGABYTE:.0f} GB free")
     if SHARED_MEMORY.is_dir() and not os.access(SHARED_MEMORY, os.W_OK | os.X_OK):
         yield Finding(
@@ -91,7 +90,7 @@ def folders(config: Config) -> Iterator[Finding]:
             f"{SHARED_MEMORY} cannot be written to: gunicorn's workers would be taken for dead",
         )
     for file in _secrets(config):
-        with contextlib.suppress(OSError):  # not there, or in a folder this user may not look into
+        with contextlib.suppress(OSError):  # missing, or in a folder that this user may not read
             mode = file.stat().st_mode
             if (
                 mode & 0o027
@@ -111,7 +110,7 @@ def _secrets(config: Config) -> Iterator[Path]:
 
 
 def listening(config: Config) -> Iterator[Finding]:
-    """The Unix socket that nginx connects to, where there is one."""
+    """Check the Unix socket that nginx connects to, if there is one."""
     address = os.environ.get("GUNICORN_BIND") or ""
     if not address.startswith("unix:"):
         return
@@ -148,7 +147,7 @@ def _may_write(user: str, found: os.stat_result) -> bool:
 
 
 def mail(config: Config) -> Iterator[Finding]:
-    """Whether the mail server answers."""
+    """Check whether the mail server responds."""
     if not config.smtp_url:
         return
     parts = urlsplit(config.smtp_url)
@@ -159,13 +158,13 @@ def mail(config: Config) -> Iterator[Finding]:
             parts.hostname or "", parts.port or (465 if secure else 587), timeout=SECONDS
         ) as smtp:
             smtp.noop()
-        yield Finding("ok", f"SMTP_URL: {parts.hostname} answers")
+        yield Finding("ok", f"SMTP_URL: {parts.hostname} responds")
     except (OSError, smtplib.SMTPException) as error:
         yield Finding("wrong", f"SMTP_URL: {parts.hostname}: {error or type(error).__name__}")
 
 
 def certificate(config: Config) -> Iterator[Finding]:
-    """What a phone meets at PUBLIC_URL: its certificate, and how long it lasts."""
+    """Check PUBLIC_URL as a phone sees it: its certificate, and how long it lasts."""
     parts = urlsplit(config.public_url)
     if parts.scheme != "https":
         return
@@ -177,10 +176,10 @@ def certificate(config: Config) -> Iterator[Finding]:
         ):
             ends = str((tls.getpeercert() or {})["notAfter"])
     except ssl.SSLCertVerificationError as error:
-        state = "unwise" if error.verify_code in UNTRUSTED else "wrong"
+        state = "warning" if error.verify_code in UNTRUSTED else "wrong"
         yield Finding(state, f"PUBLIC_URL: its certificate is refused: {error.verify_message}")
     except OSError as error:
-        yield Finding("unwise", f"PUBLIC_URL cannot be reached from here: {error}")
+        yield Finding("warning", f"PUBLIC_URL cannot be reached from here: {error}")
     else:
         left = datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), timezone.utc) - datetime.now(
             timezone.utc
@@ -190,8 +189,8 @@ def certificate(config: Config) -> Iterator[Finding]:
 
 
 def uploads(config: Config) -> Iterator[Finding]:
-    """A file put among the uploads, or into a bucket, and the former fetched as phones fetch
-    pictures.
+    """Check that a file stored among the uploads, or in a bucket, can be fetched as phones fetch
+    images.
     """
     key = f"doctor/{socket.gethostname().lower().replace('_', '-')[:40] or 'host'}.txt"
     if config.s3_private_bucket:
@@ -205,7 +204,7 @@ def uploads(config: Config) -> Iterator[Finding]:
                 "wrong", f"S3_PRIVATE_BUCKET {config.s3_private_bucket}: {str(error)[:200]}"
             )
     if not config.s3_bucket and not config.uploads_dir.is_dir():
-        return  # said already, and to make it is not for a doctor
+        return  # reported already, and the doctor does not make it
     where = (
         f"S3_BUCKET {config.s3_bucket}" if config.s3_bucket else f"UPLOADS_DIR {config.uploads_dir}"
     )
@@ -224,12 +223,12 @@ def uploads(config: Config) -> Iterator[Finding]:
 
 
 def _fetched(url: str) -> Finding:
-    """Whether what was put can be had; the certificate is another finding."""
+    """Check whether the stored file can be fetched; the certificate is another finding."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = (
         False,
         ssl.CERT_NONE,
-    )  # nothing is sent, and what comes is known
+    )  # nothing is sent, and the response is known
     try:
         with urllib.request.urlopen(url, timeout=SECONDS, context=context) as answer:  # noqa: S310 - a setting of ours
             right = answer.read(100) == b"written by doctor"
@@ -240,7 +239,7 @@ def _fetched(url: str) -> Finding:
         return Finding("wrong", f"uploads are not served: {error.code} at {url}")
     except (OSError, http.client.HTTPException) as error:
         return Finding(
-            "unwise", f"whether uploads are served cannot be seen from here: {str(error).strip()}"
+            "warning", f"whether uploads are served cannot be seen from here: {str(error).strip()}"
         )
 
 
@@ -248,7 +247,7 @@ def backups(config: Config) -> Iterator[Finding]:
     """Check the age of the last successful backup of this host."""
     ended = last(config.data_dir)
     if ended is None:
-        yield Finding("unwise", "no backup was ever made here (docs/operations.md, Backup)")
+        yield Finding("warning", "no backup was ever made here (docs/operations.md, Backup)")
         return
     hours = (time.time() - ended) / 3600
     yield Finding(
@@ -256,7 +255,7 @@ def backups(config: Config) -> Iterator[Finding]:
     )
 
 
-LOOKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     environment,
     folders,
     listening,

@@ -1,4 +1,4 @@
-"""What a long command shows on stderr while it works: a bar on a terminal, a line per tenth
+"""The progress of a long command, on stderr: a bar on a terminal, a line per tenth
 anywhere else.
 """
 
@@ -20,11 +20,11 @@ class Progress:
         self._tenth = 0
 
     def add(self, count: int) -> None:
-        """So much more is done."""
+        """Count that many more as done."""
         self.reach(self.done + count)
 
     def reach(self, done: int) -> None:
-        """So much is done."""
+        """Set how many are done."""
         self.done = done
         if sys.stderr.isatty():
             full = WIDTH * self.done // self.total
@@ -36,7 +36,7 @@ class Progress:
             self._write(f"{self.what} {self.done:,}/{self.total:,}, {self.seconds():.0f} s\n")
 
     def seconds(self) -> float:
-        """Since the begin."""
+        """The seconds since the start."""
         return time.monotonic() - self.started
 
     def __enter__(self) -> "Progress":

@@ -1,4 +1,4 @@
-"""What users did. Statements: sql/queries/activities.sql."""
+"""Activities: what users did. Statements: sql/queries/activities.sql."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ def record(
     related: tuple[str, int, str | None] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write what the caller did, in the transaction that did it. `related`: kind, id and name of
+    """Record what the caller did, in the transaction that did it. `related`: kind, id and name of
     the thing.
     """
     values = {
@@ -34,7 +34,7 @@ def record(
 def record_view(
     conn: Conn, client: Client, type: str, *, related: tuple[str, int, str | None]
 ) -> None:
-    """Write that the caller looked at a thing, once in ten minutes."""
+    """Record that the caller viewed a thing, once in ten minutes."""
     conn.execute(SQL["record_view"], _values(client, type, related))
 
 
@@ -64,7 +64,7 @@ def search(
     limit: int,
     offset: int = 0,
 ) -> list[Row]:
-    """A user's own log, newest first; `after` is created_at and id of the last row seen."""
+    """Return a user's own log, newest first; `after` is created_at and id of the last row seen."""
     after_time, after_id = after or (None, None)
     values = {
         "user_id": user_id,
@@ -88,6 +88,6 @@ def count(
     until: datetime | None,
     limit: int,
 ) -> int:
-    """How many rows match, counted up to `limit`."""
+    """Return how many rows match, counted up to `limit`."""
     values = {"user_id": user_id, "type": type, "from": since, "to": until, "limit": limit}
     return int(one(conn, SQL["count"], values)["matches"])

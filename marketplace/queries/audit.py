@@ -8,7 +8,7 @@ from marketplace.postgres.statements import named_sql
 
 SQL = named_sql("audit")
 
-#: What the trail is filtered by; None does not filter.
+#: The filters of the trail; None does not filter.
 FILTERS = ("store_id", "user_id", "type", "thing_id", "action", "request_id", "from", "to")
 
 
@@ -20,7 +20,7 @@ def search(
     limit: int,
     offset: int,
 ) -> list[Row]:
-    """Entries that the caller may see, newest first; `after` is time and id of the last one
+    """Return entries that the caller may see, newest first; `after` is time and id of the last one
     seen.
     """
     after_time, after_id = after or (None, None)
@@ -35,6 +35,6 @@ def search(
 
 
 def count(conn: Conn, filters: Mapping[str, Any], *, limit: int) -> int:
-    """How many entries match, counted up to `limit`."""
+    """Return how many entries match, counted up to `limit`."""
     values = {**{name: filters.get(name) for name in FILTERS}, "limit": limit}
     return int(conn.execute(SQL["count"], values, prepare=False).fetchall()[0]["matches"])

@@ -9,8 +9,8 @@ SQL = named_sql("brands")
 
 
 def settle(conn: Conn, brand_ids: Sequence[int] | None) -> int:
-    """Remove brands that no product has, list those on sale: these, or all; how many changed.
-    For the worker.
+    """Remove brands without products, and list those on sale: these, or all; return how many
+    changed. For the worker.
     """
     ids = None if brand_ids is None else list(brand_ids)
     return int(one(conn, SQL["settle"], {"brand_ids": ids})["settled"])
@@ -19,8 +19,8 @@ def settle(conn: Conn, brand_ids: Sequence[int] | None) -> int:
 def search(
     conn: Conn, *, search: str | None, after: tuple[str, int] | None, limit: int, offset: int
 ) -> list[Row]:
-    """Return the brands that guests see, by name; `search` is a part of it, `after` name and id
-    of the last row seen.
+    """Return the brands that guests see, by name; `search` is a part of it, `after` name and id of
+    the last row seen.
     """
     after_name, after_id = after or (None, None)
     values = {
@@ -34,19 +34,21 @@ def search(
 
 
 def count(conn: Conn, *, search: str | None, limit: int) -> int:
-    """How many brands match, counted up to `limit`."""
+    """Return how many brands match, counted up to `limit`."""
     values = {"search": search, "limit": limit}
     return int(conn.execute(SQL["count"], values, prepare=False).fetchall()[0]["matches"])
 
 
 def find(conn: Conn, brand_id: int) -> Row | None:
-    """One brand, or None."""
+    """Return one brand, or None."""
     return conn.execute(SQL["find"], {"brand_id": brand_id}).fetchone()
 
 
 def find_or_add(conn: Conn, name: str) -> int:
-    """The id of the brand of this name, without regard to case; made if it is new."""
-    while True:  # a second time only where a twin added it meanwhile, or an admin removed it
+    """Return the id of the brand of this name, without regard to case; made if it is new."""
+    while (
+        True
+    ):  # a second time only if another transaction added it meanwhile, or an admin removed it
         found = conn.execute(SQL["find_named"], {"name": name}).fetchone()
         found = found or conn.execute(SQL["add_missing"], {"name": name}).fetchone()
         if found is not None:
@@ -54,20 +56,20 @@ def find_or_add(conn: Conn, name: str) -> int:
 
 
 def add(conn: Conn, name: str) -> Row:
-    """Add a brand. brands_name_key refuses a name that is there."""
+    """Add a brand. brands_name_key refuses an existing name."""
     return one(conn, SQL["add"], {"name": name})
 
 
 def lock(conn: Conn, brand_id: int) -> Row | None:
-    """name and version of a brand that no product comes to until the transaction ends; None when
-    there is none.
+    """Return name and version of a brand, which no product joins until the transaction ends; None
+    if there is none.
     """
     return conn.execute(SQL["lock"], {"brand_id": brand_id}).fetchone()
 
 
 def hold(conn: Conn, brand_id: int) -> Row | None:
-    """version of a brand that nobody else changes until the transaction ends; None when there is
-    none.
+    """Return version of a brand, which nobody else changes until the transaction ends; None if
+    there is none.
     """
     return conn.execute(SQL["hold"], {"brand_id": brand_id}).fetchone()
 
@@ -78,14 +80,16 @@ def change(conn: Conn, brand_id: int, name: str) -> Row:
 
 
 def move_products(conn: Conn, brand_id: int, target_id: int) -> int:
-    """Make the brand's products those of another one; how many."""
+    """Move the brand's products to another one; return how many."""
     return conn.execute(
         SQL["move_products"], {"brand_id": brand_id, "target_id": target_id}
     ).rowcount
 
 
 def remove(conn: Conn, brand_id: int) -> str:
-    """Remove a brand that has been held; its name. ForeignKeyViolation while products are of it."""
+    """Remove a brand that has been held; return its name. ForeignKeyViolation while it has
+    products.
+    """
     return str(one(conn, SQL["remove"], {"brand_id": brand_id})["name"])
 
 

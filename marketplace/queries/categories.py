@@ -4,7 +4,7 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("categories")
-#: Children of a category that are answered with it.
+#: Children of a category that are returned with it.
 CHILDREN = 1000
 
 
@@ -16,8 +16,8 @@ def all_sorted(conn: Conn, *, limit: int) -> list[Row]:
 
 
 def find(conn: Conn, category_id: int) -> Row | None:
-    """One category with `path` (id and name of those above it, the top first) and `children`, or
-    None.
+    """Return one category with `path` (id and name of its ancestors, the top first) and `children`,
+    or None.
     """
     return conn.execute(SQL["find"], {"category_id": category_id, "limit": CHILDREN}).fetchone()
 
@@ -30,24 +30,24 @@ def lock_tree(conn: Conn) -> None:
 
 
 def add(conn: Conn, *, name: str, parent_id: int | None) -> int:
-    """Add a category; the new id. categories_name_key refuses a name that the parent has
+    """Add a category; return the new id. categories_name_key refuses a name that the parent has
     already.
     """
     return int(one(conn, SQL["add"], {"name": name, "parent_id": parent_id})["id"])
 
 
 def keep(conn: Conn, category_id: int) -> None:
-    """Keep a category and those above it, whoever made them; the tree is locked."""
+    """Keep a category and its ancestors, whoever made them; the tree is locked."""
     conn.execute(SQL["keep"], {"category_id": category_id})
 
 
 def below(conn: Conn, category_id: int) -> list[int]:
-    """Ids of a category and of all below it; empty when there is no such category."""
+    """Return the ids of a category and of all below it; empty if there is no such category."""
     return [row["id"] for row in conn.execute(SQL["below"], {"category_id": category_id})]
 
 
 def lock_below(conn: Conn, category_id: int) -> list[int]:
-    """The same, and no product comes into any of them until the transaction ends."""
+    """The same, and no product enters any of them until the transaction ends."""
     return [row["id"] for row in conn.execute(SQL["lock_below"], {"category_id": category_id})]
 
 
@@ -59,31 +59,29 @@ def change(conn: Conn, category_id: int, *, name: str, parent_id: int | None) ->
 
 
 def move_products(conn: Conn, category_id: int, target_id: int) -> int:
-    """Put the category's own products into another one; how many."""
+    """Move the category's own products to another one; return how many."""
     return conn.execute(
         SQL["move_products"], {"category_id": category_id, "target_id": target_id}
     ).rowcount
 
 
 def move_children(conn: Conn, category_id: int, target_id: int) -> None:
-    """Put the categories right below it below another one."""
+    """Move its child categories below another one."""
     conn.execute(SQL["move_children"], {"category_id": category_id, "target_id": target_id})
 
 
 def remove(conn: Conn, category_id: int) -> str:
-    """Remove a category that is there; its name. ForeignKeyViolation while products or
+    """Remove an existing category; return its name. ForeignKeyViolation while products or
     categories are in it.
     """
     return str(one(conn, SQL["remove"], {"category_id": category_id})["name"])
 
 
 def refresh_counts(conn: Conn) -> None:
-    """Count the products of every category with its subtree; for the worker."""
+    """Count the products of every category with its subtree. For the worker."""
     conn.execute(SQL["refresh_counts"])
 
 
 def clear(conn: Conn) -> int:
-    """Remove categories that imports have made and nothing is in any more; how many. For the
-    worker.
-    """
+    """Remove empty categories that imports have made; return how many. For the worker."""
     return int(one(conn, SQL["clear"])["cleared"])

@@ -13,8 +13,8 @@ class Place(NamedTuple):
     """How far a client has come. Transaction ids are texts: they may be larger than JSON's safe
     integers.
 
-    `until` is where the present pass ends; None between two passes. (xid, type, id) is the thing
-    last told of, in the order of the feed. In its `first` pass a client knows nothing, so that it
+    `until` is where the present pass ends; None between two passes. (xid, type, id) is the last
+    thing returned, in the order of the feed. In its `first` pass a client knows nothing, so it
     needs no tombstones.
     """
 
@@ -27,9 +27,9 @@ class Place(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A part of the feed: rows (type, id, deleted, changed_at and the thing's own columns), and
-    where that leaves the client. `delay_seconds`: for how long a committed change has been
-    withheld, 0 when none is.
+    """A part of the feed: rows (type, id, deleted, changed_at and the thing's own columns), and the
+    client's new place. `delay_seconds`: for how long a committed change has been withheld, 0 if
+    none is.
     """
 
     rows: list[Row]
@@ -38,13 +38,13 @@ class Page(NamedTuple):
     delay_seconds: int
 
 
-MOST = 100  # things a page; the statement looks no further than one more
+MOST = 100  # things a page; the statement reads no further than one more
 START = Place(None, None, "0", "", 0, True)
 
 
 def since(conn: Conn, place: Place, *, types: Sequence[str], limit: int) -> Page | None:
-    """What comes behind a place, at most `limit` things (up to MOST); None when the client has
-    to begin again.
+    """Return what comes behind a place, at most `limit` things (up to MOST); None if the client has
+    to start again.
     """
     if limit > MOST:
         raise ValueError(f"a page of the feed has at most {MOST} things")
@@ -73,5 +73,7 @@ def since(conn: Conn, place: Place, *, types: Sequence[str], limit: int) -> Page
 
 
 def prune(conn: Conn, *, days: int, most: int) -> int:
-    """Forget what was deleted so many days ago, at most `most` things; how many. For the worker."""
+    """Forget deletions of so many days ago, at most `most` things; return how
+    many. For the worker.
+    """
     return int(one(conn, SQL["prune"], {"days": days, "most": most})["pruned"])

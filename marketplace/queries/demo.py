@@ -12,5 +12,5 @@ def lock(conn: Conn) -> None:
 
 
 def is_needed(conn: Conn) -> bool:
-    """Whether there is no user yet."""
+    """Return whether there is no user yet."""
     return bool(one(conn, SQL["is_needed"])["needed"])

@@ -1,4 +1,4 @@
-"""What reading products stands on: documents and category rows. Statements:
+"""The base of reading products: documents and category rows. Statements:
 sql/queries/documents.sql.
 """
 
@@ -11,7 +11,7 @@ from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("documents")
 
-#: What a rebuild can go by: the statement that gives the next products.
+#: The kinds of a rebuild: each has a statement that returns the next products.
 _TOUCHED = {
     "store": SQL["touched_by_store"],
     "category": SQL["touched_by_category"],
@@ -26,15 +26,13 @@ def lock(conn: Conn, product_ids: Sequence[int]) -> None:
 
 
 def write(conn: Conn, product_ids: Sequence[int], currency: str) -> list[int]:
-    """Write the documents of these products from the tables; those that were not as they should
-    be.
-    """
+    """Write the documents of these products from the tables; return those that were wrong."""
     return _ids(conn.execute(SQL["write"], {"product_ids": product_ids, "currency": currency}))
 
 
 def write_categories(conn: Conn, product_ids: Sequence[int]) -> list[int]:
-    """Write the rows by which categories list these products, none for hidden ones; those that
-    had others.
+    """Write the rows by which categories list these products, none for hidden ones; return those
+    that had others.
     """
     return _ids(conn.execute(SQL["write_categories"], {"product_ids": product_ids}))
 
@@ -45,23 +43,23 @@ def add_categories(conn: Conn, product_ids: Sequence[int]) -> None:
 
 
 def write_search(conn: Conn, product_ids: Sequence[int]) -> list[int]:
-    """Write the words these products are found by; those that had others."""
+    """Write the words these products are found by; return those that had others."""
     return _ids(conn.execute(SQL["write_search"], {"product_ids": product_ids}))
 
 
 def waiting(conn: Conn, product_ids: Sequence[int]) -> list[int]:
-    """Those of these products that a job of the queue is going to write. For the worker."""
+    """Return those of these products that a pending job will write. For the worker."""
     return _ids(conn.execute(SQL["waiting"], {"product_ids": product_ids}), "id")
 
 
 def last_id(conn: Conn) -> int:
-    """The highest id of a product; 0 where there is none."""
+    """Return the highest id of a product; 0 if there is none."""
     return int(one(conn, SQL["last_id"])["id"])
 
 
 def touched(conn: Conn, by: str, id: int | None, *, after_id: int, limit: int) -> list[int]:
-    """The next products, by id, that a `store`, `category` (with all below it) or `brand` touches,
-    or `all`.
+    """Return the next products, by id, that a `store`, `category` (with all below it) or `brand`
+    touches, or `all`.
 
     Raises KeyError for anything else.
     """

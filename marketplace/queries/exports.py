@@ -6,22 +6,22 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql
 
 SQL = named_sql("exports")
-#: Where a batch begins: when the last product of the one before was made, and its id.
+#: The place where a batch starts: when the last product of the previous one was made, and its id.
 Place = tuple[datetime, int]
 
 
 def rows(conn: Conn, store_id: int, *, after: Place | None, limit: int) -> list[Row]:
-    """The next products as columns of our own dialect; category and image_urls are lists."""
+    """Return the next products as columns of our own dialect; category and image_urls are lists."""
     return conn.execute(SQL["rows"], _values(store_id, after, limit), prepare=False).fetchall()
 
 
 def documents(conn: Conn, store_id: int, *, after: Place | None, limit: int) -> list[Row]:
-    """The next products: document, stock, in_stock and description (JSON)."""
+    """Return the next products: document, stock, in_stock and description (JSON)."""
     return conn.execute(SQL["documents"], _values(store_id, after, limit), prepare=False).fetchall()
 
 
 def store_there(conn: Conn, store_id: int) -> bool:
-    """Whether there is such a store."""
+    """Return whether there is such a store."""
     return conn.execute(SQL["store_there"], {"store_id": store_id}).fetchone() is not None
 
 

@@ -1,4 +1,4 @@
-"""How many products there are for each choice. Statements: sql/queries/facets.sql."""
+"""The number of products for each choice. Statements: sql/queries/facets.sql."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,15 +18,15 @@ def count(
     found: Sequence[int] | None,
     most: int,
 ) -> list[Row]:
-    """Rows of facet, id, name, count, low, high, in_stock; the first, `all`, also says whether it
-    is `complete`.
+    """Return rows of facet, id, name, count, low, high, in_stock; the first, `all`, also has
+    whether it is `complete`.
 
-    Of what a list's values filter, or of the products `found`; at most `most`.
+    They count what a list's filters leave, or the products `found`; at most `most`.
     """
     values = {**listing, "facets": list(facets), "crossing": crossing, "found": found, "most": most}
     return conn.execute(SQL["count"], values, prepare=False).fetchall()
 
 
 def categories(conn: Conn, category_id: int | None) -> list[Row]:
-    """The largest categories right below one, or at the top: facet, id, name, count."""
+    """Return the largest child categories of one, or of the top: facet, id, name, count."""
     return conn.execute(SQL["categories"], {"category_id": category_id}).fetchall()

@@ -1,24 +1,23 @@
-"""Answers kept under the keys of their requests. Statements: sql/queries/idempotency.sql."""
+"""Responses kept under the keys of their requests. Statements: sql/queries/idempotency.sql."""
 
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("idempotency")
-#: Answers kept of one user: twice what a limit lets through at once, and no more than a few dozen
-#: megabytes.
+#: Responses kept for one user: twice what a limit lets through at once, and no more than a few
+#: dozen megabytes.
 MOST = 5000
 
 
 def take(conn: Conn, user_id: int, key: str) -> Row:
-    """Take a key until the end of the transaction: `taken` is false while a twin has it.
+    """Take a key until the end of the transaction: `taken` is false while a duplicate has it.
 
-    With the answer that was kept: fingerprint, status, location, version, body; all None when there
-    is none.
+    Returned with the stored response: fingerprint, status, location, version, body; all None if
+    there is none.
     """
     values = {"user_id": user_id, "key": key}
-    with (
-        conn.pipeline()
-    ):  # two statements, since the second must see what a twin committed before the lock was ours
+    # Two statements: the second must see what a duplicate committed before the lock was ours.
+    with conn.pipeline():
         lock = conn.execute(SQL["take"], values)
         found = conn.execute(SQL["find"], values)
     return {**(lock.fetchone() or {}), **(found.fetchone() or {"fingerprint": None})}
@@ -35,7 +34,7 @@ def keep(
     version: str | None,
     body: bytes,
 ) -> None:
-    """Keep an answer under its key, in the place of one that has expired. Of a user's the newest
+    """Store a response under its key, in the place of one that has expired. Of a user's the newest
     stay.
     """
     values = {
@@ -53,5 +52,5 @@ def keep(
 
 
 def sweep(conn: Conn, *, most: int) -> int:
-    """Remove answers that have expired, at most so many; how many."""
+    """Remove responses that have expired, at most so many; return how many."""
     return int(one(conn, SQL["sweep"], {"most": most})["swept"])

@@ -1,4 +1,4 @@
-"""Pictures of products. Statements: sql/queries/images.sql."""
+"""Images of products. Statements: sql/queries/images.sql."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ SQL = named_sql("images")
 
 
 def count(conn: Conn, product_id: int) -> int:
-    """How many pictures a product has."""
+    """Return how many images a product has."""
     return int(one(conn, SQL["count"], {"product_id": product_id})["images"])
 
 
@@ -28,7 +28,7 @@ def add(
     placeholder: str | None,
     variants: list[dict[str, Any]],
 ) -> Row:
-    """Add a picture behind the others; the first becomes the main one."""
+    """Add an image behind the others; the first becomes the main one."""
     values = {
         "product_id": product_id,
         "url": url,
@@ -43,15 +43,15 @@ def add(
 
 
 def find(conn: Conn, product_id: int, image_id: int) -> Row | None:
-    """position, is_main and alt of a picture, or None."""
+    """Return position, is_main and alt of an image, or None."""
     return conn.execute(SQL["find"], {"product_id": product_id, "image_id": image_id}).fetchone()
 
 
 def change(
     conn: Conn, product_id: int, image_id: int, *, position: int, is_main: bool, alt: str | None
 ) -> Row:
-    """Change order, main picture and alternative text; a new main picture takes the place of the
-    old one.
+    """Change order, main image and alternative text; a new main image takes the place of the old
+    one.
     """
     if is_main:
         conn.execute(SQL["clear_main"], {"product_id": product_id, "image_id": image_id})
@@ -66,8 +66,8 @@ def change(
 
 
 def remove(conn: Conn, product_id: int, image_id: int) -> bool:
-    """Remove a picture; the next becomes the main one where it was. False when there is no such
-    picture.
+    """Remove an image; if it was the main one, the next becomes it. False if there is no such
+    image.
     """
     removed = conn.execute(
         SQL["remove"], {"product_id": product_id, "image_id": image_id}
@@ -78,12 +78,12 @@ def remove(conn: Conn, product_id: int, image_id: int) -> bool:
 
 
 def hold_files(conn: Conn, digests: Sequence[str]) -> None:
-    """Keep the sweeper from the files of these pictures until the transaction ends."""
+    """Keep the sweeper from the files of these images until the transaction ends."""
     conn.execute(SQL["hold_files"], {"digests": list(digests)})
 
 
 def lock_unused(conn: Conn, digests: Sequence[str]) -> list[str]:
-    """Those of these pictures that no row uses, locked until the transaction ends. For the
+    """Return those of these images that no row uses, locked until the transaction ends. For the
     worker.
     """
     return [row["digest"] for row in conn.execute(SQL["lock_unused"], {"digests": list(digests)})]

@@ -1,4 +1,4 @@
-"""Good rows of an import, staged, then taken into the catalogue. Statements:
+"""Good rows of an import, staged, then applied to the catalogue. Statements:
 sql/queries/import_rows.sql.
 """
 
@@ -13,8 +13,8 @@ SQL = named_sql("import_rows")
 
 
 class Batch(NamedTuple):
-    """The staged rows of an import above after_line, up to last_line; `fields` are what the file
-    speaks of.
+    """The staged rows of an import above after_line, up to last_line; `fields` are the file's
+    columns.
     """
 
     import_id: int
@@ -26,8 +26,8 @@ class Batch(NamedTuple):
 
 
 class Met(NamedTuple):
-    """Lines of a batch that meet products of the store, and of those what is another, with the
-    products' ids.
+    """Lines of a batch that match products of the store, with the products' ids, and which fields
+    differ.
     """
 
     met: list[int]
@@ -41,7 +41,7 @@ class Met(NamedTuple):
 
 
 def forget(conn: Conn, import_id: int) -> None:
-    """Remove what was read of the file, and count from nought."""
+    """Remove what was read of the file, and count from zero."""
     conn.execute(SQL["forget"], {"import_id": import_id})
 
 
@@ -60,12 +60,12 @@ def copy(conn: Conn, import_id: int, rows: Iterable[GoodRow]) -> None:
 
 
 def settle_twins(conn: Conn, import_id: int) -> None:
-    """Leave out rows whose keys an earlier one has; those that say something else are bad."""
+    """Leave out rows whose keys an earlier one has; those that differ from it are bad."""
     conn.execute(SQL["settle_twins"], {"import_id": import_id}, prepare=False)
 
 
 def fit_categories(conn: Conn, import_id: int, *, room: int) -> int:
-    """Give rows that name a category too many the nearest one that is there or will be; how many
+    """Give rows of a category beyond the limit the nearest one that exists or will; return how many
     rows.
     """
     values = {"import_id": import_id, "room": room}
@@ -73,14 +73,12 @@ def fit_categories(conn: Conn, import_id: int, *, room: int) -> int:
 
 
 def wishes(conn: Conn, import_id: int, limit: int) -> Row:
-    """Return the categories that rows wished for in vain: `count`, the `first` paths, and how
-    many `rows`.
-    """
+    """Return the categories beyond the limit: `count`, the `first` paths, and how many `rows`."""
     return one(conn, SQL["wishes"], {"import_id": import_id, "limit": limit})
 
 
 def next_batch(conn: Conn, import_id: int, *, after_line: int, limit: int) -> Row:
-    """Of the next rows: last_line (None: there are none), rows_ahead, has_categories,
+    """Return of the next rows: last_line (None: there are none), rows_ahead, has_categories,
     has_brands, settled (lines).
     """
     return one(
@@ -89,17 +87,19 @@ def next_batch(conn: Conn, import_id: int, *, after_line: int, limit: int) -> Ro
 
 
 def match(conn: Conn, batch: Batch) -> Met:
-    """What of the batch is there already, and what of that is another."""
+    """Return which rows of the batch match a product, and what differs."""
     return Met(**one(conn, SQL["match"], batch._asdict()))
 
 
 def refuse_conflicts(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
-    """Turn rows whose keys meet several products into bad ones."""
+    """Turn rows whose keys match several products into bad ones."""
     conn.execute(SQL["refuse_conflicts"], {"import_id": import_id, "lines": list(lines)})
 
 
 def missing_levels(conn: Conn, batch: Batch) -> int:
-    """How deep the deepest of the batch's category paths is that does not exist; 0 when all do."""
+    """Return the depth of the deepest of the batch's category paths that does not exist; 0 if all
+    do.
+    """
     return int(one(conn, SQL["missing_levels"], batch._asdict())["levels"] or 0)
 
 
@@ -111,25 +111,25 @@ def add_categories(conn: Conn, batch: Batch, level: int) -> None:
 
 
 def refuse_unknown(conn: Conn, batch: Batch) -> None:
-    """Turn rows whose category is not there into bad ones."""
+    """Turn rows whose category does not exist into bad ones."""
     conn.execute(SQL["refuse_unknown"], batch._asdict())
 
 
 def lock_categories(conn: Conn, batch: Batch) -> None:
-    """Keep the batch's categories as they are until the transaction ends."""
+    """Keep the batch's categories unchanged until the transaction ends."""
     conn.execute(SQL["lock_categories"], batch._asdict())
 
 
 def add_brands(conn: Conn, batch: Batch) -> None:
-    """Add the brands that are new."""
+    """Add the new brands."""
     conn.execute(SQL["add_brands"], batch._asdict())
 
 
 def add_products(conn: Conn, batch: Batch, met: Sequence[int]) -> list[int]:
-    """Make products of the rows but for the lines that met one, with stock and pictures; the new
-    ids.
+    """Make products of the rows except for the lines that match one, with stock and images; return
+    the new ids.
 
-    Raises psycopg.errors.UniqueViolation where somebody has made one of them meanwhile.
+    Raises psycopg.errors.UniqueViolation if somebody has made one of them meanwhile.
     """
     values = {**batch._asdict(), "met": list(met)}
     product_ids = [row["id"] for row in conn.execute(SQL["add_products"], values)]
@@ -142,7 +142,7 @@ def add_products(conn: Conn, batch: Batch, met: Sequence[int]) -> list[int]:
 def change_products(
     conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]
 ) -> None:
-    """Write what rows say into products that are locked."""
+    """Write the rows' values to locked products."""
     values: dict[str, Any] = {
         **batch._asdict(),
         "lines": list(lines),
@@ -152,7 +152,7 @@ def change_products(
 
 
 def touch_products(conn: Conn, batch: Batch, product_ids: Sequence[int]) -> None:
-    """Count up the versions of products whose pictures alone are others."""
+    """Raise the versions of products whose images alone differ."""
     conn.execute(
         SQL["touch_products"], {"store_id": batch.store_id, "product_ids": list(product_ids)}
     )
@@ -161,16 +161,14 @@ def touch_products(conn: Conn, batch: Batch, product_ids: Sequence[int]) -> None
 def change_images(
     conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]
 ) -> None:
-    """Have products that are locked show the pictures that rows name, in their order, and no
-    others.
-    """
+    """Give locked products the images that rows name, in their order, and no others."""
     values = {"import_id": batch.import_id, "lines": list(lines), "product_ids": list(product_ids)}
     for name in ("remove_images", "unset_main_images", "add_further_images", "order_images"):
         conn.execute(SQL[name], values)
 
 
 def lock_stock_ahead(conn: Conn, import_id: int, store_id: int) -> None:
-    """Lock the stock of all products that the import will give another."""
+    """Lock the stock of all products whose stock the import will change."""
     conn.execute(
         SQL["lock_stock_ahead"], {"import_id": import_id, "store_id": store_id}, prepare=False
     )
@@ -179,7 +177,7 @@ def lock_stock_ahead(conn: Conn, import_id: int, store_id: int) -> None:
 def change_stock(
     conn: Conn, import_id: int, lines: Sequence[int], product_ids: Sequence[int]
 ) -> None:
-    """Write the stock that rows say, where it is another."""
+    """Write the rows' stock where it differs."""
     values = {"import_id": import_id, "lines": list(lines), "product_ids": list(product_ids)}
     conn.execute(SQL["lock_stock"], values)
     conn.execute(SQL["change_stock"], values)
@@ -191,12 +189,12 @@ def settle(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
 
 
 def end_batch(conn: Conn, batch: Batch, keep: Sequence[int]) -> None:
-    """Remove the batch from the staged rows, but for these lines."""
+    """Remove the batch from the staged rows, except for these lines."""
     conn.execute(SQL["end_batch"], {**batch._asdict(), "lines": list(keep)})
 
 
 def new_things(conn: Conn, import_id: int, limit: int) -> dict[str, Any]:
-    """Categories and brands that would be added: `count` of them, and the `first`."""
+    """Return categories and brands that would be added: `count` of them, and the `first`."""
     values = {"import_id": import_id, "limit": limit}
     return {
         "new_categories": dict(one(conn, SQL["new_categories"], values)),
@@ -205,7 +203,7 @@ def new_things(conn: Conn, import_id: int, limit: int) -> dict[str, Any]:
 
 
 def _array(texts: tuple[str, ...]) -> str:
-    """Texts as PostgreSQL reads an array; three times as quick as adapting a list."""
+    """Return texts in the form of a PostgreSQL array; three times as quick as adapting a list."""
     if not texts:
         return "{}"
     quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]

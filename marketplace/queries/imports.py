@@ -16,7 +16,7 @@ SQL = named_sql("imports")
 
 
 class Options(NamedTuple):
-    """How an import is to be done."""
+    """The options of an import."""
 
     default_stock: int = 0
     mode: str = "skip_bad"
@@ -36,7 +36,7 @@ def add(
     file_bytes: int,
     options: Options,
 ) -> int:
-    """Add an import of the caller's, with the session the worker will act through; its id.
+    """Add an import of the caller's, with the session the worker will act through; return its id.
 
     imports_store_id_fkey refuses a store that does not exist.
     """
@@ -54,8 +54,8 @@ def add(
 def add_for_store(
     conn: Conn, store: str, *, file_name: str, file_key: str, file_bytes: int, options: Options
 ) -> Row | None:
-    """Add an import that acts as the owner of a store, named by id or name: id and store_id. For
-    the tables' owner.
+    """Add an import that acts as the owner of a store, given by id or name; return id and store_id.
+    For the tables' owner.
     """
     values = {
         "store": store,
@@ -80,27 +80,29 @@ def waiting(conn: Conn, store_id: int) -> Row:
 
 
 def find(conn: Conn, import_id: int, store_id: int | None) -> Row | None:
-    """One import of the store, or None. No store: an admin's view. `progress` is in per cent."""
+    """Return one import of the store, or None. No store: an admin's view. `progress` is in per
+    cent.
+    """
     return conn.execute(SQL["find"], {"import_id": import_id, "store_id": store_id}).fetchone()
 
 
 def search(
     conn: Conn, *, store_id: int | None, after_id: int | None, limit: int, offset: int
 ) -> list[Row]:
-    """Imports of the store (None: of all), newest first; `after_id` is the last one seen."""
+    """Return imports of the store (None: of all), newest first; `after_id` is the last one seen."""
     values = {"store_id": store_id, "after_id": after_id, "limit": limit, "offset": offset}
     return conn.execute(SQL["search"], values, prepare=False).fetchall()
 
 
 def count(conn: Conn, *, store_id: int | None, limit: int) -> int:
-    """How many there are, counted up to `limit`."""
+    """Return how many there are, counted up to `limit`."""
     values = {"store_id": store_id, "limit": limit}
     return int(conn.execute(SQL["count"], values, prepare=False).fetchall()[0]["matches"])
 
 
 def bad_rows(conn: Conn, import_id: int, *, after_line: int, limit: int) -> list[Row]:
-    """The next bad rows: line; columns, codes and messages (several with `; ` between); cells, a
-    list.
+    """Return the next bad rows: line; columns, codes and messages (several with `; ` between);
+    cells, a list.
     """
     return conn.execute(
         SQL["bad_rows"], {"import_id": import_id, "after_line": after_line, "limit": limit}
@@ -108,36 +110,36 @@ def bad_rows(conn: Conn, import_id: int, *, after_line: int, limit: int) -> list
 
 
 def lock(conn: Conn, import_id: int, store_id: int | None) -> Row | None:
-    """Lock an import of the store: id, store_id, state, dry_run, mode, rows_bad, expired; or
+    """Lock an import of the store; return id, store_id, state, dry_run, mode, rows_bad, expired; or
     None.
     """
     return conn.execute(SQL["lock"], {"import_id": import_id, "store_id": store_id}).fetchone()
 
 
 def cancel(conn: Conn, import_id: int) -> None:
-    """End an import that is locked; the worker clears up behind it."""
+    """End a locked import; the worker cleans up after it."""
     conn.execute(SQL["cancel"], {"import_id": import_id})
 
 
 def apply(conn: Conn, import_id: int) -> None:
-    """Turn a dry run that is locked into a real import of the caller's."""
+    """Turn a locked dry run into a real import of the caller's."""
     conn.execute(SQL["apply"], {"import_id": import_id})
 
 
 def start(conn: Conn, import_id: int) -> Row | None:
-    """Take an import up: what it takes to run it. None when it has ended."""
+    """Take an import; return what it takes to run it, None if it has ended."""
     return conn.execute(SQL["start"], {"import_id": import_id}).fetchone()
 
 
 def find_ended(conn: Conn, import_id: int) -> str | None:
-    """The key of the file of an import that has ended for good; None when it has not."""
+    """Return the key of the file of an import that has ended for good; None if it has not."""
     row = conn.execute(SQL["find_ended"], {"import_id": import_id}).fetchone()
     return row["file_key"] if row else None
 
 
 def hold(conn: Conn, import_id: int, attempt: int) -> bool:
-    """Lock the import until the transaction ends; False when another worker has it by now, or it
-    has ended.
+    """Lock the import until the transaction ends; False if another worker has it by now, or it has
+    ended.
     """
     return (
         conn.execute(SQL["hold"], {"import_id": import_id, "attempt": attempt}).fetchone()
@@ -146,7 +148,7 @@ def hold(conn: Conn, import_id: int, attempt: int) -> bool:
 
 
 def look(conn: Conn, import_id: int, attempt: int) -> bool:
-    """Whether the import is still this worker's, without a lock."""
+    """Return whether the import is still this worker's, without a lock."""
     return (
         conn.execute(SQL["look"], {"import_id": import_id, "attempt": attempt}).fetchone()
         is not None
@@ -154,7 +156,7 @@ def look(conn: Conn, import_id: int, attempt: int) -> bool:
 
 
 def add_errors(conn: Conn, import_id: int, rows: Sequence[BadRow]) -> None:
-    """Write what is wrong with bad rows; the first error of each carries the row itself."""
+    """Write the errors of bad rows; the first error of each carries the row itself."""
     errors = [
         (
             row.line,
@@ -174,7 +176,7 @@ def add_errors(conn: Conn, import_id: int, rows: Sequence[BadRow]) -> None:
 
 
 def bare_errors(conn: Conn, import_id: int, *, limit: int) -> list[int]:
-    """The first lines of bad rows whose cells are not in the report yet."""
+    """Return the first lines of bad rows whose cells are not in the report yet."""
     return [
         row["line"]
         for row in conn.execute(SQL["bare_errors"], {"import_id": import_id, "limit": limit})
@@ -192,7 +194,7 @@ def fill_errors(conn: Conn, import_id: int, cells: Mapping[int, Sequence[str]]) 
 
 
 def note_survey(conn: Conn, import_id: int, *, bytes_read: int, rows_total: int | None) -> None:
-    """How far the first reading is, and at its end how many rows there are."""
+    """Note how far the first reading is, and at its end how many rows there are."""
     conn.execute(
         SQL["note_survey"],
         {"import_id": import_id, "bytes_read": bytes_read, "rows_total": rows_total},
@@ -226,7 +228,7 @@ def note_read(
 
 
 def end_reading(conn: Conn, import_id: int) -> Row:
-    """All rows are read: rows_valid and rows_bad."""
+    """Note that all rows are read, with rows_valid and rows_bad."""
     return one(conn, SQL["end_reading"], {"import_id": import_id})
 
 
@@ -240,7 +242,7 @@ def count_applied(
     skipped: int,
     locked_ms: int | None,
 ) -> None:
-    """Count what became of rows; `locked_ms`: how long that held products."""
+    """Count the outcome of rows; `locked_ms`: how long that held products."""
     values = {
         "import_id": import_id,
         "created": created,
@@ -262,7 +264,7 @@ def count_anew(
     skipped: int,
     locked_ms: int,
 ) -> None:
-    """Say what became of all rows, at the end of the one transaction that did it; rows skipped
+    """Count the outcome of all rows, at the end of the one transaction that did it; rows skipped
     while reading stay.
     """
     values = {
@@ -290,7 +292,7 @@ def note_wishes(conn: Conn, import_id: int, wished: Mapping[str, Any], rows: int
 
 
 def trim(conn: Conn, import_id: int, *, most: int, most_bytes: int) -> int:
-    """Forget the oldest ended imports and reports of this import's store; how many."""
+    """Forget the oldest ended imports and reports of this import's store; return how many."""
     row = conn.execute(
         SQL["trim"], {"import_id": import_id, "most": most, "most_bytes": most_bytes}
     ).fetchone()
@@ -298,7 +300,9 @@ def trim(conn: Conn, import_id: int, *, most: int, most_bytes: int) -> int:
 
 
 def forget_old(conn: Conn, *, report_days: int, days: int, most: int) -> int:
-    """Forget reports and imports that ended so many days ago, at most so many of each; how many."""
+    """Forget reports and imports that ended so many days ago, at most so many of each; return how
+    many.
+    """
     return int(
         one(conn, SQL["forget_old"], {"report_days": report_days, "days": days, "most": most})[
             "forgotten"
@@ -307,12 +311,12 @@ def forget_old(conn: Conn, *, report_days: int, days: int, most: int) -> int:
 
 
 def keep_plan(conn: Conn, import_id: int, plan: Mapping[str, Any]) -> None:
-    """What a dry run has found would be new."""
+    """Note what a dry run found would be new."""
     conn.execute(SQL["keep_plan"], {"import_id": import_id, "plan": orjson.dumps(plan).decode()})
 
 
 def settle_search(conn: Conn) -> None:
-    """Take words that wait into the indexes."""
+    """Merge pending words into the indexes."""
     conn.execute(SQL["settle_search"])
 
 
@@ -322,12 +326,12 @@ def expire(conn: Conn) -> None:
 
 
 def worker_alive(conn: Conn) -> bool:
-    """Whether a worker is there to take jobs."""
+    """Return whether a worker is there to take jobs."""
     return bool(one(conn, SQL["worker_alive"])["alive"])
 
 
 def act(conn: Conn, import_id: int) -> Row:
-    """Act as the user who sent the file from here on: user_id, role, store_id.
+    """Act as the user who sent the file from here on; return user_id, role, store_id.
 
     Raises psycopg.errors.InvalidAuthorizationSpecification when they may not any more.
     """
@@ -344,15 +348,15 @@ def finish(
 
 
 def end_session(conn: Conn, import_id: int) -> None:
-    """Nobody acts for the import any more."""
+    """End the import's session: nobody acts for it any more."""
     conn.execute(SQL["end_session"], {"import_id": import_id})
 
 
 def known_paths(conn: Conn) -> list[list[str]]:
-    """Every category as the names from the top down to it."""
+    """Return every category as the names from the top down to it."""
     return [row["path"] for row in conn.execute(SQL["known_paths"])]
 
 
 def waiting_files(conn: Conn) -> set[str]:
-    """Keys of the files that imports still need."""
+    """Return keys of the files that imports still need."""
     return {row["file_key"] for row in conn.execute(SQL["waiting_files"])}

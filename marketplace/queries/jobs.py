@@ -12,7 +12,7 @@ SQL = named_sql("jobs")
 
 
 def enqueue(conn: Conn, task: str, *, queue: str, lock: str | None = None, **args: Any) -> None:
-    """Put a job into `quick` or `long`, in the caller's transaction. Jobs with one lock run one
+    """Enqueue a job in `quick` or `long`, in the caller's transaction. Jobs with one lock run one
     after the other.
     """
     values = {"task": task, "queue": queue, "lock": lock, "args": orjson.dumps(args).decode()}

@@ -1,4 +1,4 @@
-"""What operators watch. Statements: sql/queries/metrics.sql."""
+"""The values that operators watch. Statements: sql/queries/metrics.sql."""
 
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql
@@ -7,7 +7,7 @@ SQL = named_sql("metrics")
 
 
 def state(conn: Conn) -> list[Row]:
-    """Gauges of queue, workers, imports and change feed: name, label (or an empty text), value,
-    words.
+    """Return gauges of queue, workers, imports and change feed: name, label (or an empty text),
+    value, words.
     """
     return conn.execute(SQL["state"]).fetchall()

@@ -12,7 +12,7 @@ from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("products")
 
-#: The filters of the lists; what is not given does not filter.
+#: The filters of the lists; a missing one does not filter.
 FILTERS = (
     "category_id",
     "brand_id",
@@ -39,16 +39,16 @@ _HOT = {
     (frozenset({"brand_id"}), "newest", True): "list_brand_newest",
     (frozenset({"store_id"}), "newest", True): "list_store_newest",
 }
-#: What stands between two products of a list.
+#: Separates two products of a list.
 BETWEEN = ",\n"
-#: What their first page comes after.
+#: The place before their first page.
 _BEGIN: dict[str, tuple[Any, int]] = {"newest": ("infinity", 2**63 - 1), "price": (-1, 0)}
 
 
 class HotPage(NamedTuple):
     """The JSON of all products that were read, separated by BETWEEN, and how many they are; the
-    place (key, id) of the last but one; about how many the list has, and exactly, unless those are
-    many more than were to be counted.
+    place (key, id) of the last but one; about how many the list has, and exactly, unless there
+    are many more than the limit of counting.
     """
 
     items: str | None
@@ -60,8 +60,8 @@ class HotPage(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What a list is asked for: filters, sort (newest, price, name, stock, relevance), window,
-    and whether what is hidden is shown (to its own store).
+    """The parameters of a list: filters, sort (newest, price, name, stock, relevance), window, and
+    whether hidden products are shown (to their own store).
     """
 
     filters: Mapping[str, Any]
@@ -90,8 +90,7 @@ class Listing(NamedTuple):
 
 
 def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
-    """A page of a much asked-for list, by the prepared statement it has of its own; None of any
-    other list.
+    """Return a page of a frequent list, by its own prepared statement; None for any other list.
 
     `most`: how far it is counted; 0: not at all.
     """
@@ -112,10 +111,10 @@ def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
 
 
 def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
-    """Rows (document, quantity, in_stock, id, key) in the order asked, of at most `walk` products
-    along that order.
+    """Return rows (document, quantity, in_stock, id, key) in the requested order, of at most `walk`
+    products along that order.
 
-    Words are looked for elsewhere (search).
+    Words are searched elsewhere (search).
     """
     name = "list_category" if "category_id" in listing.filters else "list"
     name = "list_stock" if listing.sort == "stock" else name
@@ -126,15 +125,15 @@ def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
 
 
 def crossing(listing: Listing) -> bool:
-    """Whether filters of several tables meet, which product_search alone knows together."""
+    """Return whether filters of several tables meet, which only product_search knows together."""
     return sum(name in listing.filters for name in ("category_id", "brand_id", "store_id")) > 1
 
 
 def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
-    """What the filters leave of the catalogue, if that is less than `most`: rows as `search`, with
-    matches, complete.
+    """Return what the filters leave of the catalogue, if that is less than `most`: rows as
+    `search`, with matches, complete.
 
-    One at least: where the page is empty its document is None. Not complete: others match too.
+    One at least: if the page is empty its document is None. Not complete: others match too.
     """
     values = {**listing.values(), "most": most, "crossing": crossing(listing)}
     with conn.cursor(row_factory=namedtuple_row) as cursor:
@@ -142,13 +141,15 @@ def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
 
 
 def count(conn: Conn, listing: Listing, most: int) -> int:
-    """How many products the filters match, counted up to `most`; not for lists with words."""
+    """Return how many products the filters match, counted up to `most`; not for
+    lists with words.
+    """
     values = {**listing.values(), "most": most}
     return int(conn.execute(_counting(listing), values, prepare=False).fetchall()[0]["matches"])
 
 
 def estimate(conn: Conn, listing: Listing) -> int:
-    """How many the planner believes there are."""
+    """Return how many the planner estimates."""
     return statements.estimate(conn, _counting(listing), {**listing.values(), "most": None})
 
 
@@ -159,18 +160,18 @@ def _counting(listing: Listing) -> Any:
 def find(
     conn: Conn, product_id: int, *, show_hidden: bool = False, known: Sequence[str] = ()
 ) -> Row | None:
-    """One product: tag, document, stock, in_stock, description (JSON), name, store_id, version; or
-    None.
+    """Return one product: tag, document, stock, in_stock, description (JSON), name, store_id,
+    version; or None.
 
-    Where the tag is among those that are `known`, document and description are None.
+    If the tag is among those that are `known`, document and description are None.
     """
     values = {"product_id": product_id, "show_hidden": show_hidden, "known": list(known)}
     return conn.execute(SQL["find"], values).fetchone()
 
 
 def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
-    """The product to change, locked, with its stock; None when it is not the store's. No store:
-    an admin's view.
+    """Return the product to change, locked, with its stock; None if it is not the store's. No
+    store: an admin's view.
     """
     return conn.execute(
         SQL["find_own"], {"product_id": product_id, "store_id": store_id}
@@ -191,7 +192,9 @@ def add(
     hidden: bool,
     stock: int,
 ) -> int:
-    """Add a product with its stock; the new id. Its documents are written by catalogue.refresh."""
+    """Add a product with its stock; return the new id. product_documents.refresh writes its
+    documents.
+    """
     values = {
         "store_id": store_id,
         "category_id": category_id,
@@ -208,7 +211,7 @@ def add(
 
 
 def change(conn: Conn, product_id: int, store_id: int | None, product: Mapping[str, Any]) -> None:
-    """Replace all that a seller writes of a product but its stock."""
+    """Replace all that a seller writes of a product except its stock."""
     written = (
         "category_id",
         "brand_id",
@@ -228,7 +231,7 @@ def change(conn: Conn, product_id: int, store_id: int | None, product: Mapping[s
 
 
 def touch(conn: Conn, product_id: int, store_id: int | None) -> None:
-    """Count up the version: the product's pictures have changed."""
+    """Raise the version: the product's images have changed."""
     conn.execute(SQL["touch"], {"product_id": product_id, "store_id": store_id})
 
 

@@ -1,4 +1,4 @@
-"""What is typed, and the products it finds. Statements: sql/queries/search.sql."""
+"""Typed words, and the products they find. Statements: sql/queries/search.sql."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -13,10 +13,9 @@ SQL = named_sql("search")
 
 
 class Question(NamedTuple):
-    """Words as queries: what has all of them, what has any, and each by itself with what it is
-    worth.
+    """Words as queries: for all of them, for any, and each by itself with its weight.
 
-    `few`: with fewer whole matches, those with any word are answered too.
+    `few`: with fewer whole matches, products with any word are returned too.
     """
 
     all_words: str
@@ -35,8 +34,8 @@ def understand(
     prices: tuple[Decimal | None, Decimal | None] = (None, None),
     meant: Sequence[tuple[str, str]] = (),
 ) -> list[Row]:
-    """The words and filters (word, role: typed, left out, filter; forms, required, named, found,
-    rarity, newest_id).
+    """Return the words and filters (word, role: typed, left out, filter; forms, required, named,
+    found, rarity, newest_id).
 
     `filters`: words such as #c12. `prices`: from, to. `meant`: pairs of a misspelt word and one it
     may stand for.
@@ -56,11 +55,11 @@ def understand(
 def find(
     conn: Conn, listing: Mapping[str, Any], question: Question, *, with_ids: bool = False
 ) -> list[Any]:
-    """Rows (document, quantity, in_stock, id, key, matches, whole) in the order asked for; a list's
-    values as ever.
+    """Return rows (document, quantity, in_stock, id, key, matches, whole) in the requested order; a
+    list's usual values.
 
-    `matches` (at most 1,000) and `whole`, how many of them have all words, are alike in every row;
-    where the page is empty, they stand in one row whose document is None. `with_ids`: also `ids`,
+    `matches` (at most 1,000) and `whole`, how many of them have all words, are the same in every
+    row; if the page is empty, they are in one row whose document is None. `with_ids`: also `ids`,
     of all matches.
     """
     values = {**listing, **question._asdict(), "with_ids": with_ids}
@@ -69,30 +68,28 @@ def find(
 
 
 def correct(conn: Conn, words: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of a word and one of the catalogue that it may have been meant to be, at most three
-    each.
-    """
+    """Return pairs of a word and one of the catalogue that it may mean, at most three each."""
     rows = conn.execute(SQL["correct"], {"words": words}, prepare=True)
     return [(row["misspelt"], row["meant"]) for row in rows]
 
 
 def suggest(conn: Conn, typed: str) -> list[Row]:
-    """What it may become: rows of kind (products, brands, categories), id and name, at most five
-    of a kind.
+    """Return completions: rows of kind (products, brands, categories), id and name, at most five of
+    a kind.
     """
     return conn.execute(SQL["suggest"], {"typed": typed}, prepare=True).fetchall()
 
 
 def refresh_words(conn: Conn, sample: int) -> int:
-    """Count how many products have each word, from a sample of that many products; how many
+    """Count how many products have each word, from a sample of that many products; return how many
     counts changed.
     """
     return int(one(conn, SQL["refresh_words"], {"sample": sample})["counted"])
 
 
 def prune_words(conn: Conn, *, after: str, most: int) -> tuple[int, str | None]:
-    """Delete words behind this one that no product has, looking at so many; how many, and the
-    last looked at.
+    """Delete words behind this one that no product has, checking so many; return how many, and the
+    last one checked.
     """
     row = one(conn, SQL["prune_words"], {"after": after, "most": most})
     return row["pruned"], row["last_word"]

@@ -7,19 +7,19 @@ SQL = named_sql("sessions")
 
 
 def set_up(conn: Conn) -> Row:
-    """Whether the login is `almighty` (steps around policies), and whether its statements are
+    """Return whether the login is `almighty` (bypasses policies), and whether its statements are
     `limited` in time.
     """
     return one(conn, SQL["set_up"])
 
 
 def find(conn: Conn, session_hash: bytes) -> Row | None:
-    """user_id, role, store_id and session_id of a living session, or None."""
+    """Return user_id, role, store_id and session_id of a living session, or None."""
     return conn.execute(SQL["find"], {"session_hash": session_hash}).fetchone()
 
 
 def act_as(conn: Conn, session_hash: bytes, request_id: str | None = None) -> Row:
-    """Make the rest of this transaction act as a session's user: user_id, role, store_id,
+    """Make the rest of this transaction act as a session's user; return user_id, role, store_id,
     session_id.
     """
     return one(conn, SQL["act_as"], {"session_hash": session_hash, "request_id": request_id})
@@ -32,14 +32,14 @@ def take_time(conn: Conn) -> None:
 
 
 def is_verified(conn: Conn, session_hash: bytes) -> bool:
-    """Whether a session's user has confirmed their address."""
+    """Return whether a session's user has confirmed their address."""
     return bool(one(conn, SQL["is_verified"], {"session_hash": session_hash})["verified"])
 
 
 def register(
     conn: Conn, *, name: str, email: str, role: str, phone: str | None, password_hash: str
 ) -> int:
-    """Add a user; the new id. users_email_key refuses an address that is taken."""
+    """Add a user; return the new id. users_email_key refuses a taken address."""
     values = {
         "name": name,
         "email": email,
@@ -61,7 +61,7 @@ def open_device(
     user_agent: str | None,
     ip: str | None,
 ) -> None:
-    """Sign a device in: a session and its first refresh token."""
+    """Sign a device in: add a session and its first refresh token."""
     conn.execute(
         SQL["open"],
         {
@@ -79,7 +79,9 @@ def open_device(
 def refresh(
     conn: Conn, *, old_hash: bytes, new_hash: bytes, seconds: int, grace: int, ip: str | None
 ) -> Row:
-    """Exchange a refresh token: outcome (renewed, unknown or reused), session_id, user_id."""
+    """Exchange a refresh token; return outcome (renewed, unknown or reused),
+    session_id, user_id.
+    """
     values = {
         "old_hash": old_hash,
         "new_hash": new_hash,
@@ -91,17 +93,17 @@ def refresh(
 
 
 def all_mine(conn: Conn) -> list[Row]:
-    """The caller's devices that are signed in, the last used first; at most 100."""
+    """Return the caller's devices that are signed in, the last used first; at most 100."""
     return conn.execute(SQL["all_mine"]).fetchall()
 
 
 def end(conn: Conn, session_id: int) -> bool:
-    """End one of the caller's sessions; False when it is not theirs, or ended already."""
+    """End one of the caller's sessions; return False if it is not theirs, or ended already."""
     return bool(one(conn, SQL["end"], {"session_id": session_id})["ended"])
 
 
 def end_others(conn: Conn) -> int:
-    """End all of the caller's devices but this one; how many."""
+    """End all of the caller's devices except this one; return how many."""
     return int(one(conn, SQL["end_others"])["ended"])
 
 
@@ -111,7 +113,7 @@ def change_password(conn: Conn, password_hash: str) -> None:
 
 
 def sweep(conn: Conn, *, most: int) -> int:
-    """Delete sessions and used tokens that have been dead for a month, some at a time; how many.
-    For the worker.
+    """Delete sessions and used tokens that have been dead for a month, some at a time; return how
+    many. For the worker.
     """
     return int(one(conn, SQL["sweep"], {"most": most})["swept"])

@@ -1,4 +1,4 @@
-"""Passwords as they are tried. Statements: sql/queries/guesses.sql."""
+"""Sign-in attempts. Statements: sql/queries/sign_in_attempts.sql."""
 
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
@@ -7,19 +7,19 @@ SQL = named_sql("sign_in_attempts")
 
 
 def begin(conn: Conn, email: str, ip: str | None) -> Row:
-    """Count a try: user_id, password_hash, guess (a key for the others here), retry_after in
-    seconds or None.
+    """Count an attempt; return user_id, password_hash, guess (a key for the others here),
+    retry_after in seconds or None.
     """
     return one(conn, SQL["begin"], {"email": email, "ip": ip})
 
 
 def end(conn: Conn, guess: bytes, *, right_one: bool) -> None:
-    """Forget all tries, as the right password came; or take one back that was not looked at."""
+    """Forget all attempts, after the right password; or take one back that was not checked."""
     conn.execute(SQL["end"], {"guess": guess, "right_one": right_one})
 
 
 def wrong(conn: Conn, guess: bytes, ip: str | None) -> Row:
-    """Count a wrong password for its address: tell_owner, spraying."""
+    """Count a wrong password for its address; return tell_owner, spraying."""
     return one(conn, SQL["wrong"], {"guess": guess, "ip": ip})
 
 

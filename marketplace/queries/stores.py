@@ -7,7 +7,7 @@ SQL = named_sql("stores")
 
 
 def find(conn: Conn, store_id: int) -> Row | None:
-    """A store as everybody sees it, or None."""
+    """Return a store as everybody sees it, or None."""
     return conn.execute(SQL["find"], {"store_id": store_id}).fetchone()
 
 
@@ -21,14 +21,14 @@ def open_store(conn: Conn, *, owner_id: int, name: str, description: str | None)
 
 
 def hold(conn: Conn, store_id: int, *, owner_id: int) -> Row | None:
-    """id, name, description and version of a store, locked for a change; None when it is not the
-    owner's.
+    """Return id, name, description and version of a store, locked for a change; None if it is not
+    the owner's.
     """
     return conn.execute(SQL["hold"], {"store_id": store_id, "owner_id": owner_id}).fetchone()
 
 
 def change(conn: Conn, store_id: int, *, owner_id: int, name: str, description: str | None) -> Row:
-    """Replace what a store says of itself; it has been held before."""
+    """Replace a store's own fields; it has been held before."""
     values = {"store_id": store_id, "owner_id": owner_id, "name": name, "description": description}
     return one(conn, SQL["change"], values)
 

@@ -1,4 +1,4 @@
-"""What keeps tables from growing without end. Statements: sql/queries/upkeep.sql."""
+"""Statements that keep tables from growing without end: sql/queries/upkeep.sql."""
 
 from marketplace.postgres.pool import Conn
 from marketplace.postgres.statements import named_sql, one
@@ -7,7 +7,7 @@ SQL = named_sql("upkeep")
 
 
 def sweep_guarding(conn: Conn) -> None:
-    """Forget counts and mailed tokens that mean nothing any more."""
+    """Forget counts and mailed tokens that have no effect any more."""
     conn.execute(SQL["sweep_guarding"])
 
 
@@ -27,20 +27,20 @@ def reopen_stock(conn: Conn, *, days: int, most: int) -> int:
 
 
 def drop_months(conn: Conn, parent: str, *, days: int) -> int:
-    """Drop the months of a table that ended so many days ago; how many."""
+    """Drop the months of a table that ended so many days ago; return how many."""
     return int(one(conn, SQL["drop_months"], {"parent": parent, "days": days})["dropped"])
 
 
 def sweep_unconfirmed(conn: Conn, *, days: int, after: int, most: int) -> tuple[int, int | None]:
-    """Delete accounts never confirmed and not used for so long, behind this id; how many, and
-    the last looked at.
+    """Delete accounts never confirmed and not used for so long, behind this id; return how many,
+    and the last one checked.
     """
     row = one(conn, SQL["sweep_unconfirmed"], {"days": days, "after": after, "most": most})
     return row["swept"], row["last_id"]
 
 
 def sweep_surplus(conn: Conn, *, sessions: int, tokens: int) -> int:
-    """End a user's sessions but for the newest, delete a session's used tokens but for the
-    newest; how many.
+    """End a user's sessions except the newest, delete a session's used tokens except the newest;
+    return how many.
     """
     return int(one(conn, SQL["sweep_surplus"], {"sessions": sessions, "tokens": tokens})["swept"])

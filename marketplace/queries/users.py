@@ -9,7 +9,7 @@ SQL = named_sql("users")
 
 
 def find(conn: Conn, user_id: int) -> Row | None:
-    """A user as the API answers one: the caller, or anybody for an admin."""
+    """Return a user as the API shows one: the caller, or anybody for an admin."""
     return conn.execute(SQL["find"], {"user_id": user_id}).fetchone()
 
 
@@ -23,7 +23,7 @@ def search(
     limit: int,
     offset: int,
 ) -> list[Row]:
-    """Users for an admin, newest first."""
+    """Return users for an admin, newest first."""
     values = {
         "search": search,
         "role": role,
@@ -38,14 +38,14 @@ def search(
 def count(
     conn: Conn, *, search: str | None, role: str | None, suspended: bool | None, limit: int
 ) -> int:
-    """How many users match, counted up to `limit`."""
+    """Return how many users match, counted up to `limit`."""
     values = {"search": search, "role": role, "suspended": suspended, "limit": limit}
     return int(conn.execute(SQL["count"], values, prepare=False).fetchall()[0]["matches"])
 
 
 def hold(conn: Conn, user_id: int) -> int | None:
-    """The version of the caller, or of anybody for an admin; nobody else changes that user
-    meanwhile.
+    """Lock the caller, or anybody for an admin, and return the version; nobody else changes that
+    user meanwhile.
     """
     version: int | None = one(conn, SQL["hold"], {"user_id": user_id})["version"]
     return version
@@ -60,29 +60,31 @@ def change(
 
 
 def change_avatar(conn: Conn, user_id: int, avatar: str | None) -> Any:
-    """Set the avatar (JSON) or remove it; the one of before, or None."""
+    """Set the avatar (JSON) or remove it; return the previous one, or None."""
     return one(conn, SQL["change_avatar"], {"user_id": user_id, "avatar": avatar})["replaced"]
 
 
 def manage(conn: Conn, user_id: int, *, role: str | None, suspended: bool | None) -> None:
-    """An admin changes a user's role, or suspends them; None leaves a thing as it is."""
+    """Change a user's role, or suspend them, as an admin; None leaves a value unchanged."""
     conn.execute(SQL["manage"], {"user_id": user_id, "role": role, "suspended": suspended})
 
 
 def forget_me(conn: Conn) -> Row:
-    """Delete what is known of the caller, but for what a job does; their user_id and store_id."""
+    """Delete the caller's data, except what a job does; return their user_id and store_id."""
     return one(conn, SQL["forget_me"])
 
 
 def forget_things(conn: Conn, user_id: int, *, most: int) -> int:
-    """Delete imports and activities of a user who has gone, some at a time; how many rows. For
+    """Delete imports and activities of a deleted user, some at a time; return how many rows. For
     the worker.
     """
     return int(one(conn, SQL["forget_things"], {"user_id": user_id, "most": most})["forgotten"])
 
 
 def close_store(conn: Conn, store_id: int, *, most: int) -> list[int]:
-    """Hide products of a store whose owner has gone, some at a time; which. For the worker."""
+    """Hide products of a store whose owner is deleted, some at a time; return which. For the
+    worker.
+    """
     product_ids: list[int] = one(conn, SQL["close_store"], {"store_id": store_id, "most": most})[
         "product_ids"
     ]
@@ -90,8 +92,8 @@ def close_store(conn: Conn, store_id: int, *, most: int) -> list[int]:
 
 
 def add_admin(conn: Conn, *, name: str, email: str, password_hash: str) -> int:
-    """Add an admin, as the tables' owner; the new id. users_email_key refuses an address that is
-    taken.
+    """Add an admin, as the tables' owner; return the new id. users_email_key refuses a taken
+    address.
     """
     values = {"name": name, "email": email, "password_hash": password_hash}
     return int(one(conn, SQL["add_admin"], values)["user_id"])

@@ -1,1 +1,1 @@
-"""One class per URL: validate, open the transaction, call, answer."""
+"""One class per URL: validate, open the transaction, call, record, respond."""

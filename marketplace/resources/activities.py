@@ -40,13 +40,13 @@ class Activities:
 
     @operation(
         "listActivities",
-        "What one did",
+        "The caller's activities",
         query={**schemas.FILTERS, **pages.QUERY},
         responses={200: pages.listed("activities", schemas.ACTIVITY)},
         problems=("invalid_cursor", "page_too_deep"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the caller's log, newest first."""
+        """Return the caller's log, newest first."""
         caller, query = req.context.caller, req.context.query
         filters = _filters(query)
         window = paging.window(req, query)
@@ -73,7 +73,7 @@ class Export:
 
     @operation(
         "exportActivities",
-        "What one did, as a file",
+        "The caller's activities, as a file",
         query=schemas.EXPORT,
         responses={200: schemas.EXPORTED},
         produces=("text/csv", falcon.MEDIA_JSON),

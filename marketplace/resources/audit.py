@@ -27,8 +27,8 @@ class Audit:
         problems=("invalid_cursor", "page_too_deep", "not_found"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the trail, newest first: all of it to admins, that of their own store to
-        sellers.
+        """Return the trail, newest first: all of it to admins, that of their own
+        store to sellers.
         """
         caller, query = req.context.caller, req.context.query
         filters = {name: query[name] for name in audit.FILTERS if name in query}

@@ -19,10 +19,10 @@ from marketplace.web import client
 from marketplace.workflows import mails
 from marketplace.workflows.sign_in import SignIn
 
-#: The first app (`client_type`) cannot refresh: it is signed in again after so long, and its token
-#: lives until then.
+#: The legacy Android app (`client_type`) cannot refresh: it has to sign in again after this long,
+#: and its token lives until then.
 FIRST_APP_SECONDS = 30 * 86400
-#: What it shows its user.
+#: Its messages for the user.
 GREETINGS = {
     "register": "Akun Anda sudah dibuat. Selamat berbelanja!",
     "login": "Anda berhasil masuk. Selamat datang kembali!",
@@ -47,7 +47,7 @@ class Register:
         rate="register",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the tokens, as login does."""
+        """Return the tokens, as login does."""
         body = req.context.body
         self.passwords.require_strong(body["password"], "/password", body["name"], body["email"])
         password_hash = self.passwords.hash(body["password"])
@@ -84,7 +84,7 @@ class Login:
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the tokens; the same failure, as slowly, for an unknown address and a wrong
+        """Return the tokens; the same failure, as slowly, for an unknown address and a wrong
         password.
 
         After five wrong ones an account takes the next later and later: 429 with Retry-After.
@@ -119,7 +119,7 @@ class Refresh:
         rate="refresh",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer a new pair. A token that was used before ends the session it belongs to."""
+        """Return a new pair. A token that was used before ends the session it belongs to."""
         config: Config = req.context.config
         old = req.context.body["refresh_token"]
         secret = secret_of(old)
@@ -152,16 +152,16 @@ class ForgotPassword:
 
     @operation(
         "forgotPassword",
-        "Have a code for a new password sent by mail",
+        "Send a code for a new password by mail",
         roles=PUBLIC,
         body=schemas.FORGOTTEN,
         responses={204: None},
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Send a code to the address, if an account has it; the answer is the same if none has.
+        """Send a code to the address, if an account has it; the response is the same if none has.
 
-        The code is good once and for 30 minutes. A mailbox gets three an hour at most; an older
+        The code is valid once and for 30 minutes. A mailbox gets three an hour at most; an older
         code is void.
         """
         with self.db.signing_in() as conn:
@@ -186,7 +186,7 @@ class ResetPassword:
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Set the password and sign all devices out. A weak password leaves the code good."""
+        """Set the password and sign all devices out. After a weak password the code stays valid."""
         body = req.context.body
         token_hash = hashed(body["token"])
         with self.db.signing_in() as conn:
@@ -220,8 +220,8 @@ class VerifyEmail:
         rate="sign-in",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Note that the mailbox's owner reads it. The code comes after registering, and after a
-        change of address.
+        """Confirm that the mailbox's owner reads it. The code is sent after registering, and after
+        a change of address.
         """
         with self.db.signing_in(req.context.request_id) as conn:
             if mailed_tokens.verify_email(conn, hashed(req.context.body["token"])) is None:
@@ -237,7 +237,7 @@ class SendVerification:
 
     @operation(
         "sendVerification",
-        "Have the code that confirms one's address sent again",
+        "Send the code that confirms the address again",
         responses={204: None},
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -279,13 +279,13 @@ class Sessions:
         responses={200: schemas.SESSIONS},
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the caller's devices, the last used first."""
+        """Return the caller's devices, the last used first."""
         with self.db.transaction(req.context.caller) as conn:
             resp.media = {"sessions": sessions.all_mine(conn)}
 
     @operation("endOtherSessions", "Sign all other devices out", responses={204: None})
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """End every session of the caller but this one."""
+        """End every session of the caller except this one."""
         with self.db.transaction(req.context.caller) as conn:
             ended = sessions.end_others(conn)
             activities.record(conn, client.client(req), "logout", details={"sessions": ended})
@@ -318,7 +318,7 @@ def _invalid_code() -> Problem:
 def _sign_in(
     conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, activity: str
 ) -> dict[str, Any]:
-    """A session for the device, its tokens, and the line in the log."""
+    """Open a session for the device, and return its tokens; with the entry in the log."""
     config: Config = req.context.config
     first_app = "client_type" in req.context.body
     seconds = (

@@ -1,4 +1,4 @@
-"""Brands: the list, one of them, and what admins change of them."""
+"""Brands: the list, one of them, and changes by admins."""
 
 import falcon
 from psycopg.errors import ForeignKeyViolation
@@ -30,7 +30,7 @@ class Brands:
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer brands by name, all or those with `search` in their name."""
+        """Return brands by name, all or those with `search` in their name."""
         query = req.context.query
         search = query.get("search")
         window = paging.window(req, query)
@@ -82,7 +82,7 @@ class Brand:
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
-        """Answer a brand."""
+        """Return a brand."""
         with self.db.read(req.context.read_after) as conn:
             brand = brands.find(conn, brand_id)
         if brand is None:
@@ -99,7 +99,7 @@ class Brand:
         conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
-        """Replace the name; products' documents follow by a job."""
+        """Replace the name; a job writes the products' documents."""
         self._change(req, resp, brand_id)
 
     @operation(
@@ -138,7 +138,7 @@ class Brand:
         conditional=True,
     )
     def on_delete(self, req: falcon.Request, resp: falcon.Response, brand_id: int) -> None:
-        """Remove a brand that no product is of, or give its products to `move_to` first."""
+        """Remove a brand without products, or move its products to `move_to` first."""
         move_to = req.context.query.get("move_to")
         try:
             with self.db.transaction(req.context.caller) as conn:
@@ -157,7 +157,7 @@ class Brand:
                 )
         except ForeignKeyViolation:
             raise Problem(
-                "brand_in_use", "Products are of this brand; ?move_to=ID gives them to another one."
+                "brand_in_use", "Products have this brand; ?move_to=ID moves them to another one."
             ) from None
         resp.status = falcon.HTTP_204
 

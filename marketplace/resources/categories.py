@@ -1,4 +1,4 @@
-"""Categories: the tree, one of them, and what admins change of them."""
+"""Categories: the tree, one of them, and changes by admins."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from marketplace.schemas import categories as schemas
 from marketplace.web import client, etags, idempotency
 from marketplace.workflows import categories as workflow
 
-#: Categories that are answered at once.
+#: Categories that are returned at once.
 MOST = 5000
 
 
@@ -33,8 +33,8 @@ class Categories:
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return the tree, by name, with counts of products. One that is very large lacks its
-        lower levels, which GET /api/categories/{category_id} has.
+        """Return the tree, by name, with counts of products. A very large one lacks its lower
+        levels, which GET /api/categories/{category_id} has.
         """
         with self.db.read(req.context.read_after) as conn:
             rows = categories.all_sorted(conn, limit=MOST)
@@ -81,7 +81,7 @@ class Category:
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
-        """Answer a category with those above it and those right below it."""
+        """Return a category with its ancestors and its children."""
         with self.db.read(req.context.read_after) as conn:
             category = categories.find(conn, category_id)
         if category is None:
@@ -98,8 +98,8 @@ class Category:
         conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
-        """Replace name and parent; all below it moves along, and products' documents follow by a
-        job.
+        """Replace name and parent; its descendants move along, and a job writes the products'
+        documents.
         """
         self._change(req, resp, category_id)
 
@@ -114,7 +114,7 @@ class Category:
         conditional=True,
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
-        """Change what is given, as PUT does; {"parent_id": null} moves it to the top."""
+        """Change the given fields, as PUT does; {"parent_id": null} moves it to the top."""
         self._change(req, resp, category_id)
 
     def _change(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
@@ -146,7 +146,7 @@ class Category:
         conditional=True,
     )
     def on_delete(self, req: falcon.Request, resp: falcon.Response, category_id: int) -> None:
-        """Remove a category that nothing is in, or empty it into `move_to` first."""
+        """Remove an empty category, or empty it into `move_to` first."""
         move_to = req.context.query.get("move_to")
         try:
             with self.db.transaction(req.context.caller) as conn:
@@ -172,7 +172,7 @@ class Category:
 
 
 def _tree(rows: list[Row]) -> list[dict[str, Any]]:
-    """The rows, each with its `children`; those at the top. Keeps the order of the rows."""
+    """Add `children` to each row; return those at the top. Keeps the order of the rows."""
     nodes: dict[int | None, dict[str, Any]] = {row["id"]: {**row, "children": []} for row in rows}
     top: list[dict[str, Any]] = []
     for node in nodes.values():

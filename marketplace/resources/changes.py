@@ -1,4 +1,4 @@
-"""The change feed: what apps that keep a copy of the catalogue ask again and again."""
+"""The change feed, which apps that keep a copy of the catalogue poll."""
 
 from typing import Any
 
@@ -37,7 +37,9 @@ class Changes:
         problems=("invalid_cursor", "cursor_expired"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer what was written since the cursor, as it is now; without a cursor all there is."""
+        """Return what was written since the cursor, in its present state; without a cursor all
+        there is.
+        """
         query = req.context.query
         place = Place(*paging.decode_cursor(req, query["cursor"])) if "cursor" in query else START
         types = [schemas.TYPES[name] for name in query["types"]]
@@ -53,12 +55,12 @@ class Changes:
             "has_next": page.has_next,
             "delay_seconds": page.delay_seconds,
         }
-        # A client asks for what is new: what a cache has kept would only hold it back.
+        # A client wants what is new: a cached response would only hold it back.
         resp.cache_control = ["no-cache"]
 
 
 def _told(row: Row) -> dict[str, Any]:
-    """One thing with its state; a product's is its ready text."""
+    """Return one thing with its state; a product's is its document."""
     told = {name: row[name] for name in ("type", "id", "deleted", "changed_at")}
     if row["type"] == "product" and not row["deleted"]:
         told["product"] = orjson.Fragment(workflow.whole(row))

@@ -1,5 +1,5 @@
-"""The page to read the document on and to try the calls: Swagger UI, from files that lie here,
-without the Internet.
+"""The page that shows the document and tries the calls: Swagger UI, from files in static/, without
+the Internet.
 """
 
 import falcon
@@ -7,9 +7,9 @@ import falcon
 from marketplace.config.settings import ROOT
 from marketplace.contract.operations import PUBLIC, operation
 
-#: What the page is made of; served below /docs/.
+#: The files of the page; served below /docs/.
 FOLDER = ROOT / "marketplace" / "static" / "swagger_ui"
-#: Nothing but our own files, and nothing inline; the pictures in the style sheet are data.
+#: Nothing but our own files, and nothing inline; the images in the style sheet are data.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src "
     "'self';"
@@ -40,7 +40,7 @@ class Root:
     """/"""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Lead to the page."""
+        """Redirect to the page."""
         raise falcon.HTTPFound("docs")
 
 
@@ -55,7 +55,7 @@ class Page:
         produces=("text/html",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the page. Its addresses are relative, so that it works behind a prefix too."""
+        """Return the page. Its addresses are relative, so that it works behind a prefix too."""
         resp.set_header("Content-Security-Policy", POLICY)
         resp.content_type = "text/html; charset=utf-8"
         resp.text = _PAGE.format(root="../" if req.env["PATH_INFO"].endswith("/") else "")

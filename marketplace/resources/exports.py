@@ -43,8 +43,8 @@ class ProductExport:
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Stream all products of the store, hidden ones too: as CSV, which imports again and
-        changes nothing, or as JSON lines. No transaction waits for a slow phone; what changes
-        meanwhile may be in or not.
+        changes nothing, or as JSON lines. No transaction waits for a slow phone; changes made
+        meanwhile may be included or not.
         """
         caller, kind = req.context.caller, req.context.query["format"]
         store_id = workflow.store_of(caller, req.context.query.get("store_id"))
@@ -87,7 +87,7 @@ def _place(row: Row) -> exports.Place:
 
 
 def _cells(row: Row) -> list[object]:
-    """A product under HEADER."""
+    """Return a product under HEADER."""
     return [
         row["id"],
         row["name"],

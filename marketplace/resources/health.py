@@ -1,4 +1,4 @@
-"""Is the process alive, can it serve, and how does it do?"""
+"""Health checks and metrics of the process."""
 
 import time
 from pathlib import Path
@@ -23,9 +23,9 @@ STATUS = Named("Status", {"status": {"type": "string"}})
 class Alive:
     """/healthz"""
 
-    @operation("getHealth", "Whether the process answers", roles=PUBLIC, responses={200: STATUS})
+    @operation("getHealth", "Whether the process responds", roles=PUBLIC, responses={200: STATUS})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer at once, without looking at anything."""
+        """Return at once, without checking anything."""
         resp.set_header("Cache-Control", "no-store")
         resp.media = {"status": "ok"}
 
@@ -44,8 +44,8 @@ class Ready:
         problems=("unavailable",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer 503 while the database is away or behind this code's migrations, and once the
-        server is to stop.
+        """Return 503 while the database is away or behind this code's migrations, and once the
+        server is about to stop.
         """
         resp.set_header("Cache-Control", "no-store")
         if draining.under_way():
@@ -65,33 +65,35 @@ class Metrics:
 
     def __init__(self, db: Database, data_dir: Path) -> None:
         self.db = db
-        self.backup = data_dir / "last-backup"  # what `backup` writes when it has ended well
+        self.backup = data_dir / "last-backup"  # `backup` writes it when it has ended well
 
     @operation(
         "getMetrics",
-        "How the service does (Prometheus)",
+        "Metrics of the service (Prometheus)",
         roles=PUBLIC,
         responses={200: None},
         produces=("text/plain",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer what all workers have counted, and what the database knows; without the latter
-        while it is away.
+        """Return the counts of all workers, and the database's gauges; without the latter while it
+        is away.
 
-        For who looks after the machine: nginx lets nobody else through.
+        For operators: nginx lets nobody else through.
         """
         rows = None
         try:
             with self.db.primary() as conn:
                 rows = queries.state(conn)
         except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout):
-            pass  # it says so itself: marketplace_database_up 0
+            pass  # it reports that itself: marketplace_database_up 0
         resp.set_header("Cache-Control", "no-store")
         resp.content_type = metrics.MEDIA_TYPE
         resp.stream = [metrics.text(rows, self._backup_age())]  # never twice the same: no ETag
 
     def _backup_age(self) -> float | None:
-        """Seconds since a backup of this host ended well; None where none ever did."""
+        """Return the seconds since the last successful backup of this host; None
+        if there is none.
+        """
         try:
             return time.time() - self.backup.stat().st_mtime
         except OSError:

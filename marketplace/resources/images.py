@@ -1,4 +1,4 @@
-"""Pictures of a product."""
+"""Images of a product."""
 
 import falcon
 
@@ -26,7 +26,7 @@ class Images:
 
     @operation(
         "addProductImages",
-        "Add pictures to a product",
+        "Add images to a product",
         roles=SELLERS,
         parts=PARTS,
         responses={201: schemas.IMAGES},
@@ -35,8 +35,8 @@ class Images:
         rate="upload",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
-        """Add the pictures of the parts `images`, all or none; the first of a product becomes
-        its main one.
+        """Add the images of the parts `images`, all or none; the first of a product becomes its
+        main one.
         """
         caller, config = req.context.caller, req.context.config
         store_id = workflow.reach(caller)
@@ -47,11 +47,11 @@ class Images:
                 raise _not_found()
             if (
                 req.get_header("Idempotency-Key") is None
-            ):  # what comes again is answered as the first time
+            ):  # a repeated request gets the first response
                 workflow.require_room(conn, product_id, 1, most=config.images_per_product)
         _, made = uploads.read(req, PARTS, count=config.images_per_product)
         if not made:
-            raise invalid("/images", "required", "is the part that pictures come in")
+            raise invalid("/images", "required", "is the part for images")
         found = [upload.picture for upload in made]
         images_workflows.save(self.files, found)
         with idempotency.transaction(self.db, req, resp) as conn:
@@ -86,7 +86,7 @@ class Image:
 
     @operation(
         "updateProductImage",
-        "Change order, main picture or alternative text",
+        "Change order, main image or alternative text",
         roles=SELLERS,
         body=schemas.CHANGE_IMAGE,
         partial=True,
@@ -97,10 +97,10 @@ class Image:
     def on_patch(
         self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int
     ) -> None:
-        """Change what is given. The main picture is changed by naming another one, not by taking it
-        away.
+        """Change the given fields. The main image is changed by naming another one, not by
+        unsetting it.
 
-        If-Match names the product: its pictures are part of it.
+        If-Match names the product: its images are part of it.
         """
         caller, body = req.context.caller, req.context.body
         store_id = workflow.reach(caller)
@@ -112,7 +112,7 @@ class Image:
             etags.require(req, workflow.version(product))
             if body.get("is_main") is False and before["is_main"]:
                 raise invalid(
-                    "/is_main", "main_required", "name another picture as the main one instead"
+                    "/is_main", "main_required", "name another image as the main one instead"
                 )
             after = {**before, **body}
             resp.media = images.change(
@@ -131,7 +131,7 @@ class Image:
 
     @operation(
         "deleteProductImage",
-        "Remove a picture",
+        "Remove an image",
         roles=SELLERS,
         responses={204: None},
         problems=("not_found",),
@@ -140,7 +140,7 @@ class Image:
     def on_delete(
         self, req: falcon.Request, resp: falcon.Response, product_id: int, image_id: int
     ) -> None:
-        """Remove a picture; the next one becomes the main picture where it was that."""
+        """Remove an image; if it was the main one, the next one becomes it."""
         caller = req.context.caller
         store_id = workflow.reach(caller)
         with self.db.transaction(caller) as conn:
@@ -159,4 +159,4 @@ class Image:
 
 
 def _not_found() -> Problem:
-    return Problem("not_found", "There is no such product or picture of yours.")
+    return Problem("not_found", "There is no such product or image of yours.")

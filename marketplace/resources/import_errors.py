@@ -37,8 +37,7 @@ class ImportErrors:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stream every bad row under the file's own header, with what is wrong with it, to be sent
-        again.
+        """Stream every bad row under the file's own header, with its errors, to be sent again.
 
         A batch at a time: no transaction waits for a slow phone.
         """
@@ -64,7 +63,9 @@ def _bad_rows(db: Database, caller: Caller, import_id: int) -> Iterator[list[dic
 
 
 def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
-    """The report as CSV. What an earlier report had put before the row is left out."""
+    """Yield the report as CSV. The columns that an earlier report had added before the row are left
+    out.
+    """
     kept = [place for place, name in enumerate(header) if name not in REPORT_HEADER]
     yield _lines([[*REPORT_HEADER, *(header[place] for place in kept)]])
     for rows in batches:
@@ -81,7 +82,7 @@ def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> I
 
 
 def _cells(cells: Sequence[str], kept: Sequence[int], width: int) -> list[str]:
-    """The row's cells under the header, and behind them those it has too many."""
+    """Return the row's cells under the header, followed by those it has too many."""
     return [cells[place] if place < len(cells) else "" for place in kept] + list(cells[width:])
 
 

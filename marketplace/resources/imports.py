@@ -1,5 +1,5 @@
-"""Imports: sending a file of products, following what becomes of it, fetching the rows that were
-refused.
+"""Imports: sending a file of products, following its progress, fetching the rows
+that were refused.
 """
 
 import secrets
@@ -17,7 +17,7 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, imports, jobs
 from marketplace.schemas import imports as schemas
 from marketplace.text.messages import say
-from marketplace.web import bodies, client, idempotency, paging
+from marketplace.web import bodies, client, idempotency, multipart, paging
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
@@ -55,11 +55,11 @@ class ImportCsv:
         sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Take the file and leave the rest to the worker: 202 and where to look. The options may
-        be text parts, too.
+        """Take the file and leave the rest to the worker: 202 and where to look. The options may be
+        text parts, too.
         """
         caller = req.context.caller
-        if caller.role != "admin":  # who has no store, or no room, need not send the file
+        if caller.role != "admin":  # without a store, or without room, one need not send the file
             with self.db.transaction(caller) as conn:
                 _require_room(conn, req, workflow.store_of(caller, None), req.content_length or 0)
         key = f"imports/{secrets.token_hex(16)}.csv"
@@ -89,7 +89,7 @@ class ImportCsv:
                 resp.media = imports.find(conn, import_id, store_id)
                 resp.status = falcon.HTTP_202
                 resp.location = f"/api/products/imports/{import_id}"
-        except BaseException:  # also when the same file was sent before
+        except BaseException:  # also if the same file was sent before
             self.files.delete(key)
             raise
 
@@ -109,8 +109,8 @@ class Imports:
         problems=("invalid_cursor", "page_too_deep", "not_found"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the imports of the caller's store, newest first; an admin's list has all, or
-        one store's.
+        """Return the imports of the caller's store, newest first; an admin's list has all, or one
+        store's.
         """
         caller, query = req.context.caller, req.context.query
         store_id = _listed_store(caller, query.get("store_id"))
@@ -143,7 +143,7 @@ class Import:
         problems=("not_found",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Answer how far an import is and what it did."""
+        """Return an import's progress and counts."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
             found = imports.find(conn, import_id, workflow.reach(caller))
@@ -169,8 +169,8 @@ class ImportApplication:
         sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Do what a dry run has said, with the rows it has kept: within a week, and once. What
-        it said of products that were changed meanwhile is found out anew.
+        """Do what a dry run has reported, with the rows it has kept: within a week, and once.
+        Products that were changed meanwhile are matched anew.
         """
         store_id = workflow.reach(req.context.caller)
         with idempotency.transaction(self.db, req, resp) as conn:
@@ -202,8 +202,8 @@ class ImportCancellation:
         rate="import",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stop an import, or drop a dry run. Products that are in stay, the counts say how many;
-        of mode=atomic none is in.
+        """Stop an import, or drop a dry run. Applied products stay, and the counts tell how many;
+        with mode=atomic nothing is applied.
         """
         store_id = workflow.reach(req.context.caller)
         with idempotency.transaction(self.db, req, resp) as conn:
@@ -218,7 +218,7 @@ class ImportCancellation:
 
 
 def _require_room(conn: Conn, req: falcon.Request, store_id: int, size: int) -> None:
-    """409 where the store would have more files waiting than it may, or larger ones together."""
+    """Raise 409 if the store would have more files waiting than it may, or larger ones together."""
     config = req.context.config
     waiting = imports.waiting(conn, store_id)
     if (
@@ -237,9 +237,7 @@ def _require_room(conn: Conn, req: falcon.Request, store_id: int, size: int) -> 
 
 
 def _enqueue(conn: Conn, store_id: int, import_id: int) -> None:
-    """Have the worker run it, or clear up behind it, when the store's imports before it are
-    through.
-    """
+    """Enqueue its run, or its cleanup, after the store's earlier imports."""
     jobs.enqueue(conn, "run_import", queue="long", lock=f"import:{store_id}", import_id=import_id)
 
 
@@ -277,7 +275,7 @@ class _Upload(NamedTuple):
 
 
 def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
-    """Write the file of the request into `target`, and check what came beside it."""
+    """Write the file of the request to `target`, and check the options beside it."""
     limit: int = getattr(req.context.config, PARTS.limit)
     kind = bodies.content_type(req)
     options = dict(req.context.query)
@@ -303,11 +301,11 @@ def _receive(req: falcon.Request, target: BinaryIO) -> _Upload:
 
 
 def _read_parts(req: falcon.Request, target: BinaryIO, limit: int) -> tuple[str, dict[str, str]]:
-    """The file's name and the text parts of a multipart body whose file goes into `target`."""
+    """Return the file's name and the text parts of a multipart body whose file goes to `target`."""
     file_name = None
     texts: dict[str, str] = {}
-    for part in bodies.parts(req, file_limit=limit, files=PARTS.files, count=1, into=target):
-        if isinstance(part, bodies.FilePart):
+    for part in multipart.parts(req, PARTS, file_limit=limit, count=1, into=target):
+        if isinstance(part, multipart.FilePart):
             file_name = _clean(part.filename)
         else:
             texts[part[0]] = part[1]
@@ -317,14 +315,16 @@ def _read_parts(req: falcon.Request, target: BinaryIO, limit: int) -> tuple[str,
 
 
 def _clean(filename: str | None) -> str:
-    """What the client calls its file, fit to be stored: the last part of the path, printable."""
+    """Return the client's name of the file, fit to be stored: the last part of the
+    path, printable.
+    """
     name = (filename or "").replace("\\", "/").rpartition("/")[2]
     name = "".join(sign for sign in name if sign.isprintable())
     return name.encode("utf-8", "replace").decode()
 
 
 def _listed_store(caller: Caller, wanted: int | None) -> int | None:
-    """Whose imports are listed; None is every store's, for an admin."""
+    """Return whose imports are listed; None is every store's, for an admin."""
     if caller.role == "admin":
         return wanted
     if wanted is not None and wanted != caller.store_id:

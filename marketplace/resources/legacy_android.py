@@ -1,9 +1,8 @@
-"""The calls of the first app, an Android app that was written for the first system and cannot be
+"""The calls of the legacy Android app, which was written for the first system and cannot be
 changed.
 
-Each is a thin alias: it takes and answers what that app knows, and goes through the same workflows
-as the call that new apps make. What it sends with `client_type` when it signs in stands in
-resources/auth.py.
+Each is a thin alias: it takes and returns what that app knows, and uses the same workflows as the
+call that new apps make. resources/auth.py handles the `client_type` that it sends when it signs in.
 """
 
 import re
@@ -33,10 +32,10 @@ from marketplace.workflows import users as user_workflow
 SELLERS = ("seller", "admin")
 PARTS = Parts(schemas.NEW_PRODUCT, ("main_image",), required=False)
 BATCH = 500
-#: New apps are told what to call instead; no end is set, since the first app stays.
+#: These headers tell new apps what to call instead; there is no end, since the legacy app stays.
 SINCE = date(2026, 11, 23)
 _MARKER = storage.URL_MARKER.encode()
-#: How Java writes a double from ten million on.
+#: The form in which Java writes a double from ten million on.
 _JAVA_DOUBLE = re.compile(r"[0-9]\.[0-9]{1,17}E[0-9]{1,2}\Z")
 
 
@@ -48,7 +47,7 @@ class Username:
 
     @operation(
         "updateUsername",
-        "Change one's own name (first app)",
+        "Change the caller's name (legacy Android app)",
         body=schemas.USERNAME,
         responses={200: schemas.RENAMED},
         conditional=True,
@@ -74,7 +73,7 @@ class OpenStore:
 
     @operation(
         "openStoreFirstApp",
-        "Open a store (first app)",
+        "Open a store (legacy Android app)",
         body=schemas.NEW_BRAND,
         responses={201: schemas.OPENED},
         problems=("store_exists", "store_name_taken"),
@@ -106,13 +105,13 @@ class MyBrand:
 
     @operation(
         "getMyBrand",
-        "One's own store (first app)",
+        "The caller's store (legacy Android app)",
         responses={200: schemas.BRAND},
         problems=("not_found",),
         deprecated=Deprecated(SINCE, successor="/api/stores/mine"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the caller's store; 404 tells the app that there is none yet."""
+        """Return the caller's store; 404 tells the app that there is none yet."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
             resp.media = _brand(store_workflow.find_own(conn, caller), caller)
@@ -126,15 +125,15 @@ class MyBrandProducts:
 
     @operation(
         "listMyBrandProducts",
-        "All of one's own products at once (first app)",
+        "All of the caller's products at once (legacy Android app)",
         roles=SELLERS,
         responses={200: [schemas.PRODUCT]},
         problems=("store_required",),
         deprecated=Deprecated(SINCE, successor="/api/stores/mine/products"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Stream the products of the caller's store, newest first, sold out ones too; removed
-        ones are gone.
+        """Stream the products of the caller's store, newest first, sold out ones too; removed ones
+        are gone.
         """
         caller = req.context.caller
         batches = _batches(self.db, caller, product_workflow.store_of(caller, None))
@@ -151,7 +150,7 @@ class CreateProduct:
 
     @operation(
         "createProductFirstApp",
-        "Add a product with its main picture (first app)",
+        "Add a product with its main image (legacy Android app)",
         roles=SELLERS,
         parts=PARTS,
         responses={201: schemas.CREATED},
@@ -208,7 +207,7 @@ def _batches(db: Database, caller: Caller, store_id: int) -> Iterator[list[Any]]
 
 
 def _array(batches: Iterator[list[Any]], uploads_url: bytes) -> Iterator[bytes]:
-    """The products as a bare array, with the address of uploads filled in."""
+    """Yield the products as a bare array, with the address of uploads filled in."""
     between = b"["
     for rows in batches:
         yield between + b",".join(map(_with_number, rows)).replace(_MARKER, uploads_url)
@@ -217,17 +216,17 @@ def _array(batches: Iterator[list[Any]], uploads_url: bytes) -> Iterator[bytes]:
 
 
 def _with_number(row: Any) -> bytes:
-    """A product whose price is a JSON number, digit for digit what it was as a text."""
+    """Return a product whose price is a JSON number, digit for digit like the text."""
     product = orjson.loads(product_workflow.listed(row.document, row.quantity, row.in_stock))
     product["price"] = orjson.Fragment(product["price"])
     return orjson.dumps(product)
 
 
 def _meant(texts: Mapping[str, str]) -> dict[str, str]:
-    """What the app means by its texts: an empty one was left out, and 1.25E7 are twelve and a
+    """Return the meaning of the app's texts: an empty one is missing, and 1.25E7 are twelve and a
     half million.
     """
-    given = {name: text for name, text in texts.items() if text}
+    given = {name: text for name, text in texts.items() if text or name not in PARTS.fields}
     if _JAVA_DOUBLE.match(given.get("price", "")):
         given["price"] = format(Decimal(given["price"]), "f")
     return given

@@ -21,11 +21,11 @@ class Document:
 
     @operation("getApiDocument", "This document", roles=PUBLIC, responses={200: {}}, max_age=60)
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the OpenAPI document."""
+        """Return the OpenAPI document."""
         resp.data = self._ready
         resp.content_type = falcon.MEDIA_JSON
 
     @cached_property
     def _ready(self) -> bytes:
-        """Built once a process, when it is first asked for."""
+        """Built once a process, at the first request for it."""
         return orjson.dumps(document.build(self.routes, self.config))

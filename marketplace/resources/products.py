@@ -44,7 +44,7 @@ class Products:
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer what is on sale, from ready documents and live stock."""
+        """Return what is on sale, from product documents and live stock."""
         listing, window = _listing(req)
         with self.db.read(req.context.read_after) as conn:
             wanted = req.context.query.get("facets")
@@ -70,8 +70,8 @@ class Products:
         sells=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Add a product to the caller's store (an admin names one), from JSON or multipart with
-        a main picture.
+        """Add a product to the caller's store (an admin names one), from JSON or multipart with a
+        main image.
         """
         caller, config = req.context.caller, req.context.config
         made: list[Upload] = []
@@ -112,7 +112,7 @@ class Product:
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
-        """Answer a product; a hidden one only to its store and admins."""
+        """Return a product; a hidden one only to its store and admins."""
         if req.context.caller is None:
             with self.db.read(req.context.read_after) as conn:
                 _show(req, resp, products.find(conn, product_id, known=_known(req)))
@@ -167,7 +167,9 @@ class Product:
         conditional=True,
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
-        """Change what is given, leave the rest; {"hidden": false} shows a removed product again."""
+        """Change the given fields, leave the rest; {"hidden": false} shows a
+        removed product again.
+        """
         self._change(req, resp, product_id, merge=True)
 
     @operation(
@@ -179,7 +181,7 @@ class Product:
         conditional=True,
     )
     def on_delete(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
-        """Hide a product. Doing it twice is as good as once."""
+        """Hide a product. Doing it twice does no harm."""
         caller = req.context.caller
         store_id = workflow.reach(caller)
         with self.db.transaction(caller) as conn:
@@ -235,14 +237,14 @@ class Mine:
 
     @operation(
         "listMyProducts",
-        "One's own products",
+        "The caller's own products",
         roles=SELLERS,
         query={**schemas.OWN_FILTERS, **pages.QUERY, **pages.COUNT},
         responses={200: PAGE},
         problems=("invalid_cursor", "page_too_deep", "sort_not_offered", "store_required"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the products of the caller's store, hidden and sold out too."""
+        """Return the products of the caller's store, hidden and sold out too."""
         caller = req.context.caller
         store_id = workflow.store_of(caller, None)
         listing, window = _listing(req, store_id=store_id)
@@ -252,7 +254,7 @@ class Mine:
 
 
 def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listing, Window]:
-    """What a list is asked for; refuses an order that no index gives."""
+    """Return the parameters of a list; refuse an order that no index gives."""
     query = req.context.query
     filters = {name: query[name] for name in products.FILTERS if name in query}
     if store_id is not None:
@@ -306,7 +308,7 @@ def _answer(
 def _hidden(
     conn: Conn, session_hash: bytes, product_id: int, known: Sequence[str]
 ) -> dict[str, Any] | None:
-    """A hidden product, where it is the caller's to see."""
+    """Return a hidden product, if the caller may see it."""
     who = sessions.find(conn, session_hash)
     row = products.find(conn, product_id, show_hidden=True, known=known)
     if (
@@ -319,7 +321,7 @@ def _hidden(
 
 
 def _known(req: falcon.Request) -> list[str]:
-    """The tags of the product that the client has, as products.find knows them."""
+    """Return the ETags of the product that the client has, in the form of products.find."""
     tags = etags.known_tags(req)
     if not tags:
         return []
@@ -328,9 +330,7 @@ def _known(req: falcon.Request) -> list[str]:
 
 
 def _show(req: falcon.Request, resp: falcon.Response, row: Row | None) -> None:
-    """Answer a product from its ready document, or only that it has not changed; 404 when there
-    is none.
-    """
+    """Respond with a product from its document, or with 304; 404 if there is none."""
     if row is None:
         raise _not_found()
     resp.context.version = workflow.version(row)

@@ -1,4 +1,4 @@
-"""Stores: opening one, showing it, changing one's own."""
+"""Stores: opening one, showing it, changing the caller's own."""
 
 import falcon
 
@@ -54,7 +54,7 @@ class Store:
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, store_id: int) -> None:
-        """Answer a store as everybody sees it."""
+        """Return a store as everybody sees it."""
         with self.db.read(req.context.read_after) as conn:
             store = stores.find(conn, store_id)
         if store is None:
@@ -70,20 +70,20 @@ class Mine:
 
     @operation(
         "getMyStore",
-        "One's own store",
+        "The caller's store",
         roles=("seller", "admin"),
         responses={200: schemas.STORE},
         problems=("not_found",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the caller's store."""
+        """Return the caller's store."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
             resp.media = workflow.find_own(conn, caller)
 
     @operation(
         "replaceMyStore",
-        "Change one's own store",
+        "Change the caller's store",
         roles=("seller", "admin"),
         body=schemas.CHANGE,
         responses={200: schemas.STORE},
@@ -91,12 +91,12 @@ class Mine:
         conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Replace name and description; a new name goes into the products' documents by a job."""
+        """Replace name and description; a job writes a new name to the products' documents."""
         self._change(req, resp, merge=False)
 
     @operation(
         "updateMyStore",
-        "Change fields of one's own store",
+        "Change fields of the caller's store",
         roles=("seller", "admin"),
         body=schemas.CHANGE,
         partial=True,
@@ -105,7 +105,7 @@ class Mine:
         conditional=True,
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Change what is given, as PUT does."""
+        """Change the given fields, as PUT does."""
         self._change(req, resp, merge=True)
 
     def _change(self, req: falcon.Request, resp: falcon.Response, *, merge: bool) -> None:

@@ -1,4 +1,4 @@
-"""What a search may be meant to be, while it is typed."""
+"""Completions of a search, while it is typed."""
 
 import falcon
 
@@ -18,7 +18,7 @@ class Suggestions:
 
     @operation(
         "suggestProducts",
-        "Complete what is typed",
+        "Complete a search while it is typed",
         roles=PUBLIC,
         query=schemas.QUERY,
         responses={200: schemas.SUGGESTIONS},
@@ -26,7 +26,7 @@ class Suggestions:
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer products, brands and categories with words that begin as the last one typed."""
+        """Return products, brands and categories with words that begin as the last one typed."""
         with self.db.read(req.context.read_after) as conn:
             rows = search.suggest(conn, req.context.query["q"])
         resp.media = {

@@ -1,4 +1,4 @@
-"""All that is kept of a user, for that user."""
+"""All data about a user, for that user."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -28,14 +28,13 @@ class UserExport:
 
     @operation(
         "exportMyData",
-        "All that is kept of one, as a file",
+        "All data about the caller, as a file",
         responses={200: schemas.EXPORTED},
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Stream what is kept of the caller: profile, devices, store, activities, imports, what
-        was changed in the store, products. A batch at a time: no transaction waits for a slow
-        phone.
+        """Stream all data about the caller: profile, devices, store, activities, imports, changes
+        in the store, products. A batch at a time: no transaction waits for a slow phone.
         """
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
@@ -54,7 +53,7 @@ class UserExport:
 def _written(
     db: Database, caller: Caller, parts: dict[str, Any], uploads: bytes
 ) -> Iterator[bytes]:
-    """The document, piece by piece."""
+    """Yield the document, piece by piece."""
     head = paging.items([parts])[:-1]
     yield head.replace(URL_MARKER.encode(), uploads)
     for name, (read, *keys) in _lists(caller).items():
@@ -68,7 +67,7 @@ def _written(
 
 
 def _lists(caller: Caller) -> dict[str, tuple[Any, ...]]:
-    """The long parts: how a batch is read, and the columns that say where it ended."""
+    """The long parts: how a batch is read, and the columns of the place where it ended."""
 
     def acts(conn: Conn, after: Any) -> list[Row]:
         return activities.search(

@@ -1,4 +1,4 @@
-"""One's own profile and avatar, and what admins do with users."""
+"""The caller's own profile and avatar, and what admins do with users."""
 
 from typing import Any
 
@@ -31,9 +31,9 @@ class Profile:
         self.passwords = passwords
         self.sign_in = sign_in
 
-    @operation("getProfile", "One's own profile", responses={200: schemas.PROFILE})
+    @operation("getProfile", "The caller's profile", responses={200: schemas.PROFILE})
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer the caller."""
+        """Return the caller."""
         caller = req.context.caller
         with self.db.transaction(caller, durable=False) as conn:
             user = users.find(conn, caller.user_id) or {}
@@ -48,21 +48,21 @@ class Profile:
 
     @operation(
         "replaceProfile",
-        "Change one's own profile",
+        "Change the caller's profile",
         body=schemas.CHANGE,
         responses={200: schemas.PROFILE},
         problems=CHANGE_PROBLEMS,
         conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Replace name, phone and address; a new e-mail or password needs the present one and
-        ends other sessions.
+        """Replace name, phone and address; a new e-mail or password needs the present one and ends
+        other sessions.
         """
         self._change(req, resp, merge=False)
 
     @operation(
         "updateProfile",
-        "Change fields of one's own profile",
+        "Change fields of the caller's profile",
         body=schemas.CHANGE,
         partial=True,
         responses={200: schemas.PROFILE},
@@ -70,13 +70,15 @@ class Profile:
         conditional=True,
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Change what is given, as PUT does."""
+        """Change the given fields, as PUT does."""
         self._change(req, resp, merge=True)
 
-    @operation("deleteProfile", "Delete one's account", responses={204: None}, conditional=True)
+    @operation(
+        "deleteProfile", "Delete the caller's account", responses={204: None}, conditional=True
+    )
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Delete the account for good: name, address, sessions and pictures at once, activities
-        and imports within minutes. A store is closed, and its products are hidden.
+        """Delete the account for good: name, address, sessions and images at once, activities and
+        imports within minutes. A store is closed, and its products are hidden.
         """
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
@@ -85,7 +87,7 @@ class Profile:
         resp.status = falcon.HTTP_204
 
     def _change(self, req: falcon.Request, resp: falcon.Response, *, merge: bool) -> None:
-        """The password is checked and hashed between two transactions: neither waits for bcrypt."""
+        """Check and hash the password between two transactions: neither waits for bcrypt."""
         body, caller = req.context.body, req.context.caller
         with self.db.transaction(caller) as conn:
             seen = users.find(conn, caller.user_id) or {}
@@ -100,7 +102,7 @@ class Profile:
             if "email" not in body or (not secret_change and seen["email"] != before["email"]):
                 after["email"] = before[
                     "email"
-                ]  # no change of it has been asked for, or been proved to be allowed
+                ]  # no change of it was requested, or it was shown to be allowed
             if secret_change:
                 _end_others(conn, password_hash)
                 language = client.language(req)
@@ -114,7 +116,7 @@ class Profile:
             )
 
     def _new_password(self, req: falcon.Request, before: dict[str, Any]) -> str | None:
-        """The hash of the new password, if there is one; the present one is asked for and
+        """Return the hash of the new password, if there is one; the present one is required and
         checked first.
         """
         body = req.context.body
@@ -157,7 +159,7 @@ class UploadAvatar:
 
     @operation(
         "uploadAvatar",
-        "Set one's picture",
+        "Set the caller's avatar",
         parts=AVATAR,
         responses={200: schemas.AVATAR_ANSWER},
         problems=("picture_refused", "too_many_requests"),
@@ -165,11 +167,11 @@ class UploadAvatar:
         rate="upload",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Store the picture of part `avatar` in its sizes; the one before goes."""
+        """Store the image of part `avatar` in its sizes; the previous one is removed."""
         caller = req.context.caller
         _, made = uploads.read(req, AVATAR, count=1)
         if not made:
-            raise invalid("/avatar", "required", "is the part the picture must come in")
+            raise invalid("/avatar", "required", "is the part for the image")
         picture = made[0].picture
         images.save(self.files, [picture])
         avatar = image_json.as_json(picture)
@@ -186,9 +188,11 @@ class Avatar:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("deleteAvatar", "Remove one's picture", responses={204: None}, conditional=True)
+    @operation(
+        "deleteAvatar", "Remove the caller's avatar", responses={204: None}, conditional=True
+    )
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Remove the caller's picture; none there is as good."""
+        """Remove the caller's avatar; a missing one is no error."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
             etags.require(req, users.hold(conn, caller.user_id))
@@ -212,8 +216,8 @@ class Users:
         problems=("invalid_cursor", "page_too_deep"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer users, newest first, by part of the name or address, role, and whether
-        suspended.
+        """Return users, newest first, by part of the name or address, role, and
+        whether suspended.
         """
         query = req.context.query
         filters = {name: query.get(name) for name in ("search", "role", "suspended")}
@@ -244,7 +248,7 @@ class User:
         problems=("not_found",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, user_id: int) -> None:
-        """Answer a user."""
+        """Return a user."""
         with self.db.transaction(req.context.caller) as conn:
             resp.media = _found(users.find(conn, user_id))
 
@@ -259,7 +263,9 @@ class User:
         conditional=True,
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, user_id: int) -> None:
-        """Set `role` (buyer or seller) or `suspended`; both bite at the user's next request."""
+        """Set `role` (buyer or seller) or `suspended`; both take effect at the
+        user's next request.
+        """
         body, caller = req.context.body, req.context.caller
         if user_id == caller.user_id:
             raise Problem("forbidden", "Admins do not change their own role or suspend themselves.")

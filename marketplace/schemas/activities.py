@@ -14,7 +14,7 @@ FILTERS: dict[str, Any] = {
     "from": {"coerce": "time", "meta": {"description": "Inclusive, UTC; a date or a time."}},
     "to": {
         "coerce": "time_end",
-        "meta": {"description": "Inclusive, UTC; a date means to its end."},
+        "meta": {"description": "Inclusive, UTC; a date counts to its end."},
     },
 }
 
@@ -23,7 +23,7 @@ EXPORT: dict[str, Any] = {
     "format": {"coerce": "line", "allowed": ["csv", "json"], "default": "csv"},
 }
 
-#: What is logged, in the order of an account's life.
+#: The logged types, in the order of an account's life.
 TYPES = (
     "register",
     "login",
@@ -61,14 +61,14 @@ ACTIVITY = Named(
         "id": ID,
         "type": one_of(*TYPES, words="What was done; more may come."),
         "related_type": one_of(
-            *RELATED, words="What it was done to; more may come.", nullable=True
+            *RELATED, words="The kind of thing it was done to; more may come.", nullable=True
         ),
         "related_id": {**ID, "nullable": True},
         "related_name": TEXT_OR_NULL,
         "details": {
             "type": "dict",
             "nullable": True,
-            "meta": {"description": "What else is worth knowing."},
+            "meta": {"description": "Further details."},
         },
         "ip": TEXT_OR_NULL,
         "device": TEXT_OR_NULL,

@@ -13,7 +13,7 @@ TYPES = ["brand", "category", "import", "product", "product_image", "store", "us
 FILTERS: dict[str, Any] = {
     "type": {"coerce": "line", "allowed": TYPES},
     "id": described(ID, "Of the thing, with `type`."),
-    "store_id": described(ID, "For admins: what concerns one store."),
+    "store_id": described(ID, "For admins: the entries of one store."),
     "user_id": described(ID, "Who did it."),
     "action": {"coerce": "line", "allowed": ["create", "update", "delete", "import"]},
     "request_id": {
@@ -30,14 +30,14 @@ ENTRY = Named(
     {
         "id": ID,
         "created_at": TIME,
-        "user_id": described(_ID_OR_NULL, "Who did it; null where it was the operator's hand."),
+        "user_id": described(_ID_OR_NULL, "Who did it; null if the operator did it by hand."),
         "role": TEXT_OR_NULL,
-        "store_id": described(_ID_OR_NULL, "Whose thing it is; null for what belongs to no store."),
+        "store_id": described(_ID_OR_NULL, "The store it belongs to; null if it belongs to none."),
         "action": described(TEXT, "create, update, delete or import."),
         "type": described(TEXT, "The kind of thing; more may come."),
         "thing_id": described(_ID_OR_NULL, "Which one; null for an entry about several."),
-        "before": described(_COLUMNS, "What changed, as it was; null for what is new."),
-        "after": described(_COLUMNS, "What changed, as it is now; null for what is gone."),
+        "before": described(_COLUMNS, "The changed fields before; null for a new thing."),
+        "after": described(_COLUMNS, "The changed fields after; null for a deleted thing."),
         "request_id": TEXT_OR_NULL,
     },
 )

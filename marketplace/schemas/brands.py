@@ -1,4 +1,4 @@
-"""Brands: what is sent and what is answered."""
+"""Brands: what is sent and what is returned."""
 
 from typing import Any
 
@@ -28,4 +28,4 @@ FILTERS: dict[str, Any] = {
     "search": {"coerce": "line", "maxlength": 200, "meta": {"description": "Part of the name."}},
 }
 
-REMOVE: dict[str, Any] = {"move_to": described(ID, "The brand its products are given to.")}
+REMOVE: dict[str, Any] = {"move_to": described(ID, "The brand that its products are moved to.")}

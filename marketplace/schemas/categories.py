@@ -1,4 +1,4 @@
-"""Categories: what is sent and what is answered."""
+"""Categories: what is sent and what is returned."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from marketplace.schemas.common import (
 )
 
 _PRODUCTS: dict[str, Any] = described(
-    COUNT, "Products on sale in it and below it, as counted last."
+    COUNT, "Products on sale in it and below it, as last counted."
 )
 _PARENT: dict[str, Any] = described({**ID, "nullable": True}, "null at the top.")
 
@@ -35,17 +35,17 @@ CATEGORY = Named(
         },
         "slug": read_only(**TEXT),
         "parent_id": _PARENT,
-        "path": read_only(**described(list_of(REFERENCE), "Those above it, the top first.")),
+        "path": read_only(**described(list_of(REFERENCE), "Its ancestors, the top first.")),
         "product_count": read_only(**_PRODUCTS),
         "children": read_only(**described(list_of(CHILD), "Those right below it, at most 1,000.")),
         **STAMPS,
     },
 )
 
-#: POST: without a parent it stands at the top.
+#: POST: without a parent it is at the top.
 NEW = Named("NewCategory", {**CATEGORY, "parent_id": {**_PARENT, "default": None}})
 
-#: PUT replaces both, so both are asked for: a forgotten parent would move it to the top.
+#: PUT replaces both, so both are required: a forgotten parent would move it to the top.
 CHANGE = Named("CategoryChange", {**CATEGORY, "parent_id": {**_PARENT, "required": True}})
 
 NODE = Named(
@@ -60,11 +60,11 @@ TREE = Named(
         "categories": list_of(NODE),
         "complete": described(
             {"type": "boolean"},
-            "False where the tree is too large for one answer: its lower levels are left out.",
+            "False where the tree is too large for one response: its lower levels are left out.",
         ),
     },
 )
 
 REMOVE: dict[str, Any] = {
-    "move_to": described(ID, "Where its products go, and the categories right below it."),
+    "move_to": described(ID, "Where its products and child categories go."),
 }

@@ -1,4 +1,4 @@
-"""The change feed: what it is asked and what it answers."""
+"""The change feed: its parameters and its response."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from marketplace.schemas.common import ID, NUMBER, TEXT, TIME, described, list_o
 from marketplace.schemas.products import PRODUCT
 from marketplace.schemas.stores import STORE
 
-#: What may be asked for, as in URLs, and what one of it is called in an answer.
+#: The types that may be requested, as in URLs, and the name of one of them in a response.
 TYPES = {"brands": "brand", "categories": "category", "products": "product", "stores": "store"}
 
 FILTERS: dict[str, Any] = {
@@ -18,7 +18,7 @@ FILTERS: dict[str, Any] = {
         "coerce": "names",
         "allowed": list(TYPES),
         "default": list(TYPES),
-        "meta": {"description": "What to tell of, with commas between; all of it if not given."},
+        "meta": {"description": "The types to return, with commas between; all if not given."},
     },
     "per_page": {
         **QUERY["per_page"],
@@ -28,8 +28,8 @@ FILTERS: dict[str, Any] = {
     "cursor": {
         **QUERY["cursor"],
         "meta": {
-            "description": "`next_cursor` of the answer before, with the same types; without one "
-            "from the start."
+            "description": "`next_cursor` of the previous response, with the same types; without "
+            "one from the start."
         },
     },
 }
@@ -45,12 +45,12 @@ CATEGORY_STATE = Named(
 
 
 def _state(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    words = f"The {name} as it is now; only where `type` is {name} and it is not deleted."
+    words = f"The {name} in its present state; only if `type` is {name} and it is not deleted."
     return optional(described(of(schema), words))
 
 
-#: One thing. Of product, store, category and brand it has the one that `type` names, and none where
-#: it is deleted.
+#: One thing. It has the one of product, store, category and brand that `type` names, and none if it
+#: is deleted.
 CHANGE = Named(
     "Change",
     {
@@ -58,7 +58,7 @@ CHANGE = Named(
         "id": ID,
         "deleted": {
             "type": "boolean",
-            "meta": {"description": "Deleted, or hidden: to be forgotten. It may be shown again."},
+            "meta": {"description": "Deleted, or hidden: remove it. It may be shown again."},
         },
         "changed_at": TIME,
         "product": _state("product", PRODUCT),
@@ -72,16 +72,16 @@ CHANGES = Named(
     "ChangePage",
     {
         "changes": described(
-            list_of(CHANGE), "Each thing once in a pass, in the order they were last written in."
+            list_of(CHANGE), "Each thing once in a pass, in the order of their last writes."
         ),
-        "next_cursor": described(TEXT, "To be kept, also at the end."),
+        "next_cursor": described(TEXT, "Keep it, also at the end."),
         "has_next": {
             "type": "boolean",
-            "meta": {"description": "Whether to ask again at once. False ends a pass."},
+            "meta": {"description": "Whether to call again at once. False ends a pass."},
         },
         "delay_seconds": described(
             NUMBER,
-            "For how long a change has been withheld by a transaction still open; 0 when none is.",
+            "For how long an open transaction has withheld a change; 0 if none does.",
         ),
     },
 )

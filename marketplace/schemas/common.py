@@ -6,7 +6,7 @@ from marketplace.contract.validation import INT64_MAX, Named
 
 INT32_MAX = 2**31 - 1
 ID: dict[str, Any] = {"coerce": "int64", "min": 1, "max": INT64_MAX}
-#: How many there are of something that may grow without end.
+#: A count of things that may grow without end.
 COUNT: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int64"}}
 #: A small number: pixels, a page, a per cent.
 NUMBER: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32"}}
@@ -16,8 +16,8 @@ TIME: dict[str, Any] = {
 }
 TEXT: dict[str, Any] = {"type": "string"}
 TEXT_OR_NULL: dict[str, Any] = {"type": "string", "nullable": True}
-#: Of a picture; without `format: uri`, since a client's type for it may be stricter than what a
-#: seller's link is.
+#: Of an image; without `format: uri`, since a client's type for it may be stricter than a seller's
+#: link.
 URL: dict[str, Any] = {
     "type": "string",
     "meta": {"description": "Absolute.", "pattern": "^https?://"},
@@ -31,23 +31,23 @@ ROLE: dict[str, Any] = {
 
 
 def read_only(**rules: Any) -> dict[str, Any]:
-    """A field that answers carry and requests may send back as it came."""
+    """Return a field that responses carry and requests may send back unchanged."""
     return {**rules, "meta": {**rules.get("meta", {}), "read_only": True}}
 
 
 def optional(rules: dict[str, Any]) -> dict[str, Any]:
-    """A field that an answer may lack."""
+    """Return a field that a response may lack."""
     return {**rules, "meta": {**rules.get("meta", {}), "optional": True}}
 
 
 def described(rules: dict[str, Any], words: str) -> dict[str, Any]:
-    """The same with a description."""
+    """Return the same with a description."""
     return {**rules, "meta": {**rules.get("meta", {}), "description": words}}
 
 
 def one_of(*values: str, words: str, **rules: Any) -> dict[str, Any]:
-    """A text that is one of these today. More may come, so the document does not close the list:
-    an app that was built before would not read the answer.
+    """Return a text that is one of these today. More may come, so the document does not close the
+    list: an older app could not read the response.
     """
     return {
         "type": "string",
@@ -57,12 +57,12 @@ def one_of(*values: str, words: str, **rules: Any) -> dict[str, Any]:
 
 
 def of(schema: dict[str, Any], **rules: Any) -> dict[str, Any]:
-    """An object of this schema."""
+    """Return an object of this schema."""
     return {"type": "dict", "schema": schema, **rules}
 
 
 def list_of(schema: dict[str, Any], **rules: Any) -> dict[str, Any]:
-    """A list of objects of this schema."""
+    """Return a list of objects of this schema."""
     return {"type": "list", "schema": of(schema), **rules}
 
 

@@ -1,4 +1,4 @@
-"""Facets: the choices a list offers, and how many products are behind each."""
+"""Facets: the choices of a list, and how many products each has."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ QUERY: dict[str, Any] = {
         "allowed": list(NAMES),
         "meta": {
             "description": "Some of category, brand, price and in_stock, with commas between: "
-            "answers `facets` too.",
+            "returns `facets` too.",
             "example": "brand,price",
         },
     },
@@ -38,10 +38,10 @@ FACETS = Named(
     "Facets",
     {
         "exact": described(
-            FLAG, "false: there are at least so many; only some thousands have been looked at."
+            FLAG, "false: there are at least so many; only some thousands have been counted."
         ),
         "category": optional(
-            described(list_of(_CHOICE), "Right below the category chosen, the largest first.")
+            described(list_of(_CHOICE), "The children of the chosen category, the largest first.")
         ),
         "brand": optional(list_of(_CHOICE)),
         "price": optional(of(_PRICES)),

@@ -1,4 +1,4 @@
-"""Imports: what may be sent beside the file, and what is answered."""
+"""Imports: what may be sent beside the file, and what is returned."""
 
 from typing import Any
 
@@ -26,37 +26,35 @@ OPTIONS: dict[str, Any] = {
         "coerce": "int64",
         "min": 0,
         "max": 1_000_000_000,
-        "meta": {"description": "Stock of new products whose row gives none; 0 if not said."},
+        "meta": {"description": "Stock of new products whose row gives none; 0 if not given."},
     },
     "dry_run": described(
-        {"coerce": "boolean"}, "Say what would be done and keep the rows; `apply` then does it."
+        {"coerce": "boolean"}, "Report what would be done and keep the rows; `apply` then does it."
     ),
     "mode": {
         "coerce": "line",
         "allowed": ["skip_bad", "atomic"],
         "meta": {
             "description": "`skip_bad` takes the good rows, `atomic` all rows or none. skip_bad "
-            "if not said."
+            "if not given."
         },
     },
     "on_match": {
         "coerce": "line",
         "allowed": ["update", "skip"],
-        "meta": {
-            "description": "What becomes of products that are there already. update if not said."
-        },
+        "meta": {"description": "What happens to existing products. update if not given."},
     },
     "dialect": {
         "coerce": "line",
         "allowed": list(DIALECTS),
-        "meta": {"description": "What kind of file it is; the header tells if not said."},
+        "meta": {"description": "The kind of file; detected by the header if not given."},
     },
     "decimal": {
         "coerce": "line",
         "allowed": [".", ","],
         "meta": {
-            "description": "The sign that prices have for decimals; the file's other prices tell "
-            "if not said."
+            "description": "The decimal sign of prices; detected by the file's other prices "
+            "if not given."
         },
     },
     "store_id": described(ID, "For admins: whose products they are."),
@@ -72,14 +70,14 @@ EXPORT: dict[str, Any] = {
         "allowed": ["csv", "jsonl"],
         "default": "csv",
         "meta": {
-            "description": "`csv` imports again as it is; `jsonl` has a product as the API "
-            "answers it a line."
+            "description": "`csv` imports again unchanged; `jsonl` has one product a line as the "
+            "API returns it."
         },
     },
     "store_id": described(ID, "For admins: whose products."),
 }
 
-#: Why an import fails: the file cannot be read, or what the worker met.
+#: Why an import fails: the file cannot be read, or a failure of the worker.
 ERROR_CODES = (
     *FILE_CODES,
     "bad_rows",
@@ -101,31 +99,31 @@ _LISTED: dict[str, Any] = {
         "done",
         "failed",
         "cancelled",
-        words="`done`, `failed` and `cancelled` are for good, but that a dry run that is done "
+        words="`done`, `failed` and `cancelled` are final, except that a dry run in `done` "
         "may be applied.",
     ),
-    "mode": one_of("skip_bad", "atomic", words="The good rows, or all rows or none."),
+    "mode": one_of("skip_bad", "atomic", words="Takes the good rows, or all rows or none."),
     "dry_run": {
         **FLAG,
         "meta": {"description": "Whether nothing is written; false once it is applied."},
     },
-    "on_match": one_of("update", "skip", words="What becomes of products that are there already."),
+    "on_match": one_of("update", "skip", words="What happens to existing products."),
     "file_name": TEXT_OR_NULL,
     "file_bytes": COUNT,
     "default_stock": NUMBER,
     "rows_total": described(
-        {**COUNT, "nullable": True}, "Rows of the file; null until it was surveyed."
+        {**COUNT, "nullable": True}, "Rows of the file; null until it is surveyed."
     ),
     "rows_read": COUNT,
     "rows_valid": described(
         COUNT, "Good rows: created, updated, unchanged, skipped, or still to come."
     ),
     "rows_shared": described(
-        COUNT, "Rows that are no products: parents of variants, further pictures, bundles."
+        COUNT, "Rows that are no products: parents of variants, further images, bundles."
     ),
     "rows_created": described(COUNT, "Rows that became products, or would in a dry run."),
     "rows_updated": described(COUNT, "Rows that changed a product, or would."),
-    "rows_unchanged": described(COUNT, "Rows whose product was so already."),
+    "rows_unchanged": described(COUNT, "Rows whose product had these values already."),
     "rows_skipped": described(
         COUNT, "Rows left out: on_match=skip, or the same as an earlier row of the file."
     ),
@@ -145,12 +143,17 @@ _SIGNS = Named(
     "ImportPrices",
     {
         "decimal_sign": described(
-            TEXT_OR_NULL, "The file's sign for decimals; null where it has none, or both."
+            TEXT_OR_NULL, "The file's decimal sign; null if it has none, or both."
         ),
         "decided_by": one_of(
-            "asked", "decimals", "thousands", "no_decimals", "both", words="What that was told by."
+            "asked",
+            "decimals",
+            "thousands",
+            "no_decimals",
+            "both",
+            words="How the sign was detected.",
         ),
-        "three_digits": described(COUNT, "Prices such as 1.299, which that decides."),
+        "three_digits": described(COUNT, "Prices such as 1.299, which the sign decides."),
     },
 )
 _SAID = "; ".join(f"`{code}` {words}" for code, words in NOTES.items())
@@ -159,7 +162,7 @@ COLUMNS = Named(
     "ImportColumns",
     {
         "header": _NAMES,
-        "dialect": one_of(*DIALECTS, words="What kind of file it was taken for."),
+        "dialect": one_of(*DIALECTS, words="The detected kind of file."),
         "encoding": TEXT,
         "delimiter": TEXT,
         "used": {"type": "dict", "valuesrules": _NAMES},
@@ -171,7 +174,7 @@ COLUMNS = Named(
             "meta": {"description": "False: every product got default_stock."},
         },
         "prices": of(_SIGNS),
-        "currencies": described(_NAMES, "Those that prices name; nothing is converted."),
+        "currencies": described(_NAMES, "The currencies that prices name; nothing is converted."),
         "notes": {
             "type": "dict",
             "valuesrules": COUNT,
@@ -210,7 +213,7 @@ IMPORT = Named(
     {
         **_LISTED,
         "columns": described(
-            of(COLUMNS, nullable=True), "How the file was read; null until it is."
+            of(COLUMNS, nullable=True), "How the file was read; null before that."
         ),
         "plan": described(of(PLAN, nullable=True), "What a dry run would add beside products."),
         "wished_categories": described(

@@ -1,4 +1,4 @@
-"""The first app's calls: what it sends and what it reads."""
+"""The legacy Android app's calls: what it sends and what it reads."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ OPENED = Named(
     "FirstAppOpened", {"message": _MESSAGE, "brand": of(BRAND), "user": of(users.PROFILE)}
 )
 
-#: Its list has prices that are JSON numbers, which Kotlin's Double can read.
+#: Its list has prices as JSON numbers, which Kotlin's Double can read.
 PRODUCT = Named(
     "FirstAppProduct",
     {

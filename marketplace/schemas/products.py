@@ -1,4 +1,4 @@
-"""Products and their pictures: filters, what is sent, what is answered."""
+"""Products and their images: filters, what is sent, what is returned."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ IMAGE = Named(
         "image_url": read_only(**URL),
         "is_main": {
             "coerce": "boolean",
-            "meta": {"description": "True makes it the main picture."},
+            "meta": {"description": "True makes it the main image."},
         },
         "alt": {"coerce": "line", "maxlength": 500, "nullable": True, "meta": {"example": "Depan"}},
         "width": read_only(**NUMBER, nullable=True),
@@ -66,12 +66,12 @@ CHANGE_IMAGE = Named(
             "coerce": "int64",
             "min": 1,
             "max": 1000,
-            "meta": {"description": "Where it stands among the others."},
+            "meta": {"description": "Its place among the others."},
         },
     },
 )
 
-#: What a seller writes of a product.
+#: The fields of a product that a seller writes.
 _WRITTEN: dict[str, Any] = {
     "name": {
         "coerce": "line",
@@ -108,7 +108,7 @@ _WRITTEN: dict[str, Any] = {
     "hidden": {"coerce": "boolean"},
 }
 
-#: What GET answers and nobody writes; sent back as it came, it is ignored.
+#: Read-only fields of a GET; sent back unchanged, they are ignored.
 _READ: dict[str, Any] = {
     "id": read_only(**ID),
     "slug": read_only(**TEXT),
@@ -149,7 +149,7 @@ _LISTED: dict[str, Any] = {
     "hidden": FLAG,
     **STAMPS,
 }
-#: A product as lists answer it; GET of one adds the description.
+#: A product in lists; GET of one adds the description.
 LISTED = Named("ListedProduct", _LISTED)
 PRODUCT = Named("Product", {**_LISTED, "description": TEXT_OR_NULL})
 

@@ -1,4 +1,4 @@
-"""Stores: what is sent and what is answered."""
+"""Stores: what is sent and what is returned."""
 
 from marketplace.contract.validation import Named
 from marketplace.schemas.common import ID, STAMPS, read_only

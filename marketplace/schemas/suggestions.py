@@ -1,4 +1,4 @@
-"""Suggestions: what is typed and what it may become."""
+"""Suggestions: the typed text and its completions."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ QUERY: dict[str, Any] = {
         "maxlength": 200,
         "required": True,
         "meta": {
-            "description": "What is typed so far; the last word may be unfinished.",
+            "description": "The typed text; the last word may be unfinished.",
             "example": "kopi ga",
         },
     },

@@ -1,4 +1,4 @@
-"""All that is kept of a user."""
+"""All data about a user."""
 
 from marketplace.contract.validation import Named
 from marketplace.schemas.activities import ACTIVITY

@@ -1,4 +1,4 @@
-"""Accounts: what is sent and what is answered."""
+"""Accounts: what is sent and what is returned."""
 
 from typing import Any
 
@@ -52,21 +52,21 @@ _DEVICE: dict[str, Any] = {
     "nullable": True,
     "meta": {"example": "Pixel 9"},
 }
-#: The same in the words of the first app.
+#: The same in the words of the legacy Android app.
 _USER_ROLE: dict[str, Any] = {
     "type": "string",
     "allowed": ["pembeli", "penjual", "admin"],
-    "meta": {"description": "The role as the first app calls it."},
+    "meta": {"description": "The role in the words of the legacy Android app."},
 }
 _CLIENT_TYPE: dict[str, Any] = {
     "coerce": "line",
     "allowed": ["mobile"],
     "meta": {
-        "description": "Sent by the first app, which cannot refresh: it is answered an "
+        "description": "Sent by the legacy Android app, which cannot refresh: it gets an "
         "auth_token of weeks."
     },
 }
-_FOR_FIRST_APP = "Where client_type was sent."
+_FOR_FIRST_APP = "If client_type was sent."
 
 _REGISTER: dict[str, Any] = {
     "name": {**_NAME, "required": True},
@@ -169,7 +169,7 @@ SESSION = Named(
         "created_at": TIME,
         "last_used_at": TIME,
         "expires_at": TIME,
-        "current": {"type": "boolean", "meta": {"description": "The device that asks."}},
+        "current": {"type": "boolean", "meta": {"description": "The device of this request."}},
     },
 )
 SESSIONS = Named("Sessions", {"sessions": list_of(SESSION)})
@@ -192,7 +192,7 @@ PROFILE = Named(
     },
 )
 
-#: PUT of the profile: the profile as GET answers it, edited, and what a change of address or
+#: PUT of the profile: the profile as GET returns it, edited, and what a change of address or
 #: password needs.
 CHANGE = Named(
     "ProfileChange",
@@ -200,7 +200,7 @@ CHANGE = Named(
         **PROFILE,
         "email": {
             "coerce": "email",
-            "meta": {"description": "Another one needs current_password."},
+            "meta": {"description": "A new one needs current_password."},
         },
         "current_password": {
             **_PRESENT,

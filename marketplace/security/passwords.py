@@ -16,14 +16,15 @@ import bcrypt
 from marketplace.contract.errors import FieldError, Problem
 from marketplace.text.messages import say, together
 
-#: At least this much of zxcvbn's 0 to 4: 2 is "somewhat guessable", safe against guessing through
+#: At least this much of zxcvbn's 0 to 4: 2 is "somewhat guessable", safe against attempts through
 #: this API.
 STRENGTH = 2
 _PASSWORD_DOMAIN = b"marketplace password v1"
 
 
 class Passwords:
-    """bcrypt behind a gate: at most one hash at a time in this process, and one more that waits.
+    """bcrypt behind a semaphore: at most one hash at a time in this process, and one more that
+    waits.
 
     Each holds a thread of the server for a quarter of a second; the others stay free for listings.
 
@@ -35,35 +36,35 @@ class Passwords:
         self._cost = cost
         self._gate = threading.Semaphore(1)
         self._waiting = threading.BoundedSemaphore(2)
-        #: What a sign-in of an unknown address is checked against, so that it takes as long as any
-        #: other: a salt of the same cost, and a hash that nobody's is.
+        #: A sign-in of an unknown address is checked against this, so that it takes as long as any
+        #: other: a salt of the same cost, and a hash that is nobody's.
         self._nobody = bcrypt.gensalt(cost) + b"." * 31
 
     def require_strong(self, password: str, pointer: str, *about: str) -> None:
-        """Refuse a weak password; behind the gate, since judging one can take as long as hashing
-        it.
+        """Refuse a weak password; behind the semaphore, since judging one can take as long as
+        hashing it.
         """
         with self._turn():
             require_strong(password, pointer, *about)
 
     def hash(self, password: str) -> str:
-        """The bcrypt hash to store."""
+        """Return the bcrypt hash to store."""
         with self._turn():
             return bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._cost)).decode()
 
     def verify(self, password: str, stored: str | None) -> bool:
-        """Whether it is the password. `stored` is None for an address nobody has: same time,
-        always False.
+        """Return whether it is the password. `stored` is None for an address without an account:
+        same time, always False.
         """
         with self._turn():
             right = bcrypt.checkpw(_digest(password), stored.encode() if stored else self._nobody)
         return right and stored is not None
 
     def costlier(self, password: str, stored: str) -> str | None:
-        """The same password hashed at the cost of today, where it was stored at a lower one; None
-        otherwise.
+        """Return the same password hashed at the present cost, if it was stored at a lower one;
+        None otherwise.
 
-        None too where others wait: the next sign-in comes.
+        None too if others wait: the next sign-in will do it.
         """
         if int(stored.split("$")[2]) >= self._cost:
             return None
@@ -74,7 +75,7 @@ class Passwords:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """A place in the queue, then the gate."""
+        """Take a place in the queue, then the semaphore."""
         busy = Problem(
             "too_many_requests", "Too many sign-ins at this moment. Try again in a second."
         )
@@ -97,14 +98,14 @@ def _digest(password: str) -> bytes:
 
 
 def require_strong(password: str, pointer: str, *about: str) -> None:
-    """Refuse a password that is easily guessed, with the reason zxcvbn gives; and the most
-    common ones anyway.
+    """Refuse a password that is easily guessed, with zxcvbn's reason; and the most common ones
+    anyway.
     """
     from zxcvbn import zxcvbn  # late: its word lists take 50 ms and some memory
     from zxcvbn.matching import RANKED_DICTIONARIES
 
-    # Made to be slow, 64 characters take it seconds and 24 a quarter of one; what is strong in a
-    # part is strong.
+    # For a password made to be slow, 64 characters take it seconds and 24 a quarter of one;
+    # strength of a part is enough.
     verdicts = [
         zxcvbn(part, user_inputs=list(about))
         for part in dict.fromkeys((password[:24], password[-24:]))

@@ -1,9 +1,9 @@
-"""Passwords, tokens, the authentication middleware and the require_role hook.
+"""Access and refresh tokens.
 
-Access tokens are JWTs of minutes (the first app's: of weeks), signed with HS256. They carry the
-secret of a session; the database keeps only its hash, and asks for it at the begin of every private
-transaction, so that a session that was ended, a user who was suspended and a role that changed bite
-at the next request.
+Access tokens are JWTs of minutes (the legacy Android app's: of weeks), signed with HS256. They
+carry the secret of a session. The database keeps only its hash, and checks it at the start of every
+private transaction. So an ended session, a suspended user and a changed role take effect at the
+next request.
 """
 
 import base64
@@ -21,7 +21,7 @@ from marketplace.contract.errors import unauthorized
 from marketplace.postgres.callers import Caller
 
 ALGORITHM = "HS256"
-LEEWAY = 30  # seconds of clock skew taken for iat; none for exp
+LEEWAY = 30  # seconds of clock skew accepted for iat; none for exp
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
 _ID = re.compile(r"[1-9][0-9]{0,18}\Z")
 
@@ -40,7 +40,9 @@ class Tokens:
         )
 
     def access(self, user_id: int, secret: str, seconds: int) -> str:
-        """An access token of a session, good for `seconds` unless the session ends before."""
+        """Return an access token of a session, valid for `seconds` unless the
+        session ends before.
+        """
         now = int(time.time())
         claims = {
             "iss": "marketplace",
@@ -53,12 +55,14 @@ class Tokens:
         return jwt.encode(claims, self._keys[self._kid], ALGORITHM, headers={"kid": self._kid})
 
     def read(self, token: str) -> Caller:
-        """Whom an access token stands for, its signature and claims checked; 401 otherwise."""
+        """Return whom an access token stands for, its signature and claims
+        checked; 401 otherwise.
+        """
         try:
             if len(token) > 2048 or not _TOKEN.match(token):
                 raise jwt.InvalidTokenError
             if any(b"\0" in base64.urlsafe_b64decode(part + "==") for part in token.split(".")[:2]):
-                raise jwt.InvalidTokenError  # JSON in UTF-16, which the decoder would take
+                raise jwt.InvalidTokenError  # JSON in UTF-16, which the decoder would accept
             header = jwt.get_unverified_header(token)
             if set(header) != {"alg", "kid", "typ"} or header["typ"] != "JWT":
                 raise jwt.InvalidTokenError
@@ -86,38 +90,40 @@ class Tokens:
 
     @staticmethod
     def new_refresh(secret: str) -> str:
-        """The first one-time refresh token of a session."""
+        """Return the first one-time refresh token of a session."""
         return f"{secret}.{secrets.token_urlsafe(24)}"
 
     def next_refresh(self, used: str) -> str:
-        """The one that follows a token: always the same, so that two calls that exchange it at once
-        get one successor.
+        """Return the successor of a token: always the same, so that two calls that exchange it at
+        once get one successor.
 
-        Were there two, a thief who is quick would have a line of tokens of their own, and no reuse
-        would show it.
+        Were there two, a quick thief would have a line of tokens of their own, and no reuse would
+        show it.
         """
         part = hmac.digest(self._succession, used.encode("utf-8", "replace"), "sha256")[:24]
         return f"{secret_of(used)}.{base64.urlsafe_b64encode(part).decode()}"
 
 
 def new_secret() -> str:
-    """A fresh secret for a session: 128 random bits."""
+    """Return a fresh secret for a session: 128 random bits."""
     return secrets.token_urlsafe(16)
 
 
 def secret_of(refresh_token: str) -> str:
-    """The session's secret inside a refresh token."""
+    """Return the session's secret inside a refresh token."""
     return refresh_token.partition(".")[0]
 
 
 def hashed(secret: str) -> bytes:
-    """SHA-256, as the database keeps secrets. They are random, so nothing slower is needed."""
+    """Return the SHA-256, in which form the database keeps secrets. They are random, so nothing
+    slower is needed.
+    """
     return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
 def _signing_key(key: str) -> bytes:
-    """A key of its own for tokens; printable, as those who try to forge them want to be given
-    it.
+    """Return a separate key for tokens; printable, since tools that try to forge
+    them expect that.
     """
     return base64.urlsafe_b64encode(
         hmac.digest(key.encode(), b"marketplace access token", "sha256")
@@ -129,7 +135,7 @@ def _key_id(key: str) -> str:
 
 
 def _caller(claims: dict[str, Any]) -> Caller:
-    """The claims, each of the type and in the range it must have."""
+    """Return the claims, each of the required type and range."""
     now = time.time()
     iat, exp, sub, sid = claims["iat"], claims["exp"], claims["sub"], claims["sid"]
     if type(iat) is not int or type(exp) is not int or not iat - LEEWAY <= now < exp:

@@ -1,5 +1,5 @@
-"""Requests that gunicorn cannot read: they never reach the application, and are answered in its
-shape all the same.
+"""Requests that gunicorn cannot read: they never reach the application, but get a response in its
+shape.
 """
 
 import secrets
@@ -12,7 +12,7 @@ from marketplace.web import problems
 
 
 def answer(sock: socket.socket, status: int, reason: str, words: str) -> None:
-    """Write the answer and leave the connection to be closed; stands for gunicorn.util.write_error.
+    """Write the response and leave the connection to be closed; replaces gunicorn.util.write_error.
 
     Only a fault of the server keeps its status: every other one says that the request cannot be
     read.

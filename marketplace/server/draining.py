@@ -1,8 +1,8 @@
-"""Whether gunicorn's master has been told to stop: what a load balancer is to hear before requests
-are refused.
+"""Draining: whether gunicorn's master has been told to stop, which a load balancer must know before
+requests are refused.
 
 The master leaves a file beside the counts of its workers, under its own process id, for two masters
-may stand side by side. Without gunicorn nobody drains. Standard library only: see gunicorn.conf.py.
+may run side by side. Without gunicorn nobody drains. Standard library only: see gunicorn.conf.py.
 """
 
 import contextlib
@@ -19,14 +19,14 @@ def begin() -> None:
 
 
 def forget() -> None:
-    """In a master that starts: it has the process id of one that ended long ago, perhaps."""
+    """In a master that starts: it may have the process id of one that ended long ago."""
     file = _file(os.getpid())
     if file is not None:
         file.unlink(missing_ok=True)
 
 
 def under_way() -> bool:
-    """In a worker: whether its master is about to stop."""
+    """In a worker: return whether its master is about to stop."""
     file = _file(os.getppid())
     return file is not None and file.exists()
 

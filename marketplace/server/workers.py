@@ -1,4 +1,5 @@
-"""How many processes serve the API on this machine: from the cores and the memory that it may use.
+"""The number of processes that serve the API on this machine: from the cores and the memory that it
+may use.
 
 Read by gunicorn.conf.py in its master, which must not load what a reload is to load anew: standard
 library only.
@@ -9,18 +10,19 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-#: Connections that all workers may open together. A reload has the old and the new side by side for
-#: some seconds, and twice this is within the 200 that sql/admin/settings.sql leaves the API.
+#: Connections that all workers may open together. During a reload the old and the new run side by
+#: side for some seconds, and twice this is within the 200 that sql/admin/settings.sql leaves the
+#: API.
 CONNECTIONS = 96
-#: A worker takes some 110 MB, and while it decodes a picture of 50 megapixels as much again.
+#: A worker takes some 100 MB, its decoder process 15, and a photo while it is decoded some 60.
 WORKER_BYTES = 200 * 1024**2
 _GROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUP = Path("/proc/self/cgroup")
 
 
 def workers(pool_size: int) -> int:
-    """What WEB_CONCURRENCY says, or as many as suit this machine. Raises ValueError: none would
-    serve nobody.
+    """Return WEB_CONCURRENCY, or as many as suit this machine. Raises ValueError: zero would serve
+    nobody.
     """
     given = os.environ.get("WEB_CONCURRENCY")
     if not given:
@@ -31,16 +33,16 @@ def workers(pool_size: int) -> int:
 
 
 def planned(cores: int, memory: int, pool_size: int) -> int:
-    """One for each core, whose threads take turns with PostgreSQL; and one more, so that somebody
-    serves while another begins anew. Fewer where connections or bytes of memory would not suffice;
-    never none.
+    """Return one for each core, whose threads take turns with PostgreSQL; and one more, so that
+    somebody serves while another restarts. Fewer if connections or bytes of memory would not
+    suffice; never zero.
     """
     return max(1, min(cores + 1, CONNECTIONS // pool_size, memory // WORKER_BYTES))
 
 
 def usable() -> int:
-    """Cores this process may run on: not all of the host's where it is pinned, or a container
-    has a share of them.
+    """Return the cores that this process may run on: not all of the host's if it is pinned, or a
+    container has a share of them.
     """
     pinned = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -54,13 +56,15 @@ def usable() -> int:
 
 
 def memory() -> int:
-    """Bytes of memory this process may use: the machine's, or what its container is given."""
+    """Return the bytes of memory that this process may use: the machine's, or its container's."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return min([machine, *(int(text) for text in _limits("memory.max") if text != "max")])
 
 
 def _limits(name: str) -> Iterator[str]:
-    """What a control group (version 2) says, and those around it: each of them holds."""
+    """Return the limits of a control group (version 2), and of those around it:
+    each of them holds.
+    """
     try:
         own = next(
             line[3:] for line in _OWN_GROUP.read_text().splitlines() if line.startswith("0::")

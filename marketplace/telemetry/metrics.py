@@ -149,6 +149,11 @@ SIGN_INS = Counter(
 )
 for _outcome in ("right", "wrong", "held_up", "spraying"):
     SIGN_INS.labels(_outcome)  # from 0 on: Prometheus sees no rise in a series that starts with 1
+DECODED = Counter(
+    "marketplace_images_decoded", "Uploaded images, by outcome.", ["outcome"], registry=OWN
+)
+for _outcome in ("made", "refused", "time", "memory", "crashed"):
+    DECODED.labels(_outcome)
 POOL = Gauge(
     "marketplace_pool_connections",
     "Connections of the pools, by state.",

@@ -1,4 +1,4 @@
-"""How a line of the log looks to a person at a terminal; machines read json_lines.py.
+"""The form of a log line for a person at a terminal; machines read json_lines.py.
 
 gunicorn's master has it, too, which must not load what a reload is to load anew: standard library
 only.
@@ -11,7 +11,7 @@ from datetime import datetime
 
 from marketplace.telemetry.json_lines import JsonFormatter
 
-#: Fields behind the words of a line, where it has them; the rest is for machines.
+#: Fields after the words of a line, if it has them; the rest is for machines.
 _SHOWN = ("error", "job", "import_id", "rows")
 
 
@@ -33,7 +33,7 @@ class TextFormatter(logging.Formatter):
 
 
 def _escaped(words: str) -> str:
-    """The words without what moves a terminal's cursor or starts a line."""
+    """Return the words without characters that move a terminal's cursor or start a line."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in words)
 
 

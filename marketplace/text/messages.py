@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 ENGLISH = "en"
+#: Languages of ours, the default first.
+LANGUAGES = (ENGLISH, "id")
 #: Language of Accept-Language -> ours. `in` is what Java called Indonesian, and older Android
 #: phones still do.
 _OURS = {"en": ENGLISH, "id": "id", "in": "id", "*": ENGLISH}

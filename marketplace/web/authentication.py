@@ -71,7 +71,8 @@ class Authentication:
         header = req.get_header("Authorization")
         if header is None:
             return None
-        scheme, _, token = header.partition(" ")
+        scheme, _, token = header.strip(" ").partition(" ")
+        token = token.lstrip(" ")
         if scheme.lower() != "bearer" or not token:
             raise unauthorized(
                 "invalid_token", "The Authorization header must be: Bearer and an access token."

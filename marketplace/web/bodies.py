@@ -1,35 +1,26 @@
-"""Reading bodies: JSON and multipart, with limits, and nothing trusted.
+"""Reading bodies: with limits, and nothing trusted (multipart.py reads forms).
 
 JSON numbers are read as int or Decimal, never through float. Large files are copied to a spooled
 temporary file while they are counted.
 """
 
+import codecs
 import contextlib
 import hashlib
 import io
 import json
 import tempfile
-from collections.abc import Iterator
+import zlib
 from decimal import Decimal
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
 import falcon
-from falcon.media.multipart import MultipartParseError
 
-from marketplace.contract.errors import Problem, invalid, repeated
+from marketplace.contract.errors import Problem
 from marketplace.text.messages import say
 
 CHUNK = 64 * 1024
 DRAIN = 1024 * 1024
-ENDLESS = 2**62
-
-
-class FilePart(NamedTuple):
-    """An uploaded file: its part's name, the name its sender gave it, and the bytes, rewound."""
-
-    name: str
-    filename: str | None
-    file: BinaryIO
 
 
 def content_type(req: falcon.Request) -> str:
@@ -56,12 +47,52 @@ class Body:
         return data
 
 
+class _Gunzipped:
+    """The content of a gzip stream, a piece at a time, so that a bomb is found out by its size."""
+
+    def __init__(self, source: Body) -> None:
+        self._source = source
+        self._inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, none at the end. Raises OSError if it is broken."""
+        data = b""
+        while not data and not self._inflate.eof:
+            packed = self._inflate.unconsumed_tail or self._source.read(CHUNK)
+            if not packed:
+                raise OSError("the gzip stream broke off")
+            try:
+                data = self._inflate.decompress(packed, size)
+            except zlib.error as error:
+                raise OSError("not a gzip stream") from error
+        return data
+
+
 def stream(req: falcon.Request) -> Body:
-    """Return the body, bounded by its length; the server that decodes a chunked one bounds it."""
-    return Body(req.stream if _chunked(req) else req.bounded_stream)
+    """Return the body as sent, bounded by its length; the server that decodes a chunked one
+    bounds it.
+    """
+    return Body(req.stream if is_chunked(req) else req.bounded_stream)
 
 
-def _chunked(req: falcon.Request) -> bool:
+def _is_gzipped(req: falcon.Request) -> bool:
+    """Return whether the body is compressed by gzip. Raises 415 for other encodings."""
+    encoding = (req.get_header("Content-Encoding") or "").strip().lower()
+    if encoding in ("gzip", "x-gzip"):
+        return True
+    if encoding not in ("", "identity"):
+        raise refuse_encoding("gzip")
+    return False
+
+
+def refuse_encoding(accepted: str) -> Problem:
+    """Return a 415 about Content-Encoding (RFC 9110, section 15.5.16)."""
+    words = say("This Content-Encoding is not read here; send it with: {types}.", types=accepted)
+    return Problem("unsupported_media_type", words, headers={"Accept-Encoding": accepted})
+
+
+def is_chunked(req: falcon.Request) -> bool:
+    """Return whether the body comes in chunks and has no length of its own."""
     return req.content_length is None and bool(req.env.get("wsgi.input_terminated"))
 
 
@@ -74,11 +105,19 @@ def read(req: falcon.Request, limit: int) -> bytes:
 
 def read_json(req: falcon.Request, limit: int) -> Any:
     """Return the body as JSON in UTF-8; 400 if it is invalid, holds NaN, or names a key twice."""
-    data = read(req, limit)
+    data = read(req, limit).removeprefix(codecs.BOM_UTF8)
     if not data:
         raise Problem("invalid_json", "The body is empty; a JSON object was expected.")
+    document = parse_json(data)
+    if req.context.body_hash is not None:  # the order of the members makes no difference
+        req.context.body_hash.update(json.dumps(document, sort_keys=True, default=str).encode())
+    return document
+
+
+def parse_json(data: bytes) -> Any:
+    """Return the value of JSON in UTF-8, numbers as int or Decimal; 400 if it is invalid."""
     try:
-        document = json.loads(
+        return json.loads(
             data.decode("utf-8"),
             parse_float=Decimal,
             parse_int=_integer,
@@ -93,53 +132,6 @@ def read_json(req: falcon.Request, limit: int) -> Any:
         ) from None
     except RecursionError:
         raise Problem("invalid_json", "The body is nested too deeply.") from None
-    if req.context.body_hash is not None:  # the order of the members makes no difference
-        req.context.body_hash.update(json.dumps(document, sort_keys=True, default=str).encode())
-    return document
-
-
-def parts(
-    req: falcon.Request,
-    *,
-    file_limit: int,
-    files: tuple[str, ...],
-    count: int,
-    into: BinaryIO | None = None,
-) -> Iterator[FilePart | tuple[str, str]]:
-    """Yield the parts of a multipart body as they come: a file, or a (name, text) pair.
-
-    `count` is how many files may come. A file is copied to a temporary file (memory up to 1 MB)
-    that the caller closes; or to `into`, if that is given. A text that comes twice is a 422.
-    """
-    seen = 0
-    texts: set[str] = set()
-    body_hash: hashlib._Hash | None = req.context.body_hash
-    try:
-        for part in _form(req):
-            name = part.name or ""
-            if name in files:
-                seen += 1
-                if seen > count:
-                    raise invalid(
-                        f"/{name}", "too_many", say("must be at most {count} files", count=count)
-                    )
-                filename = _filename(part)
-                _hash_texts(body_hash, name, filename)
-                if into is not None:
-                    pour(part.stream, into, file_limit, body_hash)
-                yield FilePart(name, filename, into or copy(part.stream, file_limit, body_hash))
-            else:
-                if name in texts:
-                    raise repeated([name])
-                texts.add(name)
-                value = _text(part)
-                _hash_texts(body_hash, name, value)
-                yield name, value
-    except MultipartParseError as error:
-        words = say("The multipart body is broken: {reason}", reason=error.description)
-        raise Problem("invalid_multipart", words) from None
-    except (ValueError, OSError) as error:
-        raise Problem("invalid_multipart", "The multipart body is broken or broke off.") from error
 
 
 def copy(source: Any, limit: int, body_hash: "hashlib._Hash | None" = None) -> BinaryIO:
@@ -164,7 +156,7 @@ def pour(
     while chunk := source.read(CHUNK):
         size += len(chunk)
         if size > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         if body_hash is not None:
             body_hash.update(chunk)
         target.write(chunk)
@@ -182,11 +174,13 @@ def _read_body(
     req: falcon.Request, target: BinaryIO, limit: int, body_hash: "hashlib._Hash | None"
 ) -> int:
     refuse_larger(req, limit)
+    packed = _is_gzipped(req)
+    source = _Gunzipped(stream(req)) if packed else stream(req)
     try:
-        size = pour(stream(req), target, limit, body_hash)
+        size = pour(source, target, limit, body_hash)
     except OSError as error:
         raise Problem("bad_request", "The body broke off.") from error
-    if req.content_length and size < req.content_length:
+    if req.content_length and size < req.content_length and not packed:
         raise Problem("bad_request", "The body is shorter than its Content-Length.")
     return size
 
@@ -194,7 +188,7 @@ def _read_body(
 def refuse_larger(req: falcon.Request, limit: int) -> None:
     """Refuse with 413 a body whose own length is larger."""
     if (req.content_length or 0) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
 
 
 def drain(req: falcon.Request) -> None:
@@ -208,39 +202,8 @@ def drain(req: falcon.Request) -> None:
             left -= len(chunk)
 
 
-def _hash_texts(body_hash: "hashlib._Hash | None", *texts: str | None) -> None:
-    if body_hash is not None:
-        body_hash.update(hashlib.sha256(repr(texts).encode("utf-8", "replace")).digest())
-
-
-def _form(req: falcon.Request) -> Any:
-    handler = req.options.media_handlers["multipart/form-data"]
-    length = ENDLESS if _chunked(req) else req.content_length or 0  # falcon needs to know an end
-    try:
-        return handler.deserialize(stream(req), req.content_type, length)
-    except falcon.HTTPError as error:
-        raise Problem("invalid_multipart", "The multipart body has no usable boundary.") from error
-
-
-def _text(part: Any) -> str:
-    data: bytes = part.stream.read(256 * 1024 + 1)
-    if len(data) > 256 * 1024:
-        raise _too_large(256 * 1024)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Problem("invalid_multipart", "A text part is not UTF-8.") from None
-
-
-def _filename(part: Any) -> str | None:
-    try:
-        name: str | None = part.filename
-    except (MultipartParseError, ValueError, LookupError):
-        return None
-    return name[:255] if name else None
-
-
-def _too_large(limit: int) -> Problem:
+def too_large(limit: int) -> Problem:
+    """Return a 413 that names the limit, in bytes."""
     size = f"{limit // (1024 * 1024)} MB" if limit >= 1024 * 1024 else f"{limit // 1024} kB"
     return Problem("payload_too_large", say("At most {size} are taken here.", size=size))
 

@@ -29,7 +29,7 @@ SHOWN = (
 )
 
 
-#: Where a web app in development is served from.
+#: The origins of web apps in development.
 _OWN_MACHINE = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?\Z")
 
 

@@ -11,7 +11,7 @@ from marketplace.contract.operations import Parts
 from marketplace.files import images
 from marketplace.files.images import Upload
 from marketplace.text.messages import say
-from marketplace.web import bodies
+from marketplace.web import bodies, multipart
 
 
 def read(
@@ -37,10 +37,9 @@ def receive(
     texts: dict[str, str] = {}
     made: list[Upload] = []
     refused: list[FieldError] = []
-    for part in bodies.parts(
-        req, file_limit=getattr(config, declared.limit), files=declared.files, count=count
-    ):
-        if not isinstance(part, bodies.FilePart):
+    limit = getattr(config, declared.limit)
+    for part in multipart.parts(req, declared, file_limit=limit, count=count):
+        if not isinstance(part, multipart.FilePart):
             name, value = part
             texts[name] = value
             continue
@@ -59,12 +58,13 @@ def receive(
     return texts, made
 
 
-def _make(part: bodies.FilePart, config: Config) -> images.Picture:
+def _make(part: multipart.FilePart, config: Config) -> images.Picture:
     try:
         return images.make(
             part.file,
             max_bytes=config.image_max_bytes,
             max_pixels=config.image_max_pixels,
+            within=images.limits(config),
             places=max(1, config.pool_size - 1),  # one thread is always left for listings
         )
     except images.PicturesBusy:

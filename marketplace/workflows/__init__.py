@@ -1,1 +1,1 @@
-"""What changes several tables together; takes a conn, knows no HTTP."""
+"""Changes of several tables together; takes a conn, knows no HTTP."""

@@ -1,4 +1,4 @@
-"""What changes a brand together with the products that are of it."""
+"""Changes of a brand together with its products."""
 
 from typing import NamedTuple
 
@@ -8,14 +8,14 @@ from marketplace.queries import brands, jobs, sessions
 
 
 class Removed(NamedTuple):
-    """A brand that is gone: its name, and how many products were given to another one."""
+    """A removed brand: its name, and how many products were moved to another one."""
 
     name: str
     moved: int
 
 
 def change(conn: Conn, brand_id: int, before: Row, name: str) -> Row:
-    """Rename a brand that brands.lock has locked. The documents of its products follow by a job."""
+    """Rename a brand that brands.lock has locked. A job writes the documents of its products."""
     brand = brands.change(conn, brand_id, name)
     if name != before["name"]:
         _rebuild(conn, brand_id)
@@ -23,8 +23,8 @@ def change(conn: Conn, brand_id: int, before: Row, name: str) -> Row:
 
 
 def hold(conn: Conn, brand_id: int) -> Row | None:
-    """The version of a brand that is about to be removed; nobody else changes it meanwhile. None
-    when there is none.
+    """Return the version of a brand that is about to be removed; nobody else changes it meanwhile.
+    None if there is none.
     """
     brands.lock_removing(conn)
     return brands.hold(conn, brand_id)
@@ -33,8 +33,8 @@ def hold(conn: Conn, brand_id: int) -> Row | None:
 def remove(conn: Conn, brand_id: int, move_to: int | None) -> Removed:
     """Remove a brand that `hold` has found.
 
-    With `move_to`, its products become those of that brand. Without, ForeignKeyViolation while it
-    has any.
+    With `move_to`, its products are moved to that brand. Without, ForeignKeyViolation while it has
+    any.
     """
     moved = 0
     if move_to is not None:

@@ -1,8 +1,8 @@
-"""What changes the tree of categories together with the products in it.
+"""Changes of the tree of categories together with their products.
 
 Locks are taken in one order: the tree, products by id, categories by id. Writers of products take
-theirs in the same order (the product, then its category by the foreign key), so that nobody waits
-in a circle.
+theirs in the same order (the product, then its category by the foreign key), so there is no circle
+of waits.
 """
 
 from typing import NamedTuple
@@ -13,14 +13,14 @@ from marketplace.queries import categories, jobs, sessions
 
 
 class Removed(NamedTuple):
-    """A category that is gone: its name, and how many products were moved out of it."""
+    """A removed category: its name, and how many products were moved out of it."""
 
     name: str
     moved: int
 
 
 def add(conn: Conn, *, name: str, parent_id: int | None) -> int:
-    """Add a category; the new id."""
+    """Add a category; return the new id."""
     categories.lock_tree(conn)
     if parent_id is not None:
         categories.keep(conn, parent_id)
@@ -28,18 +28,19 @@ def add(conn: Conn, *, name: str, parent_id: int | None) -> int:
 
 
 def hold(conn: Conn, category_id: int) -> Row | None:
-    """A category that is about to be changed or removed, or None; nobody else changes the tree
-    meanwhile.
+    """Return a category that is about to be changed or removed, or None; nobody else changes the
+    tree meanwhile.
     """
     categories.lock_tree(conn)
     return categories.find(conn, category_id)
 
 
 def change(conn: Conn, before: Row, *, name: str, parent_id: int | None) -> Row:
-    """Replace name and parent of a category that `hold` has found, and take all below it along.
+    """Replace name and parent of a category that `hold` has found, and move its descendants with
+    it.
 
-    The documents of its products follow by a job. A 422 when the parent is the category itself or
-    below it.
+    A job writes the documents of its products. A 422 if the parent is the category itself or below
+    it.
     """
     category_id = before["id"]
     subtree = categories.lock_below(conn, category_id)
@@ -58,8 +59,8 @@ def change(conn: Conn, before: Row, *, name: str, parent_id: int | None) -> Row:
 def remove(conn: Conn, category_id: int, move_to: int | None) -> Removed:
     """Remove a category that `hold` has found.
 
-    With `move_to`, its products go into that category and the categories right below it go below
-    that one, each with its own subtree. Without, ForeignKeyViolation while anything is in it.
+    With `move_to`, its products move to that category and its children below that one, each with
+    its own subtree. Without, ForeignKeyViolation while anything is in it.
     """
     moved = 0
     if move_to is not None:

@@ -1,7 +1,7 @@
-"""How many products there are for each choice a buyer could make next.
+"""The number of products for each choice that a buyer could make next.
 
-A facet does not heed the filter it is for: with brand_id=3 brands are counted without it, so that
-another one can be chosen. Of each set of filters some thousand products are looked at.
+A facet ignores its own filter: with brand_id=3 brands are counted without it, so that another one
+can be chosen. Some thousand products of each set of filters are counted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from marketplace.queries import facets
 from marketplace.queries.products import Listing, crossing
 from marketplace.workflows import search
 
-#: Products that are looked at for one answer; each costs the database some four microseconds.
+#: Products that are counted for one response; each costs the database some four microseconds.
 MOST = 4_000
 _OWN = {"brand": ("brand_id",), "price": ("min_price", "max_price"), "in_stock": ("in_stock",)}
 
@@ -20,12 +20,12 @@ _OWN = {"brand": ("brand_id",), "price": ("min_price", "max_price"), "in_stock":
 def count(
     conn: Conn, listing: Listing, wanted: Sequence[str], found: Sequence[int] | None
 ) -> dict[str, Any]:
-    """The facets of a list by name, and whether all of them are `exact`; `found` are the
+    """Return the facets of a list by name, and whether all of them are `exact`; `found` are the
     products its words find.
     """
     groups = _groups(listing, wanted)
     wider: Sequence[int] | None = (
-        None  # what the words find without any filter that a facet does not heed
+        None  # what the words find without any filter that a facet ignores
     )
     answer: dict[str, Any] = {"exact": True}
     for names, filters in groups.items():
@@ -56,7 +56,7 @@ def count(
 
 
 def _kept(name: str, filters: Mapping[str, Any]) -> bool:
-    """Whether the worker keeps these numbers: of whole categories."""
+    """Return whether the worker maintains these numbers: those of whole categories."""
     return name == "category" and set(filters) <= {"category_id"}
 
 
@@ -77,7 +77,7 @@ def _groups(listing: Listing, wanted: Sequence[str]) -> dict[tuple[str, ...], di
 
 
 def _common(groups: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
-    """The filters that all groups have."""
+    """Return the filters that all groups have."""
     first, *others = groups.values()
     return {
         name: value for name, value in first.items() if all(name in filters for filters in others)

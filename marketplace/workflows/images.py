@@ -1,9 +1,9 @@
-"""The files of pictures: kept while a row uses them, removed by a sweeper when none does any more.
+"""The files of images: kept while a row uses them, removed by a sweeper when none does any more.
 
-Files come before rows: a picture is stored, then the transaction that writes its row begins. So a
-file without a row is what a crash leaves, and what a removed row leaves; the sweeper takes both,
-once they are old enough. A row without its file can never be: who writes a row holds the files
-first, and stores them again if the sweeper was quicker.
+Files come before rows: an image is stored, then the transaction that writes its row begins. So a
+crash or a removed row leaves a file without a row; the sweeper removes both, once they are old
+enough. There is never a row without its file: a writer of a row holds the files first, and stores
+them again if the sweeper was quicker.
 """
 
 import time
@@ -21,17 +21,15 @@ BATCH = 200
 
 
 def save(storage: Storage, pictures: Sequence[Picture]) -> None:
-    """Store all sizes; once this returns they are on disk. What is there already only becomes
-    younger.
-    """
+    """Store all sizes; once this returns they are on disk. Existing files only become younger."""
     for picture in pictures:
         for variant in picture.variants:
             storage.put(picture_key(picture.digest, variant.name), variant.data)
 
 
 def hold(conn: Conn, storage: Storage, pictures: Sequence[Picture]) -> None:
-    """Before rows for saved pictures are written: their files are there, and stay until the
-    transaction ends.
+    """Before rows for saved images are written: make sure that their files exist, and stay until
+    the transaction ends.
     """
     if not pictures:
         return
@@ -47,7 +45,7 @@ def hold(conn: Conn, storage: Storage, pictures: Sequence[Picture]) -> None:
 def sweep(
     db: Database, storage: Storage, min_age: float, *, stopping: Callable[[], bool] = lambda: False
 ) -> tuple[int, int]:
-    """Remove files of pictures that no row uses and that were last put `min_age` seconds ago:
+    """Remove files of images that no row uses and that were last stored `min_age` seconds ago:
     (files, bytes).
 
     For the worker; safe to repeat, and to interrupt anywhere. Raises Interrupted.
@@ -63,7 +61,7 @@ def sweep(
                     put = storage.modified(key)
                     if (
                         put is not None and put <= before
-                    ):  # again, under the lock: somebody may have put it meanwhile
+                    ):  # again, under the lock: somebody may have stored it meanwhile
                         storage.delete(key)
                         files += 1
                         size += length
@@ -71,7 +69,7 @@ def sweep(
 
 
 def _batches(storage: Storage, before: float) -> Iterator[dict[str, list[tuple[str, int]]]]:
-    """Old files (key, bytes) by their picture, some pictures at a time."""
+    """Yield old files (key, bytes) by their image, some images at a time."""
     batch: dict[str, list[tuple[str, int]]] = {}
     for stored in storage.keys(FOLDER):
         digest = digest_of(stored.key)

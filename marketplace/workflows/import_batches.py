@@ -1,8 +1,8 @@
 """The staged rows of an import on their way into the catalogue, a batch at a time.
 
-With `skip_bad` a batch is two short transactions, so that no buyer waits: first products, pictures
+With `skip_bad` a batch is two short transactions, so that no buyer waits: first products, images
 and documents, then stock, which is locked before products everywhere. With `atomic` all batches are
-one transaction, which locks the stock that it will change first. A dry run only looks.
+one transaction, which locks the stock that it will change first. A dry run only reads.
 """
 
 import time
@@ -21,20 +21,20 @@ from marketplace.workflows import product_documents
 from marketplace.workflows.product_documents import Interrupted
 
 APPLY_ROWS = 1000
-#: Where nothing is written, batches may be larger.
+#: If nothing is written, batches may be larger.
 LOOK_ROWS = 5000
 #: New categories and brands that a dry run names.
 NAMED = 100
 
 
 class Displaced(Exception):
-    """Another worker has taken the import up (this one was too slow to be believed alive), or it
+    """Another worker has taken the import over (this one was too slow and counted as dead), or it
     was cancelled.
     """
 
 
 class TreeChanged(Exception):
-    """A category went away between being found and being locked; the batch is tried again."""
+    """A category was removed between being found and being locked; the batch is tried again."""
 
 
 class Refused(Exception):
@@ -47,22 +47,20 @@ class Refused(Exception):
 
 
 class Found(Exception):
-    """Rows turn out bad that were staged as good: `refuse` makes them so, in a transaction of
-    its own.
-    """
+    """Staged rows turn out bad: `refuse` makes them so, in a transaction of its own."""
 
     def __init__(self, refuse: Callable[[Conn], None]) -> None:
         super().__init__()
         self.refuse = refuse
 
 
-#: Somebody else was quicker: a category or brand was removed, a product made. Tried again, the
-#: batch finds or makes it.
+#: Somebody else was quicker: a category or brand was removed, a product made. The next try finds or
+#: makes it.
 OVERTAKEN = (TreeChanged, psycopg.errors.ForeignKeyViolation, psycopg.errors.UniqueViolation)
 
 
 class Work(NamedTuple):
-    """What an import is run with."""
+    """The context of an import's run."""
 
     db: Database
     files: Storage
@@ -83,7 +81,7 @@ class Work(NamedTuple):
 
 
 class _Count(NamedTuple):
-    """What became of the rows of a batch."""
+    """The outcome of the rows of a batch."""
 
     created: int = 0
     updated: int = 0
@@ -95,13 +93,13 @@ class _Count(NamedTuple):
 
 
 def hold(conn: Conn, work: Work) -> None:
-    """Begin a step: nobody else is at this import until it ends."""
+    """Begin a step: nobody else works on this import until it ends."""
     if not imports.hold(conn, work.id, work.attempt):
         raise Displaced
 
 
 def apply_in_batches(work: Work) -> None:
-    """Take the staged rows into the catalogue, or look what that would do."""
+    """Apply the staged rows to the catalogue, or count what that would do."""
     after_line = 0
     while True:
         if work.stopping():
@@ -119,7 +117,7 @@ def apply_in_batches(work: Work) -> None:
 
 
 def apply_at_once(work: Work) -> None:
-    """Take all staged rows into the catalogue in one transaction, or none of them."""
+    """Apply all staged rows to the catalogue in one transaction, or none of them."""
     while True:
         try:
             return _apply_all(work)
@@ -139,7 +137,7 @@ def _refuse(work: Work, found: Found) -> None:
 
 
 def _look(work: Work, after_line: int) -> Batch | None:
-    """What the next rows would do, counted."""
+    """Count what the next rows would do."""
     with work.db.working() as conn:
         hold(conn, work)
         batch, ahead = _next(conn, work, after_line, LOOK_ROWS)
@@ -153,7 +151,7 @@ def _look(work: Work, after_line: int) -> Batch | None:
 
 
 def _apply(work: Work, after_line: int) -> Batch | None:
-    """The next rows: products in one transaction, stock in another."""
+    """Apply the next rows: products in one transaction, stock in another."""
     with work.db.working() as conn:
         hold(conn, work)
         _act(conn, work)
@@ -183,8 +181,8 @@ def _write_stock(work: Work, batch: Batch, met: Met) -> None:
 
 
 def _apply_all(work: Work) -> None:
-    """Progress is told by another connection meanwhile; the import is locked last, so that it
-    can be cancelled.
+    """Apply all rows. Another connection records progress meanwhile; the import is locked last, so
+    that it can be cancelled.
     """
     with work.db.working() as conn:
         _act(conn, work)
@@ -209,7 +207,7 @@ def _apply_all(work: Work) -> None:
 
 
 def _tell(work: Work, count: _Count) -> None:
-    """Progress of a transaction that is not at its end; stops it where the import was cancelled."""
+    """Record the progress of an unfinished transaction; stop it if the import was cancelled."""
     with work.db.working() as conn:
         if not imports.look(conn, work.id, work.attempt):
             raise Displaced
@@ -228,9 +226,7 @@ def _next(
 
 
 def _met(conn: Conn, batch: Batch) -> Met:
-    """What of the batch is there already. Raises Found for rows whose keys meet several
-    products.
-    """
+    """Match the batch with products. Raises Found for rows whose keys match several products."""
     met = import_rows.match(conn, batch)
     if met.conflicts:
         raise Found(
@@ -240,11 +236,13 @@ def _met(conn: Conn, batch: Batch) -> Met:
 
 
 def _write(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> tuple[Met, _Count]:
-    """Products, pictures and documents of a batch; what it met, and what became of its rows."""
+    """Write products, images and documents of a batch; return its matches, and the outcome of its
+    rows.
+    """
     met = _met(conn, batch)
     if work.on_match == "update" and (met.changed or met.pictures):
         documents.lock(conn, sorted({*met.changed_ids, *met.pictures_ids}))
-        met = _met(conn, batch)  # what others have written until the lock was had
+        met = _met(conn, batch)  # what others have written until the lock was granted
     new = ahead["rows_ahead"] > len(met.met)
     if new or (work.on_match == "update" and met.changed):
         _settle_names(conn, work, batch, ahead)
@@ -257,7 +255,7 @@ def _write(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> tuple
 
 
 def _change(conn: Conn, work: Work, batch: Batch, met: Met) -> None:
-    """Write what is another of products that are there."""
+    """Write the differences to existing products."""
     if met.changed:
         import_rows.change_products(conn, batch, met.changed, met.changed_ids)
     if met.pictures:
@@ -272,8 +270,8 @@ def _change(conn: Conn, work: Work, batch: Batch, met: Met) -> None:
 
 
 def _counted(work: Work, met: Met, *, created: int, before: Sequence[int] = ()) -> _Count:
-    """What becomes of the rows; `before`: lines that were counted when all of them but the stock
-    was written.
+    """Count the outcome of the rows; `before`: lines that were counted when all of them except the
+    stock was written.
     """
     if work.on_match == "skip":
         return _Count(created=created, skipped=len(met.met))
@@ -285,8 +283,8 @@ def _counted(work: Work, met: Met, *, created: int, before: Sequence[int] = ()) 
 
 
 def _settle_names(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> None:
-    """See to it that the batch's categories and brands are there and stay. The tree is locked
-    before any category.
+    """Make sure that the batch's categories and brands exist and stay. The tree is locked before
+    any category.
     """
     if ahead["has_categories"]:
         if work.config.import_new_categories:

@@ -1,13 +1,12 @@
-"""One import, from the file in private storage to products: what the worker does with it.
+"""One import, from the file in private storage to products: the worker's part.
 
-    queued -> reading    the file is surveyed, then read: good rows are staged, bad ones are
-    reported
-           -> applying   the staged rows meet the catalogue (workflows/import_batches.py)
+    queued -> reading    the file is surveyed, then read: good rows staged, bad ones reported
+           -> applying   staged rows are matched and applied (workflows/import_batches.py)
            -> done | failed | cancelled
 
 A dry run goes through all of it and writes nothing; its staged rows stay until it is applied or
 cancelled. Every step is a transaction of its own that counts what it did. After a worker was killed
-while reading, the next one reads from the beginning; after one was killed while applying, the next
+while reading, the next one reads from the start; after one was killed while applying, the next
 one goes on where it stopped.
 """
 
@@ -38,12 +37,12 @@ REPORT_LINES = 50_000
 #: any case.
 KEPT = 1000
 KEPT_BYTES = 200 * 1024 * 1024
-#: What a bad row takes in the report beside its cells.
+#: Bytes of a bad row in the report beside its cells.
 ROW_BYTES = 150
 #: Wished categories that an import names.
 NAMED = 100
-#: A database or a bucket that is away, a lock that was not to be had: worth another try, with
-#: everything as it was.
+#: A database or a bucket that is away, a lock that was not available: worth another try, with
+#: everything unchanged.
 PASSING = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -69,8 +68,8 @@ def run(
 ) -> None:
     """Bring one import to its end. Doing it twice does no harm.
 
-    Raises Interrupted, and PASSING errors, with all that was done kept: run it again. What a seller
-    can do something about ends it as failed; a bug does so too, and is raised.
+    Raises Interrupted, and PASSING errors, with all finished work kept: run it again. A failure
+    that the seller can do something about ends it as failed; a bug does so too, and is raised.
     """
     with db.working() as conn:
         row = imports.start(conn, import_id)
@@ -79,7 +78,7 @@ def run(
             _bring_to_end(_work(db, files, config, row, stopping), row["state"])
         except Displaced:
             log.warning(
-                "import taken up by another worker, or cancelled", extra={"import_id": import_id}
+                "import taken over by another worker, or cancelled", extra={"import_id": import_id}
             )
     _clear_up(db, files, import_id)
 
@@ -159,8 +158,8 @@ def _finish(work: Work, error_code: str | None = None, error_message: str | None
 
 
 def _read(work: Work) -> list[str]:
-    """Stage the good rows of the file and report the bad ones; which fields of products it
-    speaks of.
+    """Stage the good rows of the file and report the bad ones; return the fields of products in its
+    columns.
     """
     with work.db.working() as conn:
         hold(conn, work)
@@ -193,7 +192,7 @@ def _opened(work: Work) -> BinaryIO:
 
 
 def _surveyed(work: Work, stream: BinaryIO) -> CatalogFile:
-    """The file behind its first reading."""
+    """Return the file after its first reading."""
 
     def watch(bytes_read: int, rows_total: int | None = None) -> None:
         if work.stopping():
@@ -217,7 +216,7 @@ def _surveyed(work: Work, stream: BinaryIO) -> CatalogFile:
 
 
 def _require_few(work: Work, rows: int) -> None:
-    """What is one transaction must end some time."""
+    """Refuse too many rows for one transaction, which must end some time."""
     most = work.config.import_atomic_max_rows
     if work.mode == "atomic" and rows > most:
         words = f"The file has {rows:,} rows; mode=atomic takes at most {most:,}. Send it without."
@@ -225,7 +224,7 @@ def _require_few(work: Work, rows: int) -> None:
 
 
 def _portions(catalog: CatalogFile, uploads_urls: Sequence[str]) -> Iterator[_Portion]:
-    """The rows, as many at a time as fit into memory whatever stands in them."""
+    """Yield the rows, as many at a time as fit into memory whatever is in them."""
     good: list[GoodRow] = []
     bad: list[BadRow] = []
     shared = size = 0
@@ -277,12 +276,12 @@ def _fit_categories(work: Work) -> None:
     """Hold the file to the number of categories that it and its store may make: other rows go to
     the nearest one.
 
-    Before rows are looked at or applied, be it for the first time or again. The import is locked
+    It runs before rows are matched or applied, for the first time or again. The import is locked
     last, so that it can be cancelled meanwhile.
     """
     config = work.config
     if not config.import_new_categories:
-        return  # the reader has refused rows whose category is not there
+        return  # the reader has refused rows whose category does not exist
     with work.db.working() as conn:
         room = imports.category_room(
             conn,
@@ -300,7 +299,7 @@ def _fit_categories(work: Work) -> None:
 
 
 def _known_categories(conn: Conn) -> Callable[[tuple[str, ...]], bool]:
-    """Whether there is a category, whatever its case."""
+    """Return a function that tells whether a category exists, whatever its case."""
     paths = {tuple(name.lower() for name in path) for path in imports.known_paths(conn)}
     return lambda path: tuple(name.lower() for name in path) in paths
 
@@ -310,8 +309,8 @@ def _known_categories(conn: Conn) -> Callable[[tuple[str, ...]], bool]:
 
 
 def _complete_report(work: Work) -> None:
-    """Put the cells of rows that were found bad behind the reading into the report: the file is
-    gone through again.
+    """Put the cells of rows that turned out bad after the reading into the report: the file is read
+    again.
     """
     while wanted := _bare_lines(work):
         with _opened(work) as stream:
@@ -340,7 +339,7 @@ def _complete_report(work: Work) -> None:
 
 
 def _bare_lines(work: Work) -> set[int]:
-    """Lines that are still without, not more than fit into memory."""
+    """Return lines that still lack their cells, not more than fit into memory."""
     with work.db.working() as conn:
         return set(imports.bare_errors(conn, work.id, limit=REPORT_LINES))
 

@@ -1,7 +1,7 @@
 """A page of products: by a statement of its own, along an order, or from what many filters leave.
 
-Every way gives the same rows in the same order, and no way goes through more than some thousand
-products: which one is taken is a matter of cost alone.
+Every way gives the same rows in the same order, and no way reads more than some thousand products:
+the choice is a matter of cost alone.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,18 @@ from marketplace.queries.products import BETWEEN, HotPage, Listing
 from marketplace.workflows import products as catalogue
 from marketplace.workflows import search
 
-#: Products to go along an order for a page, before what the filters leave is collected and sorted.
+#: Products to read along an order for a page, before what the filters leave is collected and
+#: sorted.
 WALK = 3000
-#: And for a page further down, for each of its rows and those before.
+#: For a page further down: as many for each of its rows and those before.
 DENSE = 25
-#: What filters leave is sorted up to here.
+#: Up to this many products that the filters leave are sorted.
 NARROW = 6000
 
 
 class Page(NamedTuple):
-    """The JSON of the products with commas between, the place (key, id) of the last where others
-    follow, a total if wanted; in a search, where that is wanted, the ids of all that was found.
+    """The JSON of the products with commas between, the place (key, id) of the last if others
+    follow, a total if wanted; in a search, if wanted, the ids of all matches.
     """
 
     items: str
@@ -34,8 +35,8 @@ class Page(NamedTuple):
 
 
 def page(conn: Conn, listing: Listing, exact_to: int | None, *, with_ids: bool = False) -> Page:
-    """The products a list asks for, and how many there are: exactly up to `exact_to`, about past
-    it; None: no total.
+    """Return the requested products of a list, and their number: exact up to `exact_to`, estimated
+    past it; None: no total.
     """
     if "search" in listing.filters:
         found = search.find(conn, listing, with_ids=with_ids)
@@ -53,7 +54,7 @@ def page(conn: Conn, listing: Listing, exact_to: int | None, *, with_ids: bool =
 
 
 def mixed(listing: Listing) -> bool:
-    """Whether no index has these filters together in this order."""
+    """Return whether no index has these filters together in this order."""
     filters = listing.filters
     if "search" in filters or "ids" in filters or listing.sort == "stock":
         return False
@@ -65,8 +66,8 @@ def mixed(listing: Listing) -> bool:
 
 
 def unindexed(listing: Listing) -> bool:
-    """Whether nothing finds these filters together: what is sold out is known by one owner, and by
-    price.
+    """Return whether no plan finds these filters together: sold-out products are known by one
+    owner, and by price.
 
     A store's own list, which is not long, has no such bounds.
     """
@@ -76,7 +77,7 @@ def unindexed(listing: Listing) -> bool:
 
 
 def shallow(listing: Listing) -> bool:
-    """Whether pages of it end early, where the cursor still goes on."""
+    """Return whether its pages end early, where the cursor still goes on."""
     return "search" in listing.filters or listing.sort == "stock" or mixed(listing)
 
 
@@ -104,9 +105,7 @@ def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
 
 
 def _collected(conn: Conn, listing: Listing, exact_to: int) -> Any:
-    """What the filters leave, counted as far as it takes to know that it is more than
-    `exact_to`.
-    """
+    """Return what the filters leave, counted until it is known to be more than `exact_to`."""
     # Of two owners with a price, most will not match: a first step would be in vain.
     sparse = products.crossing(listing) and (
         _priced(listing) or listing.filters.get("in_stock") is False
@@ -120,7 +119,7 @@ def _collected(conn: Conn, listing: Listing, exact_to: int) -> Any:
 
 
 def _whole(listing: Listing, read: int) -> Total | None:
-    """From the rows `read` for the page, where it is the last one."""
+    """Return the total from the rows `read` for the page, if it is the last one."""
     if listing.after is None and read < listing.limit and (read or not listing.offset):
         return Total(listing.offset + read, True)
     return None
@@ -139,8 +138,8 @@ def _counted(conn: Conn, listing: Listing, counted: int, about: int | None, exac
 
 
 def _page(listing: Listing, rows: Sequence[Any], total: Total | None) -> Page:
-    """Of rows (document, quantity, in_stock, id, key), the last read only to know that there are
-    more.
+    """Return a page of rows (document, quantity, in_stock, id, key); the last was read only to know
+    that there are more.
     """
     shown = rows[: listing.limit - 1]
     last = (shown[-1].key, shown[-1].id) if len(rows) == listing.limit else None

@@ -1,6 +1,4 @@
-"""Mails that go out: enqueued in the transaction that gives reason to them, written and sent by
-the worker.
-"""
+"""Mails: enqueued in the transaction that causes them, written and sent by the worker."""
 
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -17,7 +15,7 @@ VERIFY_SECONDS = 7 * 86_400
 
 
 def enqueue(conn: Conn, kind: str, email: str, language: str) -> None:
-    """Have a mail written (mail.KINDS) to whoever has this address, if anybody has."""
+    """Enqueue a mail (mail.KINDS) to the account with this address, if there is one."""
     jobs.enqueue(conn, "send_mail", queue="quick", kind=kind, email=email, language=language)
 
 
@@ -29,10 +27,10 @@ def send(
     email: str,
     language: str,
 ) -> None:
-    """Write a mail and send it, with a fresh token where the kind has one. To nobody where nobody
-    has the address.
+    """Write a mail and send it, with a fresh token if the kind has one. No mail to an address
+    without an account.
 
-    Sent inside the transaction: where it cannot be sent, there is no token, and another try begins
+    Sent inside the transaction: if it cannot be sent, there is no token, and another try starts
     anew.
     """
     if kind == "email_changed":  # nobody has the address any more

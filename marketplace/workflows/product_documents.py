@@ -1,4 +1,4 @@
-"""What is kept ready for reading, brought up to date with the tables it is made from."""
+"""Product documents: the prepared data for reading, brought up to date with the tables."""
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from typing import NamedTuple
@@ -11,13 +11,11 @@ BATCH = 1000
 
 
 class Interrupted(Exception):
-    """The worker has been asked to stop: the job is to be done again, by whoever comes next."""
+    """The worker has been told to stop: the next one does the job again."""
 
 
 class Untrue(NamedTuple):
-    """Products whose documents, category rows or search words were not what the tables say, by
-    id.
-    """
+    """Products whose documents, category rows or search words differed from the tables, by id."""
 
     documents: list[int]
     categories: list[int]
@@ -28,7 +26,7 @@ class Untrue(NamedTuple):
         return sorted({*self.documents, *self.categories, *self.search})
 
     def without(self, waiting: Set[int]) -> "Untrue":
-        """But for these."""
+        """Without these."""
         return Untrue(*([each for each in ids if each not in waiting] for ids in self))
 
 
@@ -44,7 +42,7 @@ def refresh(conn: Conn, product_ids: Sequence[int], currency: str) -> Untrue:
 
 
 def add(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
-    """The same for products that this transaction has made: nothing of theirs is there yet."""
+    """The same for products that this transaction has made: they have no rows yet."""
     documents.write(conn, product_ids, currency)
     documents.add_categories(conn, product_ids)
     documents.write_search(conn, product_ids)
@@ -58,8 +56,8 @@ def rebuild(
     *,
     stopping: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Refresh every product that a store, category or brand touches (or `all`); how many. For the
-    worker.
+    """Refresh every product that a store, category or brand touches (or `all`); return how many.
+    For the worker.
 
     A transaction holds at most a thousand products. Doing it twice does no harm. Raises
     Interrupted.
@@ -80,11 +78,11 @@ def rebuild(
 
 
 def check(db: Database, currency: str, *, mend: bool) -> Iterator[tuple[int, Untrue, int]]:
-    """Hold all products against the tables, a thousand in a transaction: (last id, what is untrue,
-    how many wait).
+    """Compare all products with the tables, a thousand in a transaction; yield (last id, what is
+    wrong, how many wait).
 
-    They are written as they should be, and what that changes was untrue; the transaction is rolled
-    back unless they are to be mended. What a job is still going to write is only counted.
+    They are written anew, and what that changes was wrong. The transaction is rolled back unless
+    they are to be repaired. What a pending job will write is only counted.
     """
     after_id = 0
     while True:
@@ -95,7 +93,7 @@ def check(db: Database, currency: str, *, mend: bool) -> Iterator[tuple[int, Unt
             with conn.transaction(force_rollback=not mend):
                 documents.lock(conn, product_ids)
                 found = refresh(conn, product_ids, currency)
-                # Behind the lock: a job that waits for it cannot have ended meanwhile.
+                # After the lock: a job that waits for it cannot have ended meanwhile.
                 waiting = (
                     set(documents.waiting(conn, found.products())) if found.products() else set()
                 )

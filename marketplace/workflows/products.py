@@ -1,4 +1,4 @@
-"""A product with all that hangs on it: brand, stock, pictures, and the documents that are read."""
+"""A product with all its parts: brand, stock, images, and its documents."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from marketplace.workflows import product_documents
 
 
 def store_of(caller: Caller, wanted: int | None) -> int:
-    """The store a new thing belongs to: the caller's own; an admin names one."""
+    """Return the store of a new thing: the caller's own; an admin names one."""
     if caller.role == "admin" and wanted is not None:
         return wanted
     if caller.store_id is None:
@@ -27,23 +27,25 @@ def store_of(caller: Caller, wanted: int | None) -> int:
 
 
 def reach(caller: Caller) -> int | None:
-    """The store whose products the caller may change; None is all of them, for an admin."""
+    """Return the store whose products the caller may change; None is all of them, for an admin."""
     return None if caller.role == "admin" else (caller.store_id or 0)
 
 
 def listed(document: str, quantity: int, in_stock: bool) -> str:
-    """A product as lists answer it, in JSON: the ready document, and the stock of now."""
+    """Return a product of a list, in JSON: the ready document, and the present stock."""
     return f'{document},"stock":{quantity},"in_stock":{"true" if in_stock else "false"}}}'
 
 
 def whole(product: Row) -> str:
-    """A product of products.find in JSON, with its description."""
+    """Return a product of products.find in JSON, with its description."""
     shown = listed(product["document"], product["stock"], product["in_stock"])
     return f'{shown[:-1]},"description":{product["description"]}}}'
 
 
 def version(product: Row) -> str:
-    """What a change is held against: a sale, too, makes what an editor has read untrue."""
+    """Return the version that a change is compared with: a sale, too, makes untrue what an editor
+    has read.
+    """
     return f"{product['version']}.{product['stock']}"
 
 
@@ -56,7 +58,7 @@ def add(
     pictures: Sequence[Upload],
     currency: str,
 ) -> int:
-    """Add a product, and log that; its id."""
+    """Add a product, and log that; return its id."""
     product_id = products.add(
         conn,
         store_id=store_id,
@@ -82,9 +84,7 @@ def add(
 def change(
     conn: Conn, before: Row, store_id: int | None, product: Mapping[str, Any], currency: str
 ) -> None:
-    """Replace a product that find_own has locked. Stock and hidden stay as they are unless
-    given.
-    """
+    """Replace a product that find_own has locked. Stock and hidden stay unless given."""
     written: dict[str, Any] = {
         name: product.get(name)
         for name in ("category_id", "name", "description", "price", "sku", "source_url")
@@ -109,7 +109,7 @@ def add_images(
     most: int,
     currency: str,
 ) -> list[Row]:
-    """Add pictures to a product that find_own has locked; 409 past `most`."""
+    """Add images to a product that find_own has locked; 409 past `most`."""
     require_room(conn, product["id"], len(made), most=most)
     added = [_attach(conn, product["id"], upload, None) for upload in made]
     products.touch(conn, product["id"], store_id)
@@ -118,13 +118,13 @@ def add_images(
 
 
 def require_room(conn: Conn, product_id: int, more: int, *, most: int) -> None:
-    """409 where a product would have more than `most` pictures."""
+    """Raise 409 if a product would have more than `most` images."""
     if images.count(conn, product_id) + more > most:
-        raise Problem("too_many_pictures", say("A product has at most {most} pictures.", most=most))
+        raise Problem("too_many_pictures", say("A product has at most {most} images.", most=most))
 
 
 def _brand(conn: Conn, product: Mapping[str, Any]) -> int | None:
-    """The brand by name, made if it is new, or by id."""
+    """Return the brand by name, made if it is new, or by id."""
     if product.get("brand") is not None:
         return brands.find_or_add(conn, product["brand"])
     brand_id: int | None = product.get("brand_id")
@@ -132,7 +132,7 @@ def _brand(conn: Conn, product: Mapping[str, Any]) -> int | None:
 
 
 def _settle_brands(conn: Conn, *brand_ids: int | None) -> None:
-    """Have brands listed, or removed, as what has become of their products wants it."""
+    """Let brands be listed, or removed, to follow the change of their products."""
     ids = sorted({brand_id for brand_id in brand_ids if brand_id is not None})
     if ids:
         jobs.enqueue(conn, "clear_names", queue="quick", lock="names", brand_ids=ids)

@@ -1,7 +1,7 @@
-"""Finding products by words: what was typed is understood, and where little is found, corrected.
+"""Finding products by words: the typed text is parsed, and corrected if it finds little.
 
-How words are folded, stemmed and ranked is in sql/migrations/V0008__search.sql and
-sql/queries/search.sql.
+sql/migrations/V0008__search.sql and sql/queries/search.sql explain how words are folded, stemmed
+and ranked.
 """
 
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ from marketplace.queries import search
 from marketplace.queries.products import Listing
 from marketplace.queries.search import Question
 
-#: Candidates that are ranked; matches past that are not counted.
+#: Candidates that are ranked; further matches are not counted.
 CANDIDATES = 1000
 #: With fewer whole matches, relevance goes on with products that have only some of the words.
 FEW = 20
-#: With fewer whole matches, words that hardly any product has are taken for misspelt.
+#: With fewer whole matches, words that hardly any product has count as misspelt.
 LITTLE = 5
 RARE = 2
 SHORTEST_CORRECTED = 4
 #: How many products the rarest words may find together, when any word will do.
 ANY_WORD = 900
-#: A word that more products have is looked for in the newest ones only.
+#: A word that more products have is searched in the newest ones only.
 COMMON = 25_000
-#: Products to a place of the catalogue (#n), as search_filters has it.
+#: Products to a place of the catalogue (#n), as in search_filters.
 PLACE = 8192
 _FILTERS = {"category_id": "#c", "brand_id": "#b", "store_id": "#s"}
 
 
 class Found(NamedTuple):
-    """A page of what was found; `matches` is at most CANDIDATES, and only `exact` when that is
-    all there is; the `ids` of all of them, where they were asked for.
+    """A page of matches. `matches` is at most CANDIDATES, and `exact` only if that is all there is;
+    `ids` of all of them, if they were requested.
     """
 
     rows: list[Any]
@@ -41,7 +41,7 @@ class Found(NamedTuple):
 
 
 def find(conn: Conn, listing: Listing, *, with_ids: bool = False) -> Found:
-    """The products that the words of `listing.filters["search"]` find."""
+    """Return the products that the words of `listing.filters["search"]` find."""
     rows, words = _search(conn, listing, with_ids=with_ids)
     matches = rows[0].matches if rows else 0
     exact = matches < CANDIDATES and _rarest(words) <= COMMON
@@ -50,12 +50,12 @@ def find(conn: Conn, listing: Listing, *, with_ids: bool = False) -> Found:
 
 
 def candidates(conn: Conn, listing: Listing) -> list[int]:
-    """Ids of all that they find, at most CANDIDATES."""
+    """Return the ids of all that they find, at most CANDIDATES."""
     return find(conn, listing._replace(limit=0, offset=0), with_ids=True).ids
 
 
 def _search(conn: Conn, listing: Listing, *, with_ids: bool = False) -> tuple[list[Any], list[Row]]:
-    """Rows of search.find, and the words they are found by."""
+    """Return rows of search.find, and the words they are found by."""
     asked = _asked(listing)
     words = search.understand(conn, **asked)
     doubtful = [word for word in words if _doubtful(word)]
@@ -73,7 +73,9 @@ def _search(conn: Conn, listing: Listing, *, with_ids: bool = False) -> tuple[li
 
 
 def _find(conn: Conn, listing: Listing, words: Sequence[Row], with_ids: bool) -> list[Any]:
-    """What they find; empty, without asking the index again, where none of them finds anything."""
+    """Return what they find; empty, without a second lookup in the index, if none of them finds
+    anything.
+    """
     typed = [word for word in words if word["role"] == "typed" and word["found"]]
     if not typed:
         return []
@@ -81,7 +83,7 @@ def _find(conn: Conn, listing: Listing, words: Sequence[Row], with_ids: bool) ->
 
 
 def _asked(listing: Listing) -> dict[str, Any]:
-    """What is typed, and the filters that the index knows."""
+    """Return the typed words, and the filters that the index knows."""
     filters = listing.filters
     typed, left_out = _split(filters["search"])
     return {
@@ -93,7 +95,7 @@ def _asked(listing: Listing) -> dict[str, Any]:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """What is looked for, and what is left out: the words behind a minus sign."""
+    """Return the included words, and the excluded ones: those behind a minus sign."""
     words = text.split()
     left_out = [word for word in words if word.startswith("-") and word.strip("-")]
     return " ".join(word for word in words if word not in left_out), " ".join(left_out)
@@ -114,7 +116,7 @@ def _rarest(words: Sequence[Row]) -> int:
 
 
 def _question(words: Sequence[Row], sort: str) -> Question:
-    """The queries that find what was typed, which is one word at least."""
+    """Return the queries for the typed text, which is one word at least."""
     typed = [word for word in words if word["role"] == "typed"]
     required = [word for word in typed if word["required"]] or typed
     filters = [word for word in words if word["role"] == "filter"]
@@ -139,7 +141,7 @@ def _question(words: Sequence[Row], sort: str) -> Question:
 
 
 def _newest(words: Sequence[Row]) -> list[str]:
-    """The newest places of the catalogue, where all of these words are common."""
+    """Return the newest places of the catalogue, if all of these words are common."""
     if _rarest(words) <= COMMON:
         return []
     newest = words[0]["newest_id"] // PLACE
@@ -147,7 +149,7 @@ def _newest(words: Sequence[Row]) -> list[str]:
 
 
 def _rare(words: Sequence[Row]) -> list[Row]:
-    """The rarest words that are found at all, as many as find ANY_WORD products together, and
+    """Return the rarest words that find anything, as many as find ANY_WORD products together, and
     one at least.
     """
     chosen: list[Row] = []

@@ -1,8 +1,8 @@
-"""Looking at passwords so that nobody gets far by guessing.
+"""Login throttling: password checks in which nobody gets far by trying.
 
-Every try is counted in PostgreSQL before the password is looked at (auth.begin_guess in
-sql/migrations), for its account and for its address; known and unknown accounts alike, with the
-same statements, so that neither answer nor time tells them apart.
+Every attempt is counted in PostgreSQL before the password is checked (auth.begin_guess in
+sql/migrations), for its account and for its address. Known and unknown accounts take the same
+statements, so neither response nor time tells them apart.
 """
 
 import logging
@@ -18,15 +18,15 @@ log = logging.getLogger("marketplace.guessing")
 
 
 class SignIn:
-    """Tells whose a password is."""
+    """Checks whose a password is."""
 
     def __init__(self, db: Database, passwords: Passwords) -> None:
         self._db = db
         self._passwords = passwords
 
     def owner(self, email: str, password: str, ip: str | None, language: str) -> int | None:
-        """The user who has this address and password; None where nobody has. Raises 429 after wrong
-        ones.
+        """Return the user who has this address and password; None if nobody has. Raises 429 after
+        wrong ones.
 
         Runs bcrypt between two transactions: no connection waits for it.
         """
@@ -37,7 +37,7 @@ class SignIn:
             raise too_many_requests(found["retry_after"])
         try:
             right = self._passwords.verify(password, found["password_hash"])
-        except BaseException:  # it was not looked at: too many are waiting
+        except BaseException:  # it was not checked: too many are waiting
             with self._db.signing_in(durable=False) as conn:
                 sign_in_attempts.end(conn, found["guess"], right_one=False)
             raise
@@ -53,8 +53,8 @@ class SignIn:
         return int(found["user_id"])
 
     def _wrong(self, email: str, guess: bytes, ip: str | None, language: str) -> None:
-        """Count it for the address; the owner hears of the tenth in a row, the operator of many
-        accounts tried.
+        """Count it for the address; the tenth in a row is reported to the owner, many accounts
+        tried to the operator.
         """
         metrics.SIGN_INS.labels("wrong").inc()
         with self._db.signing_in(durable=False) as conn:

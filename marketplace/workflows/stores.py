@@ -1,4 +1,4 @@
-"""A store together with its owner, and the line in the log."""
+"""A store together with its owner, and the entry in the log."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def open_store(conn: Conn, client: Client, *, name: str, description: str | None
 
 
 def find_own(conn: Conn, caller: Caller) -> Row:
-    """The caller's store; 404 when they have none."""
+    """Return the caller's store; 404 if they have none."""
     store = stores.find(conn, caller.store_id) if caller.store_id else None
     if store is None:
         raise Problem("not_found", "You have not opened a store yet.")

@@ -1,4 +1,6 @@
-"""What the worker does every six hours, so that nothing grows without end and nothing runs out."""
+"""The worker's housekeeping every six hours, so that nothing grows without end and nothing runs
+out.
+"""
 
 import time
 from collections.abc import Callable
@@ -13,20 +15,20 @@ from marketplace.workflows import images
 
 MONTHS = 13
 BATCH = 5000
-#: Deleted one by one, with all that hangs on them.
+#: Deleted one by one, with all rows that refer to them.
 ACCOUNTS = 200
 IMPORTS = 20
 #: Living sessions of a user, and used refresh tokens of a session: the newest stay.
 SESSIONS = 100
 TOKENS = 200
-#: Seconds a file nobody uses is left alone: its row may be on its way. With a run every six hours,
-#: it is gone in a day.
+#: Seconds for which an unused file is left alone: its row may be on its way. With a run every six
+#: hours, it is gone in a day.
 YOUNG = 12 * 3600
 
 
 def run(db: Database, private: Storage, uploads: Storage, config: Config) -> None:
-    """Make partitions ahead, forget what is long dead, remove files that nobody waits for. Safe
-    to repeat.
+    """Make partitions ahead, delete what is long dead, remove files that nobody waits for. Safe to
+    repeat.
     """
     _make_months(db)
     _sweep(db, lambda conn: sessions.sweep(conn, most=BATCH))
@@ -111,8 +113,8 @@ def _forget_imports(db: Database, config: Config) -> None:
 
 
 def _sweep_imports(db: Database, private: Storage) -> None:
-    """Remove what imports leave when a process is killed between two steps, and dry runs that
-    are too old.
+    """Remove what imports leave when a process is killed between two steps, and dry runs that are
+    too old.
     """
     with db.working() as conn:
         imports.expire(conn)

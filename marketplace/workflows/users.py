@@ -1,6 +1,4 @@
-"""What users change of themselves, together with the line in the log; and how they are
-forgotten.
-"""
+"""What users change about themselves, with the entry in the log; and how their data is deleted."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,10 +17,9 @@ WRITTEN = ("name", "phone", "address", "email")
 def change(
     conn: Conn, client: Client, before: Row, after: Mapping[str, Any], *, also: Sequence[str] = ()
 ) -> Row:
-    """Replace what the client says of themselves, and log which fields are new (and `also` which
-    others).
+    """Replace the client's own data, and log which fields are new (and `also` which others).
 
-    `before` is the client's own row, held. Answers the user as users.find does.
+    `before` is the client's own row, held. Returns the user as users.find does.
     """
     users.change(conn, client.user_id, **{name: after[name] for name in WRITTEN})
     changed = [name for name in WRITTEN if after[name] != before[name]]
@@ -37,9 +34,7 @@ def change(
 
 
 def leave(conn: Conn) -> None:
-    """Delete what is known of the caller: who they are and how they sign in at once, the rest in
-    a job.
-    """
+    """Delete the caller's data: identity and sign-in at once, the rest in a job."""
     gone = users.forget_me(conn)
     jobs.enqueue(
         conn, "forget_user", queue="long", user_id=gone["user_id"], store_id=gone["store_id"]
@@ -54,7 +49,7 @@ def forget(
     *,
     stopping: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Delete what is left of a user who has gone, and close their store. For the worker; safe to
+    """Delete the remaining data of a deleted user, and close their store. For the worker; safe to
     repeat.
 
     Raises Interrupted.

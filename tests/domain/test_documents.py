@@ -80,7 +80,7 @@ def test_what_is_damaged_is_found_by_kind_and_mended(
     assert check() == 1
     said = capsys.readouterr().out
     assert f"{what}: 1 are not what the tables say: products {made[1]}\n" in said
-    assert said.endswith("1 products are wrong; mend them with --rebuild.\n")
+    assert said.endswith("1 products are wrong; repair them with --rebuild.\n")
     assert check() == 1, "looking changes nothing"
     assert check(rebuild=True) == 0
     assert (

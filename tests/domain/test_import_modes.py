@@ -2,12 +2,6 @@
 and exports.
 """
 
-import csv
-import io
-import json
-import random
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,36 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Api
-from PIL import Image
-from support.import_shop import Shop, generate, wait_for, worker
+from support.import_shop import FILE, Shop, counts, generate, products
 from support.responses import problem
 
-from marketplace.config.settings import ROOT
 from marketplace.workflows import import_batches, product_documents, upkeep
-
-COUNTS = ("read", "valid", "created", "updated", "unchanged", "skipped", "bad")
-FILE = (
-    "name,description,price,stock,sku,source_url,category,brand,image_url\n"
-    "Panci,Besar,1000,5,P-1,https://toko.example/1,Dapur > "
-    "Panci,Acme,https://gambar.example/1.jpg\n"
-    "Wajan,,2000,0,W-1,,Dapur,Acme,\n"
-    "Gelas,,3000,7,,https://toko.example/3,,,https://gambar.example/2.jpg|https://gambar.example/3.jpg\n"
-)
-
-
-def counts(found: dict[str, Any]) -> dict[str, int]:
-    """Those that are not nought."""
-    return {name: found[f"rows_{name}"] for name in COUNTS if found[f"rows_{name}"]}
-
-
-def products(shop: Shop) -> dict[str, dict[str, Any]]:
-    """The store's products as its owner sees them, by name."""
-    answer = shop.api.get("/api/stores/mine/products", shop.seller, query_string="per_page=100")
-    found = [
-        shop.api.get(f"/api/products/{row['id']}", shop.seller).json
-        for row in answer.json["products"]
-    ]
-    return {row["name"]: row for row in found}
 
 
 def post(shop: Shop, import_id: int, what: str, **options: Any) -> Any:
@@ -345,159 +313,5 @@ def test_a_worker_that_dies_before_the_stock_counts_a_row_once(
     assert products(shop)["Panci"]["stock"] == 9
 
 
-# Exports
-# ----------------------------------------------------------------------------------------------------
-
-
-def export(shop: Shop, query: str = "") -> str:
-    answer = shop.api.get("/api/products/export", shop.seller, query_string=query)
-    assert answer.status_code == 200, answer.text
-    return answer.text
-
-
-def test_an_export_imports_again_and_changes_nothing(shop: Shop):
-    shop.run(shop.send(FILE))
-    odd = ["=1+1", "'=x", "@a, b", '13" "x"', "A\u00e9 <b>tebal</b> &amp;", "- minus", "\u200b=1"]
-    for place, name in enumerate(odd):
-        about = f"satu\n<p>{name}</p>\r\n&lt;dua"
-        shop.api.product(
-            shop.seller, name=name, description=about, sku=f"{name[:20]}{place}", hidden=place == 3
-        )
-    uploaded = products(shop)["=1+1"]["id"]
-    picture = ("images", "a.png", tiny_png())
-    assert (
-        shop.api.upload(f"/api/products/{uploaded}/images", shop.seller, [picture]).status_code
-        == 201
-    )
-    admin = shop.api.admin()
-    above = None
-    for name in ("A > B", "C\\D", *"EFGHIJ"):
-        above = shop.api.post(
-            "/api/categories", admin, json={"name": name, "parent_id": above}
-        ).json["id"]
-    shop.api.patch(f"/api/products/{uploaded}", shop.seller, json={"category_id": above})
-    before = products(shop)
-    text = export(shop)
-    found = shop.run(shop.send(text))
-
-    assert counts(found) == {"read": len(before), "valid": len(before), "unchanged": len(before)}
-    assert found["columns"]["own_header"] is True
-    assert products(shop) == before
-    assert all(
-        not cell.startswith(("=", "@", "-", "+"))
-        for row in csv.reader(io.StringIO(text))
-        for cell in row
-    )
-
-
-def tiny_png() -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (40, 30), (200, 30, 30)).save(out, "PNG")
-    return out.getvalue()
-
-
-def test_an_export_goes_into_another_store(shop: Shop):
-    shop.run(shop.send(FILE))
-    text = export(shop)
-    other = Shop(shop.api)
-    assert counts(other.run(other.send(text))) == {"read": 3, "valid": 3, "created": 3}
-    own, theirs = products(shop), products(other)
-    same = ("price", "stock", "sku", "source_url", "description", "category", "brand", "hidden")
-    assert {name: [row[key] for key in same] for name, row in own.items()} == {
-        name: [row[key] for key in same] for name, row in theirs.items()
-    }
-    other.db.close()
-
-
-def test_an_export_as_json_lines_has_products_as_the_api_answers_them(shop: Shop):
-    shop.run(shop.send(generate(2500, bad_every=10**9, twin_every=10**9).text))
-    lines = [json.loads(line) for line in export(shop, "format=jsonl").splitlines()]
-    assert len(lines) == 2500
-    for line in random.sample(lines, 5):
-        assert line == shop.api.get(f"/api/products/{line['id']}", shop.seller).json
-
-
-def test_an_export_is_ones_own(shop: Shop):
-    shop.run(shop.send(FILE))
-    other, admin = shop.api.seller(), shop.api.admin()
-    query = f"store_id={shop.seller.store_id}"
-    assert (
-        export(shop, query) == shop.api.get("/api/products/export", admin, query_string=query).text
-    )
-    problem(shop.api.get("/api/products/export", other, query_string=query), 404, "not_found")
-    problem(shop.api.get("/api/products/export", admin), 409, "store_required")
-    problem(
-        shop.api.get("/api/products/export", admin, query_string="store_id=99999999"),
-        404,
-        "not_found",
-    )
-    problem(shop.api.get("/api/products/export", shop.api.register("buyer")), 403, "forbidden")
-    assert len(shop.api.get("/api/products/export", other).text.splitlines()) == 1
-    answer = shop.api.get("/api/products/export", shop.seller)
-    assert answer.headers["content-disposition"].startswith("attachment; filename=")
-    log = shop.api.get(
-        "/api/users/activities", shop.seller, query_string="type=export_products"
-    ).json
-    assert log["total_items"] == 2
-
-
 # The command line
 # -------------------------------------------------------------------------------------------
-
-
-def command(shop: Shop, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = {
-        "PATH": "/usr/bin:/bin",
-        "DATABASE_URL": shop.api.owner_url,
-        "DATA_DIR": str(shop.config.data_dir),
-        "UPLOADS_DIR": str(shop.config.uploads_dir),
-    }
-    run = [sys.executable, "-m", "marketplace", "import", *arguments]
-    return subprocess.run(run, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
-
-
-def test_the_command_imports_where_no_worker_runs(shop: Shop, tmp_path: Any):
-    file = tmp_path / "katalog.csv"
-    file.write_text(FILE + "X,,gratis,,,,,,\n")
-    store = str(shop.seller.store_id)
-    looked = command(shop, str(file), "--store", store, "--dry-run", "--json")
-    assert looked.returncode == 1, looked.stderr
-    assert json.loads(looked.stdout)["rows_created"] == 3
-    assert "per cent 100/100" in looked.stderr
-    assert products(shop) == {}
-    done = command(shop, str(file), "--store", store)
-    assert done.returncode == 1
-    assert (
-        "4 rows read (marketplace): 3 created, 0 updated, 0 unchanged, 0 skipped, 0 shared, 1 bad"
-        in done.stdout
-    )
-    assert set(products(shop)) == {"Panci", "Wajan", "Gelas"}
-    assert len(list(shop.files.keys("imports/"))) == 1  # the dry run's
-
-
-def test_the_command_leaves_it_to_a_worker_that_is_there(shop: Shop, tmp_path: Any):
-    file = tmp_path / "katalog.csv"
-    file.write_text(FILE)
-    with worker(shop, tmp_path):
-        done = command(shop, str(file), "--store", str(shop.seller.store_id))
-    assert done.returncode == 0, done.stderr
-    assert shop.value("SELECT attempt FROM imports") == 1
-
-
-def test_the_command_says_what_is_wrong(shop: Shop, tmp_path: Any):
-    missing = command(shop, str(tmp_path / "no.csv"), "--store", "1")
-    assert (missing.returncode, "cannot be read" in missing.stderr) == (1, True)
-    (tmp_path / "a.csv").write_text(FILE)
-    nobody = command(shop, str(tmp_path / "a.csv"), "--store", "no such store")
-    assert (nobody.returncode, nobody.stderr.strip()) == (1, "There is no store 'no such store'.")
-    assert list(shop.files.keys("imports/")) == []
-
-
-def test_a_store_whose_import_is_at_work_has_the_next_one_wait(shop: Shop, tmp_path: Any):
-    first = shop.send(generate(4000).text)
-    second = shop.send(FILE)
-    with worker(shop, tmp_path):
-        wait_for(shop, second, lambda found: found["state"] == "done")
-    rows = shop.rows("SELECT id, started_at, finished_at FROM imports ORDER BY id")
-    assert [row["id"] for row in rows] == [first, second]
-    assert rows[1]["started_at"] >= rows[0]["finished_at"]

@@ -3,7 +3,6 @@ damaged, is no backup.
 """
 
 import hashlib
-import json
 import os
 import secrets
 import shutil
@@ -11,14 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from conftest import PASSWORD, Api, User, created, database, drop, make_config
+from conftest import PASSWORD, Api, User, database
+from support.backups import Kept, another, opened
 from support.commands import command, environment
 from support.images import shot
 from support.stored import add, aged
@@ -29,79 +28,11 @@ from marketplace.files.local import LocalStorage
 from marketplace.files.storage import picture_key
 from marketplace.ops import backups
 from marketplace.ops.progress import Progress
-from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
 from marketplace.queries import backups as asked
 from marketplace.queries import upkeep as month_queries
 from marketplace.workflows import images as images_workflows
 from marketplace.workflows import upkeep
-
-
-class Kept:
-    """A shop with pictures, and one backup of it."""
-
-    def __init__(self, api: Api, folder: Path) -> None:
-        self.api = api
-        self.folder = folder
-        self.uploads = api.config.uploads_dir
-        self.to = folder / "backups"
-
-    def back_up(self, *more: str) -> "subprocess.CompletedProcess[str]":
-        return command(
-            self.api.owner_url,
-            self.folder,
-            "backup",
-            "--to",
-            str(self.to),
-            *more,
-            uploads=self.uploads,
-        )
-
-    def restore(self, backup: Path, folder: Path, *more: str) -> "subprocess.CompletedProcess[str]":
-        """Into uploads of their own."""
-        return command(self.api.owner_url, folder, "restore", "--from", str(backup), *more)
-
-
-@contextmanager
-def opened(url: str, folder: Path) -> Iterator[Api]:
-    config = make_config(url, folder, pool_size=16)
-    db = Database(config)
-    yield Api(config, db, url)
-    db.close()
-
-
-@pytest.fixture(scope="module")
-def kept(owner_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
-    folder = tmp_path_factory.mktemp("kept")
-    with created(owner_url, f"{template}_kept", template) as url, opened(url, folder) as api:
-        seller = api.seller()
-        add(api, seller, api.product(seller)["id"], shot("red"), shot("green"))
-        shop = Kept(api, folder)
-        done = shop.back_up()
-        assert done.returncode == 0, done.stderr
-        assert stat_mode(shop.to) == 0o700
-        assert backups.last(api.config.data_dir) == pytest.approx(time.time(), abs=60)
-        yield shop
-
-
-@pytest.fixture
-def damaged(kept: Kept, tmp_path: Path) -> Path:
-    """A copy of the backup, to be spoiled."""
-    (backup,) = backups.whole(kept.to)
-    return Path(shutil.copytree(backup, tmp_path / backup.name))
-
-
-@contextmanager
-def another(owner_url: str) -> Iterator[str]:
-    """A name for a database that a restore makes."""
-    name = f"marketplace_test_{secrets.token_hex(6)}"
-    yield name
-    with psycopg.connect(owner_url, autocommit=True) as conn:
-        drop(conn, name)
-
-
-def stat_mode(path: Path) -> int:
-    return path.stat().st_mode & 0o777
 
 
 class Load:
@@ -308,108 +239,6 @@ def test_what_would_go_wrong_later_is_refused_before_anything_is_made(kept: Kept
     assert not public.exists()
     (backup,) = backups.whole(kept.to)[-1:]
     assert kept.restore(backup, tmp_path, "--into", "never_made", "--jobs", "0").returncode == 2
-
-
-@pytest.mark.parametrize(
-    "what", ["database/toc.dat", "database/*.dat.gz", "files.tsv", "uploads/**/*-large.webp"]
-)
-def test_a_byte_that_is_another_is_found(kept: Kept, damaged: Path, tmp_path: Path, what: str):
-    file = sorted(damaged.glob(what))[0]
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
-    file.write_bytes(data)
-    assert (
-        list(backups.check(damaged)) == [f"{file.relative_to(damaged)}: not what was written"]
-        or what == "files.tsv"
-    )
-    done = command("", tmp_path, "backup", "--check", str(damaged))
-    assert done.returncode == 1
-    assert "damaged: " in done.stderr
-
-
-def test_a_file_that_is_gone_is_found_and_nothing_is_restored(
-    kept: Kept, damaged: Path, owner_url: str, tmp_path: Path
-):
-    sorted(damaged.glob("uploads/**/*.webp"))[0].unlink()
-    with another(owner_url) as name:
-        done = kept.restore(damaged, tmp_path, "--into", name)
-        assert done.returncode == 1
-        assert "Not restored: the backup is damaged" in done.stderr
-        with psycopg.connect(database(owner_url, name), row_factory=psycopg.rows.dict_row) as conn:
-            assert asked.relations(conn) == 0
-    assert not (tmp_path / "up").exists()
-
-
-def test_files_alone_are_put_back_beside_a_database_that_lives(committed: Api, tmp_path: Path):
-    shop = Kept(committed, tmp_path)
-    seller = committed.seller()
-    add(committed, seller, committed.product(seller)["id"], shot("red"))
-    assert shop.back_up().returncode == 0
-    (backup,) = backups.whole(shop.to)
-    shutil.rmtree(shop.uploads / "pictures")
-    restore = ("restore", "--from", str(backup), "--only-files")
-    done = command(committed.owner_url, tmp_path, *restore, uploads=shop.uploads)
-    assert (
-        "3 files put back, 0 were there.\nEvery file that a row names is there." in done.stdout
-    ), done.stderr
-    add(committed, seller, committed.product(seller)["id"], shot("green"))
-    shutil.rmtree(shop.uploads / "pictures")
-    done = command(committed.owner_url, tmp_path, *restore, uploads=shop.uploads)
-    assert done.returncode == 1
-    assert "rows name 3 files that are nowhere" in done.stderr
-
-
-def test_a_database_that_lives_is_not_overwritten(kept: Kept, tmp_path: Path):
-    (backup,) = backups.whole(kept.to)
-    done = kept.restore(backup, tmp_path)
-    assert done.returncode == 1
-    assert "is not empty, and nothing is overwritten" in done.stderr
-    assert kept.api.get("/api/products").json["products"]
-
-
-def test_a_backup_of_a_newer_release_is_refused(kept: Kept, damaged: Path, tmp_path: Path):
-    said = json.loads((damaged / backups.MANIFEST).read_text())
-    said |= {"migration": 9999, "migration_name": "V9999__later.sql"}
-    (damaged / backups.MANIFEST).write_text(json.dumps(said))
-    done = kept.restore(damaged, tmp_path, "--into", "never_made")
-    assert "newer release: it has V9999__later.sql" in done.stderr
-
-
-def test_a_restore_that_fails_leaves_nothing_the_api_would_serve(
-    kept: Kept, owner_url: str, tmp_path: Path
-):
-    (backup,) = backups.whole(kept.to)
-    entry = next(backups.entries(backup))
-    other = tmp_path / "up" / entry.key
-    other.parent.mkdir(parents=True)
-    other.write_bytes(b"another file of this name")
-    with another(owner_url) as name:
-        done = kept.restore(backup, tmp_path, "--into", name)
-        assert done.returncode == 1
-        assert "is another file" in done.stderr
-        assert "half restored: drop it and begin again" in done.stderr
-        assert other.read_bytes() == b"another file of this name"
-        with opened(database(owner_url, name), tmp_path) as api:
-            assert api.get("/readyz").status_code == 503
-
-
-def test_a_backup_of_an_older_release_is_brought_up_to_date(owner_url: str, tmp_path: Path):
-    older = tmp_path / "migrations"
-    shutil.copytree(migrations.MIGRATIONS, older)
-    newest = sorted(older.glob("V*.sql"))[-1]
-    newest.unlink()
-    with another(owner_url) as first, another(owner_url) as second:
-        with psycopg.connect(owner_url, autocommit=True) as conn:
-            conn.execute(f"CREATE DATABASE {first}")
-        migrations.migrate(database(owner_url, first), lambda line: None, older)
-        to = tmp_path / "backups"
-        done = command(database(owner_url, first), tmp_path, "backup", "--to", str(to))
-        assert done.returncode == 0, done.stderr
-        (backup,) = backups.whole(to)
-        done = command(owner_url, tmp_path, "restore", "--from", str(backup), "--into", second)
-        assert done.returncode == 0, done.stderr
-        assert newest.name in done.stdout
-        assert "1 migrations since" in done.stdout
 
 
 def test_a_row_whose_file_is_missing_is_named_and_no_old_backup_goes(

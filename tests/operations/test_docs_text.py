@@ -125,3 +125,52 @@ def test_the_licence_is_named_everywhere():
     notice = (ROOT / "NOTICE").read_text()
     for part in ("Swagger UI", "psycopg", "pi-heif"):
         assert part in notice
+
+
+#: A path of the repository in a document's code, such as `marketplace/app.py` or `sql/queries/`.
+PATH = re.compile(r"`((?:marketplace|sql|tests|tools|deploy|docs)/[\w./-]+)`")
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in DOCUMENTS if path.name != "CHANGELOG.md"], ids=name_of
+)
+def test_files_that_documents_name_exist(path: Path):
+    text = "\n".join(line for _, line in outside_code(path.read_text()))
+    named = {name for name in PATH.findall(text) if "NOUN" not in name and "/." not in name}
+    missing = sorted(name for name in named if not (ROOT / name).exists())
+    assert not missing, f"{name_of(path)}: {missing}"
+
+
+def test_modules_that_the_map_of_the_code_names_exist():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = "|".join(sorted(rooms_there()))
+    named = re.findall(rf"`((?:{rooms})/[a-z_/]+\.\w+)`", text)
+    assert named
+    assert not [name for name in named if not (ROOT / "marketplace" / name).exists()]
+
+
+def rooms_there() -> set[str]:
+    folders = (path for path in (ROOT / "marketplace").iterdir() if path.is_dir())
+    return {path.name for path in folders if not path.name.startswith("_")}
+
+
+def test_every_room_is_on_both_maps():
+    table = (ROOT / "docs" / "architecture.md").read_text().partition("\n## Rules")[0]
+    assert rooms_there() <= set(re.findall(r"`([a-z_]+)/`", table))
+    readme = (ROOT / "README.md").read_text()
+    block = readme[readme.index("```\nmarketplace/ ") :].split("```")[1]
+    folder, mapped = Path(), set()
+    for line in block.strip().splitlines():
+        name = line.split()[0]
+        folder = folder if line.startswith(" ") else Path(name)
+        place = ROOT / (folder / name if line.startswith(" ") else name)
+        assert place.exists(), line
+        mapped.add(place.name)
+    assert rooms_there() <= mapped
+
+
+def test_tests_that_the_table_of_walls_names_exist():
+    there = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "SECURITY.md").read_text()))
+    assert named
+    assert named <= there

@@ -45,15 +45,15 @@ def well(committed: Api) -> Config:
 
 
 def test_of_a_host_that_is_well_nothing_is_wrong(well: Config):
-    found = [finding for look in doctor.LOOKS for finding in look(well)]
+    found = [finding for check in doctor.CHECKS for finding in check(well)]
     wrong = [words.split()[0] for state, words in found if state == "wrong"]
     assert set(wrong) <= {"fsync", "full_page_writes", "synchronous_commit"}, (
         "off in tests, which may lose data"
     )
     assert any(words.startswith("PostgreSQL 1") for _, words in found)
     assert any("all migrations" in words for _, words in found)
-    assert states(doctor.server, well, "no worker") == ["unwise"]
-    assert states(doctor.databases, well, "owns the tables; a login") == ["unwise", "unwise"]
+    assert states(doctor.server, well, "no worker") == ["warning"]
+    assert states(doctor.databases, well, "owns the tables; a login") == ["warning", "warning"]
 
 
 def test_settings_that_are_unsafe_are_wrong_in_production(well: Config):
@@ -67,8 +67,8 @@ def test_settings_that_are_unsafe_are_wrong_in_production(well: Config):
         "BCRYPT_COST": "wrong",
     }.items():
         assert states(checks.environment, bad, word) == [state]
-    assert states(checks.environment, bad, "CORS_ORIGINS") == ["unwise"]
-    assert states(checks.environment, bad, "RATE_LIMITS") == ["unwise"]
+    assert states(checks.environment, bad, "CORS_ORIGINS") == ["warning"]
+    assert states(checks.environment, bad, "RATE_LIMITS") == ["warning"]
 
 
 def test_folders_must_be_there_and_secrets_be_secret(well: Config, tmp_path: Path):
@@ -104,7 +104,7 @@ def test_the_socket_must_be_there_and_nginx_be_let_in(
 
 @pytest.mark.parametrize(
     ("days", "trusted", "state"),
-    [(60, True, "ok"), (5, True, "wrong"), (-1, True, "wrong"), (60, False, "unwise")],
+    [(60, True, "ok"), (5, True, "wrong"), (-1, True, "wrong"), (60, False, "warning")],
 )
 def test_certificates_that_end_soon_are_wrong(
     well: Config,
@@ -160,7 +160,7 @@ def test_uploads_are_fetched_as_phones_fetch_them(well: Config):
         wrong = replace(well, uploads_url=f"http://127.0.0.1:{server.server_port}/elsewhere")
         assert states(checks.uploads, wrong, "404") == ["wrong"]
         server.shutdown()
-    assert states(checks.uploads, right, "cannot be seen from here") == ["unwise"]
+    assert states(checks.uploads, right, "cannot be seen from here") == ["warning"]
     assert not list((well.uploads_dir / "doctor").iterdir()), "nothing is left behind"
 
 
@@ -182,7 +182,7 @@ def test_what_answers_something_else_is_told_and_nothing_is_left_behind(
 
         threading.Thread(target=speak, daemon=True).start()
         other = replace(well, uploads_url=f"http://127.0.0.1:{port}")
-        assert states(checks.uploads, other, "SSH-2.0-other") == ["unwise"]
+        assert states(checks.uploads, other, "SSH-2.0-other") == ["warning"]
     assert [path for path in well.uploads_dir.rglob("*") if path.is_file()] == []
     assert list(checks.uploads(replace(well, uploads_dir=tmp_path / "nowhere"))) == []
     assert not (tmp_path / "nowhere").exists()
@@ -202,7 +202,7 @@ def test_an_address_that_is_none_is_wrong_and_the_rest_is_looked_at(
 def test_backups_are_missed(well: Config):
     made = well.data_dir / "last-backup"
     made.unlink(missing_ok=True)
-    assert states(checks.backups, well, "no backup") == ["unwise"]
+    assert states(checks.backups, well, "no backup") == ["warning"]
     made.touch()
     assert states(checks.backups, well, "0 hours old") == ["ok"]
     os.utime(made, (0, time.time() - 30 * 3600))
@@ -211,7 +211,7 @@ def test_backups_are_missed(well: Config):
 
 
 def test_what_a_dba_will_want_is_missed(well: Config):
-    assert states(doctor.server, well, "no statement_timeout of its own") == ["unwise"]
+    assert states(doctor.server, well, "no statement_timeout of its own") == ["warning"]
     limited = replace(
         well, database_url=make_conninfo(well.database_url, options="-c statement_timeout=4s")
     )
@@ -224,15 +224,15 @@ def test_the_last_sign_of_a_worker_is_told(well: Config, committed: Api):
             "INSERT INTO jobs.procrastinate_workers (last_heartbeat) VALUES (now() - interval "
             "'70 seconds')"
         )
-    assert states(doctor.server, well, "is not at work, its last sign of life came 7") == ["unwise"]
+    assert states(doctor.server, well, "is not running, its last heartbeat was 7") == ["warning"]
     with psycopg.connect(committed.owner_url) as conn:
         conn.execute("UPDATE jobs.procrastinate_workers SET last_heartbeat = now()")
-    assert states(doctor.server, well, "is at work") == ["ok"]
+    assert states(doctor.server, well, "is running") == ["ok"]
 
 
-def test_a_replica_that_is_none_is_unwise_and_one_that_is_away_wrong(well: Config):
+def test_a_replica_that_is_none_is_a_warning_and_one_that_is_away_wrong(well: Config):
     primary = replace(well, database_replica_url=well.database_url)
-    assert states(doctor.others, primary, "is a primary") == ["unwise"]
+    assert states(doctor.others, primary, "is a primary") == ["warning"]
     assert states(doctor.others, primary, "0 s behind") == ["ok"]
     away = replace(well, database_replica_url="host=127.0.0.1 port=9 dbname=x")
     assert states(doctor.others, away, "DATABASE_REPLICA_URL: ") == ["wrong"]
@@ -244,7 +244,7 @@ def test_behind_a_pooler_logins_must_be_set_up_and_go_past_it(well: Config):
     )
     assert states(doctor.others, pooled, "no login a pooler may hand round") == ["wrong"]
     assert states(doctor.databases, pooled, "WORKER_DATABASE_URL is not set") == ["wrong"]
-    assert states(doctor.databases, pooled, "MIGRATE_DATABASE_URL is not set") == ["unwise"]
+    assert states(doctor.databases, pooled, "MIGRATE_DATABASE_URL is not set") == ["warning"]
 
 
 def test_a_database_that_is_away_or_behind_is_wrong(well: Config, owner_url: str):
@@ -290,9 +290,9 @@ def test_the_command_counts_and_judges(
 ):
     monkeypatch.setattr(doctor.settings, "load", lambda: well)
     monkeypatch.setattr(
-        doctor, "LOOKS", (lambda config: iter([Finding("ok", "one"), Finding("unwise", "two")]),)
+        doctor, "CHECKS", (lambda config: iter([Finding("ok", "one"), Finding("warning", "two")]),)
     )
     assert doctor.run(doctor.argparse.Namespace()) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "2 things looked at, 0 wrong, 1 unwise"
-    monkeypatch.setattr(doctor, "LOOKS", (lambda config: iter([Finding("wrong", "three")]),))
+    assert capsys.readouterr().out.splitlines()[-1] == "2 checks, 0 wrong, 1 warnings"
+    monkeypatch.setattr(doctor, "CHECKS", (lambda config: iter([Finding("wrong", "three")]),))
     assert doctor.run(doctor.argparse.Namespace()) == 1

@@ -161,7 +161,7 @@ def test_the_command_says_what_it_removed(committed: Api, files: LocalStorage, t
     done = command(
         committed.owner_url, tmp_path, "sweep-uploads", "--min-age", "3600", uploads=files.root
     )
-    assert done.stdout.startswith(f"{len(red.variants)} files of pictures that nobody uses, "), (
+    assert done.stdout.startswith(f"{len(red.variants)} image files that nobody uses, "), (
         done.stderr
     )
     assert done.stdout.endswith("; 1 that were never finished.\n")

@@ -15,6 +15,7 @@ EXPECTED = {
     "GET /api/openapi.json": GUEST,
     "GET /api/audit": SELLERS,
     "GET /api/changes": GUEST,
+    "GET /api/config": GUEST,
     "POST /api/auth/register": GUEST,
     "POST /api/auth/login": GUEST,
     "POST /api/auth/refresh": GUEST,

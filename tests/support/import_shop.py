@@ -158,3 +158,66 @@ def wait_for(shop: Shop, import_id: int, condition: Any, seconds: float = 60) ->
         time.sleep(0.02)
     log = shop.config.data_dir.parent / "worker.log"
     raise AssertionError(f"waited for nothing: {found}\n{log.read_text()}")
+
+
+def require_whole(shop: Shop, import_id: int, file: Generated) -> None:
+    """Every row of the file is a product with all its parts, or in the report with its cells."""
+    found = shop.find(import_id)
+    products = file.rows - len(file.bad_lines)
+    assert (found["state"], found["error_code"], found["progress"]) == ("done", None, 100)
+    counts = [found[f"rows_{name}"] for name in ("total", "read", "valid", "created", "bad")]
+    assert counts == [file.rows, file.rows, products, products, len(file.bad_lines)]
+    assert [found[f"rows_{name}"] for name in ("updated", "unchanged", "skipped", "shared")] == [
+        0,
+        0,
+        0,
+        0,
+    ]
+    for table in ("inventory", "product_images", "product_documents"):
+        counted = f"SELECT count(*) FROM products p JOIN {table} t ON t.product_id = p.id"  # noqa: S608
+        assert shop.value(f"{counted} WHERE p.store_id = %s", shop.seller.store_id) == products, (
+            table
+        )
+    assert (
+        shop.value("SELECT count(*) FROM products WHERE store_id = %s", shop.seller.store_id)
+        == products
+    )
+    assert shop.value("SELECT count(*) FROM import_rows") == 0
+    lines = file.text.splitlines()
+    report = shop.errors(import_id)
+    assert [int(row["error_line"]) for row in report] == file.bad_lines
+    assert all(
+        row["Nama Produk"] in lines[int(row["error_line"]) - 1] and row["Nama Produk"]
+        for row in report
+    )
+    assert (
+        shop.value("SELECT count(*) FROM auth.sessions WHERE kind = 'import' AND ended_at IS NULL")
+        == 0
+    )
+    assert list(shop.files.keys("imports/")) == []
+
+
+COUNTS = ("read", "valid", "created", "updated", "unchanged", "skipped", "bad")
+
+FILE = (
+    "name,description,price,stock,sku,source_url,category,brand,image_url\n"
+    "Panci,Besar,1000,5,P-1,https://toko.example/1,Dapur > "
+    "Panci,Acme,https://gambar.example/1.jpg\n"
+    "Wajan,,2000,0,W-1,,Dapur,Acme,\n"
+    "Gelas,,3000,7,,https://toko.example/3,,,https://gambar.example/2.jpg|https://gambar.example/3.jpg\n"
+)
+
+
+def counts(found: dict[str, Any]) -> dict[str, int]:
+    """Those that are not nought."""
+    return {name: found[f"rows_{name}"] for name in COUNTS if found[f"rows_{name}"]}
+
+
+def products(shop: Shop) -> dict[str, dict[str, Any]]:
+    """The store's products as its owner sees them, by name."""
+    answer = shop.api.get("/api/stores/mine/products", shop.seller, query_string="per_page=100")
+    found = [
+        shop.api.get(f"/api/products/{row['id']}", shop.seller).json
+        for row in answer.json["products"]
+    ]
+    return {row["name"]: row for row in found}

@@ -1,3 +1,3 @@
-"""A generated shop of any size, and what it costs to serve it: `make bench-data`, `make bench`,
-`make worst`.
+"""A generated shop of any size, and the cost of serving it: `make bench-data`, `make bench`, `make
+worst`.
 """

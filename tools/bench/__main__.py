@@ -34,7 +34,7 @@ from tools.bench.catalogue import Catalogue
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command that the first argument names. The exit status."""
+    """Run the command that the first argument names. Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
     data = commands.add_parser("data", help="make the generated shop anew")
@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
 
 
 def make_data(args: argparse.Namespace) -> int:
-    """Drop the database, make and fill it, and say what it holds."""
+    """Drop the database, make and fill it, and print its contents."""
     started = time.monotonic()
     with databases.served(args.database) as urls:
         databases.make_anew(urls)
@@ -127,15 +127,15 @@ def run_imports(args: argparse.Namespace) -> int:
 
 
 def machine(conn: Conn) -> str:
-    """What the numbers were measured on."""
+    """Print the machine that the numbers were measured on."""
     version = one(conn, shop.SQL["version"])["version"]
     python, busy = platform.python_version(), os.getloadavg()[0]
     return f"PostgreSQL {version}, Python {python}, {os.cpu_count()} CPUs, load {busy:.1f}"
 
 
 def find_worst(args: argparse.Namespace) -> int:
-    """Ask random requests and print those that cost the database most; 1 where one is over the
-    limit.
+    """Send random requests and print those that cost the database most; 1 if one
+    is over the limit.
     """
     with databases.served(args.database) as urls:
         print(f"{args.database}: {databases.described(urls)}")

@@ -22,7 +22,7 @@ CHUNK = 10_000
 BEGIN = datetime(2024, 6, 1, tzinfo=timezone.utc)
 SECONDS = 730 * 86_400  # what products are spread over
 LEVELS = (12, 60, 428)  # categories of the first, second and third level
-TAPE = 400_000  # words in a row, of which texts are cut
+TAPE = 400_000  # words in a row, from which texts are cut
 PICTURES = (
     0.03,
     0.35,
@@ -63,7 +63,7 @@ class Catalogue:
 
     Twenty thousand brands, two thousand stores for a million products, fewer for fewer; always five
     hundred categories. Brands, stores and categories are numbered from the most to the least
-    frequent, but that the first level of the categories comes first.
+    frequent, except that the first level of the categories comes first.
     """
 
     def __init__(self, products: int, seed: int) -> None:
@@ -73,7 +73,7 @@ class Catalogue:
         self.stores = min(2_000, max(4, products // 500))
 
     def lines(self, table: str) -> Iterator[str]:
-        """The lines of one of the small tables."""
+        """Yield the lines of one of the small tables."""
         then = BEGIN.isoformat()
         if table == "users":
             for number in range(1, self.stores + 1):
@@ -93,7 +93,7 @@ class Catalogue:
                 yield f"{path[-1]}\t{above}\t{{{','.join(map(str, path))}}}\t{name}\t{then}\t{then}\n"
 
     def last_ids(self) -> dict[str, int]:
-        """The highest id that the lines of a table may have."""
+        """Return the highest id that the lines of a table may have."""
         return {
             "users": self.stores,
             "stores": self.stores,
@@ -104,14 +104,14 @@ class Catalogue:
         }
 
     def chunks(self) -> list[range]:
-        """The ids of the products, in parts that can be made apart."""
+        """Return the ids of the products, in parts that can be made independently."""
         return [
             range(first, min(first + CHUNK, self.products + 1))
             for first in range(1, self.products + 1, CHUNK)
         ]
 
     def chunk(self, ids: range) -> dict[str, list[str]]:
-        """The lines of some products, their stock and their pictures."""
+        """Return the lines of some products, their stock and their images."""
         rng = self._rng(f"products {ids.start}")
         lines: dict[str, list[str]] = {"products": [], "inventory": [], "product_images": []}
         count = len(ids)
@@ -144,7 +144,7 @@ class Catalogue:
         quantity: int,
         at: datetime,
     ) -> str:
-        """One line of `products`."""
+        """Return one line of `products`."""
         chance = rng.random()
         branded, categorised = chance < 0.97, not 0.5 < chance < 0.51
         category = self.categories[self.places[place]]
@@ -161,7 +161,7 @@ class Catalogue:
         )
 
     def name(self, rng: random.Random, thing: str, brand: str) -> str:
-        """What a seller would call it: the thing, mostly the brand, and a model number or words,
+        """Return a seller's name for it: the thing, mostly the brand, and a model number or words,
         colour and size.
         """
         kind = rng.random()
@@ -178,7 +178,7 @@ class Catalogue:
         return f"{brand} {model} {thing} {_one(rng, words.MEASURES)}".strip()
 
     def description(self, rng: random.Random) -> str:
-        """20 to 60 words in two sentences."""
+        """Return 20 to 60 words in two sentences."""
         first, second = self._cut(rng, 10 + _below(rng, 21)), self._cut(rng, 10 + _below(rng, 21))
         return f"{first}. {second}."
 
@@ -187,15 +187,17 @@ class Catalogue:
         return " ".join(self._tape[start : start + count])
 
     def _time(self, rng: random.Random, product_id: int) -> datetime:
-        """Later products have higher ids, but for some weeks here and there."""
+        """Return the time of creation: later products have higher ids, but for some weeks here and
+        there.
+        """
         share = 0.96 * product_id / self.products + 0.04 * rng.random()
         return BEGIN + timedelta(seconds=int(share * SECONDS))
 
     def _add_pictures(
         self, rng: random.Random, lines: list[str], product_id: int, at: datetime
     ) -> None:
-        """About two; half of the products have uploaded ones, the others links. Ids leave room
-        for the most.
+        """Return images, about two; half of the products have uploaded ones, the others links. Ids
+        leave room for the most.
         """
         count = bisect(PICTURES, rng.random())
         uploaded = rng.random() < 0.5
@@ -210,12 +212,12 @@ class Catalogue:
 
     @cached_property
     def brand_names(self) -> list[str]:
-        """From the most frequent one."""
+        """Return a rank, from the most frequent one."""
         return list(self._names("brands", self.brands))
 
     @cached_property
     def categories(self) -> list[Category]:
-        """The tree; a category's id is its place from 1 on."""
+        """Return the tree; a category's id is its place from 1 on."""
         tops, middles, leaves = LEVELS
         names = [*words.TOPS, *self._things(middles), *self._things(leaves)]
         made = [Category((number,), names[number - 1]) for number in range(1, tops + 1)]
@@ -227,8 +229,8 @@ class Catalogue:
 
     @cached_property
     def places(self) -> list[int]:
-        """Where in `categories` products stand, from the most to the least frequent: leaves, and
-        some above them.
+        """Return the places in `categories` that have products, from the most to the least
+        frequent: leaves, and some above them.
         """
         tops, middles, leaves = LEVELS
         places = [*range(tops + middles, tops + middles + leaves), *range(tops, tops + middles, 3)]
@@ -251,7 +253,7 @@ class Catalogue:
         )
 
     def _things(self, count: int) -> Iterator[str]:
-        """Names of categories: things as they are, then of a made kind."""
+        """Return names of categories: real things, then made-up kinds."""
         rng = self._rng(f"things {count}")
         for number in range(count):
             kind = f" {words.made(rng, 2).capitalize()}" if number >= len(words.THINGS) else ""
@@ -267,7 +269,7 @@ class Catalogue:
 
 
 def _below(rng: random.Random, end: int) -> int:
-    """A whole number from 0 on; three times as quick as randrange."""
+    """Return a whole number from 0 on; three times as quick as randrange."""
     return int(rng.random() * end)
 
 
@@ -276,7 +278,7 @@ def _one(rng: random.Random, of: Sequence[str]) -> str:
 
 
 def _uploaded(rng: random.Random) -> str:
-    """The columns of a picture from url to variants, as an upload writes them; there are no
+    """Return the columns of an image from url to variants, as an upload writes them; there are no
     files.
     """
     bits = rng.getrandbits(256)

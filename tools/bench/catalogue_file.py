@@ -1,4 +1,4 @@
-"""A seller's file as the first system had them, generated: the same number and seed give the
+"""A seller's file in the form of the first system, generated: the same number and seed give the
 same bytes.
 """
 
@@ -26,8 +26,8 @@ HEADER = [
     "Deskripsi",
 ]
 CHUNK = 10_000
-#: Ways of a row to be bad: which cell becomes what, and the code that says so. A place behind the
-#: last adds a cell.
+#: The faults of a bad row: which cell becomes what, and its error code. A place after the last adds
+#: a cell.
 FAULTS = (
     (1, "gratis", "invalid_price"),
     (1, "", "required"),
@@ -40,7 +40,7 @@ FAULTS = (
 
 
 class Written(NamedTuple):
-    """A file, and what is wrong with it by line."""
+    """A file, and its faults by line."""
 
     path: Path
     rows: int

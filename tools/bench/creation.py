@@ -1,6 +1,4 @@
-"""What a product's document adds to the cost of creating the product, in one process, side by
-side.
-"""
+"""The cost that a product's document adds to creating the product, in one process, side by side."""
 
 import statistics
 import time
@@ -32,7 +30,7 @@ class Cost(NamedTuple):
 def measure(
     db: Database, config: Config, seller: Seller, samples: Samples, *, times: int = TIMES
 ) -> Cost:
-    """Create products like those there are, in turns; medians. `db` has a pool of one."""
+    """Create products like the existing ones, in turns; return medians. `db` has a pool of one."""
     with db.read(0) as conn:
         backend = conn.info.backend_pid
     taken: dict[bool, list[float]] = {True: [], False: []}

@@ -24,7 +24,7 @@ SQL = named_sql("bench", Path(__file__).parent)
 
 
 class Urls(NamedTuple):
-    """Who may make the database, who owns it, and as whom the API logs in."""
+    """Who may make the database, who owns it, and the login of the API."""
 
     maker: str
     owner: str
@@ -35,7 +35,7 @@ class Urls(NamedTuple):
 def served(name: str = NAME) -> Iterator[Urls]:
     """The logins for a database of that name, which need not exist, for the length of the block.
 
-    The owner of DATABASE_URL (MIGRATE_DATABASE_URL, where given) must be allowed to make databases.
+    The owner of DATABASE_URL (MIGRATE_DATABASE_URL, if given) must be allowed to make databases.
     """
     with provision.connected() as own:
         config = settings.load()
@@ -51,7 +51,7 @@ def served(name: str = NAME) -> Iterator[Urls]:
 
 
 def make_anew(urls: Urls) -> None:
-    """Drop the database, where there is one, and make it, empty."""
+    """Drop the database, if there is one, and make it, empty."""
     wanted = conninfo_to_dict(urls.owner)
     name, owner = sql.Identifier(str(wanted["dbname"])), sql.Identifier(str(wanted["user"]))
     with psycopg.connect(urls.maker, autocommit=True) as conn:
@@ -60,7 +60,7 @@ def make_anew(urls: Urls) -> None:
 
 
 def described(urls: Urls) -> str:
-    """What the shop is, as it was said when it was full. Raises ConfigError where there is none."""
+    """Return the shop, as it was recorded when it was full. Raises ConfigError if there is none."""
     name = conninfo_to_dict(urls.owner)["dbname"]
     with psycopg.connect(urls.maker, row_factory=dict_row) as conn:
         row = conn.execute(SQL["describe"], {"name": name}).fetchone()
@@ -70,10 +70,10 @@ def described(urls: Urls) -> str:
 
 
 def _on(url: str, name: str) -> str:
-    """The same login, another database."""
+    """Return the same login for another database."""
     return make_conninfo("", **{**conninfo_to_dict(url), "dbname": name, "user": user_of(url)})
 
 
 def user_of(url: str) -> str:
-    """The role a connection string logs in as."""
+    """Return the role that a connection string logs in as."""
     return str(conninfo_to_dict(url).get("user") or os.environ.get("PGUSER") or "postgres")

@@ -1,8 +1,8 @@
 """Fills a migrated, empty database with the generated shop, several connections at once.
 
-Rows come by COPY, without triggers, foreign keys and secondary indexes; what is derived from them
-is written by the very statements of the application. Then all that was set aside is made anew from
-its own definitions.
+Rows come by COPY, without triggers, foreign keys and secondary indexes. The very statements of the
+application write what is derived from them. Then all that was set aside is made anew from its own
+definitions.
 """
 
 import multiprocessing
@@ -36,7 +36,7 @@ Report = Callable[[str], None]
 
 
 def fill(url: str, made: Catalogue, report: Report) -> None:
-    """Write the whole shop; `report` hears how long each step took. `url` is the owner's."""
+    """Write the whole shop; `report` gets the time of each step. `url` is the owner's."""
     with connected(url) as conn:
         aside = conn.execute(SQL["set_aside"], {"schema": "public"}).fetchall()
         with timed("small tables", report):
@@ -75,7 +75,7 @@ def copy(conn: Conn, table: str, lines: Iterator[str] | list[str]) -> None:
 
 @contextmanager
 def connected(url: str) -> Iterator[Conn]:
-    """A connection that is set for bulk work, in autocommit."""
+    """A connection for bulk work, in autocommit."""
     with psycopg.connect(url, autocommit=True, row_factory=dict_row, options=SETTINGS) as conn:
         yield conn
 
@@ -89,12 +89,12 @@ def timed(step: str, report: Report) -> Iterator[None]:
 
 
 def sizes(conn: Conn) -> list[Row]:
-    """`name` and `bytes` of the tables, the largest first."""
+    """Return `name` and `bytes` of the tables, the largest first."""
     return conn.execute(SQL["sizes"]).fetchall()
 
 
 def write_chunk(url: str, made: Catalogue, ids: range) -> int:
-    """Write some products with all that hangs on them, in one transaction; how many."""
+    """Write some products with all their rows, in one transaction; return how many."""
     with connected(url) as conn, conn.transaction():
         for table, lines in made.chunk(ids).items():
             copy(conn, table, lines)
@@ -104,7 +104,7 @@ def write_chunk(url: str, made: Catalogue, ids: range) -> int:
 
 
 def _fill_products(url: str, made: Catalogue) -> None:
-    """All chunks, in as many processes as there are processors."""
+    """Write all chunks, in as many processes as there are processors."""
     chunks = made.chunks()
     write = partial(write_chunk, url, made)
     with Progress("products", made.products) as bar:
@@ -118,8 +118,8 @@ def _fill_products(url: str, made: Catalogue) -> None:
 
 
 def _longest_first(indexes: list[Row], tables: list[str]) -> list[str]:
-    """Statements that make the indexes: those of large tables first, GIN before all of the same
-    table.
+    """Return statements that make the indexes: those of large tables first, GIN before all others
+    of the same table.
     """
     places = {name: place for place, name in enumerate(tables)}
 
@@ -130,7 +130,7 @@ def _longest_first(indexes: list[Row], tables: list[str]) -> list[str]:
 
 
 def _at_once(url: str, what: str, statements: list[str]) -> None:
-    """Statements that do not wait for each other, two at a time, in their order."""
+    """Run statements that do not wait for each other, two at a time, in their order."""
 
     def run(statement: str) -> None:
         with connected(url) as conn:

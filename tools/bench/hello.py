@@ -1,4 +1,4 @@
-"""The least a WSGI application can do: what a server costs by itself."""
+"""The smallest WSGI application: the cost of a server by itself."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -7,7 +7,7 @@ BODY = b'{"status":"ok"}'
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer the same fifteen bytes to everything."""
+    """Return the same fifteen bytes for everything."""
     start_response(
         "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(BODY)))]
     )

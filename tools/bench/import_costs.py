@@ -21,13 +21,13 @@ from tools.bench.catalogue_file import HEADER, Written
 COPIES = 3
 BLOCK = 1 << 16
 LOOK_SECONDS = 0.5
-#: All that says where the database is: an import must not find any but the one of the bench.
+#: All variables that name a database: an import must find only that of the bench.
 LOGINS = ("DATABASE_URL", "MIGRATE_DATABASE_URL", "WORKER_DATABASE_URL")
 
 
 class Cost(NamedTuple):
-    """Microseconds of CPU a row, of the client and of PostgreSQL; megabytes at most, where they
-    were looked at.
+    """Microseconds of CPU a row, of the client and of PostgreSQL; the most megabytes, if they were
+    measured.
     """
 
     client: float
@@ -39,18 +39,18 @@ class Cost(NamedTuple):
 
     @property
     def cpu(self) -> float:
-        """Both together."""
+        """The sum of both."""
         return self.client + self.database
 
     @property
     def rate(self) -> float:
-        """Rows a second."""
+        """The rows a second."""
         return self.rows / self.seconds
 
 
 def postmaster(url: str) -> int:
-    """The process that all of the server's come from. Raises ConfigError where it is on another
-    machine.
+    """Return the process that is the parent of all of the server's. Raises ConfigError if it is on
+    another machine.
     """
     with psycopg.connect(url) as conn:
         backend = conn.execute(databases.SQL["own_backend"]).fetchone()
@@ -63,7 +63,7 @@ def postmaster(url: str) -> int:
 
 
 def of_copy(url: str, made: Written) -> Cost:
-    """COPY into a bare table of texts; the median of a few."""
+    """COPY into a bare table of texts; return the median of a few."""
     columns = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in HEADER)
     costs = []
     with psycopg.connect(url, autocommit=True) as conn:
@@ -83,7 +83,7 @@ def of_copy(url: str, made: Written) -> Cost:
 
 
 def of_orm(url: str, file: Path, rows: int) -> Cost:
-    """The loop of the first system over the first rows of a file."""
+    """Run the loop of the first system over the first rows of a file."""
     with orm.session(url) as (session, backend):
         return _of(lambda: orm.take(session, file, rows), backend)
 
@@ -91,7 +91,7 @@ def of_orm(url: str, file: Path, rows: int) -> Cost:
 def of_import(
     url: str, postmaster: int, folder: Path, made: Written, store: int
 ) -> tuple[Cost, dict[str, Any]]:
-    """An import by the command line, and what it says of itself; nothing where it was refused."""
+    """Run an import by the command line; return its own report, nothing if it was refused."""
     command = [
         sys.executable,
         "-m",
@@ -120,7 +120,7 @@ def of_import(
 
 
 def _of(work: Callable[[], int], backend: int) -> Cost:
-    """What this process and one backend do; `work` gives how many rows it took."""
+    """Measure what this process and one backend do; `work` returns how many rows it took."""
     client = os.getpid()
     before, started = processes.cpu([client, backend]), time.monotonic()
     rows = work()
@@ -142,10 +142,10 @@ def _environment(url: str, folder: Path) -> dict[str, str]:
 
 
 class Watch:
-    """Looks twice a second, for the length of the block, how many megabytes a process has had at
-    most, and which most one of the server's has of its own.
+    """Check twice a second, for the length of the block, the most megabytes of a process, and of
+    the largest of the server's own.
 
-    The rusage of a process will not do: it begins with the memory of the one that has started it.
+    The rusage of a process will not do: it starts with the memory of its parent.
     """
 
     def __init__(self, pid: int, postmaster: int) -> None:

@@ -1,4 +1,4 @@
-"""What an import costs, beside a raw COPY of the same file and the row-by-row loop of the first
+"""The cost of an import, beside a raw COPY of the same file and the row-by-row loop of the first
 system.
 """
 
@@ -19,9 +19,7 @@ SQL = named_sql("imports", Path(__file__).parent)
 
 
 def measure(urls: Urls, *, rows: int, orm_rows: int, bad: int, seed: int, report: Report) -> int:
-    """Everything in one run, on a database made anew; 1 where the import is not what it should
-    be.
-    """
+    """Run everything once, on a fresh database; 1 if the import is not correct."""
     postmaster = import_costs.postmaster(urls.maker)
     databases.make_anew(urls)
     migrations.migrate(urls.owner, lambda line: None)
@@ -54,7 +52,7 @@ def measure(urls: Urls, *, rows: int, orm_rows: int, bad: int, seed: int, report
 
 
 def _as_announced(conn: Conn, made: Written, said: dict[str, Any], report: Report) -> bool:
-    """Whether the import has reported the bad rows, those alone, each with its reason."""
+    """Return whether the import has reported the bad rows, those alone, each with its reason."""
     errors = conn.execute(SQL["errors"], {"import_id": said.get("id")}).fetchall()
     found = {row["line"]: row["code"] for row in errors}
     right = sum(found.get(line) == code for line, code in made.bad.items())
@@ -65,7 +63,7 @@ def _as_announced(conn: Conn, made: Written, said: dict[str, Any], report: Repor
 
 
 def _all_there(made: Written, said: dict[str, Any], written: Row, report: Report) -> bool:
-    """Whether all other rows have become products."""
+    """Return whether all other rows have become products."""
     good = made.rows - len(made.bad)
     report(f"import: {said.get('state')}, {written['products']:,} of {good:,} products are there")
     return said.get("state") == "done" and said["rows_created"] == written["products"] == good
@@ -74,7 +72,7 @@ def _all_there(made: Written, said: dict[str, Any], written: Row, report: Report
 def _nothing_written(
     made: Written, said: dict[str, Any], before: Row, after: Row, report: Report
 ) -> bool:
-    """Whether the same file has found all as it was."""
+    """Return whether the same file changed nothing."""
     if said.get("state") != "done":
         report(f"again: {said.get('state')}")
         return False
@@ -107,7 +105,7 @@ def _table(costs: dict[str, Cost], report: Report) -> None:
 
 
 def _times(said: dict[str, dict[str, Any]], report: Report) -> None:
-    """Where the time went, as the imports themselves say; they wait where no worker runs."""
+    """Print where the time went, by the imports' own counts; they wait if no worker runs."""
     for name, each in said.items():
         parts = [
             f"{what.removesuffix('_ms')} {ms / 1000:.1f} s"

@@ -1,5 +1,5 @@
 """A small load generator: closed loops over kept-alive connections to this machine, each in a
-process of its own.
+separate process.
 """
 
 import multiprocessing
@@ -17,9 +17,7 @@ MOST = 50_000  # requests a client makes, whatever the time
 
 
 class Done(NamedTuple):
-    """What a drive did: milliseconds of each request, answers that were refusals, seconds it
-    took.
-    """
+    """The result of a drive: milliseconds of each request, refused responses, seconds it took."""
 
     times: list[float]
     refused: int
@@ -41,7 +39,7 @@ class Connection:
         self._socket: socket.socket | None = None
 
     def ask(self, request: bytes) -> Answer:
-        """Send a whole request, read the whole answer."""
+        """Send a whole request, read the whole response."""
         if self._socket is None:
             self._socket = socket.create_connection((HOST, self._port), timeout=60)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -72,14 +70,14 @@ class Connection:
 
 
 class Load:
-    """So many clients, each in a process of its own that lives on between drives."""
+    """Some clients, each in a process that lives on between drives."""
 
     def __init__(self, pool: ProcessPoolExecutor) -> None:
         self._pool = pool
 
     def drive(self, port: int, requests: Sequence[bytes], seconds: float) -> Done:
-        """Have every client make these requests, each from another one on, again and again for
-        so long.
+        """Let every client make these requests, each from another one on, again and again for so
+        long.
         """
         parts = [[*requests[start:], *requests[:start]] for start in _starts(len(requests))]
         begun = time.monotonic()
@@ -116,17 +114,17 @@ def loop(port: int, requests: Sequence[bytes], seconds: float) -> Done:
 
 
 def get(path: str) -> bytes:
-    """A GET as a client of HTTP/1.1 writes it."""
+    """Return a GET in the form of HTTP/1.1."""
     return f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAccept: application/json\r\n\r\n".encode()
 
 
 def path(request: bytes) -> str:
-    """What a request asks for."""
+    """Return the target of a request."""
     return request.split(b" ", 2)[1].decode()
 
 
 def post(path: str, body: bytes, token: str) -> bytes:
-    """A POST of JSON, signed in."""
+    """Return a POST of JSON, signed in."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -135,7 +133,7 @@ def post(path: str, body: bytes, token: str) -> bytes:
 
 
 def _length(head: bytes) -> int:
-    """Bytes of the body."""
+    """Return the bytes of the body."""
     for line in head.split(b"\r\n")[1:]:
         if line.startswith(b"content-length:"):
             return int(line[15:])

@@ -1,5 +1,5 @@
-"""Importing as the first system did it: row by row through an ORM, each row looked for, added and
-committed by itself.
+"""An import in the manner of the first system: row by row through an ORM, each row looked up, added
+and committed by itself.
 
 Needs SQLAlchemy, which only `make bench-import` installs.
 """
@@ -19,7 +19,7 @@ SCHEMA = "orm"
 
 
 class Base(DeclarativeBase):
-    """Bare tables in a schema of their own."""
+    """Bare tables in a separate schema."""
 
     metadata = MetaData(schema=SCHEMA)
 
@@ -81,7 +81,7 @@ def session(url: str) -> Iterator[tuple[Session, int]]:
 
 
 def take(session: Session, file: Path, rows: int) -> int:
-    """Take the first rows of a file; how many there were."""
+    """Import the first rows of a file; return how many there were."""
     taken = 0
     with file.open(newline="", encoding="utf-8") as source:
         for row in islice(csv.DictReader(source), rows):

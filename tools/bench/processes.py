@@ -11,12 +11,14 @@ TICK = 1e6 / os.sysconf("SC_CLK_TCK")
 
 
 def running(pid: int) -> float:
-    """Microseconds of CPU that a process of one thread has used, to the nanosecond (schedstat)."""
+    """Return microseconds of CPU that a process of one thread has used, to the nanosecond
+    (schedstat).
+    """
     return int((PROC / str(pid) / "schedstat").read_text(encoding="ascii").split()[0]) / 1000
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all that come from it."""
+    """Return a process and all its descendants."""
     children: dict[int, list[int]] = {}
     for each in _all():
         try:
@@ -30,13 +32,13 @@ def tree(pid: int) -> list[int]:
 
 
 def parent(pid: int) -> int:
-    """The process above it."""
+    """Return the parent process."""
     return int(_stat(pid)[PARENT])
 
 
 def total(pid: int) -> float:
-    """Microseconds of CPU of a process, of all that come from it and of those of its children that
-    have ended.
+    """Return microseconds of CPU of a process, of all its descendants and of those of its children
+    that have ended.
 
     These are counted in ticks.
     """
@@ -48,36 +50,38 @@ def total(pid: int) -> float:
 
 
 def own_memory(pid: int) -> float:
-    """Megabytes that a process has of its own, without files and what it shares; 0 for one that has
-    ended.
+    """Return megabytes that a process has of its own, without files and shared memory; 0 for one
+    that has ended.
 
-    The buffers of PostgreSQL count for nobody: "private" to Linux is what one process alone has
-    looked at.
+    The buffers of PostgreSQL count for nobody: "private" to Linux is memory that one process alone
+    has touched.
     """
     return _kilobytes(pid, "smaps_rollup", "Pss_Anon:") / 1024
 
 
 def peak(pid: int) -> float:
-    """Megabytes that a process has had at most, with what it shares; 0 for one that has ended."""
+    """Return the most megabytes that a process has had, with shared memory; 0 for one that has
+    ended.
+    """
     return _kilobytes(pid, "status", "VmHWM:") / 1024
 
 
 def cpu(pids: Iterable[int]) -> dict[int, float]:
-    """Microseconds of CPU that processes have used in all their threads, in user and in system
-    mode, by process.
+    """Return microseconds of CPU that processes have used in all their threads, in user and in
+    system mode, by process.
     """
     return {pid: _used(pid) for pid in pids}
 
 
 def spent(before: dict[int, float], after: dict[int, float]) -> float:
-    """What they have used between two looks; one that has begun meanwhile counts whole, one that
-    has ended not.
+    """Return the use between two readings; a process that has started meanwhile counts whole, one
+    that has ended does not.
     """
     return sum(used - before.get(pid, 0.0) for pid, used in after.items())
 
 
 def memory(pids: Iterable[int]) -> float:
-    """Megabytes that processes take together; what they share is counted once (PSS)."""
+    """Return megabytes that processes take together; shared memory is counted once (PSS)."""
     kilobytes = 0
     for pid in pids:
         for line in (PROC / str(pid) / "smaps_rollup").read_text(encoding="ascii").splitlines():
@@ -87,8 +91,8 @@ def memory(pids: Iterable[int]) -> float:
 
 
 def _used(pid: int) -> float:
-    """To the nanosecond where there is one thread; else in ticks, which threads that have ended
-    are in as well.
+    """To the nanosecond if there is one thread; else in ticks, which include threads that have
+    ended.
     """
     try:
         fields = _stat(pid)
@@ -102,7 +106,7 @@ def _used(pid: int) -> float:
 
 
 def _ended(pid: int) -> float:
-    """What the children of a process have used that have ended, and theirs."""
+    """Return the use of the children of a process that have ended, and of theirs."""
     fields = _stat(pid)
     return TICK * (int(fields[ENDED_USER]) + int(fields[ENDED_SYSTEM]))
 
@@ -124,7 +128,7 @@ def _all() -> list[int]:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat behind the name, which may have spaces and brackets."""
+    """Return the fields of /proc/PID/stat behind the name, which may have spaces and brackets."""
     return (
         (PROC / str(pid) / "stat")
         .read_text(encoding="utf-8", errors="replace")

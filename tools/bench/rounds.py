@@ -1,4 +1,4 @@
-"""The bench: every shape of request on every server, round after round, and what it took."""
+"""The bench: every shape of request on every server, round after round, and its cost."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from tools.bench.shapes import CREATE, DEEP_NAME, FIRST, HELLO, LISTING, Shapes
 
 BARE = "hello, bare server"
 WARM = 0.3  # seconds
-CREATES = 0.3  # of the seconds that others get: there are less of them
+CREATES = 0.3  # of the seconds of the others: there are fewer of them
 
 
 class Measured(NamedTuple):
@@ -32,9 +32,8 @@ class Measured(NamedTuple):
 
 
 class Results(NamedTuple):
-    """By server and shape: a measure a round. By server: megabytes of the workers, of the
-    process above them. What pgbench took right after the listing; shapes that were left out, and
-    why.
+    """By server and shape: a measure a round. By server: megabytes of the workers, of their parent
+    process. The result of pgbench right after the listing; shapes that were left out, and why.
     """
 
     measured: dict[tuple[str, str], list[Measured]]
@@ -43,7 +42,7 @@ class Results(NamedTuple):
     left_out: dict[str, str]
 
     def median(self, server: str, shape: str) -> Measured:
-        """Of each number, over the rounds."""
+        """Return the median of each number, over the rounds."""
         return Measured(
             *(
                 statistics.median(column)
@@ -53,7 +52,7 @@ class Results(NamedTuple):
 
 
 class Bench(NamedTuple):
-    """What is measured, and with what. `program` is pgbench, `files` its scripts."""
+    """The subject of the measurement, and its tools. `program` is pgbench, `files` its scripts."""
 
     conn: Conn
     url: str
@@ -85,7 +84,7 @@ class Bench(NamedTuple):
     def _add(
         self, results: Results, server: Server, name: str, requests: Sequence[bytes], seconds: float
     ) -> None:
-        """Measure a shape; right behind the listing pgbench, so that both meet the same machine."""
+        """Measure a shape; pgbench right after the listing, so that both see the same machine."""
         one = self._measure(
             server, name, requests, CREATES * seconds if name == CREATE else seconds
         )
@@ -119,7 +118,7 @@ class Bench(NamedTuple):
         return processes.cpu(processes.tree(root)), processes.cpu(shop.backends(self.conn))
 
     def _left_out(self, shapes: Shapes) -> dict[str, str]:
-        """Shapes that the application refuses, with its answer."""
+        """Return shapes that the application refuses, with its response."""
         found = {}
         connection = Connection(self.running[0].port)
         for name, requests in shapes.items():
@@ -151,7 +150,7 @@ def table(results: Results, say: Callable[[str], None]) -> None:
 
 
 def ratios(results: Results, cost: Cost, say: Callable[[str], None]) -> None:
-    """Print what the project is measured by."""
+    """Print the ratios that the project is measured by."""
     for server in dict.fromkeys(server for server, _ in results.measured):
         listing, hello = results.median(server, LISTING), results.median(server, HELLO)
         say(f"\n{server}")

@@ -1,4 +1,4 @@
-"""What requests for the generated shop are made of: ids, prices and words that are really there,
+"""The material of requests for the generated shop: existing ids, prices and words,
 common and rare.
 """
 
@@ -45,15 +45,15 @@ class Samples:
         return [f"{letter}qx{letter}zvx{number}qj" for letter in "bcdfg" for number in range(20)]
 
     def category(self, rng: random.Random) -> int:
-        """One of the categories, those with many products as much more often as they have more."""
+        """Return one of the categories, in proportion to its products."""
         return int(rng.choices(self.categories, cum_weights=self._category_weights)[0]["id"])
 
     def three(self, rng: random.Random) -> str:
-        """Three words of one product."""
+        """Return three words of one product."""
         return " ".join(rng.sample([*dict.fromkeys(_words(rng.choice(self.products)))], 3))
 
     def misspelt(self, rng: random.Random) -> str:
-        """A word of a name with one letter wrong."""
+        """Return a word of a name with one letter wrong."""
         while True:
             known = re.findall(r"[a-z]{6,}", rng.choice(self.products)["name"].lower())
             if known:
@@ -65,7 +65,7 @@ class Samples:
 
 
 def misspell(rng: random.Random, word: str) -> str:
-    """One letter left out, doubled, changed, or exchanged with the next."""
+    """Return it with one letter left out, doubled, changed, or exchanged with the next."""
     place = rng.randrange(1, len(word) - 1)
     before, letter, after = word[:place], word[place], word[place + 1 :]
     kind = rng.randrange(4)

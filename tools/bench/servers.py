@@ -1,6 +1,4 @@
-"""The servers that are measured: gunicorn and granian, each with the application and with
-nothing in it.
-"""
+"""The measured servers: gunicorn and granian, each with the application and with an empty one."""
 
 import os
 import socket
@@ -40,9 +38,7 @@ class StartError(Exception):
 
 @contextmanager
 def running(config: Config) -> Iterator[list[Server]]:
-    """Both servers for the length of the block; what they log goes to files that are thrown
-    away.
-    """
+    """Both servers for the length of the block; their logs go to files that are thrown away."""
     env = {
         **os.environ,
         "DATABASE_URL": config.database_url,
@@ -69,7 +65,7 @@ def running(config: Config) -> Iterator[list[Server]]:
 
 
 def workers(pid: int) -> list[int]:
-    """The processes that answer, without the one that watches them."""
+    """The processes that respond, without the one that watches them."""
     return processes.tree(pid)[1:]
 
 
@@ -99,7 +95,7 @@ def _granian(what: str) -> list[str]:
 def _process(
     command: list[str], port: int, env: dict[str, str], log: Path
 ) -> Iterator[tuple[int, int]]:
-    """Run a Python module until the end of the block; (port, pid) as soon as it answers."""
+    """Run a Python module until the end of the block; (port, pid) as soon as it responds."""
     words = [word.replace("{port}", str(port)) for word in command]
     with log.open("wb") as out:
         child = subprocess.Popen(

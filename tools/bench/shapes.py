@@ -1,4 +1,4 @@
-"""The requests that are measured, by what they are called in the table."""
+"""The measured requests, by their names in the table."""
 
 import random
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ Shapes = dict[str, list[bytes]]
 
 
 def build(samples: Samples, port: int, token: str, seed: int) -> Shapes:
-    """All of them. `port` is of a server that answers: cursors come from it."""
+    """Return all of them. `port` is of a running server: cursors come from it."""
     rng = random.Random(seed)  # noqa: S311 - which requests, no secret
     shapes = {
         HELLO: [get("/healthz")],
@@ -34,7 +34,7 @@ def build(samples: Samples, port: int, token: str, seed: int) -> Shapes:
             for number in range(KINDS)
         ],
         FIRST: [get("/api/products")],
-        # One page, as page 1 is one: several would be colder, which is not what is asked.
+        # Return one page, as page 1 is one: several would be colder, which is not the question.
         DEEP_NAME: [
             get(f"/api/products?{urlencode({'cursor': cursor})}") for cursor in deepest(port, DEEP)
         ],
@@ -59,8 +59,8 @@ def build(samples: Samples, port: int, token: str, seed: int) -> Shapes:
 
 
 def deepest(port: int, pages: int) -> list[str]:
-    """The cursor so many pages of 20 behind the begin, by going there; the deepest of a smaller
-    shop, if it has any.
+    """Return the cursor so many pages of 20 after the start, by going there; the deepest of a
+    smaller shop, if it has any.
     """
     connection = Connection(port)
     found: list[str] = []
@@ -80,7 +80,7 @@ def _searches(texts: list[str]) -> list[bytes]:
 
 
 def _bodies(rng: random.Random, samples: Samples) -> list[bytes]:
-    """New products like those there are."""
+    """Return new products like the existing ones."""
     return [
         orjson.dumps(
             {
@@ -97,8 +97,8 @@ def _bodies(rng: random.Random, samples: Samples) -> list[bytes]:
 
 
 def _mix(rng: random.Random, shapes: Shapes) -> list[bytes]:
-    """A thousand requests as an evening brings them: mostly lists and products, a search now and
-    then.
+    """Return a thousand requests of an evening: mostly lists and products, a
+    search now and then.
     """
     shares = {
         LISTING: 350, FIRST: 100, DEEP_NAME: 50, DETAIL: 300, "search, common word": 50, "search, rare word": 30,

@@ -1,4 +1,4 @@
-"""What a bench needs of the generated shop, and how it leaves the shop as it was."""
+"""What a bench needs of the generated shop, and how it leaves the shop unchanged."""
 
 import secrets
 from collections.abc import Iterator
@@ -43,8 +43,8 @@ def sign_in(conn: Conn, db: Database, config: Config, store_id: int) -> Seller:
 
 @contextmanager
 def kept(conn: Conn) -> Iterator[None]:
-    """Take away behind the block what was created in it. `conn` is the owner's; the audit trail
-    keeps its lines.
+    """Delete after the block what was created in it. `conn` is the owner's; the audit trail keeps
+    its entries.
     """
     last = one(conn, SQL["last_product"])
     try:
@@ -63,10 +63,12 @@ def kept(conn: Conn) -> Iterator[None]:
 
 
 def backends(conn: Conn) -> set[int]:
-    """Processes of the server that work for this database or for all, but that of `conn`."""
+    """Return processes of the server that work for this database or for all,
+    except that of `conn`.
+    """
     return {row["pid"] for row in conn.execute(SQL["backends"])}
 
 
 def new_key() -> str:
-    """What tokens and cursors of one run are signed with."""
+    """Return the key that signs tokens and cursors of one run."""
     return secrets.token_urlsafe(48)

@@ -84,7 +84,7 @@ _ENDS = ("", "", "", "n", "ng", "r", "s", "t", "k", "m", "l", "h")
 
 
 def made(rng: random.Random, syllables: int) -> str:
-    """A word nobody has used, of so many syllables."""
+    """Return a word nobody has used, of so many syllables."""
     return "".join(
         rng.choice(_STARTS) + rng.choice(_VOWELS) + rng.choice(_ENDS) for _ in range(syllables)
     )
@@ -93,7 +93,7 @@ def made(rng: random.Random, syllables: int) -> str:
 def distinct(
     rng: random.Random, count: int, syllables: tuple[int, int], taken: set[str]
 ) -> list[str]:
-    """So many made words that are not in `taken`, to which they are added."""
+    """Return so many made-up words that are not in `taken`, and add them to it."""
     found: list[str] = []
     while len(found) < count:
         word = made(rng, rng.randint(*syllables))
@@ -104,18 +104,18 @@ def distinct(
 
 
 def vocabulary() -> list[str]:
-    """All words that descriptions and names draw from, the most frequent first."""
+    """Return all words of descriptions and names, the most frequent first."""
     chance = random.Random("vocabulary")  # noqa: S311 - words, not secrets
     return [*COMMON, *distinct(chance, SIZE - len(COMMON), (2, 3), set(COMMON))]
 
 
 def zipf(count: int, exponent: float = 1.0, shift: int = 0) -> list[float]:
-    """Cumulative weights of `count` ranks, for random.choices; `shift` makes the first of them
-    less frequent.
+    """Return cumulative weights of `count` ranks, for random.choices; `shift` makes the first of
+    them less frequent.
     """
     return cumulated(1 / (rank + shift) ** exponent for rank in range(1, count + 1))
 
 
 def cumulated(weights: Iterable[float]) -> list[float]:
-    """As random.choices likes weights best."""
+    """Return weights in the form that random.choices takes best."""
     return list(accumulate(weights))

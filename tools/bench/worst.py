@@ -22,14 +22,14 @@ from marketplace.postgres.database import Database
 from tools.bench import processes
 from tools.bench.samples import Samples, misspell
 
-AGAIN = 40  # of the dearest, which are asked again
+AGAIN = 40  # of the dearest, which are sent again
 TIMES = 3
 LIMIT = 50.0  # milliseconds that no public request may take
 
 
 class Asked(NamedTuple):
-    """A request, its answer's status (and code, where it was refused), and milliseconds of
-    database CPU.
+    """A request, its response's status (and code, if it was refused), and milliseconds of database
+    CPU.
     """
 
     path: str
@@ -38,7 +38,7 @@ class Asked(NamedTuple):
 
 
 class Meter:
-    """The application on one connection, and what that connection's backend spends."""
+    """The application on one connection, and the CPU use of that connection's backend."""
 
     def __init__(self, config: Config) -> None:
         self.db = Database(config)
@@ -47,7 +47,7 @@ class Meter:
             self.backend = conn.info.backend_pid
 
     def ask(self, path: str) -> tuple[Asked, Any]:
-        """GET a path with its query; what it took, and the answer read."""
+        """GET a path with its query; return its cost, and the response."""
         before = processes.running(self.backend)
         answer = self.client.simulate_get(path)
         used = processes.running(self.backend) - before
@@ -59,13 +59,13 @@ class Meter:
         return Asked(path, status, used / 1000), content
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Return the connection."""
         self.db.close()
 
 
 class Search(NamedTuple):
-    """All that was asked, and the dearest, measured again, from the worst on: those with words,
-    and those without.
+    """All requests, and the dearest, measured again, from the worst on: those with words, and those
+    without.
     """
 
     asked: list[Asked]
@@ -74,8 +74,8 @@ class Search(NamedTuple):
 
 
 def search(config: Config, samples: Samples, *, requests: int, seed: int) -> Search:
-    """Ask so many random requests; the dearest again: of those the median counts. `config` has a
-    pool of one.
+    """Send so many random requests, and the dearest again: of those the median counts. `config` has
+    a pool of one.
     """
     rng = random.Random(seed)  # noqa: S311 - which requests, no secret
     meter = Meter(config)
@@ -107,7 +107,7 @@ def search(config: Config, samples: Samples, *, requests: int, seed: int) -> Sea
 
 
 def report(found: Search, say: Callable[[str], None], *, shown: int = 10) -> int:
-    """Print it; how many of the dearest are over the limit."""
+    """Print it; return how many of the dearest are over the limit."""
     times = sorted(one.milliseconds for one in found.asked)
     say(f"{len(times)} requests; milliseconds of database CPU: p50 {times[len(times) // 2]:.2f}, "
         f"p90 {times[len(times) * 9 // 10]:.2f}, p99 {times[len(times) * 99 // 100]:.2f}")  # fmt: skip
@@ -131,7 +131,7 @@ def _paths(rng: random.Random, samples: Samples, count: int) -> Iterator[str]:
 
 
 def _products(rng: random.Random, samples: Samples) -> str:
-    """A list with any filters, order, page, words and facets."""
+    """Return a list with any filters, order, page, words and facets."""
     query: dict[str, Any] = {}
     if rng.random() < 0.45:
         query["category_id"] = _one_of(rng, samples.categories)
@@ -164,7 +164,7 @@ def _products(rng: random.Random, samples: Samples) -> str:
 
 
 def _window(rng: random.Random, words: bool) -> dict[str, Any]:
-    """The first page, one of the next, or the deepest that may be asked for."""
+    """Return the first page, one of the next, or the deepest that is allowed."""
     size = rng.choice((20, 20, 20, 100, 50, 1))
     window: dict[str, Any] = {"per_page": size} if size != 20 else {}
     where = rng.random()
@@ -178,7 +178,9 @@ def _window(rng: random.Random, words: bool) -> dict[str, Any]:
 
 
 def _prices(rng: random.Random, samples: Samples) -> dict[str, Any]:
-    """A range about a real price: wide, narrow, open, of one price, or with nothing in it."""
+    """Return a range about a real price: wide, narrow, open, of one price, or with
+    nothing in it.
+    """
     price = rng.choice(samples.products)["price"]
     return rng.choice(
         (
@@ -195,7 +197,7 @@ def _prices(rng: random.Random, samples: Samples) -> dict[str, Any]:
 
 
 def _text(rng: random.Random, samples: Samples) -> str:
-    """Words as buyers type them, and as nobody should."""
+    """Return words as buyers type them, and as nobody should."""
     name = rng.choice(samples.products)["name"]
     made: tuple[Callable[[], str], ...] = (
         lambda: rng.choice(samples.common),
@@ -254,7 +256,9 @@ def _others(rng: random.Random, samples: Samples) -> str:
 
 
 def _one_of(rng: random.Random, rows: list[Any]) -> int:
-    """The id of one of the largest, of the smallest, or any; seldom one that is not there."""
+    """Return the id of one of the largest, of the smallest, or any; seldom one
+    that does not exist.
+    """
     kind = rng.random()
     if kind < 0.35:
         return int(rng.choice(rows[:5])["id"])

@@ -1,8 +1,7 @@
-"""The yardstick: pgbench sends what the application sends, statement for statement, prepared.
+"""The yardstick: pgbench sends the application's statements, one for one, prepared.
 
-What the application sends is not copied but overheard. Whole numbers become parameters, as they
-differ from one request to the next; what is NULL or a word stands in the text, where PostgreSQL has
-planned it away before it is measured.
+They are not copied but recorded. Whole numbers become parameters, as they differ from one request
+to the next. NULLs and words stay in the text, and PostgreSQL plans them away before it is measured.
 """
 
 import os
@@ -32,7 +31,7 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 
 
 class Sent(NamedTuple):
-    """A statement with its values, as the application handed them to psycopg."""
+    """A statement with its values, as the application passed them to psycopg."""
 
     text: str
     values: Mapping[str, Any]
@@ -46,7 +45,7 @@ class Spent(NamedTuple):
 
 
 def overhear(config: Config, paths: Sequence[str]) -> list[list[Sent]]:
-    """The statements that GETs of these paths send, by path."""
+    """Return the statements that GETs of these paths send, by path."""
     heard: list[Sent] = []
 
     class Overheard(psycopg.Cursor[Row]):
@@ -100,8 +99,8 @@ def script(conn: Conn, statements: Sequence[Sent]) -> str:
 
 
 def pgbench() -> str | None:
-    """The program: from PATH, where the embedded server's are too, or from where Debian keeps
-    it.
+    """Return the program: from PATH, where the embedded server's are too, or from
+    Debian's folder.
     """
     debian = os.pathsep.join(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
     return shutil.which("pgbench") or shutil.which("pgbench", path=debian)

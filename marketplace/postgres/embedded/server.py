@@ -241,7 +241,7 @@ def _binaries(cluster: Path) -> Path:
         raise EmbeddedError(
             f"{cluster} was made by PostgreSQL {major}, but here are only "
             f"{', '.join(map(str, found))};"
-            " install that version, or move the folder away to begin anew."
+            " install that version, or move the folder away to start anew."
         )
     return found[major]
 
