@@ -47,9 +47,9 @@ pool = max(int(os.environ.get("POOL_SIZE") or 4), 1)  # the application refuses 
 threads = pool + 2
 workers = server_workers.workers(pool)
 worker_class = "gthread"
-bind = (
-    os.environ.get("GUNICORN_BIND")
-    or f"{os.environ.get('BIND') or '127.0.0.1'}:{os.environ.get('PORT') or 8000}"
+host = (os.environ.get("BIND") or "127.0.0.1").strip("[]")
+bind = os.environ.get("GUNICORN_BIND") or (
+    f"{f'[{host}]' if ':' in host else host}:{os.environ.get('PORT') or 8000}"
 )
 preload_app = False
 limit_request_line = 8190

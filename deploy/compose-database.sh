@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the image of PostgreSQL does once, for an empty volume: the owner, its database, a login each for API and worker.
-# The same as step 4 of docs/operations.md; passwords are those of the addresses among the secrets.
+# PostgreSQL's image runs this once, for an empty volume: the owner, its database, a login each for API and worker.
+# The same as step 4 of docs/operations.md; the passwords are those in the URLs among the secrets.
 set -eu
 password() {
     sed 's|^[^:]*://[^:]*:\([^@]*\)@.*|\1|' "/run/secrets/$1"

@@ -3,7 +3,7 @@
 #
 #   install -m 755 deploy/marketplace.sh /usr/local/sbin/marketplace
 #
-# The owner's login is in a file that root alone can read: `migrate`, `create-admin` and `psql` are for root.
+# The owner's login is in a file that only root can read: `migrate`, `create-admin` and `psql` are for root.
 set -eu
 set -a
 . /etc/marketplace/env

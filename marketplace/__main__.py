@@ -31,6 +31,8 @@ MODULES = {"import": "import_file"}  # a module cannot have the name of a keywor
 
 def main(arguments: list[str]) -> int:
     """Run the command that the first argument names. Return the exit status."""
+    # What a database or a login was given by ALTER ... SET must not change what commands read.
+    os.environ.update(PGDATESTYLE="ISO, YMD", PGTZ="UTC")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # output is visible at once, also in a file
     files = {module: name for name, module in MODULES.items()}

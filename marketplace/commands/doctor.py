@@ -162,6 +162,9 @@ def _safe(facts: Row) -> Iterator[Finding]:
         yield Finding("wrong", "synchronous_commit is off: what was acknowledged may be lost")
     if facts["encoding"] != "UTF8":
         yield Finding("wrong", f"the database's encoding is {facts['encoding']}, not UTF8")
+    elif not facts["letters"]:
+        words = f"the database's locale {facts['locale']} does not know letters beyond ASCII"
+        yield Finding("wrong", f"{words}: search, slugs and e-mail addresses go wrong")
 
 
 def _watched(facts: Row) -> Iterator[Finding]:
@@ -206,7 +209,7 @@ def others(config: Config) -> Iterator[Finding]:
             _connected(config.database_url) as conn,
         ):  # reported already
             right = sessions.set_up(conn)
-            if right["almighty"] or not right["limited"]:
+            if right["almighty"] or not right["limited"] or not right["pinned"]:
                 yield Finding(
                     "wrong",
                     "DATABASE_URL is no login a pooler may hand round: sql/admin/settings.sql",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marketplace.config import rate_limits
+from marketplace.config import checked, rate_limits
 from marketplace.config.env import ConfigError, boolean, integer, secret
 from marketplace.config.rate_limits import Limit
 
@@ -119,7 +119,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
             f"MARKETPLACE_ENV must be development or production, not {environment!r}."
         )
     data_dir = Path(env.get("DATA_DIR") or ROOT / ".data").resolve()
-    database_url = _database(env, "DATABASE_URL") or ""
+    database_url = _database(env, "DATABASE_URL")
     pooler = _pooler(env)
     direct = "" if pooler else database_url
     megapixels = integer(env, "IMAGE_MAX_MEGAPIXELS", 50, 1, 200)
@@ -128,21 +128,21 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "database_url": database_url,
         "migrate_database_url": _database(env, "MIGRATE_DATABASE_URL") or direct,
         "worker_database_url": _database(env, "WORKER_DATABASE_URL") or direct,
-        "database_replica_url": _database(env, "DATABASE_REPLICA_URL") or "",
+        "database_replica_url": _database(env, "DATABASE_REPLICA_URL"),
         "database_pooler": pooler,
         "replica_max_lag_seconds": integer(env, "REPLICA_MAX_LAG_SECONDS", 30, 1, 86400),
         "data_dir": data_dir,
         "uploads_dir": Path(env.get("UPLOADS_DIR") or ROOT / "uploads").resolve(),
-        "public_url": (env.get("PUBLIC_URL") or "").rstrip("/"),
-        "uploads_url": (env.get("UPLOADS_URL") or "").rstrip("/"),
+        "public_url": checked.web(env, "PUBLIC_URL"),
+        "uploads_url": checked.web(env, "UPLOADS_URL"),
         "s3_bucket": env.get("S3_BUCKET") or "",
         "s3_private_bucket": env.get("S3_PRIVATE_BUCKET") or "",
-        "s3_endpoint_url": env.get("S3_ENDPOINT_URL") or "",
+        "s3_endpoint_url": checked.web(env, "S3_ENDPOINT_URL"),
         "s3_prefix": (env.get("S3_PREFIX") or "").strip("/"),
         "currency": env.get("CURRENCY") or "IDR",
         "country": _matching(env, "COUNTRY", _COUNTRY, "a country of ISO 3166-1, such as ID")
         or "ID",
-        "host": env.get("BIND") or "127.0.0.1",
+        "host": checked.host(env.get("BIND") or "127.0.0.1"),
         "port": integer(env, "PORT", 8000, 1, 65535),
         "pool_size": integer(env, "POOL_SIZE", 4, 1, 100),
         "bcrypt_cost": integer(env, "BCRYPT_COST", 12, 4, 16),
@@ -167,30 +167,27 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "import_retention_days": integer(env, "IMPORT_RETENTION_DAYS", 400, 8, 36500),
         "unconfirmed_user_days": integer(env, "UNCONFIRMED_USER_DAYS", 90, 7, 36500),
         "change_retention_days": integer(env, "CHANGE_RETENTION_DAYS", 90, 1, 3650),
-        "trusted_proxies": tuple((env.get("TRUSTED_PROXIES") or "").replace(",", " ").split()),
+        "trusted_proxies": checked.proxies(env.get("TRUSTED_PROXIES") or ""),
         "cors_origins": _origins(env),
         "rate_limits": _rate_limits(env),
-        "smtp_url": secret(env, "SMTP_URL") or "",
-        "mail_from": env.get("MAIL_FROM") or "Marketplace <no-reply@localhost>",
-        "app_url": (env.get("APP_URL") or "").rstrip("/"),
+        "smtp_url": checked.smtp(secret(env, "SMTP_URL") or ""),
+        "mail_from": checked.sender(env.get("MAIL_FROM") or "Marketplace <no-reply@localhost>"),
+        "app_url": checked.app(env, "APP_URL"),
         "app_versions": _app_versions(env),
         "support_whatsapp": _matching(env, "SUPPORT_WHATSAPP", _PHONE, "such as +6281234567890"),
         "support_url": _matching(env, "SUPPORT_URL", _LINK, "such as https://shop.example/help"),
         "verified_sellers": boolean(env, "VERIFIED_SELLERS", False),
         "activity_retention_days": integer(env, "ACTIVITY_RETENTION_DAYS", 400, 1, 36500),
         "audit_retention_days": integer(env, "AUDIT_RETENTION_DAYS", 1100, 1, 36500),
-        "log_level": (env.get("LOG_LEVEL") or "INFO").upper(),
+        "log_level": checked.level(env.get("LOG_LEVEL") or "INFO"),
     }
     values.update(overrides)
-    if not (
-        values["currency"].isascii()
-        and values["currency"].isupper()
-        and len(values["currency"]) == 3
-    ):
-        raise ConfigError("CURRENCY must be an ISO 4217 code of three capitals, such as IDR.")
+    checked.currency(values["currency"])
+    checked.seconds(env, "DRAIN_SECONDS", 60)
     if "secret_keys" not in values:
         values["secret_keys"] = _secret_keys(env, values["data_dir"], environment == "production")
     config = Config(**values)
+    checked.uploads(config.uploads_dir, config.private_dir)
     if config.s3_bucket and not config.uploads_url.startswith(("https://", "http://")):
         raise ConfigError(
             "UPLOADS_URL (https://cdn.shop.example), where images are fetched, goes with S3_BUCKET."
@@ -204,25 +201,13 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
             "IMPORTS_WAITING_MB must be at least IMPORT_MAX_MB: a file as large would never be "
             "taken."
         )
-    if config.smtp_url and not config.smtp_url.startswith(("smtp://", "smtps://")):
-        raise ConfigError(
-            "SMTP_URL must be smtp://user:password@mail.example:587, or smtps:// for TLS from "
-            "the start."
-        )
     if config.production:
         _check_production(config)
     return config
 
 
-def _database(env: Mapping[str, str], name: str) -> str | None:
-    """Return the address of a PostgreSQL, checked."""
-    url = secret(env, name)
-    if url and "://" in url and not url.startswith(("postgresql://", "postgres://")):
-        raise ConfigError(
-            f"{name} must be postgresql://user:password@host:5432/database,"
-            f" not {url.partition('://')[0]}://..."
-        )
-    return url
+def _database(env: Mapping[str, str], name: str) -> str:
+    return checked.database(name, secret(env, name) or "")
 
 
 def _new_categories(env: Mapping[str, str]) -> dict[str, int]:

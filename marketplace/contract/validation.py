@@ -8,7 +8,6 @@ A validator is made for each request: shared by threads it gives wrong verdicts.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 import cerberus
 from cerberus import errors as reasons
 
+from marketplace.contract.bounds import printable, require_bounded
 from marketplace.contract.errors import FieldError, Problem
 from marketplace.text.messages import say
 from marketplace.text.nfc import TooManyMarks, nfc
@@ -47,6 +47,10 @@ _TIME = re.compile(
 _DECIMALS = re.compile(r"\.[0-9]{1,6}")
 _BLANK_ZONE = re.compile(r"(T[0-9:.,]{5,20}) ([0-9]{2}:?[0-9]{2})\Z")
 _ZONE = re.compile(r"(?<=[+-][0-9]{2})(?=[0-9]{2}\Z)")
+
+#: Category Cc, with and without the line break, return and tab.
+_CONTROLS_AND_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 #: cerberus error -> our code. The message is cerberus's own unless a coercion gave one.
 _CODES = {
@@ -230,10 +234,8 @@ def text(value: Any, *, multiline: bool) -> str:
         normal = nfc(value)
     except TooManyMarks:
         raise Wrong("too_many_marks", "has more than 200 accents on one letter") from None
-    if not normal.isprintable():
-        allowed = "\n\r\t" if multiline else ""
-        if any(unicodedata.category(sign) == "Cc" and sign not in allowed for sign in normal):
-            raise Wrong("control_character", "must not have control characters")
+    if (_CONTROLS if multiline else _CONTROLS_AND_BREAKS).search(normal):
+        raise Wrong("control_character", "must not have control characters")
     return normal
 
 
@@ -269,6 +271,7 @@ def check(
         rules[name] = {key: value for key, value in rules[name].items() if key != "default"}
     validator = Validator(rules, text=text)
     sent = {name: value for name, value in document.items() if name not in ignored}
+    require_bounded(sent, rules)
     if not validator.validate(sent, update=partial):
         found: dict[str, FieldError] = {}
         for error in _flatten(
@@ -312,7 +315,7 @@ def _flatten(found: Any) -> list[FieldError]:
         pointer = "".join(
             f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in error.document_path
         )
-        flat.append(FieldError(_printable(pointer), *_words(error)))
+        flat.append(FieldError(printable(pointer), *_words(error)))
     return flat
 
 
@@ -330,8 +333,3 @@ def _words(error: Any) -> tuple[str, str]:
             "must be one of {allowed}", allowed=", ".join(str(value) for value in limit)
         )
     return code, say(_MESSAGES.get(code, _MESSAGES["invalid"]), limit=limit)
-
-
-def _printable(pointer: str) -> str:
-    """Return a client's own field name, shortened and safe to put into a response."""
-    return pointer.encode("utf-8", "replace").decode()[:200]

@@ -62,6 +62,8 @@ def environment(config: Config) -> Iterator[Finding]:
             "TRUSTED_PROXIES is empty: behind nginx everybody would be counted as one address "
             "(unix for its socket)",
         )
+    if any(block.endswith("/0") for block in config.trusted_proxies):
+        yield Finding("wrong", "TRUSTED_PROXIES trusts everybody: clients choose their address")
     if "*" in config.cors_origins:
         yield Finding(
             "warning",

@@ -246,7 +246,7 @@ class Database:
         limits.
         """
         row = one(conn, SQL["set_up"])
-        if row["almighty"] or not row["limited"]:
+        if row["almighty"] or not row["limited"] or not row["pinned"]:
             log.error(
                 "the login of DATABASE_URL is not set up for a pooler; see sql/admin/settings.sql"
             )

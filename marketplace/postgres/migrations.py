@@ -22,10 +22,12 @@ from psycopg.rows import tuple_row
 from marketplace.config.settings import ROOT
 from marketplace.postgres import queue_schema, roles
 from marketplace.postgres.roles import MigrationError
+from marketplace.postgres.statements import named_sql
 
 __all__ = ["MIGRATIONS", "MigrationError", "migrate", "pending"]
 
 MIGRATIONS = ROOT / "sql" / "migrations"
+SQL = named_sql("doctor")
 LOCK = 0x6D61726B6574  # "market"; the key of the advisory lock
 LOCK_TIMEOUT = (
     "1s"  # everybody else who needs the table queues up behind us, and gives up after three seconds
@@ -79,6 +81,7 @@ def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATION
     with _connected(dsn) as conn, _locked(conn, report):
         conn.execute(_BOOKKEEPING)
         applied = _applied(conn)
+        _check_locale(conn, bool(applied), report)
         _check(files, applied, report)
         roles.ensure(conn)
         conn.execute(
@@ -114,7 +117,11 @@ def pending(conn: psycopg.Connection[Any], directory: Path = MIGRATIONS) -> list
 def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
     try:
         conn = psycopg.connect(
-            dsn, autocommit=True, application_name="marketplace-migrate", prepare_threshold=None
+            dsn,
+            autocommit=True,
+            application_name="marketplace-migrate",
+            client_encoding="UTF8",
+            prepare_threshold=None,
         )
     except psycopg.OperationalError as error:
         raise MigrationError(
@@ -125,6 +132,8 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
         conn.execute("SET client_min_messages = warning")
         conn.execute("SET statement_timeout = 0")
         conn.execute("SET search_path = public")
+        conn.execute("SET DateStyle = 'ISO, YMD'")
+        conn.execute("SET standard_conforming_strings = on")
         yield conn
 
 
@@ -196,6 +205,26 @@ def _check(
                 f"{file.name} comes before {applied[newest_there][0]}, which has been applied;"
                 " give it a higher number."
             )
+
+
+def _check_locale(
+    conn: psycopg.Connection[Any], in_use: bool, report: Callable[[str], None]
+) -> None:
+    """Refuse a new database whose locale spoils search, slugs and e-mail addresses. One that is in
+    use cannot be given another: it is only reported.
+    """
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        encoding, locale, letters = cursor.execute(SQL["locale"]).fetchall()[0]
+    if letters:
+        return
+    words = (
+        f"The database has the encoding {encoding} and the locale {locale}, which do not know"
+        " letters beyond ASCII as they are needed: search, slugs and e-mail addresses would go"
+        " wrong. Create it with: TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+    )
+    if not in_use:
+        raise MigrationError(words)
+    report(words)
 
 
 def _apply(conn: psycopg.Connection[Any], file: Migration, report: Callable[[str], None]) -> None:

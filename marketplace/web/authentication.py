@@ -61,10 +61,10 @@ class Authentication:
                     "Enter the code from the mail we sent you; then you may sell.",
                 )
 
-    def _limit(self, limit: Limit, subject: str | None, resp: falcon.Response) -> None:
-        if subject is not None and limit.name in READS:
+    def _limit(self, limit: Limit, subject: str, resp: falcon.Response) -> None:
+        if limit.name in READS:
             self._limits.take_here(limit, subject, resp)
-        elif subject is not None:
+        else:
             self._limits.take(limit, subject, resp)
 
     def _bearer(self, req: falcon.Request) -> Caller | None:

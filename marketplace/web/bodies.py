@@ -21,6 +21,9 @@ from marketplace.text.messages import say
 
 CHUNK = 64 * 1024
 DRAIN = 1024 * 1024
+#: Commas and brackets of a JSON body: each value costs an object. The longest description has
+#: 20,000 characters, which may all be commas.
+VALUES = 30_000
 
 
 def content_type(req: falcon.Request) -> str:
@@ -108,6 +111,8 @@ def read_json(req: falcon.Request, limit: int) -> Any:
     data = read(req, limit).removeprefix(codecs.BOM_UTF8)
     if not data:
         raise Problem("invalid_json", "The body is empty; a JSON object was expected.")
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > VALUES:
+        raise Problem("invalid_json", "The body has too many values.")
     document = parse_json(data)
     if req.context.body_hash is not None:  # the order of the members makes no difference
         req.context.body_hash.update(json.dumps(document, sort_keys=True, default=str).encode())

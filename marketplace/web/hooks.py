@@ -24,6 +24,9 @@ from marketplace.contract.operations import (
 from marketplace.text.messages import say
 from marketplace.web import bodies, etags, idempotency
 
+#: JSON of a call that needs no token: an address, a password, a token and a name fit well.
+UNSIGNED_BYTES = 16 * 1024
+
 
 def put_on(resource: Any) -> None:
     """Put the hooks before every responder of a resource that declares an operation."""
@@ -65,7 +68,8 @@ def _check(req: falcon.Request, declared: Operation) -> None:
         return
     kind = bodies.content_type(req)
     if kind == falcon.MEDIA_JSON or (declared.partial and kind == MERGE_PATCH):
-        document = bodies.read_json(req, req.context.config.body_max_bytes)
+        most = req.context.config.body_max_bytes
+        document = bodies.read_json(req, min(most, UNSIGNED_BYTES) if declared.public else most)
         req.context.body = validation.check(document, declared.body, partial=declared.partial)
     elif declared.parts is None or kind != MULTIPART:
         allowed = [falcon.MEDIA_JSON, *([MULTIPART] if declared.parts else []), *declared.media]

@@ -76,14 +76,14 @@ class Limits:
         answer(resp, limit, Use(**used))
 
 
-def by_address(req: falcon.Request) -> str | None:
-    """Return the client's address as a limit counts it; None if it is unknown, so that clients
-    cannot be told apart.
+def by_address(req: falcon.Request) -> str:
+    """Return the client's address as a limit counts it; clients of a Unix socket that no proxy
+    names are counted as one.
     """
     ip = client.client_ip(req)
     if ip is not None and ":" in ip:  # whoever has one IPv6 address has a /64 of them
         ip = client.network(ip)
-    return f"address {ip}" if ip else None
+    return f"address {ip or 'unix'}"
 
 
 def answer(resp: falcon.Response, limit: Limit, use: Use) -> None:

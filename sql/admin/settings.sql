@@ -14,6 +14,15 @@ ALTER ROLE :"api" SET idle_in_transaction_session_timeout = '30s';
 ALTER ROLE :"api" SET jit = off;
 ALTER ROLE :"api" SET max_parallel_workers_per_gather = 0;
 ALTER ROLE :"api" SET timezone = 'UTC';
+-- What responses depend on, whatever the database has been given.
+ALTER ROLE :"api" SET datestyle = 'ISO, YMD';
+ALTER ROLE :"api" SET intervalstyle = 'postgres';
+ALTER ROLE :"api" SET bytea_output = 'hex';
+ALTER ROLE :"api" SET search_path = public, pg_temp;
+ALTER ROLE :"api" SET standard_conforming_strings = on;
+ALTER ROLE :"api" SET transform_null_equals = off;
+ALTER ROLE :"api" SET default_transaction_isolation = 'read committed';
+ALTER ROLE :"api" SET gin_fuzzy_search_limit = 0;
 -- The catalogue is in memory or on an SSD: an index pays for more rows than PostgreSQL's default of 4 assumes.
 ALTER ROLE :"api" SET random_page_cost = 1.1;
 -- How similar words must be to count as misspelt ones: five letters with two exchanged are 0.2.

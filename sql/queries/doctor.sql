@@ -22,6 +22,12 @@ SELECT
     current_setting('full_page_writes') = 'on' AS full_page_writes,
     current_setting('synchronous_commit') AS synchronous_commit,
     pg_encoding_to_char(d.encoding) AS encoding,
+    d.datctype AS locale,
+    CASE WHEN pg_encoding_to_char(d.encoding) = 'UTF8' THEN
+        lower(chr(201)) = chr(233)
+        AND chr(233) ~ '^[[:alpha:]]$'
+        AND lower('I') = 'i'
+    END AS letters,
     session_user AS name,
     current_setting('statement_timeout') <> '0' AS statement_timeout,
     current_setting('log_min_duration_statement') <> '-1' AS slow_logged,
@@ -29,6 +35,20 @@ SELECT
     EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = 'pg_stat_statements')
     AND EXISTS (SELECT FROM pg_settings AS g WHERE g.name = 'pg_stat_statements.max') AS statements_counted,
     extract(EPOCH FROM clock_timestamp()) AS now
+FROM pg_database AS d
+WHERE d.datname = current_database();
+
+-- name: locale
+-- Whether the database's locale knows letters beyond ASCII, which search, slugs and unique e-mail addresses depend
+-- on, and folds those of ASCII as everywhere (Turkish does not); NULL where its encoding has no such letters.
+SELECT
+    pg_encoding_to_char(d.encoding) AS encoding,
+    d.datctype AS locale,
+    CASE WHEN pg_encoding_to_char(d.encoding) = 'UTF8' THEN
+        lower(chr(201)) = chr(233)
+        AND chr(233) ~ '^[[:alpha:]]$'
+        AND lower('I') = 'i'
+    END AS letters
 FROM pg_database AS d
 WHERE d.datname = current_database();
 

@@ -14,5 +14,9 @@ SELECT
     set_config('role', 'marketplace_worker', false),
     set_config('search_path', 'jobs, public, pg_temp', false),
     set_config('TimeZone', 'UTC', false),
+    set_config('DateStyle', 'ISO, YMD', false),
+    set_config('IntervalStyle', 'postgres', false),
+    set_config('standard_conforming_strings', 'on', false),
+    set_config('default_transaction_isolation', 'read committed', false),
     set_config('statement_timeout', '1min', false),
     set_config('lock_timeout', '10s', false);

@@ -3,10 +3,22 @@
 -- name: configure
 -- Settings that every connection of the pool relies on. ALTER ROLE in sql/admin/settings.sql may set the same
 -- in the server. Every search reads the words that wait to be indexed: requests leave few of them, imports
--- more.
+-- more. The first block is what responses depend on, whatever the database or the login has been given.
 SELECT
     set_config('role', %(role)s, false),
     set_config('TimeZone', 'UTC', false),
+    set_config('DateStyle', 'ISO, YMD', false),
+    set_config('IntervalStyle', 'postgres', false),
+    set_config('bytea_output', 'hex', false),
+    set_config('extra_float_digits', '1', false),
+    set_config('search_path', 'public, pg_temp', false),
+    set_config('standard_conforming_strings', 'on', false),
+    set_config('array_nulls', 'on', false),
+    set_config('transform_null_equals', 'off', false),
+    set_config('row_security', 'on', false),
+    set_config('default_transaction_isolation', 'read committed', false),
+    set_config('gin_fuzzy_search_limit', '0', false),
+    set_config('plan_cache_mode', 'auto', false),
     set_config('jit', 'off', false),
     set_config('max_parallel_workers_per_gather', '0', false),
     set_config('random_page_cost', '1.1', false),
@@ -21,7 +33,17 @@ SELECT
 -- `configure`: it must not be able to bypass policies, and must not wait for ever.
 SELECT
     r.rolsuper OR r.rolbypassrls OR pg_has_role(current_user, c.relowner, 'USAGE') AS almighty,
-    current_setting('statement_timeout') <> '0' AND current_setting('lock_timeout') <> '0' AS limited
+    current_setting('statement_timeout') <> '0' AND current_setting('lock_timeout') <> '0' AS limited,
+    (
+        current_setting('DateStyle') LIKE 'ISO%%'
+        AND current_setting('IntervalStyle') = 'postgres'
+        AND current_setting('bytea_output') = 'hex'
+        AND current_setting('standard_conforming_strings') = 'on'
+        AND current_setting('transform_null_equals') = 'off'
+        AND current_setting('default_transaction_isolation') = 'read committed'
+        AND current_setting('gin_fuzzy_search_limit') = '0'
+        AND 'public' = ANY(current_schemas(false))
+    ) AS pinned
 FROM pg_roles AS r
 CROSS JOIN pg_class AS c
 WHERE r.rolname = current_user AND c.oid = to_regclass('public.users');

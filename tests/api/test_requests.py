@@ -24,8 +24,8 @@ from marketplace.telemetry import json_lines
         b'{"a":1,"a":2}',
         b"\xff\xfe{}",
         b'{"a":"\x00"}',
-        b"[" * 100_000,
-        b'{"a":' * 50_000,
+        b"[" * 10_000,
+        b'{"a":' * 3_000,
         b'{"name":1' + b"0" * 5000 + b"}",
     ],
 )
@@ -144,10 +144,9 @@ def test_an_unexpected_failure_shows_nothing_of_the_inside(api: Api, caplog):
 
 def test_a_text_made_to_be_slow_is_refused_quickly(api: Api):
     name = "a" + "\u0316\u0301" * 40_000
+    seller = api.seller()
     started = time.perf_counter()
-    answer = api.post(
-        "/api/auth/register", json={"name": name, "email": "a@example.com", "password": PASSWORD}
-    )
+    answer = api.post("/api/products", seller, json={"name": name, "price": "1"})
 
     assert problem(answer, 422, "validation_failed")["errors"][0]["code"] == "too_many_marks"
     assert time.perf_counter() - started < 5  # without the guard: minutes

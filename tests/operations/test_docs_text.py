@@ -147,6 +147,11 @@ def test_modules_that_the_map_of_the_code_names_exist():
     named = re.findall(rf"`((?:{rooms})/[a-z_/]+\.\w+)`", text)
     assert named
     assert not [name for name in named if not (ROOT / "marketplace" / name).exists()]
+    constants = re.findall(rf"`((?:{rooms})/[a-z_/]+\.\w+)`: `([A-Z]+)`", text)
+    assert {name for _, name in constants} >= {"CONSTRAINTS", "DEFAULTS", "DIALECTS", "SIZES"}
+    for name, constant in constants:
+        source = (ROOT / "marketplace" / name).read_text()
+        assert re.search(rf"^{constant}\b.* = ", source, re.MULTILINE), (name, constant)
 
 
 def rooms_there() -> set[str]:

@@ -67,7 +67,7 @@ def nginx_folder(folder: Path, port: int, *, wide: bool) -> Path:
     made = folder / "nginx"
     shutil.copytree(SHIPPED, made)
     whole = (made / "marketplace.conf").read_text()
-    http = whole[: whole.index("# Whoever asks for a host")]
+    http = whole[: whole.index("# A request for a host that is not ours")]
     for name, text in (("http", http), ("site", None), ("proxy", None), ("headers", None)):
         text = text or (made / f"{name}.conf").read_text()
         for shipped, here in {
