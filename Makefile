@@ -9,7 +9,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 
 .DEFAULT_GOAL := help
 .PHONY: help run worker test test-install lint audit fuzz fuzz-decoders attack chaos test-ha edge bench-data bench bench-import worst psql migrate check-sql \
-	check-documents check-selling explain openapi clients backup restore demo-reset lock clean ready ready-dev ready-fuzz ready-bench ready-clients ready-ha
+	check-documents check-selling statement explain openapi clients backup restore demo-reset lock clean ready ready-dev ready-fuzz ready-bench ready-clients ready-ha
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -31,7 +31,8 @@ lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
 	@$(VENV) -m ruff format --check --quiet .
 	@$(VENV) -m mypy
 	@.venv/bin/squawk --config .squawk.toml sql/migrations/*.sql
-	@cd sql && ../$(VENV) -m sqlfluff lint --disable-progress-bar --processes 2 queries migrations
+	@cd sql && ../$(VENV) -m sqlfluff lint --disable-progress-bar --processes 2 migrations
+	@$(VENV) -m tools.lint_sql
 
 audit: ready-dev ## hold installed packages against their pins, ask for known vulnerabilities (ARGS=--strict)
 	@exec $(VENV) -m tools.audit $(ARGS)
@@ -80,8 +81,8 @@ check-sql: ready ## have PostgreSQL read every statement of sql/queries
 check-documents: ready ## prove that what lists and searches read is what the tables say (ARGS=--rebuild)
 	@$(COMMAND) check-documents $(ARGS)
 
-check-selling: ready ## prove that stock is what holds and movements say (the views of the schema invariants)
-	@$(COMMAND) check-selling $(ARGS)
+statement: ready ## print a statement as it is sent, with its fragments in it (NAME=products.list)
+	@$(COMMAND) statement $(NAME)
 
 explain: ready ## show the plan of a statement (NAME=products.find ARGS="product_id=1")
 	@$(COMMAND) explain $(NAME) $(ARGS)

@@ -32,6 +32,7 @@ for name in [each for each in sys.modules if each.partition(".")[0] == "marketpl
 importlib.invalidate_caches()
 server_workers = importlib.import_module("marketplace.server.workers")
 draining = importlib.import_module("marketplace.server.draining")
+rehearsal = importlib.import_module("marketplace.server.rehearsal")
 
 chdir = str(RELEASE)
 
@@ -145,16 +146,23 @@ def post_worker_init(worker: Any) -> None:
 
 def when_ready(server: Any) -> None:
     """On TERM let /readyz return 503 first, then wait DRAIN_SECONDS, while workers and socket stay
-    open.
+    open. On HUP rehearse first what is to be loaded, and change nothing where that fails.
     """
-    stop = server.handle_term
+    stop, reload = server.handle_term, server.reload
 
     def drain() -> None:
         draining.begin()
         wait(server, DRAIN_SECONDS)
         stop()
 
-    server.handle_term = drain
+    def rehearse_and_reload() -> None:
+        refused = rehearsal.refusal(Path(server.cfg.config).resolve().parent)
+        if refused is None:
+            reload()
+        else:
+            server.log.error("The reload is refused, and the old workers go on: %s", refused)
+
+    server.handle_term, server.reload = drain, rehearse_and_reload
 
 
 def wait(server: Any, seconds: float) -> None:

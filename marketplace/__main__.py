@@ -15,6 +15,7 @@ import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 
 import psycopg
 
@@ -22,6 +23,7 @@ from marketplace.config.env import ConfigError
 from marketplace.postgres.embedded import provision
 from marketplace.postgres.embedded.server import EmbeddedError
 from marketplace.postgres.roles import MigrationError
+from marketplace.postgres.statements import StatementError
 
 COMMANDS = Path(__file__).with_name("commands")
 #: What is wrong with a file is the operator's to mend, and no fault of the program.
@@ -44,19 +46,11 @@ def main(arguments: list[str]) -> int:
         for name in names:
             print(f"  {name:14} {_summary(name)}")
         return 0 if arguments[:1] in ([], ["help"], ["-h"], ["--help"]) else 2
-    module = importlib.import_module(f"marketplace.commands.{_module(arguments[0])}")
-    parser = argparse.ArgumentParser(
-        prog=f"python -m marketplace {arguments[0]}", description=module.__doc__
-    )
-    module.add_arguments(parser)
-    parsed, rest = parser.parse_known_args(arguments[1:])
-    parsed.rest = rest
-    if rest and not getattr(module, "takes_anything", False):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        with nullcontext() if getattr(module, "own_database", False) else provision.connected():
-            return int(module.run(parsed))
-    except (ConfigError, EmbeddedError, MigrationError) as error:
+        return _run(
+            importlib.import_module(f"marketplace.commands.{_module(arguments[0])}"), arguments
+        )
+    except (ConfigError, EmbeddedError, MigrationError, StatementError) as error:
         print(error, file=sys.stderr)
     except psycopg.OperationalError as error:
         words = "The database of DATABASE_URL does not respond"
@@ -70,6 +64,19 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return 1
+
+
+def _run(module: ModuleType, arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m marketplace {arguments[0]}", description=module.__doc__
+    )
+    module.add_arguments(parser)
+    parsed, rest = parser.parse_known_args(arguments[1:])
+    parsed.rest = rest
+    if rest and not getattr(module, "takes_anything", False):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    with nullcontext() if getattr(module, "own_database", False) else provision.connected():
+        return int(module.run(parsed))
 
 
 def _refused(error: OSError) -> str:

@@ -145,9 +145,7 @@ def _held(url: str) -> Conn:
     conn = psycopg.connect(
         url, autocommit=True, row_factory=dict_row, application_name="marketplace-backup"
     )
-    conn.execute("SET statement_timeout = 0")
-    conn.execute("SET lock_timeout = 0")
-    conn.execute("SET idle_in_transaction_session_timeout = 0")
+    asked.take_time(conn)
     if not asked.try_hold(conn):
         print("Waiting for another backup, or for a sweeper that is running.")
         asked.hold(conn)

@@ -11,6 +11,7 @@ from marketplace.config import settings
 from marketplace.postgres import migrations
 from marketplace.postgres.embedded import provision
 from marketplace.postgres.embedded import server as embedded_server
+from marketplace.postgres.statements import ADMIN, named_sql
 
 own_database = True
 
@@ -36,7 +37,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
             name = sql.Identifier(provision.OWNER)
-            conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            drop = named_sql("databases", ADMIN)["drop"]
+            conn.execute(sql.SQL(drop).format(database=name))
         with provision.connected():
             config = settings.load()
             migrations.migrate(config.migrate_database_url, print)

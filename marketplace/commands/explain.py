@@ -2,22 +2,22 @@
 
     python -m marketplace explain products.find product_id=7
 
-With values it is run (and rolled back) and measured; missing ones are NULL. Without any it is
-planned for unknown values. It runs as the application's role, so that row-level security is in the
-plan.
+With values it is run and measured, in a transaction that may only read; what is not given is NULL.
+A statement that writes is planned with the values and not run. Without any values it is planned for
+values unknown. It runs as the application's role, so that row-level security is in the plan.
 """
 
 import argparse
-import re
 import sys
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from marketplace.config import settings
-from marketplace.postgres.statements import QUERIES, named_sql
+from marketplace.postgres.statements import ADMIN, StatementError, find, named_sql, numbered
 
-_PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
+SQL = named_sql("explain", ADMIN)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,18 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the plan."""
-    noun, _, name = args.name.partition(".")
-    statements = named_sql(noun) if (QUERIES / f"{noun}.sql").is_file() else {}
-    if name not in statements:
-        known = [f"{noun}.{each}" for each in statements] or sorted(
-            file.stem for file in QUERIES.glob("*.sql")
-        )
-        print(f"There is no statement {args.name}; there are {', '.join(known)}.", file=sys.stderr)
+    try:
+        found = find(args.name)
+    except StatementError as error:
+        print(error, file=sys.stderr)
         return 2
-    return _show(args, *numbered(statements[name]))
-
-
-def _show(args: argparse.Namespace, text: str, names: list[str]) -> int:
+    names = numbered(found.text)[1]
     given = dict(each.partition("=")[::2] for each in args.values)
     if unknown := sorted(set(given) - set(names)):
         print(
@@ -50,10 +44,13 @@ def _show(args: argparse.Namespace, text: str, names: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    values = [None if given.get(each, "NULL") == "NULL" else given[each] for each in names]
+    values = {each: None if given.get(each, "NULL") == "NULL" else given[each] for each in names}
     with psycopg.connect(settings.load().migrate_database_url, autocommit=True) as conn:
+        conn.read_only = True
         try:
-            for line in _plan(conn, text, values, args.role, measured=bool(given) or not names):
+            for line in _plan(
+                conn, found.text, values, args.role, measured=bool(given) or not names
+            ):
                 print(line)
         except psycopg.Error as error:
             print(f"{args.name}: {error}", file=sys.stderr)
@@ -61,44 +58,41 @@ def _show(args: argparse.Namespace, text: str, names: list[str]) -> int:
     return 0
 
 
-def numbered(text: str) -> tuple[str, list[str]]:
-    """Return a statement with $1, $2 in place of %(name)s, as PostgreSQL itself takes it, and the
-    names in their order.
-    """
-    names: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return "%"
-        if match[1] not in names:
-            names.append(match[1])
-        return f"${names.index(match[1]) + 1}"
-
-    return _PLACEHOLDER.sub(number, text), names
-
-
 def _plan(
-    conn: "psycopg.Connection[tuple[str, ...]]",
+    conn: psycopg.Connection[Any],
     text: str,
-    values: list[str | None],
+    values: dict[str, str | None],
     role: str,
     *,
     measured: bool,
 ) -> list[str]:
-    """Return the lines of the plan. The transaction is rolled back: what the statement did is
-    undone.
-    """
-    with conn.transaction(force_rollback=True):
-        conn.execute("SELECT set_config('role', %s, true)", [role])
-        conn.execute("SET LOCAL jit = off")
-        conn.execute("SET LOCAL max_parallel_workers_per_gather = 0")
-        conn.execute(
-            f"SET LOCAL plan_cache_mode = force_{'custom' if measured else 'generic'}_plan"
-        )
-        conn.execute(f"PREPARE explained AS {text}".encode())
-        call = sql.SQL("EXPLAIN ({}) EXECUTE explained").format(
-            sql.SQL("ANALYZE, BUFFERS" if measured else "VERBOSE")
-        )
-        if values:
-            call += sql.SQL("({})").format(sql.SQL(", ").join(map(sql.Literal, values)))
-        return [row[0] for row in conn.execute(call)]
+    """The lines of the plan."""
+    if not measured:
+        return _generic(conn, text, len(values), role)
+    try:
+        return _with_values(conn, SQL["measured"], text, values, role)
+    except psycopg.errors.ReadOnlySqlTransaction:
+        lines = _with_values(conn, SQL["planned"], text, values, role)
+        return ["It writes: planned with these values, and not run.", *lines]
+
+
+def _with_values(
+    conn: psycopg.Connection[Any], how: Any, text: str, values: dict[str, str | None], role: str
+) -> list[str]:
+    with (
+        conn.transaction(force_rollback=True),
+        conn.cursor(binary=True) as cursor,
+    ):  # binary: one statement at a time
+        cursor.execute(SQL["as_role"], {"role": role, "plans": "force_custom_plan"})
+        explained = sql.SQL(how).format(statement=sql.SQL(text))
+        return [row[0] for row in cursor.execute(explained, values or None, prepare=False)]
+
+
+def _generic(conn: psycopg.Connection[Any], text: str, count: int, role: str) -> list[str]:
+    nulls = sql.SQL("({})").format(sql.SQL(", ").join([sql.NULL] * count))
+    with conn.transaction(force_rollback=True), conn.cursor(binary=True) as cursor:
+        cursor.execute(SQL["as_role"], {"role": role, "plans": "force_generic_plan"})
+        cursor.execute(sql.SQL(SQL["prepared"]).format(statement=sql.SQL(numbered(text)[0])))
+        return [
+            row[0] for row in cursor.execute(sql.SQL(SQL["for_any_values"]).format(values=nulls))
+        ]

@@ -34,8 +34,10 @@ from marketplace.ops.progress import Progress
 from marketplace.postgres import migrations, programs, roles
 from marketplace.postgres.pool import Conn
 from marketplace.postgres.programs import ProgramError
+from marketplace.postgres.statements import ADMIN, named_sql
 from marketplace.queries import backups as asked
 
+DATABASES = named_sql("databases", ADMIN)
 LEDGER = "public.schema_migrations"
 _LEDGER_ROWS = re.compile(r"^\d+; \d+ \d+ TABLE DATA public schema_migrations ", re.MULTILINE)
 _EXTENSION = re.compile(r"; \d+ \d+ (?:COMMENT - )?EXTENSION (?:- )?(\S+)")
@@ -119,15 +121,9 @@ def _target(url: str, name: str | None) -> str:
         return url
     with closing(_connected(url)) as conn:
         locale = asked.locale(conn)
-        made = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(
-            sql.Identifier(name)
-        )
-        if locale["provider"] == "c":
-            made += sql.SQL(" LC_COLLATE {} LC_CTYPE {}").format(
-                locale["lc_collate"], locale["lc_ctype"]
-            )
+        template = DATABASES["make_empty_as" if locale.pop("provider") == "c" else "make_empty"]
         try:
-            conn.execute(made)
+            conn.execute(sql.SQL(template).format(database=sql.Identifier(name), **locale))
         except psycopg.errors.DuplicateDatabase:
             pass
         except psycopg.errors.InsufficientPrivilege:
@@ -180,7 +176,7 @@ def _restore(
         )
         raise
     applied = migrations.migrate(url, print)
-    conn.execute("ANALYZE")  # a dump has no statistics, and plans without them are slow ones
+    asked.analyze(conn)
     print(
         f"{args.backup.resolve().name} is in the database {conn.info.dbname}: "
         f"{sum(said['rows'].values()):,} rows;"

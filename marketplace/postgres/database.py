@@ -218,14 +218,14 @@ class Database:
             yield conn
 
     def _begin(self, conn: Conn) -> None:
-        conn.execute("BEGIN", prepare=False)
+        conn.execute(SQL["begin"], prepare=False)
 
     def _commit(self, conn: Conn) -> None:
         if self._replicas is None or not getattr(_thread, "writing", False):
-            conn.execute("COMMIT", prepare=False)
+            conn.execute(SQL["commit"], prepare=False)
             return
         with conn.pipeline():  # one round trip for both
-            conn.execute("COMMIT", prepare=False)
+            conn.execute(SQL["commit"], prepare=False)
             reached = conn.execute(SQL["reached"])
         _thread.written = (reached.fetchone() or {}).get("position")
 

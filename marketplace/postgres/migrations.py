@@ -22,12 +22,13 @@ from psycopg.rows import tuple_row
 from marketplace.config.settings import ROOT
 from marketplace.postgres import queue_schema, roles
 from marketplace.postgres.roles import MigrationError
-from marketplace.postgres.statements import named_sql
+from marketplace.postgres.statements import ADMIN, named_sql, script
 
 __all__ = ["MIGRATIONS", "MigrationError", "migrate", "pending"]
 
 MIGRATIONS = ROOT / "sql" / "migrations"
-SQL = named_sql("doctor")
+SQL = named_sql("migrate", ADMIN)
+LOCALE = named_sql("doctor")["locale"]
 LOCK = 0x6D61726B6574  # "market"; the key of the advisory lock
 LOCK_TIMEOUT = (
     "1s"  # everybody else who needs the table queues up behind us, and gives up after three seconds
@@ -35,24 +36,6 @@ LOCK_TIMEOUT = (
 LOCK_TRIES = 20
 LONGEST_PAUSE = 5
 _FILE_NAME = re.compile(r"V(\d{4,9})__[a-z0-9_]+\.sql\Z")
-_BOOKKEEPING = """
-CREATE TABLE IF NOT EXISTS public.schema_migrations (
-    version integer NOT NULL,
-    name text NOT NULL,
-    checksum text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now(),
-    milliseconds integer NOT NULL,
-    CONSTRAINT schema_migrations_pkey PRIMARY KEY (version)
-);
-COMMENT ON TABLE public.schema_migrations IS
-'Which files of sql/migrations are in this database; written by migrate.';
-COMMENT ON COLUMN public.schema_migrations.version IS 'Number of the file; 0 is the job queue.';
-COMMENT ON COLUMN public.schema_migrations.name IS
-'Name of the file; for the job queue the newest of procrastinate''s own files.';
-COMMENT ON COLUMN public.schema_migrations.checksum IS 'SHA-256 of the file, to notice edits.';
-COMMENT ON COLUMN public.schema_migrations.applied_at IS 'When it was applied.';
-COMMENT ON COLUMN public.schema_migrations.milliseconds IS 'How long that took.';
-"""
 
 
 class Migration(NamedTuple):
@@ -79,25 +62,21 @@ def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATION
     """
     files = _read(directory)
     with _connected(dsn) as conn, _locked(conn, report):
-        conn.execute(_BOOKKEEPING)
+        conn.execute(script("ledger"))
         applied = _applied(conn)
         _check_locale(conn, bool(applied), report)
         _check(files, applied, report)
         roles.ensure(conn)
-        conn.execute(
-            "GRANT SELECT ON public.schema_migrations TO marketplace_app, marketplace_readonly"
-        )
+        conn.execute(SQL["grant_ledger"])
         missing = [file for file in files if file.version not in applied]
         for file in missing:
             _apply(conn, file, report)
         queue_schema.install(conn, report)
-        if _value(conn, "SELECT to_regclass('public.month_tables') IS NOT NULL"):
-            conn.execute(
-                "SELECT public.make_month_partitions(m.name, 13) FROM public.month_tables AS m"
-            )
+        if _value(conn, "has_months"):
+            conn.execute(SQL["make_months"])
         for settle in ("settle_change_feed", "settle_database"):  # a restored dump lacks it
-            if _value(conn, f"SELECT to_regprocedure('public.{settle}()') IS NOT NULL"):
-                conn.execute(f"SELECT public.{settle}()")
+            if _value(conn, "has_function", signature=f"public.{settle}()"):
+                conn.execute(SQL[settle])
     return len(missing)
 
 
@@ -129,11 +108,7 @@ def _connected(dsn: str) -> Iterator[psycopg.Connection[Any]]:
             f" respond: {str(error).strip().splitlines()[0]}"
         ) from error
     with conn:
-        conn.execute("SET client_min_messages = warning")
-        conn.execute("SET statement_timeout = 0")
-        conn.execute("SET search_path = public")
-        conn.execute("SET DateStyle = 'ISO, YMD'")
-        conn.execute("SET standard_conforming_strings = on")
+        conn.execute(SQL["prepare_session"])
         yield conn
 
 
@@ -144,7 +119,7 @@ def _locked(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> Ite
     would wait for that for ever.
     """
     waiting = False
-    while not _value(conn, f"SELECT pg_try_advisory_lock({LOCK})"):
+    while not _value(conn, "try_lock", key=LOCK):
         if not waiting:
             report("Another migration is running; waiting for it.")
             waiting = True
@@ -153,7 +128,7 @@ def _locked(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> Ite
         yield
     finally:
         if not conn.closed:
-            conn.execute(f"SELECT pg_advisory_unlock({LOCK})")
+            conn.execute(SQL["unlock"], {"key": LOCK})
 
 
 def _read(directory: Path) -> list[Migration]:
@@ -175,9 +150,7 @@ def _applied(conn: psycopg.Connection[Any]) -> dict[int, tuple[str, str]]:
 
 def _rows(conn: psycopg.Connection[Any]) -> list[tuple[int, str, str]]:
     with conn.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute(
-            "SELECT version, name, checksum FROM public.schema_migrations"
-        ).fetchall()
+        return cursor.execute(SQL["applied"]).fetchall()
 
 
 def _check(
@@ -214,7 +187,7 @@ def _check_locale(
     use cannot be given another: it is only reported.
     """
     with conn.cursor(row_factory=tuple_row) as cursor:
-        encoding, locale, letters = cursor.execute(SQL["locale"]).fetchall()[0]
+        encoding, locale, letters = cursor.execute(LOCALE).fetchall()[0]
     if letters:
         return
     words = (
@@ -232,12 +205,12 @@ def _apply(conn: psycopg.Connection[Any], file: Migration, report: Callable[[str
         started = time.monotonic()
         try:
             if file.alone:
-                conn.execute("SET lock_timeout = 0")  # it waits without blocking anybody
+                _wait_for_locks(conn, "0", transaction=False)
                 _run(conn, file)
                 _record(conn, file, started)
             else:
                 with conn.transaction():
-                    conn.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                    _wait_for_locks(conn, LOCK_TIMEOUT, transaction=True)
                     _run(conn, file)
                     _record(conn, file, started)
             break
@@ -284,13 +257,19 @@ def _where(file: Migration, error: psycopg.Error, done: int) -> str:
 
 
 def _record(conn: psycopg.Connection[Any], file: Migration, started: float) -> None:
-    conn.execute(
-        "INSERT INTO public.schema_migrations (version, name, checksum, milliseconds) VALUES "
-        "(%s, %s, %s, %s)",
-        [file.version, file.name, file.checksum, round((time.monotonic() - started) * 1000)],
-    )
+    values = {
+        "version": file.version,
+        "name": file.name,
+        "checksum": file.checksum,
+        "milliseconds": round((time.monotonic() - started) * 1000),
+    }
+    conn.execute(SQL["record"], values)
 
 
-def _value(conn: psycopg.Connection[Any], query: str) -> Any:
-    row = conn.execute(query).fetchone()
+def _wait_for_locks(conn: psycopg.Connection[Any], time: str, *, transaction: bool) -> None:
+    conn.execute(SQL["wait_for_locks"], {"time": time, "transaction": transaction})
+
+
+def _value(conn: psycopg.Connection[Any], name: str, **values: Any) -> Any:
+    row = conn.execute(SQL[name], values).fetchone()
     return row[0] if row else None

@@ -14,19 +14,9 @@ import psycopg
 from psycopg import sql
 
 from marketplace.postgres.roles import MigrationError
+from marketplace.postgres.statements import ADMIN, named_sql, script
 
-#: Enqueueing needs to insert a job and to read its id; only the worker may read the arguments of
-#: jobs.
-_GRANTS = """
-GRANT USAGE ON SCHEMA jobs TO marketplace_app, marketplace_worker, marketplace_readonly;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA jobs TO marketplace_app, marketplace_worker;
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA jobs TO marketplace_app, marketplace_worker;
-GRANT INSERT ON jobs.procrastinate_jobs, jobs.procrastinate_events TO marketplace_app;
-GRANT SELECT
-(id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts)
-ON jobs.procrastinate_jobs TO marketplace_app, marketplace_readonly;
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA jobs TO marketplace_worker;
-"""
+SQL = named_sql("queue", ADMIN)
 
 
 def install(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> None:
@@ -35,13 +25,10 @@ def install(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> Non
     files = sorted(
         file.name for file in (folder / "migrations").iterdir() if file.name.endswith(".sql")
     )
-    row = conn.execute("SELECT name FROM public.schema_migrations WHERE version = 0").fetchone()
+    row = conn.execute(SQL["installed"]).fetchone()
     if row is None:
-        conn.execute("CREATE SCHEMA IF NOT EXISTS jobs")
-        conn.execute(
-            "COMMENT ON SCHEMA jobs IS 'The job queue: tables and functions of the library "
-            "procrastinate.'"
-        )
+        conn.execute(SQL["make_schema"])
+        conn.execute(SQL["describe_schema"])
         _apply(conn, (folder / "schema.sql").read_text(encoding="utf-8"), files[-1])
         report("the job queue")
     else:
@@ -50,28 +37,21 @@ def install(conn: psycopg.Connection[Any], report: Callable[[str], None]) -> Non
             report(f"the job queue: {name}")
     with conn.transaction():
         _pin_functions(conn)
-        conn.execute(_GRANTS)
+        conn.execute(script("queue_grants"))
 
 
 def _apply(conn: psycopg.Connection[Any], text: str, newest: str) -> None:
     started = time.monotonic()
     try:
         with conn.transaction():
-            conn.execute("SET LOCAL lock_timeout = '5s'")
-            conn.execute("SET LOCAL search_path = jobs, public, pg_temp")
+            conn.execute(SQL["enter_schema"])
             conn.execute(text.encode())
-            conn.execute(
-                "INSERT INTO public.schema_migrations (version, name, checksum, milliseconds) "
-                "VALUES (0, %s, %s, %s)"
-                " ON CONFLICT (version) DO UPDATE SET name = excluded.name, checksum = "
-                "excluded.checksum,"
-                " applied_at = now(), milliseconds = excluded.milliseconds",
-                [
-                    newest,
-                    hashlib.sha256(text.encode()).hexdigest(),
-                    round((time.monotonic() - started) * 1000),
-                ],
-            )
+            values = {
+                "name": newest,
+                "checksum": hashlib.sha256(text.encode()).hexdigest(),
+                "milliseconds": round((time.monotonic() - started) * 1000),
+            }
+            conn.execute(SQL["record"], values)
     except psycopg.Error as error:
         reason = f"ERROR {error.sqlstate} {error.diag.message_primary}"
         raise MigrationError(f"The job queue's {newest}: {reason}") from error
@@ -81,13 +61,5 @@ def _pin_functions(conn: psycopg.Connection[Any]) -> None:
     """Let each function find its tables whatever the caller's search_path is: the API's lacks
     `jobs`.
     """
-    found = conn.execute(
-        "SELECT oid::regprocedure::text FROM pg_proc"
-        " WHERE pronamespace = 'jobs'::regnamespace AND proconfig IS NULL"
-    )
-    for (signature,) in found.fetchall():
-        conn.execute(
-            sql.SQL("ALTER FUNCTION {} SET search_path = jobs, public, pg_temp").format(
-                sql.SQL(signature)
-            )
-        )
+    for (signature,) in conn.execute(SQL["unpinned"]).fetchall():
+        conn.execute(sql.SQL(SQL["pin"]).format(function=sql.SQL(signature)))

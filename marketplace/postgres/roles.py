@@ -11,6 +11,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from marketplace.postgres.statements import ADMIN, named_sql
+
+SQL = named_sql("make_roles", ADMIN)
 ROLES = ("marketplace_app", "marketplace_worker", "marketplace_readonly")
 TRIES = 20
 #: The errors of two migrations that make or grant the same role at once.
@@ -47,23 +50,16 @@ def ensure(conn: psycopg.Connection[Any]) -> None:
 
 
 def _make(conn: psycopg.Connection[Any]) -> None:
-    there = {
-        row[0]
-        for row in conn.execute(
-            "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(ROLES)]
-        )
-    }
+    present = {row[0] for row in conn.execute(SQL["present"], {"roles": list(ROLES)})}
     for role in ROLES:
-        if role not in there:
-            conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
-    if not _may_act_as(conn, "marketplace_worker", "marketplace_app"):
-        conn.execute("GRANT marketplace_app TO marketplace_worker")
+        if role not in present:
+            conn.execute(sql.SQL(SQL["make"]).format(role=sql.Identifier(role)))
+    # With one DATABASE_URL for everything the owner steps down to the first two.
     user = _user(conn)
-    for role in ROLES[:2]:  # with one DATABASE_URL for everything the owner steps down to these
-        if not _may_act_as(conn, user, role):
-            conn.execute(
-                sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(user))
-            )
+    for role, member in ((ROLES[0], ROLES[1]), (ROLES[0], user), (ROLES[1], user)):
+        if not _may_act_as(conn, member, role):
+            names = {"role": sql.Identifier(role), "member": sql.Identifier(member)}
+            conn.execute(sql.SQL(SQL["grant"]).format(**names))
 
 
 def _may_act_as(conn: psycopg.Connection[Any], user: str, role: str) -> bool:
@@ -71,10 +67,11 @@ def _may_act_as(conn: psycopg.Connection[Any], user: str, role: str) -> bool:
     role only administers it.
     """
     kind = "SET" if conn.info.server_version >= 160000 else "MEMBER"
-    row = conn.execute("SELECT pg_has_role(%s::name, %s::name, %s)", [user, role, kind]).fetchone()
+    values = {"member": user, "role": role, "kind": kind}
+    row = conn.execute(SQL["may_act_as"], values).fetchone()
     return bool(row and row[0])
 
 
 def _user(conn: psycopg.Connection[Any]) -> str:
-    row = conn.execute("SELECT current_user").fetchone()
+    row = conn.execute(SQL["whoami"]).fetchone()
     return str(row[0]) if row else ""

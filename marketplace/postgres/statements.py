@@ -1,4 +1,4 @@
-"""The named statements of sql/queries, and two ways to run one."""
+"""The named statements of sql/queries and sql/admin: every text that is sent to PostgreSQL."""
 
 import re
 from collections.abc import Mapping
@@ -6,24 +6,109 @@ from pathlib import Path
 from typing import Any
 
 from marketplace.config.settings import ROOT
+from marketplace.postgres import statement_files
 from marketplace.postgres.pool import Conn, LiteralString, Row
+from marketplace.postgres.statement_files import Statement
+
+__all__ = [
+    "ADMIN",
+    "QUERIES",
+    "StatementError",
+    "find",
+    "named_sql",
+    "nouns",
+    "numbered",
+    "one",
+    "script",
+    "shown",
+]
 
 QUERIES = ROOT / "sql" / "queries"
-_NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)[ \t]*$", re.MULTILINE)
+ADMIN = ROOT / "sql" / "admin"
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
+
+
+class StatementError(Exception):
+    """Statements cannot be read; the message has a line for each mistake, and says where it is."""
 
 
 def named_sql(noun: str, folder: Path = QUERIES) -> Mapping[str, LiteralString]:
     """Return the statements of sql/queries/NOUN.sql (or of another folder) by name.
 
-    Each ends with its own name in a comment, behind the text, where pg_stat_statements keeps it.
+    Raises StatementError. Each ends with its own name in a comment, behind the text, where
+    pg_stat_statements keeps it.
     """
-    pieces = _NAME.split((folder / f"{noun}.sql").read_text(encoding="utf-8"))
-    statements: dict[str, LiteralString] = {}
-    for name, text in zip(pieces[1::2], pieces[2::2], strict=True):
-        if name in statements:
-            raise ValueError(f"{noun}.sql has two statements named {name}.")
-        statements[name] = f"{text.strip().rstrip(';')}\n-- {noun}.{name}"
-    return statements
+    return {
+        name: f"{statement.text}\n-- {noun}.{name}"
+        for name, statement in _read(noun, folder).items()
+    }
+
+
+def find(name: str) -> Statement:
+    """Return the statement NOUN.NAME. Raises StatementError, which says which there are."""
+    noun, _, verb = name.partition(".")
+    known = nouns()
+    if noun in known:
+        statements = _read(noun, QUERIES)
+        if verb in statements:
+            return statements[verb]
+        known = [f"{noun}.{each}" for each in statements]
+    raise StatementError(f"There is no statement {name}; there are {', '.join(known)}.")
+
+
+def nouns() -> list[str]:
+    """Return the files of sql/queries, without .sql."""
+    return sorted(path.stem for path in QUERIES.glob("*.sql"))
+
+
+def _read(noun: str, folder: Path) -> dict[str, Statement]:
+    path = folder / f"{noun}.sql"
+    found = statement_files.read(path)
+    if found.complaints:
+        raise StatementError(
+            "\n".join(f"{shown(path)}:{line}: {words}" for line, words in found.complaints)
+        )
+    return found.statements
+
+
+def script(name: str) -> bytes:
+    """Return a whole file of sql/admin that has no parameters, as `psql -f` would send it."""
+    return (ADMIN / f"{name}.sql").read_bytes()
+
+
+def numbered(text: str) -> tuple[str, list[str]]:
+    """Return a statement with $1, $2 in place of %(name)s, as PostgreSQL has it, and the names in
+    their order.
+    """
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return "%"
+        if match[1] not in names:
+            names.append(match[1])
+        return f"${names.index(match[1]) + 1}"
+
+    return _PLACEHOLDER.sub(number, text), names
+
+
+def written(text: str, position: int) -> int:
+    """Return the place in a statement of what stands at `position` of its numbered text."""
+    names: list[str] = []
+    gone = 0
+    for match in _PLACEHOLDER.finditer(text):
+        if match[1] is not None and match[1] not in names:
+            names.append(match[1])
+        length = 1 if match[1] is None else len(f"${names.index(match[1]) + 1}")
+        if match.start() - gone + length > position:
+            break
+        gone += match.end() - match.start() - length
+    return position + gone
+
+
+def shown(path: Path) -> str:
+    """Return a path as messages name it: below the project's folder."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
 def one(conn: Conn, statement: LiteralString, values: Mapping[str, Any] | None = None) -> Row:
@@ -34,9 +119,3 @@ def one(conn: Conn, statement: LiteralString, values: Mapping[str, Any] | None =
     if row is None:
         raise LookupError(f"no row from {statement.rpartition('-- ')[2]}")
     return row
-
-
-def estimate(conn: Conn, counting: LiteralString, values: Mapping[str, Any]) -> int:
-    """Return how many rows the planner expects below the count(*) of a statement."""
-    plan = one(conn, f"EXPLAIN (FORMAT JSON) {counting}", values)["QUERY PLAN"][0]["Plan"]
-    return int(plan["Plans"][0]["Plan Rows"])

@@ -18,6 +18,16 @@ def hold(conn: Conn) -> None:
     conn.execute(SQL["hold"])
 
 
+def take_time(conn: Conn) -> None:
+    """Let statements of this session take, and wait, as long as they need."""
+    conn.execute(SQL["take_time"])
+
+
+def analyze(conn: Conn) -> None:
+    """Give the planner statistics of all tables."""
+    conn.execute(SQL["analyze"])
+
+
 def export_snapshot(conn: Conn) -> str:
     """Export this transaction's snapshot; return its name, which pg_dump takes."""
     return str(one(conn, SQL["export_snapshot"])["snapshot"])

@@ -16,7 +16,7 @@ def rows(conn: Conn, store_id: int, *, after: Place | None, limit: int) -> list[
 
 
 def documents(conn: Conn, store_id: int, *, after: Place | None, limit: int) -> list[Row]:
-    """Return the next products: document, stock, in_stock and description (JSON)."""
+    """Return the next products: document and description, both JSON."""
     return conn.execute(SQL["documents"], _values(store_id, after, limit), prepare=False).fetchall()
 
 

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from psycopg.rows import namedtuple_row, tuple_row
 
-from marketplace.postgres import statements
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
@@ -111,10 +110,9 @@ def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
 
 
 def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
-    """Return rows (document, quantity, in_stock, id, key) in the requested order, of at most `walk`
-    products along that order.
+    """Return rows (item, id, key) in the order asked, of at most `walk` products along that order.
 
-    Words are searched elsewhere (search).
+    Items are JSON. Words are looked for elsewhere (search).
     """
     name = "list_category" if "category_id" in listing.filters else "list"
     name = "list_stock" if listing.sort == "stock" else name
@@ -130,10 +128,9 @@ def crossing(listing: Listing) -> bool:
 
 
 def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
-    """Return what the filters leave of the catalogue, if that is less than `most`: rows as
-    `search`, with matches, complete.
+    """Return what the filters leave of the catalogue: rows as `search`, with matches, complete.
 
-    One at least: if the page is empty its document is None. Not complete: others match too.
+    One at least: where the page is empty its item is None. Not complete: that is more than `most`.
     """
     values = {**listing.values(), "most": most, "crossing": crossing(listing)}
     with conn.cursor(row_factory=namedtuple_row) as cursor:
@@ -141,27 +138,25 @@ def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
 
 
 def count(conn: Conn, listing: Listing, most: int) -> int:
-    """Return how many products the filters match, counted up to `most`; not for
-    lists with words.
-    """
+    """Return how many products the filters match, up to `most`; not for lists with words."""
+    name = "count_category" if "category_id" in listing.filters else "count"
     values = {**listing.values(), "most": most}
-    return int(conn.execute(_counting(listing), values, prepare=False).fetchall()[0]["matches"])
+    return int(conn.execute(SQL[name], values, prepare=False).fetchall()[0]["matches"])
 
 
 def estimate(conn: Conn, listing: Listing) -> int:
     """Return how many the planner estimates."""
-    return statements.estimate(conn, _counting(listing), {**listing.values(), "most": None})
-
-
-def _counting(listing: Listing) -> Any:
-    return SQL["count_category" if "category_id" in listing.filters else "count"]
+    name = "estimate_category" if "category_id" in listing.filters else "estimate"
+    plan = one(conn, SQL[name], {**listing.values(), "most": None})["QUERY PLAN"][0]["Plan"]
+    return int(plan["Plans"][0]["Plan Rows"])
 
 
 def find(
     conn: Conn, product_id: int, *, show_hidden: bool = False, known: Sequence[str] = ()
 ) -> Row | None:
-    """Return one product: tag, document, stock, in_stock, description (JSON), name, store_id,
-    version; or None.
+    """Return one product: tag, document, stock, description, name, store_id, version; or None.
+
+    Document and description are JSON.
 
     If the tag is among those that are `known`, document and description are None.
     """
@@ -173,9 +168,9 @@ def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
     """Return the product to change, locked, with its stock; None if it is not the store's. No
     store: an admin's view.
     """
-    return conn.execute(
-        SQL["find_own"], {"product_id": product_id, "store_id": store_id}
-    ).fetchone()
+    values = {"product_id": product_id, "store_id": store_id}
+    conn.execute(SQL["lock_own_stock"], values)
+    return conn.execute(SQL["find_own"], values).fetchone()
 
 
 def add(
@@ -236,5 +231,5 @@ def touch(conn: Conn, product_id: int, store_id: int | None) -> None:
 
 
 def set_stock(conn: Conn, product_id: int, stock: int) -> None:
-    """Set the stock."""
+    """Set the stock of a product without variants that find_own has locked."""
     conn.execute(SQL["set_stock"], {"product_id": product_id, "stock": stock})

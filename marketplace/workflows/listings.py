@@ -11,7 +11,6 @@ from marketplace.contract.pages import Total
 from marketplace.postgres.pool import Conn
 from marketplace.queries import products
 from marketplace.queries.products import BETWEEN, HotPage, Listing
-from marketplace.workflows import products as catalogue
 from marketplace.workflows import search
 
 #: Products to read along an order for a page, before what the filters leave is collected and
@@ -92,7 +91,7 @@ def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
         narrow = products.narrow(conn, listing, NARROW + 1)
         if narrow[0].complete:
             total = None if exact_to is None else Total(narrow[0].matches, True)
-            return _page(listing, [row for row in narrow if row.document is not None], total)
+            return _page(listing, [row for row in narrow if row.item is not None], total)
         rows = products.search(conn, listing)
     if exact_to is None:
         return _page(listing, rows, None)
@@ -138,16 +137,10 @@ def _counted(conn: Conn, listing: Listing, counted: int, about: int | None, exac
 
 
 def _page(listing: Listing, rows: Sequence[Any], total: Total | None) -> Page:
-    """Return a page of rows (document, quantity, in_stock, id, key); the last was read only to know
-    that there are more.
-    """
+    """Return a page of rows (item, id, key); the last was read only to know that there are more."""
     shown = rows[: listing.limit - 1]
     last = (shown[-1].key, shown[-1].id) if len(rows) == listing.limit else None
-    return Page(
-        BETWEEN.join(catalogue.listed(row.document, row.quantity, row.in_stock) for row in shown),
-        last,
-        total,
-    )
+    return Page(BETWEEN.join(row.item for row in shown), last, total)
 
 
 def _hot(conn: Conn, listing: Listing, hot: HotPage, exact_to: int | None) -> Page:

@@ -31,15 +31,9 @@ def reach(caller: Caller) -> int | None:
     return None if caller.role == "admin" else (caller.store_id or 0)
 
 
-def listed(document: str, quantity: int, in_stock: bool) -> str:
-    """Return a product of a list, in JSON: the ready document, and the present stock."""
-    return f'{document},"stock":{quantity},"in_stock":{"true" if in_stock else "false"}}}'
-
-
 def whole(product: Row) -> str:
-    """Return a product of products.find in JSON, with its description."""
-    shown = listed(product["document"], product["stock"], product["in_stock"])
-    return f'{shown[:-1]},"description":{product["description"]}}}'
+    """Return a product in JSON: the document that lists show, with its description added."""
+    return f'{product["document"].removesuffix("}")},"description":{product["description"]}}}'
 
 
 def version(product: Row) -> str:

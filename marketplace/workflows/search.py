@@ -46,7 +46,7 @@ def find(conn: Conn, listing: Listing, *, with_ids: bool = False) -> Found:
     matches = rows[0].matches if rows else 0
     exact = matches < CANDIDATES and _rarest(words) <= COMMON
     ids = (rows[0].ids or []) if rows else []
-    return Found([row for row in rows if row.document is not None], matches, exact, ids)
+    return Found([row for row in rows if row.item is not None], matches, exact, ids)
 
 
 def candidates(conn: Conn, listing: Listing) -> list[int]:

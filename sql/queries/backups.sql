@@ -101,3 +101,14 @@ WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 SELECT DISTINCT e.name
 FROM pg_available_extension_versions AS e
 WHERE e.trusted OR (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user);
+
+-- name: take_time
+-- For the length of a session: to read everything takes as long as it takes.
+SELECT
+    set_config('statement_timeout', '0', false),
+    set_config('lock_timeout', '0', false),
+    set_config('idle_in_transaction_session_timeout', '0', false);
+
+-- name: analyze
+-- A dump has no statistics, and plans without them are slow ones.
+ANALYZE;

@@ -102,17 +102,16 @@ SELECT
     END AS delay_seconds,
     p.type, p.thing_id AS id, p.xid, p.changed_at,
     d.document IS NULL AND o.version IS NULL AS deleted,
-    d.document, d.stock, d.in_stock, coalesce(d.description, o.description) AS description,
+    d.document, coalesce(d.description, o.description) AS description,
     o.name, o.slug, o.parent_id, o.version, o.created_at, o.updated_at
 FROM feed AS f
 CROSS JOIN withheld AS w
 LEFT JOIN page AS p ON true
 -- LIMIT 1: looked up one by one, whatever the planner assumes about the page.
 LEFT JOIN LATERAL (
-    SELECT r.document, i.quantity AS stock, k.in_stock, coalesce(to_json(k.description)::text, 'null') AS description
+    SELECT card.document, coalesce(to_json(k.description)::text, 'null') AS description
     FROM products AS k
-    JOIN product_documents AS r ON r.product_id = k.id
-    JOIN inventory AS i ON i.product_id = k.id
+    JOIN product_cards AS card ON card.product_id = k.id
     WHERE p.type = 'product' AND k.id = p.thing_id AND NOT k.hidden
     LIMIT 1
 ) AS d ON true

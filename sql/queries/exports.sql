@@ -1,10 +1,9 @@
--- A store's products as a file: batches in the order of creation, each a short statement of its own.
+-- A store's products as a file: batches in the order in which they were made, each a short statement of its own.
 
 -- name: rows
--- The columns that the import reads, hidden products too. Images are in the order in which the import compares
--- them.
+-- As the import reads them, hidden ones too. Pictures in the order in which the import compares them.
 SELECT
-    p.created_at, p.id, p.name, p.description, p.price::text AS price, i.quantity AS stock, p.sku, p.source_url,
+    p.created_at, p.id, p.name, p.description, p.price::text AS price, i.stock, p.sku, p.source_url,
     ARRAY(
         SELECT a.name
         FROM unnest(c.path) WITH ORDINALITY AS step (id, depth)
@@ -20,7 +19,11 @@ SELECT
     ) AS image_urls,
     p.hidden
 FROM products AS p
-JOIN inventory AS i ON i.product_id = p.id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0) AS stock
+    FROM inventory AS v
+    WHERE v.product_id = p.id
+) AS i
 LEFT JOIN categories AS c ON c.id = p.category_id
 LEFT JOIN brands AS b ON b.id = p.brand_id
 WHERE /* own */ p.store_id = %(store_id)s
@@ -32,11 +35,10 @@ LIMIT %(limit)s;
 -- name: documents
 -- Products as the API returns them.
 SELECT
-    p.created_at, p.id, d.document, i.quantity AS stock, p.in_stock,
+    p.created_at, p.id, card.document,
     coalesce(to_json(p.description)::text, 'null') AS description
 FROM products AS p
-JOIN inventory AS i ON i.product_id = p.id
-JOIN product_documents AS d ON d.product_id = p.id
+JOIN product_cards AS card ON card.product_id = p.id
 WHERE /* own */ p.store_id = %(store_id)s
     AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
     AND (p.created_at, p.id) > (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)

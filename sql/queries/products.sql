@@ -1,236 +1,210 @@
--- Products. How lists are read is in README.md: hot shapes are prepared statements of their own; `list` and `list_category`
--- are static text with optional filters, sent unprepared, so that PostgreSQL folds the constants and plans as if each
--- had been written by hand; `list_narrow` takes what many filters leave.
+-- Products. How lists are read is in README.md: hot shapes are prepared statements of their own; `list` and
+-- `list_category` are static text with optional filters, sent unprepared, so that PostgreSQL folds the constants and plans
+-- as if each had been written by hand; `list_narrow` takes what many filters leave.
 --
--- sort: newest, price, name, stock; `descending` turns it, ids break ties in the same direction.
+-- `sort` is newest, price, name or stock; `descending` turns it, ids break ties in the same direction. Whatever a list
+-- walks along is called p and has the columns id, price, in_stock, created_at and name_key, so that filters, cursors and
+-- orders are the same text for all of them. A row of a list is one text, from the view product_cards (V0018).
+
+-- The hot lists. -------------------------------------------------------------------------------------------------------
+
+-- fragment: newest
+-- The end of a hot list. Before it: `kept`, about how many products the list has, and `base`, which they are.
+walked AS (
+    SELECT p.id, p.created_at AS key
+    FROM base AS p
+    WHERE (p.created_at, p.id) < ((SELECT %(after_time)s::timestamptz), (SELECT %(after_id)s::bigint))
+    ORDER BY p.created_at DESC, p.id DESC
+    /* include: window */
+),
+
+page AS (SELECT w.id, w.key FROM walked AS w ORDER BY w.key DESC, w.id DESC LIMIT 101),
+
+shown AS (
+    /* include: cards */
+    ORDER BY page.key DESC, page.id DESC
+)
+
+/* include: one_row */
+
+-- fragment: cheapest
+walked AS (
+    SELECT p.id, p.price AS key
+    FROM base AS p
+    WHERE (p.price, p.id) > ((SELECT %(after_price)s::numeric), (SELECT %(after_id)s::bigint))
+    ORDER BY p.price, p.id
+    /* include: window */
+),
+
+page AS (SELECT w.id, w.key FROM walked AS w ORDER BY w.key, w.id LIMIT 101),
+
+shown AS (
+    /* include: cards */
+    ORDER BY page.key, page.id
+)
+
+/* include: one_row */
+
+-- fragment: window
+LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
+
+-- fragment: cards
+SELECT page.id, page.key, card.document AS item
+FROM page
+JOIN product_cards AS card ON card.product_id = page.id
+
+-- fragment: one_row
+-- A row for each product would cost twice the packets: `items` is the JSON of all that were read, one a line, `found` how
+-- many; `key` and `id` are of the last but one, where the next page begins; `about` is how many there may be, and `counted`
+-- how many there are up to `most`, unless there are many more or nobody asks (0).
+-- Values come as subqueries, and LIMIT 101 says what the largest page is, so that no plan depends on them: it is made once
+-- for a connection. Planning takes as long as the rest.
+SELECT
+    string_agg(shown.item, E',\n') AS items,
+    count(*) AS found,
+    (array_agg(shown.key))[(SELECT %(limit)s::integer) - 1]::text AS key,
+    (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
+    (SELECT k.about FROM kept AS k) AS about,
+    CASE
+        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s::integer)
+            THEN (SELECT count(*) FROM (SELECT FROM base AS b LIMIT (SELECT %(most)s::integer)) AS counted)
+    END AS counted
+FROM shown
+
+-- fragment: of_category
+WITH kept AS MATERIALIZED (
+    SELECT (SELECT c.products FROM category_counts AS c WHERE c.category_id = (SELECT %(category_id)s::bigint)) AS about
+),
+
+base AS NOT MATERIALIZED (
+    SELECT pc.product_id AS id, pc.created_at, pc.price
+    FROM product_categories AS pc
+    WHERE pc.category_id = (SELECT %(category_id)s::bigint)
+),
+
+-- fragment: not_kept
+WITH kept AS MATERIALIZED (SELECT NULL::bigint AS about),
+
+-- fragment: on_sale
+SELECT p.id, p.created_at
+FROM products AS p
+WHERE NOT p.hidden
 
 -- name: list_newest
 -- budget: 900 buffers
--- The first thing an app shows; page mode begins after 'infinity'. This and the next four answer one row for the page, as
--- a row for each product costs twice the packets: `items` is the JSON of all that were read, one a line, `found` how many;
--- `key` and `id` are of the last but one, where the next page begins; `about` is how many there may be, and `counted` how
--- many there are up to `most`, unless there are many more or nobody asks (0).
--- Values come as subqueries, and LIMIT 101 says what the largest page is, so that no plan depends on them: it is made once
--- for a connection. Planning takes as long as the rest.
+-- The first thing an app shows; page mode begins after 'infinity'.
 WITH kept AS MATERIALIZED (
     SELECT (SELECT c.reltuples::bigint FROM pg_class AS c WHERE c.oid = 'products'::regclass) AS about
-)
+),
 
-SELECT
-    string_agg(shown.item, E',\n') AS items,
-    count(*) AS found,
-    (array_agg(shown.key))[(SELECT %(limit)s::integer) - 1]::text AS key,
-    (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
-    (SELECT k.about FROM kept AS k) AS about,
-    CASE
-        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s::integer)
-            THEN (
-                SELECT count(*)
-                FROM (
-                    SELECT
-                    FROM products AS p
-                    WHERE NOT p.hidden
-                    LIMIT (SELECT %(most)s::integer)
-                ) AS counted
-            )
-    END AS counted
-FROM (
-    SELECT
-        page.id, page.key,
-        concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
-    FROM (
-        SELECT walked.*
-        FROM (
-            SELECT p.id AS id, p.in_stock, p.created_at AS key
-            FROM products AS p
-            WHERE NOT p.hidden
-                AND (p.created_at, p.id) < ((SELECT %(after_time)s::timestamptz), (SELECT %(after_id)s::bigint))
-            ORDER BY p.created_at DESC, p.id DESC
-            LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
-        ) AS walked
-        ORDER BY walked.key DESC, walked.id DESC
-        LIMIT 101
-    ) AS page
-    JOIN product_documents AS d ON d.product_id = page.id
-    JOIN inventory AS i ON i.product_id = page.id
-    ORDER BY page.key DESC, page.id DESC
-) AS shown;
+base AS NOT MATERIALIZED (
+    /* include: on_sale */
+),
+
+/* include: newest */;
 
 -- name: list_category_newest
 -- budget: 900 buffers
-WITH kept AS MATERIALIZED (
-    SELECT (SELECT c.products FROM category_counts AS c WHERE c.category_id = (SELECT %(category_id)s::bigint)) AS about
-)
+/* include: of_category */
 
-SELECT
-    string_agg(shown.item, E',\n') AS items,
-    count(*) AS found,
-    (array_agg(shown.key))[(SELECT %(limit)s::integer) - 1]::text AS key,
-    (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
-    (SELECT k.about FROM kept AS k) AS about,
-    CASE
-        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s::integer)
-            THEN (
-                SELECT count(*)
-                FROM (
-                    SELECT
-                    FROM product_categories AS pc
-                    WHERE pc.category_id = (SELECT %(category_id)s::bigint)
-                    LIMIT (SELECT %(most)s::integer)
-                ) AS counted
-            )
-    END AS counted
-FROM (
-    SELECT
-        page.id, page.key,
-        concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
-    FROM (
-        SELECT walked.*
-        FROM (
-            SELECT pc.product_id AS id, pc.in_stock, pc.created_at AS key
-            FROM product_categories AS pc
-            WHERE pc.category_id = (SELECT %(category_id)s::bigint)
-                AND (pc.created_at, pc.product_id) < ((SELECT %(after_time)s::timestamptz), (SELECT %(after_id)s::bigint))
-            ORDER BY pc.created_at DESC, pc.product_id DESC
-            LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
-        ) AS walked
-        ORDER BY walked.key DESC, walked.id DESC
-        LIMIT 101
-    ) AS page
-    JOIN product_documents AS d ON d.product_id = page.id
-    JOIN inventory AS i ON i.product_id = page.id
-    ORDER BY page.key DESC, page.id DESC
-) AS shown;
+/* include: newest */;
 
 -- name: list_category_cheapest
 -- budget: 220 buffers
-WITH kept AS MATERIALIZED (
-    SELECT (SELECT c.products FROM category_counts AS c WHERE c.category_id = (SELECT %(category_id)s::bigint)) AS about
-)
+/* include: of_category */
 
-SELECT
-    string_agg(shown.item, E',\n') AS items,
-    count(*) AS found,
-    (array_agg(shown.key))[(SELECT %(limit)s::integer) - 1]::text AS key,
-    (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
-    (SELECT k.about FROM kept AS k) AS about,
-    CASE
-        WHEN (SELECT %(most)s::integer) > 0 AND (SELECT coalesce(k.about, 0) FROM kept AS k) <= 2 * (SELECT %(most)s::integer)
-            THEN (
-                SELECT count(*)
-                FROM (
-                    SELECT
-                    FROM product_categories AS pc
-                    WHERE pc.category_id = (SELECT %(category_id)s::bigint)
-                    LIMIT (SELECT %(most)s::integer)
-                ) AS counted
-            )
-    END AS counted
-FROM (
-    SELECT
-        page.id, page.key,
-        concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
-    FROM (
-        SELECT walked.*
-        FROM (
-            SELECT pc.product_id AS id, pc.in_stock, pc.price AS key
-            FROM product_categories AS pc
-            WHERE pc.category_id = (SELECT %(category_id)s::bigint)
-                AND (pc.price, pc.product_id) > ((SELECT %(after_price)s::numeric), (SELECT %(after_id)s::bigint))
-            ORDER BY pc.price, pc.product_id
-            LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
-        ) AS walked
-        ORDER BY walked.key, walked.id
-        LIMIT 101
-    ) AS page
-    JOIN product_documents AS d ON d.product_id = page.id
-    JOIN inventory AS i ON i.product_id = page.id
-    ORDER BY page.key, page.id
-) AS shown;
+/* include: cheapest */;
 
 -- name: list_brand_newest
 -- budget: 220 buffers
-SELECT
-    string_agg(shown.item, E',\n') AS items,
-    count(*) AS found,
-    (array_agg(shown.key))[(SELECT %(limit)s::integer) - 1]::text AS key,
-    (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
-    NULL::bigint AS about,
-    CASE
-        WHEN (SELECT %(most)s::integer) > 0
-            THEN (
-                SELECT count(*)
-                FROM (
-                    SELECT
-                    FROM products AS p
-                    WHERE NOT p.hidden AND p.brand_id = (SELECT %(brand_id)s::bigint)
-                    LIMIT (SELECT %(most)s::integer)
-                ) AS counted
-            )
-    END AS counted
-FROM (
-    SELECT
-        page.id, page.key,
-        concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
-    FROM (
-        SELECT walked.*
-        FROM (
-            SELECT p.id AS id, p.in_stock, p.created_at AS key
-            FROM products AS p
-            WHERE NOT p.hidden AND p.brand_id = (SELECT %(brand_id)s::bigint)
-                AND (p.created_at, p.id) < ((SELECT %(after_time)s::timestamptz), (SELECT %(after_id)s::bigint))
-            ORDER BY p.created_at DESC, p.id DESC
-            LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
-        ) AS walked
-        ORDER BY walked.key DESC, walked.id DESC
-        LIMIT 101
-    ) AS page
-    JOIN product_documents AS d ON d.product_id = page.id
-    JOIN inventory AS i ON i.product_id = page.id
-    ORDER BY page.key DESC, page.id DESC
-) AS shown;
+/* include: not_kept */
+
+base AS NOT MATERIALIZED (
+    /* include: on_sale */
+    AND p.brand_id = (SELECT %(brand_id)s::bigint)
+),
+
+/* include: newest */;
 
 -- name: list_store_newest
 -- budget: 1500 buffers
+/* include: not_kept */
+
+base AS NOT MATERIALIZED (
+    /* include: on_sale */
+    AND p.store_id = (SELECT %(store_id)s::bigint)
+),
+
+/* include: newest */;
+
+-- The other lists. -----------------------------------------------------------------------------------------------------
+
+-- fragment: visible
+AND CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
+AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
+
+-- fragment: priced
+AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
+AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
+
+-- fragment: fitting
+/* include: priced */
+AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+
+-- fragment: along_the_index
+-- What the index of the order knows. Sorted by price, it has the sold out in one place.
+AND (%(sort)s <> 'price' OR %(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
+AND (%(sort)s <> 'price' OR %(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
+AND (%(in_stock)s::boolean IS NOT TRUE OR p.in_stock)
+AND (%(in_stock)s::boolean IS NOT FALSE OR %(sort)s <> 'price' OR NOT p.in_stock)
+AND /* include: behind */
+
+-- fragment: behind
+-- Behind the cursor.
+(
+    %(after_id)s::bigint IS NULL
+    OR CASE
+        WHEN %(sort)s = 'newest' AND %(descending)s THEN (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s)
+        WHEN %(sort)s = 'newest' THEN (p.created_at, p.id) > (%(after_time)s::timestamptz, %(after_id)s)
+        WHEN %(sort)s = 'price' AND %(descending)s THEN (p.price, p.id) < (%(after_price)s::numeric, %(after_id)s)
+        WHEN %(sort)s = 'price' THEN (p.price, p.id) > (%(after_price)s::numeric, %(after_id)s)
+        WHEN %(descending)s THEN (p.name_key, p.id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
+        ELSE (p.name_key, p.id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
+    END
+)
+
+-- fragment: in_order
+ORDER BY
+    CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN p.created_at END DESC,
+    CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN p.created_at END,
+    CASE WHEN %(sort)s = 'price' AND %(descending)s THEN p.price END DESC,
+    CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN p.price END,
+    CASE WHEN %(sort)s = 'name' AND %(descending)s THEN p.name_key END DESC,
+    CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN p.name_key END,
+    CASE WHEN %(descending)s THEN p.id END DESC,
+    CASE WHEN NOT %(descending)s THEN p.id END
+
+-- fragment: page
+/* include: in_order */
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- fragment: key
+-- What a cursor keeps of the last product.
+CASE
+    WHEN %(sort)s = 'newest' THEN p.created_at::text
+    WHEN %(sort)s = 'price' THEN p.price::text
+    WHEN %(sort)s = 'name' THEN p.name_key
+END AS key
+
+-- fragment: listed
+-- The products of `shown`, in its order.
 SELECT
-    string_agg(shown.item, E',\n') AS items,
-    count(*) AS found,
-    (array_agg(shown.key))[(SELECT %(limit)s::integer) - 1]::text AS key,
-    (array_agg(shown.id))[(SELECT %(limit)s::integer) - 1] AS id,
-    NULL::bigint AS about,
-    CASE
-        WHEN (SELECT %(most)s::integer) > 0
-            THEN (
-                SELECT count(*)
-                FROM (
-                    SELECT
-                    FROM products AS p
-                    WHERE NOT p.hidden AND p.store_id = (SELECT %(store_id)s::bigint)
-                    LIMIT (SELECT %(most)s::integer)
-                ) AS counted
-            )
-    END AS counted
-FROM (
-    SELECT
-        page.id, page.key,
-        concat(d.document, ',"stock":', i.quantity, ',"in_stock":', page.in_stock::text, '}') AS item
-    FROM (
-        SELECT walked.*
-        FROM (
-            SELECT p.id AS id, p.in_stock, p.created_at AS key
-            FROM products AS p
-            WHERE NOT p.hidden AND p.store_id = (SELECT %(store_id)s::bigint)
-                AND (p.created_at, p.id) < ((SELECT %(after_time)s::timestamptz), (SELECT %(after_id)s::bigint))
-            ORDER BY p.created_at DESC, p.id DESC
-            LIMIT (SELECT %(limit)s::integer) OFFSET (SELECT %(offset)s::integer)
-        ) AS walked
-        ORDER BY walked.key DESC, walked.id DESC
-        LIMIT 101
-    ) AS page
-    JOIN product_documents AS d ON d.product_id = page.id
-    JOIN inventory AS i ON i.product_id = page.id
-    ORDER BY page.key DESC, page.id DESC
-) AS shown;
+    card.document AS item, p.id,
+    /* include: key */
+FROM unnest(ARRAY(SELECT s.id FROM shown AS s)) WITH ORDINALITY AS page (id, place)
+JOIN products AS p ON p.id = page.id
+JOIN product_cards AS card ON card.product_id = page.id
+ORDER BY page.place
 
 -- name: list
 -- budget: 4300 buffers
@@ -241,86 +215,40 @@ FROM (
 WITH walked AS (
     SELECT p.id, p.price, p.in_stock, p.store_id, p.created_at, p.name_key
     FROM products AS p
-    WHERE CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
-        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
-        AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+    WHERE (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+        /* include: visible */
         AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
         AND /* own */ (%(brand_id)s::bigint IS NOT NULL OR %(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-        AND (%(sort)s <> 'price' OR %(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-        AND (%(sort)s <> 'price' OR %(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NOT TRUE OR p.in_stock)
-        AND (%(in_stock)s::boolean IS NOT FALSE OR %(sort)s <> 'price' OR NOT p.in_stock)
-        AND (
-            %(after_id)s::bigint IS NULL
-            OR CASE
-                WHEN %(sort)s = 'newest' AND %(descending)s THEN (p.created_at, p.id) < (%(after_time)s::timestamptz, %(after_id)s)
-                WHEN %(sort)s = 'newest' THEN (p.created_at, p.id) > (%(after_time)s::timestamptz, %(after_id)s)
-                WHEN %(sort)s = 'price' AND %(descending)s THEN (p.price, p.id) < (%(after_price)s::numeric, %(after_id)s)
-                WHEN %(sort)s = 'price' THEN (p.price, p.id) > (%(after_price)s::numeric, %(after_id)s)
-                WHEN %(descending)s THEN (p.name_key, p.id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
-                ELSE (p.name_key, p.id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
-            END
-        )
-    ORDER BY
-        CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN p.created_at END DESC,
-        CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN p.created_at END,
-        CASE WHEN %(sort)s = 'price' AND %(descending)s THEN p.price END DESC,
-        CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN p.price END,
-        CASE WHEN %(sort)s = 'name' AND %(descending)s THEN p.name_key END DESC,
-        CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN p.name_key END,
-        CASE WHEN %(descending)s THEN p.id END DESC,
-        CASE WHEN NOT %(descending)s THEN p.id END
+        /* include: along_the_index */
+    /* include: in_order */
     LIMIT %(walk)s
 ),
 
 shown AS (
-    SELECT w.id
-    FROM walked AS w
-    WHERE (%(store_id)s::bigint IS NULL OR w.store_id = %(store_id)s)
-        AND (%(min_price)s::numeric IS NULL OR w.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR w.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR w.in_stock = %(in_stock)s)
-    ORDER BY
-        CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN w.created_at END DESC,
-        CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN w.created_at END,
-        CASE WHEN %(sort)s = 'price' AND %(descending)s THEN w.price END DESC,
-        CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN w.price END,
-        CASE WHEN %(sort)s = 'name' AND %(descending)s THEN w.name_key END DESC,
-        CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN w.name_key END,
-        CASE WHEN %(descending)s THEN w.id END DESC,
-        CASE WHEN NOT %(descending)s THEN w.id END
-    LIMIT %(limit)s OFFSET %(offset)s
+    SELECT p.id
+    FROM walked AS p
+    WHERE (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+        /* include: fitting */
+    /* include: page */
 )
 
-SELECT
-    d.document, i.quantity, p.in_stock, p.id,
-    CASE
-        WHEN %(sort)s = 'newest' THEN p.created_at::text
-        WHEN %(sort)s = 'price' THEN p.price::text
-        WHEN %(sort)s = 'name' THEN p.name_key
-    END AS key
-FROM unnest(ARRAY(SELECT s.id FROM shown AS s)) WITH ORDINALITY AS page (id, place)
-JOIN products AS p ON p.id = page.id
-JOIN product_documents AS d ON d.product_id = page.id
-JOIN inventory AS i ON i.product_id = page.id
-ORDER BY page.place;
+/* include: listed */;
 
 -- name: list_stock
 -- budget: 350 buffers
--- Everything on sale, or some ids, by what is left of it.
-WITH walked AS (
-    SELECT i.product_id, i.quantity
+-- Everything on sale, or some ids, by what is left of it; only what has no variants: each of these has a number of its own.
+WITH shown AS (
+    SELECT i.product_id AS id
     FROM inventory AS i
     JOIN products AS p ON p.id = i.product_id
-    WHERE CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
-        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
+    WHERE i.variant_id = 0
         AND (%(ids)s::bigint[] IS NULL OR i.product_id = ANY(%(ids)s))
+        /* include: visible */
         AND (%(in_stock)s::boolean IS NOT TRUE OR i.quantity > 0)
         AND (%(in_stock)s::boolean IS NOT FALSE OR i.quantity = 0)
         AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
         AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
+        /* include: priced */
         AND (
             %(category_id)s::bigint IS NULL
             OR EXISTS (
@@ -344,88 +272,48 @@ WITH walked AS (
     LIMIT %(limit)s OFFSET %(offset)s
 )
 
-SELECT d.document, i.quantity, p.in_stock, p.id, i.quantity::text AS key
-FROM unnest(ARRAY(SELECT w.product_id FROM walked AS w)) WITH ORDINALITY AS page (id, place)
-JOIN products AS p ON p.id = page.id
-JOIN product_documents AS d ON d.product_id = page.id
-JOIN inventory AS i ON i.product_id = page.id
+SELECT card.document AS item, page.id, card.stock::text AS key
+FROM unnest(ARRAY(SELECT s.id FROM shown AS s)) WITH ORDINALITY AS page (id, place)
+JOIN product_cards AS card ON card.product_id = page.id
 ORDER BY page.place;
+
+-- fragment: in_category
+(
+    SELECT pc.product_id AS id, pc.price, pc.in_stock, pc.created_at, pc.name_key
+    FROM product_categories AS pc
+    WHERE pc.category_id = %(category_id)s
+) AS p
 
 -- name: list_category
 -- budget: 4300 buffers
 -- A category with its subtree: product_categories has the order, products the other filters. As `list`.
 WITH walked AS (
-    SELECT pc.product_id, pc.price, pc.in_stock, pc.created_at, pc.name_key
-    FROM product_categories AS pc
-    WHERE pc.category_id = %(category_id)s
-        AND (%(ids)s::bigint[] IS NULL OR pc.product_id = ANY(%(ids)s))
-        AND (%(sort)s <> 'price' OR %(min_price)s::numeric IS NULL OR pc.price >= %(min_price)s)
-        AND (%(sort)s <> 'price' OR %(max_price)s::numeric IS NULL OR pc.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NOT TRUE OR pc.in_stock)
-        AND (%(in_stock)s::boolean IS NOT FALSE OR %(sort)s <> 'price' OR NOT pc.in_stock)
-        AND (
-            %(after_id)s::bigint IS NULL
-            OR CASE
-                WHEN %(sort)s = 'newest' AND %(descending)s THEN (pc.created_at, pc.product_id) < (%(after_time)s::timestamptz, %(after_id)s)
-                WHEN %(sort)s = 'newest' THEN (pc.created_at, pc.product_id) > (%(after_time)s::timestamptz, %(after_id)s)
-                WHEN %(sort)s = 'price' AND %(descending)s THEN (pc.price, pc.product_id) < (%(after_price)s::numeric, %(after_id)s)
-                WHEN %(sort)s = 'price' THEN (pc.price, pc.product_id) > (%(after_price)s::numeric, %(after_id)s)
-                WHEN %(descending)s THEN (pc.name_key, pc.product_id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
-                ELSE (pc.name_key, pc.product_id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
-            END
-        )
-    ORDER BY
-        CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN pc.created_at END DESC,
-        CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN pc.created_at END,
-        CASE WHEN %(sort)s = 'price' AND %(descending)s THEN pc.price END DESC,
-        CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN pc.price END,
-        CASE WHEN %(sort)s = 'name' AND %(descending)s THEN pc.name_key END DESC,
-        CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN pc.name_key END,
-        CASE WHEN %(descending)s THEN pc.product_id END DESC,
-        CASE WHEN NOT %(descending)s THEN pc.product_id END
+    SELECT p.id, p.price, p.in_stock, p.created_at, p.name_key
+    FROM /* include: in_category */
+    WHERE (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+        /* include: along_the_index */
+    /* include: in_order */
     LIMIT %(walk)s
 ),
 
 shown AS (
-    SELECT w.product_id
-    FROM walked AS w
-    LEFT JOIN products AS p ON p.id = w.product_id
-    WHERE (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-        AND (%(min_price)s::numeric IS NULL OR w.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR w.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR w.in_stock = %(in_stock)s)
-    ORDER BY
-        CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN w.created_at END DESC,
-        CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN w.created_at END,
-        CASE WHEN %(sort)s = 'price' AND %(descending)s THEN w.price END DESC,
-        CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN w.price END,
-        CASE WHEN %(sort)s = 'name' AND %(descending)s THEN w.name_key END DESC,
-        CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN w.name_key END,
-        CASE WHEN %(descending)s THEN w.product_id END DESC,
-        CASE WHEN NOT %(descending)s THEN w.product_id END
-    LIMIT %(limit)s OFFSET %(offset)s
+    SELECT p.id
+    FROM walked AS p
+    LEFT JOIN products AS product ON product.id = p.id
+    WHERE (%(store_id)s::bigint IS NULL OR product.store_id = %(store_id)s)
+        AND (%(brand_id)s::bigint IS NULL OR product.brand_id = %(brand_id)s)
+        /* include: fitting */
+    /* include: page */
 )
 
-SELECT
-    d.document, i.quantity, p.in_stock, p.id,
-    CASE
-        WHEN %(sort)s = 'newest' THEN p.created_at::text
-        WHEN %(sort)s = 'price' THEN p.price::text
-        WHEN %(sort)s = 'name' THEN p.name_key
-    END AS key
-FROM unnest(ARRAY(SELECT s.product_id FROM shown AS s)) WITH ORDINALITY AS page (id, place)
-JOIN products AS p ON p.id = page.id
-JOIN product_documents AS d ON d.product_id = page.id
-JOIN inventory AS i ON i.product_id = page.id
-ORDER BY page.place;
+/* include: listed */;
 
 -- name: list_narrow
 -- budget: 10500 buffers
 -- What several filters leave of the catalogue, sorted here: for filters that leave so little that walking along an order
 -- finds nothing for long. Two or more of category, brand and store (`crossing`) are known together by the index of
 -- product_search; else an index of the one and the price knows them. `complete`: these are all, not just `most`.
--- `matches` and `complete` stand in every row; a page behind the end is one row without a document.
+-- `matches` and `complete` stand in every row; a page behind the end is one row without a product.
 WITH asked AS MATERIALIZED (
     SELECT concat_ws(
         ' & ',
@@ -454,13 +342,10 @@ known AS MATERIALIZED (
     )
     UNION ALL
     (
-        SELECT pc.product_id
-        FROM product_categories AS pc
+        SELECT p.id
+        FROM /* include: in_category */
         WHERE NOT %(crossing)s::boolean
-            AND pc.category_id = %(category_id)s
-            AND (%(min_price)s::numeric IS NULL OR pc.price >= %(min_price)s)
-            AND (%(max_price)s::numeric IS NULL OR pc.price <= %(max_price)s)
-            AND (%(in_stock)s::boolean IS NULL OR pc.in_stock = %(in_stock)s)
+            /* include: fitting */
         LIMIT %(most)s
     )
     UNION ALL
@@ -469,13 +354,10 @@ known AS MATERIALIZED (
         FROM products AS p
         WHERE NOT %(crossing)s::boolean
             AND %(category_id)s::bigint IS NULL
-            AND CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
-            AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
+            /* include: visible */
             AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
             AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-            AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-            AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-            AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+            /* include: fitting */
         LIMIT %(most)s
     )
 ),
@@ -484,20 +366,13 @@ narrow AS MATERIALIZED (
     SELECT p.id, p.created_at, p.price, p.name_key, p.in_stock
     FROM products AS p
     WHERE p.id = ANY(ARRAY(SELECT k.id FROM known AS k)) -- sorted first: neighbours share a page
-        AND CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
-        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
-        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+        /* include: visible */
+        /* include: fitting */
 )
 
 SELECT
-    d.document, i.quantity, page.in_stock, page.id,
-    CASE
-        WHEN %(sort)s = 'newest' THEN page.created_at::text
-        WHEN %(sort)s = 'price' THEN page.price::text
-        WHEN %(sort)s = 'name' THEN page.name_key
-    END AS key,
+    card.document AS item, p.id,
+    /* include: key */,
     n.matches,
     n.complete
 FROM (
@@ -508,84 +383,73 @@ FROM (
 LEFT JOIN (
     SELECT sorted.*, row_number() OVER () AS place
     FROM (
-        SELECT m.id, m.created_at, m.price, m.name_key, m.in_stock
-        FROM narrow AS m
-        WHERE %(after_id)s::bigint IS NULL
-            OR CASE
-                WHEN %(sort)s = 'newest' AND %(descending)s THEN (m.created_at, m.id) < (%(after_time)s::timestamptz, %(after_id)s)
-                WHEN %(sort)s = 'newest' THEN (m.created_at, m.id) > (%(after_time)s::timestamptz, %(after_id)s)
-                WHEN %(sort)s = 'price' AND %(descending)s THEN (m.price, m.id) < (%(after_price)s::numeric, %(after_id)s)
-                WHEN %(sort)s = 'price' THEN (m.price, m.id) > (%(after_price)s::numeric, %(after_id)s)
-                WHEN %(descending)s THEN (m.name_key, m.id) < (%(after_name)s::text COLLATE "C", %(after_id)s)
-                ELSE (m.name_key, m.id) > (%(after_name)s::text COLLATE "C", %(after_id)s)
-            END
-        ORDER BY
-            CASE WHEN %(sort)s = 'newest' AND %(descending)s THEN m.created_at END DESC,
-            CASE WHEN %(sort)s = 'newest' AND NOT %(descending)s THEN m.created_at END,
-            CASE WHEN %(sort)s = 'price' AND %(descending)s THEN m.price END DESC,
-            CASE WHEN %(sort)s = 'price' AND NOT %(descending)s THEN m.price END,
-            CASE WHEN %(sort)s = 'name' AND %(descending)s THEN m.name_key END DESC,
-            CASE WHEN %(sort)s = 'name' AND NOT %(descending)s THEN m.name_key END,
-            CASE WHEN %(descending)s THEN m.id END DESC,
-            CASE WHEN NOT %(descending)s THEN m.id END
-        LIMIT %(limit)s OFFSET %(offset)s
+        SELECT p.id, p.created_at, p.price, p.name_key
+        FROM narrow AS p
+        WHERE /* include: behind */
+        /* include: page */
     ) AS sorted
-) AS page ON true
-LEFT JOIN product_documents AS d ON d.product_id = page.id
-LEFT JOIN inventory AS i ON i.product_id = page.id
-ORDER BY page.place;
+) AS p ON true
+LEFT JOIN product_cards AS card ON card.product_id = p.id
+ORDER BY p.place;
 
--- name: count
--- budget: 1400 buffers
--- What a list of one filter goes through, counted up to `most`; EXPLAIN of it without that is the estimate past it.
+-- fragment: counting
 SELECT count(*) AS matches
 FROM (
     SELECT
     FROM products AS p
-    WHERE CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
-        AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
-        AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+    WHERE (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+        /* include: visible */
         AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
         AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+        /* include: fitting */
     LIMIT %(most)s
-) AS counted;
+) AS counted
 
--- name: count_category
--- budget: 30 buffers
+-- fragment: counting_category
 SELECT count(*) AS matches
 FROM (
     SELECT
-    FROM product_categories AS pc
-    LEFT JOIN products AS p ON p.id = pc.product_id
-    WHERE pc.category_id = %(category_id)s
-        AND (%(ids)s::bigint[] IS NULL OR pc.product_id = ANY(%(ids)s))
-        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-        AND (%(min_price)s::numeric IS NULL OR pc.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR pc.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR pc.in_stock = %(in_stock)s)
+    FROM /* include: in_category */
+    LEFT JOIN products AS product ON product.id = p.id
+    WHERE (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+        AND (%(store_id)s::bigint IS NULL OR product.store_id = %(store_id)s)
+        AND (%(brand_id)s::bigint IS NULL OR product.brand_id = %(brand_id)s)
+        /* include: fitting */
     LIMIT %(most)s
-) AS counted;
+) AS counted
+
+-- name: count
+-- budget: 1400 buffers
+-- What a list of one filter goes through, counted up to `most`.
+/* include: counting */;
+
+-- name: count_category
+-- budget: 30 buffers
+/* include: counting_category */;
+
+-- name: estimate
+-- How many rows the planner expects below that count(*); `most` is NULL.
+EXPLAIN (FORMAT JSON)
+/* include: counting */;
+
+-- name: estimate_category
+EXPLAIN (FORMAT JSON)
+/* include: counting_category */;
 
 -- name: find
 -- budget: 12 buffers
--- One product as the API answers it; hidden ones only with `show_hidden`. `tag` changes when the answer does; document and
--- description are not read for a client that has the answer (`known`).
+-- One product as the API returns it; hidden ones only with `show_hidden`. `tag` changes when that does; document and
+-- description are not read for a client that has them (`known`).
 SELECT
     t.tag,
-    CASE WHEN t.tag <> ALL(%(known)s::text[]) THEN d.document END AS document,
-    i.quantity AS stock,
-    p.in_stock,
+    CASE WHEN t.tag <> ALL(%(known)s::text[]) THEN card.document END AS document,
+    card.stock,
     CASE WHEN t.tag <> ALL(%(known)s::text[]) THEN coalesce(to_json(p.description)::text, 'null') END AS description,
     p.name, p.store_id, p.version
 FROM products AS p
-JOIN product_documents AS d ON d.product_id = p.id
-JOIN inventory AS i ON i.product_id = p.id
+JOIN product_cards AS card ON card.product_id = p.id
 CROSS JOIN LATERAL (
-    SELECT concat(p.version, '.', i.quantity, '-', to_hex(d.digest)) AS tag
+    SELECT concat(p.version, '.', card.stock, '-', to_hex(card.digest)) AS tag
 ) AS t
 WHERE p.id = %(product_id)s
     AND (
@@ -593,18 +457,33 @@ WHERE p.id = %(product_id)s
         OR (%(show_hidden)s::boolean AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin'))
     );
 
+-- name: lock_own_stock
+-- Before find_own: the stock first and in the order of ids, as a sale locks it that then flips in_stock.
+SELECT
+FROM inventory AS i
+JOIN products AS p ON p.id = i.product_id
+WHERE i.product_id = %(product_id)s
+    AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
+ORDER BY i.product_id, i.variant_id
+FOR UPDATE OF i;
+
 -- name: find_own
--- What a change starts from. Locked with its stock, so that two changes of one product follow each other and the second
--- sees what the first wrote; somebody else's is not there. The stock first, as a sale locks it that then flips in_stock.
+-- What a change starts from. Locked behind its stock, so that two changes of one product follow each other and the second
+-- sees what the first wrote; somebody else's is not there.
 SELECT
     p.id, p.store_id, p.category_id, p.brand_id, p.name, p.description, p.price, p.sku, p.source_url, p.hidden,
-    p.version, i.quantity AS stock
+    p.version, i.stock
 FROM products AS p
-JOIN inventory AS i ON i.product_id = p.id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0) AS stock
+    FROM inventory AS v
+    WHERE v.product_id = p.id
+) AS i
 WHERE p.id = %(product_id)s
     AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
     AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
-FOR UPDATE OF i, p;
+FOR UPDATE OF p;
 
 -- name: add
 WITH added AS (
@@ -644,6 +523,18 @@ WHERE id = %(product_id)s
     AND /* own */ (%(store_id)s::bigint IS NULL OR store_id = %(store_id)s);
 
 -- name: set_stock
-UPDATE inventory
-SET quantity = %(stock)s
-WHERE product_id = %(product_id)s AND quantity <> %(stock)s;
+-- Of a product without variants; it has been locked. Through the verb, as every stock that a seller sets.
+SELECT s.outcome
+FROM products AS p
+CROSS JOIN LATERAL set_stock(
+    of_store => p.store_id,
+    numbers => '{0}',
+    product_ids => ARRAY[p.id],
+    variant_ids => '{0}',
+    skus => '{NULL}',
+    set_to => ARRAY[%(stock)s::integer],
+    counted => '{NULL}',
+    changes => '{NULL}',
+    expected => '{NULL}'
+) AS s
+WHERE p.id = %(product_id)s;

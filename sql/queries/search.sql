@@ -229,7 +229,13 @@ partial AS MATERIALIZED (
 ),
 
 candidates AS MATERIALIZED (
-    SELECT f.id, p.created_at, p.price, p.name_key, p.in_stock, i.quantity, f.bonus + g.score AS rank
+    SELECT
+        f.id, p.created_at, p.price, p.name_key, f.bonus + g.score AS rank,
+        (
+            SELECT coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0)
+            FROM inventory AS v
+            WHERE v.product_id = f.id AND (SELECT a.sort FROM asked AS a) = 'stock'
+        ) AS quantity
     FROM (
         SELECT w.id, 1000::float8 AS bonus FROM whole AS w
         UNION ALL
@@ -237,7 +243,6 @@ candidates AS MATERIALIZED (
     ) AS f
     JOIN product_search AS s ON s.product_id = f.id
     JOIN products AS p ON p.id = f.id
-    JOIN inventory AS i ON i.product_id = f.id
     CROSS JOIN LATERAL (
         SELECT sum(w.rarity * x.found / (x.found + 1)) AS score
         FROM asked_words AS w
@@ -250,7 +255,7 @@ candidates AS MATERIALIZED (
 )
 
 SELECT
-    d.document, page.quantity, page.in_stock, page.id,
+    card.document AS item, page.id,
     CASE page.sort
         WHEN 'newest' THEN page.created_at::text
         WHEN 'price' THEN page.price::text
@@ -271,7 +276,7 @@ FROM (
 LEFT JOIN (
     SELECT sorted.*, row_number() OVER () AS place
     FROM (
-        SELECT c.id, c.created_at, c.price, c.name_key, c.in_stock, c.quantity, c.rank, a.sort
+        SELECT c.id, c.created_at, c.price, c.name_key, c.quantity, c.rank, a.sort
         FROM candidates AS c
         CROSS JOIN asked AS a
         WHERE a.after_id IS NULL
@@ -303,7 +308,7 @@ LEFT JOIN (
         LIMIT (SELECT a.page_size FROM asked AS a) OFFSET (SELECT a.skipped FROM asked AS a)
     ) AS sorted
 ) AS page ON true
-LEFT JOIN product_documents AS d ON d.product_id = page.id
+LEFT JOIN product_cards AS card ON card.product_id = page.id
 ORDER BY page.place;
 
 -- name: correct

@@ -48,6 +48,12 @@ FROM pg_roles AS r
 CROSS JOIN pg_class AS c
 WHERE r.rolname = current_user AND c.oid = to_regclass('public.users');
 
+-- name: begin
+BEGIN;
+
+-- name: commit
+COMMIT;
+
 -- name: act_as
 -- The first statement of every private transaction; SQLSTATE 28000 when the session is not alive. The request's
 -- id is for the audit trail, and for the server's log (%%a in log_line_prefix) and pg_stat_activity.

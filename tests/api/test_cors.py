@@ -85,7 +85,7 @@ def test_answers_and_refusals_can_be_read_by_the_origins_that_are_named(api: Api
     api = opened(api, "https://other.example", ORIGIN)
     user = api.buyer()
     with api.as_owner(api.db.conn) as conn:
-        conn.execute("ALTER TABLE product_documents RENAME COLUMN document TO gone")
+        conn.execute("ALTER VIEW product_cards RENAME COLUMN document TO gone")
     sent = {"Origin": ORIGIN}
     answers = [
         api.get("/api/users/profile", user, headers=sent),

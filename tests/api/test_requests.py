@@ -132,7 +132,7 @@ def test_no_secret_reaches_the_log(api: Api, caplog):
 
 def test_an_unexpected_failure_shows_nothing_of_the_inside(api: Api, caplog):
     with api.as_owner(api.db.conn) as conn:
-        conn.execute("ALTER TABLE product_documents RENAME COLUMN document TO gone")
+        conn.execute("ALTER VIEW product_cards RENAME COLUMN document TO gone")
     answer = api.get("/api/products")
 
     found = problem(answer, 500, "internal_error")

@@ -14,9 +14,9 @@ from support.feed import Shop, compete, truth
 from support.feed_reader import brand, owner, reader, settled, told
 from support.responses import problem
 
-from marketplace.commands.explain import numbered
 from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
+from marketplace.postgres.statements import numbered
 from marketplace.queries import changes
 from marketplace.schemas.changes import TYPES
 from marketplace.workflows import product_documents

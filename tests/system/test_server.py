@@ -231,3 +231,56 @@ def test_a_server_that_is_to_stop_says_so_first_and_goes_on(
         assert list((tmp_path / "data" / "metrics").glob("draining-*"))
         again = Server(url, tmp_path)
         assert again.stop() == 0
+
+
+def refusals(server: Server) -> list[str]:
+    """Lines of the log that say why a reload was refused."""
+    return [line for line in server.log.read_text().splitlines() if "The reload is refused" in line]
+
+
+def test_a_reload_of_broken_sql_or_code_is_refused_and_the_old_workers_serve_on(
+    owner_url: str, template: str, tmp_path: Path
+):
+    for name in ("marketplace", "sql"):
+        shutil.copytree(
+            ROOT / name, tmp_path / "app" / name, ignore=shutil.ignore_patterns("*.pyc")
+        )
+    shutil.copy(ROOT / "gunicorn.conf.py", tmp_path / "app")
+    brands = tmp_path / "app" / "sql" / "queries" / "brands.sql"
+    module = tmp_path / "app" / "marketplace" / "queries" / "brands.py"
+    sql, code = brands.read_text(), module.read_text()
+    with created(owner_url, f"{template}_{secrets.token_hex(4)}", template) as url:
+        server = Server(url, tmp_path, str(tmp_path / "app" / "gunicorn.conf.py"))
+        try:
+            workers = set(server.workers())
+            for file, broken, words in (
+                (brands, sql.replace("SELECT", "SELECT no_such_column,"), "no_such_column"),
+                (brands, sql.replace("-- name: find\n", "-- nme: find\n"), "is no header"),
+                (brands, sql.replace(";", "; CREATE TABLE ran (x integer);"), "a second statement"),
+                (module, f"{code}\nraise RuntimeError('half written')\n", "half written"),
+                (module, f"{code}\ndef (\n", "SyntaxError"),
+            ):
+                file.write_text(broken)
+                refused = len(refusals(server))
+                server.process.send_signal(signal.SIGHUP)
+                statuses = set()
+                deadline = time.monotonic() + 60
+                while len(refusals(server)) == refused:
+                    statuses.add(server.call("GET", "/api/brands")[0])
+                    assert time.monotonic() < deadline, server.log.read_text()[-3000:]
+                assert statuses == {200}
+                assert set(server.workers()) == workers
+                assert words in refusals(server)[-1]
+                brands.write_text(sql)
+                module.write_text(code)
+            server.process.send_signal(signal.SIGHUP)
+            for _ in range(600):
+                if workers.isdisjoint(server.workers()):
+                    break
+                assert server.call("GET", "/api/brands")[0] == 200
+                time.sleep(0.1)
+            assert workers.isdisjoint(server.workers())
+            assert "Traceback" not in server.log.read_text()
+        finally:
+            server.process.kill()
+            server.process.wait()

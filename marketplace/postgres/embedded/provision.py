@@ -14,7 +14,9 @@ from psycopg import sql
 from marketplace.config import settings
 from marketplace.postgres import roles
 from marketplace.postgres.embedded import server as embedded_server
+from marketplace.postgres.statements import ADMIN, named_sql
 
+SQL = named_sql("databases", ADMIN)
 OWNER = "marketplace"
 API = "marketplace_api"
 WORKER = "marketplace_jobs"
@@ -48,19 +50,19 @@ def connected() -> Iterator[bool]:
 def _prepare(server: embedded_server.Server) -> None:
     """Make the owner, its database and the logins, unless they exist."""
     with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
-        _role(conn, OWNER, "LOGIN CREATEROLE IN ROLE pg_read_all_stats")
-        if conn.execute("SELECT FROM pg_database WHERE datname = %s", [OWNER]).fetchone() is None:
-            conn.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(OWNER)))
+        _make_role(conn, "make_owner", OWNER)
+        if conn.execute(SQL["exists"], {"database": OWNER}).fetchone() is None:
+            conn.execute(sql.SQL(SQL["make"]).format(database=sql.Identifier(OWNER)))
     with psycopg.connect(server.dsn(OWNER, OWNER), autocommit=True) as conn:
         roles.ensure(conn)
     with psycopg.connect(server.dsn(OWNER, "postgres"), autocommit=True) as conn:
-        _role(conn, API, "LOGIN IN ROLE marketplace_app")
-        _role(conn, WORKER, "LOGIN IN ROLE marketplace_worker")
-        if conn.execute("SHOW shared_preload_libraries").fetchone() == ("pg_stat_statements",):
-            conn.execute("SET client_min_messages = warning")
-            conn.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        _make_role(conn, "make_api_login", API)
+        _make_role(conn, "make_worker_login", WORKER)
+        if conn.execute(SQL["preloaded"]).fetchone() == ("pg_stat_statements",):
+            conn.execute(SQL["be_quiet"])
+            conn.execute(SQL["make_statistics"])
 
 
-def _role(conn: psycopg.Connection[tuple[object, ...]], name: str, options: str) -> None:
-    if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [name]).fetchone() is None:
-        conn.execute(f"CREATE ROLE {name} {options}")
+def _make_role(conn: psycopg.Connection[tuple[object, ...]], how: str, role: str) -> None:
+    if conn.execute(SQL["role_exists"], {"role": role}).fetchone() is None:
+        conn.execute(sql.SQL(SQL[how]).format(role=sql.Identifier(role)))

@@ -1,0 +1,10 @@
+-- Who may do what with the job queue; `migrate` sends this file each time. To enqueue a job takes inserting it and reading
+-- its id; the arguments of jobs are the worker's alone to read.
+
+GRANT USAGE ON SCHEMA jobs TO marketplace_app, marketplace_worker, marketplace_readonly;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA jobs TO marketplace_app, marketplace_worker;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA jobs TO marketplace_app, marketplace_worker;
+GRANT INSERT ON jobs.procrastinate_jobs, jobs.procrastinate_events TO marketplace_app;
+GRANT SELECT (id, queue_name, task_name, priority, lock, queueing_lock, status, scheduled_at, attempts)
+ON jobs.procrastinate_jobs TO marketplace_app, marketplace_readonly;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA jobs TO marketplace_worker;
