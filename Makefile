@@ -34,7 +34,7 @@ lint: ready-dev ## check Python (ruff, mypy) and SQL (squawk, sqlfluff)
 	@cd sql && ../$(VENV) -m sqlfluff lint --disable-progress-bar --processes 2 migrations
 	@$(VENV) -m tools.lint_sql
 
-audit: ready-dev ## hold installed packages against their pins, ask for known vulnerabilities (ARGS=--strict)
+audit: ready-dev ## compare installed packages with their pins, look for known vulnerabilities (ARGS=--strict)
 	@exec $(VENV) -m tools.audit $(ARGS)
 
 fuzz: ready-dev ready-fuzz ## fuzz the API by its own document, as each role (EXAMPLES=20)
@@ -54,7 +54,7 @@ chaos: ready-dev ## break PostgreSQL, network and disks under a load of writes (
 test-ha: ready-dev ready-ha ## kill parts of a whole system of several machines under load (ARGS="--only switchover")
 	@PYTHONPATH=.:tests exec $(VENV) -m system.ha $(ARGS)
 
-edge: ready-dev ## measure nginx's cache: CPU a hit, and how old what it gives may be (needs nginx and wrk; ARGS="--trials 0")
+edge: ready-dev ## measure nginx's cache: CPU a hit, and how old its responses are (needs nginx and wrk; ARGS="--trials 0")
 	@PYTHONPATH=.:tests exec $(VENV) tests/system/edge_cost.py $(ARGS)
 
 bench-data: ready ## make a shop of N=1000000 generated products in a database of its own (ARGS="--seed 2")
@@ -75,10 +75,10 @@ psql: ready ## open psql on the database as its owner (ARGS="-c 'SELECT 1'")
 migrate: ready ## bring the database up to sql/migrations
 	@$(COMMAND) migrate
 
-check-sql: ready ## have PostgreSQL read every statement of sql/queries
+check-sql: ready ## make PostgreSQL prepare every statement of sql/queries
 	@$(COMMAND) check-sql $(ARGS)
 
-check-documents: ready ## prove that what lists and searches read is what the tables say (ARGS=--rebuild)
+check-documents: ready ## compare product documents with the tables (ARGS=--rebuild)
 	@$(COMMAND) check-documents $(ARGS)
 
 statement: ready ## print a statement as it is sent, with its fragments in it (NAME=products.list)
@@ -96,11 +96,11 @@ clients: ready ready-clients ## make clients for Kotlin, Swift, Dart and Python 
 backup: ready ## write database and uploads into a folder (FOLDER=backups, ARGS="--keep 14")
 	@exec $(COMMAND) backup $(if $(FOLDER),--to "$(abspath $(FOLDER))") $(ARGS)
 
-restore: ready ## put a backup into an empty database, files into uploads (FROM=backups/DATE, ARGS="--into DATABASE")
+restore: ready ## restore a backup into an empty database, files into uploads (FROM=backups/DATE, ARGS="--into DATABASE")
 	@test -n "$(FROM)" || { echo "Name the backup: make restore FROM=backups/DATE"; exit 2; }
 	@exec $(COMMAND) restore --from "$(FROM)" $(ARGS)
 
-demo-reset: ready ## take the demo shop away and load it anew
+demo-reset: ready ## remove the demo shop and load it anew
 	@$(COMMAND) demo-reset
 
 lock: ready-dev ## pin requirements*.txt anew from requirements*.in

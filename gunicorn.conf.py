@@ -30,6 +30,7 @@ sys.path[:] = [
 for name in [each for each in sys.modules if each.partition(".")[0] == "marketplace"]:
     del sys.modules[name]
 importlib.invalidate_caches()
+places = importlib.import_module("marketplace.config.places")
 server_workers = importlib.import_module("marketplace.server.workers")
 draining = importlib.import_module("marketplace.server.draining")
 rehearsal = importlib.import_module("marketplace.server.rehearsal")
@@ -44,10 +45,10 @@ COUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 pool = max(int(os.environ.get("POOL_SIZE") or 4), 1)  # the application refuses 0, in words
 # A thread for each connection, one that may wait for a connection, and one that can still respond
-# then.
-threads = pool + 2
+# then; beside them those that wait for a password to be hashed.
+threads = pool + 2 + places.PASSWORDS
 workers = server_workers.workers(pool)
-worker_class = "gthread"
+worker_class = "marketplace.server.patient.PatientWorker"
 host = (os.environ.get("BIND") or "127.0.0.1").strip("[]")
 bind = os.environ.get("GUNICORN_BIND") or (
     f"{f'[{host}]' if ':' in host else host}:{os.environ.get('PORT') or 8000}"

@@ -26,14 +26,14 @@ from marketplace.postgres.roles import MigrationError
 from marketplace.postgres.statements import StatementError
 
 COMMANDS = Path(__file__).with_name("commands")
-#: What is wrong with a file is the operator's to mend, and no fault of the program.
+#: Errors of files are for the operator to repair, and no fault of the program.
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC)
 MODULES = {"import": "import_file"}  # a module cannot have the name of a keyword
 
 
 def main(arguments: list[str]) -> int:
     """Run the command that the first argument names. Return the exit status."""
-    # What a database or a login was given by ALTER ... SET must not change what commands read.
+    # Settings that a database or a login got by ALTER ... SET must not change what commands read.
     os.environ.update(PGDATESTYLE="ISO, YMD", PGTZ="UTC")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # output is visible at once, also in a file
@@ -80,7 +80,7 @@ def _run(module: ModuleType, arguments: list[str]) -> int:
 
 
 def _refused(error: OSError) -> str:
-    """What to do about a file that this user cannot read or write, or that has no room."""
+    """Return what to do about a file that this user cannot read or write, or that has no room."""
     reason = f"{error.filename or 'A file'}: {error.strerror}."
     if error.errno == errno.ENOSPC:
         return reason

@@ -39,6 +39,7 @@ from marketplace.web import access_log, headers, hooks, idempotency, problems
 from marketplace.web.authentication import Authentication
 from marketplace.web.compression import Compression
 from marketplace.web.etags import ConditionalRequests
+from marketplace.web.places import Places
 from marketplace.web.rate_limits import Limits
 from marketplace.web.read_your_writes import ReadYourWrites
 from marketplace.web.rendering import Rendering
@@ -72,6 +73,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/auth/open_store", legacy_android.OpenStore(db)),
         ("/api/auth/brands/my", legacy_android.MyBrand(db)),
         ("/api/users/profile", users.Profile(db, passwords, sign_in)),
+        ("/api/users/profile/delete", users.ProfileDeletion(db, sign_in)),
         ("/api/users/export", user_export.UserExport(db)),
         ("/api/users/profile/username", legacy_android.Username(db)),
         ("/api/users/upload-avatar", users.UploadAvatar(db, uploads)),
@@ -152,8 +154,9 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     app.router_options.converters["id"] = IdConverter
     problems.install(app)
     idempotency.install(app)
+    places = Places(max(1, (config.pool_size + 2) // 3))  # of the threads of a process
     for path, resource in route_table(config, db):
-        hooks.put_on(resource)
+        hooks.put_on(resource, places)
         headers.complete(resource)
         app.add_route(path, resource)
     root = docs.Root()

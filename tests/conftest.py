@@ -207,11 +207,26 @@ def multipart(files: list[tuple[str, str, bytes]], fields: dict[str, str]) -> tu
     return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order: what needs the machine comes late, what looks back at the suite at its end."""
-    items.sort(
-        key=lambda item: (item.path.name == "test_document_coverage.py", "alone" in item.keywords)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--with-database", action="store_true", help="only tests that use the server of the suite"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order: what takes long, so that the others fill the time beside it; what does not; what needs
+    the machine for itself; and at the end what looks back at the whole suite.
+    """
+
+    def place(item: pytest.Item) -> tuple[bool, bool, bool]:
+        last = item.path.name == "test_document_coverage.py"
+        return last, "alone" in item.keywords, "long" not in item.keywords
+
+    items.sort(key=place)
+    if config.option.with_database:
+        other = [item for item in items if "owner_url" not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=other)
+        items[:] = [item for item in items if item not in set(other)]
 
 
 def pytest_sessionfinish() -> None:

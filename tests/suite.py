@@ -34,6 +34,8 @@ def run(folder: str, which: str, *arguments: str) -> int:
     print(f"-- {which}:", flush=True)
     started = time.monotonic()
     env = {**os.environ, "SUITE_FOLDER": folder}
+    # Else each of many processes compiles all modules anew.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     code = subprocess.run(
         [sys.executable, "-m", "pytest", "-m", which, *arguments], env=env, check=False
     ).returncode

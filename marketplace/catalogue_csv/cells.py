@@ -1,5 +1,5 @@
-"""Cells to texts, links, and paths of categories. Each function raises Wrong for what it cannot
-take.
+"""Cells to texts, links, and paths of categories. Each function raises BadCell for what it
+cannot take.
 """
 
 import re
@@ -8,13 +8,9 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from marketplace.catalogue_csv.encoding import NUL, UNDECODABLE
-from marketplace.catalogue_csv.model import (
-    CATEGORY_DEPTH,
-    CATEGORY_LENGTH,
-    IMAGES,
-    LINK_LENGTH,
-    Wrong,
-)
+from marketplace.catalogue_csv.model import CATEGORY_DEPTH, CATEGORY_LENGTH, LINK_LENGTH, BadCell
+from marketplace.text.lines import has_invisible, stripped, turns
+from marketplace.text.messages import say
 from marketplace.text.nfc import TooManyMarks, nfc
 
 _BREAKS = re.compile(r"[\t\r\n]+")
@@ -24,34 +20,72 @@ _LINK = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](?::[0-9]{1,5})?(?:[/?#][
 _PATH_LENGTH = 4000
 _YES = {"yes", "y", "true", "t", "1", "ya"}
 _NO = {"no", "n", "false", "f", "0", "tidak"}
+#: What a spreadsheet shows for a long number; and for its own errors, and in a column that is too
+#: narrow.
+_SHORTENED = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{2,3}\Z").match
+_BROKEN = re.compile(
+    r"#(?:REF!|N/A|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|ERROR!|#+)\Z"
+).match
 _STEP = re.compile(r"(?:\\.|[^>])+", re.DOTALL)
 _ESCAPE = re.compile(r"\\([\\>])")
 
 
 def read_line(cell: str, limit: int) -> str:
-    """A text of one line, NFC, without blanks around; line breaks and tabs in it become single
-    blanks.
+    """Return a text of one line, NFC, without blanks around; line breaks and tabs in it become
+    single blanks.
     """
     text = cell.strip()
     if not (text.isprintable() and text.isascii()):
-        text = _BREAKS.sub(" ", _clean(text, limit))
+        text = _BREAKS.sub(" ", stripped(_clean(text, limit)))
+        if turns(text):
+            raise BadCell("control_character", "must not have signs that turn the text around")
     if len(text) > limit:
-        raise Wrong("too_long", f"must be at most {limit:,} characters long, and has {len(text):,}")
+        raise _too_long(len(text), limit)
     return text
 
 
 def read_prose(cell: str, limit: int) -> str:
-    """A text that may have line breaks and tabs, NFC, without blanks around."""
+    """Return a text that may have line breaks and tabs, NFC, without blanks around."""
     text = cell.strip()
     if not (text.isprintable() and text.isascii()):
         text = _LONE_CR.sub("\n", _clean(text, limit))
     if len(text) > limit:
-        raise Wrong("too_long", f"must be at most {limit:,} characters long, and has {len(text):,}")
+        raise _too_long(len(text), limit)
     return text
 
 
+def read_whole(cell: str, limit: int) -> str:
+    """A text of one line that no spreadsheet has broken."""
+    text = read_line(cell, limit)
+    refuse_broken(text)
+    return text
+
+
+def read_key(cell: str, limit: int) -> str | None:
+    """A text by which a product is found again: all of it can be seen."""
+    key = read_whole(cell, limit)
+    if has_invisible(key):
+        raise BadCell("invisible_character", "has signs that cannot be seen; type it anew")
+    return key or None
+
+
+def refuse_broken(text: str) -> None:
+    """Refuse what a spreadsheet wrote in the place of what was there."""
+    if text[:1] == "#" and _BROKEN(text):
+        raise BadCell(
+            "spreadsheet_value",
+            "is an error of the spreadsheet; correct it there and save the file again",
+        )
+    if "+" in text[-4:] and _SHORTENED(text):
+        words = (
+            "was shortened by a spreadsheet, digits are lost; format the column as text and "
+            "save the file again"
+        )
+        raise BadCell("spreadsheet_value", words)
+
+
 def read_link(cell: str) -> str:
-    """An absolute http(s) link, as it is."""
+    """Return an absolute http(s) link, unchanged."""
     link = read_line(cell, LINK_LENGTH)
     if _LINK(link):
         return link
@@ -61,32 +95,20 @@ def read_link(cell: str) -> str:
     except ValueError:
         good = False
     if not good:
-        raise Wrong("invalid_url", "must be a link that begins with http:// or https://")
+        raise BadCell("invalid_url", "must be a link that begins with http:// or https://")
     if re.search(r"\s", link):
-        raise Wrong("invalid_url", "must not have blanks; write %20 for them")
+        raise BadCell("invalid_url", "must not have blanks; write %20 for them")
     return link
 
 
-def read_links(cell: str) -> tuple[str, ...]:
-    """Links with `|` between them, each once, in their order."""
-    if "|" not in cell:
-        return (read_link(cell),) if cell and not cell.isspace() else ()
-    pieces = (piece for piece in cell.split("|") if piece and not piece.isspace())
-    links = tuple(dict.fromkeys(read_link(piece) for piece in pieces))
-    if len(links) > IMAGES:
-        raise Wrong("too_many_images", f"has {len(links):,} links; {IMAGES} are possible")
-    return links
-
-
 def read_path(cell: str) -> tuple[str, ...]:
-    """The names of a path such as `Home > Kitchen > Pans` (`->` is taken too), from the top down.
+    """Return the names of a path such as `Home > Kitchen > Pans` (`->` works too), from the top
+    down.
 
     A name with `>` or a backslash in it has a backslash before that, as `write_path` writes it.
     """
     if len(cell) > _PATH_LENGTH:
-        raise Wrong(
-            "too_long", f"must be at most {_PATH_LENGTH:,} characters long, and has {len(cell):,}"
-        )
+        raise _too_long(len(cell), _PATH_LENGTH)
     return _read_path(cell)
 
 
@@ -94,21 +116,25 @@ def read_path(cell: str) -> tuple[str, ...]:
 def _read_path(cell: str) -> tuple[str, ...]:
     *upper, last = _STEP.findall(cell) or [""]
     steps = [*(step.removesuffix("-") for step in upper), last]
-    names = [read_line(_ESCAPE.sub(r"\1", step), CATEGORY_LENGTH) for step in steps]
+    names = [read_whole(_ESCAPE.sub(r"\1", step), CATEGORY_LENGTH) for step in steps]
     path = tuple(name for name in names if name)
     if len(path) > CATEGORY_DEPTH:
-        words = f"is a path of {len(path):,} categories; {CATEGORY_DEPTH} are possible"
-        raise Wrong("category_too_deep", words)
+        words = say(
+            "is a path of {count} categories; {most} are possible",
+            count=len(path),
+            most=CATEGORY_DEPTH,
+        )
+        raise BadCell("category_too_deep", words)
     return path
 
 
 def write_path(names: Iterable[str]) -> str:
-    """A path of categories as a cell that `read_path` reads back."""
+    """Return a path of categories as a cell that `read_path` reads back."""
     return " > ".join(re.sub(r"([\\>])", r"\\\1", name) for name in names)
 
 
 def read_hidden(cell: str) -> bool | None:
-    """Whether the product is not to be shown: yes or no in the words of spreadsheets; None for
+    """Return whether the product is to be hidden: yes or no in the words of spreadsheets; None for
     an empty cell.
     """
     word = cell.strip().lower()
@@ -118,28 +144,39 @@ def read_hidden(cell: str) -> bool | None:
         return True
     if word in _NO:
         return False
-    raise Wrong("invalid_hidden", "must be yes or no")
+    raise BadCell("invalid_hidden", "must be yes or no")
 
 
 def read_id(cell: str) -> int | None:
-    """The number of a product, 1 to 18 digits; None for an empty cell."""
+    """Return the number of a product, 1 to 18 digits; None for an empty cell."""
     digits = cell.strip()
     if not digits:
         return None
     if len(digits) > 18 or not (digits.isascii() and digits.isdigit()):
-        raise Wrong("invalid_id", "must be the number of a product, as the export wrote it")
+        raise BadCell("invalid_id", "must be the number of a product, as the export wrote it")
     return int(digits)
 
 
 def _clean(text: str, limit: int) -> str:
-    """The text in NFC, if all of it is text. What is far too long is refused before that work."""
+    """Return the text in NFC, if all of it is text. A text that is far too long is refused before
+    that work.
+    """
     if NUL in text or _CONTROL.search(text):
-        raise Wrong("control_character", "must not have control characters, such as NUL")
+        raise BadCell("control_character", "must not have control characters, such as NUL")
     if UNDECODABLE.search(text):
-        raise Wrong("invalid_encoding", "has bytes that are no text; save the file as CSV UTF-8")
+        raise BadCell("invalid_encoding", "has bytes that are no text; save the file as CSV UTF-8")
     if len(text) > 4 * limit:
-        raise Wrong("too_long", f"must be at most {limit:,} characters long, and has {len(text):,}")
+        raise _too_long(len(text), limit)
     try:
         return nfc(text)
-    except TooManyMarks as error:
-        raise Wrong("too_many_marks", str(error)) from None
+    except TooManyMarks:
+        raise BadCell("too_many_marks", "has more than 200 accents on one letter") from None
+
+
+def _too_long(length: int, limit: int) -> BadCell:
+    words = say(
+        "must be at most {most} characters long, and has {length}",
+        most=f"{limit:,}",
+        length=f"{length:,}",
+    )
+    return BadCell("too_long", words)

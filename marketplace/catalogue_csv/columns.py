@@ -1,35 +1,51 @@
-"""Headers to columns, by name and never by position; and the delimiter, which the header gives
-away.
+"""Headers to columns, by name and never by position; and the delimiter, which the
+header reveals.
 """
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from marketplace.catalogue_csv import dialects
 from marketplace.catalogue_csv.dialects.marketplace import OURS, REPORTS
 from marketplace.catalogue_csv.dialects.shape import Dialect, Layout
 from marketplace.catalogue_csv.encoding import NUL, UNDECODABLE
-from marketplace.catalogue_csv.headers import HEADER, REQUIRED, folded
+from marketplace.catalogue_csv.headers import HEADER, KEYS, REQUIRED, folded, key_of
 from marketplace.catalogue_csv.model import COLUMNS, CatalogRefused
+from marketplace.text.messages import Text, say
 
 DELIMITERS = ",;\t|"
+#: How many rows may stand above the header: a title, a date.
+TITLE_ROWS = 10
+#: What a column is to be taken for, by our name of it or its dialect's, and what the file calls it;
+#: of one or several.
+Names = Mapping[str, str | Sequence[str]]
 
 _SEPARATOR_LINE = re.compile(r"sep=(.)[\r\n]*\Z", re.IGNORECASE)
-#: Vendure writes `name:en`.
-_LANGUAGE = re.compile(r"(?<=\w):[a-z]{2}(?:[-_][A-Za-z]{2,4})?\Z")
 #: Fields of dialects that say how rows belong together, and nothing of a product.
 _STRUCTURE = "variant"
 
 
-class Columns(NamedTuple):
-    """What the columns of a file mean.
+class Reading(NamedTuple):
+    """What is said of a file beside it: its dialect, the names of its columns, where its
+    pictures stand, our currency.
+    """
 
-    `header` has the names as in the file; `positions` says which columns hold a field. `own` is
-    true for a file that we wrote, as its header shows: our own header and no other, or any header
-    beside that of a report of bad rows. There, what `defuse` did is undone. `exported`: it has the
-    ids that the export writes.
+    dialect: str | None = None
+    names: Names = MappingProxyType({})
+    image_base: str = ""
+    currency: str = ""
+
+
+class Columns(NamedTuple):
+    """The meaning of a file's columns.
+
+    `header` has the names in the file; `positions` tells which columns hold a field. `own` is true
+    for a file that we wrote, as its header shows: our own header and no other, or any header beside
+    that of a report of bad rows. There, what `defuse` did is undone. `exported`: it has the ids
+    that the export writes.
     """
 
     dialect: Dialect
@@ -42,25 +58,31 @@ class Columns(NamedTuple):
     exported: bool
 
 
-def recognise(header: Sequence[str], asked: str | None = None, currency: str = "") -> Columns:
-    """The columns behind a header. Raises CatalogRefused where they cannot make products."""
+def recognise(header: Sequence[str], reading: Reading) -> Columns:
+    """The columns behind a header. Raises CatalogRefused where they cannot make or change
+    products.
+    """
     if len(header) > COLUMNS:
-        words = f"The header has {len(header):,} columns; {COLUMNS:,} are possible."
+        words = say("The header has {count} columns; 1,000 are possible.", count=f"{len(header):,}")
         raise CatalogRefused("too_many_columns", words)
     names = tuple(printable(name).strip() for name in header)
-    keys = tuple(folded(_LANGUAGE.sub("", name)) for name in names)
-    dialect = dialects.of(keys, asked)
+    keys, named = _keys(names, reading.names)
+    dialect = dialects.of(keys, reading.dialect)
+    keys = tuple(dialect.english(key) for key in keys)
     places: dict[str, int] = {}
-    for position, key in enumerate(keys):
-        places.setdefault(key, position)
-    layout = Layout(keys, places, currency)
-    positions, left = _positions(dialect, layout)
-    positions |= {
+    for position in sorted(range(len(keys)), key=lambda each: each not in named):
+        places.setdefault(keys[position], position)
+    layout = Layout(keys, places, reading.currency, reading.image_base)
+    positions, left = _positions(dialect, layout, named)
+    positions = {
         field: positions[other] for field, other in dialect.also.items() if other in positions
-    }
+    } | positions
     ignored = [position for position in left if dialect.ignored(keys[position])]
     unknown = [names[place] or f"(column {place + 1})" for place in left if place not in ignored]
-    own = all(key in OURS for key in keys) or any(report.issubset(keys) for report in REPORTS)
+    own = all(folded(name) in OURS for name in names) or any(
+        report.issubset(keys) for report in REPORTS
+    )
+    _check_named(dialect, keys, named)
     _check(dialect, names, positions)
     exported = folded(HEADER[0]) in places
     return Columns(
@@ -75,7 +97,44 @@ def recognise(header: Sequence[str], asked: str | None = None, currency: str = "
     )
 
 
-def _positions(dialect: Dialect, layout: Layout) -> tuple[dict[str, tuple[int, ...]], list[int]]:
+def _keys(names: Sequence[str], asked: Names) -> tuple[tuple[str, ...], dict[int, str]]:
+    """The headers as they are compared, and which of them have the name that was asked for
+    instead of their own.
+    """
+    keys = [key_of(name) for name in names]
+    places: dict[str, int] = {}
+    for position, name in enumerate(names):
+        places.setdefault(folded(name), position)
+    named: dict[int, str] = {}
+    for name, theirs in asked.items():
+        for each in [theirs] if isinstance(theirs, str) else theirs:
+            position = places.get(folded(each), -1)
+            if position < 0:
+                words = say(
+                    "columns names {column}, which the header does not have. It has: {seen}.",
+                    column=each,
+                    seen=_seen(names),
+                )
+                raise CatalogRefused("unknown_column", words)
+            keys[position] = key_of(name)
+            named[position] = name
+    return tuple(keys), named
+
+
+def _check_named(dialect: Dialect, keys: Sequence[str], named: Mapping[int, str]) -> None:
+    for position, name in named.items():
+        if dialect.field_of(keys[position]) is None:
+            words = say(
+                "columns has {name}, and there is no such field; known are {known}.",
+                name=name,
+                known=", ".join(HEADER),
+            )
+            raise CatalogRefused("unknown_column", words)
+
+
+def _positions(
+    dialect: Dialect, layout: Layout, named: Mapping[int, str]
+) -> tuple[dict[str, tuple[int, ...]], list[int]]:
     """Which columns hold a field, and the columns that hold none."""
     chosen = dialect.choose(layout)
     found: dict[str, list[int]] = {}
@@ -87,55 +146,100 @@ def _positions(dialect: Dialect, layout: Layout) -> tuple[dict[str, tuple[int, .
             left.append(position)
         else:
             found.setdefault(field, []).append(position)
-    order = list(dialect.fields)
     for field, positions in found.items():
-        if dialect.arrange is not None:  # an error names the first
-            positions.sort(
-                key=lambda place: order.index(key) if (key := layout.names[place]) in order else 0
-            )
-        strong = [position for position in positions if layout.names[position] not in dialect.weak]
-        kept = strong or (positions if field == "image_url" else positions[:1])
-        if len(positions) > 1 and dialect.weak and (field != "image_url" or strong):
-            left += [position for position in positions if position not in kept]
-            found[field] = kept
+        found[field] = kept = _kept(dialect, layout, field, positions, named)
+        left += [position for position in positions if position not in kept]
     return {field: tuple(positions) for field, positions in found.items()}, sorted(left)
 
 
-def _check(dialect: Dialect, names: tuple[str, ...], positions: dict[str, tuple[int, ...]]) -> None:
-    seen = ", ".join(name[:40] or "(empty)" for name in names[:20]) + (
-        ", ..." if len(names) > 20 else ""
-    )
-    if not positions.keys() - {_STRUCTURE}:
-        others = ", ".join(name for name in HEADER if name not in REQUIRED)
-        raise CatalogRefused(
-            "no_known_columns",
-            f"No column of the first line is known. It has: {seen}. Needed are name and price "
-            "(or Nama "
-            f"Produk and Harga); also known are {others}, and the exports of {_others()}.",
+def _kept(
+    dialect: Dialect, layout: Layout, field: str, positions: list[int], named: Mapping[int, str]
+) -> list[int]:
+    """Of the columns that hold a field those that count: the named ones, else those that are not
+    weak.
+    """
+    if dialect.arrange is not None:  # an error names the first
+        order = list(dialect.fields)
+        return sorted(
+            positions,
+            key=lambda place: order.index(key) if (key := layout.names[place]) in order else 0,
         )
+    asked = [position for position in positions if position in named]
+    strong = [position for position in positions if layout.names[position] not in dialect.weak]
+    if len(positions) == 1 or asked or strong:
+        return asked or strong or positions
+    return positions if field == "image_url" else positions[:1]
+
+
+def _check(dialect: Dialect, names: tuple[str, ...], positions: dict[str, tuple[int, ...]]) -> None:
+    if not positions.keys() - {_STRUCTURE}:
+        words = say(
+            "No column of the first line is known. It has: {seen}. Needed are name and price (or "
+            "Nama Produk and "
+            "Harga); also known are {others}, and the exports of {dialects}. {hint}",
+            seen=_seen(names),
+            others=", ".join(name for name in HEADER if name not in REQUIRED),
+            dialects=", ".join(dialect.name for dialect in dialects.DIALECTS if dialect.arrange),
+            hint=_hint(),
+        )
+        raise CatalogRefused("no_known_columns", words)
     missing = [name for name in REQUIRED if name not in positions]
-    if missing:
-        words = f"The column {' and '.join(missing)} is missing. The header has: {seen}."
-        raise CatalogRefused("missing_column", words)
+    if missing and not positions.keys() & set(KEYS):
+        raise _missing(dialect, missing, names)
     if dialect.arrange is not None:
         return
     for field, places in positions.items():
         if len(places) > 1 and field != "image_url":
-            twins = " and ".join(f"{names[place]} (column {place + 1})" for place in places[:5])
-            words = f"Several columns mean {field}: {twins}. Keep one of them."
+            twins = ", ".join(f"{names[place]} ({place + 1})" for place in places[:5])
+            words = say(
+                "Several columns mean {field}: {twins}. Keep one of them.", field=field, twins=twins
+            )
             raise CatalogRefused("duplicate_column", words)
 
 
-def _others() -> str:
-    return ", ".join(dialect.name for dialect in dialects.DIALECTS if dialect.arrange)
+def _missing(dialect: Dialect, missing: list[str], names: Sequence[str]) -> CatalogRefused:
+    """Which columns the file lacks, as its dialect calls them."""
+    called = [dialect.called[name] for name in missing]
+    if len(called) == 1:
+        words = say(
+            "The column {column} is missing. The header has: {seen}. Without it products can only "
+            "be changed, and the file needs a column by which they are found: sku, source_url or "
+            "marketplace_product_id. {hint}",
+            column=called[0],
+            seen=_seen(names),
+            hint=_hint(),
+        )
+    else:
+        words = say(
+            "The columns {first} and {second} are missing. The header has: {seen}. Without them "
+            "products can only be changed, and the file needs a column by which they are found: "
+            "sku, source_url or marketplace_product_id. {hint}",
+            first=called[0],
+            second=called[1],
+            seen=_seen(names),
+            hint=_hint(),
+        )
+    return CatalogRefused("missing_column", words)
+
+
+def _hint() -> Text:
+    """How to say which column is which."""
+    return say(
+        "Columns with other names are said by columns, such as {example}.",
+        example='columns={"name": "...", "price": "..."}',
+    )
+
+
+def _seen(names: Sequence[str]) -> str:
+    return ", ".join(name[:40] or "-" for name in names[:20]) + (", ..." if len(names) > 20 else "")
 
 
 def delimiter_of(lines: Sequence[str]) -> tuple[str, int]:
-    """What separates cells, told by the first lines, and how many of those to leave out (Excel's
+    """Return what separates cells, told by the first lines, and how many of those to skip (Excel's
     `sep=;`).
 
-    The delimiter that makes the header known best is taken; where none does, the one with the most
-    columns.
+    The delimiter with the most known columns in the header wins; if none has any, the one with the
+    most columns.
     """
     for count, line in enumerate(lines, 1):
         forced = _SEPARATOR_LINE.match(line)
@@ -147,21 +251,34 @@ def delimiter_of(lines: Sequence[str]) -> tuple[str, int]:
 
 
 def _fit(lines: Sequence[str], delimiter: str) -> tuple[int, int]:
-    """How many columns of the first record are known if this is the delimiter, and how many
-    there are.
-    """
+    """How many columns of the header are known if this is the delimiter, and how many there are."""
+    records = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    fits = []
     try:
-        records = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-        cells = next((cells for cells in records if any(cell.strip() for cell in cells)), [])
+        for cells in records:
+            if any(cell.strip() for cell in cells):
+                fits.append((known(cells), len(cells)))
+            if len(fits) == TITLE_ROWS:
+                break
     except csv.Error:
+        pass
+    if not fits:
         return 0, 0
-    known = {folded(_LANGUAGE.sub("", cell.strip())) for cell in cells[:COLUMNS]}
-    dialect = dialects.of(tuple(known), None)
-    return sum(1 for key in known if dialect.field_of(key)), len(cells)
+    best = max(fits)
+    return best if best[0] > 1 else fits[0]
+
+
+def known(cells: Sequence[str]) -> int:
+    """How many cells of a row name a column that is known: whether it is a header."""
+    keys = {key_of(cell.strip()) for cell in cells[:COLUMNS]}
+    dialect = dialects.of(tuple(keys), None)
+    return sum(1 for key in keys if dialect.field_of(dialect.english(key)))
 
 
 def printable(cell: str) -> str:
-    """A cell fit to be stored and shown: what is no text becomes the sign for that."""
+    """Return a cell fit to be stored and shown: a byte that is no text becomes the replacement
+    character.
+    """
     if cell.isascii():
         return cell
     return UNDECODABLE.sub(

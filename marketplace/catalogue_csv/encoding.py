@@ -1,8 +1,8 @@
-"""Bytes to lines of text: finds the encoding out, and survives bytes that are not text.
+"""Bytes to lines of text: detects the encoding, and survives bytes that are not text.
 
 The encoding of a file without a byte order mark stays open as long as everything is ASCII; the
 first megabyte with anything else in it decides. A byte that is no text becomes a lone surrogate, so
-that the row it stands in can be reported and the rest of the file be read.
+that its row can be reported and the rest of the file be read.
 """
 
 import codecs
@@ -11,18 +11,18 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from marketplace.catalogue_csv.alphabets import encoding_of
 from marketplace.catalogue_csv.model import ROW_LENGTH, CatalogRefused
+from marketplace.text.messages import say
 
 BLOCK = 1 << 16
 LOOK_AHEAD = 1 << 20
-#: Stands in texts for a NUL, which the csv module of Python 3.10 does not take; broken bytes are
+#: Stands for a NUL in texts, which the csv module of Python 3.10 does not accept; broken bytes are
 #: others.
 NUL = "\ud800"
 UNDECODABLE = re.compile("[\ud800-\udfff]")
 
-_ERRORS = "marketplace.catalog_csv"
-_ASCII = re.compile(rb"[\x00-\x7f]+")
-_WORD = re.compile(rb"[\x80-\xff]{3,}")
+_ERRORS = "marketplace.catalogue_csv"
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -30,30 +30,30 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_WORKBOOK = "an Excel workbook or a zip archive"
+_WORKBOOK = say("an Excel workbook or a zip archive")
 _MAGIC = (
     (b"PK\x03\x04", _WORKBOOK),
     (b"PK\x05\x06", _WORKBOOK),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"\x1f\x8b", "compressed (gzip)"),
-    (b"BZh", "compressed (bzip2)"),
-    (b"\xfd7zXZ", "compressed (xz)"),
-    (b"\x28\xb5\x2f\xfd", "compressed (zstd)"),
-    (b"7z\xbc\xaf", "compressed (7z)"),
-    (b"Rar!", "compressed (rar)"),
-    (b"%PDF", "a PDF document"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"RIFF", "a picture or a recording"),
-    (b"SQLite format", "a database"),
-    (b"\x7fELF", "a program"),
+    (b"\xd0\xcf\x11\xe0", say("an old Excel workbook")),
+    (b"\x1f\x8b", say("compressed (gzip)")),
+    (b"BZh", say("compressed (bzip2)")),
+    (b"\xfd7zXZ", say("compressed (xz)")),
+    (b"\x28\xb5\x2f\xfd", say("compressed (zstd)")),
+    (b"7z\xbc\xaf", say("compressed (7z)")),
+    (b"Rar!", say("compressed (rar)")),
+    (b"%PDF", say("a PDF document")),
+    (b"\x89PNG", say("a picture")),
+    (b"\xff\xd8\xff", say("a picture")),
+    (b"GIF8", say("a picture")),
+    (b"RIFF", say("a picture or a recording")),
+    (b"SQLite format", say("a database")),
+    (b"\x7fELF", say("a program")),
 )
 _MARKUP = re.compile(rb"\s*(?:<!doctype|<html|<\?xml|<svg|\{\s*[\"}]|\[\s*[\[{])", re.IGNORECASE)
 
 
 def _surrogates(error: UnicodeError) -> tuple[str, int]:
-    """Each byte that is no text as a lone surrogate of its own."""
+    """Replace each byte that is no text by a lone surrogate of its own."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
@@ -63,10 +63,10 @@ codecs.register_error(_ERRORS, _surrogates)
 
 
 class Lines:
-    """The lines of a byte stream, each with its end (CR, LF or CRLF) as it was. To be gone through
+    """The lines of a byte stream, each with its end (CR, LF or CRLF) unchanged. To be iterated over
     once.
 
-    `encoding` is final when all lines were taken; `bytes_read` tells how far the reading is.
+    `encoding` is final when all lines are read; `bytes_read` tells how far the reading is.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -79,22 +79,20 @@ class Lines:
         self._head = self._head[mark:]
 
     def __iter__(self) -> Iterator[str]:
-        """Lines of any length up to ROW_LENGTH; a longer one refuses the file."""
+        """Yield lines of any length up to ROW_LENGTH; a longer one refuses the file."""
         rest = ""
         for text in self._texts():
             lines = io.StringIO(rest + text, newline="").readlines()
             # A CR at the end may be the first half of a CRLF.
             rest = lines.pop() if lines and not lines[-1].endswith("\n") else ""
             if len(rest) > ROW_LENGTH:
-                raise CatalogRefused(
-                    "line_too_long", f"A line has more than {ROW_LENGTH:,} characters."
-                )
+                raise CatalogRefused("line_too_long", "A line has more than 2,000,000 characters.")
             yield from lines
         if rest:
             yield rest
 
     def _texts(self) -> Iterator[str]:
-        """The file as text, block by block."""
+        """Yield the file as text, block by block."""
         decoder = self._decoder()
         blocks = [self._head]
         while blocks:
@@ -116,7 +114,7 @@ class Lines:
         return codecs.getincrementaldecoder(self.encoding)(_ERRORS)
 
     def _fill(self, size: int) -> bytes:
-        """That many bytes, fewer only at the end of the stream."""
+        """Return that many bytes, fewer only at the end of the stream."""
         pieces = []
         while size > 0 and (piece := self._stream.read(size)):
             pieces.append(piece)
@@ -130,14 +128,17 @@ def _refuse_other_kinds(head: bytes) -> None:
         raise CatalogRefused("empty_file", "The file is empty.")
     kind = next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
     if kind is None and _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)):
-        kind = "a web page, XML or JSON"
+        kind = say("a web page, XML or JSON")
     if kind is not None:
-        words = f"The file is {kind}, not CSV. Save the table as CSV (UTF-8) and send that."
+        words = say(
+            "The file is {kind}, not CSV. Save the table as CSV (UTF-8) and send that.",
+            kind=kind,
+        )
         raise CatalogRefused("not_csv", words)
 
 
 def _marked(head: bytes) -> tuple[str, int]:
-    """The encoding that the first bytes give away, and how many bytes of mark they are."""
+    """Return the encoding that the first bytes reveal, and how many bytes of mark they are."""
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding, len(mark)
@@ -154,19 +155,14 @@ def _marked(head: bytes) -> tuple[str, int]:
 
 
 def _guess(sample: bytes, *, whole: bool) -> str:
-    """UTF-8 or Windows-1252, from the first bytes that are not ASCII. `whole`: the file ends with
-    them.
+    """UTF-8, or what alphabets.py makes of it, from the first bytes that are not ASCII. `whole`:
+    the file ends with them.
 
-    Windows-1252 only if it cannot be UTF-8: where there are more broken bytes than good letters,
-    and where those stand alone between ASCII letters, as accents do in western languages. In other
-    files (Chinese or Russian in an old encoding) Windows-1252 would make nonsense of every word;
-    read as UTF-8 their rows are reported instead.
+    Another encoding only if it cannot be UTF-8: where there are more broken bytes than good
+    letters. What is the text of no alphabet that we know is read as UTF-8: its rows are reported,
+    and nothing is read as nonsense.
     """
     text = codecs.getincrementaldecoder("utf-8")(_ERRORS).decode(sample, whole)
     broken = len(text) - len(UNDECODABLE.sub("", text))
     good = len(re.sub("[\x00-\x7f]+", "", text)) - broken
-    if good >= broken:
-        return "utf-8"
-    high = len(_ASCII.sub(b"", sample))
-    in_words = len(sample) - len(_WORD.sub(b"", sample))
-    return "utf-8" if in_words * 2 > high else "cp1252"
+    return "utf-8" if good >= broken else encoding_of(sample) or "utf-8"

@@ -2,10 +2,10 @@
 `image_url` are one.
 """
 
+import re
 import unicodedata
 
-#: What a row can say of a product: our own header, in the order an export writes it, and what
-#: dialects fill.
+#: The fields of a product: our own header, in the order of an export, and those that dialects fill.
 HEADER = (
     "marketplace_product_id",
     "name",
@@ -19,13 +19,38 @@ HEADER = (
     "image_url",
     "hidden",
 )
-#: What a report of bad rows has beside the row itself; without meaning when it comes back.
+#: The columns of a report of bad rows beside the row itself; ignored when it comes back.
 REPORT_HEADER = ("error_line", "error_column", "error_code", "error_message")
 SHORT_REPORT_HEADER = ("line", "column", "code", "message")
 REQUIRED = ("name", "price")
+#: Fields by which a product that is there is found again.
+KEYS = ("marketplace_product_id", "sku", "source_url")
+
+#: Vendure writes `name:en`.
+_LANGUAGE = re.compile(r"(?<=\w):[a-z]{2}(?:[-_][A-Za-z]{2,4})?\Z")
+#: What is said of a column beside its name: its currency or unit, and whether it must be filled in.
+_REMARK = re.compile(
+    r"\s*[(\[](?:[^)\]]*\b(?:rp|idr|rupiah|rm|myr|usd|sgd|eur|euro|pcs|pc|buah|unit|wajib|opsional|optional|required|"
+    r"mandatory|karakter|characters?|min|minimum|minimal|maks|max|maximum|english|indonesian?|"
+    r"bahasa|mata uang|currency)\b[^)\]]*|[$€£]|[0-9]+)[)\]]\s*"
+    r"|\|[0-9]+\|[0-9]+\Z",
+    re.IGNORECASE,
+)
+
+
+def key_of(header: str) -> str:
+    """A header as it is compared: folded, without remarks such as `(Rp)` and the language of
+    Vendure's.
+    """
+    bare = (
+        _REMARK.sub(" ", header[:300])
+        if "(" in header or "[" in header or "|" in header
+        else header
+    )
+    return folded(_LANGUAGE.sub("", bare.strip())) or folded(header)
 
 
 def folded(header: str) -> str:
-    """A header without case, accents, blanks and marks."""
+    """Return a header without case, accents, blanks and marks."""
     plain = unicodedata.normalize("NFKD", header[:200]).casefold()
     return "".join(sign for sign in plain if sign.isalnum())

@@ -1,5 +1,5 @@
-"""HTML in descriptions to text: what a reader would see, with its paragraphs and lists, and
-nothing that runs.
+"""HTML in descriptions to text: what a reader would see, with its paragraphs and lists, and nothing
+that runs.
 """
 
 import re
@@ -40,7 +40,7 @@ _MANY_BREAKS = re.compile(r"\n{3,}")
 
 
 def to_text(cell: str) -> str:
-    """The cell without markup, if it has any; else as it is. Markup that was escaped, even
+    """Return the cell without markup, if it has any; else unchanged. Markup that was escaped, even
     twice, goes as well.
     """
     for _ in range(_PEELS):
@@ -54,7 +54,7 @@ def to_text(cell: str) -> str:
 
 
 class _Reader(HTMLParser):
-    """Collects the text of a page. Entities are read by the standard library."""
+    """Collects the text of a page. The standard library reads entities."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -62,20 +62,20 @@ class _Reader(HTMLParser):
         self._silent: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A break before a block, a dash before an item."""
+        """Add a break before a block, a dash before an item."""
         if self._silent is None and tag in _SILENT:
             self._silent = tag
         elif self._silent is None and tag in _BLOCKS:
             self.pieces.append("\n- " if tag == "li" else "\n")
 
     def handle_endtag(self, tag: str) -> None:
-        """A break behind a block, an empty line behind a paragraph."""
+        """Add a break after a block, an empty line after a paragraph."""
         if tag == self._silent:
             self._silent = None
         elif self._silent is None and tag in _BLOCKS and tag not in ("br", "li"):
             self.pieces.append("\n\n" if tag == "p" else "\n")
 
     def handle_data(self, data: str) -> None:
-        """Text, whose own line breaks mean nothing in HTML."""
+        """Add text, whose own line breaks mean nothing in HTML."""
         if self._silent is None:
             self.pieces.append(_BLANKS.sub(" ", data))

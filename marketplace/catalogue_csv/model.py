@@ -1,5 +1,5 @@
-"""What reading a catalogue gives: good rows, bad rows, or a refusal of the whole file; and their
-codes.
+"""The results of reading a catalogue: good rows, bad rows, or a refusal of the whole file; and
+their codes.
 """
 
 from decimal import Decimal
@@ -21,9 +21,12 @@ COLUMNS = 1_000
 
 #: Why a row is bad. Stable: clients and reports switch on them.
 ROW_CODES = {
-    "required": "the cell is empty and must not be",
+    "required": "the cell is empty and must not be, or a new product has no name or no price",
     "too_long": "more characters than there is room for",
     "control_character": "a character that cannot be seen or printed, such as NUL",
+    "invisible_character": "an invisible sign in an SKU, or nothing that can be seen",
+    "spreadsheet_value": "a number that a spreadsheet has shortened, such as 8.99E+12, or an "
+    "error of its own, such as #REF!",
     "too_many_marks": "hundreds of accents on one letter",
     "invalid_encoding": "bytes that are no text in the encoding of the file",
     "invalid_price": "not an amount, or one with more than two decimals",
@@ -53,7 +56,10 @@ FILE_CODES = {
     "empty_file": "no bytes, nothing but blank lines, or a header without rows",
     "not_csv": "another kind of file: a workbook, an archive, a picture, a web page",
     "no_known_columns": "no column of the header is known",
-    "missing_column": "the header lacks the name or the price",
+    "missing_column": "the header lacks the name or the price, and any key by which products "
+    "could be found",
+    "unknown_column": "columns= names a column that the header does not have, or a field that "
+    "there is not",
     "duplicate_column": "two columns mean the same thing",
     "too_many_columns": "more than 1,000 columns",
     "cell_too_large": "a cell of more than 1,000,000 characters",
@@ -62,15 +68,23 @@ FILE_CODES = {
     "unbalanced_quote": "a quote is open at the end of the file, or of the header",
 }
 
-#: What a seller should know about how a file was read; see CatalogFile.notes.
+#: Facts about how a file was read, for the seller; see CatalogFile.notes.
 NOTES = {
     "blank_rows": "rows without anything in them, left out",
+    "title_rows": "rows above the header, such as a title, left out",
     "default_stock": "rows that give no stock: new products get default_stock, others keep theirs",
     "no_key": "rows with neither SKU nor link: each import makes a new product of them",
     "several_categories": "rows with several categories: the first was taken",
     "sale_prices": "rows whose price is the sale price",
     "negative_stock": "rows of another system with a stock below zero, read as 0",
-    "pictures_left_out": "pictures that are no links, such as names of files",
+    "pictures_left_out": "pictures that are no links, such as names of files or pictures within "
+    "the file",
+    "in_stock": "rows that are in stock without a number: new products get default_stock, at "
+    "least 1; others keep theirs",
+    "parent_stock": "variants whose stock their parent keeps: not known, as if the cell were empty",
+    "part_stock": "stocks such as 1.5, rounded down",
+    "hidden_matched": "rows that matched a hidden or removed product: it is changed and stays "
+    "hidden, unless hidden is no",
     "hidden": "rows whose product is not to be shown: drafts, private and archived ones",
     "repeated_skus": "variants with the SKU of another variant of their product: the option was "
     "added to it",
@@ -87,7 +101,7 @@ NOTES = {
 class CatalogRefused(Exception):
     """The file as a whole cannot be read: a code of FILE_CODES and words for the seller.
 
-    Some refusals come late, after rows were given: an open quote shows at the end of a file.
+    Some refusals come late, after rows were returned: an open quote shows at the end of a file.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -96,8 +110,8 @@ class CatalogRefused(Exception):
         self.message = message
 
 
-class Wrong(ValueError):
-    """A cell that cannot be taken: a code of ROW_CODES and words for the seller."""
+class BadCell(ValueError):
+    """An invalid cell: a code of ROW_CODES and words for the seller."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -106,9 +120,7 @@ class Wrong(ValueError):
 
 
 class CellError(NamedTuple):
-    """One thing wrong with a row. `column` is named as the file names it; None for the row as a
-    whole.
-    """
+    """One error of a row. `column` has the file's name of it; None for the row as a whole."""
 
     column: str | None
     code: str
@@ -118,14 +130,16 @@ class CellError(NamedTuple):
 class GoodRow(NamedTuple):
     """A product as the file gives it, checked; None for what it does not say.
 
-    `known_id` is the product's own id, in files that the export wrote.
+    `known_id` is the product's own id, in files that the export wrote. A row without a name or a
+    price can only change a product that is there; it has one of the keys known_id, sku and
+    source_url. `in_stock`: there is some, and the file does not say how much.
     """
 
     line: int
     known_id: int | None
-    name: str
+    name: str | None
     description: str | None
-    price: Decimal
+    price: Decimal | None
     stock: int | None
     sku: str | None
     source_url: str | None
@@ -133,10 +147,11 @@ class GoodRow(NamedTuple):
     brand: str | None
     image_urls: tuple[str, ...]
     hidden: bool | None
+    in_stock: bool | None = None
 
 
 class BadRow(NamedTuple):
-    """A row with all that is wrong with it. `cells` stand under the file's header, all text."""
+    """A row with all its errors. `cells` are under the file's header, all text."""
 
     line: int
     errors: tuple[CellError, ...]
@@ -144,6 +159,6 @@ class BadRow(NamedTuple):
 
 
 class SharedRow(NamedTuple):
-    """A row that is no product: the parent of variants, further pictures, a bundle."""
+    """A row that is no product: the parent of variants, further images, a bundle."""
 
     line: int

@@ -1,5 +1,5 @@
-"""Prices and stock as people write them: `Rp 5.200`, `12.500,50`, `12,500.50`, `$1,299`; never
-by float.
+"""Prices and stock as people write them: `Rp 5.200`, `12.500,50`, `12,500.50`, `$1,299`; never by
+float.
 """
 
 import re
@@ -7,7 +7,8 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any, Literal
 
-from marketplace.catalogue_csv.model import STOCK_LIMIT, Wrong
+from marketplace.catalogue_csv.model import STOCK_LIMIT, BadCell
+from marketplace.text.messages import say
 
 PRICE_LIMIT = Decimal(10) ** 13
 DecimalSign = Literal[".", ","]
@@ -18,7 +19,7 @@ _AMOUNT = re.compile(
     r"(?P<minus>-?) *(?P<before>[^0-9 .,'-]{0,4}\.?) *(?P<later>-?)"
     r"(?P<number>[0-9](?:[0-9., ']*[0-9])?)(?:[.,]-+)? *(?P<after>[^0-9 .,'-]{0,4})\Z"
 ).match
-#: Named for those who write them; which one a price has is reported, not converted.
+#: Named for the writer's sake; the currency of a price is reported, not converted.
 _CURRENCIES = {
     *("rp", "rp.", "idr", "rm", "myr", "s$", "sgd", "php", "thb", "vnd", "inr", "jpy", "cny"),
     *(
@@ -47,12 +48,11 @@ _WHOLE = re.compile(
 
 
 class Signs:
-    """What the prices of a whole file tell about its signs for decimals and thousands.
+    """The signs for decimals and thousands that the prices of a whole file reveal.
 
     `1.299` and `1,299` can be read in two ways, and other prices of the file decide: `9,99` has its
-    sign for decimals, `1.299.000` for thousands. A file that has no decimals anywhere has three
-    digits behind a sign only as thousands, since an amount has two decimals at most. `decimal`
-    settles it from outside.
+    decimal sign, `1.299.000` one for thousands. In a file without any decimals three digits after a
+    sign are thousands, since an amount has two decimals at most. `decimal` settles it from outside.
     """
 
     def __init__(self, decimal: DecimalSign | None = None) -> None:
@@ -62,7 +62,7 @@ class Signs:
         self.open: Counter[str] = Counter()
 
     def look(self, cell: str) -> None:
-        """Count what one price tells; what is no price tells nothing."""
+        """Count what one price reveals; a text that is no price reveals nothing."""
         if _PLAIN(cell):
             if cell[-3:-2] == ".":
                 self.decimals["."] += 1
@@ -85,7 +85,7 @@ class Signs:
 
     @property
     def decimal(self) -> DecimalSign | None:
-        """The file's sign for decimals; None where it has both, or none that can be told."""
+        """The file's decimal sign; None if it has both, or none is known."""
         if self.asked is not None:
             return self.asked
         dot, comma = bool(self.decimals["."]), bool(self.decimals[","])
@@ -97,11 +97,11 @@ class Signs:
 
     @property
     def mixed(self) -> bool:
-        """Whether the file has both signs for decimals."""
+        """Whether the file has both decimal signs."""
         return bool(self.decimals["."] and self.decimals[","])
 
     def describe(self) -> dict[str, Any]:
-        """The decision and what it rests on, ready for JSON."""
+        """Return the decision and its reason, ready for JSON."""
         if self.asked is not None:
             reason = "asked"
         elif self.mixed:
@@ -129,18 +129,18 @@ class Prices:
         self._decimal = signs.decimal
 
     def read(self, cell: str) -> Decimal:
-        """An amount of 0 or more with two decimals. Raises Wrong."""
+        """An amount of 0 or more with two decimals. Raises BadCell."""
         if _PLAIN(cell):
             return Decimal(cell if cell[-3:-2] == "." else cell + ".00")
         match = _amount(cell)
         currencies = [sign for sign in match.group("before", "after") if sign] if match else []
         if match is None or not _CURRENCIES.issuperset(map(str.lower, currencies)):
-            raise Wrong("invalid_price", "is not an amount such as 12500, 12500.50 or Rp 12.500")
+            raise BadCell("invalid_price", "is not an amount such as 12500, 12500.50 or Rp 12.500")
         amount = self._number(match["number"])
         if match["minus"] or match["later"]:
-            raise Wrong("negative_price", "must not be negative")
+            raise BadCell("negative_price", "must not be negative")
         if amount >= PRICE_LIMIT:
-            raise Wrong("price_too_large", "must be less than 10,000,000,000,000")
+            raise BadCell("price_too_large", "must be less than 10,000,000,000,000")
         self.currencies.update(sign.upper().rstrip(".") for sign in currencies)
         return amount
 
@@ -162,43 +162,49 @@ class Prices:
                 "can be read in two ways: in this file that sign stands for decimals, too; "
                 "say which by decimal="
             )
-            raise Wrong("ambiguous_price", words)
+            raise BadCell("ambiguous_price", words)
         if match and not (lone and match["group"] == self._decimal):
             whole = _GROUP_SIGNS.sub("", match[1] + match[2])
             sign, fraction = match["sign"], match[5]
             if sign == match["group"]:
-                raise Wrong("invalid_price", "has the same sign for thousands and for decimals")
+                raise BadCell("invalid_price", "has the same sign for thousands and for decimals")
         else:
             match = _SIMPLE.match(number)
             if match is None:
-                raise Wrong("invalid_price", "has dots or commas where no amount has them")
+                raise BadCell("invalid_price", "has dots or commas where no amount has them")
             whole, sign, fraction = match[1], match["sign"], match[3]
         if sign is None:
             return Decimal(whole + ".00")
+        return self._with_decimals(whole, sign, fraction)
+
+    def _with_decimals(self, whole: str, sign: str, fraction: str) -> Decimal:
+        """The amount of digits before and behind a sign for decimals."""
         if self._asked is not None and sign != self._asked:
-            raise Wrong(
-                "invalid_price",
-                f"has {sign} for decimals, where the file was said to have {self._asked}",
+            words = say(
+                "has {sign} for decimals, where the file was said to have {asked}",
+                sign=sign,
+                asked=self._asked,
             )
+            raise BadCell("invalid_price", words)
         if fraction[2:].strip("0"):
-            raise Wrong("invalid_price", "has more than two decimals")
+            raise BadCell("invalid_price", "has more than two decimals")
         return Decimal(f"{whole}.{fraction[:2]:0<2}")
 
 
 def read_stock(cell: str) -> int:
     """A whole number, 0 to 1,000,000,000; `1.000` and `1,000` are a thousand, `5.0` is five.
-    Raises Wrong.
+    Raises BadCell.
     """
     if len(cell) < 10 and cell.isascii() and cell.isdigit():
         return int(cell)
     match = _WHOLE.match(cell)
     if match is None:
-        raise Wrong("invalid_integer", "is not a whole number such as 25")
+        raise BadCell("invalid_integer", "is not a whole number such as 25")
     digits = match[2].replace(".", "").replace(",", "").lstrip("0") or "0"
     if match[1] and digits != "0":
-        raise Wrong("negative_stock", "must not be negative")
+        raise BadCell("negative_stock", "must not be negative")
     if len(digits) > 10 or int(digits) > STOCK_LIMIT:
-        raise Wrong("stock_too_large", f"must be at most {STOCK_LIMIT:,}")
+        raise BadCell("stock_too_large", "must be at most 1,000,000,000")
     return int(digits)
 
 

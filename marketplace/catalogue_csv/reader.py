@@ -1,28 +1,39 @@
 """A product file from its first byte to its last row, which is read twice.
 
-First it is surveyed: how many rows it has, which sign its prices have for decimals, whether its
-quotes end, what parents its variants have. So nothing is decided cell by cell, and what is wrong
-with the file as a whole shows before any row is given. Then its rows are read.
+First it is surveyed: how many rows it has, the decimal sign of its prices, whether its quotes end,
+the parents of its variants. So nothing is decided cell by cell, and errors of the file as a whole
+show before any row is returned. Then its rows are read.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import Any, BinaryIO
+from types import MappingProxyType
+from typing import Any, BinaryIO, NamedTuple
 
-from marketplace.catalogue_csv.columns import Columns, delimiter_of, recognise
+from marketplace.catalogue_csv.columns import (
+    TITLE_ROWS,
+    Columns,
+    Names,
+    Reading,
+    delimiter_of,
+    known,
+    recognise,
+)
 from marketplace.catalogue_csv.dialects.shape import Arranged, Arranger
 from marketplace.catalogue_csv.encoding import Lines
 from marketplace.catalogue_csv.model import BadRow, CatalogRefused, GoodRow, SharedRow
 from marketplace.catalogue_csv.prices import DecimalSign, Prices, Signs
 from marketplace.catalogue_csv.records import Record, Records
 from marketplace.catalogue_csv.rows import KnownCategory, Rows, is_blank
+from marketplace.catalogue_csv.spreadsheet import unwrap
+from marketplace.text.messages import say
 
 _PEEK_LINES = 100
 _PEEK_LENGTH = 1 << 18
-#: How often the survey says how far it is.
+#: How often the survey reports its progress.
 WATCH_ROWS = 20_000
-#: Hears how many bytes are read.
+#: Called with the number of bytes read.
 Watch = Callable[[int], None]
 
 
@@ -32,30 +43,45 @@ def read(
     dialect: str | None = None,
     decimal: DecimalSign | None = None,
     currency: str = "",
+    columns: Names = MappingProxyType({}),
+    image_base: str = "",
     known_category: KnownCategory | None = None,
     watch: Watch = lambda bytes_read: None,
 ) -> "CatalogFile":
     """Surveys a file and gives it to iterate over. Raises CatalogRefused.
 
-    `dialect` and `decimal` (the sign the file has for decimals) settle what the file itself would
-    decide; `currency` chooses among several prices; `known_category` says of a path of names
-    whether there is such a category, without it any will do. The stream is read in blocks, twice,
-    from its first byte; it is not closed.
+    `dialect`, `columns` (our name of a column, or the dialect's, to what the file calls it) and
+    `decimal` (the sign the file has for decimals) settle what the file itself would decide;
+    `currency` chooses among several prices; `image_base` is where pictures stand of which the file
+    has the names; `known_category` says of a path of names whether there is such a category,
+    without it any will do. The stream is read in blocks, twice, from its first byte; it is not
+    closed.
     """
-    lines, records, delimiter, header = _opened(stream)
-    columns = recognise(header.cells, dialect, currency)
+    reading = Reading(dialect, columns, image_base, currency)
+    opened = _opened(stream, reading)
+    found = recognise(opened.header.cells, reading)
     signs = Signs(decimal)
-    arranger = columns.dialect.arrange(columns.layout) if columns.dialect.arrange else None
-    catalog = CatalogFile(stream, columns, delimiter, signs, arranger, known_category)
-    records.width = len(columns.header)
-    for record in records:
+    arranger = found.dialect.arrange(found.layout) if found.dialect.arrange else None
+    catalog = CatalogFile(stream, reading, found, opened.delimiter, signs, arranger, known_category)
+    opened.records.width = len(found.header)
+    for record in opened.records:
         if catalog.survey(record) % WATCH_ROWS == 0:
-            watch(lines.bytes_read)
+            watch(opened.lines.bytes_read)
     catalog.begin()
     return catalog
 
 
-def _opened(stream: BinaryIO) -> tuple[Lines, Records, str, Record]:
+class _Opened(NamedTuple):
+    """A stream behind its header; `above` rows stand before that."""
+
+    lines: Lines
+    records: Records
+    delimiter: str
+    header: Record
+    above: int
+
+
+def _opened(stream: BinaryIO, reading: Reading) -> _Opened:
     """The lines and records of a stream behind its header, and that."""
     stream.seek(0)
     lines = Lines(stream)
@@ -68,25 +94,57 @@ def _opened(stream: BinaryIO) -> tuple[Lines, Records, str, Record]:
         if len(peeked) >= _PEEK_LINES or length >= _PEEK_LENGTH:
             break
     delimiter, skipped = delimiter_of(peeked)
+    above = 0 if reading.dialect or reading.names else _rows_above(peeked[skipped:], delimiter)
     records = Records(chain(peeked[skipped:], rest), delimiter, first_line=skipped + 1)
+    passed = 0
     for record in records:
+        if passed < above:
+            passed += any(cell.strip() for cell in record.cells)
+            continue
         if record.problem is not None:
-            code, words = record.problem
-            raise CatalogRefused(code, f"The header in line {record.line} cannot be read: {words}.")
+            code, reason = record.problem
+            words = say(
+                "The header in line {line} cannot be read: {reason}.",
+                line=record.line,
+                reason=reason,
+            )
+            raise CatalogRefused(code, words)
         if any(cell.strip() for cell in record.cells):
-            return lines, records, delimiter, record
+            return _Opened(lines, records, delimiter, record, above)
     raise CatalogRefused("empty_file", "The file has nothing but blank lines.")
 
 
-class CatalogFile:
-    """A file that was surveyed, to be iterated over once, in bounded memory.
+def _rows_above(lines: Sequence[str], delimiter: str) -> int:
+    """How many rows stand above the header: a title, a date. None where the first row names
+    columns itself.
+    """
+    passed = 0
+    try:
+        for record in Records(lines, delimiter):
+            cells = record.cells
+            if record.problem is not None or passed == TITLE_ROWS:
+                return 0
+            if not any(cell.strip() for cell in cells):
+                continue
+            count = known(cells)
+            if count > 1 or (passed == 0 and count == len(cells)):
+                return passed
+            passed += 1
+    except CatalogRefused:  # a cell that goes on behind the lines that were looked at
+        pass
+    return 0
 
-    What `notes` and `describe` say is final after the last row.
+
+class CatalogFile:
+    """A surveyed file, to be iterated over once, in bounded memory.
+
+    `notes` and `describe` are final after the last row.
     """
 
     def __init__(
         self,
         stream: BinaryIO,
+        reading: Reading,
         columns: Columns,
         delimiter: str,
         signs: Signs,
@@ -97,47 +155,46 @@ class CatalogFile:
         self.delimiter = delimiter
         self.rows_total = 0
         self._stream = stream
+        self._reading = reading
         self._signs = signs
         self._arranger = arranger
         self._known_category = known_category
         self._prices = Prices(signs)
         self._rows = Rows(columns, self._prices, known_category)
-        self._price_columns = columns.positions["price"]
+        self._price_columns = columns.positions.get("price", ())
         self._lines: Lines | None = None
 
     def survey(self, record: Record) -> int:
-        """Take a row of the first reading into account; how many there were."""
+        """Take a row of the first reading into account; return how many there were."""
         cells = record.cells
         if record.problem is None:
             for place in self._price_columns:
                 if place < len(cells):
-                    self._signs.look(cells[place])
+                    self._signs.look(unwrap(cells[place]))
             if self._arranger is not None:
                 self._arranger.survey(self._rows.restored(cells))
         self.rows_total += 1
         return self.rows_total
 
     def begin(self) -> None:
-        """Now that all is known, get ready to read."""
+        """Get ready to read, now that all is known."""
         self._prices = Prices(self._signs)
         self._rows = Rows(self.columns, self._prices, self._known_category)
 
     @property
     def header(self) -> tuple[str, ...]:
-        """The names of the columns as in the file; the cells of bad rows stand under them."""
+        """The names of the columns in the file; the cells of bad rows are under them."""
         return self.columns.header
 
     @property
     def fields(self) -> list[str]:
-        """Which fields of a product the file says anything about: the others are left as they
-        are.
-        """
+        """The fields of a product that the file has columns for: the others stay unchanged."""
         fields = set(self.columns.positions)
         return sorted(fields | {"hidden"} if self._arranger and "hidden" in fields else fields)
 
     @property
     def encoding(self) -> str:
-        """utf-8 (so for plain ASCII too), cp1252, utf-16-le, ..."""
+        """utf-8 (so for plain ASCII too), cp1252, cp1254, utf-16-le, ..."""
         return self._lines.encoding if self._lines else ""
 
     @property
@@ -147,14 +204,14 @@ class CatalogFile:
 
     @property
     def notes(self) -> dict[str, int]:
-        """What a seller should know about the reading: how often each of NOTES came up."""
+        """What a seller should know about the reading: how often each of NOTES occurred."""
         notes = Counter(self._rows.notes)
         if self._arranger is not None:
             notes.update(self._arranger.notes)
         return {code: count for code, count in sorted(notes.items()) if count}
 
     def describe(self) -> dict[str, Any]:
-        """How the file was read, ready for JSON."""
+        """Return how the file was read, ready for JSON."""
         columns, header = self.columns, self.columns.header
         return {
             "dialect": columns.dialect.name,
@@ -174,7 +231,7 @@ class CatalogFile:
         }
 
     def __iter__(self) -> Iterator[GoodRow | BadRow | SharedRow]:
-        """Every row but the blank ones. Raises CatalogRefused."""
+        """Yield every row except blank ones. Raises CatalogRefused."""
         empty = True
         for record, arranged in self._records():
             row: GoodRow | BadRow | SharedRow | None
@@ -195,7 +252,7 @@ class CatalogFile:
             raise CatalogRefused("empty_file", "The file has a header and no rows below it.")
 
     def cells(self) -> Iterator[tuple[int, list[str]]]:
-        """The line and the cells of each row, as a report of bad rows shows them."""
+        """Yield the line and the cells of each row, as a report of bad rows shows them."""
         for record, arranged in self._records():
             if record is not None:
                 yield record.line, self._rows.restored(record.cells)
@@ -204,7 +261,9 @@ class CatalogFile:
 
     def _records(self) -> Iterator[tuple[Record | None, Arranged | None]]:
         """The rows: as they are, or as the dialect has arranged them."""
-        self._lines, records, _, _ = _opened(self._stream)
+        opened = _opened(self._stream, self._reading)
+        self._lines, records = opened.lines, opened.records
+        self._rows.notes["title_rows"] = opened.above
         records.width = len(self.columns.header)
         arranger = self._arranger
         if arranger is None:

@@ -1,17 +1,18 @@
-"""Lines to records: quoted cells, line breaks in them, and quotes that go wrong, row by row."""
+"""Lines to records: quoted cells, line breaks in them, and wrong quotes, row by row."""
 
 import csv
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from marketplace.catalogue_csv.model import CELL_LENGTH, ROW_LENGTH, CatalogRefused
+from marketplace.text.messages import say
 
 _GIVEN_BACK = 500_000
 _GIVEN_BACK_PER_LINE = 20
 
 
 class Record(NamedTuple):
-    """A row of the file. `problem` is None, or what is wrong with its quotes: a code and words."""
+    """A row of the file. `problem` is None, or the error of its quotes: a code and words."""
 
     line: int
     cells: list[str]
@@ -19,12 +20,12 @@ class Record(NamedTuple):
 
 
 class Records:
-    """The records of a file but for empty lines, each with the number of its first line, counted
+    """The records of a file except for empty lines, each with the number of its first line, counted
     from 1.
 
-    The csv module reads them, strictly. Where it finds a quote out of place, the row is read again
-    with blanks allowed behind closing quotes (padded tables have them). If that is not it, the row
-    is given as a problem; and if the quote has run over rows that look whole, reading goes on with
+    The csv module reads them, strictly. If it finds a quote out of place, the row is read again
+    with blanks allowed after closing quotes (padded tables have them). If that fails, the row is
+    returned as a problem; and if the quote has run over rows that look whole, reading goes on with
     the first of those, so that one bad row takes no neighbours with it.
     """
 
@@ -56,7 +57,7 @@ class Records:
                 yield self._repaired(str(error))
 
     def _fed(self) -> Iterator[str]:
-        """Lines for the csv module; those of the row it is in are remembered."""
+        """Lines for the csv module; it remembers those of the present row."""
         row, again = self._row, self._again
         while True:
             while again:
@@ -78,47 +79,53 @@ class Records:
         row = self._row
         self._size = self._size + len(line) if row else len(line)
         if self._size > ROW_LENGTH:
-            words = (
-                f"The row that begins in line {self._line} has more than {ROW_LENGTH:,} characters."
+            words = say(
+                "The row that begins in line {line} has more than 2,000,000 characters.",
+                line=self._line,
             )
             raise CatalogRefused("line_too_long", words)
         row.append(line)
         return line
 
     def _repaired(self, reason: str) -> Record:
-        """The record whose quotes the csv module could not read."""
+        """Return the record whose quotes the csv module could not read."""
         too_large, ended = "limit" in reason, self._ended
         if not too_large and not ended:
             cells = self._padded()
             if cells is not None:
                 return self._taken(len(self._row), cells, None)
         if len(self._row) > 1 and self._looks_whole(self._row[1]):
-            words = "a quote opens a cell and is not closed in this row"
+            words = say("a quote opens a cell and is not closed in this row")
             return self._taken(1, None, ("unbalanced_quote", words))
-        where = f"The row that begins in line {self._line}"
         if too_large:
-            words = (
-                f"{where} has a cell of more than {CELL_LENGTH:,} characters; is a quote not "
-                "closed?"
+            words = say(
+                "The row that begins in line {line} has a cell of more than 1,000,000 "
+                "characters; is a quote not closed?",
+                line=self._line,
             )
             raise CatalogRefused("cell_too_large", words)
         if not ended:
             last = self._line + len(self._row) - 1
-            words = (
-                f"in line {last} something stands behind a closing quote; write a quote in a "
-                "cell twice"
+            words = say(
+                "in line {line} something stands behind a closing quote; write a quote in a cell "
+                "twice",
+                line=last,
             )
             return self._taken(len(self._row), None, ("stray_quote", words))
         if len(self._row) > 1:
-            raise CatalogRefused("unbalanced_quote", f"{where} opens a quote that is never closed.")
+            words = say(
+                "The row that begins in line {line} opens a quote that is never closed.",
+                line=self._line,
+            )
+            raise CatalogRefused("unbalanced_quote", words)
         return self._taken(
-            1, None, ("unbalanced_quote", "a quote opens a cell and is never closed")
+            1, None, ("unbalanced_quote", say("a quote opens a cell and is never closed"))
         )
 
     def _taken(
         self, count: int, cells: list[str] | None, problem: tuple[str, str] | None
     ) -> Record:
-        """A record of the first lines of what was read; the csv module gets the others again."""
+        """Return a record of the first of the lines read; the csv module gets the others again."""
         row = self._row
         if cells is None:
             cells = self._as_they_are(row[:count])
@@ -131,18 +138,18 @@ class Records:
         return record
 
     def _give_back(self, lines: list[str]) -> None:
-        """Has lines read again. A file made to have most of them read over and over is refused."""
+        """Read lines again. A file made to have most of them read over and over is refused."""
         self._given_back += len(lines)
         if self._given_back > _GIVEN_BACK + _GIVEN_BACK_PER_LINE * self._line:
-            words = (
-                f"Up to line {self._line} quotes are opened in so many rows that the file "
-                "cannot be read."
+            words = say(
+                "Up to line {line} quotes are opened in so many rows that the file cannot be read.",
+                line=self._line,
             )
             raise CatalogRefused("unbalanced_quote", words)
         self._again.extend(reversed(lines))
 
     def _as_they_are(self, lines: list[str]) -> list[str]:
-        """The cells of a row with wrong quotes, as well as they can be told apart, for the
+        """Return the cells of a row with wrong quotes, as well as they can be told apart, for the
         report.
         """
         try:
@@ -151,9 +158,7 @@ class Records:
             return ["".join(lines)]
 
     def _reopen(self) -> None:
-        """Begins with the csv module, or begins again when the feed has ended and lines were
-        given back.
-        """
+        """Start the csv module, or restart it when the feed has ended and lines were given back."""
         self._ended = False
         self._feed = self._fed()
         self._reader = csv.reader(
@@ -161,7 +166,7 @@ class Records:
         )
 
     def _looks_whole(self, line: str) -> bool:
-        """Whether a line is a row by itself, as far as one can tell."""
+        """Return whether a line looks like a whole row."""
         if self.width < 2:
             return False
         try:
@@ -173,8 +178,8 @@ class Records:
             return line.count(self._delimiter) == self.width - 1
 
     def _padded(self) -> list[str] | None:
-        """The cells of the row if blanks may stand behind closing quotes; None where something
-        else does.
+        """Return the cells of the row if only blanks follow closing quotes; None if something else
+        does.
         """
         row, count = self._row, len(self._row)
         cells = _PaddedCells(self._delimiter)
@@ -190,7 +195,7 @@ class Records:
 
 
 class _PaddedCells:
-    """Reads a row line by line, taking blanks between a closing quote and the delimiter."""
+    """Reads a row line by line, accepting blanks between a closing quote and the delimiter."""
 
     def __init__(self, delimiter: str) -> None:
         self.cells: list[str] = []
@@ -199,9 +204,7 @@ class _PaddedCells:
         self._pieces: list[str] = []
 
     def take(self, line: str) -> bool:
-        """Goes on with a line. False where something that is no blank stands behind a closing
-        quote.
-        """
+        """Go on with a line. False if something other than a blank follows a closing quote."""
         at = 0
         while True:
             if not self.quoted:
@@ -224,7 +227,7 @@ class _PaddedCells:
             at += 1
 
     def _close(self, line: str, at: int) -> int:
-        """Takes a quoted cell as far as the line goes; the position behind it and the blanks
+        """Take a quoted cell as far as the line goes; return the position after it and the blanks
         that follow.
         """
         while True:

@@ -1,5 +1,6 @@
-"""The cells of a row to a product, or to everything that is wrong with them."""
+"""The cells of a row to a product, or to all of its errors."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -10,45 +11,97 @@ from typing import Any, NamedTuple
 from marketplace.catalogue_csv.cells import (
     read_hidden,
     read_id,
-    read_line,
+    read_key,
     read_link,
-    read_links,
     read_path,
     read_prose,
+    read_whole,
+    refuse_broken,
 )
 from marketplace.catalogue_csv.columns import Columns, printable
 from marketplace.catalogue_csv.dialects.shape import Values
 from marketplace.catalogue_csv.encoding import NUL, UNDECODABLE
 from marketplace.catalogue_csv.headers import HEADER, REQUIRED
 from marketplace.catalogue_csv.html_text import to_text
+from marketplace.catalogue_csv.image_links import read_links
 from marketplace.catalogue_csv.model import (
     BRAND_LENGTH,
     COLUMNS,
     DESCRIPTION_LENGTH,
     NAME_LENGTH,
     SKU_LENGTH,
+    BadCell,
     BadRow,
     CellError,
     GoodRow,
-    Wrong,
 )
 from marketplace.catalogue_csv.prices import Prices, read_stock
-from marketplace.catalogue_csv.spreadsheet import restore
+from marketplace.catalogue_csv.spreadsheet import restore, unwrap
+from marketplace.text.lines import is_seen
+from marketplace.text.messages import say
 
 #: Whether there is a category of this path, for a marketplace whose imports may not add any.
 KnownCategory = Callable[[tuple[str, ...]], bool]
 _LINE = GoodRow._fields.index("line")
+_NAME = GoodRow._fields.index("name")
+_PRICE = GoodRow._fields.index("price")
 _STOCK = GoodRow._fields.index("stock")
 _SKU = GoodRow._fields.index("sku")
 _LINK = GoodRow._fields.index("source_url")
 _ID = GoodRow._fields.index("known_id")
 _IMAGES = GoodRow._fields.index("image_urls")
 _HIDDEN = GoodRow._fields.index("hidden")
+_IN_STOCK = GoodRow._fields.index("in_stock")
+#: A stock that is said in words, without a number.
+_SOME = -1
+_THERE = frozenset(
+    (
+        *(
+            "in stock",
+            "instock",
+            "in_stock",
+            "available",
+            "ready",
+            "ready stock",
+            "readystock",
+            "yes",
+            "true",
+        ),
+        *(
+            "ada",
+            "tersedia",
+            "ya",
+            "stok tersedia",
+            "ready stok",
+            "backorder",
+            "preorder",
+            "pre order",
+            "unlimited",
+        ),
+    )
+)
+_GONE = frozenset(
+    (
+        *(
+            "out of stock",
+            "outofstock",
+            "out_of_stock",
+            "sold out",
+            "soldout",
+            "unavailable",
+            "no",
+            "false",
+        ),
+        *("habis", "kosong", "tidak ada", "tidak tersedia", "tidak", "stok habis", "stok kosong"),
+    )
+)
+_DECORATED = frozenset("'=")
+_NUMBER = re.compile(r"'[0-9][0-9.,]*\s*\Z").match
 _OF_FIELD = {"marketplace_product_id": "known_id", "image_url": "image_urls"}
 
 
 class _Step(NamedTuple):
-    """One column's part of reading a row; `name` is what the file calls it."""
+    """One column's part of reading a row; `name` is the file's name of it."""
 
     position: int
     place: int
@@ -73,7 +126,9 @@ class Rows:
         self._steps = [step for name in HEADER for step in self._steps_of(name)]
 
     def _steps_of(self, field: str) -> list[_Step]:
-        """One step a column; a dialect that is brought into our shape has one column a field."""
+        """Return one step a column; a dialect that is arranged into our shape has one column a
+        field.
+        """
         places = self._columns.positions.get(field, ())
         named = [(place, self._columns.header[place]) for place in places]
         if self._arranged:
@@ -88,12 +143,12 @@ class Rows:
             "name": self._name,
             "description": self._description,
             "price": self._price,
-            "stock": lambda cell: read_stock(cell.strip()) if cell and not cell.isspace() else None,
-            "sku": lambda cell: read_line(cell, SKU_LENGTH) or None,
+            "stock": _read_stock,
+            "sku": lambda cell: read_key(cell, SKU_LENGTH),
             "source_url": lambda cell: read_link(cell) if cell and not cell.isspace() else None,
             "category": self._category,
             "brand": _read_brand,
-            "image_url": read_links,
+            "image_url": self._images,
             "hidden": read_hidden,
         }
         return readers[field]
@@ -101,14 +156,14 @@ class Rows:
     def read(
         self, line: int, raw: list[str], values: Values | None = None
     ) -> GoodRow | BadRow | None:
-        """One row; None for a blank one. `values`: what a dialect made of it."""
+        """Return one row; None for a blank one. `values`: those that a dialect made of it."""
         if values is not None:
             cells = [values[name] for name in HEADER]
         else:
             cells = raw + [""] * (self._width - len(raw)) if len(raw) < self._width else raw
         product = self._blank.copy()
         product[_LINE] = line
-        wrong: list[tuple[_Step, Wrong]] = []
+        wrong: list[tuple[_Step, BadCell]] = []
         for step in self._steps:
             position, place, read, _ = step
             try:
@@ -116,8 +171,10 @@ class Rows:
                     product[_IMAGES] += read(cells[position])
                 else:
                     product[place] = read(cells[position])
-            except Wrong as error:
+            except BadCell as error:
                 wrong.append((step, error))
+        if product[_NAME] is None or product[_PRICE] is None:
+            self._require(product, wrong)
         if wrong or len(raw) > self._width:
             if is_blank(raw):
                 return None
@@ -127,19 +184,50 @@ class Rows:
         return GoodRow(*product)
 
     def broken(self, line: int, raw: list[str], problem: tuple[str, str]) -> BadRow:
-        """A row whose quotes are wrong."""
+        """Return a row whose quotes are wrong."""
         return BadRow(line, (CellError(None, *problem),), _stored(self.restored(raw)))
 
     def restored(self, raw: list[str]) -> list[str]:
-        """The cells as they were before we wrote them into a file of ours."""
-        return (
-            [restore(cell) if cell[:1] == "'" else cell for cell in raw]
-            if self._columns.own
-            else raw
-        )
+        """The cells as they were before an export or a spreadsheet decorated them."""
+        return [self._bare(cell) if cell[:1] in _DECORATED else cell for cell in raw]
+
+    def _bare(self, cell: str) -> str:
+        """Our exports put a `'` before what a spreadsheet would run, and those of other systems do
+        so, too; people put it before a number, so that it stays as it is.
+        """
+        if cell[0] == "=":
+            return unwrap(cell)
+        if self._columns.own:
+            return restore(cell)
+        if _NUMBER(cell):
+            return cell[1:]
+        return restore(cell) if self._arranged else cell
+
+    def _require(self, product: list[Any], wrong: list[tuple[_Step, BadCell]]) -> None:
+        """A row without a name or a price can only change a product: it needs a key to find that
+        by.
+        """
+        if any(product[place] is not None for place in (_ID, _SKU, _LINK)):
+            return
+        said = {step.place for step, _ in wrong}
+        for place, field in ((_NAME, "name"), (_PRICE, "price")):
+            if product[place] is not None or place in said:
+                continue
+            step = next((step for step in self._steps if step.place == place), None)
+            if step is not None:
+                wrong.append((step, BadCell("required", "must not be empty")))
+            else:
+                column = self._columns.dialect.called[field]
+                words = say(
+                    "a new product needs {column}, and the file does not have it", column=column
+                )
+                wrong.append((_Step(self._width, place, str, ""), BadCell("required", words)))
 
     def _note(self, product: list[Any]) -> None:
-        if product[_STOCK] is None:
+        if product[_STOCK] == _SOME:
+            product[_STOCK], product[_IN_STOCK] = None, True
+            self.notes["in_stock"] += 1
+        elif product[_STOCK] is None:
             self.notes["default_stock"] += 1
         if product[_HIDDEN]:
             self.notes["hidden"] += 1
@@ -147,45 +235,58 @@ class Rows:
             self.notes["no_key"] += 1
 
     def _errors(
-        self, raw: list[str], cells: list[str], wrong: list[tuple[_Step, Wrong]]
+        self, raw: list[str], cells: list[str], wrong: list[tuple[_Step, BadCell]]
     ) -> tuple[CellError, ...]:
-        """What is wrong, in words, in the order of the columns."""
+        """Return the errors, in words, in the order of the columns."""
         positions, count = self._columns.positions, len(raw)
         errors = []
         if not is_blank(raw[self._width :]):
-            message = f"has {count:,} cells, and the header has {self._width:,}"
+            message = say(
+                "has {count} cells, and the header has {width}", count=count, width=self._width
+            )
             errors.append(CellError(None, "too_many_columns", message))
-        if not self._arranged and any(count <= positions[name][0] for name in REQUIRED):
-            message = f"ends after {count:,} of {self._width:,} columns"
+        missing = not self._arranged and any(
+            name in positions and count <= positions[name][0] for name in REQUIRED
+        )
+        if missing and any(error.code == "required" for _, error in wrong):
+            message = say("ends after {count} of {width} columns", count=count, width=self._width)
             errors.append(CellError(None, "too_few_columns", message))
         for step, error in sorted(wrong, key=lambda pair: pair[0].position):
-            cell = cells[step.position]
+            cell = cells[step.position] if step.position < len(cells) else ""
             if NUL in cell:
                 errors.append(CellError(step.name, "control_character", "must not have NUL bytes"))
             elif UNDECODABLE.search(cell):
-                message = "has bytes that are no text; save the file as CSV UTF-8"
-                errors.append(CellError(step.name, "invalid_encoding", message))
-            elif self._arranged or step.position < count or error.code != "required":
-                errors.append(CellError(step.name, error.code, error.message))
+                words = say("has bytes that are no text; save the file as CSV UTF-8")
+                errors.append(CellError(step.name, "invalid_encoding", words))
+            elif not missing or step.position < count or error.code != "required":
+                errors.append(CellError(step.name or None, error.code, error.message))
         return tuple(errors)
 
-    def _name(self, cell: str) -> str:
+    def _name(self, cell: str) -> str | None:
         if self._arranged and "&" in cell:
             cell = to_text(cell)
-        name = read_line(cell, NAME_LENGTH)
-        if not name:
-            raise Wrong("required", "must not be empty")
-        return name
+        name = read_whole(cell, NAME_LENGTH)
+        if name and not is_seen(name):
+            raise BadCell("invisible_character", "has nothing that can be seen")
+        return name or None
 
     def _description(self, cell: str) -> str | None:
         if not self._columns.exported and ("<" in cell or "&" in cell):
             cell = to_text(cell)
         return read_prose(cell, DESCRIPTION_LENGTH) or None
 
-    def _price(self, cell: str) -> Decimal:
+    def _price(self, cell: str) -> Decimal | None:
         if not cell or cell.isspace():
-            raise Wrong("required", "must not be empty")
-        return self._prices.read(cell)
+            return None
+        try:
+            return self._prices.read(cell)
+        except BadCell:
+            refuse_broken(cell.strip())
+            raise
+
+    def _images(self, cell: str) -> tuple[str, ...]:
+        base = "" if self._arranged else self._columns.layout.image_base
+        return read_links(cell, base, self.notes, ours=self._columns.exported or self._arranged)
 
     def _category(self, cell: str) -> tuple[str, ...] | None:
         cell = cell.strip()
@@ -196,20 +297,38 @@ class Rows:
             cell = cell.replace("\r", "\n").partition("\n")[0]
         path = read_path(cell) or None
         if path and self._known_category and not self._known_category(path):
-            raise Wrong("unknown_category", "is not one of the categories of this marketplace")
+            raise BadCell("unknown_category", "is not one of the categories of this marketplace")
         return path
+
+
+def _read_stock(cell: str) -> int | None:
+    """The number, or what words say of it."""
+    text = cell.strip()
+    if not text:
+        return None
+    try:
+        return read_stock(text)
+    except BadCell:
+        word = text.lower()
+        if word in _THERE:
+            return _SOME
+        if word in _GONE:
+            return 0
+        refuse_broken(text)
+        raise
 
 
 @lru_cache(maxsize=4096)
 def _read_brand(cell: str) -> str | None:
-    return read_line(cell, BRAND_LENGTH) or None
+    brand = read_whole(cell, BRAND_LENGTH)
+    return brand if brand and is_seen(brand) else None
 
 
 def is_blank(cells: list[str]) -> bool:
-    """Whether nothing stands in any of them."""
+    """Return whether all of them are empty."""
     return all(not cell or cell.isspace() for cell in cells)
 
 
 def _stored(cells: list[str]) -> tuple[str, ...]:
-    """Cells as a report keeps them: all of them text, and not without end."""
+    """Return cells as a report keeps them: all of them text, and not without end."""
     return tuple(printable(cell) for cell in cells[:COLUMNS])

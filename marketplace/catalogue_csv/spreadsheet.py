@@ -1,5 +1,8 @@
-"""Cells that a spreadsheet would run as formulas: made harmless on the way out, restored on the
-way in.
+"""Cells that a spreadsheet would run as formulas: made harmless on the way out, restored on the way
+in.
+
+And the other way round: `="00123"`, by which people have a spreadsheet keep a number as it is
+written.
 """
 
 import re
@@ -10,14 +13,24 @@ _FORMULA = re.compile(
     r"\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}]"
 ).match
 
+_WRAPPED = re.compile(r'\s*="((?:[^"]|"")*)"\s*\Z', re.DOTALL).match
+
 
 def defuse(cell: str) -> str:
-    """The cell with a `'` before it if a spreadsheet would run it, or if it begins like one so
-    treated.
+    """Return the cell with a `'` before it if a spreadsheet would run it, or if it looks like one
+    treated so.
     """
     return f"'{cell}" if _FORMULA(cell) else cell
 
 
 def restore(cell: str) -> str:
-    """The cell as it was before `defuse`."""
+    """Return the cell as it was before `defuse`."""
     return cell[1:] if cell.startswith("'") and _FORMULA(cell[1:]) else cell
+
+
+def unwrap(cell: str) -> str:
+    """The text within `="..."`; other cells as they are."""
+    if "=" not in cell:
+        return cell
+    wrapped = _WRAPPED(cell)
+    return wrapped[1].replace('""', '"') if wrapped else cell

@@ -97,6 +97,11 @@ def _connected(url: str) -> Conn:
 def _login(config: Config, name: str, role: str, conn: Conn) -> Iterator[Finding]:
     login = doctor.login(conn)
     strict = "wrong" if config.production else "warning"
+    if role == "application" and login["makes_large_objects"]:
+        yield Finding(
+            "warning",
+            f"{name}: every login may make large objects: sql/admin/large_objects.sql",
+        )
     if role == "owner":
         state = "ok" if login["owner"] else "wrong"
         yield Finding(

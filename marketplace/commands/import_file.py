@@ -15,11 +15,14 @@ from psycopg.rows import dict_row
 from marketplace.catalogue_csv import DIALECTS, NOTES
 from marketplace.config import settings
 from marketplace.config.settings import Config
+from marketplace.contract import validation
+from marketplace.contract.errors import Problem
 from marketplace.files.storage import Storage
 from marketplace.files.stores import of_private
 from marketplace.ops.progress import Progress
 from marketplace.postgres.database import Database
 from marketplace.queries import imports, jobs
+from marketplace.schemas import imports as schemas
 from marketplace.workflows import imports as workflow
 
 PAUSE = 0.5
@@ -49,11 +52,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--decimal", choices=(".", ","), help="the decimal sign; detected by the file's prices"
     )
     parser.add_argument(
+        "--columns", type=_columns, help='which column is which: {"name": "Judul", ...}'
+    )
+    parser.add_argument("--image-base", help="where pictures stand that the file has the names of")
+    parser.add_argument(
         "--default-stock", type=int, default=0, help="stock of new products whose row gives none"
     )
     parser.add_argument(
         "--json", action="store_true", help="print the import as the API returns it"
     )
+
+
+def _columns(value: str) -> str:
+    """What --columns says, checked as the call of the API checks it."""
+    rules = {"columns": schemas.OPTIONS["columns"]}
+    try:
+        checked = validation.check({"columns": value}, rules, text=True)
+    except Problem as problem:
+        raise argparse.ArgumentTypeError(problem.errors[0].message) from None
+    return orjson.dumps(checked["columns"]).decode()
 
 
 def run(args: argparse.Namespace) -> int:
@@ -79,7 +96,14 @@ def _send(config: Config, args: argparse.Namespace) -> int | None:
     files = of_private(config)
     key = f"imports/{secrets.token_hex(16)}.csv"
     options = imports.Options(
-        args.default_stock, args.mode, args.dry_run, args.on_match, args.dialect, args.decimal
+        args.default_stock,
+        args.mode,
+        args.dry_run,
+        args.on_match,
+        args.dialect,
+        args.decimal,
+        args.columns,
+        args.image_base,
     )
     try:
         with args.file.open("rb") as source, files.writing(key) as target:

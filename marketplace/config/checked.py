@@ -1,6 +1,6 @@
-"""Checks settings that could be read and never work: addresses, URLs, a currency.
+"""Checks settings that can be read but never work: addresses, URLs, a currency.
 
-A wrong one stops the start in words; what stands in a URL is never repeated, since it may be a
+A wrong one stops the start in words; the content of a URL is never repeated, since it may be a
 password.
 """
 
@@ -151,7 +151,7 @@ def level(text: str) -> str:
 
 
 def uploads(folder: Path, private: Path) -> Path:
-    """Return UPLOADS_DIR, refused if what is private would be served with it."""
+    """Return UPLOADS_DIR, refused if private files would be served with it."""
     if private == folder or folder in private.parents:
         raise ConfigError(
             "UPLOADS_DIR must not be DATA_DIR or above it: everything in it is served to everybody."

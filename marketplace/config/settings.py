@@ -228,7 +228,7 @@ def _new_categories(env: Mapping[str, str]) -> dict[str, int]:
 
 
 def _matching(env: Mapping[str, str], name: str, form: "re.Pattern[str]", words: str) -> str:
-    """A text of a form; empty where the variable is not set."""
+    """Return a text of a form; empty if the variable is not set."""
     text = (env.get(name) or "").strip()
     if text and not form.match(text):
         raise ConfigError(f"{name} must be {words}; not {text!r}.")

@@ -37,7 +37,7 @@ def _look(value: Mapping[str, Any], schema: Rules, path: str, unknown: list[Fiel
 def _look_below(
     value: Any, rule: Mapping[str, Any], pointer: str, unknown: list[FieldError]
 ) -> None:
-    """Look at what the rule of a field has a schema for: an object, or each of a list."""
+    """Check what the rule of a field has a schema for: an object, or each of a list."""
     within: Any = rule["schema"]
     if isinstance(value, dict) and rule.get("type") == "dict":
         _look(value, within, pointer, unknown)

@@ -103,16 +103,16 @@ def batches(
     """Yield all rows of a list, `size` at a time, for a streamed response.
 
     `read` returns the rows behind a place (None at the start) in a transaction of its own: none
-    waits for a slow phone.
+    waits for a slow phone. It raises where the caller may not read any more; at the end it is
+    asked once more, as who loses the right in the middle of a batch sees a short one, not an error.
     """
     after = None
-    while True:
-        rows = read(after)
-        if rows:
-            yield rows
-        if len(rows) < size:
-            return
+    while rows := read(after):
+        yield rows
         after = place(rows[-1])
+        if len(rows) < size:
+            break
+    read(after)
 
 
 def listed(noun: str, schema: Named, **more: Any) -> Named:

@@ -7,6 +7,7 @@ document. A rule's `meta` has what only the document needs (`description`, `exam
 A validator is made for each request: shared by threads it gives wrong verdicts.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
@@ -19,6 +20,7 @@ from cerberus import errors as reasons
 
 from marketplace.contract.bounds import printable, require_bounded
 from marketplace.contract.errors import FieldError, Problem
+from marketplace.text.lines import has_invisible, is_seen, stripped, turns
 from marketplace.text.messages import say
 from marketplace.text.nfc import TooManyMarks, nfc
 
@@ -36,6 +38,7 @@ class Named(dict[str, Any]):
 
 
 INT64_MAX = 2**63 - 1
+_LONE_CR = re.compile(r"\r(?!\n)")
 _MINUSES = re.compile(r"-(?:[\s\"]*-)+")
 _DIGITS = re.compile(r"-?[0-9]{1,19}\Z")
 _MONEY = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?\Z")
@@ -137,6 +140,26 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         """Text of one line, as names are."""
         return text(value, multiline=False)
 
+    def _normalize_coerce_name(self, value: Any) -> str:
+        """Name of a thing: one line without blanks around it, of which something can be seen."""
+        name = stripped(text(value, multiline=False))
+        if turns(name):
+            raise Wrong("control_character", "must not have signs that turn the text around")
+        if name and not is_seen(name):
+            raise Wrong("required", "has nothing that can be seen")
+        return name
+
+    def _normalize_coerce_key(self, value: Any) -> str:
+        """A text by which a thing is found: one line without blanks around, all of it seen."""
+        key = stripped(text(value, multiline=False))
+        if has_invisible(key):
+            raise Wrong("control_character", "has signs that cannot be seen; type it anew")
+        return key
+
+    def _normalize_coerce_trimmed_prose(self, value: Any) -> str:
+        """Text that may have line breaks and tabs, without blanks around it."""
+        return _LONE_CR.sub("\n", text(value, multiline=True).strip())
+
     def _normalize_coerce_words(self, value: Any) -> str:
         """Words to search for. Runs of minus signs mean nothing, and PostgreSQL's parser has no
         room for many.
@@ -221,6 +244,25 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         same list.
         """
         return sorted(set(value.split(",") if isinstance(value, str) else value))
+
+    def _normalize_coerce_columns(self, value: Any) -> dict[str, str | list[str]]:
+        """A JSON object of names of columns: each to one name, or to a list of some."""
+        try:
+            named = json.loads(value) if isinstance(value, str) and len(value) <= 10_000 else None
+        except (ValueError, RecursionError):
+            named = None
+        if not isinstance(named, dict) or not named or not all(map(_is_column, named.items())):
+            raise Wrong("bad_format", "must be a JSON object: our name of a column to the file's")
+        return named
+
+
+def _is_column(pair: tuple[str, Any]) -> bool:
+    """Whether a name of a column goes with another one, or with several."""
+    name, theirs = pair
+    names = [name, *(theirs if isinstance(theirs, list) else [theirs])]
+    return len(names) > 1 and all(
+        isinstance(each, str) and bool(text(each, multiline=False).strip()) for each in names
+    )
 
 
 def text(value: Any, *, multiline: bool) -> str:

@@ -121,10 +121,11 @@ def _load(config: Config, owner: Conn) -> list[tuple[Person, str]]:
         admin = users.add_admin(
             owner, name=ADMIN.name, email=ADMIN.email, password_hash=hashes[ADMIN]
         )
-        with _signed_in(db, admin) as caller:
+        with _signed_in(db, admin, hashes[ADMIN]) as caller:
             category_ids = _add_categories(db, caller)
         for number, seller in enumerate(SELLERS):
-            with _signed_in(db, _register(db, seller, hashes[seller])) as caller:
+            seller_id = _register(db, seller, hashes[seller])
+            with _signed_in(db, seller_id, hashes[seller]) as caller:
                 store = _open_store(db, caller, number)
                 for row, uploads in made:
                     if row["store"] == str(number + 1):
@@ -197,13 +198,14 @@ def _register(db: Database, person: Person, password_hash: str) -> int:
 
 
 @contextmanager
-def _signed_in(db: Database, user_id: int) -> Iterator[Caller]:
-    """A session of the user, ended after the block."""
+def _signed_in(db: Database, user_id: int, proof: str) -> Iterator[Caller]:
+    """A session of the user, ended behind the block."""
     secret = new_secret()
     with db.signing_in() as conn:
         sessions.open_device(
             conn,
             user_id=user_id,
+            proof=proof,
             session_hash=hashed(secret),
             refresh_hash=hashed(Tokens.new_refresh(secret)),
             seconds=3600,

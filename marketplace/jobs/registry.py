@@ -19,6 +19,7 @@ from marketplace.postgres.database import Database
 from marketplace.postgres.pool import ALIVE
 from marketplace.queries import brands, categories, search, stock
 from marketplace.queries import jobs as queue
+from marketplace.text.messages import say
 from marketplace.workflows import imports, mails, product_documents, stores, upkeep, users
 from marketplace.workflows.imports import PASSING
 
@@ -70,7 +71,7 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
             imports.run(means.db, means.private, means.config, import_id, stopping=means.stopping)
         except PASSING:
             if context.job.attempts >= ATTEMPTS:
-                words = (
+                words = say(
                     "The database or the storage of files did not respond for a long time; "
                     "send the file again."
                 )

@@ -39,6 +39,9 @@ _COERCED: dict[str, Document] = {
     },
     "boolean": {"type": "boolean"},
     "line": {"type": "string", "pattern": _LINE},
+    "name": {"type": "string", "pattern": _LINE},
+    "key": {"type": "string", "pattern": _LINE},
+    "trimmed_prose": {"type": "string", "pattern": _PROSE},
     "words": {"type": "string", "pattern": _LINE},
     "prose": {"type": "string", "pattern": _PROSE},
     "secret": {"type": "string", "format": "password"},
@@ -48,6 +51,7 @@ _COERCED: dict[str, Document] = {
     "time_end": {"type": "string", "pattern": _INSTANT},
     "ids": {"type": "array", "items": {**_INT64, "minimum": 1}, "minItems": 1, "maxItems": 100},
     "names": {"type": "array", "items": {"type": "string"}},
+    "columns": {"type": "string", "maxLength": 10_000},
 }
 _TYPES = {"dict": "object", "list": "array"}
 _LIMITS = {

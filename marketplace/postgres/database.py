@@ -124,14 +124,19 @@ class Database:
         exception.
 
         Raises psycopg.errors.InvalidAuthorizationSpecification when the session is not alive any
-        more. `durable=False` does not wait for the disk: for writes that may be lost in a crash,
-        such as a logged view.
+        more, InsufficientPrivilege when the role that the call was allowed for has been taken away.
+        `durable=False` does not wait for the disk: for writes that may be lost in a crash, such as
+        a logged view.
         """
 
         def act(conn: Conn) -> None:
             conn.execute(
                 SQL["act_as"],
-                {"session_hash": caller.session_hash, "request_id": caller.request_id},
+                {
+                    "session_hash": caller.session_hash,
+                    "role": caller.role,
+                    "request_id": caller.request_id,
+                },
             )
             if not durable:
                 conn.execute(SQL["do_not_wait"])

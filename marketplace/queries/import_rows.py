@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from marketplace.catalogue_csv import GoodRow
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
+from marketplace.text.messages import say
 
 SQL = named_sql("import_rows")
 
@@ -26,8 +27,8 @@ class Batch(NamedTuple):
 
 
 class Met(NamedTuple):
-    """Lines of a batch that match products of the store, with the products' ids, and which fields
-    differ.
+    """Lines of a batch that match products of the store, and of those what is another, with the
+    products' ids; lines whose product stays hidden; and lines that match none and cannot make one.
     """
 
     met: list[int]
@@ -38,6 +39,8 @@ class Met(NamedTuple):
     pictures_ids: list[int]
     stocked: list[int]
     stocked_ids: list[int]
+    hidden: list[int]
+    incomplete: list[int]
 
 
 def forget(conn: Conn, import_id: int) -> None:
@@ -56,12 +59,15 @@ def copy(conn: Conn, import_id: int, rows: Iterable[GoodRow]) -> None:
         write = copying.write_row
         for row in rows:
             category = _array(row.category) if row.category else None
-            write((import_id, *row[:8], category, row.brand, _array(row.image_urls), row.hidden))
+            write((import_id, *row[:8], category, row.brand, _array(row.image_urls), *row[-2:]))
 
 
 def settle_twins(conn: Conn, import_id: int) -> None:
     """Leave out rows whose keys an earlier one has; those that differ from it are bad."""
-    conn.execute(SQL["settle_twins"], {"import_id": import_id}, prepare=False)
+    words = say(
+        "is that of the row in line {line} too, which says something else", line="{line}"
+    )  # each row has a line of its own
+    conn.execute(SQL["settle_twins"], {"import_id": import_id, "words": words}, prepare=False)
 
 
 def fit_categories(conn: Conn, import_id: int, *, room: int) -> int:
@@ -92,8 +98,17 @@ def match(conn: Conn, batch: Batch) -> Met:
 
 
 def refuse_conflicts(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
-    """Turn rows whose keys match several products into bad ones."""
-    conn.execute(SQL["refuse_conflicts"], {"import_id": import_id, "lines": list(lines)})
+    """Turn rows whose keys meet several products into bad ones."""
+    words = say("its id, SKU and link are not those of one product of the store")
+    values = {"import_id": import_id, "lines": list(lines), "words": words}
+    conn.execute(SQL["refuse_conflicts"], values)
+
+
+def refuse_incomplete(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
+    """Turn rows into bad ones that match no product, and lack what a new one needs."""
+    words = say("must not be empty: no product of the store has the keys of the row")
+    values = {"import_id": import_id, "lines": list(lines), "words": words}
+    conn.execute(SQL["refuse_incomplete"], values)
 
 
 def missing_levels(conn: Conn, batch: Batch) -> int:
@@ -111,8 +126,9 @@ def add_categories(conn: Conn, batch: Batch, level: int) -> None:
 
 
 def refuse_unknown(conn: Conn, batch: Batch) -> None:
-    """Turn rows whose category does not exist into bad ones."""
-    conn.execute(SQL["refuse_unknown"], batch._asdict())
+    """Turn rows whose category is not there into bad ones."""
+    words = say("is not one of the categories of this marketplace")
+    conn.execute(SQL["refuse_unknown"], {**batch._asdict(), "words": words})
 
 
 def lock_categories(conn: Conn, batch: Batch) -> None:

@@ -11,12 +11,13 @@ import orjson
 from marketplace.catalogue_csv import BadRow
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
+from marketplace.text.messages import kept
 
 SQL = named_sql("imports")
 
 
 class Options(NamedTuple):
-    """The options of an import."""
+    """The options of an import. `column_names`: our names of columns to the file's, as JSON."""
 
     default_stock: int = 0
     mode: str = "skip_bad"
@@ -24,6 +25,8 @@ class Options(NamedTuple):
     on_match: str = "update"
     dialect: str | None = None
     decimal_sign: str | None = None
+    column_names: str | None = None
+    image_base: str | None = None
 
 
 def add(
@@ -101,8 +104,8 @@ def count(conn: Conn, *, store_id: int | None, limit: int) -> int:
 
 
 def bad_rows(conn: Conn, import_id: int, *, after_line: int, limit: int) -> list[Row]:
-    """Return the next bad rows: line; columns, codes and messages (several with `; ` between);
-    cells, a list.
+    """Return the next bad rows: line; columns, codes, messages and what those were made of, lists
+    of the same length; cells, a list.
     """
     return conn.execute(
         SQL["bad_rows"], {"import_id": import_id, "after_line": after_line, "limit": limit}
@@ -164,15 +167,20 @@ def add_errors(conn: Conn, import_id: int, rows: Sequence[BadRow]) -> None:
             error.column,
             error.code,
             error.message,
+            _json(kept(error.message)),
             orjson.dumps(row.cells).decode() if number == 1 else None,
         )
         for row in rows
         for number, error in enumerate(row.errors, 1)
     ]
     if errors:
-        names = ("lines", "numbers", "column_names", "codes", "messages", "cells")
+        names = ("lines", "numbers", "column_names", "codes", "messages", "said", "cells")
         values = dict(zip(names, map(list, zip(*errors, strict=True)), strict=True))
         conn.execute(SQL["add_errors"], {"import_id": import_id, **values})
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()
 
 
 def bare_errors(conn: Conn, import_id: int, *, limit: int) -> list[int]:
@@ -240,6 +248,7 @@ def count_applied(
     updated: int,
     unchanged: int,
     skipped: int,
+    hidden: int,
     locked_ms: int | None,
 ) -> None:
     """Count the outcome of rows; `locked_ms`: how long that held products."""
@@ -249,6 +258,7 @@ def count_applied(
         "updated": updated,
         "unchanged": unchanged,
         "skipped": skipped,
+        "hidden": hidden,
         "locked_ms": locked_ms,
     }
     conn.execute(SQL["count_applied"], values)
@@ -262,6 +272,7 @@ def count_anew(
     updated: int,
     unchanged: int,
     skipped: int,
+    hidden: int,
     locked_ms: int,
 ) -> None:
     """Count the outcome of all rows, at the end of the one transaction that did it; rows skipped
@@ -273,6 +284,7 @@ def count_anew(
         "updated": updated,
         "unchanged": unchanged,
         "skipped": skipped,
+        "hidden": hidden,
         "locked_ms": locked_ms,
     }
     conn.execute(SQL["count_anew"], values)
@@ -342,7 +354,12 @@ def finish(
     conn: Conn, import_id: int, *, error_code: str | None = None, error_message: str | None = None
 ) -> None:
     """End the import and its session: done, or failed with a code and words."""
-    values = {"import_id": import_id, "error_code": error_code, "error_message": error_message}
+    values = {
+        "import_id": import_id,
+        "error_code": error_code,
+        "error_message": error_message,
+        "error_said": _json(kept(error_message)) if error_message else None,
+    }
     conn.execute(SQL["finish"], values)
     end_session(conn, import_id)
 

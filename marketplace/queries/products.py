@@ -164,6 +164,18 @@ def find(
     return conn.execute(SQL["find"], values).fetchone()
 
 
+def list_descriptions(conn: Conn, ids: Sequence[int]) -> dict[int, str | None]:
+    """Return the descriptions of some of the caller's products, by id."""
+    rows = conn.execute(SQL["list_descriptions"], {"ids": list(ids)})
+    return {row["id"]: row["description"] for row in rows}
+
+
+def find_sku(conn: Conn, store_id: int, sku: str) -> int | None:
+    """Return the id of the store's product that has a SKU, itself or by a variant."""
+    row = conn.execute(SQL["find_sku"], {"store_id": store_id, "sku": sku}).fetchone()
+    return row["id"] if row else None
+
+
 def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
     """Return the product to change, locked, with its stock; None if it is not the store's. No
     store: an admin's view.
@@ -171,6 +183,26 @@ def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
     values = {"product_id": product_id, "store_id": store_id}
     conn.execute(SQL["lock_own_stock"], values)
     return conn.execute(SQL["find_own"], values).fetchone()
+
+
+def find_holder(
+    conn: Conn,
+    *,
+    store_id: int | None,
+    product_id: int | None,
+    sku: str | None,
+    source_url: str | None,
+) -> Row | None:
+    """Return the product that has an SKU or a link: id and hidden. Its store is named, or has
+    the product `product_id`, which is another one.
+    """
+    values = {
+        "store_id": store_id,
+        "product_id": product_id,
+        "sku": sku,
+        "source_url": source_url,
+    }
+    return conn.execute(SQL["find_holder"], values).fetchone()
 
 
 def add(

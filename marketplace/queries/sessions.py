@@ -22,7 +22,8 @@ def act_as(conn: Conn, session_hash: bytes, request_id: str | None = None) -> Ro
     """Make the rest of this transaction act as a session's user; return user_id, role, store_id,
     session_id.
     """
-    return one(conn, SQL["act_as"], {"session_hash": session_hash, "request_id": request_id})
+    values = {"session_hash": session_hash, "role": None, "request_id": request_id}
+    return one(conn, SQL["act_as"], values)
 
 
 def take_time(conn: Conn) -> None:
@@ -54,18 +55,24 @@ def open_device(
     conn: Conn,
     *,
     user_id: int,
+    proof: str,
     session_hash: bytes,
     refresh_hash: bytes,
     seconds: int,
     device_name: str | None,
     user_agent: str | None,
     ip: str | None,
-) -> None:
-    """Sign a device in: add a session and its first refresh token."""
-    conn.execute(
+) -> int | None:
+    """Sign a device in: a session and its first refresh token. None where the proof is no good.
+
+    `proof` is the hash that the account's password yields; it is compared under a lock.
+    """
+    opened = one(
+        conn,
         SQL["open"],
         {
             "user_id": user_id,
+            "proof": proof,
             "session_hash": session_hash,
             "refresh_hash": refresh_hash,
             "seconds": seconds,
@@ -74,6 +81,8 @@ def open_device(
             "ip": ip,
         },
     )
+    session_id: int | None = opened["session_id"]
+    return session_id
 
 
 def refresh(
@@ -107,9 +116,15 @@ def end_others(conn: Conn) -> int:
     return int(one(conn, SQL["end_others"])["ended"])
 
 
-def change_password(conn: Conn, password_hash: str) -> None:
-    """Set the caller's password; their other sessions end."""
-    conn.execute(SQL["change_password"], {"password_hash": password_hash})
+def change_password(conn: Conn, password_hash: str, proof: str) -> bool:
+    """Set the caller's password, and end their other sessions; False where the proof is no good."""
+    values = {"password_hash": password_hash, "proof": proof}
+    return bool(one(conn, SQL["change_password"], values)["changed"])
+
+
+def change_email(conn: Conn, email: str, proof: str) -> bool:
+    """Set the caller's address, and end their other sessions; False where the proof is no good."""
+    return bool(one(conn, SQL["change_email"], {"email": email, "proof": proof})["changed"])
 
 
 def sweep(conn: Conn, *, most: int) -> int:

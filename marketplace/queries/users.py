@@ -54,7 +54,7 @@ def hold(conn: Conn, user_id: int) -> int | None:
 def change(
     conn: Conn, user_id: int, *, name: str, email: str, phone: str | None, address: str | None
 ) -> None:
-    """Replace what users may change of themselves. A new address is unverified."""
+    """Replace what users may change of themselves: of the address only how it is spelt."""
     values = {"user_id": user_id, "name": name, "email": email, "phone": phone, "address": address}
     conn.execute(SQL["change"], values)
 
@@ -69,9 +69,12 @@ def manage(conn: Conn, user_id: int, *, role: str | None, suspended: bool | None
     conn.execute(SQL["manage"], {"user_id": user_id, "role": role, "suspended": suspended})
 
 
-def forget_me(conn: Conn) -> Row:
-    """Delete the caller's data, except what a job does; return their user_id and store_id."""
-    return one(conn, SQL["forget_me"])
+def forget_me(conn: Conn, proof: str) -> Row | None:
+    """Delete what is known of the caller, but for what a job does; their user_id and store_id.
+
+    None where the proof is not that of their password.
+    """
+    return conn.execute(SQL["forget_me"], {"proof": proof}).fetchone()
 
 
 def forget_things(conn: Conn, user_id: int, *, most: int) -> int:
@@ -89,6 +92,24 @@ def close_store(conn: Conn, store_id: int, *, most: int) -> list[int]:
         "product_ids"
     ]
     return product_ids
+
+
+def forget_trail(
+    conn: Conn, store_id: int, after: tuple[Any, int] | None, *, most: int
+) -> tuple[Any, int] | None:
+    """Forget the words that the audit trail keeps of a closed store, some entries at a time.
+
+    Return where it goes on, None at the end. For the worker.
+    """
+    after_time, after_id = after or (None, None)
+    values = {
+        "store_id": store_id,
+        "after_time": after_time,
+        "after_id": after_id,
+        "most": most,
+    }
+    row = one(conn, SQL["forget_trail"], values)
+    return None if row["last_id"] is None else (row["last_time"], row["last_id"])
 
 
 def add_admin(conn: Conn, *, name: str, email: str, password_hash: str) -> int:

@@ -17,7 +17,7 @@ from marketplace.security.passwords import Passwords
 from marketplace.security.tokens import Tokens, hashed, new_secret, secret_of
 from marketplace.web import client
 from marketplace.workflows import mails
-from marketplace.workflows.sign_in import SignIn
+from marketplace.workflows.sign_in import Proof, SignIn
 
 #: The legacy Android app (`client_type`) cannot refresh: it has to sign in again after this long,
 #: and its token lives until then.
@@ -49,8 +49,11 @@ class Register:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the tokens, as login does."""
         body = req.context.body
-        self.passwords.require_strong(body["password"], "/password", body["name"], body["email"])
-        password_hash = self.passwords.hash(body["password"])
+        ip = client.client_ip(req)
+        self.passwords.require_strong(
+            body["password"], "/password", body["name"], body["email"], address=ip
+        )
+        password_hash = self.passwords.hash(body["password"], ip)
         with self.db.signing_in(req.context.request_id) as conn:
             user_id = sessions.register(
                 conn,
@@ -60,7 +63,8 @@ class Register:
                 phone=body.get("phone"),
                 password_hash=password_hash,
             )
-            resp.media = _sign_in(conn, req, self.tokens, user_id, "register")
+            proof = Proof(user_id, password_hash)
+            resp.media = _sign_in(conn, req, self.tokens, proof, "register")
             mails.enqueue(conn, "verify", body["email"], client.language(req))
         resp.status = falcon.HTTP_201
         resp.set_header("Cache-Control", "no-store")
@@ -89,17 +93,26 @@ class Login:
 
         After five wrong ones an account takes the next later and later: 429 with Retry-After.
         """
+        answer = None
+        for _ in range(2):  # again where the password was set, or hashed anew, while it was proved
+            proof = self._prove(req)
+            with self.db.signing_in() as conn:
+                answer = _sign_in(conn, req, self.tokens, proof, "login")
+            if answer is not None:
+                break
+        if answer is None:
+            raise _invalid_credentials()
+        resp.media = answer
+        resp.set_header("Cache-Control", "no-store")
+
+    def _prove(self, req: falcon.Request) -> Proof:
         body = req.context.body
-        user_id = self.sign_in.owner(
+        proof = self.sign_in.prove(
             body["email"], body["password"], client.client_ip(req), client.language(req)
         )
-        if user_id is None:
-            raise unauthorized(
-                "invalid_credentials", "No account has this e-mail address and password."
-            )
-        with self.db.signing_in() as conn:
-            resp.media = _sign_in(conn, req, self.tokens, user_id, "login")
-        resp.set_header("Cache-Control", "no-store")
+        if proof is None:
+            raise _invalid_credentials()
+        return proof
 
 
 class Refresh:
@@ -119,7 +132,9 @@ class Refresh:
         rate="refresh",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return a new pair. A token that was used before ends the session it belongs to."""
+        """Return a new pair. A token may come again while the one that followed it is unused: the
+        response was lost, or two tabs share it. After that its use ends the session.
+        """
         config: Config = req.context.config
         old = req.context.body["refresh_token"]
         secret = secret_of(old)
@@ -189,14 +204,15 @@ class ResetPassword:
         """Set the password and sign all devices out. After a weak password the code stays valid."""
         body = req.context.body
         token_hash = hashed(body["token"])
+        ip = client.client_ip(req)
         with self.db.signing_in() as conn:
             account = mailed_tokens.find_reset(conn, token_hash)
         if account is None:
             raise _invalid_code()
         self.passwords.require_strong(
-            body["password"], "/password", account["name"], account["email"]
+            body["password"], "/password", account["name"], account["email"], address=ip
         )
-        password_hash = self.passwords.hash(body["password"])
+        password_hash = self.passwords.hash(body["password"], ip)
         with self.db.signing_in(req.context.request_id) as conn:
             if mailed_tokens.reset_password(conn, token_hash, password_hash) is None:
                 raise _invalid_code()
@@ -310,15 +326,21 @@ class Session:
         resp.status = falcon.HTTP_204
 
 
+def _invalid_credentials() -> Problem:
+    return unauthorized("invalid_credentials", "No account has this e-mail address and password.")
+
+
 def _invalid_code() -> Problem:
     words = "is not a code of ours, or was used, or is too old"
     return Problem("invalid_code", errors=[FieldError("/token", "invalid_code", words)])
 
 
 def _sign_in(
-    conn: Conn, req: falcon.Request, tokens: Tokens, user_id: int, activity: str
-) -> dict[str, Any]:
-    """Open a session for the device, and return its tokens; with the entry in the log."""
+    conn: Conn, req: falcon.Request, tokens: Tokens, proof: Proof, activity: str
+) -> dict[str, Any] | None:
+    """A session for the device, its tokens, and the line in the log; None where the password is
+    another one by now, or the account is closed.
+    """
     config: Config = req.context.config
     first_app = "client_type" in req.context.body
     seconds = (
@@ -329,9 +351,10 @@ def _sign_in(
     secret = new_secret()
     refresh_token = tokens.new_refresh(secret)
     device, ip = client.device(req), client.client_ip(req)
-    sessions.open_device(
+    opened = sessions.open_device(
         conn,
-        user_id=user_id,
+        user_id=proof.user_id,
+        proof=proof.hash,
         session_hash=hashed(secret),
         refresh_hash=hashed(refresh_token),
         seconds=seconds,
@@ -339,13 +362,15 @@ def _sign_in(
         user_agent=device,
         ip=ip,
     )
+    if opened is None:
+        return None
     sessions.act_as(conn, hashed(secret), req.context.request_id)
-    activities.record(conn, Client(user_id, ip, device), activity)
-    user = user_queries.find(conn, user_id) or {}
+    activities.record(conn, Client(proof.user_id, ip, device), activity)
+    user = user_queries.find(conn, proof.user_id) or {}
     answer = _pair(config, tokens, user, secret, refresh_token)
-    if first_app:
+    if first_app or activity == "register":  # its register screen does not say who it is
         answer["message"] = GREETINGS[activity]
-        answer["auth_token"] = tokens.access(user_id, secret, seconds)
+        answer["auth_token"] = tokens.access(proof.user_id, secret, min(seconds, FIRST_APP_SECONDS))
         answer["user_role"] = answer["user"]["user_role"] = user["user_role"]
     return answer
 

@@ -1,4 +1,4 @@
-"""How this installation is set up, as an app needs to know it before anybody signs in."""
+"""The settings of this installation that an app needs before anybody signs in."""
 
 from datetime import datetime, timezone
 from typing import Any
@@ -29,7 +29,9 @@ class Config:
         max_age=300,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return currency, languages, limits, features and app versions; ask at the app's start."""
+        """Return currency, languages, limits, features and app versions; call it at the app's
+        start.
+        """
         now = datetime.now(timezone.utc).replace(microsecond=0)
         resp.media = {**self._settled, "now": now}
 

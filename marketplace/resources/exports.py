@@ -2,7 +2,9 @@
 
 import csv
 import io
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import falcon
 
@@ -20,7 +22,8 @@ from marketplace.web import client, rendering
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
-BATCH = 1000
+#: A description may have 20,000 characters, and the writing of a batch holds up other threads.
+BATCH = 200
 #: RFC 4180, and JSON Lines.
 TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
@@ -58,7 +61,9 @@ class ProductExport:
         resp.content_type = TYPES[kind]
         resp.downloadable_as = f"products-{store_id}.{kind}"
         uploads = rendering.uploads_url(req)
-        resp.stream = (_csv if kind == "csv" else _lines)(self.db, caller, store_id, uploads)
+        stream = (_csv if kind == "csv" else _lines)(self.db, caller, store_id, uploads)
+        marked = kind == "csv" and req.context.query["bom"]
+        resp.stream = chain((BOM_UTF8,), stream) if marked else stream
 
 
 def _csv(db: Database, caller: Caller, store_id: int, uploads: bytes) -> Iterator[bytes]:

@@ -2,7 +2,9 @@
 
 import csv
 import io
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import falcon
@@ -15,6 +17,9 @@ from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Row
 from marketplace.queries import imports
+from marketplace.schemas import imports as schemas
+from marketplace.text.messages import of_kept
+from marketplace.web import client
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
@@ -31,17 +36,19 @@ class ImportErrors:
         "downloadImportErrors",
         "The rows an import refused, as a file",
         roles=SELLERS,
+        query=schemas.REPORT,
         responses={200: None},
         problems=("not_found",),
         produces=("text/csv",),
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stream every bad row under the file's own header, with its errors, to be sent again.
+        """Stream every bad row under the file's own header, with what is wrong with it in the
+        language of Accept-Language, to be sent again.
 
         A batch at a time: no transaction waits for a slow phone.
         """
-        caller = req.context.caller
+        caller, language = req.context.caller, client.language(req)
         with self.db.transaction(caller) as conn:
             found = imports.find(conn, import_id, workflow.reach(caller))
         if found is None:
@@ -51,7 +58,9 @@ class ImportErrors:
         header: Sequence[str] = (found["columns"] or {}).get("header", ())
         resp.content_type = "text/csv; charset=utf-8"
         resp.downloadable_as = f"import-{import_id}-errors.csv"
-        resp.stream = _report(header, _bad_rows(self.db, caller, import_id))
+        client.say_language(resp, language)
+        report = _report(header, _bad_rows(self.db, caller, import_id), language)
+        resp.stream = chain((BOM_UTF8,), report) if req.context.query["bom"] else report
 
 
 def _bad_rows(db: Database, caller: Caller, import_id: int) -> Iterator[list[dict[str, Any]]]:
@@ -62,23 +71,27 @@ def _bad_rows(db: Database, caller: Caller, import_id: int) -> Iterator[list[dic
     return pages.batches(read, lambda row: row["line"], size=BATCH)
 
 
-def _report(header: Sequence[str], batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
-    """Yield the report as CSV. The columns that an earlier report had added before the row are left
-    out.
-    """
+def _report(
+    header: Sequence[str], batches: Iterator[list[dict[str, Any]]], language: str
+) -> Iterator[bytes]:
+    """The report as CSV. What an earlier report had put before the row is left out."""
     kept = [place for place, name in enumerate(header) if name not in REPORT_HEADER]
     yield _lines([[*REPORT_HEADER, *(header[place] for place in kept)]])
     for rows in batches:
         yield _lines(
-            [
-                row["line"],
-                row["columns"],
-                row["codes"],
-                row["messages"],
-                *_cells(row["cells"] or (), kept, len(header)),
-            ]
+            [row["line"], *_said(row, language), *_cells(row["cells"] or (), kept, len(header))]
             for row in rows
         )
+
+
+def _said(row: dict[str, Any], language: str) -> list[str]:
+    """Columns, codes and words of all that is wrong with a row, with `; ` between."""
+    words = [
+        f"{column or ''} {of_kept(message, said, language)}".strip()
+        for column, message, said in zip(row["columns"], row["messages"], row["said"], strict=True)
+    ]
+    columns = [column for column in row["columns"] if column is not None]
+    return ["; ".join(columns), "; ".join(row["codes"]), "; ".join(words)]
 
 
 def _cells(cells: Sequence[str], kept: Sequence[int], width: int) -> list[str]:

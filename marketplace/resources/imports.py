@@ -6,6 +6,7 @@ import secrets
 from typing import Any, BinaryIO, NamedTuple
 
 import falcon
+import orjson
 
 from marketplace.contract import pages, validation
 from marketplace.contract.errors import Problem, invalid, repeated
@@ -16,7 +17,7 @@ from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, imports, jobs
 from marketplace.schemas import imports as schemas
-from marketplace.text.messages import say
+from marketplace.text.messages import of_kept, say
 from marketplace.web import bodies, client, idempotency, multipart, paging
 from marketplace.workflows import products as workflow
 
@@ -86,7 +87,7 @@ class ImportCsv:
                     related=("import", import_id, upload.name),
                 )
                 _enqueue(conn, store_id, import_id)
-                resp.media = imports.find(conn, import_id, store_id)
+                resp.media = _spoken(_found(conn, import_id, store_id), client.language(req))
                 resp.status = falcon.HTTP_202
                 resp.location = f"/api/products/imports/{import_id}"
         except BaseException:  # also if the same file was sent before
@@ -126,7 +127,10 @@ class Imports:
             total = pages.capped(
                 window, lambda cap: imports.count(conn, store_id=store_id, limit=cap)
             )
-        paging.answer_rows(req, resp, "imports", rows, window, total, keys=("id",))
+        language = client.language(req)
+        client.say_language(resp, language)
+        shown = [_spoken(row, language) for row in rows]
+        paging.answer_rows(req, resp, "imports", shown, window, total, keys=("id",))
 
 
 class Import:
@@ -143,13 +147,13 @@ class Import:
         problems=("not_found",),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Return an import's progress and counts."""
+        """Return an import's progress and counts, with words in the language of Accept-Language."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
-            found = imports.find(conn, import_id, workflow.reach(caller))
-        if found is None:
-            raise Problem("not_found", "There is no such import.")
-        resp.media = found
+            found = _found(conn, import_id, workflow.reach(caller))
+        language = client.language(req)
+        client.say_language(resp, language)
+        resp.media = _spoken(found, language)
 
 
 class ImportApplication:
@@ -181,7 +185,7 @@ class ImportApplication:
                 conn, client.client(req), "import_csv", related=("import", import_id, None)
             )
             _enqueue(conn, found["store_id"], import_id)
-            resp.media = imports.find(conn, import_id, store_id)
+            resp.media = _spoken(_found(conn, import_id, store_id), client.language(req))
             resp.status = falcon.HTTP_202
             resp.location = f"/api/products/imports/{import_id}"
 
@@ -214,7 +218,7 @@ class ImportCancellation:
             if found["state"] != "cancelled":
                 imports.cancel(conn, import_id)
                 _enqueue(conn, found["store_id"], import_id)
-            resp.media = imports.find(conn, import_id, store_id)
+            resp.media = _spoken(_found(conn, import_id, store_id), client.language(req))
 
 
 def _require_room(conn: Conn, req: falcon.Request, store_id: int, size: int) -> None:
@@ -241,6 +245,13 @@ def _enqueue(conn: Conn, store_id: int, import_id: int) -> None:
     jobs.enqueue(conn, "run_import", queue="long", lock=f"import:{store_id}", import_id=import_id)
 
 
+def _found(conn: Conn, import_id: int, store_id: int | None) -> Row:
+    found = imports.find(conn, import_id, store_id)
+    if found is None:
+        raise Problem("not_found", "There is no such import.")
+    return found
+
+
 def _locked(conn: Conn, import_id: int, store_id: int | None) -> Row:
     found = imports.lock(conn, import_id, store_id)
     if found is None:
@@ -263,9 +274,20 @@ def _require_applicable(found: Row) -> None:
         )
 
 
+def _spoken(found: Row, language: str) -> Row:
+    """An import whose words are of a language; what they were made of is not shown."""
+    said, words = found.pop("error_said"), found["error_message"]
+    return {**found, "error_message": words and of_kept(words, said, language)}
+
+
 def _options(sent: dict[str, Any]) -> imports.Options:
     known = {name: sent[name] for name in imports.Options._fields if name in sent}
-    return imports.Options(**known, decimal_sign=sent.get("decimal"))
+    columns = sent.get("columns")
+    return imports.Options(
+        **known,
+        decimal_sign=sent.get("decimal"),
+        column_names=None if columns is None else orjson.dumps(columns).decode(),
+    )
 
 
 class _Upload(NamedTuple):

@@ -178,12 +178,13 @@ class CreateProduct:
                 currency=config.currency,
             )
             product = products.find(conn, product_id, show_hidden=True) or {}
+            whole = orjson.loads(product_workflow.whole(product))
             resp.media = {
                 "message": "Produk Anda sudah ditambahkan.",
                 "product_id": product_id,
                 "product_name": product["name"],
                 "main_image_url": image_json.as_json(made[0].picture)["url"] if made else None,
-                "product": orjson.Fragment(product_workflow.whole(product)),
+                "product": {**whole, "brand": _as_brand(whole["store"])},
             }
             resp.status = falcon.HTTP_201
             resp.location = f"/api/products/{product_id}"
@@ -199,27 +200,37 @@ def _brand(store: Row, owner: Caller) -> dict[str, Any]:
 def _batches(db: Database, caller: Caller, store_id: int) -> Iterator[list[Any]]:
     def read(after: Any) -> list[Any]:
         with db.transaction(caller) as conn:
-            return products.search(
+            rows = products.search(
                 conn, Listing({"store_id": store_id}, "newest", True, after, BATCH, 0)
             )
+            texts = products.list_descriptions(conn, [row.id for row in rows])
+        return [(row, texts.get(row.id)) for row in rows]
 
-    return pages.batches(read, lambda row: (row.key, row.id), size=BATCH)
+    return pages.batches(read, lambda item: (item[0].key, item[0].id), size=BATCH)
 
 
 def _array(batches: Iterator[list[Any]], uploads_url: bytes) -> Iterator[bytes]:
     """Yield the products as a bare array, with the address of uploads filled in."""
     between = b"["
     for rows in batches:
-        yield between + b",".join(map(_with_number, rows)).replace(_MARKER, uploads_url)
+        yield between + b",".join(_as_app_reads(*row) for row in rows).replace(_MARKER, uploads_url)
         between = b","
     yield b"[]" if between == b"[" else b"]"
 
 
-def _with_number(row: Any) -> bytes:
-    """Return a product whose price is a JSON number, digit for digit like the text."""
+def _as_app_reads(row: Any, description: str | None) -> bytes:
+    """Return a product as the app keeps it: its price a JSON number, digit for digit like the text,
+    and the store as its brand.
+    """
     product = orjson.loads(row.item)
     product["price"] = orjson.Fragment(product["price"])
+    product |= {"description": description, "brand": _as_brand(product["store"])}
     return orjson.dumps(product)
+
+
+def _as_brand(store: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a store as the app's brand."""
+    return {"id": store["id"], "name": store["name"]}
 
 
 def _meant(texts: Mapping[str, str]) -> dict[str, str]:

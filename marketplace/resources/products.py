@@ -1,9 +1,11 @@
 """Products: lists, one, adding, changing, hiding."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import falcon
+import psycopg
 
 from marketplace.contract import pages
 from marketplace.contract.errors import Problem
@@ -11,6 +13,7 @@ from marketplace.contract.operations import ANYONE, PUBLIC, Parts, operation
 from marketplace.contract.pages import Window
 from marketplace.files import storage
 from marketplace.files.images import Upload
+from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import UNWRITABLE, Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, products, sessions
@@ -82,7 +85,10 @@ class Products:
         store_id = workflow.store_of(caller, body.get("store_id"))
         found = [upload.picture for upload in made]
         images.save(self.files, found)
-        with idempotency.transaction(self.db, req, resp) as conn:
+        with (
+            _keys_told(self.db, caller, store_id, body),
+            idempotency.transaction(self.db, req, resp) as conn,
+        ):
             images.hold(conn, self.files, found)
             product_id = workflow.add(
                 conn,
@@ -206,7 +212,10 @@ class Product:
     ) -> None:
         caller, body = req.context.caller, req.context.body
         store_id = workflow.reach(caller)
-        with self.db.transaction(caller) as conn:
+        with (
+            _keys_told(self.db, caller, caller.store_id, body, product_id),
+            self.db.transaction(caller) as conn,
+        ):
             before = products.find_own(conn, product_id, store_id)
             if before is None:
                 raise _not_found()
@@ -229,6 +238,29 @@ class Product:
             _show(req, resp, products.find(conn, product_id, show_hidden=True))
 
 
+@contextmanager
+def _keys_told(
+    db: Database,
+    caller: Caller,
+    store_id: int | None,
+    product: Mapping[str, Any],
+    product_id: int | None = None,
+) -> Iterator[None]:
+    """Where an SKU or a link is taken, say by which product: it may be one that was removed. The
+    store is that of the product, where that is known.
+    """
+    try:
+        yield
+    except psycopg.errors.UniqueViolation as error:
+        with db.transaction(caller, durable=False) as conn:
+            problem = workflow.taken(
+                conn, error.diag.constraint_name, product, store_id=store_id, product_id=product_id
+            )
+        if problem is None:
+            raise
+        raise problem from error
+
+
 class Mine:
     """/api/stores/mine/products"""
 
@@ -241,14 +273,28 @@ class Mine:
         roles=SELLERS,
         query={**schemas.OWN_FILTERS, **pages.QUERY, **pages.COUNT},
         responses={200: PAGE},
-        problems=("invalid_cursor", "page_too_deep", "sort_not_offered", "store_required"),
+        problems=(
+            "invalid_cursor",
+            "page_too_deep",
+            "sort_not_offered",
+            "store_required",
+            "not_found",
+        ),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return the products of the caller's store, hidden and sold out too."""
-        caller = req.context.caller
-        store_id = workflow.store_of(caller, None)
+        """Return the products of a store, hidden and sold out too; a SKU in `search` finds its
+        product.
+        """
+        caller, query = req.context.caller, req.context.query
+        store_id = workflow.store_of(caller, query.get("store_id"))
         listing, window = _listing(req, store_id=store_id)
         with self.db.transaction(caller) as conn:
+            found = (
+                products.find_sku(conn, store_id, query["search"]) if "search" in query else None
+            )
+            if found is not None:
+                sort = "newest" if listing.sort == "relevance" else listing.sort
+                listing = listing._replace(filters={"ids": [found]}, sort=sort)
             page = listings.page(conn, listing, window.exact_to)
         _answer(req, resp, page, window)
 

@@ -16,7 +16,7 @@ from marketplace.schemas import user_export as schemas
 from marketplace.web import client, paging, rendering
 from marketplace.workflows import products as workflow
 
-BATCH = 500
+BATCH = 200
 Read = Callable[[Conn, Any], list[Row]]
 
 

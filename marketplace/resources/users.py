@@ -17,9 +17,10 @@ from marketplace.security.passwords import Passwords
 from marketplace.web import client, etags, idempotency, paging, uploads
 from marketplace.workflows import images, mails
 from marketplace.workflows import users as workflow
-from marketplace.workflows.sign_in import SignIn
+from marketplace.workflows.sign_in import Proof, SignIn
 
 AVATAR = Parts(files=("avatar",))
+LEAVE_PROBLEMS = ("wrong_password", "too_many_requests")
 CHANGE_PROBLEMS = ("email_taken", "wrong_password", "weak_password", "too_many_requests")
 
 
@@ -74,16 +75,20 @@ class Profile:
         self._change(req, resp, merge=True)
 
     @operation(
-        "deleteProfile", "Delete the caller's account", responses={204: None}, conditional=True
+        "deleteProfile",
+        "Delete the caller's account",
+        body=schemas.LEAVE,
+        responses={204: None},
+        problems=LEAVE_PROBLEMS,
+        conditional=True,
     )
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Delete the account for good: name, address, sessions and images at once, activities and
-        imports within minutes. A store is closed, and its products are hidden.
+        imports within minutes. A store is closed, its products are hidden, and what it wrote about
+        itself and them is forgotten. Where a client cannot send a body with DELETE, POST
+        /api/users/profile/delete is the same.
         """
-        caller = req.context.caller
-        with self.db.transaction(caller) as conn:
-            etags.require(req, users.hold(conn, caller.user_id))
-            workflow.leave(conn)
+        _leave(self.db, self.sign_in, req)
         resp.status = falcon.HTTP_204
 
     def _change(self, req: falcon.Request, resp: falcon.Response, *, merge: bool) -> None:
@@ -94,17 +99,25 @@ class Profile:
         secret_change = (
             body.get("email", seen["email"]).lower() != seen["email"].lower() or "password" in body
         )
-        password_hash = self._new_password(req, seen) if secret_change else None
+        proof = None
+        if secret_change:
+            if "current_password" not in body:
+                raise invalid(
+                    "/current_password",
+                    "required",
+                    "is needed to change the e-mail address or password",
+                )
+            proof = _prove(self.sign_in, req, seen)
+        password_hash = self._new_password(req, seen)
         with self.db.transaction(caller) as conn:
             etags.require(req, users.hold(conn, caller.user_id))
             before = users.find(conn, caller.user_id) or {}
             after = {"phone": None, "address": None, **(before if merge else {}), **body}
             if "email" not in body or (not secret_change and seen["email"] != before["email"]):
-                after["email"] = before[
-                    "email"
-                ]  # no change of it was requested, or it was shown to be allowed
-            if secret_change:
-                _end_others(conn, password_hash)
+                # no change of it has been asked for, or been proved to be allowed
+                after["email"] = before["email"]
+            if proof is not None:
+                _change_secrets(conn, proof, before, after, password_hash)
                 language = client.language(req)
                 if "password" in body:
                     mails.enqueue(conn, "password_changed", after["email"], language)
@@ -115,39 +128,73 @@ class Profile:
                 conn, client.client(req), before, after, also=["password"] * ("password" in body)
             )
 
-    def _new_password(self, req: falcon.Request, before: dict[str, Any]) -> str | None:
-        """Return the hash of the new password, if there is one; the present one is required and
-        checked first.
-        """
-        body = req.context.body
-        given = body.get("current_password")
-        if given is None:
-            raise invalid(
-                "/current_password",
-                "required",
-                "is needed to change the e-mail address or password",
-            )
-        owner = self.sign_in.owner(
-            before["email"], given, client.client_ip(req), client.language(req)
-        )
-        if owner != before["id"]:
-            reason = FieldError(
-                "/current_password", "wrong_password", "is not the present password"
-            )
-            raise Problem("wrong_password", "The present password is wrong.", errors=[reason])
+    def _new_password(self, req: falcon.Request, seen: dict[str, Any]) -> str | None:
+        """The hash of the new password, if there is one."""
+        body, ip = req.context.body, client.client_ip(req)
         if "password" not in body:
             return None
-        self.passwords.require_strong(
-            body["password"], "/password", body.get("name", before["name"]), before["email"]
-        )
-        return self.passwords.hash(body["password"])
+        about = (body.get("name", seen["name"]), seen["email"])
+        self.passwords.require_strong(body["password"], "/password", *about, address=ip)
+        return self.passwords.hash(body["password"], ip)
 
 
-def _end_others(conn: Conn, password_hash: str | None) -> None:
-    if password_hash is None:
-        sessions.end_others(conn)
-    else:
-        sessions.change_password(conn, password_hash)
+class ProfileDeletion:
+    """/api/users/profile/delete"""
+
+    def __init__(self, db: Database, sign_in: SignIn) -> None:
+        self.db = db
+        self.sign_in = sign_in
+
+    @operation(
+        "deleteProfileByPost",
+        "Delete the caller's account, for clients that send no body with DELETE",
+        body=schemas.LEAVE,
+        responses={204: None},
+        problems=LEAVE_PROBLEMS,
+        conditional=True,
+    )
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Delete the account for good, as DELETE /api/users/profile does."""
+        _leave(self.db, self.sign_in, req)
+        resp.status = falcon.HTTP_204
+
+
+def _leave(db: Database, sign_in: SignIn, req: falcon.Request) -> None:
+    caller = req.context.caller
+    with db.transaction(caller) as conn:
+        seen = users.find(conn, caller.user_id) or {}
+    proof = _prove(sign_in, req, seen)
+    with db.transaction(caller) as conn:
+        etags.require(req, users.hold(conn, caller.user_id))
+        if not workflow.leave(conn, caller.user_id, proof.hash):
+            raise _wrong_password()
+
+
+def _prove(sign_in: SignIn, req: falcon.Request, seen: dict[str, Any]) -> Proof:
+    """The proof that the caller knows the present password: counted and checked."""
+    given = req.context.body["current_password"]
+    proof = sign_in.prove(seen["email"], given, client.client_ip(req), client.language(req))
+    if proof is None or proof.user_id != seen["id"]:
+        raise _wrong_password()
+    return proof
+
+
+def _change_secrets(
+    conn: Conn, proof: Proof, before: dict[str, Any], after: dict[str, Any], password: str | None
+) -> None:
+    """Set a new address, then a new password, which ends the proof; both end other sessions."""
+    good = True
+    if after["email"].lower() != before["email"].lower():
+        good = sessions.change_email(conn, after["email"], proof.hash)
+    if good and password is not None:
+        good = sessions.change_password(conn, password, proof.hash)
+    if not good:
+        raise _wrong_password()
+
+
+def _wrong_password() -> Problem:
+    reason = FieldError("/current_password", "wrong_password", "is not the present password")
+    return Problem("wrong_password", "The present password is wrong.", errors=[reason])
 
 
 class UploadAvatar:

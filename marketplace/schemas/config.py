@@ -1,4 +1,4 @@
-"""What an app asks at its start: how this installation is set up."""
+"""What an app requests at its start: the settings of this installation."""
 
 from marketplace.contract.validation import Named
 from marketplace.schemas.common import (

@@ -20,6 +20,14 @@ from marketplace.schemas.common import (
 _TIME_OR_NULL: dict[str, Any] = {**TIME, "nullable": True}
 _NAMES: dict[str, Any] = {"type": "list", "schema": TEXT}
 
+_MARK: dict[str, Any] = {
+    "coerce": "boolean",
+    "default": False,
+    "meta": {
+        "description": "Begin the CSV with a byte order mark, by which Excel knows it as UTF-8."
+    },
+}
+
 #: In the query, or as text parts beside the file.
 OPTIONS: dict[str, Any] = {
     "default_stock": {
@@ -57,6 +65,22 @@ OPTIONS: dict[str, Any] = {
             "if not given."
         },
     },
+    "columns": {
+        "coerce": "columns",
+        "meta": {
+            "description": "Which column is which, as a JSON object: our name of it (or its "
+            "dialect's) to what the file calls it, of pictures to a list of them. "
+            'The header tells of others. Such as `{"name": "Judul", "price": "Ongkos"}`.'
+        },
+    },
+    "image_base": {
+        "coerce": "link",
+        "maxlength": 1000,
+        "meta": {
+            "description": "Where pictures stand that the file has the names of alone; without it "
+            "they are left out."
+        },
+    },
     "store_id": described(ID, "For admins: whose products they are."),
 }
 
@@ -74,10 +98,13 @@ EXPORT: dict[str, Any] = {
             "API returns it."
         },
     },
+    "bom": _MARK,
     "store_id": described(ID, "For admins: whose products."),
 }
 
-#: Why an import fails: the file cannot be read, or a failure of the worker.
+REPORT: dict[str, Any] = {"bom": _MARK}
+
+#: Why an import fails: the file cannot be read, or what the worker met.
 ERROR_CODES = (
     *FILE_CODES,
     "bad_rows",

@@ -27,6 +27,7 @@ PRODUCT = Named(
     "FirstAppProduct",
     {
         **products.LISTED,
+        "description": TEXT_OR_NULL,
         "price": {
             "type": "number",
             "min": 0,

@@ -74,21 +74,21 @@ CHANGE_IMAGE = Named(
 #: The fields of a product that a seller writes.
 _WRITTEN: dict[str, Any] = {
     "name": {
-        "coerce": "line",
+        "coerce": "name",
         "minlength": 1,
         "maxlength": 500,
         "check_with": "not_blank",
         "required": True,
         "meta": {"example": "Kopi Gayo 250 g"},
     },
-    "description": {"coerce": "prose", "maxlength": 20000, "nullable": True},
+    "description": {"coerce": "trimmed_prose", "maxlength": 20000, "nullable": True},
     "price": {
         "coerce": "money",
         "required": True,
         "meta": {"description": "A text or a number, at most two decimals.", "example": "12500.00"},
     },
     "stock": {"coerce": "int64", "min": 0, "max": 1_000_000_000, "meta": {"example": 12}},
-    "sku": {"coerce": "line", "minlength": 1, "maxlength": 100, "nullable": True},
+    "sku": {"coerce": "key", "minlength": 1, "maxlength": 100, "nullable": True},
     "source_url": {"coerce": "link", "maxlength": 2048, "nullable": True},
     "category_id": {**ID, "nullable": True},
     "brand_id": {**ID, "nullable": True},
@@ -179,6 +179,8 @@ FILTERS: dict[str, Any] = {
 }
 
 OWN_FILTERS: dict[str, Any] = {
-    **{name: rule for name, rule in FILTERS.items() if name != "store_id"},
+    **FILTERS,
+    "store_id": described(FILTERS["store_id"], "An admin names the store."),
+    "search": described(FILTERS["search"], "Words, or a SKU as it is."),
     "hidden": {"coerce": "boolean"},
 }

@@ -66,7 +66,7 @@ _CLIENT_TYPE: dict[str, Any] = {
         "auth_token of weeks."
     },
 }
-_FOR_FIRST_APP = "If client_type was sent."
+_FOR_FIRST_APP = "By register, and if client_type was sent."
 
 _REGISTER: dict[str, Any] = {
     "name": {**_NAME, "required": True},
@@ -210,6 +210,17 @@ CHANGE = Named(
             **_PASSWORD,
             "meta": {"description": "A new one: 8 to 128 characters of any script."},
         },
+    },
+)
+
+LEAVE = Named(
+    "AccountDeletion",
+    {
+        "current_password": {
+            **_PRESENT,
+            "required": True,
+            "meta": {"description": "It cannot be taken back.", "example": "kopi-susu-tanpa-gula"},
+        }
     },
 )
 

@@ -1,95 +1,80 @@
-"""Passwords: hashing, judging and comparing them.
+"""Passwords: hashing, judging and proving them.
 
-bcrypt runs for a quarter of a second of one core, so at most one hash at a time is computed in a
-process.
+bcrypt takes a quarter of a second of one core, so few hashes at a time are computed in a process.
 """
 
 import base64
 import hmac
-import threading
+import os
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import bcrypt
 
+from marketplace.config import places
 from marketplace.contract.errors import FieldError, Problem
+from marketplace.security.hash_queue import HashQueue
 from marketplace.text.messages import say, together
 
 #: At least this much of zxcvbn's 0 to 4: 2 is "somewhat guessable", safe against attempts through
 #: this API.
 STRENGTH = 2
+#: Hashes a process computes at a time. A second one costs a thread, and serves a burst that came to
+#: one process twice as fast.
+AT_ONCE = min(os.cpu_count() or 1, 2)
 _PASSWORD_DOMAIN = b"marketplace password v1"
 
 
 class Passwords:
-    """bcrypt behind a semaphore: at most one hash at a time in this process, and one more that
-    waits.
-
-    Each holds a thread of the server for a quarter of a second; the others stay free for listings.
+    """bcrypt behind a queue: a burst of sign-ins is served in turn, and listings go before it.
 
     bcrypt reads 72 bytes at most, so it is given base64(HMAC-SHA384(NFKC(password))): nothing is
-    cut off, and a passphrase of any script and length counts whole.
+    cut off, and a passphrase of any script and length counts whole. `address` is the client's, by
+    which those who wait take turns.
     """
 
     def __init__(self, cost: int) -> None:
         self._cost = cost
-        self._gate = threading.Semaphore(1)
-        self._waiting = threading.BoundedSemaphore(2)
-        #: A sign-in of an unknown address is checked against this, so that it takes as long as any
-        #: other: a salt of the same cost, and a hash that is nobody's.
-        self._nobody = bcrypt.gensalt(cost) + b"." * 31
+        self.queue = HashQueue(
+            at_once=AT_ONCE,
+            places=places.PASSWORDS,
+            of_one_address=places.OF_ONE_ADDRESS,
+            patience=places.PATIENCE,
+        )
+        #: What a sign-in of an unknown address is hashed with, so that it takes as long as any.
+        self._nobody = bcrypt.gensalt(cost)
 
-    def require_strong(self, password: str, pointer: str, *about: str) -> None:
-        """Refuse a weak password; behind the semaphore, since judging one can take as long as
-        hashing it.
-        """
-        with self._turn():
-            require_strong(password, pointer, *about)
+    def require_strong(
+        self, password: str, pointer: str, *about: str, address: str | None = None
+    ) -> None:
+        """Refuse a weak password; in the queue, as judging one can take as long as hashing it."""
+        self.queue.compute_here(lambda: require_strong(password, pointer, *about), address)
 
-    def hash(self, password: str) -> str:
+    def hash(self, password: str, address: str | None = None) -> str:
         """Return the bcrypt hash to store."""
-        with self._turn():
-            return bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._cost)).decode()
+        return self._hashed(password, bcrypt.gensalt(self._cost), address)
 
-    def verify(self, password: str, stored: str | None) -> bool:
-        """Return whether it is the password. `stored` is None for an address without an account:
-        same time, always False.
+    def prove(self, password: str, salt: str | None, address: str | None = None) -> str:
+        """Return the hash of a password with the salt of an account's: the proof of knowing it.
+
+        `salt` is None for an address nobody has: it takes the same time, and proves nothing.
         """
-        with self._turn():
-            right = bcrypt.checkpw(_digest(password), stored.encode() if stored else self._nobody)
-        return right and stored is not None
+        return self._hashed(password, salt.encode() if salt else self._nobody, address)
 
-    def costlier(self, password: str, stored: str) -> str | None:
-        """Return the same password hashed at the present cost, if it was stored at a lower one;
-        None otherwise.
+    def costlier(self, password: str, proof: str, address: str | None = None) -> str | None:
+        """Return the same password hashed at the cost of today, where that is higher; else None.
 
-        None too if others wait: the next sign-in will do it.
+        None too where too many wait: the next sign-in comes.
         """
-        if int(stored.split("$")[2]) >= self._cost:
+        if int(proof.split("$")[2]) >= self._cost:
             return None
         try:
-            return self.hash(password)
+            return self.hash(password, address)
         except Problem:
             return None
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Take a place in the queue, then the semaphore."""
-        busy = Problem(
-            "too_many_requests", "Too many sign-ins at this moment. Try again in a second."
-        )
-        if not self._waiting.acquire(blocking=False):
-            raise busy
-        try:
-            if not self._gate.acquire(timeout=5):
-                raise busy
-            try:
-                yield
-            finally:
-                self._gate.release()
-        finally:
-            self._waiting.release()
+    def _hashed(self, password: str, salt: bytes, address: str | None) -> str:
+        digest = _digest(password)
+        return self.queue.compute(lambda: bcrypt.hashpw(digest, salt), address).decode()
 
 
 def _digest(password: str) -> bytes:

@@ -80,6 +80,44 @@ def spoken(text: str, language: str) -> str:
     return text.spoken(language) if isinstance(text, Text) else catalogue(language).get(text, text)
 
 
+def kept(text: str) -> dict[str, Any] | None:
+    """What a text is made of, ready for JSON; None for one that is its own template.
+
+    It is kept where somebody will read the text later, in a language nobody knows yet.
+    """
+    if not isinstance(text, Text) or not text.values:
+        return None
+    values = {name: _kept(value) for name, value in text.values.items()}
+    return {"template": text.template, "values": values}
+
+
+def of_kept(text: str, said: Mapping[str, Any] | None, language: str) -> str:
+    """Return a text that was kept, in a language; one that cannot be made any more as it was."""
+    if said is None:
+        return spoken(text, language)
+    try:
+        return _of_kept(said).spoken(language)
+    except (KeyError, TypeError, ValueError):  # kept by another release
+        return text
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, Text):
+        return {
+            "template": value.template,
+            "values": {k: _kept(v) for k, v in value.values.items()},
+        }
+    return value if isinstance(value, int) else str(value)
+
+
+def _of_kept(said: Mapping[str, Any]) -> Text:
+    values = {
+        name: _of_kept(value) if isinstance(value, dict) else value
+        for name, value in said["values"].items()
+    }
+    return say(said["template"], **values)
+
+
 def negotiate(accept_language: str | None) -> str:
     """Return the language of ours that a client prefers (RFC 9110, 12.5.4); English if it names
     none of them.

@@ -21,10 +21,10 @@ _FOUR_IN_SIX = tuple(
 
 
 def client_ip(req: falcon.Request) -> str | None:
-    """Return the client's address: the peer's, or what a trusted proxy (TRUSTED_PROXIES) says of
-    its own peer, and so on along the chain of trusted ones.
+    """Return the client's address: the peer's, or the one that a trusted proxy (TRUSTED_PROXIES)
+    reports of its own peer, and so on along the chain of trusted ones.
 
-    What cannot be read is left out: then the client is the proxy that wrote it. None is a Unix
+    An unreadable address is left out: then the client is the proxy that wrote it. None is a Unix
     socket alone, which has no address.
     """
     trusted = req.context.config.trusted_proxies
@@ -88,6 +88,12 @@ def device(req: falcon.Request) -> str | None:
 def language(req: falcon.Request) -> str:
     """Return the language of ours that the client prefers."""
     return negotiate(req.get_header("Accept-Language"))
+
+
+def say_language(resp: falcon.Response, language: str) -> None:
+    """Say which language a response is in; a cache keeps one of each."""
+    resp.set_header("Content-Language", language)
+    resp.append_header("Vary", "Accept-Language")
 
 
 def client(req: falcon.Request) -> Client:

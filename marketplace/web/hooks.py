@@ -23,21 +23,26 @@ from marketplace.contract.operations import (
 )
 from marketplace.text.messages import say
 from marketplace.web import bodies, etags, idempotency
+from marketplace.web.places import Places
 
 #: JSON of a call that needs no token: an address, a password, a token and a name fit well.
 UNSIGNED_BYTES = 16 * 1024
 
 
-def put_on(resource: Any) -> None:
-    """Put the hooks before every responder of a resource that declares an operation."""
+def put_on(resource: Any, places: Places) -> None:
+    """Put the hooks before every responder of a resource that declares an operation; exports take
+    their turn in `places`.
+    """
     for name in dir(resource):
         responder = getattr(resource, name) if name.startswith("on_") else None
         declared = getattr(responder, "operation", None)
         if responder is not None and declared is not None:
-            setattr(resource, name, _enforced(responder, declared))
+            setattr(resource, name, _enforced(responder, declared, places))
 
 
-def _enforced(responder: Callable[..., None], declared: Operation) -> Callable[..., None]:
+def _enforced(
+    responder: Callable[..., None], declared: Operation, places: Places
+) -> Callable[..., None]:
     needs_role = declared.roles not in (PUBLIC, EVERYONE, ANYONE)
 
     @wraps(responder)
@@ -45,7 +50,16 @@ def _enforced(responder: Callable[..., None], declared: Operation) -> Callable[.
         if needs_role:
             require_role(req, declared.roles)
         _check(req, declared)
-        responder(req, resp, **params)
+        if declared.rate == "export" and req.method == "GET":
+            place = places.take()
+            try:
+                responder(req, resp, **params)
+            except BaseException:
+                place.give_back()
+                raise
+            resp.stream = place.stream(resp.stream or ())  # type: ignore[arg-type]
+        else:
+            responder(req, resp, **params)
 
     return enforced
 
@@ -71,6 +85,8 @@ def _check(req: falcon.Request, declared: Operation) -> None:
         most = req.context.config.body_max_bytes
         document = bodies.read_json(req, min(most, UNSIGNED_BYTES) if declared.public else most)
         req.context.body = validation.check(document, declared.body, partial=declared.partial)
+    elif req.method == "DELETE" and not kind:  # many clients send none with it
+        req.context.body = validation.check({}, declared.body)
     elif declared.parts is None or kind != MULTIPART:
         allowed = [falcon.MEDIA_JSON, *([MULTIPART] if declared.parts else []), *declared.media]
         raise Problem(

@@ -34,6 +34,9 @@ SHORTAGES = {
     )
     if hasattr(errno, name)
 }
+#: Where PostgreSQL says 42501 for a row that is not the caller's: a guard that raises it, a policy
+#: that a new row does not satisfy. A table without a grant is a mistake of ours.
+REFUSING = ("exec_stmt_raise", "ExecWithCheckOptions")
 _BY_STATUS = {
     400: "bad_request",
     401: "unauthorized",
@@ -159,8 +162,8 @@ def _from_database(error: Exception) -> Problem | None:
             error.diag.source_function == "exec_stmt_raise"
         ):
             return unauthorized("invalid_token", "The session has ended; sign in again.")
-        case pg.InsufficientPrivilege() if error.diag.source_function == "exec_stmt_raise":
-            return Problem("forbidden", "This is another store's.")
+        case pg.InsufficientPrivilege() if error.diag.source_function in REFUSING:
+            return Problem("forbidden", "This is not yours, or you may not do it any more.")
         case psycopg.InternalError() if "tsquery" in str(error):
             return Problem("validation_failed", "The words to search for cannot be read.")
         case psycopg.DataError():

@@ -6,7 +6,7 @@ one transaction, which locks the stock that it will change first. A dry run only
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import psycopg
@@ -77,6 +77,8 @@ class Work(NamedTuple):
     on_match: str
     dialect: str | None
     decimal_sign: Any
+    column_names: Mapping[str, Any] | None
+    image_base: str | None
     fields: list[str]
 
 
@@ -87,6 +89,7 @@ class _Count(NamedTuple):
     updated: int = 0
     unchanged: int = 0
     skipped: int = 0
+    hidden: int = 0
 
     def plus(self, other: "_Count") -> "_Count":
         return _Count(*(mine + its for mine, its in zip(self, other, strict=True)))
@@ -226,11 +229,17 @@ def _next(
 
 
 def _met(conn: Conn, batch: Batch) -> Met:
-    """Match the batch with products. Raises Found for rows whose keys match several products."""
+    """Match the batch with products. Raises Found for rows whose keys match several products, and
+    for those that match none and lack what a new one needs.
+    """
     met = import_rows.match(conn, batch)
     if met.conflicts:
         raise Found(
             lambda later: import_rows.refuse_conflicts(later, batch.import_id, met.conflicts)
+        )
+    if met.incomplete:
+        raise Found(
+            lambda later: import_rows.refuse_incomplete(later, batch.import_id, met.incomplete)
         )
     return met
 
@@ -274,11 +283,13 @@ def _counted(work: Work, met: Met, *, created: int, before: Sequence[int] = ()) 
     stock was written.
     """
     if work.on_match == "skip":
-        return _Count(created=created, skipped=len(met.met))
+        return _Count(created=created, skipped=len(met.met), hidden=len(met.hidden))
     touched = {*met.changed, *met.pictures, *met.stocked}
-    updated = len(touched.difference(before))
     return _Count(
-        created=created, updated=updated, unchanged=len(set(met.met).difference(touched, before))
+        created=created,
+        updated=len(touched.difference(before)),
+        unchanged=len(set(met.met).difference(touched, before)),
+        hidden=len(set(met.hidden).difference(before)),
     )
 
 

@@ -13,7 +13,7 @@ one goes on where it stopped.
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import psycopg
 import psycopg_pool
@@ -25,6 +25,7 @@ from marketplace.files.storage import Storage, StorageUnavailableError, own_pict
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import import_rows, imports, jobs
+from marketplace.text.messages import say
 from marketplace.workflows import import_batches
 from marketplace.workflows.import_batches import Displaced, Refused, Work, hold
 from marketplace.workflows.product_documents import Interrupted
@@ -131,7 +132,7 @@ def _bring_to_end(work: Work, state: str) -> None:
         _finish(
             work,
             "internal_error",
-            "The import failed here; the operator finds the reason in the log.",
+            say("The import failed here; the operator finds the reason in the log."),
         )
         raise
     else:
@@ -175,10 +176,11 @@ def _read(work: Work) -> list[str]:
             import_rows.settle_twins(conn, work.id)
             ended = imports.end_reading(conn, work.id)
     if work.mode == "atomic" and not work.dry_run and ended["rows_bad"]:
-        raise Refused(
-            "bad_rows",
-            f"{ended['rows_bad']:,} rows are bad, so none was taken; errors.csv names them.",
+        words = say(
+            "{count} rows are bad, so none was taken; errors.csv names them.",
+            count=f"{ended['rows_bad']:,}",
         )
+        raise Refused("bad_rows", words)
     return catalog.fields
 
 
@@ -203,23 +205,33 @@ def _surveyed(work: Work, stream: BinaryIO) -> CatalogFile:
 
     with work.db.working() as conn:
         known = None if work.config.import_new_categories else _known_categories(conn)
-    catalog = catalogue_csv.read(
+    catalog = _file(work, stream, known_category=known, watch=watch)
+    watch(work.file_bytes, catalog.rows_total)
+    return catalog
+
+
+def _file(work: Work, stream: BinaryIO, **more: Any) -> CatalogFile:
+    """The file as the seller has said it is to be read."""
+    return catalogue_csv.read(
         stream,
         dialect=work.dialect,
         decimal=work.decimal_sign,
         currency=work.config.currency,
-        known_category=known,
-        watch=watch,
+        columns=work.column_names or {},
+        image_base=work.image_base or "",
+        **more,
     )
-    watch(work.file_bytes, catalog.rows_total)
-    return catalog
 
 
 def _require_few(work: Work, rows: int) -> None:
     """Refuse too many rows for one transaction, which must end some time."""
     most = work.config.import_atomic_max_rows
     if work.mode == "atomic" and rows > most:
-        words = f"The file has {rows:,} rows; mode=atomic takes at most {most:,}. Send it without."
+        words = say(
+            "The file has {rows} rows; mode=atomic takes at most {most}. Send it without.",
+            rows=f"{rows:,}",
+            most=f"{most:,}",
+        )
         raise Refused("too_many_rows", words)
 
 
@@ -314,12 +326,7 @@ def _complete_report(work: Work) -> None:
     """
     while wanted := _bare_lines(work):
         with _opened(work) as stream:
-            catalog = catalogue_csv.read(
-                stream,
-                dialect=work.dialect,
-                decimal=work.decimal_sign,
-                currency=work.config.currency,
-            )
+            catalog = _file(work, stream)
             found: dict[int, list[str]] = {}
             for line, cells in catalog.cells():
                 if line in wanted:

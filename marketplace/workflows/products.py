@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marketplace.contract.errors import Problem
+from marketplace.contract.errors import FieldError, Problem
 from marketplace.files import image_json
 from marketplace.files.images import Upload
 from marketplace.postgres.callers import Caller, Client
@@ -92,6 +92,35 @@ def change(
     if product.get("stock") is not None:
         products.set_stock(conn, before["id"], product["stock"])
     product_documents.refresh(conn, [before["id"]], currency)
+
+
+def taken(
+    conn: Conn,
+    constraint: str | None,
+    product: Mapping[str, Any],
+    *,
+    store_id: int | None,
+    product_id: int | None,
+) -> Problem | None:
+    """The 409 of an SKU or a link that another product of the store has, with that product; None
+    where the constraint is another one, or the product is not there any more.
+    """
+    if constraint not in ("products_sku_key", "products_source_url_key"):
+        return None
+    name = "sku" if constraint == "products_sku_key" else "source_url"
+    keys = {"sku": None, "source_url": None, name: product.get(name)}
+    holder = products.find_holder(conn, store_id=store_id, product_id=product_id, **keys)
+    if holder is None:
+        return None
+    if holder["hidden"]:
+        words = say(
+            "product {id} has it, which is hidden: show that again, or give it another one first",
+            id=holder["id"],
+        )
+    else:
+        words = say("product {id} has it", id=holder["id"])
+    code = f"{name}_taken"
+    return Problem(code, errors=[FieldError(f"/{name}", code, words)])
 
 
 def add_images(

@@ -1,20 +1,30 @@
 """Login throttling: password checks in which nobody gets far by trying.
 
-Every attempt is counted in PostgreSQL before the password is checked (auth.begin_guess in
-sql/migrations), for its account and for its address. Known and unknown accounts take the same
-statements, so neither response nor time tells them apart.
+Every attempt is counted in PostgreSQL before the password is looked at (auth.begin_attempt in
+sql/migrations), for its account and for its address; known and unknown accounts alike, with the
+same statements, so that neither response nor time tells them apart. The database gives the salt,
+never the hash: it compares what the password yields.
 """
 
 import logging
+from typing import NamedTuple
 
 from marketplace.contract.errors import too_many_requests
 from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Row
 from marketplace.queries import sign_in_attempts
 from marketplace.security.passwords import Passwords
 from marketplace.telemetry import metrics
 from marketplace.workflows import mails
 
-log = logging.getLogger("marketplace.guessing")
+log = logging.getLogger("marketplace.sign_in")
+
+
+class Proof(NamedTuple):
+    """Whose password was given, and the hash that only it yields."""
+
+    user_id: int
+    hash: str
 
 
 class SignIn:
@@ -24,43 +34,48 @@ class SignIn:
         self._db = db
         self._passwords = passwords
 
-    def owner(self, email: str, password: str, ip: str | None, language: str) -> int | None:
-        """Return the user who has this address and password; None if nobody has. Raises 429 after
-        wrong ones.
+    def prove(self, email: str, password: str, ip: str | None, language: str) -> Proof | None:
+        """Return whose address and password it is; None for nobody's. Raises 429 after wrong ones.
 
-        Runs bcrypt between two transactions: no connection waits for it.
+        Runs bcrypt between two transactions: no connection waits for it. Whether the password still
+        is the account's is for the function to compare that takes the proof.
         """
         with self._db.signing_in(durable=False) as conn:
-            found = sign_in_attempts.begin(conn, email, ip)
-        if found["retry_after"] is not None:
+            attempt = sign_in_attempts.begin(conn, email, ip)
+        if attempt["retry_after"] is not None:
             metrics.SIGN_INS.labels("held_up").inc()
-            raise too_many_requests(found["retry_after"])
+            raise too_many_requests(attempt["retry_after"])
         try:
-            right = self._passwords.verify(password, found["password_hash"])
-        except BaseException:  # it was not checked: too many are waiting
+            proof = self._passwords.prove(password, attempt["salt"], ip)
+        except BaseException:  # it was not looked at: too many are waiting
             with self._db.signing_in(durable=False) as conn:
-                sign_in_attempts.end(conn, found["guess"], right_one=False)
+                sign_in_attempts.settle(conn, attempt["ticket"], None)
             raise
-        if not right:
-            self._wrong(email, found["guess"], ip, language)
-            return None
-        metrics.SIGN_INS.labels("right").inc()
-        costlier = self._passwords.costlier(password, found["password_hash"])
-        with self._db.signing_in(durable=False) as conn:
-            sign_in_attempts.end(conn, found["guess"], right_one=True)
-            if costlier is not None:
-                sign_in_attempts.rehash(conn, found["user_id"], found["password_hash"], costlier)
-        return int(found["user_id"])
-
-    def _wrong(self, email: str, guess: bytes, ip: str | None, language: str) -> None:
-        """Count it for the address; the tenth in a row is reported to the owner, many accounts
-        tried to the operator.
-        """
-        metrics.SIGN_INS.labels("wrong").inc()
-        with self._db.signing_in(durable=False) as conn:
-            counted = sign_in_attempts.wrong(conn, guess, ip)
-            if counted["tell_owner"]:
-                mails.enqueue(conn, "locked", email, language)
-        if counted["spraying"]:
+        verdict = self._verdict(attempt["ticket"], proof, email, language)
+        metrics.SIGN_INS.labels(verdict["outcome"]).inc()
+        if verdict["spraying"]:
             metrics.SIGN_INS.labels("spraying").inc()
             log.warning("one address tries the passwords of many accounts", extra={"ip": ip})
+        if verdict["retry_after"] is not None:
+            raise too_many_requests(verdict["retry_after"])
+        if verdict["outcome"] == "unread":  # the server has forgotten the attempt in a crash
+            raise too_many_requests(1)
+        if verdict["user_id"] is None:
+            return None
+        return self._at_todays_cost(Proof(verdict["user_id"], proof), password, ip)
+
+    def _verdict(self, ticket: bytes, proof: str, email: str, language: str) -> Row:
+        """Have it compared and counted; the owner hears of the tenth wrong one in a row."""
+        with self._db.signing_in(durable=False) as conn:
+            verdict = sign_in_attempts.settle(conn, ticket, proof)
+            if verdict["tell_owner"]:
+                mails.enqueue(conn, "locked", email, language)
+        return verdict
+
+    def _at_todays_cost(self, proof: Proof, password: str, ip: str | None) -> Proof:
+        costlier = self._passwords.costlier(password, proof.hash, ip)
+        if costlier is None:
+            return proof
+        with self._db.signing_in(durable=False) as conn:
+            sign_in_attempts.rehash(conn, proof.user_id, proof.hash, costlier)
+        return proof._replace(hash=costlier)

@@ -33,12 +33,13 @@ def change(
     return users.find(conn, client.user_id) or before
 
 
-def leave(conn: Conn) -> None:
-    """Delete the caller's data: identity and sign-in at once, the rest in a job."""
-    gone = users.forget_me(conn)
-    jobs.enqueue(
-        conn, "forget_user", queue="long", user_id=gone["user_id"], store_id=gone["store_id"]
-    )
+def leave(conn: Conn, user_id: int, proof: str) -> bool:
+    """Delete what is known of the caller: who they are and how they sign in at once, the rest in
+    a job. False where the proof is not that of their password.
+    """
+    store_id = (users.find(conn, user_id) or {}).get("store_id")
+    jobs.enqueue(conn, "forget_user", queue="long", user_id=user_id, store_id=store_id)
+    return users.forget_me(conn, proof) is not None
 
 
 def forget(
@@ -67,4 +68,12 @@ def forget(
             closed = users.close_store(conn, store_id, most=BATCH)
             product_documents.refresh(conn, closed, currency)
         if len(closed) < BATCH:
+            break
+    place = None
+    while store_id is not None:
+        if stopping():
+            raise Interrupted
+        with db.working() as conn:
+            place = users.forget_trail(conn, store_id, place, most=BATCH)
+        if place is None:
             return

@@ -1,5 +1,5 @@
--- Databases as a whole: what the embedded server gets that a DBA sets up elsewhere, and what `restore` makes. It is sent to
--- another database of the same server.
+-- Databases as a whole: what the embedded server gets that a DBA sets up elsewhere, and what `restore` makes. It
+-- is sent to another database of the same server.
 
 -- name: role_exists
 SELECT r.oid

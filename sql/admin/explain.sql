@@ -1,5 +1,6 @@
--- What `explain` and `check-sql` send. Both look, and neither writes: `explain` plans in a transaction that may only read
--- and is rolled back, `check-sql` has each statement read and executes none. {statement} is a named statement's text.
+-- What `explain` and `check-sql` send. Both look, and neither writes: `explain` plans in a transaction that may
+-- only read and is rolled back, `check-sql` has each statement read and executes none. {statement} is a named
+-- statement's text.
 
 -- name: only_look
 SELECT set_config('default_transaction_read_only', 'on', false);

@@ -15,7 +15,7 @@ FROM (
     ORDER BY cardinality(c.path), k.products DESC NULLS LAST, c.id
     LIMIT %(limit)s
 ) AS t
-ORDER BY lower(t.name), t.id;
+ORDER BY fold_name(t.name), t.id;
 
 -- name: find
 -- budget: 30 buffers
@@ -39,7 +39,7 @@ SELECT
             FROM categories AS d
             LEFT JOIN category_counts AS dk ON dk.category_id = d.id
             WHERE d.parent_id = c.id AND (d.kept OR dk.products > 0 OR dk.category_id IS NULL)
-            ORDER BY lower(d.name), d.id
+            ORDER BY fold_name(d.name), d.id
             LIMIT %(limit)s
         ) AS n
     )) AS children,

@@ -7,6 +7,7 @@ SELECT
     session_user AS name,
     r.rolsuper OR r.rolbypassrls AS almighty,
     EXISTS(SELECT FROM pg_class AS c WHERE c.relname = 'users' AND pg_has_role(session_user, c.relowner, 'USAGE')) AS owner,
+    has_function_privilege('marketplace_app', 'pg_catalog.lo_create(oid)', 'EXECUTE') AS makes_large_objects,
     pg_has_role(session_user, 'marketplace_app', 'MEMBER') AS application,
     pg_has_role(session_user, 'marketplace_worker', 'MEMBER') AS worker
 FROM pg_roles AS r

@@ -25,7 +25,8 @@ WHERE import_id = %(import_id)s;
 -- name: copy_rows
 -- The id of the future product is a default.
 COPY import_rows (
-    import_id, line, known_id, name, description, price, stock, sku, source_url, category, brand, image_urls, hidden
+    import_id, line, known_id, name, description, price, stock, sku, source_url, category, brand, image_urls, hidden,
+    in_stock
 ) FROM STDIN;
 
 -- name: settle_twins
@@ -62,7 +63,8 @@ twins AS MATERIALIZED (
             WHEN (r.source_url IS DISTINCT FROM o.source_url) OR (r.stock IS DISTINCT FROM o.stock) THEN false
             WHEN (r.description IS DISTINCT FROM o.description) OR (r.category IS DISTINCT FROM o.category) THEN false
             WHEN (r.brand IS DISTINCT FROM o.brand) OR (r.hidden IS DISTINCT FROM o.hidden) THEN false
-            ELSE r.name = o.name AND r.price = o.price AND r.image_urls = o.image_urls
+            WHEN (r.name IS DISTINCT FROM o.name) OR (r.price IS DISTINCT FROM o.price) THEN false
+            ELSE (r.in_stock IS NOT DISTINCT FROM o.in_stock) AND r.image_urls = o.image_urls
         END AS same
     FROM firsts AS f
     JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = f.line
@@ -83,10 +85,11 @@ gone AS (
 ),
 
 told AS (
-    INSERT INTO import_errors (import_id, line, number, column_name, code, message)
+    INSERT INTO import_errors (import_id, line, number, column_name, code, message, said)
     SELECT
         %(import_id)s, t.line, 1, i.columns -> 'used' -> t.kind ->> 0, 'duplicate_' || t.kind,
-        'is that of the row in line ' || t.first_line || ' too, which says something else'
+        replace(%(words)s::text, '{line}', t.first_line::text),
+        json_build_object('template', %(words)s::text, 'values', json_build_object('line', t.first_line))
     FROM twins AS t
     JOIN imports AS i ON i.id = %(import_id)s
     WHERE NOT t.same
@@ -255,7 +258,8 @@ compared AS (
             WHERE i.product_id = m.product_id
             ORDER BY i.is_main DESC, i.position, i.id
         ) AS pictures_changed,
-        m.stock <> s.quantity AS stock_changed
+        m.stock <> s.quantity AS stock_changed,
+        p.hidden AND m.hidden IS NULL AS stays_hidden
     FROM met AS m
     JOIN products AS p ON p.id = m.product_id
     CROSS JOIN LATERAL (
@@ -275,7 +279,13 @@ SELECT
     coalesce(array_agg(c.line) FILTER (WHERE c.pictures_changed AND NOT c.conflict), '{}') AS pictures,
     coalesce(array_agg(c.product_id) FILTER (WHERE c.pictures_changed AND NOT c.conflict), '{}') AS pictures_ids,
     coalesce(array_agg(c.line) FILTER (WHERE c.stock_changed AND NOT c.conflict), '{}') AS stocked,
-    coalesce(array_agg(c.product_id) FILTER (WHERE c.stock_changed AND NOT c.conflict), '{}') AS stocked_ids
+    coalesce(array_agg(c.product_id) FILTER (WHERE c.stock_changed AND NOT c.conflict), '{}') AS stocked_ids,
+    coalesce(array_agg(c.line) FILTER (WHERE c.stays_hidden AND NOT c.conflict), '{}') AS hidden,
+    ARRAY(
+        SELECT b.line
+        FROM batch AS b
+        WHERE coalesce(b.by_id, b.by_sku, b.by_link) IS NULL AND (b.name IS NULL OR b.price IS NULL)
+    ) AS incomplete
 FROM compared AS c;
 
 -- name: refuse_conflicts
@@ -288,9 +298,34 @@ WITH refused AS (
 
 told AS (
     INSERT INTO import_errors (import_id, line, number, code, message)
-    SELECT
-        %(import_id)s, u.line, 1, 'conflicting_keys', 'its id, SKU and link are not those of one product of the store'
+    SELECT %(import_id)s, u.line, 1, 'conflicting_keys', %(words)s::text
     FROM refused AS u
+)
+
+UPDATE imports
+SET rows_valid = rows_valid - (SELECT count(*) FROM refused),
+    rows_bad = rows_bad + (SELECT count(*) FROM refused)
+WHERE id = %(import_id)s;
+
+-- name: refuse_incomplete
+-- Rows that would make a product, and lack its name or its price; an error for each.
+WITH refused AS (
+    DELETE FROM import_rows AS r
+    WHERE r.import_id = %(import_id)s AND r.line = ANY(%(lines)s::bigint[])
+    RETURNING r.line, r.name, r.price
+),
+
+told AS (
+    INSERT INTO import_errors (import_id, line, number, column_name, code, message)
+    SELECT
+        %(import_id)s, u.line, row_number() OVER (PARTITION BY u.line ORDER BY l.place),
+        coalesce(i.columns -> 'used' -> l.field ->> 0, l.field), 'required', %(words)s::text
+    FROM refused AS u
+    JOIN imports AS i ON i.id = %(import_id)s
+    CROSS JOIN LATERAL (
+        VALUES (1, 'name', u.name IS NULL), (2, 'price', u.price IS NULL)
+    ) AS l (place, field, missing)
+    WHERE l.missing
 )
 
 UPDATE imports
@@ -374,8 +409,7 @@ WITH refused AS (
 told AS (
     INSERT INTO import_errors (import_id, line, number, column_name, code, message)
     SELECT
-        %(import_id)s, u.line, 1, i.columns -> 'used' -> 'category' ->> 0, 'unknown_category',
-        'is not one of the categories of this marketplace'
+        %(import_id)s, u.line, 1, i.columns -> 'used' -> 'category' ->> 0, 'unknown_category', %(words)s::text
     FROM refused AS u
     JOIN imports AS i ON i.id = %(import_id)s
 )
@@ -400,7 +434,8 @@ ON CONFLICT (lower(name)) DO NOTHING;
 -- the lines of the others.
 WITH batch AS MATERIALIZED (
     SELECT
-        r.line, r.product_id, r.name, r.description, r.price, r.stock, r.sku, r.source_url, r.category, r.brand, r.hidden
+        r.line, r.product_id, r.name, r.description, r.price, r.sku, r.source_url, r.category, r.brand, r.hidden,
+        coalesce(r.stock, CASE WHEN r.in_stock THEN greatest(%(default_stock)s, 1) ELSE %(default_stock)s END) AS stock
     FROM import_rows AS r
     WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
         AND r.line <> ALL(%(met)s::bigint[])
@@ -423,7 +458,7 @@ INSERT INTO products (
 OVERRIDING SYSTEM VALUE
 SELECT
     b.product_id, %(store_id)s, c.id, k.id, b.name, b.description, b.price, b.sku, b.source_url,
-    coalesce(b.hidden, false), coalesce(b.stock, %(default_stock)s) > 0
+    coalesce(b.hidden, false), b.stock > 0
 FROM batch AS b
 LEFT JOIN paths AS c ON c.category = b.category
 LEFT JOIN makers AS k ON k.brand = b.brand
@@ -431,8 +466,11 @@ ORDER BY b.line
 RETURNING id;
 
 -- name: add_stock
+-- What is there in a number nobody knows is one at least.
 INSERT INTO inventory (product_id, quantity)
-SELECT r.product_id, coalesce(r.stock, %(default_stock)s)
+SELECT
+    r.product_id,
+    coalesce(r.stock, CASE WHEN r.in_stock THEN greatest(%(default_stock)s, 1) ELSE %(default_stock)s END)
 FROM import_rows AS r
 WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
     AND r.line <> ALL(%(met)s::bigint[]);
@@ -479,8 +517,8 @@ makers AS MATERIALIZED (
 )
 
 UPDATE products AS p
-SET name = r.name,
-    price = r.price,
+SET name = coalesce(r.name, p.name),
+    price = coalesce(r.price, p.price),
     description = CASE WHEN 'description' = ANY(%(fields)s) THEN r.description ELSE p.description END,
     category_id = CASE WHEN 'category' = ANY(%(fields)s) AND r.placed THEN c.id ELSE p.category_id END,
     brand_id = CASE WHEN 'brand' = ANY(%(fields)s) THEN k.id ELSE p.brand_id END,

@@ -4,11 +4,12 @@
 -- With the session through which the worker will act.
 INSERT INTO imports (
     store_id, user_id, session_id, file_name, file_key, file_bytes, default_stock, mode, dry_run, on_match, dialect,
-    decimal_sign
+    decimal_sign, column_names, image_base
 )
 VALUES (
     %(store_id)s, %(user_id)s, auth.open_import_session(), %(file_name)s, %(file_key)s, %(file_bytes)s,
-    %(default_stock)s, %(mode)s, %(dry_run)s, %(on_match)s, %(dialect)s, %(decimal_sign)s
+    %(default_stock)s, %(mode)s, %(dry_run)s, %(on_match)s, %(dialect)s, %(decimal_sign)s,
+    %(column_names)s::json, %(image_base)s
 )
 RETURNING id;
 
@@ -16,11 +17,12 @@ RETURNING id;
 -- By the operator, on the command line. It acts as the owner of the store, which is given by id or name.
 INSERT INTO imports (
     store_id, user_id, session_id, file_name, file_key, file_bytes, default_stock, mode, dry_run, on_match, dialect,
-    decimal_sign
+    decimal_sign, column_names, image_base
 )
 SELECT
     s.id, s.owner_id, auth.open_import_session_of(s.owner_id), %(file_name)s, %(file_key)s, %(file_bytes)s,
-    %(default_stock)s, %(mode)s, %(dry_run)s, %(on_match)s, %(dialect)s, %(decimal_sign)s
+    %(default_stock)s, %(mode)s, %(dry_run)s, %(on_match)s, %(dialect)s, %(decimal_sign)s,
+    %(column_names)s::json, %(image_base)s
 FROM stores AS s
 WHERE s.id::text = %(store)s OR lower(s.name) = lower(%(store)s)
 ORDER BY (s.id::text = %(store)s) DESC
@@ -43,7 +45,11 @@ WHERE /* own */ i.store_id = %(store_id)s
 -- A NULL store is an admin's view: any.
 SELECT
     i.id, i.store_id, i.user_id, i.state, i.mode, i.dry_run, i.on_match, i.file_name, i.file_bytes, i.default_stock,
-    i.columns, i.plan, i.wished_categories, i.report_kept,
+    CASE
+        WHEN i.rows_hidden > 0 THEN jsonb_set(i.columns::jsonb, '{notes,hidden_matched}', to_jsonb(i.rows_hidden))
+        ELSE i.columns::jsonb
+    END AS columns,
+    i.plan, i.wished_categories, i.report_kept,
     json_build_object(
         'waited_ms', round(extract(EPOCH FROM i.started_at - i.created_at) * 1000),
         'reading_ms', round(extract(EPOCH FROM i.read_at - i.started_at) * 1000),
@@ -59,7 +65,7 @@ SELECT
         WHEN 'done' THEN 100
         ELSE 0
     END AS progress,
-    i.error_code, i.error_message, i.created_at, i.started_at, i.finished_at
+    i.error_code, i.error_message, i.error_said, i.created_at, i.started_at, i.finished_at
 FROM imports AS i
 WHERE i.id = %(import_id)s
     AND /* own */ (%(store_id)s::bigint IS NULL OR i.store_id = %(store_id)s);
@@ -77,7 +83,7 @@ SELECT
         WHEN 'done' THEN 100
         ELSE 0
     END AS progress,
-    i.error_code, i.error_message, i.created_at, i.started_at, i.finished_at
+    i.error_code, i.error_message, i.error_said, i.created_at, i.started_at, i.finished_at
 FROM imports AS i
 WHERE /* own */ (%(store_id)s::bigint IS NULL OR i.store_id = %(store_id)s)
     AND (%(after_id)s::bigint IS NULL OR i.id < %(after_id)s)
@@ -94,12 +100,14 @@ FROM (
 ) AS counted;
 
 -- name: bad_rows
--- The report, batch after batch: a row of the file with all its errors.
+-- The report, batch after batch: a row of the file with all its errors, in the order of number. `said` is what a
+-- message was made of, NULL where it is its own template.
 SELECT
     e.line,
-    string_agg(e.column_name, '; ' ORDER BY e.number) AS columns,
-    string_agg(e.code, '; ' ORDER BY e.number) AS codes,
-    string_agg(coalesce(e.column_name || ' ', '') || e.message, '; ' ORDER BY e.number) AS messages,
+    array_agg(e.column_name ORDER BY e.number) AS columns,
+    array_agg(e.code ORDER BY e.number) AS codes,
+    array_agg(e.message ORDER BY e.number) AS messages,
+    json_agg(e.said ORDER BY e.number) AS said,
     (array_agg(e.cells ORDER BY e.number))[1] AS cells
 FROM import_errors AS e
 WHERE e.import_id = %(import_id)s AND e.line > %(after_line)s
@@ -122,6 +130,7 @@ SET state = 'cancelled',
     rows_created = CASE WHEN mode = 'atomic' OR dry_run THEN 0 ELSE rows_created END,
     rows_updated = CASE WHEN mode = 'atomic' OR dry_run THEN 0 ELSE rows_updated END,
     rows_unchanged = CASE WHEN mode = 'atomic' OR dry_run THEN 0 ELSE rows_unchanged END,
+    rows_hidden = CASE WHEN mode = 'atomic' OR dry_run THEN 0 ELSE rows_hidden END,
     finished_at = now()
 WHERE id = %(import_id)s;
 
@@ -151,6 +160,7 @@ SET state = b.next_state,
     rows_created = CASE WHEN b.anew THEN 0 ELSE i.rows_created END,
     rows_updated = CASE WHEN b.anew THEN 0 ELSE i.rows_updated END,
     rows_unchanged = CASE WHEN b.anew THEN 0 ELSE i.rows_unchanged END,
+    rows_hidden = CASE WHEN b.anew THEN 0 ELSE i.rows_hidden END,
     rows_skipped = CASE
         WHEN b.anew THEN i.rows_valid - (SELECT count(*) FROM import_rows AS r WHERE r.import_id = i.id)
         ELSE i.rows_skipped
@@ -159,7 +169,7 @@ FROM before AS b
 WHERE i.id = b.id
 RETURNING
     i.id, i.store_id, i.state, i.attempt, i.file_key, i.file_bytes, i.default_stock, i.mode, i.dry_run, i.on_match,
-    i.dialect, i.decimal_sign, i.fields;
+    i.dialect, i.decimal_sign, i.column_names, i.image_base, i.fields;
 
 -- name: find_ended
 -- The file of an import that has ended and will not be applied.
@@ -182,12 +192,12 @@ WHERE i.id = %(import_id)s AND i.attempt = %(attempt)s AND i.state IN ('reading'
 
 -- name: add_errors
 -- COPY does not work through row-level security. `cells` are JSON, NULL except for the first error of a row.
-INSERT INTO import_errors (import_id, line, number, column_name, code, message, cells)
-SELECT %(import_id)s, e.line, e.number, e.column_name, e.code, e.message, e.cells::json
+INSERT INTO import_errors (import_id, line, number, column_name, code, message, said, cells)
+SELECT %(import_id)s, e.line, e.number, e.column_name, e.code, e.message, e.said::json, e.cells::json
 FROM unnest(
     %(lines)s::bigint[], %(numbers)s::integer[], %(column_names)s::text[], %(codes)s::text[], %(messages)s::text[],
-    %(cells)s::text[]
-) AS e (line, number, column_name, code, message, cells);
+    %(said)s::text[], %(cells)s::text[]
+) AS e (line, number, column_name, code, message, said, cells);
 
 -- name: bare_errors
 -- Lines of bad rows whose cells are not in the report yet: they turned out bad after the reading.
@@ -239,6 +249,7 @@ SET rows_created = rows_created + %(created)s,
     rows_updated = rows_updated + %(updated)s,
     rows_unchanged = rows_unchanged + %(unchanged)s,
     rows_skipped = rows_skipped + %(skipped)s,
+    rows_hidden = rows_hidden + %(hidden)s,
     locked_ms = greatest(locked_ms, %(locked_ms)s)
 WHERE id = %(import_id)s;
 
@@ -249,6 +260,7 @@ SET rows_created = %(created)s,
     rows_updated = %(updated)s,
     rows_unchanged = %(unchanged)s,
     rows_skipped = rows_valid - %(created)s - %(updated)s - %(unchanged)s,
+    rows_hidden = %(hidden)s,
     locked_ms = %(locked_ms)s
 WHERE id = %(import_id)s;
 
@@ -276,9 +288,11 @@ UPDATE imports
 SET state = CASE WHEN %(error_code)s::text IS NULL THEN 'done' ELSE 'failed' END,
     error_code = %(error_code)s,
     error_message = %(error_message)s,
+    error_said = %(error_said)s::json,
     rows_created = CASE WHEN %(error_code)s::text IS NOT NULL AND mode = 'atomic' THEN 0 ELSE rows_created END,
     rows_updated = CASE WHEN %(error_code)s::text IS NOT NULL AND mode = 'atomic' THEN 0 ELSE rows_updated END,
     rows_unchanged = CASE WHEN %(error_code)s::text IS NOT NULL AND mode = 'atomic' THEN 0 ELSE rows_unchanged END,
+    rows_hidden = CASE WHEN %(error_code)s::text IS NOT NULL AND mode = 'atomic' THEN 0 ELSE rows_hidden END,
     finished_at = now()
 WHERE id = %(import_id)s;
 

@@ -140,7 +140,10 @@ base AS NOT MATERIALIZED (
 -- The other lists. -----------------------------------------------------------------------------------------------------
 
 -- fragment: visible
-AND CASE WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) ELSE NOT p.hidden END
+AND CASE
+    WHEN %(show_hidden)s::boolean THEN p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin'
+    ELSE NOT p.hidden
+END
 AND (%(hidden)s::boolean IS NULL OR p.hidden = %(hidden)s)
 
 -- fragment: priced
@@ -457,6 +460,25 @@ WHERE p.id = %(product_id)s
         OR (%(show_hidden)s::boolean AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin'))
     );
 
+-- name: list_descriptions
+SELECT p.id, p.description
+FROM products AS p
+WHERE /* own */ p.id = ANY(%(ids)s)
+    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin');
+
+-- name: find_sku
+-- The store's product that has this SKU, or whose variant has it.
+SELECT p.id
+FROM products AS p
+WHERE /* own */ p.store_id = %(store_id)s AND p.sku = %(sku)s
+    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
+UNION ALL
+SELECT v.product_id
+FROM variants AS v
+WHERE v.store_id = %(store_id)s AND v.sku = %(sku)s
+    AND (v.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
+LIMIT 1;
+
 -- name: lock_own_stock
 -- Before find_own: the stock first and in the order of ids, as a sale locks it that then flips in_stock.
 SELECT
@@ -484,6 +506,19 @@ WHERE p.id = %(product_id)s
     AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
     AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
 FOR UPDATE OF p;
+
+-- name: find_holder
+-- Which product has an SKU or a link that another one was to have; hidden ones, too. The store is that of the product that
+-- was to be changed, else the named one.
+SELECT p.id, p.hidden
+FROM products AS p
+WHERE p.store_id = coalesce(
+    (SELECT c.store_id FROM products AS c WHERE c.id = %(product_id)s::bigint), %(store_id)s::bigint
+)
+    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
+    AND (p.sku = %(sku)s::text OR md5(p.source_url) = md5(%(source_url)s::text))
+    AND p.id IS DISTINCT FROM %(product_id)s::bigint
+LIMIT 1;
 
 -- name: add
 WITH added AS (

@@ -55,8 +55,8 @@ BEGIN;
 COMMIT;
 
 -- name: act_as
--- The first statement of every private transaction; SQLSTATE 28000 when the session is not alive. The request's
--- id is for the audit trail, and for the server's log (%%a in log_line_prefix) and pg_stat_activity.
+-- The first statement of every private transaction; SQLSTATE 28000 when the session is not alive, 42501 when the role that
+-- the call was allowed for has been taken away. The request's id is for the audit trail, and for the server's log (%%a in log_line_prefix) and pg_stat_activity.
 SELECT
     a.user_id,
     a.role,
@@ -64,7 +64,7 @@ SELECT
     a.session_id,
     set_config('app.request_id', coalesce(%(request_id)s::text, ''), true),
     set_config('application_name', 'marketplace ' || coalesce(%(request_id)s::text, ''), true)
-FROM auth.act_as(%(session_hash)s::bytea) AS a;
+FROM auth.act_as(%(session_hash)s::bytea, %(role)s::text) AS a;
 
 -- name: name_request
 -- Before anybody is signed in.
@@ -113,8 +113,9 @@ SELECT auth.is_verified(%(session_hash)s::bytea) AS verified;
 SELECT auth.register(%(name)s, %(email)s, %(role)s, %(phone)s, %(password_hash)s) AS user_id;
 
 -- name: open
+-- NULL where the proof is not that of the present password.
 SELECT auth.open_session(
-    %(user_id)s, %(session_hash)s::bytea, %(refresh_hash)s::bytea, %(seconds)s::integer,
+    %(user_id)s, %(proof)s, %(session_hash)s::bytea, %(refresh_hash)s::bytea, %(seconds)s::integer,
     %(device_name)s, %(user_agent)s, %(ip)s::inet
 ) AS session_id;
 
@@ -136,7 +137,11 @@ SELECT auth.end_session(%(session_id)s) AS ended;
 SELECT auth.end_other_sessions() AS ended;
 
 -- name: change_password
-SELECT auth.change_password(%(password_hash)s);
+-- False where the proof is not that of the present password; so with the next.
+SELECT auth.change_password(%(password_hash)s, %(proof)s) AS changed;
+
+-- name: change_email
+SELECT auth.change_email(%(email)s, %(proof)s) AS changed;
 
 -- name: sweep
 -- For the worker, repeated until nothing is left: rows that have been dead for a month.

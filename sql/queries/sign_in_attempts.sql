@@ -1,18 +1,14 @@
--- Sign-in attempts: each is counted before its password is checked.
+-- Passwords as they are tried: counted before they are looked at, and compared in the database.
 
 -- name: begin
--- user_id and password_hash are NULL for an address without an account; retry_after is set if no password is
--- checked now.
-SELECT b.user_id, b.password_hash, b.guess, b.retry_after
-FROM auth.begin_guess(%(email)s, %(ip)s::inet) AS b;
+-- salt is NULL for an address nobody has; retry_after is set where none is looked at now.
+SELECT b.ticket, b.salt, b.retry_after
+FROM auth.begin_attempt(%(email)s, %(ip)s::inet) AS b;
 
--- name: end
--- right_one: all attempts are forgotten; otherwise one attempt that was not checked is taken back.
-SELECT auth.end_guess(%(guess)s::bytea, %(right_one)s);
-
--- name: wrong
-SELECT w.tell_owner, w.spraying
-FROM auth.wrong_guess(%(guess)s::bytea, %(ip)s::inet) AS w;
+-- name: settle
+-- Without a proof the attempt is taken back: it was not looked at.
+SELECT s.outcome, s.user_id, s.tell_owner, s.spraying, s.retry_after
+FROM auth.settle_attempt(%(ticket)s::bytea, %(proof)s::text) AS s;
 
 -- name: rehash
 SELECT auth.rehash(%(user_id)s, %(old_hash)s, %(new_hash)s);

@@ -22,7 +22,7 @@ WHERE (%(role)s::text IS NULL OR u.role = %(role)s)
     AND (%(suspended)s::boolean IS NULL OR (u.suspended_at IS NOT NULL) = %(suspended)s)
     AND (
         %(search)s::text IS NULL
-        OR strpos(lower(u.name), lower(%(search)s)) > 0
+        OR strpos(fold_name(u.name), fold_name(%(search)s)) > 0
         OR strpos(lower(u.email), lower(%(search)s)) > 0
     )
     AND (%(after_id)s::bigint IS NULL OR u.id < %(after_id)s)
@@ -38,7 +38,7 @@ FROM (
         AND (%(suspended)s::boolean IS NULL OR (u.suspended_at IS NOT NULL) = %(suspended)s)
         AND (
             %(search)s::text IS NULL
-            OR strpos(lower(u.name), lower(%(search)s)) > 0
+            OR strpos(fold_name(u.name), fold_name(%(search)s)) > 0
             OR strpos(lower(u.email), lower(%(search)s)) > 0
         )
     LIMIT %(limit)s
@@ -49,10 +49,10 @@ FROM (
 SELECT auth.hold_user(%(user_id)s) AS version;
 
 -- name: change
+-- Another spelling of the same address; another address is set by sessions.change_email.
 UPDATE users
 SET name = %(name)s,
     email = %(email)s,
-    email_verified_at = CASE WHEN lower(email) = lower(%(email)s) THEN email_verified_at END,
     phone = %(phone)s,
     address = %(address)s,
     version = version + 1,
@@ -77,8 +77,11 @@ RETURNING before.avatar AS replaced;
 SELECT auth.manage_user(%(user_id)s, %(role)s, %(suspended)s);
 
 -- name: forget_me
--- The caller, at once; a job does what may be much. Returns whose account and store it was.
-SELECT f.user_id, f.store_id FROM auth.forget_me() AS f;
+-- The caller, at once; a job does what may be much. Returns whose account and store it was; no row where the proof is not
+-- that of the present password.
+SELECT f.user_id, f.store_id
+FROM auth.forget_me(%(proof)s) AS f
+WHERE f.user_id IS NOT NULL;
 
 -- name: forget_things
 -- For the worker, until none are left: imports and activities of a deleted user; returns how many rows went.
@@ -87,6 +90,11 @@ SELECT auth.forget_things(%(user_id)s, %(most)s) AS forgotten;
 -- name: close_store
 -- For the worker, until none are left: returns which products were hidden.
 SELECT auth.close_store(%(store_id)s, %(most)s) AS product_ids;
+
+-- name: forget_trail
+-- For the worker, until last_id is NULL: words that the audit trail keeps of a closed store.
+SELECT f.last_time, f.last_id
+FROM auth.forget_trail(%(store_id)s, %(after_time)s::timestamptz, %(after_id)s::bigint, %(most)s) AS f;
 
 -- name: add_admin
 -- By the tables' owner, on the command line: the application's role may not write users.

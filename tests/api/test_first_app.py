@@ -224,3 +224,12 @@ def test_a_name_is_changed_alone(api: Api):
         "/api/users/profile/username", phone, json={"name": "S"}, headers={"If-Match": '"1-0"'}
     )
     problem(stale, 412, "precondition_failed")
+
+
+def test_registering_without_saying_who_it_is_is_answered_the_same(api: Api):
+    body = {"name": "Sari", "email": "sari@example.com", "password": PASSWORD}
+    answer = api.post("/api/auth/register", json=body).json
+    assert "Selamat" in answer["message"]
+    assert (answer["user_role"], answer["user"]["user_role"]) == ("pembeli", "pembeli")
+    headers = {"Authorization": f"Bearer {answer['auth_token']}"}
+    assert api.get("/api/users/profile", headers=headers).status_code == 200

@@ -102,7 +102,7 @@ def test_a_product_is_created_from_what_the_app_sends(api: Api):
     assert made["main_image_url"] == product["images"][0]["image_url"]
     assert made["main_image_url"].startswith("http://falconframework.org/uploads/")
     assert (product["price"], product["stock"], product["category_id"]) == ("12000.00", 5, None)
-    assert api.get(answer.headers["location"]).json == product
+    assert {**api.get(answer.headers["location"]).json, "brand": product["store"]} == product
     log = api.get("/api/users/activities", phone, params={"type": "create_product"}).json[
         "activities"
     ]
@@ -224,7 +224,11 @@ def test_the_apps_own_list_is_a_bare_array_with_prices_as_numbers(api: Api):
     ]
     usual = api.get("/api/stores/mine/products", phone, params={"hidden": "false"}).json["products"]
     shown = json.loads(answer.text, parse_float=str)
-    assert shown == usual
+    assert [
+        {**one, "brand": one["store"], "description": described["description"]}
+        for one, described in zip(usual, shown, strict=True)
+    ] == shown
+    assert shown[2]["description"] == KOPI["description"]
     assert shown[2]["images"][0]["image_url"].startswith("http://falconframework.org/uploads/")
 
 
@@ -272,3 +276,17 @@ def test_the_list_of_products_is_read_without_a_token_or_a_page(api: Api):
     assert answer.status_code == 200
     assert answer.json["products"][0]["id"] == product["id"]
     assert (answer.json["current_page"], answer.json["per_page"]) == (1, 20)
+
+
+def test_the_app_finds_its_store_as_brand_and_a_description(api: Api):
+    seller = api.seller("Toko Sari")
+    phone = signed_in(api, seller)
+    brand = {"id": seller.store_id, "name": "Toko Sari"}
+    made = api.post("/api/products/create", phone, **retrofit(KOPI, picture())).json["product"]
+    api.product(phone, name="Teh", brand="Cap Botol")
+    listed = api.get("/api/products/my-brand", phone).json
+
+    assert made["brand"] == brand
+    assert [one["brand"] for one in listed] == [brand, brand]
+    assert [one["description"] for one in listed] == [None, KOPI["description"]]
+    assert api.get(f"/api/products/{listed[0]['id']}").json["brand"]["name"] == "Cap Botol"

@@ -18,9 +18,8 @@ from marketplace.text import messages
 
 PACKAGE = ROOT / "marketplace"
 JSON = {"Content-Type": "application/json"}
-#: Said elsewhere than to a client of the API: the report of an import, a command's own words; or
-#: handed on.
-ELSEWHERE = ("catalogue_csv", "commands", "text")
+#: Said elsewhere than to a client of the API: a command's own words; or handed on.
+ELSEWHERE = ("commands", "text")
 
 
 def said() -> list[Words]:

@@ -38,6 +38,8 @@ BUDGETS = {
 #: Public paths that read no table of the shop.
 ELSEWHERE = {"/healthz", "/readyz", "/metrics", "/docs", "/api/openapi.json"}
 
+pytestmark = pytest.mark.long  # to make the shop takes a minute
+
 
 class Run(NamedTuple):
     """One execution of a statement: for which request, how many pages it touched, which large

@@ -50,7 +50,7 @@ def test_the_headers_of_the_first_system_are_known_in_any_order_and_spelling():
     )
     assert row[1:] == (
         None, "Panci", None, Decimal("8799000.00"), None, None, "https://shop.example/1", ("Dapur",), "Toko",
-        ("https://cdn.example/1.jpg",), None,
+        ("https://cdn.example/1.jpg",), None, None,
     )  # fmt: skip
     assert catalog.describe() == {
         "dialect": "indonesian",

@@ -180,7 +180,54 @@ def test_links_are_kept_as_they_are(link):
 )  # fmt: skip
 def test_what_is_no_link_is_refused(link):
     assert codes(one("source_url", link)) == [("source_url", "invalid_url")]
-    assert codes(one("image_url", f"https://x.example/1|{link}")) == [("image_url", "invalid_url")]
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "shop.example/p", "ftp://shop.example/p", "javascript:alert(1)", "https://", "https:///p",
+        "http://:80/", "http://[::1/", "data:image/png;base64,AAAA", "blob:https://shop.example/1",
+        "file:///C:/foto.jpg", "C:\\foto.jpg", "foto.jpg", "/foto.jpg", "content://media/1", "N/A",
+    ],
+)  # fmt: skip
+def test_a_row_is_not_lost_for_a_picture_that_nobody_can_fetch(picture):
+    catalog, (row,) = rows_of(f'name,price,image_url\nPan,1,"https://x.example/1|{picture}"\n')
+    assert (row.image_urls, catalog.notes["pictures_left_out"]) == (("https://x.example/1",), 1)
+
+
+@pytest.mark.parametrize(
+    ("cell", "links"),
+    [
+        ("//cdn.example/1.jpg", ("https://cdn.example/1.jpg",)),
+        ("https://cdn.example/a b.jpg", ("https://cdn.example/a%20b.jpg",)),
+        (
+            "https://a.example/1, https://a.example/2",
+            ("https://a.example/1", "https://a.example/2"),
+        ),
+        (
+            "https://a.example/1\nhttps://a.example/2",
+            ("https://a.example/1", "https://a.example/2"),
+        ),
+        ("https://a.example/w_1,h_1/1.jpg", ("https://a.example/w_1,h_1/1.jpg",)),
+    ],
+)
+def test_links_to_pictures_are_understood_as_people_write_them(cell, links):
+    assert one("image_url", cell).image_urls == links
+
+
+@pytest.mark.parametrize(
+    ("picture", "link"),
+    [
+        ("kopi.jpg", "https://toko.example/foto/kopi.jpg"),
+        ("/2024/kopi susu.jpg", "https://toko.example/foto/2024/kopi%20susu.jpg"),
+        ("./kopi.jpg", "https://toko.example/foto/kopi.jpg"),
+        ("https://cdn.example/1.jpg", "https://cdn.example/1.jpg"),
+    ],
+)
+def test_pictures_without_an_address_stand_below_the_base(picture, link):
+    for base in ("https://toko.example/foto", "https://toko.example/foto/"):
+        _, (row,) = rows_of(f"name,price,image_url\nKopi,1,{picture}\n", image_base=base)
+        assert row.image_urls == (link,)
 
 
 def test_links_to_pictures_come_once_each_in_their_order():

@@ -121,12 +121,10 @@ def test_an_address_that_tries_many_accounts_is_held_up_and_noticed(
 
 def test_what_was_not_looked_at_is_not_counted(committed: Api):
     user = committed.buyer()
-    passwords = committed.app._router.find("/api/auth/login")[0].sign_in._passwords
-    for _ in range(2):
-        passwords._waiting.acquire()  # others stand in the queue
+    queue = committed.app._router.find("/api/auth/login")[0].sign_in._passwords.queue
+    places, queue.places = queue.places, 0  # others stand in the queue
     assert [sign_in(committed, user.email, PASSWORD).status_code for _ in range(8)] == [429] * 8
-    for _ in range(2):
-        passwords._waiting.release()
+    queue.places = places
     assert sign_in(committed, user.email, PASSWORD).status_code == 200
 
 
@@ -171,3 +169,67 @@ def test_the_door_counts_for_the_application_alone(api: Api, config: Any):
     with database.signing_in() as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute("SELECT password_hash FROM auth.credentials WHERE user_id = %s", [user.id])
     database.close()
+
+
+# Addresses that many people share ---------------------------------------------------------------
+
+
+def test_who_mistypes_and_then_signs_in_is_not_held_against_the_address(committed: Api):
+    people = [committed.buyer() for _ in range(32)]
+    for person in people[:31]:
+        assert sign_in(committed, person.email, "mistyped").status_code == 401
+        assert sign_in(committed, person.email, PASSWORD).status_code == 200
+    assert sign_in(committed, people[31].email, PASSWORD).status_code == 200
+    with psycopg.connect(committed.owner_url) as conn:
+        left = conn.execute("SELECT count(*) FROM auth.sprayed").fetchone()
+    assert left == (0,)
+
+
+def test_thirty_who_mistype_do_not_lock_out_the_next(committed: Api):
+    """They never come back: the address is held up, and held up is not shut."""
+    people = [committed.buyer() for _ in range(31)]
+    for person in people[:30]:
+        assert sign_in(committed, person.email, "mistyped").status_code == 401
+    assert sign_in(committed, people[0].email, "mistyped").status_code == 429, "it is held up"
+    assert sign_in(committed, people[30].email, PASSWORD).status_code == 200
+
+
+def test_a_flood_of_wrong_ones_from_one_address_stays_bounded(committed: Api):
+    """After thirty accounts five more are looked at, then four a minute."""
+    statuses = [
+        sign_in(committed, f"flood{number}@example.com", "Password1!").status_code
+        for number in range(60)
+    ]
+    assert statuses == [401] * 30 + [429] * 30
+    with psycopg.connect(committed.owner_url) as conn:
+        looked_at = conn.execute("SELECT count(*) FROM auth.guesses").fetchone()
+    assert looked_at == (35,)
+
+
+def test_an_attempt_is_settled_once(committed: Api):
+    user = committed.buyer()
+    with psycopg.connect(committed.owner_url) as conn:
+        ticket = conn.execute(
+            "SELECT ticket FROM auth.begin_attempt(%s, %s)", [user.email, AWAY]
+        ).fetchone()
+        settle = "SELECT outcome FROM auth.settle_attempt(%s, %s)"
+        assert ticket is not None
+        assert conn.execute(settle, [ticket[0], "wrong"]).fetchone() == ("wrong",)
+        assert conn.execute(settle, [ticket[0], None]).fetchone() == ("unread",)
+        kept = conn.execute("SELECT tries FROM auth.guesses").fetchall()
+    assert kept == [(1,)], "it cannot be taken back afterwards"
+
+
+def test_thirty_two_people_with_the_right_password_at_once_all_get_in(committed: Api):
+    people = [committed.buyer() for _ in range(32)]
+    answers: list[int] = []
+
+    def enter(person: User) -> None:
+        answers.append(sign_in(committed, person.email, PASSWORD, HOME).status_code)
+
+    threads = [threading.Thread(target=enter, args=(person,)) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 32

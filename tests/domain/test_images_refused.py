@@ -160,6 +160,7 @@ linux = pytest.mark.skipif(
 )
 
 
+@pytest.mark.alone
 @linux
 def test_bombs_cost_little(tmp_path):
     costs = measured(tmp_path, **bombs())
@@ -169,6 +170,7 @@ def test_bombs_cost_little(tmp_path):
     )  # wide: tests share their cores
 
 
+@pytest.mark.alone
 @linux
 def test_a_phone_photo_is_cheap(tmp_path):
     colours = [Image.effect_noise((100 + i, 75), 90).resize((4000, 3000)) for i in range(3)]

@@ -88,6 +88,7 @@ def strings() -> list[str]:
     return sorted(set(found))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not STRINGS.is_dir(), reason="../shared is not here")
 def test_hostile_text_is_stored_as_it_came_or_refused(api: Api):
     seller = api.seller()
@@ -117,6 +118,7 @@ def test_hostile_text_is_stored_as_it_came_or_refused(api: Api):
     assert stored > 400
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not STRINGS.is_dir(), reason="../shared is not here")
 def test_hostile_text_in_accounts_and_stores_is_no_failure(api: Api):
     user = api.seller()
@@ -137,6 +139,7 @@ def test_hostile_text_in_accounts_and_stores_is_no_failure(api: Api):
         assert {answer.status_code for answer in answers} <= {200, 401, 409, 422}, text
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not STRINGS.is_dir(), reason="../shared is not here")
 def test_hostile_text_in_parameters_and_headers_is_no_failure(api: Api):
     user = api.seller()

@@ -25,7 +25,10 @@ from marketplace.contract import operations
 from marketplace.postgres.database import Database
 from marketplace.web.etags import _SHARED
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+pytestmark = [
+    pytest.mark.alone,  # how old a page may be
+    pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
+]
 PASSWORD = "kopi-susu-tanpa-gula-7"
 ORIGINS = ("https://satu.example", "https://dua.example")
 

@@ -75,7 +75,8 @@ EXPECTED = {
         for one, methods in ((None, ("GET", "POST")), (singular, ("GET", "PUT", "PATCH", "DELETE")))
         for method in methods
     },
-    "DELETE /api/users/profile": ANY,  # last of all: who calls it is gone
+    "DELETE /api/users/profile": ANY,
+    "POST /api/users/profile/delete": ANY,
 }
 
 

@@ -13,7 +13,11 @@ SAYING = {
     "PictureRefused": 1,
     "Wrong": 1,
     "_error": 1,
+    "BadCell": 1,
+    "CatalogRefused": 1,
+    "Refused": 1,
     "FieldError": 2,
+    "CellError": 2,
     "invalid": 2,
     "say": 0,
 }

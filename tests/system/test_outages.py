@@ -50,6 +50,7 @@ def another(api: Api, **changes: Any) -> Iterator[Api]:
         database.close()
 
 
+@pytest.mark.alone
 def test_a_primary_that_has_become_read_only_is_a_503_and_its_connections_are_let_go(
     committed: Api,
 ):
@@ -74,6 +75,7 @@ def test_a_primary_that_has_become_read_only_is_a_503_and_its_connections_are_le
             assert time.monotonic() < deadline, "still connected to the one that was read-only"
 
 
+@pytest.mark.alone
 def test_when_others_have_all_connections_it_is_a_503_within_five_seconds_and_passes(
     committed: Api,
 ):
@@ -156,6 +158,7 @@ def test_a_backend_that_is_ended_before_its_commit_is_a_503_and_the_key_makes_it
     assert committed.get("/api/stores/mine/products", seller).json["total_items"] == 1
 
 
+@pytest.mark.alone
 def test_when_the_database_is_silent_one_request_waits_for_it_and_the_others_are_answered_at_once(
     committed: Api,
 ):
@@ -280,6 +283,7 @@ def test_files_of_counts_take_their_room_at_once(tmp_path: Path):
         assert file.stat().st_blocks * 512 >= file.stat().st_size, f"{file.name} has holes"
 
 
+@pytest.mark.alone
 def test_a_log_that_nobody_reads_stops_nobody(monkeypatch: pytest.MonkeyPatch):
     read, write = os.pipe()
     with os.fdopen(write, "w", buffering=1) as pipe:

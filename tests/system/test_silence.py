@@ -23,6 +23,7 @@ from marketplace.postgres.pool import (
 )
 
 
+@pytest.mark.alone
 def test_nobody_waits_longer_than_five_seconds_and_all_is_well_when_it_speaks_again(committed: Api):
     seller = committed.seller()
     with behind_a_wire(committed) as (api, wire):
@@ -62,6 +63,7 @@ def test_a_write_whose_answer_never_came_is_a_503_and_can_be_sent_again(committe
     assert committed.get("/api/stores/mine/products", seller).json["total_items"] == 1
 
 
+@pytest.mark.alone
 def test_a_backend_that_is_frozen_is_left_alone(committed: Api):
     database = Database(committed.config)
     database._pool.patience = 1.0

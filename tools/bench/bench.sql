@@ -12,6 +12,10 @@ SELECT s.owner_id AS user_id
 FROM stores AS s
 WHERE s.id = %(store_id)s;
 
+-- name: sign_in
+INSERT INTO auth.sessions (user_id, secret_hash, expires_at)
+VALUES (%(user_id)s, %(session_hash)s, now() + make_interval(secs => %(seconds)s));
+
 -- name: last_product
 SELECT coalesce(max(p.id), 0) AS id
 FROM products AS p;

@@ -21,7 +21,12 @@ FROM (
     UNION ALL
     SELECT
         'table', c.oid, c.oid,
-        format('ALTER TABLE %%s DISABLE TRIGGER USER, SET (autovacuum_enabled = false)', c.oid::regclass),
+        -- The key that products are sorted by is a trigger's.
+        format(
+            'ALTER TABLE %%s DISABLE TRIGGER USER%%s, SET (autovacuum_enabled = false)',
+            c.oid::regclass,
+            CASE WHEN c.relname = 'products' THEN ', ENABLE TRIGGER set_name_key_insert' END
+        ),
         format('ALTER TABLE %%s ENABLE TRIGGER USER, RESET (autovacuum_enabled)', c.oid::regclass)
     FROM pg_class AS c
 ) AS i

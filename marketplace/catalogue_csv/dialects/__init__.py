@@ -1,4 +1,4 @@
-"""The dialects that files come in, and which one a header gives away."""
+"""The dialects of files, and how a header reveals one."""
 
 from collections.abc import Sequence
 
@@ -8,21 +8,33 @@ from marketplace.catalogue_csv.dialects.medusa import MEDUSA
 from marketplace.catalogue_csv.dialects.shape import Dialect
 from marketplace.catalogue_csv.dialects.shopify import SHOPIFY
 from marketplace.catalogue_csv.dialects.spree import SPREE
+from marketplace.catalogue_csv.dialects.templates import TEMPLATES
 from marketplace.catalogue_csv.dialects.vendure import VENDURE
 from marketplace.catalogue_csv.dialects.woocommerce import WOOCOMMERCE
 
-#: In the order in which they are tried; ours is what is left.
-DIALECTS = (WOOCOMMERCE, SHOPIFY, MEDUSA, VENDURE, SPREE, MAGENTO, INDONESIAN, MARKETPLACE)
+#: In the order in which they are tried; ours is the last.
+DIALECTS = (
+    WOOCOMMERCE,
+    SHOPIFY,
+    MEDUSA,
+    VENDURE,
+    SPREE,
+    MAGENTO,
+    *TEMPLATES,
+    INDONESIAN,
+    MARKETPLACE,
+)
 NAMES = tuple(sorted(dialect.name for dialect in DIALECTS))
 
 
 def of(names: Sequence[str], asked: str | None) -> Dialect:
-    """The dialect of a file with these folded headers, or the one that was asked for."""
+    """Return the dialect of a file with these folded headers, or the requested one."""
     if asked is not None:
         return next(dialect for dialect in DIALECTS if dialect.name == asked)
     there = set(names)
     for dialect in DIALECTS:
-        if any(sign <= there for sign in dialect.signs):
+        known = there | {dialect.english(name) for name in names}
+        if any(sign <= known for sign in dialect.signs):
             return dialect
     return MARKETPLACE
 

@@ -17,14 +17,14 @@ from marketplace.catalogue_csv.dialects.shape import (
 
 _BRAND = re.compile(r"(?:^|,)(?:manufacturer|brand)=([^,]+)")
 _BUNDLES = frozenset({"configurable", "bundle", "grouped"})
-#: What a product belongs to that is in no category.
+#: The category of products that are in none.
 _ROOT = "Default Category"
 
 
 class _Rows(Single):
     def read(self, cells: Cells) -> Values | None:
-        """Rows of another store view are translations, and configurable products only gather
-        simple ones.
+        """Rows of another store view are translations, and configurable products only group simple
+        ones.
         """
         cell = self.layout.cell
         price = cell(cells, "price")
@@ -40,19 +40,23 @@ class _Rows(Single):
                 "name": cell(cells, "name"),
                 "description": cell(cells, "description", "shortdescription"),
                 "price": sale(self.notes, price, cell(cells, "specialprice"), *dates),
-                "stock": stock(self.notes, re.sub(r"\.0+\Z", "", cell(cells, "qty"))),
+                "stock": stock(
+                    self.notes, cell(cells, "qty"), kept=cell(cells, "managestock") != "0"
+                ),
                 "sku": cell(cells, "sku"),
                 "category": self._category(cells),
                 "brand": cell(cells, "manufacturer", "brand")
                 or (brand[1].strip() if brand else ""),
-                "image_url": links(self.notes, (picture.strip() for picture in pictures)),
+                "image_url": links(
+                    self.notes, self.layout, (picture.strip() for picture in pictures)
+                ),
                 "hidden": "yes" if cell(cells, "productonline") == "2" else "no",
             }
         )
 
     def _category(self, cells: Cells) -> str:
-        """`Default Category/Gear/Bags,Default Category/New`: the deepest; or a line for each
-        step, two deep.
+        """Return the category of `Default Category/Gear/Bags,Default Category/New`: the deepest; or
+        a line for each step, two deep.
         """
         steps = [
             step.strip()
@@ -76,7 +80,7 @@ MAGENTO = Dialect(
         name="name",
         price="price specialprice specialpricefromdate specialpricetodate",
         sku="sku",
-        stock="qty",
+        stock="qty managestock",
         category="category categories",
         brand="manufacturer brand additionalattributes",
         description="description shortdescription",

@@ -1,5 +1,5 @@
-"""Medusa's product export and import template: one row a variant, with the columns of its
-product before it.
+"""Medusa's product export and import templates, of both its versions: one row a variant, its
+product's columns first.
 """
 
 import re
@@ -20,8 +20,8 @@ from marketplace.catalogue_csv.dialects.shape import (
 
 _KNOWN = re.compile(
     r"(product(subtitle|externalid|collectionid|typeid|\w+at|discountable|height|hscode|isgiftcard|length|material|"
-    r"midcode|origincountry|tag\d+|weight|width|saleschannel\d+(id|name|description)?|shippingprofileid|profile\w*|"
-    r"variantmetadata|metadata)|variant(upc|ean|hscode|midcode|manageinventory|allowbackorder|barcode|\w+at|height|"
+    r"midcode|origincountry|tags?\d*|weight|width|saleschannel\d+(id|name|description)?|shippingprofileid|profile\w*|"
+    r"variantmetadata|metadata)|variant(upc|ean|hscode|midcode|allowbackorder|barcode|\w+at|height|"
     r"length|material|metadata|origincountry|productid|variantrank|weight|width|price\w+))\Z"
 ).match
 _PRICE = re.compile(r"(?:variant)?price(?:[a-z]*?)([a-z]{3})\Z").match
@@ -33,23 +33,25 @@ class _Rows(Groups):
         self._price = price_of(layout)
 
     def key(self, cells: Cells) -> str:
-        """The handle, or the product's id."""
+        """Return the handle, or the product's id."""
         return self.layout.cell(cells, "producthandle", "productid")
 
     def is_variant(self, cells: Cells) -> bool:
-        """Every row is one."""
+        """Return true: every row is one."""
         return True
 
     def options(self, cells: Cells) -> list[str]:
-        """In the order of their numbers."""
-        return self.layout.numbered(cells, r"variantoption(\d+)value")
+        """Return the options in the order of their numbers."""
+        return self.layout.numbered(cells, r"(?:variant)?option(\d+)value")
 
     def shared(self, place: int) -> bool:
-        """The columns of the product."""
+        """Return whether it is a column of the product."""
         return self.layout.names[place].startswith("product")
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """The title of a variant stands for its options where it has none and is not alone."""
+        """Read a row. The title of a variant replaces its options if it has none
+        and is not alone.
+        """
         cell, numbered = self.layout.cell, self.layout.numbered
         name = cell(cells, "producttitle")
         if len(group) > 1 and not self.options(cells):
@@ -57,17 +59,21 @@ class _Rows(Groups):
         category = cell(cells, "productcategory1name", "productcategories") or "".join(
             numbered(cells, r"productcategory(\d+)name")[:1]
         )
-        pictures = [cell(cells, "productthumbnail"), *numbered(cells, r"productimage(\d+)(?:url)?")]
+        pictures = [
+            cell(cells, "productthumbnail"),
+            *numbered(cells, r"(?:product)?image(\d+)(?:url)?"),
+        ]
+        kept = cell(cells, "variantmanageinventory").lower() != "false"
         return plain(
             {
                 "name": name,
                 "description": cell(cells, "productdescription"),
                 "price": cell(cells, self._price) if self._price else "",
-                "stock": stock(self.notes, cell(cells, "variantinventoryquantity")),
+                "stock": stock(self.notes, cell(cells, "variantinventoryquantity"), kept=kept),
                 "sku": cell(cells, "variantsku"),
                 "category": category
                 or cell(cells, "productcollectiontitle", "producttype", "producttypevalue"),
-                "image_url": links(self.notes, pictures),
+                "image_url": links(self.notes, self.layout, pictures),
                 "hidden": "no"
                 if cell(cells, "productstatus").lower() in ("", "published")
                 else "yes",
@@ -76,8 +82,8 @@ class _Rows(Groups):
 
 
 def price_of(layout: Layout) -> str | None:
-    """The column of prices that is read: the installation's currency, else dollars, euros, or
-    the first there is.
+    """Return the column of prices that is read: the installation's currency, else dollars, euros,
+    or the first there is.
     """
     found = {hit[1].upper(): name for name in layout.names if (hit := _PRICE(name))}
     for currency in (layout.currency, "USD", "EUR"):
@@ -96,17 +102,19 @@ MEDUSA = Dialect(
     fields(
         name="producttitle",
         sku="variantsku",
-        stock="variantinventoryquantity",
+        stock="variantinventoryquantity variantmanageinventory",
         category="productcategory#name productcategories productcollectiontitle producttype "
         "producttypevalue",
         description="productdescription",
-        image_url="productthumbnail productimage# productimage#url",
+        image_url="productthumbnail productimage# productimage#url image#url",
         hidden="productstatus",
         variant="productid producthandle variantid varianttitle variantoption#name "
-        "variantoption#value",
+        "variantoption#value option#name "
+        "option#value",
     ),
     (frozenset({"producthandle", "producttitle"}),),
     _KNOWN,
     _Rows,
     choose=_chosen,
+    called={"name": "Product Title", "price": "Variant Price EUR"},
 )

@@ -1,4 +1,4 @@
-"""What a dialect is: how another system's columns and rows become ours."""
+"""The parts of a dialect: how another system's columns and rows become ours."""
 
 import re
 from collections import Counter
@@ -7,20 +7,23 @@ from datetime import date
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from marketplace.catalogue_csv import image_links
 from marketplace.catalogue_csv.headers import HEADER
 
 Cells = Sequence[str]
-#: A row's cells by field of HEADER, as texts that rows.py reads.
+#: A row's cells by field of HEADER, as texts for rows.py.
 Values = dict[str, str]
-_LINK = re.compile(r"https?://\S+\Z", re.IGNORECASE).match
+#: A stock that a machine wrote: its dot is one for decimals, whatever stands behind it.
+_PART = re.compile(r"(-?[0-9]+)(?:\.[0-9]+|,[0-9]{1,2})\Z").match
+_IN_STOCK = "in stock"
 #: Rows of one product that are held until the last of them is read, and characters in them.
 GROUP_ROWS = 2_000
 GROUP_LENGTH = 2_000_000
 
 
 class Arranged(NamedTuple):
-    """A row on its way: `cells` as a report shows them (what a parent row gave is filled in), and
-    what they say.
+    """A row on its way: `cells` as a report shows them (with those of its parent row filled in),
+    and their values.
 
     `values` None: the row only carries what others share.
     """
@@ -36,26 +39,30 @@ class Arranger(Protocol):
     notes: Counter[str]
 
     def survey(self, cells: Cells) -> None:
-        """Sees each row once before `take` gets the first: for what stands further down."""
+        """See each row once before `take` gets the first: for what comes further down."""
 
     def take(self, line: int, cells: list[str]) -> Iterable[Arranged]:
-        """Takes a row; gives those that are complete with it."""
+        """Take a row; yield those that are complete with it."""
 
     def rest(self) -> Iterable[Arranged]:
-        """Those that are complete with the end of the file."""
+        """Yield those that are complete with the end of the file."""
 
 
 class Layout(NamedTuple):
-    """The columns of one file. `places` has the position of each folded header, `names` the
-    folded headers.
+    """The columns of one file. `places` has the position of each folded header, `names` the folded
+    headers.
+
+    `currency` is the installation's; below `image_base` pictures stand that the file has the names
+    of.
     """
 
     names: tuple[str, ...]
     places: Mapping[str, int]
     currency: str
+    image_base: str = ""
 
     def cell(self, cells: Cells, *names: str) -> str:
-        """What the first of these columns says that says anything; empty where none does."""
+        """Return the first of these columns that is not empty; empty if all are."""
         for name in names:
             place = self.places.get(name)
             if place is not None and place < len(cells) and (cell := cells[place].strip()):
@@ -63,14 +70,14 @@ class Layout(NamedTuple):
         return ""
 
     def numbered(self, cells: Cells, pattern: str) -> list[str]:
-        """The cells of columns such as `image1src`, `image2src`, by their number, without the
-        empty ones.
+        """Return the cells of columns such as `image1src`, `image2src`, by their number, without
+        the empty ones.
         """
         return [cell for place in self.places_of(pattern) if (cell := self._at(cells, place))]
 
     def places_of(self, pattern: str) -> list[int]:
-        """The positions of columns whose folded header is a pattern with a number in it, by that
-        number.
+        """Return the positions of columns whose folded header is a pattern with a number in it, by
+        that number.
         """
         match = re.compile(pattern + r"\Z").match
         found = [
@@ -88,7 +95,9 @@ class Dialect(NamedTuple):
     `fields` says by folded header what a column holds, `signs` which sets of headers give the
     dialect away, `ignored` which columns are known to mean nothing to us. `weak` headers count only
     where no other column holds their field; `choose` gives columns that it takes to know the others
-    to tell; `also` names fields that stand in the column of another one.
+    to tell; `also` names fields that stand in the column of another one. `english` brings a folded
+    header of another language into the one that `fields` knows; `called` says what the files of the
+    dialect call the columns that a product needs.
 
     Without `arrange` each row is a product by itself, under our own fields.
     """
@@ -101,16 +110,18 @@ class Dialect(NamedTuple):
     weak: frozenset[str] = frozenset()
     choose: Callable[[Layout], Mapping[str, str]] = lambda layout: {}
     also: Mapping[str, str] = MappingProxyType({})
+    english: Callable[[str], str] = lambda name: name
+    called: Mapping[str, str] = MappingProxyType({"name": "name", "price": "price"})
 
     def field_of(self, name: str) -> str | None:
-        """The field behind a folded header, also of numbered ones (`image1src` by `image#src`)."""
+        """Return the field of a folded header, also of numbered ones (`image1src`
+        by `image#src`).
+        """
         return self.fields.get(name) or self.fields.get(re.sub("[0-9]+", "#", name))
 
 
 class Single:
-    """The rows of a dialect in which each row stands for itself; `read` makes values of it, or
-    None.
-    """
+    """The rows of a dialect in which each row is a product; `read` makes values of it, or None."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -120,25 +131,24 @@ class Single:
         """Nothing to see."""
 
     def take(self, line: int, cells: list[str]) -> Iterator[Arranged]:
-        """The row itself."""
+        """Yield the row itself."""
         yield Arranged(line, cells, self.read(cells))
 
     def rest(self) -> Iterable[Arranged]:
-        """None: nothing is held back."""
+        """Nothing is held back."""
         return ()
 
     def read(self, cells: Cells) -> Values | None:
-        """What the row says of its product."""
+        """Return the row's values."""
         raise NotImplementedError
 
 
 class Groups:
-    """The rows of a dialect in which those of one product stand together, the first with what they
-    share.
+    """The rows of a dialect in which those of one product follow each other, the first with what
+    they share.
 
-    A dialect says what belongs together (`key`), which rows are variants (`is_variant`), what their
-    options are (`options`), and what a row says of its product once the shared cells are filled in
-    (`read`).
+    A dialect defines what belongs together (`key`), which rows are variants (`is_variant`), their
+    options (`options`), and the values of a row once the shared cells are filled in (`read`).
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -149,30 +159,34 @@ class Groups:
         self._length = 0
 
     def key(self, cells: Cells) -> str:
-        """What the rows of a product have in common; empty: the row belongs to the one above."""
+        """Return what the rows of a product have in common; empty: the row belongs to the one
+        above.
+        """
         raise NotImplementedError
 
     def is_variant(self, cells: Cells) -> bool:
-        """Whether the row is something to buy."""
+        """Return whether the row is something to buy."""
         raise NotImplementedError
 
     def options(self, cells: Cells) -> list[str]:
-        """The option values of a variant, such as a colour and a size."""
+        """Return the option values of a variant, such as a colour and a size."""
         raise NotImplementedError
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """What a row, filled up, says of its product; `group` has all rows of it as they are."""
+        """Return the values of a row with the shared cells filled in; `group` has all rows of its
+        product unchanged.
+        """
         raise NotImplementedError
 
     def shared(self, place: int) -> bool:
-        """Whether an empty cell of this column says what the first row says."""
+        """Return whether an empty cell of this column takes the value of the first row."""
         raise NotImplementedError
 
     def survey(self, cells: Cells) -> None:
         """Nothing to see."""
 
     def take(self, line: int, cells: list[str]) -> Iterable[Arranged]:
-        """Holds the row; gives those of the product before, when this is the first of the next."""
+        """Hold the row; yield those of the previous product, if this is the first of the next."""
         key = self.key(cells)
         done: list[Arranged] = []
         full = len(self._held) >= GROUP_ROWS or self._length > GROUP_LENGTH
@@ -189,7 +203,7 @@ class Groups:
         return done
 
     def rest(self) -> Iterable[Arranged]:
-        """The last product."""
+        """Yield the last product."""
         return self._release()
 
     def _release(self) -> list[Arranged]:
@@ -225,7 +239,9 @@ class Groups:
         return values
 
     def _filled(self, cells: list[str], head: list[str]) -> list[str]:
-        """The row with the shared cells of the first, so that it can stand alone in a report."""
+        """Return the row with the shared cells of the first, so that it can be read alone in a
+        report.
+        """
         if cells is head:
             return cells
         width = len(self.layout.names)
@@ -237,12 +253,12 @@ class Groups:
 
 
 def fields(**columns: str) -> dict[str, str]:
-    """Folded headers by field, several with blanks between: fields(stock="qty quantity")."""
+    """Return folded headers by field, several with blanks between: fields(stock="qty quantity")."""
     return {name: field for field, names in columns.items() for name in names.split()}
 
 
 def named(name: str, options: Sequence[str]) -> str:
-    """A variant's name: that of the product and its option values, unless they are in it
+    """Return a variant's name: that of the product and its option values, unless they are in it
     already.
     """
     wanted = [option for option in options if option and not option.lower().startswith("default")]
@@ -252,23 +268,26 @@ def named(name: str, options: Sequence[str]) -> str:
 
 
 def _stands_in(name: str, option: str) -> bool:
-    """As words of its own: S is not in Kaos."""
+    """Return whether it is there as a word of its own: S is not in Kaos."""
     return re.search(rf"(?<!\w){re.escape(option)}(?!\w)", name, re.IGNORECASE) is not None
 
 
-def links(notes: Counter[str], pictures: Iterable[str]) -> str:
-    """The links among pictures, each once, as one cell; what is none is counted."""
-    kept = []
-    for picture in pictures:
-        if _LINK(picture) and "|" not in picture:
-            kept.append(picture)
-        elif picture:
-            notes["pictures_left_out"] += 1
-    return "|".join(dict.fromkeys(kept))
+def links(notes: Counter[str], layout: Layout, found: Iterable[str]) -> str:
+    """The links among pictures, each once, as one cell; what has none is counted."""
+    return image_links.joined(found, layout.image_base, notes)
 
 
-def stock(notes: Counter[str], cell: str) -> str:
-    """A stock of another system: oversold is none left, halves are not to be had."""
+def stock(notes: Counter[str], cell: str, *, kept: bool = True) -> str:
+    """A stock of another system: oversold is none left, and a part of one is not to be had.
+
+    `kept`: whether the system counts this product; one that it does not count can always be bought.
+    """
+    if not kept and cell.strip("-0.,") == "":
+        return _IN_STOCK
+    part = _PART(cell)
+    if part:
+        notes["part_stock"] += bool(cell[part.end(1) :].strip(".,0"))
+        cell = part[1]
     if cell.startswith("-") and cell.strip("-0.,"):
         notes["negative_stock"] += 1
         return "0"
@@ -276,7 +295,7 @@ def stock(notes: Counter[str], cell: str) -> str:
 
 
 def sale(notes: Counter[str], regular: str, reduced: str, begins: str = "", ends: str = "") -> str:
-    """The price a buyer pays today: the sale price where there is one and its days, if it has
+    """Return the price a buyer pays today: the sale price if there is one and its days, if it has
     any, are now.
     """
     today = date.today().isoformat()
@@ -288,5 +307,5 @@ def sale(notes: Counter[str], regular: str, reduced: str, begins: str = "", ends
 
 
 def plain(values: Mapping[str, str]) -> Values:
-    """Values for every field of the header."""
+    """Return values for every field of the header."""
     return {name: values.get(name, "") for name in HEADER}

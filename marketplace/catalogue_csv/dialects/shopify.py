@@ -34,26 +34,26 @@ _KNOWN = re.compile(
 
 class _Rows(Groups):
     def key(self, cells: Cells) -> str:
-        """The handle."""
+        """Return the handle."""
         return self.layout.cell(cells, "handle", "urlhandle")
 
     def is_variant(self, cells: Cells) -> bool:
-        """Other rows are further pictures."""
+        """Return whether it is a variant: other rows are further images."""
         cell = self.layout.cell
         return bool(
             cell(cells, "variantprice", "price") or cell(cells, "variantsku", "sku", "option1value")
         )
 
     def options(self, cells: Cells) -> list[str]:
-        """`Default Title` is what a product without variants has."""
+        """Return the options; a product without variants has `Default Title`."""
         return self.layout.numbered(cells, r"option(\d+)value")
 
     def shared(self, place: int) -> bool:
-        """The columns of the product."""
+        """Return whether it is a column of the product."""
         return self.layout.names[place] in _SHARED
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """The variant's picture is the first of all."""
+        """Read a row: the variant's image comes first."""
         cell = self.layout.cell
         pictures = [cell(cells, "variantimage", "variantimageurl")]
         pictures += [cell(each, "imagesrc", "productimageurl") for each in group]
@@ -65,14 +65,27 @@ class _Rows(Groups):
                 "name": cell(cells, "title"),
                 "description": cell(cells, "bodyhtml", "description"),
                 "price": cell(cells, "variantprice", "price"),
-                "stock": stock(self.notes, cell(cells, "variantinventoryqty", "inventoryquantity")),
+                "stock": stock(
+                    self.notes,
+                    cell(cells, "variantinventoryqty", "inventoryquantity"),
+                    kept=self._kept(cells),
+                ),
                 "sku": cell(cells, "variantsku", "sku").removeprefix("'"),
                 "category": cell(cells, "type") if category in ("", "Uncategorized") else category,
                 "brand": cell(cells, "vendor"),
-                "image_url": links(self.notes, pictures),
+                "image_url": links(self.notes, self.layout, pictures),
                 "hidden": "yes" if hidden else "no",
             }
         )
+
+    def _kept(self, cells: Cells) -> bool:
+        """Whether the inventory is tracked: the column is there and empty where it is not."""
+        columns = [
+            name
+            for name in ("variantinventorytracker", "inventorytracker")
+            if name in self.layout.places
+        ]
+        return not columns or bool(self.layout.cell(cells, *columns))
 
 
 SHOPIFY = Dialect(
@@ -92,4 +105,5 @@ SHOPIFY = Dialect(
     (frozenset({"handle", "title", "variantprice"}), frozenset({"urlhandle", "title", "price"})),
     _KNOWN,
     _Rows,
+    called={"name": "Title", "price": "Variant Price"},
 )

@@ -23,7 +23,7 @@ from marketplace.catalogue_csv.dialects.shape import (
 _SHARED = re.compile(r"(name|description|status|category\d+|vendorname|brand|image\d+src)\Z").match
 _KNOWN = re.compile(
     r"(compareatprice|meta\w*|tags|labels|taxcategory|shippingcategory|producttype|width|height|depth|dimensionsunit|"
-    r"weight|weightunit|availableon|discontinueon|inventorybackorderable|trackinventory|barcode|digital|"
+    r"weight|weightunit|availableon|discontinueon|inventorybackorderable|barcode|digital|"
     r"customfield\w*|image\d+alt|promotionable)\Z"
 ).match
 
@@ -34,11 +34,11 @@ class _Rows(Groups):
         self._currencies: dict[str, None] = {}
 
     def survey(self, cells: Cells) -> None:
-        """Sees which currencies there are: further prices of a variant are rows of their own."""
+        """See which currencies there are: further prices of a variant are rows of their own."""
         self._currencies[self.layout.cell(cells, "currency").upper()] = None
 
     def take(self, line: int, cells: list[str]) -> Iterable[Arranged]:
-        """Leaves out what another row says in the currency that is read."""
+        """Leave out rows that repeat another one in a currency that is not read."""
         currency = self.layout.cell(cells, "currency").upper()
         if currency and currency != self._currency:
             self.notes["other_currency"] += 1
@@ -47,27 +47,29 @@ class _Rows(Groups):
 
     @cached_property
     def _currency(self) -> str:
-        """The file's first: the rows in others say nothing but the price."""
+        """Return the file's first currency: rows in others have nothing but the price."""
         return next((currency for currency in self._currencies if currency), "")
 
     def key(self, cells: Cells) -> str:
-        """The slug."""
+        """Return the slug."""
         return self.layout.cell(cells, "slug")
 
     def is_variant(self, cells: Cells) -> bool:
-        """A row with options; the one above them is no variant, whatever its price."""
+        """Return whether it has options; the row above them is no variant, whatever its price."""
         return bool(self.options(cells))
 
     def options(self, cells: Cells) -> list[str]:
-        """In the order of their numbers."""
+        """Return the options in the order of their numbers."""
         return self.layout.numbered(cells, r"option(\d+)value")
 
     def shared(self, place: int) -> bool:
-        """The columns of the product; its pictures where the variant has none of that number."""
+        """Return whether it is a column of the product; its images count if the variant has none of
+        that number.
+        """
         return bool(_SHARED(self.layout.names[place]))
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """The first of the categories."""
+        """Return the first of the categories."""
         cell = self.layout.cell
         paths = self.layout.numbered(cells, r"category(\d+)")
         self.notes["several_categories"] += len(paths) > 1
@@ -76,11 +78,17 @@ class _Rows(Groups):
                 "name": cell(cells, "name"),
                 "description": cell(cells, "description"),
                 "price": cell(cells, "price"),
-                "stock": stock(self.notes, cell(cells, "inventorycount")),
+                "stock": stock(
+                    self.notes,
+                    cell(cells, "inventorycount"),
+                    kept=cell(cells, "trackinventory").lower() != "false",
+                ),
                 "sku": cell(cells, "sku"),
                 "category": write_path(re.split(r"\s*->\s*", paths[0])) if paths else "",
                 "brand": cell(cells, "brand", "vendorname"),
-                "image_url": links(self.notes, self.layout.numbered(cells, r"image(\d+)src")),
+                "image_url": links(
+                    self.notes, self.layout, self.layout.numbered(cells, r"image(\d+)src")
+                ),
                 "hidden": "no" if cell(cells, "status").lower() in ("", "active") else "yes",
             }
         )
@@ -92,7 +100,7 @@ SPREE = Dialect(
         name="name",
         price="price currency",
         sku="sku",
-        stock="inventorycount",
+        stock="inventorycount trackinventory",
         category="category#",
         brand="brand vendorname",
         description="description",

@@ -19,47 +19,75 @@ from marketplace.catalogue_csv.dialects.shape import (
 )
 
 _SHARED = frozenset(["name", "slug", "description", "facets", "assets"])
-_KNOWN = re.compile(r"(taxcategory|trackinventory|variantfacets|product\w*|variant\w*)\Z").match
+_KNOWN = re.compile(r"(taxcategory|product\w*|variant\w*)\Z").match
+#: Facets are named as each shop likes.
+_CATEGORIES = frozenset(
+    ["category", "categories", "collection", "kategori", "kategorie", "categoría", "catégorie"]
+)
+_BRANDS = frozenset(
+    [
+        "brand",
+        "brands",
+        "manufacturer",
+        "vendor",
+        "make",
+        "merek",
+        "merk",
+        "marke",
+        "marca",
+        "marque",
+    ]
+)
 
 
 class _Rows(Groups):
     def key(self, cells: Cells) -> str:
-        """The slug or the name; neither is in the rows of further variants."""
+        """Return the slug or the name; neither is in the rows of further variants."""
         return self.layout.cell(cells, "slug", "name")
 
     def is_variant(self, cells: Cells) -> bool:
-        """Every row is one."""
+        """Return true: every row is one."""
         return True
 
     def options(self, cells: Cells) -> list[str]:
-        """`13 inch|8GB`."""
+        """Return the options of `13 inch|8GB`."""
         return [option.strip() for option in self.layout.cell(cells, "optionvalues").split("|")]
 
     def shared(self, place: int) -> bool:
-        """The columns of the product."""
+        """Return whether it is a column of the product."""
         return self.layout.names[place] in _SHARED
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """Categories and brand are facets:
+        """Read a row: category and brand are facets,
         `category:Electronics|category:Computers|brand:Apple`.
         """
         cell = self.layout.cell
-        facets = [facet.partition(":")[::2] for facet in cell(cells, "facets").split("|")]
-        path = [value.strip() for kind, value in facets if kind.strip().lower() == "category"]
-        brands = [value.strip() for kind, value in facets if kind.strip().lower() == "brand"]
+        path = _values(cell(cells, "facets"), _CATEGORIES)
+        brands = _values(f"{cell(cells, 'variantfacets')}|{cell(cells, 'facets')}", _BRANDS)
+        kept = cell(cells, "trackinventory").lower() != "false"
         pictures = f"{cell(cells, 'variantassets')}|{cell(cells, 'assets')}".split("|")
         return plain(
             {
                 "name": cell(cells, "name"),
                 "description": cell(cells, "description"),
                 "price": cell(cells, "price"),
-                "stock": stock(self.notes, cell(cells, "stockonhand")),
+                "stock": stock(self.notes, cell(cells, "stockonhand"), kept=kept),
                 "sku": cell(cells, "sku"),
                 "category": write_path(path),
                 "brand": brands[0] if brands else "",
-                "image_url": links(self.notes, (picture.strip() for picture in pictures)),
+                "image_url": links(
+                    self.notes, self.layout, (picture.strip() for picture in pictures)
+                ),
             }
         )
+
+
+def _values(facets: str, kinds: frozenset[str]) -> list[str]:
+    """What `Brand:Apple|Type:Phone` says of these kinds of facets, in its order."""
+    pairs = [facet.partition(":")[::2] for facet in facets.split("|")]
+    return [
+        value.strip() for kind, value in pairs if kind.strip().lower() in kinds and value.strip()
+    ]
 
 
 VENDURE = Dialect(
@@ -68,8 +96,9 @@ VENDURE = Dialect(
         name="name",
         price="price",
         sku="sku",
-        stock="stockonhand",
+        stock="stockonhand trackinventory",
         category="facets",
+        brand="variantfacets",
         description="description",
         image_url="assets variantassets",
         variant="slug optiongroups optionvalues",

@@ -1,4 +1,5 @@
-"""WooCommerce's product export: variations name their parent, which may stand anywhere in the file.
+"""WooCommerce's product export, in the words of any language: variations name their parent, which
+may stand anywhere in the file.
 
 https://woocommerce.com/document/product-csv-importer-exporter/
 """
@@ -6,6 +7,7 @@ https://woocommerce.com/document/product-csv-importer-exporter/
 import re
 from collections.abc import Iterator
 
+from marketplace.catalogue_csv.cells import write_path
 from marketplace.catalogue_csv.dialects.shape import (
     Arranged,
     Cells,
@@ -20,8 +22,9 @@ from marketplace.catalogue_csv.dialects.shape import (
     sale,
     stock,
 )
+from marketplace.catalogue_csv.dialects.woocommerce_words import english
 
-#: What a variation has from its parent where it says nothing itself.
+#: Fields that a variation takes from its parent if its own are empty.
 SHARED = (
     *("name", "description", "shortdescription", "categories", "brands", "images"),
     *("published", "visibilityincatalog"),
@@ -29,7 +32,11 @@ SHARED = (
 _LONG = frozenset({"description", "shortdescription", "images"})
 #: Characters of parents that are remembered in full.
 PARENTS_LENGTH = 8_000_000
-_COMMA = re.compile(r"(?<!\\),")
+#: A step of a list: within quotes, if it has a comma; the sign behind it says whether the path goes
+#: on.
+_STEP = re.compile(
+    r'\s*(?:"((?:[^"]|"")*)"(?=\s*(?:[>,]|\Z))|((?:\\.|[^>,])*))\s*([>,]|\Z)', re.DOTALL
+)
 _KNOWN = re.compile(
     r"(isfeatured|tax(status|class)|lowstockamount|backordersallowed|soldindividually|(weight|length|width|height)\w*|"
     r"allowcustomerreviews|purchasenote|tags|shippingclass|download\w*|groupedproducts|upsells|crosssells|externalurl|"
@@ -46,7 +53,7 @@ class _Rows(Single):
         self._values = layout.places_of(r"attribute(\d+)values")
 
     def survey(self, cells: Cells) -> None:
-        """Remembers parents, and who asks for one."""
+        """Remember parents, and which of them have variations."""
         kinds = self._kinds(cells)
         if "variation" in kinds:
             self._wanted.add(self.layout.cell(cells, "parent").lower())
@@ -60,7 +67,7 @@ class _Rows(Single):
                 self._parents[key] = said
 
     def take(self, line: int, cells: list[str]) -> Iterator[Arranged]:
-        """The row; a variation with what its parent says."""
+        """Yield the row; a variation with its parent's values."""
         kinds = self._kinds(cells)
         if "variation" in kinds:
             cells = self._filled(cells)
@@ -76,13 +83,10 @@ class _Rows(Single):
         name = cell(cells, "name")
         if variation:
             name = named(
-                name, [cells[place].strip() for place in self._values if place < len(cells)]
+                name, [_comma(cells[place]) for place in self._values if place < len(cells)]
             )
-        paths = [
-            path.strip().replace("\\,", ",")
-            for path in _COMMA.split(cell(cells, "categories"))
-            if path.strip()
-        ]
+        paths = listed(cell(cells, "categories"))
+        brands = listed(cell(cells, "brands", "brand"))
         self.notes["several_categories"] += len(paths) > 1
         hidden = (
             cell(cells, "published") in ("0", "-1")
@@ -95,27 +99,30 @@ class _Rows(Single):
                 "price": sale(self.notes, regular, reduced, *dates),
                 "stock": self._stock(cells),
                 "sku": cell(cells, "sku"),
-                "category": paths[0] if paths else "",
-                "brand": cell(cells, "brands", "brand")
-                .partition(",")[0]
-                .rpartition(">")[2]
-                .strip(),
+                "category": write_path(paths[0]) if paths else "",
+                "brand": brands[0][-1] if brands else "",
                 "image_url": links(
-                    self.notes, (each.strip() for each in cell(cells, "images").split(","))
+                    self.notes,
+                    self.layout,
+                    (each.strip() for each in cell(cells, "images").split(",")),
                 ),
                 "hidden": "yes" if hidden else "no",
             }
         )
 
     def _stock(self, cells: Cells) -> str:
-        said = stock(self.notes, self.layout.cell(cells, "stock"))
-        return (
-            said if said or self.layout.cell(cells, "instock").lower() not in ("0", "no") else "0"
-        )
+        """The number; where there is none, what `In stock?` says."""
+        said, there = self.layout.cell(cells, "stock"), self.layout.cell(cells, "instock").lower()
+        if said.lower() == "parent":
+            self.notes["parent_stock"] += 1
+            return ""
+        if not said and there:
+            return "0" if there in ("0", "no", "outofstock") else "in stock"
+        return stock(self.notes, said)
 
     def _only_carries(self, cells: Cells, kinds: set[str]) -> bool:
-        """Whether the row is a parent of variations, or bundles others and has no price of its
-        own.
+        """Return whether the row is a parent of variations, or bundles others and has no price of
+        its own.
         """
         if self.layout.cell(cells, "regularprice", "saleprice"):
             return "variable" in kinds and not self._wanted.isdisjoint(self._keys(cells))
@@ -142,6 +149,24 @@ class _Rows(Single):
         return [key.lower() for key in (sku, f"id:{number}" if number else "") if key]
 
 
+def listed(cell: str) -> list[list[str]]:
+    """The paths of a list such as `Clothing > Hoodies, "Medallions, Rosettes" > Box`; a comma
+    may be `\\,` instead.
+    """
+    paths: list[list[str]] = [[]]
+    for quoted, bare, behind in _STEP.findall(cell):
+        name = quoted.replace('""', '"').strip() if quoted else _comma(bare)
+        if name:
+            paths[-1].append(name)
+        if behind == ",":
+            paths.append([])
+    return [path for path in paths if path]
+
+
+def _comma(cell: str) -> str:
+    return cell.strip().replace("\\,", ",")
+
+
 WOOCOMMERCE = Dialect(
     "woocommerce",
     fields(
@@ -159,4 +184,6 @@ WOOCOMMERCE = Dialect(
     (frozenset({"type", "name", "regularprice"}),),
     _KNOWN,
     _Rows,
+    english=english,
+    called={"name": "Name", "price": "Regular price"},
 )

@@ -14,7 +14,7 @@ from psycopg import sql
 from marketplace.config import settings
 from marketplace.postgres import roles
 from marketplace.postgres.embedded import server as embedded_server
-from marketplace.postgres.statements import ADMIN, named_sql
+from marketplace.postgres.statements import ADMIN, named_sql, script
 
 SQL = named_sql("databases", ADMIN)
 OWNER = "marketplace"
@@ -56,6 +56,7 @@ def _prepare(server: embedded_server.Server) -> None:
     with psycopg.connect(server.dsn(OWNER, OWNER), autocommit=True) as conn:
         roles.ensure(conn)
     with psycopg.connect(server.dsn(OWNER, "postgres"), autocommit=True) as conn:
+        conn.execute(script("large_objects"))
         _make_role(conn, "make_api_login", API)
         _make_role(conn, "make_worker_login", WORKER)
         if conn.execute(SQL["preloaded"]).fetchone() == ("pg_stat_statements",):
