@@ -66,6 +66,11 @@ PROBLEMS: dict[str, tuple[int, str]] = {
 CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "users_email_key": ("email_taken", "/email", "an account with this address exists"),
     "stores_owner_id_key": ("store_exists", "", "you have a store already"),
+    "stores_name_skeleton_key": (
+        "store_name_taken",
+        "/name",
+        "another store has a name that looks the same",
+    ),
     "stores_name_key": ("store_name_taken", "/name", "another store has this name"),
     "categories_name_key": ("category_exists", "/name", "the parent has a category of this name"),
     "categories_parent_id_fkey": ("validation_failed", "/parent_id", "there is no such category"),

@@ -8,7 +8,7 @@ STORE = Named(
     {
         "id": read_only(**ID),
         "name": {
-            "coerce": "line",
+            "coerce": "identity",
             "minlength": 1,
             "maxlength": 200,
             "check_with": "not_blank",
