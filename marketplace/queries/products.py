@@ -181,9 +181,9 @@ def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
     """Return the product to change, locked, with its stock; None if it is not the store's. No
     store: an admin's view.
     """
-    return conn.execute(
-        SQL["find_own"], {"product_id": product_id, "store_id": store_id}
-    ).fetchone()
+    values = {"product_id": product_id, "store_id": store_id}
+    conn.execute(SQL["lock_own_stock"], values)
+    return conn.execute(SQL["find_own"], values).fetchone()
 
 
 def find_holder(
@@ -264,5 +264,5 @@ def touch(conn: Conn, product_id: int, store_id: int | None) -> None:
 
 
 def set_stock(conn: Conn, product_id: int, stock: int) -> None:
-    """Set the stock."""
+    """Set the stock of a product without variants that find_own has locked."""
     conn.execute(SQL["set_stock"], {"product_id": product_id, "stock": stock})

@@ -50,3 +50,15 @@ def change(conn: Conn, store_id: int, *, owner_id: int, name: str, description: 
     """Replace a store's own fields; it has been held before."""
     values = {"store_id": store_id, "owner_id": owner_id, "name": name, "description": description}
     return one(conn, SQL["change"], values)
+
+
+def unsettled(conn: Conn) -> list[int]:
+    """Stores whose products the worker has to look at: stopped ones, and those let go."""
+    return [row["id"] for row in conn.execute(SQL["unsettled"])]
+
+
+def settle(conn: Conn, store_id: int, *, most: int) -> list[int]:
+    """Hide products of a stopped store, or show again what was hidden so, some at a time; their
+    ids. For the worker.
+    """
+    return list(one(conn, SQL["settle"], {"store_id": store_id, "most": most})["product_ids"])

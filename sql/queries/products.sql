@@ -240,12 +240,13 @@ shown AS (
 
 -- name: list_stock
 -- budget: 350 buffers
--- Everything on sale, or some ids, by stock.
+-- Everything on sale, or some ids, by stock; only products without variants, as each variant has a stock of its own.
 WITH shown AS (
     SELECT i.product_id AS id
     FROM inventory AS i
     JOIN products AS p ON p.id = i.product_id
-    WHERE (%(ids)s::bigint[] IS NULL OR i.product_id = ANY(%(ids)s))
+    WHERE i.variant_id = 0
+        AND (%(ids)s::bigint[] IS NULL OR i.product_id = ANY(%(ids)s))
         /* include: visible */
         AND (%(in_stock)s::boolean IS NOT TRUE OR i.quantity > 0)
         AND (%(in_stock)s::boolean IS NOT FALSE OR i.quantity = 0)
@@ -480,19 +481,33 @@ WHERE v.store_id = %(store_id)s AND v.sku = %(sku)s
     AND (v.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
 LIMIT 1;
 
+-- name: lock_own_stock
+-- Before find_own: the stock first and in the order of ids, as a sale locks it that then flips in_stock.
+SELECT
+FROM inventory AS i
+JOIN products AS p ON p.id = i.product_id
+WHERE i.product_id = %(product_id)s
+    AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
+ORDER BY i.product_id, i.variant_id
+FOR UPDATE OF i;
+
 -- name: find_own
--- The state that a change starts from. It is locked with its stock, so that two changes of one product follow
--- each other and the second sees what the first wrote; other people's products are not found. The stock first,
--- as a sale locks it that then flips in_stock.
+-- The state that a change starts from. It is locked behind its stock, so that two changes of one product follow
+-- each other and the second sees what the first wrote; other people's products are not found.
 SELECT
     p.id, p.store_id, p.category_id, p.brand_id, p.name, p.description, p.price, p.sku, p.source_url, p.hidden,
-    p.version, i.quantity AS stock
+    p.version, i.stock
 FROM products AS p
-JOIN inventory AS i ON i.product_id = p.id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0) AS stock
+    FROM inventory AS v
+    WHERE v.product_id = p.id
+) AS i
 WHERE p.id = %(product_id)s
     AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
     AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
-FOR UPDATE OF i, p;
+FOR UPDATE OF p;
 
 -- name: find_holder
 -- Which product has an SKU or a link that another one was to have; hidden ones, too. The store is that of the
@@ -545,6 +560,18 @@ WHERE id = %(product_id)s
     AND /* own */ (%(store_id)s::bigint IS NULL OR store_id = %(store_id)s);
 
 -- name: set_stock
-UPDATE inventory
-SET quantity = %(stock)s
-WHERE product_id = %(product_id)s AND quantity <> %(stock)s;
+-- Of a product without variants; it has been locked. Through the verb, as every stock that a seller sets.
+SELECT s.outcome
+FROM products AS p
+CROSS JOIN LATERAL set_stock(
+    of_store => p.store_id,
+    numbers => '{0}',
+    product_ids => ARRAY[p.id],
+    variant_ids => '{0}',
+    skus => '{NULL}',
+    set_to => ARRAY[%(stock)s::integer],
+    counted => '{NULL}',
+    changes => '{NULL}',
+    expected => '{NULL}'
+) AS s
+WHERE p.id = %(product_id)s;

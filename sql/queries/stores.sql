@@ -64,3 +64,18 @@ SET name = %(name)s, description = %(description)s, version = version + 1, updat
 WHERE id = %(store_id)s
     AND /* own */ owner_id = %(owner_id)s
 RETURNING id, name, description, version, created_at, updated_at;
+
+-- name: unsettled
+-- For the worker: stores that are not active, and those let go whose products are still hidden for it.
+SELECT s.id
+FROM stores AS s
+WHERE s.state <> 'active'
+UNION
+SELECT p.store_id
+FROM products AS p
+WHERE p.blocked = 'store'
+ORDER BY id;
+
+-- name: settle
+-- Hides products of a store that is stopped, or shows again what its stopping has hidden, some at a time; which ones.
+SELECT settle_store(%(store_id)s, %(most)s) AS product_ids;
