@@ -15,6 +15,7 @@ RETURN regexp_replace(
     ),
     '(?<=[[:alpha:]])1|1(?=[[:alpha:]])', 'l', 'g'
 );
+GRANT EXECUTE ON FUNCTION name_skeleton TO marketplace_app, marketplace_worker, marketplace_readonly;
 COMMENT ON FUNCTION name_skeleton IS 'What a name looks like: names of one skeleton are told apart by nobody.';
 
 ALTER TABLE stores ADD COLUMN name_key text;
