@@ -5,6 +5,7 @@ through the API.
 import json
 import re
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from conftest import PASSWORD, SHARED, Api, User
