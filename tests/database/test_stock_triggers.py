@@ -538,18 +538,15 @@ def test_who_is_forgotten_takes_the_stores_city_logo_number_and_address_along(ro
     room.conn.execute(
         'INSERT INTO store_settings (store_id, origin) VALUES (%s, \'{"city": "Serang"}\')', [store]
     )
-    assert rows(room, "SELECT logo_digest FROM stores WHERE id = %s", store) == [
-        {"logo_digest": "a" * 64}
-    ]
     [proof] = rows(
         room, "SELECT password_hash FROM auth.credentials WHERE user_id = %s", room.seller.id
     )
     act_as(room.conn, room.seller.id)
     with role(room.conn, "marketplace_app"):
         room.conn.execute("SELECT auth.forget_me(%s)", [proof["password_hash"]])
-    assert rows(
-        room, "SELECT city, logo, logo_digest, whatsapp FROM stores WHERE id = %s", store
-    ) == [{"city": None, "logo": None, "logo_digest": None, "whatsapp": None}]
+    assert rows(room, "SELECT city, logo, whatsapp FROM stores WHERE id = %s", store) == [
+        {"city": None, "logo": None, "whatsapp": None}
+    ]
     assert rows(room, "SELECT FROM store_settings") == []
 
 
