@@ -653,10 +653,8 @@ def test_new_openings_are_written_before_a_month_goes(room: Room):
     products = [room.product(10) for _ in range(3)]
     hold(room.conn, [(1, product, 0, 4) for product in products])
     room.conn.execute("UPDATE inventory SET opened_at = opened_at - interval '800 days'")
-    room.conn.execute("ALTER TABLE stock_movements DISABLE TRIGGER refuse_change")
-    room.conn.execute("SELECT make_month_partitions('stock_movements', 0)")
-    assert [row["done"] for row in rows(room, "SELECT reopen_stock(749, 2) AS done UNION ALL SELECT reopen_stock(749, 2)"
-            " UNION ALL SELECT reopen_stock(749, 2)")] == [2, 1, 0]  # fmt: skip
+    done = [rows(room, "SELECT reopen_stock(749, 2) AS done")[0]["done"] for _ in range(3)]
+    assert done == [2, 1, 0]
     assert moves(room.conn, products[0])[-1] == Moved("opening", 6, 4)
     room.conn.execute("UPDATE inventory SET quantity = 5 WHERE product_id = %s", [products[0]])
     assert stock(room.conn, products[0]) == Stock(5, 4)
