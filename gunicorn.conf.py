@@ -71,7 +71,7 @@ wsgi.SERVER = "marketplace"  # the Server header: do not tell attackers what run
 control_socket_disable = True  # it would be in the home folder, one for all projects
 accesslog = None  # the application writes its own, one JSON object a request
 #: The pipe through which new workers report that they are ready, during a reload; and the seconds
-#: they have for that.
+#: they have for that, or twice what the rehearsal took where that is more.
 READY: list[int] = []
 TAKE_OVER = 15.0
 LEVEL = (os.environ.get("LOG_LEVEL") or "INFO").upper()
@@ -122,7 +122,7 @@ def on_reload(server: Any) -> None:
         ready, told = READY
         READY.clear()
         os.close(told)
-        deadline = time.monotonic() + TAKE_OVER
+        deadline = time.monotonic() + max(TAKE_OVER, 2 * getattr(server, "rehearsed", 0.0))
         missing = server.num_workers
         while (
             missing > 0 and select.select([ready], [], [], max(0.0, deadline - time.monotonic()))[0]
@@ -147,7 +147,7 @@ def post_worker_init(worker: Any) -> None:
 
 def when_ready(server: Any) -> None:
     """On TERM let /readyz return 503 first, then wait DRAIN_SECONDS, while workers and socket stay
-    open. On HUP rehearse first what is to be loaded, and change nothing where that fails.
+    open. On HUP rehearse the new code first, and change nothing if that fails.
     """
     stop, reload = server.handle_term, server.reload
 
@@ -157,7 +157,9 @@ def when_ready(server: Any) -> None:
         stop()
 
     def rehearse_and_reload() -> None:
+        started = time.monotonic()
         refused = rehearsal.refusal(Path(server.cfg.config).resolve().parent)
+        server.rehearsed = time.monotonic() - started
         if refused is None:
             reload()
         else:

@@ -287,7 +287,7 @@ def created(owner_url: str, name: str, template: str | None = None) -> Iterator[
 
 def drop(conn: psycopg.Connection[Any], name: str) -> None:
     """Drop a database with all connections to it. An autovacuum cannot be ended so: wait for it."""
-    for _ in range(100):
+    for _ in range(600):
         try:
             conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
             return

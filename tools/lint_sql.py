@@ -1,8 +1,8 @@
-"""Look at the style of sql/queries with sqlfluff: each statement as it is sent, fragments in it.
+"""Check the style of sql/queries with sqlfluff: each statement as it is sent, fragments included.
 
     python -m tools.lint_sql [NOUN ...]
 
-A complaint names the file and line where it is to be mended; that of a fragment comes once.
+A complaint names the file and line to edit; that of a fragment comes once.
 """
 
 import json
@@ -18,7 +18,7 @@ from marketplace.postgres.statements import QUERIES
 
 
 def main(nouns: list[str]) -> int:
-    """Print the complaints about some nouns, or all; 1 where there is one."""
+    """Print the complaints about some nouns, or all; 1 if there is one."""
     paths = [QUERIES / f"{noun}.sql" for noun in nouns] or sorted(QUERIES.glob("*.sql"))
     complaints: set[tuple[str, int, str]] = set()
     with tempfile.TemporaryDirectory() as folder:
@@ -42,7 +42,7 @@ def main(nouns: list[str]) -> int:
 
 
 def _write(path: Path, folder: Path) -> list[tuple[int, Statement]]:
-    """Write the statements of a file; the line at which each text starts, ascending."""
+    """Write the statements of a file; return the line at which each text starts, ascending."""
     starts: list[tuple[int, Statement]] = []
     lines: list[str] = []
     for statement in statement_files.read(path).statements.values():
@@ -54,7 +54,7 @@ def _write(path: Path, folder: Path) -> list[tuple[int, Statement]]:
 
 
 def _line(starts: list[tuple[int, Statement]], line: int) -> int:
-    """The line of the file of ours that a line of the written one comes from."""
+    """Return the line of our file that a line of the written one comes from."""
     first, statement = next((each for each in reversed(starts) if each[0] <= line), starts[0])
     before = statement.text.split("\n")[: max(line - first, 0)]
     return statement.line_at(sum(len(each) + 1 for each in before))

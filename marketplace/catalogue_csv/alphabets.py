@@ -1,10 +1,10 @@
-"""Bytes that are no UTF-8 to an encoding of one byte a letter, told by the letters of languages.
+"""The encoding of bytes that are no UTF-8, found by the letters of languages: one byte a letter.
 
 Windows-1252 (western languages) and Windows-1254 (Turkish) give most bytes the same letters. Any
-byte has some letter in any such encoding, so that a wrong one reads nonsense without a word. So one
-is taken only where it makes what people write: the letters of a few languages that are written in
-it, and no signs amid words. Chinese, Russian, Polish, Czech and others in their old encodings make
-neither.
+byte has some letter in any such encoding, so a wrong one silently reads nonsense. So one is used
+only if the result looks like words: the letters of a few languages that are written in it, and no
+signs amid words. Chinese, Russian, Polish, Czech and others in their old encodings pass neither
+test.
 """
 
 import re
@@ -30,19 +30,19 @@ _LANGUAGES = [
 _SHOPS = [frozenset().union(*some) for some in combinations(_LANGUAGES, 3)]
 _ICELANDIC = frozenset("áéíóúýþæöðÁÉÍÓÚÝÞÆÖÐ")
 _TURKISH = frozenset("çğıöşüâîûÇĞİÖŞÜÂÎÛ")
-#: Bytes that are ğ ı ş and their capitals for Turks, and letters of Icelandic alone for others.
+#: Bytes that are ğ ı ş and their capitals in Turkish, and only letters of Icelandic otherwise.
 _EITHER = re.compile(b"[\xd0\xdd\xde\xf0\xfd\xfe]")
-#: Signs that stand within words of western languages: quotes, dashes, the Catalan dot, a soft
+#: Signs that appear within words of western languages: quotes, dashes, the Catalan dot, a soft
 #: hyphen.
 _WITHIN_WORDS = frozenset("\u2018\u2019\u2013\u2014\u00b7\u00ad\u00a0\u00aa\u00ba\u2026\u20ac")
 _SIGN_IN_WORD = re.compile(r"(?<=[A-Za-z])[^A-Za-z\x00-\x7f](?=[a-z])")
 _RUN = re.compile(rb"[\x80-\xff]{3,}")
-#: Which part of the letters may be of other languages: names of foreign brands.
+#: The part of the letters that may be of other languages: names of foreign brands.
 _STRANGE = 0.1
 
 
 def encoding_of(sample: bytes) -> str | None:
-    """The encoding that makes words of the sample, or None where none does."""
+    """Return the encoding that makes words of the sample, or None if none does."""
     high = sum(byte >= 0x80 for byte in sample)
     if sum(map(len, _RUN.findall(sample))) * 2 > high:
         return None
@@ -55,7 +55,7 @@ def encoding_of(sample: bytes) -> str | None:
 
 
 def _makes_words(sample: bytes, encoding: str, alphabets: list[frozenset[str]]) -> bool:
-    """Whether the letters are nearly all of one of the alphabets, and the signs stand between
+    """Return whether the letters are nearly all of one of the alphabets, and the signs are between
     words.
     """
     text = sample.decode(encoding, "replace")

@@ -1,5 +1,5 @@
-"""Cells to texts, links, and paths of categories. Each function raises BadCell for what it
-cannot take.
+"""Cells to texts, links, and paths of categories. Each function raises BadCell for
+an invalid cell.
 """
 
 import re
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from marketplace.catalogue_csv.encoding import NUL, UNDECODABLE
 from marketplace.catalogue_csv.model import CATEGORY_DEPTH, CATEGORY_LENGTH, LINK_LENGTH, BadCell
-from marketplace.text.lines import has_invisible, stripped, turns
+from marketplace.text.lines import folded, has_invisible, stripped, turns
 from marketplace.text.messages import say
 from marketplace.text.nfc import TooManyMarks, nfc
 
@@ -20,8 +20,7 @@ _LINK = re.compile(r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](?::[0-9]{1,5})?(?:[/?#][
 _PATH_LENGTH = 4000
 _YES = {"yes", "y", "true", "t", "1", "ya"}
 _NO = {"no", "n", "false", "f", "0", "tidak"}
-#: What a spreadsheet shows for a long number; and for its own errors, and in a column that is too
-#: narrow.
+#: How a spreadsheet shows a long number, its own errors, and a column that is too narrow.
 _SHORTENED = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{2,3}\Z").match
 _BROKEN = re.compile(
     r"#(?:REF!|N/A|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|ERROR!|#+)\Z"
@@ -55,22 +54,22 @@ def read_prose(cell: str, limit: int) -> str:
 
 
 def read_whole(cell: str, limit: int) -> str:
-    """A text of one line that no spreadsheet has broken."""
+    """Return a text of one line that no spreadsheet has broken."""
     text = read_line(cell, limit)
     refuse_broken(text)
     return text
 
 
 def read_key(cell: str, limit: int) -> str | None:
-    """A text by which a product is found again: all of it can be seen."""
+    """Return a key text: all of its characters are visible."""
     key = read_whole(cell, limit)
     if has_invisible(key):
-        raise BadCell("invisible_character", "has signs that cannot be seen; type it anew")
+        raise BadCell("invisible_character", "has invisible signs; type it again")
     return key or None
 
 
 def refuse_broken(text: str) -> None:
-    """Refuse what a spreadsheet wrote in the place of what was there."""
+    """Refuse a cell that a spreadsheet wrote in place of its content."""
     if text[:1] == "#" and _BROKEN(text):
         raise BadCell(
             "spreadsheet_value",
@@ -116,7 +115,7 @@ def read_path(cell: str) -> tuple[str, ...]:
 def _read_path(cell: str) -> tuple[str, ...]:
     *upper, last = _STEP.findall(cell) or [""]
     steps = [*(step.removesuffix("-") for step in upper), last]
-    names = [read_whole(_ESCAPE.sub(r"\1", step), CATEGORY_LENGTH) for step in steps]
+    names = [folded(read_whole(_ESCAPE.sub(r"\1", step), CATEGORY_LENGTH)) for step in steps]
     path = tuple(name for name in names if name)
     if len(path) > CATEGORY_DEPTH:
         words = say(

@@ -17,20 +17,20 @@ from marketplace.catalogue_csv.model import COLUMNS, CatalogRefused
 from marketplace.text.messages import Text, say
 
 DELIMITERS = ",;\t|"
-#: How many rows may stand above the header: a title, a date.
+#: How many rows may be above the header: a title, a date.
 TITLE_ROWS = 10
-#: What a column is to be taken for, by our name of it or its dialect's, and what the file calls it;
-#: of one or several.
+#: Names of columns given from outside: our name or the dialect's, to the file's name of it; one or
+#: several.
 Names = Mapping[str, str | Sequence[str]]
 
 _SEPARATOR_LINE = re.compile(r"sep=(.)[\r\n]*\Z", re.IGNORECASE)
-#: Fields of dialects that say how rows belong together, and nothing of a product.
+#: Fields of dialects that tell how rows belong together, and nothing about a product.
 _STRUCTURE = "variant"
 
 
 class Reading(NamedTuple):
-    """What is said of a file beside it: its dialect, the names of its columns, where its
-    pictures stand, our currency.
+    """The options beside a file: its dialect, the names of its columns, the address of its images,
+    our currency.
     """
 
     dialect: str | None = None
@@ -59,8 +59,8 @@ class Columns(NamedTuple):
 
 
 def recognise(header: Sequence[str], reading: Reading) -> Columns:
-    """The columns behind a header. Raises CatalogRefused where they cannot make or change
-    products.
+    """Return the columns of a header. Raises CatalogRefused if they cannot make or
+    change products.
     """
     if len(header) > COLUMNS:
         words = say("The header has {count} columns; 1,000 are possible.", count=f"{len(header):,}")
@@ -98,8 +98,8 @@ def recognise(header: Sequence[str], reading: Reading) -> Columns:
 
 
 def _keys(names: Sequence[str], asked: Names) -> tuple[tuple[str, ...], dict[int, str]]:
-    """The headers as they are compared, and which of them have the name that was asked for
-    instead of their own.
+    """Return the headers in comparable form, and which of them have the given name instead of their
+    own.
     """
     keys = [key_of(name) for name in names]
     places: dict[str, int] = {}
@@ -135,7 +135,7 @@ def _check_named(dialect: Dialect, keys: Sequence[str], named: Mapping[int, str]
 def _positions(
     dialect: Dialect, layout: Layout, named: Mapping[int, str]
 ) -> tuple[dict[str, tuple[int, ...]], list[int]]:
-    """Which columns hold a field, and the columns that hold none."""
+    """Return which columns hold a field, and the columns that hold none."""
     chosen = dialect.choose(layout)
     found: dict[str, list[int]] = {}
     left = []
@@ -155,9 +155,7 @@ def _positions(
 def _kept(
     dialect: Dialect, layout: Layout, field: str, positions: list[int], named: Mapping[int, str]
 ) -> list[int]:
-    """Of the columns that hold a field those that count: the named ones, else those that are not
-    weak.
-    """
+    """Return the columns of a field that count: the named ones, else those that are not weak."""
     if dialect.arrange is not None:  # an error names the first
         order = list(dialect.fields)
         return sorted(
@@ -198,7 +196,7 @@ def _check(dialect: Dialect, names: tuple[str, ...], positions: dict[str, tuple[
 
 
 def _missing(dialect: Dialect, missing: list[str], names: Sequence[str]) -> CatalogRefused:
-    """Which columns the file lacks, as its dialect calls them."""
+    """Return which columns the file lacks, by the dialect's names."""
     called = [dialect.called[name] for name in missing]
     if len(called) == 1:
         words = say(
@@ -223,7 +221,7 @@ def _missing(dialect: Dialect, missing: list[str], names: Sequence[str]) -> Cata
 
 
 def _hint() -> Text:
-    """How to say which column is which."""
+    """Return the hint on how to name columns."""
     return say(
         "Columns with other names are said by columns, such as {example}.",
         example='columns={"name": "...", "price": "..."}',
@@ -251,7 +249,9 @@ def delimiter_of(lines: Sequence[str]) -> tuple[str, int]:
 
 
 def _fit(lines: Sequence[str], delimiter: str) -> tuple[int, int]:
-    """How many columns of the header are known if this is the delimiter, and how many there are."""
+    """Return how many columns of the header are known with this delimiter, and how
+    many there are.
+    """
     records = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     fits = []
     try:
@@ -269,7 +269,7 @@ def _fit(lines: Sequence[str], delimiter: str) -> tuple[int, int]:
 
 
 def known(cells: Sequence[str]) -> int:
-    """How many cells of a row name a column that is known: whether it is a header."""
+    """Return how many cells of a row name a known column: whether it is a header."""
     keys = {key_of(cell.strip()) for cell in cells[:COLUMNS]}
     dialect = dialects.of(tuple(keys), None)
     return sum(1 for key in keys if dialect.field_of(dialect.english(key)))

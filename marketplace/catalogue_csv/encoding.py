@@ -42,10 +42,10 @@ _MAGIC = (
     (b"7z\xbc\xaf", say("compressed (7z)")),
     (b"Rar!", say("compressed (rar)")),
     (b"%PDF", say("a PDF document")),
-    (b"\x89PNG", say("a picture")),
-    (b"\xff\xd8\xff", say("a picture")),
-    (b"GIF8", say("a picture")),
-    (b"RIFF", say("a picture or a recording")),
+    (b"\x89PNG", say("an image")),
+    (b"\xff\xd8\xff", say("an image")),
+    (b"GIF8", say("an image")),
+    (b"RIFF", say("an image or a recording")),
     (b"SQLite format", say("a database")),
     (b"\x7fELF", say("a program")),
 )
@@ -155,12 +155,12 @@ def _marked(head: bytes) -> tuple[str, int]:
 
 
 def _guess(sample: bytes, *, whole: bool) -> str:
-    """UTF-8, or what alphabets.py makes of it, from the first bytes that are not ASCII. `whole`:
-    the file ends with them.
+    """Return UTF-8, or the result of alphabets.py, from the first bytes that are not ASCII.
+    `whole`: the file ends with them.
 
-    Another encoding only if it cannot be UTF-8: where there are more broken bytes than good
-    letters. What is the text of no alphabet that we know is read as UTF-8: its rows are reported,
-    and nothing is read as nonsense.
+    Another encoding only if it cannot be UTF-8: if there are more broken bytes than good letters.
+    Text of no alphabet that we know is read as UTF-8: its rows are reported, and nothing is read as
+    nonsense.
     """
     text = codecs.getincrementaldecoder("utf-8")(_ERRORS).decode(sample, whole)
     broken = len(text) - len(UNDECODABLE.sub("", text))

@@ -23,12 +23,12 @@ HEADER = (
 REPORT_HEADER = ("error_line", "error_column", "error_code", "error_message")
 SHORT_REPORT_HEADER = ("line", "column", "code", "message")
 REQUIRED = ("name", "price")
-#: Fields by which a product that is there is found again.
+#: Fields that match an existing product.
 KEYS = ("marketplace_product_id", "sku", "source_url")
 
 #: Vendure writes `name:en`.
 _LANGUAGE = re.compile(r"(?<=\w):[a-z]{2}(?:[-_][A-Za-z]{2,4})?\Z")
-#: What is said of a column beside its name: its currency or unit, and whether it must be filled in.
+#: Remarks on a column beside its name: its currency or unit, and whether it must be filled in.
 _REMARK = re.compile(
     r"\s*[(\[](?:[^)\]]*\b(?:rp|idr|rupiah|rm|myr|usd|sgd|eur|euro|pcs|pc|buah|unit|wajib|opsional|optional|required|"
     r"mandatory|karakter|characters?|min|minimum|minimal|maks|max|maximum|english|indonesian?|"
@@ -39,8 +39,8 @@ _REMARK = re.compile(
 
 
 def key_of(header: str) -> str:
-    """A header as it is compared: folded, without remarks such as `(Rp)` and the language of
-    Vendure's.
+    """Return a header in comparable form: folded, without remarks such as `(Rp)` and the language
+    of Vendure's.
     """
     bare = (
         _REMARK.sub(" ", header[:300])

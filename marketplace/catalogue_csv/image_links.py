@@ -1,4 +1,4 @@
-"""Links to images. A row is never lost for an image that nobody can fetch: that is left out
+"""Links to images. A row is never lost for an image that nobody can fetch: that image is left out
 and counted.
 """
 
@@ -13,11 +13,11 @@ from marketplace.text.messages import say
 
 NOTE = "pictures_left_out"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:").match
-#: Several links in a cell of somebody else's; a comma within one link stays.
+#: Several links in a cell of another system; a comma within one link stays.
 _BETWEEN = re.compile(r"\||[\s,;]+(?=https?://)", re.IGNORECASE)
-#: What is no link whatever stands before it; the rest of such a cell may have any sign.
+#: Text that is no link whatever comes before it; the rest of such a cell may have any sign.
 _WITHIN_FILE = re.compile(r"\s*data:", re.IGNORECASE).match
-#: What most cells have: one link, without any sign that may stand between two.
+#: Most cells have one link, without any sign that may separate two.
 _ONE_LINK = re.compile(
     r"https?://[A-Za-z0-9.-]*[A-Za-z0-9](?::[0-9]{1,5})?(?:[/?#][!-+\--:<-{}~]{0,1900})?\Z"
 ).match
@@ -25,10 +25,10 @@ _PLAIN_SIGNS = "/%?=&#:@!$'()*+,;~"
 
 
 def link_of(picture: str, base: str) -> str | None:
-    """The link of an image; the names of files stand below `base`, if there is one. None where it
-    has no link.
+    """Return the link of an image; file names are below `base`, if there is one. None if it has no
+    link.
 
-    Raises BadCell for what is no text.
+    Raises BadCell for a cell that is no text.
     """
     text = picture.strip()
     if text.startswith("//"):
@@ -44,8 +44,8 @@ def link_of(picture: str, base: str) -> str | None:
 
 
 def read_links(cell: str, base: str, notes: Counter[str], *, ours: bool = False) -> tuple[str, ...]:
-    """The links of a cell, each once, in their order. `ours`: our export wrote it, with `|` between
-    links alone.
+    """Return the links of a cell, each once, in their order. `ours`: our export wrote it, with only
+    `|` between links.
     """
     if _ONE_LINK(cell):
         return (cell,)
@@ -55,7 +55,7 @@ def read_links(cell: str, base: str, notes: Counter[str], *, ours: bool = False)
 
 
 def joined(pictures: Iterable[str], base: str, notes: Counter[str]) -> str:
-    """The links among the images that a dialect has found, as one cell that `read_links`
+    """Return the links among the images that a dialect has found, as one cell that `read_links`
     reads.
     """
     pieces = [piece for picture in pictures for piece in _pieces(picture)]

@@ -128,11 +128,11 @@ class CellError(NamedTuple):
 
 
 class GoodRow(NamedTuple):
-    """A product as the file gives it, checked; None for what it does not say.
+    """A product of the file, checked; None for values that it lacks.
 
     `known_id` is the product's own id, in files that the export wrote. A row without a name or a
-    price can only change a product that is there; it has one of the keys known_id, sku and
-    source_url. `in_stock`: there is some, and the file does not say how much.
+    price can only change an existing product; it has one of the keys known_id, sku and source_url.
+    `in_stock`: there is some, and the file does not tell how much.
     """
 
     line: int

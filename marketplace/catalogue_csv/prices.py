@@ -129,7 +129,7 @@ class Prices:
         self._decimal = signs.decimal
 
     def read(self, cell: str) -> Decimal:
-        """An amount of 0 or more with two decimals. Raises BadCell."""
+        """Return an amount of 0 or more with two decimals. Raises BadCell."""
         if _PLAIN(cell):
             return Decimal(cell if cell[-3:-2] == "." else cell + ".00")
         match = _amount(cell)
@@ -178,7 +178,7 @@ class Prices:
         return self._with_decimals(whole, sign, fraction)
 
     def _with_decimals(self, whole: str, sign: str, fraction: str) -> Decimal:
-        """The amount of digits before and behind a sign for decimals."""
+        """Return the amount of digits before and after a decimal sign."""
         if self._asked is not None and sign != self._asked:
             words = say(
                 "has {sign} for decimals, where the file was said to have {asked}",
@@ -192,7 +192,7 @@ class Prices:
 
 
 def read_stock(cell: str) -> int:
-    """A whole number, 0 to 1,000,000,000; `1.000` and `1,000` are a thousand, `5.0` is five.
+    """Return a whole number, 0 to 1,000,000,000; `1.000` and `1,000` are a thousand, `5.0` is five.
     Raises BadCell.
     """
     if len(cell) < 10 and cell.isascii() and cell.isdigit():

@@ -48,14 +48,13 @@ def read(
     known_category: KnownCategory | None = None,
     watch: Watch = lambda bytes_read: None,
 ) -> "CatalogFile":
-    """Surveys a file and gives it to iterate over. Raises CatalogRefused.
+    """Survey a file and return it for iteration. Raises CatalogRefused.
 
-    `dialect`, `columns` (our name of a column, or the dialect's, to what the file calls it) and
-    `decimal` (the sign the file has for decimals) settle what the file itself would decide;
-    `currency` chooses among several prices; `image_base` is where pictures stand of which the file
-    has the names; `known_category` says of a path of names whether there is such a category,
-    without it any will do. The stream is read in blocks, twice, from its first byte; it is not
-    closed.
+    `dialect`, `columns` (our name of a column, or the dialect's, to the file's name) and `decimal`
+    (the file's decimal sign) settle what the file itself would decide. `currency` chooses among
+    several prices; `image_base` is the address of images that the file only names; `known_category`
+    tells whether a path of names exists, without it any will do. The stream is read in blocks,
+    twice, from its first byte; it is not closed.
     """
     reading = Reading(dialect, columns, image_base, currency)
     opened = _opened(stream, reading)
@@ -72,7 +71,7 @@ def read(
 
 
 class _Opened(NamedTuple):
-    """A stream behind its header; `above` rows stand before that."""
+    """A stream after its header; `above` rows came before that."""
 
     lines: Lines
     records: Records
@@ -82,7 +81,7 @@ class _Opened(NamedTuple):
 
 
 def _opened(stream: BinaryIO, reading: Reading) -> _Opened:
-    """The lines and records of a stream behind its header, and that."""
+    """Return the lines and records of a stream after its header, and the header."""
     stream.seek(0)
     lines = Lines(stream)
     rest = iter(lines)
@@ -115,7 +114,7 @@ def _opened(stream: BinaryIO, reading: Reading) -> _Opened:
 
 
 def _rows_above(lines: Sequence[str], delimiter: str) -> int:
-    """How many rows stand above the header: a title, a date. None where the first row names
+    """Return how many rows are above the header: a title, a date. None if the first row names
     columns itself.
     """
     passed = 0
@@ -130,7 +129,7 @@ def _rows_above(lines: Sequence[str], delimiter: str) -> int:
             if count > 1 or (passed == 0 and count == len(cells)):
                 return passed
             passed += 1
-    except CatalogRefused:  # a cell that goes on behind the lines that were looked at
+    except CatalogRefused:  # a cell that goes on after the checked lines
         pass
     return 0
 
@@ -260,7 +259,7 @@ class CatalogFile:
                 yield arranged.line, arranged.cells
 
     def _records(self) -> Iterator[tuple[Record | None, Arranged | None]]:
-        """The rows: as they are, or as the dialect has arranged them."""
+        """Yield the rows: unchanged, or as the dialect has arranged them."""
         opened = _opened(self._stream, self._reading)
         self._lines, records = opened.lines, opened.records
         self._rows.notes["title_rows"] = opened.above

@@ -37,7 +37,7 @@ from marketplace.catalogue_csv.model import (
 )
 from marketplace.catalogue_csv.prices import Prices, read_stock
 from marketplace.catalogue_csv.spreadsheet import restore, unwrap
-from marketplace.text.lines import is_seen
+from marketplace.text.lines import folded, is_seen
 from marketplace.text.messages import say
 
 #: Whether there is a category of this path, for a marketplace whose imports may not add any.
@@ -52,7 +52,7 @@ _ID = GoodRow._fields.index("known_id")
 _IMAGES = GoodRow._fields.index("image_urls")
 _HIDDEN = GoodRow._fields.index("hidden")
 _IN_STOCK = GoodRow._fields.index("in_stock")
-#: A stock that is said in words, without a number.
+#: A stock in words, without a number.
 _SOME = -1
 _THERE = frozenset(
     (
@@ -188,12 +188,12 @@ class Rows:
         return BadRow(line, (CellError(None, *problem),), _stored(self.restored(raw)))
 
     def restored(self, raw: list[str]) -> list[str]:
-        """The cells as they were before an export or a spreadsheet decorated them."""
+        """Return the cells as they were before an export or a spreadsheet decorated them."""
         return [self._bare(cell) if cell[:1] in _DECORATED else cell for cell in raw]
 
     def _bare(self, cell: str) -> str:
-        """Our exports put a `'` before what a spreadsheet would run, and those of other systems do
-        so, too; people put it before a number, so that it stays as it is.
+        """Remove the `'` that our exports, and those of other systems, put before a cell that a
+        spreadsheet would run; people put it before a number to keep it unchanged.
         """
         if cell[0] == "=":
             return unwrap(cell)
@@ -204,8 +204,8 @@ class Rows:
         return restore(cell) if self._arranged else cell
 
     def _require(self, product: list[Any], wrong: list[tuple[_Step, BadCell]]) -> None:
-        """A row without a name or a price can only change a product: it needs a key to find that
-        by.
+        """Refuse a row without a name or a price that has no key: it can only change an existing
+        product.
         """
         if any(product[place] is not None for place in (_ID, _SKU, _LINK)):
             return
@@ -302,7 +302,7 @@ class Rows:
 
 
 def _read_stock(cell: str) -> int | None:
-    """The number, or what words say of it."""
+    """Return the number, or the meaning of words in its place."""
     text = cell.strip()
     if not text:
         return None
@@ -320,7 +320,7 @@ def _read_stock(cell: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def _read_brand(cell: str) -> str | None:
-    brand = read_whole(cell, BRAND_LENGTH)
+    brand = folded(read_whole(cell, BRAND_LENGTH))
     return brand if brand and is_seen(brand) else None
 
 

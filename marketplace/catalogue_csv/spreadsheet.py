@@ -1,8 +1,7 @@
 """Cells that a spreadsheet would run as formulas: made harmless on the way out, restored on the way
 in.
 
-And the other way round: `="00123"`, by which people have a spreadsheet keep a number as it is
-written.
+And the other way round: `="00123"`, with which people make a spreadsheet keep a number unchanged.
 """
 
 import re
@@ -29,7 +28,7 @@ def restore(cell: str) -> str:
 
 
 def unwrap(cell: str) -> str:
-    """The text within `="..."`; other cells as they are."""
+    """Return the text within `="..."`; other cells unchanged."""
     if "=" not in cell:
         return cell
     wrapped = _WRAPPED(cell)

@@ -1,9 +1,9 @@
-"""check-sql: has PostgreSQL read every statement of sql/queries, and names each mistake.
+"""check-sql: makes PostgreSQL parse every statement of sql/queries, and reports errors.
 
     python -m marketplace check-sql [NOUN ...]
 
-Nothing is executed. Each mistake is one line with the file and its line; the status is 1 where
-there is one.
+Nothing is executed. Each error is one line with the file and its line; the status is 1 if there is
+one.
 """
 
 import argparse
@@ -17,12 +17,12 @@ from marketplace.postgres.statements import ADMIN, named_sql, nouns
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The nouns to check; all without any."""
+    """The nouns to check; all if none is given."""
     parser.add_argument("nouns", nargs="*", help="files of sql/queries without .sql (all)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print file, line, name and reason of every mistake; 1 if there is one."""
+    """Print file, line, name and reason of every error; 1 if there is one."""
     known = nouns()
     if unknown := [noun for noun in args.nouns if noun not in known]:
         print(

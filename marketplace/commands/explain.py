@@ -2,9 +2,9 @@
 
     python -m marketplace explain products.find product_id=7
 
-With values it is run and measured, in a transaction that may only read; what is not given is NULL.
+With values it is run and measured, in a read-only transaction; missing ones are NULL.
 A statement that writes is planned with the values and not run. Without any values it is planned for
-values unknown. It runs as the application's role, so that row-level security is in the plan.
+unknown ones. It runs as the application's role, so that row-level security is in the plan.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def _plan(
     *,
     measured: bool,
 ) -> list[str]:
-    """The lines of the plan."""
+    """Return the lines of the plan."""
     if not measured:
         return _generic(conn, text, len(values), role)
     try:

@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _columns(value: str) -> str:
-    """What --columns says, checked as the call of the API checks it."""
+    """Return the value of --columns, checked like the call of the API."""
     rules = {"columns": schemas.OPTIONS["columns"]}
     try:
         checked = validation.check({"columns": value}, rules, text=True)

@@ -1,4 +1,4 @@
-"""statement: prints a statement of sql/queries as it is sent, with all its fragments in it.
+"""statement: prints a statement of sql/queries as it is sent, with all its fragments.
 
 python -m marketplace statement products.list
 """

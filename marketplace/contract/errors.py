@@ -35,6 +35,10 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "brand_in_use": (409, "The brand is in use"),
     "sku_taken": (409, "The SKU is taken"),
     "source_url_taken": (409, "The link is taken"),
+    "not_enough_stock": (409, "There is not enough stock"),
+    "has_open_orders": (409, "It has open orders"),
+    "product_blocked": (409, "The product is blocked"),
+    "duplicate_options": (409, "The options are taken"),
     "store_required": (409, "Open a store first"),
     "request_in_progress": (409, "The same request is still running"),
     "cursor_expired": (410, "The cursor is too old"),
@@ -42,6 +46,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "payload_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "This type is not accepted"),
     "validation_failed": (422, "The document is wrong"),
+    "has_variants": (422, "The product has variants"),
+    "price_before_too_low": (422, "The old price is too low"),
     "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
     "wrong_password": (422, "The present password is wrong"),
     "weak_password": (422, "The password is weak"),
@@ -60,6 +66,11 @@ PROBLEMS: dict[str, tuple[int, str]] = {
 CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "users_email_key": ("email_taken", "/email", "an account with this address exists"),
     "stores_owner_id_key": ("store_exists", "", "you have a store already"),
+    "stores_name_skeleton_key": (
+        "store_name_taken",
+        "/name",
+        "another store has a name that looks the same",
+    ),
     "stores_name_key": ("store_name_taken", "/name", "another store has this name"),
     "categories_name_key": ("category_exists", "/name", "the parent has a category of this name"),
     "categories_parent_id_fkey": ("validation_failed", "/parent_id", "there is no such category"),
@@ -79,7 +90,58 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "products_category_id_fkey": ("validation_failed", "/category_id", "there is no such category"),
     "products_brand_id_fkey": ("validation_failed", "/brand_id", "there is no such brand"),
     "products_store_id_fkey": ("validation_failed", "/store_id", "there is no such store"),
-    "inventory_quantity_check": ("validation_failed", "/stock", "the stock cannot be negative"),
+    "products_variants_check": (
+        "has_variants",
+        "",
+        "a product has 1 to 100 variants, or no options",
+    ),
+    "products_option_names_check": (
+        "validation_failed",
+        "/option_names",
+        "names of options are 1 to 100 characters each",
+    ),
+    "products_price_before_check": (
+        "price_before_too_low",
+        "/price_before",
+        "the old price is above the price",
+    ),
+    "products_quantities_check": (
+        "validation_failed",
+        "/min_quantity",
+        "the smallest quantity of a purchase is not above the largest",
+    ),
+    "products_blocked_check": ("product_blocked", "/hidden", "an administrator blocked it"),
+    "inventory_quantity_check": ("not_enough_stock", "/stock", "the stock cannot be negative"),
+    "inventory_turn_check": (
+        "has_open_orders",
+        "/options",
+        "a product gets options only while it has no open orders",
+    ),
+    "variants_options_key": (
+        "duplicate_options",
+        "/options",
+        "another variant of the product has these options",
+    ),
+    "variants_options_check": (
+        "validation_failed",
+        "/options",
+        "a variant has 1 to 3 options, each with a value",
+    ),
+    "variants_price_check": (
+        "price_before_too_low",
+        "/price_before",
+        "the old price is above the price",
+    ),
+    "variants_sku_key": (
+        "sku_taken",
+        "/sku",
+        "another product or variant of the store has this SKU",
+    ),
+    "variants_image_fkey": (
+        "validation_failed",
+        "/image_id",
+        "the product has no such image",
+    ),
     "imports_store_id_fkey": ("validation_failed", "/store_id", "there is no such store"),
 }
 

@@ -103,8 +103,9 @@ def batches(
     """Yield all rows of a list, `size` at a time, for a streamed response.
 
     `read` returns the rows behind a place (None at the start) in a transaction of its own: none
-    waits for a slow phone. It raises where the caller may not read any more; at the end it is
-    asked once more, as who loses the right in the middle of a batch sees a short one, not an error.
+    waits for a slow phone. It raises if the caller may not read any more; at the end it is called
+    once more, since a caller who loses the right in the middle of a batch sees a short one, not an
+    error.
     """
     after = None
     while rows := read(after):

@@ -20,7 +20,7 @@ from cerberus import errors as reasons
 
 from marketplace.contract.bounds import printable, require_bounded
 from marketplace.contract.errors import FieldError, Problem
-from marketplace.text.lines import has_invisible, is_seen, stripped, turns
+from marketplace.text.lines import folded, has_invisible, hides, is_seen, stripped, turns
 from marketplace.text.messages import say
 from marketplace.text.nfc import TooManyMarks, nfc
 
@@ -141,7 +141,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         return text(value, multiline=False)
 
     def _normalize_coerce_name(self, value: Any) -> str:
-        """Name of a thing: one line without blanks around it, of which something can be seen."""
+        """Name of a thing: one line without blanks around it, with at least one visible sign."""
         name = stripped(text(value, multiline=False))
         if turns(name):
             raise Wrong("control_character", "must not have signs that turn the text around")
@@ -149,11 +149,26 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
             raise Wrong("required", "has nothing that can be seen")
         return name
 
+    def _normalize_coerce_identity(self, value: Any) -> str:
+        """Name of a person, store, brand or category: two that look the same are the same."""
+        name = folded(self._normalize_coerce_name(value))
+        if hides(name):
+            raise Wrong("control_character", "has signs that cannot be seen; type it anew")
+        return name
+
+    def _normalize_coerce_address(self, value: Any) -> str:
+        """E-mail address to look an account up by: as it was registered, if it is one at all."""
+        address = stripped(text(value, multiline=False))
+        try:
+            return self._normalize_coerce_email(address)
+        except Wrong:
+            return address
+
     def _normalize_coerce_key(self, value: Any) -> str:
-        """A text by which a thing is found: one line without blanks around, all of it seen."""
+        """A key text: one line without blanks around it, all of it visible."""
         key = stripped(text(value, multiline=False))
         if has_invisible(key):
-            raise Wrong("control_character", "has signs that cannot be seen; type it anew")
+            raise Wrong("control_character", "has invisible signs; type it again")
         return key
 
     def _normalize_coerce_trimmed_prose(self, value: Any) -> str:
@@ -182,7 +197,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
 
         # an address of an intranet or of a test is valid
         email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
-        address = text(value, multiline=False)
+        address = stripped(text(value, multiline=False))
         if len(address) > 254:
             raise Wrong("too_long", "must be at most 254 characters long")
         try:
@@ -257,7 +272,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
 
 
 def _is_column(pair: tuple[str, Any]) -> bool:
-    """Whether a name of a column goes with another one, or with several."""
+    """Return whether a name of a column is paired with another one, or with several."""
     name, theirs = pair
     names = [name, *(theirs if isinstance(theirs, list) else [theirs])]
     return len(names) > 1 and all(

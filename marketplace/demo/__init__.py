@@ -199,7 +199,7 @@ def _register(db: Database, person: Person, password_hash: str) -> int:
 
 @contextmanager
 def _signed_in(db: Database, user_id: int, proof: str) -> Iterator[Caller]:
-    """A session of the user, ended behind the block."""
+    """A session of the user, ended after the block."""
     secret = new_secret()
     with db.signing_in() as conn:
         sessions.open_device(

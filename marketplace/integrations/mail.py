@@ -15,6 +15,8 @@ from email.utils import formatdate, make_msgid
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import idna
+
 from marketplace.config.settings import Config
 from marketplace.text.messages import Text, say
 
@@ -85,12 +87,21 @@ def written(config: Config, kind: str, *, to: str, token: str, language: str) ->
     message = EmailMessage(policy=SMTP)
     message["Subject"] = subject.spoken(language)
     message["From"] = config.mail_from
-    message["To"] = to
+    message["To"] = _in_ascii(to)
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain="marketplace")
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
     message.set_content("\n".join(lines))
     return message
+
+
+def _in_ascii(address: str) -> str:
+    """Return the address with its domain as every mail server takes it (IDNA)."""
+    local, _, domain = address.rpartition("@")
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        return address
 
 
 def deliverer(config: Config) -> Callable[[EmailMessage], None]:

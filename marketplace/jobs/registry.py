@@ -17,10 +17,10 @@ from marketplace.files.storage import Storage
 from marketplace.jobs.retries import ATTEMPTS, Connector, Retry
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import ALIVE
-from marketplace.queries import brands, categories, search
+from marketplace.queries import brands, categories, search, stock
 from marketplace.queries import jobs as queue
 from marketplace.text.messages import say
-from marketplace.workflows import imports, mails, product_documents, upkeep, users
+from marketplace.workflows import imports, mails, product_documents, stores, upkeep, users
 from marketplace.workflows.imports import PASSING
 
 QUEUES = ("quick", "long")
@@ -123,6 +123,17 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
     def refresh_search_words(timestamp: int = 0) -> None:
         with means.db.working() as conn:
             search.refresh_words(conn, WORDS_SAMPLE)
+
+    @app.periodic(cron="*/5 * * * *", queueing_lock="refresh_low_stock")
+    @app.task(name="refresh_low_stock", queue="quick", lock="low_stock", retry=Retry())
+    def refresh_low_stock(timestamp: int = 0) -> None:
+        with means.db.working() as conn:
+            stock.refresh_low(conn)
+
+    @app.periodic(cron="* * * * *", queueing_lock="settle_stores")
+    @app.task(name="settle_stores", queue="quick", lock="settle_stores", retry=Retry())
+    def settle_stores(timestamp: int = 0) -> None:
+        stores.settle(means.db, means.config.currency, stopping=means.stopping)
 
     @app.periodic(cron="17 */6 * * *", queueing_lock="upkeep")
     @app.task(name="upkeep", queue="quick", lock="upkeep", retry=Retry())

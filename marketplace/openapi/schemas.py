@@ -41,6 +41,8 @@ _COERCED: dict[str, Document] = {
     "line": {"type": "string", "pattern": _LINE},
     "name": {"type": "string", "pattern": _LINE},
     "key": {"type": "string", "pattern": _LINE},
+    "identity": {"type": "string", "pattern": _LINE},
+    "address": {"type": "string", "pattern": _LINE},
     "trimmed_prose": {"type": "string", "pattern": _PROSE},
     "words": {"type": "string", "pattern": _LINE},
     "prose": {"type": "string", "pattern": _PROSE},

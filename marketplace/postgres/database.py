@@ -124,7 +124,7 @@ class Database:
         exception.
 
         Raises psycopg.errors.InvalidAuthorizationSpecification when the session is not alive any
-        more, InsufficientPrivilege when the role that the call was allowed for has been taken away.
+        more, InsufficientPrivilege when the role that the call requires has been taken away.
         `durable=False` does not wait for the disk: for writes that may be lost in a crash, such as
         a logged view.
         """

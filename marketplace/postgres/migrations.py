@@ -72,9 +72,8 @@ def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATION
         for file in missing:
             _apply(conn, file, report)
         queue_schema.install(conn, report)
-        if _value(conn, "has_function", signature="public.make_month_partitions(text, integer)"):
-            for parent in ("activities", "audit"):
-                conn.execute(SQL["make_months"], {"parent": parent})
+        if _value(conn, "has_months"):
+            conn.execute(SQL["make_months"])
         for settle in ("settle_change_feed", "settle_database"):  # a restored dump lacks it
             if _value(conn, "has_function", signature=f"public.{settle}()"):
                 conn.execute(SQL[settle])

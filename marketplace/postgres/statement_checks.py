@@ -1,7 +1,7 @@
-"""Has PostgreSQL understand every named statement, and executes none of them.
+"""Makes PostgreSQL parse every named statement, and executes none of them.
 
-A statement is sent as the first half of what its execution takes (Parse), which refuses a second
-statement, too.
+A statement is sent as the first half of its execution (Parse), which refuses a second statement,
+too.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from marketplace.postgres.statements import QUERIES, numbered, shown, written
 
 
 class Report(NamedTuple):
-    """How many statements were read, and a line for each mistake: where it is, and what."""
+    """The number of statements read, and a line for each error: its place and its reason."""
 
     statements: int
     mistakes: list[str]
@@ -28,7 +28,7 @@ def check(
 ) -> Report:
     """Check the statements of all nouns, or of some `only`. Raises FileNotFoundError.
 
-    `copying` also starts each COPY and takes it back; that needs the right to write its table.
+    `copying` also starts each COPY and rolls it back; that needs the right to write its table.
     """
     count = 0
     mistakes: list[str] = []
@@ -44,7 +44,7 @@ def check(
 def _misunderstood(
     conn: psycopg.Connection[Any], statements: Sequence[Statement], copying: bool
 ) -> list[Complaint]:
-    """What PostgreSQL says against statements; a mistake of a fragment once, with all names."""
+    """Return PostgreSQL's errors about statements; an error of a fragment once, with all names."""
     blamed: dict[Complaint, list[str]] = {}
     for statement in statements:
         error = _refusal(conn, statement.text, copying)
@@ -74,5 +74,5 @@ def _refusal(conn: psycopg.Connection[Any], text: str, copying: bool) -> psycopg
     error = error_from_result(result)
     if conn.pgconn.status != psycopg.pq.ConnStatus.OK:
         raise error
-    # What may not write has found the table and its columns before it says so.
+    # A login that may not write has found the table and its columns before it says so.
     return None if isinstance(error, psycopg.errors.ReadOnlySqlTransaction) else error

@@ -1,8 +1,8 @@
 """Reads a file of named statements, and finds every mistake that a hand can make in it.
 
-A file is text behind headers. `-- name: find` starts a statement, which ends with its `;`; a line
-`-- budget: 12 buffers` may stand below the name. `-- fragment: order` starts a text that
-`/* include: order */` puts into statements of the same file.
+A file is text after headers. `-- name: find` starts a statement, which ends with its `;`; a line
+`-- budget: 12 buffers` may follow the name. `-- fragment: order` starts a text that `/* include:
+order */` puts into statements of the same file.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import NamedTuple
 _HEADER = re.compile(r"-- (name|fragment): ([a-z][a-z0-9_]*)\s*\Z")
 _BUDGET = re.compile(r"-- budget: ([1-9][0-9]*) buffers\s*\Z")
 _INCLUDE = re.compile(r"/\* include: ([a-z][a-z0-9_]*) \*/")
-#: What may have been meant for a header, or for an include.
+#: Lines that may have been meant as a header, or as an include.
 _COMMENT = re.compile(r"\s*--+\s*([A-Za-z]+)\s*(:?)\s*(.*?)\s*\Z")
 _INLINE = re.compile(r"/\*+\s*([A-Za-z]+)\s*:?\s*([A-Za-z]\w*)\s*\*+/")
 _WORD = re.compile(r"[A-Za-z0-9_]+\Z")
@@ -29,7 +29,7 @@ _QUOTED = re.compile(
 
 
 class Complaint(NamedTuple):
-    """One mistake: the line of the file, and what is wrong there."""
+    """One error: the line of the file, and what is wrong there."""
 
     line: int
     words: str
@@ -52,7 +52,7 @@ class Statement(NamedTuple):
 
 
 class StatementFile(NamedTuple):
-    """What is in a file: the statements that can be used, by name, and all that is wrong."""
+    """The content of a file: the usable statements, by name, and all errors."""
 
     statements: dict[str, Statement]
     complaints: list[Complaint]
@@ -69,8 +69,8 @@ _Row = list[_Piece]
 
 
 class _Block:
-    """The lines behind one header. `kind` is empty for what stands before the first, or behind one
-    that is none.
+    """The lines after one header. `kind` is empty for lines before the first, or after a broken
+    one.
     """
 
     def __init__(self, kind: str, name: str, line: int) -> None:
@@ -82,7 +82,7 @@ class _Block:
         self.rows: list[_Piece] = []
 
     def add(self, line: int, text: str) -> None:
-        """Take a line: comments before the text are about it, blank lines before it are nothing."""
+        """Take a line: comments before the text are about it, blank lines before it are ignored."""
         if self.rows or not (not text.strip() or text.lstrip().startswith("--")):
             self.rows.append(_Piece(line, text))
         elif text.strip():
@@ -99,7 +99,7 @@ def read(path: Path) -> StatementFile:
         name: reader.statement(block) for (kind, name), block in named.items() if kind == "name"
     }
     complaints += reader.complaints
-    if not complaints:  # what is mistyped is not included either
+    if not complaints:  # a mistyped one is not included either
         included = {
             name for block in blocks for row in block.rows for name in _INCLUDE.findall(row.text)
         }
@@ -113,8 +113,8 @@ def read(path: Path) -> StatementFile:
 
 
 def _blocks(lines: Sequence[str], complaints: list[Complaint]) -> Iterator[_Block]:
-    """Cut the file at its headers. A mistyped one is complained of, and ends what is before it,
-    too.
+    """Cut the file at its headers. A mistyped one is an error, and ends the block
+    before it, too.
     """
     block = _Block("", "", 0)
     for number, text in enumerate(lines, 1):
@@ -142,8 +142,8 @@ def _blocks(lines: Sequence[str], complaints: list[Complaint]) -> Iterator[_Bloc
 
 
 def _like_a_header(text: str) -> bool:
-    """Whether a line of comment was meant for a header: `-- nme: find`, `--name: find`, `-- name
-    find`.
+    """Return whether a line of comment was meant as a header: `-- nme: find`, `--name: find`, `--
+    name find`.
     """
     comment = _COMMENT.match(text)
     if comment is None:
@@ -175,7 +175,7 @@ def _by_name(
 
 
 class _Reader:
-    """Puts statements together from the fragments of their file, and complains."""
+    """Puts statements together from the fragments of their file, and reports errors."""
 
     def __init__(self, fragments: dict[str, _Block]) -> None:
         self.fragments = fragments
@@ -183,7 +183,7 @@ class _Reader:
         self._wrong = {name for name, block in fragments.items() if any(_wrong_fragment(block))}
 
     def statement(self, block: _Block) -> Statement | None:
-        """Return a statement; None where something is wrong with it or with what it includes."""
+        """Return a statement; None if something is wrong with it or with its includes."""
         rows = self._expanded(block, ())
         if rows is None:
             return None
@@ -197,7 +197,7 @@ class _Reader:
         return None if wrong else statement
 
     def _expanded(self, block: _Block, path: tuple[str, ...]) -> list[_Row] | None:
-        """The rows of a block with fragments in place of includes, indented as the row that
+        """Return the rows of a block with fragments in place of includes, indented as the row that
         includes them.
         """
         rows: list[_Row] = []
@@ -275,7 +275,7 @@ def _wrong_fragment(block: _Block) -> Iterator[Complaint]:
 
 
 def _end(text: str) -> tuple[int, list[tuple[int, str]]]:
-    """Where the `;` of a statement is, and what is wrong: (offset, words)."""
+    """Return where the `;` of a statement is, and the errors: (offset, words)."""
     end = None
     after = 0
     for kind, start, stop in _tokens(text):
@@ -300,7 +300,7 @@ def _end(text: str) -> tuple[int, list[tuple[int, str]]]:
 
 
 def _lone_percents(text: str) -> list[tuple[int, str]]:
-    """psycopg takes every percent sign of a statement with parameters for one."""
+    """psycopg treats every percent sign of a statement with parameters as one."""
     found = list(_PARAMETER.finditer(text))
     words = "a lone %: a parameter is %(name)s, a percent sign of SQL's own is %%"
     has_parameters = any(each[0].endswith("s") for each in found)
@@ -308,13 +308,13 @@ def _lone_percents(text: str) -> list[tuple[int, str]]:
 
 
 def _first_code(text: str, start: int, end: int) -> int | None:
-    """The offset of the first character between two tokens that is not white space."""
+    """Return the offset of the first character between two tokens that is not white space."""
     piece = text[start:end]
     return start + len(piece) - len(piece.lstrip()) if piece.strip() else None
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
-    """Quoted texts, comments and semicolons, as PostgreSQL reads them: (kind, start, end).
+    """Yield quoted texts, comments and semicolons, as PostgreSQL reads them: (kind, start, end).
 
     `open` is a quote or a comment that nothing closes; it is the last.
     """
@@ -332,7 +332,7 @@ def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _end_of_comment(text: str, start: int) -> int | None:
-    """Where a comment ends that begins here; comments stand in comments."""
+    """Return where a comment that starts here ends; comments may contain comments."""
     depth = 0
     for found in re.compile(r"/\*|\*/").finditer(text, start):
         depth += 1 if found[0] == "/*" else -1

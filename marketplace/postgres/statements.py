@@ -29,7 +29,7 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 
 
 class StatementError(Exception):
-    """Statements cannot be read; the message has a line for each mistake, and says where it is."""
+    """Statements cannot be read; the message has a line for each error, with its place."""
 
 
 def named_sql(noun: str, folder: Path = QUERIES) -> Mapping[str, LiteralString]:
@@ -45,7 +45,7 @@ def named_sql(noun: str, folder: Path = QUERIES) -> Mapping[str, LiteralString]:
 
 
 def find(name: str) -> Statement:
-    """Return the statement NOUN.NAME. Raises StatementError, which says which there are."""
+    """Return the statement NOUN.NAME. Raises StatementError, which lists the existing ones."""
     noun, _, verb = name.partition(".")
     known = nouns()
     if noun in known:

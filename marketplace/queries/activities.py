@@ -91,10 +91,3 @@ def count(
     """Return how many rows match, counted up to `limit`."""
     values = {"user_id": user_id, "type": type, "from": since, "to": until, "limit": limit}
     return int(one(conn, SQL["count"], values)["matches"])
-
-
-def make_partitions(conn: Conn, *, months: int) -> int:
-    """Make the partitions of this month and the next ones; return how many were new. For the
-    worker.
-    """
-    return int(one(conn, SQL["make_partitions"], {"months": months})["made"])

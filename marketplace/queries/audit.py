@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from marketplace.postgres.pool import Conn, Row
-from marketplace.postgres.statements import named_sql, one
+from marketplace.postgres.statements import named_sql
 
 SQL = named_sql("audit")
 
@@ -38,10 +38,3 @@ def count(conn: Conn, filters: Mapping[str, Any], *, limit: int) -> int:
     """Return how many entries match, counted up to `limit`."""
     values = {**{name: filters.get(name) for name in FILTERS}, "limit": limit}
     return int(conn.execute(SQL["count"], values, prepare=False).fetchall()[0]["matches"])
-
-
-def make_partitions(conn: Conn, *, months: int) -> int:
-    """Make the partitions of this month and the next ones; return how many were new. For the
-    worker.
-    """
-    return int(one(conn, SQL["make_partitions"], {"months": months})["made"])

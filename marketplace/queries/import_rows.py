@@ -27,8 +27,8 @@ class Batch(NamedTuple):
 
 
 class Met(NamedTuple):
-    """Lines of a batch that match products of the store, and of those what is another, with the
-    products' ids; lines whose product stays hidden; and lines that match none and cannot make one.
+    """Lines of a batch that match products of the store, with the products' ids, and which fields
+    differ; lines whose product stays hidden; and lines that match none and cannot make one.
     """
 
     met: list[int]
@@ -66,7 +66,7 @@ def settle_twins(conn: Conn, import_id: int) -> None:
     """Leave out rows whose keys an earlier one has; those that differ from it are bad."""
     words = say(
         "is that of the row in line {line} too, which says something else", line="{line}"
-    )  # each row has a line of its own
+    )  # each row has its own line
     conn.execute(SQL["settle_twins"], {"import_id": import_id, "words": words}, prepare=False)
 
 
@@ -98,14 +98,14 @@ def match(conn: Conn, batch: Batch) -> Met:
 
 
 def refuse_conflicts(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
-    """Turn rows whose keys meet several products into bad ones."""
+    """Turn rows whose keys match several products into bad ones."""
     words = say("its id, SKU and link are not those of one product of the store")
     values = {"import_id": import_id, "lines": list(lines), "words": words}
     conn.execute(SQL["refuse_conflicts"], values)
 
 
 def refuse_incomplete(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
-    """Turn rows into bad ones that match no product, and lack what a new one needs."""
+    """Turn rows into bad ones that match no product and lack what a new one needs."""
     words = say("must not be empty: no product of the store has the keys of the row")
     values = {"import_id": import_id, "lines": list(lines), "words": words}
     conn.execute(SQL["refuse_incomplete"], values)
@@ -126,7 +126,7 @@ def add_categories(conn: Conn, batch: Batch, level: int) -> None:
 
 
 def refuse_unknown(conn: Conn, batch: Batch) -> None:
-    """Turn rows whose category is not there into bad ones."""
+    """Turn rows whose category does not exist into bad ones."""
     words = say("is not one of the categories of this marketplace")
     conn.execute(SQL["refuse_unknown"], {**batch._asdict(), "words": words})
 

@@ -104,8 +104,8 @@ def count(conn: Conn, *, store_id: int | None, limit: int) -> int:
 
 
 def bad_rows(conn: Conn, import_id: int, *, after_line: int, limit: int) -> list[Row]:
-    """Return the next bad rows: line; columns, codes, messages and what those were made of, lists
-    of the same length; cells, a list.
+    """Return the next bad rows: line; columns, codes, messages and their parts, lists of the same
+    length; cells, a list.
     """
     return conn.execute(
         SQL["bad_rows"], {"import_id": import_id, "after_line": after_line, "limit": limit}

@@ -110,9 +110,10 @@ def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
 
 
 def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
-    """Return rows (item, id, key) in the order asked, of at most `walk` products along that order.
+    """Return rows (item, id, key) in the requested order, of at most `walk` products along that
+    order.
 
-    Items are JSON. Words are looked for elsewhere (search).
+    Items are JSON. Words are searched elsewhere (search).
     """
     name = "list_category" if "category_id" in listing.filters else "list"
     name = "list_stock" if listing.sort == "stock" else name
@@ -130,7 +131,7 @@ def crossing(listing: Listing) -> bool:
 def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
     """Return what the filters leave of the catalogue: rows as `search`, with matches, complete.
 
-    One at least: where the page is empty its item is None. Not complete: that is more than `most`.
+    One at least: if the page is empty its item is None. Not complete: that is more than `most`.
     """
     values = {**listing.values(), "most": most, "crossing": crossing(listing)}
     with conn.cursor(row_factory=namedtuple_row) as cursor:
@@ -180,9 +181,9 @@ def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
     """Return the product to change, locked, with its stock; None if it is not the store's. No
     store: an admin's view.
     """
-    return conn.execute(
-        SQL["find_own"], {"product_id": product_id, "store_id": store_id}
-    ).fetchone()
+    values = {"product_id": product_id, "store_id": store_id}
+    conn.execute(SQL["lock_own_stock"], values)
+    return conn.execute(SQL["find_own"], values).fetchone()
 
 
 def find_holder(
@@ -193,8 +194,8 @@ def find_holder(
     sku: str | None,
     source_url: str | None,
 ) -> Row | None:
-    """Return the product that has an SKU or a link: id and hidden. Its store is named, or has
-    the product `product_id`, which is another one.
+    """Return the product that has an SKU or a link: id and hidden. Its store is given, or has the
+    product `product_id`, which is another one.
     """
     values = {
         "store_id": store_id,
@@ -263,5 +264,5 @@ def touch(conn: Conn, product_id: int, store_id: int | None) -> None:
 
 
 def set_stock(conn: Conn, product_id: int, stock: int) -> None:
-    """Set the stock."""
+    """Set the stock of a product without variants that find_own has locked."""
     conn.execute(SQL["set_stock"], {"product_id": product_id, "stock": stock})

@@ -55,11 +55,11 @@ def understand(
 def find(
     conn: Conn, listing: Mapping[str, Any], question: Question, *, with_ids: bool = False
 ) -> list[Any]:
-    """Return rows (item, id, key, matches, whole) in the order asked for; items are JSON.
+    """Return rows (item, id, key, matches, whole) in the requested order; items are JSON.
 
-    `matches` (at most 1,000) and `whole`, how many of them have all words, are alike in every row;
-    where the page is empty, they stand in one row whose item is None. `with_ids`: also `ids`,
-    of all matches.
+    `matches` (at most 1,000) and `whole`, how many of them have all words, are the same in every
+    row; if the page is empty, they are in one row whose item is None. `with_ids`: also `ids`, of
+    all matches.
     """
     values = {**listing, **question._asdict(), "with_ids": with_ids}
     with conn.cursor(row_factory=namedtuple_row) as cursor:

@@ -63,7 +63,7 @@ def open_device(
     user_agent: str | None,
     ip: str | None,
 ) -> int | None:
-    """Sign a device in: a session and its first refresh token. None where the proof is no good.
+    """Sign a device in: add a session and its first refresh token. None if the proof is wrong.
 
     `proof` is the hash that the account's password yields; it is compared under a lock.
     """
@@ -117,13 +117,13 @@ def end_others(conn: Conn) -> int:
 
 
 def change_password(conn: Conn, password_hash: str, proof: str) -> bool:
-    """Set the caller's password, and end their other sessions; False where the proof is no good."""
+    """Set the caller's password, and end their other sessions; False if the proof is wrong."""
     values = {"password_hash": password_hash, "proof": proof}
     return bool(one(conn, SQL["change_password"], values)["changed"])
 
 
 def change_email(conn: Conn, email: str, proof: str) -> bool:
-    """Set the caller's address, and end their other sessions; False where the proof is no good."""
+    """Set the caller's address, and end their other sessions; False if the proof is wrong."""
     return bool(one(conn, SQL["change_email"], {"email": email, "proof": proof})["changed"])
 
 

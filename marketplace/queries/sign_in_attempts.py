@@ -1,4 +1,4 @@
-"""Passwords as they are tried. Statements: sql/queries/sign_in_attempts.sql."""
+"""Sign-in attempts. Statements: sql/queries/sign_in_attempts.sql."""
 
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
@@ -7,15 +7,17 @@ SQL = named_sql("sign_in_attempts")
 
 
 def begin(conn: Conn, email: str, ip: str | None) -> Row:
-    """Count an attempt: ticket, salt (None where nobody has the address), retry_after (seconds)."""
+    """Count an attempt; return ticket, salt (None if nobody has the address), retry_after
+    (seconds).
+    """
     return one(conn, SQL["begin"], {"email": email, "ip": ip})
 
 
 def settle(conn: Conn, ticket: bytes, proof: str | None) -> Row:
-    """Have a proof compared: outcome (right, wrong, unread), user_id and what follows from it.
+    """Compare a proof; return outcome (right, wrong, unread), user_id and the consequences.
 
-    That is tell_owner, spraying, and retry_after (seconds). Without a proof the attempt is taken
-    back, as it was not looked at.
+    These are tell_owner, spraying, and retry_after (seconds). Without a proof the attempt is taken
+    back, as it was not checked.
     """
     return one(conn, SQL["settle"], {"ticket": ticket, "proof": proof})
 

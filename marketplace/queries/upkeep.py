@@ -11,8 +11,23 @@ def sweep_guarding(conn: Conn) -> None:
     conn.execute(SQL["sweep_guarding"])
 
 
+def month_tables(conn: Conn) -> dict[str, int | None]:
+    """Return the tables that have months, with the days each is kept; None: a setting says."""
+    return {row["name"]: row["keep_days"] for row in conn.execute(SQL["month_tables"])}
+
+
+def make_months(conn: Conn, parent: str, *, months: int) -> int:
+    """Make the partitions of this month and the next ones; how many were new."""
+    return int(one(conn, SQL["make_months"], {"parent": parent, "months": months})["made"])
+
+
+def reopen_stock(conn: Conn, *, days: int, most: int) -> int:
+    """Write new openings of stock whose last one is so many days old, some at a time; how many."""
+    return int(one(conn, SQL["reopen_stock"], {"days": days, "most": most})["reopened"])
+
+
 def drop_months(conn: Conn, parent: str, *, days: int) -> int:
-    """Drop the months of `activities` or `audit` that ended so many days ago; return how many."""
+    """Drop the months of a table that ended so many days ago; return how many."""
     return int(one(conn, SQL["drop_months"], {"parent": parent, "days": days})["dropped"])
 
 

@@ -54,7 +54,7 @@ def hold(conn: Conn, user_id: int) -> int | None:
 def change(
     conn: Conn, user_id: int, *, name: str, email: str, phone: str | None, address: str | None
 ) -> None:
-    """Replace what users may change of themselves: of the address only how it is spelt."""
+    """Replace what users may change about themselves; of the address only its spelling."""
     values = {"user_id": user_id, "name": name, "email": email, "phone": phone, "address": address}
     conn.execute(SQL["change"], values)
 
@@ -70,9 +70,9 @@ def manage(conn: Conn, user_id: int, *, role: str | None, suspended: bool | None
 
 
 def forget_me(conn: Conn, proof: str) -> Row | None:
-    """Delete what is known of the caller, but for what a job does; their user_id and store_id.
+    """Delete the caller's data, except what a job does; return their user_id and store_id.
 
-    None where the proof is not that of their password.
+    None if the proof is not that of their password.
     """
     return conn.execute(SQL["forget_me"], {"proof": proof}).fetchone()
 
@@ -97,7 +97,7 @@ def close_store(conn: Conn, store_id: int, *, most: int) -> list[int]:
 def forget_trail(
     conn: Conn, store_id: int, after: tuple[Any, int] | None, *, most: int
 ) -> tuple[Any, int] | None:
-    """Forget the words that the audit trail keeps of a closed store, some entries at a time.
+    """Forget the words of a closed store in the audit trail, some entries at a time.
 
     Return where it goes on, None at the end. For the worker.
     """

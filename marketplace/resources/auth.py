@@ -94,7 +94,7 @@ class Login:
         After five wrong ones an account takes the next later and later: 429 with Retry-After.
         """
         answer = None
-        for _ in range(2):  # again where the password was set, or hashed anew, while it was proved
+        for _ in range(2):  # again if the password was set, or hashed anew, while it was proved
             proof = self._prove(req)
             with self.db.signing_in() as conn:
                 answer = _sign_in(conn, req, self.tokens, proof, "login")
@@ -132,8 +132,8 @@ class Refresh:
         rate="refresh",
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return a new pair. A token may come again while the one that followed it is unused: the
-        response was lost, or two tabs share it. After that its use ends the session.
+        """Return a new pair. A token may come again while its successor is unused: the response was
+        lost, or two tabs share it. After that its use ends the session.
         """
         config: Config = req.context.config
         old = req.context.body["refresh_token"]
@@ -338,8 +338,8 @@ def _invalid_code() -> Problem:
 def _sign_in(
     conn: Conn, req: falcon.Request, tokens: Tokens, proof: Proof, activity: str
 ) -> dict[str, Any] | None:
-    """A session for the device, its tokens, and the line in the log; None where the password is
-    another one by now, or the account is closed.
+    """Open a session for the device, and return its tokens; with the entry in the log. None if the
+    password has changed meanwhile, or the account is closed.
     """
     config: Config = req.context.config
     first_app = "client_type" in req.context.body

@@ -22,7 +22,7 @@ from marketplace.web import client, rendering
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
-#: A description may have 20,000 characters, and the writing of a batch holds up other threads.
+#: A description may have 20,000 characters, and writing a batch holds up other threads.
 BATCH = 200
 #: RFC 4180, and JSON Lines.
 TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}

@@ -43,8 +43,8 @@ class ImportErrors:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response, import_id: int) -> None:
-        """Stream every bad row under the file's own header, with what is wrong with it in the
-        language of Accept-Language, to be sent again.
+        """Stream every bad row under the file's own header, with its errors in the language of
+        Accept-Language, to be sent again.
 
         A batch at a time: no transaction waits for a slow phone.
         """
@@ -74,7 +74,9 @@ def _bad_rows(db: Database, caller: Caller, import_id: int) -> Iterator[list[dic
 def _report(
     header: Sequence[str], batches: Iterator[list[dict[str, Any]]], language: str
 ) -> Iterator[bytes]:
-    """The report as CSV. What an earlier report had put before the row is left out."""
+    """Yield the report as CSV. The columns that an earlier report had added before the row are left
+    out.
+    """
     kept = [place for place, name in enumerate(header) if name not in REPORT_HEADER]
     yield _lines([[*REPORT_HEADER, *(header[place] for place in kept)]])
     for rows in batches:
@@ -85,7 +87,7 @@ def _report(
 
 
 def _said(row: dict[str, Any], language: str) -> list[str]:
-    """Columns, codes and words of all that is wrong with a row, with `; ` between."""
+    """Return columns, codes and words of all errors of a row, with `; ` between."""
     words = [
         f"{column or ''} {of_kept(message, said, language)}".strip()
         for column, message, said in zip(row["columns"], row["messages"], row["said"], strict=True)

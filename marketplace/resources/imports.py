@@ -275,7 +275,7 @@ def _require_applicable(found: Row) -> None:
 
 
 def _spoken(found: Row, language: str) -> Row:
-    """An import whose words are of a language; what they were made of is not shown."""
+    """Return an import with its words in a language, without their parts."""
     said, words = found.pop("error_said"), found["error_message"]
     return {**found, "error_message": words and of_kept(words, said, language)}
 

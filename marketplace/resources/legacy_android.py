@@ -219,7 +219,7 @@ def _array(batches: Iterator[list[Any]], uploads_url: bytes) -> Iterator[bytes]:
 
 
 def _as_app_reads(row: Any, description: str | None) -> bytes:
-    """Return a product as the app keeps it: its price a JSON number, digit for digit like the text,
+    """Return a product in the app's form: its price a JSON number, digit for digit like the text,
     and the store as its brand.
     """
     product = orjson.loads(row.item)

@@ -246,8 +246,8 @@ def _keys_told(
     product: Mapping[str, Any],
     product_id: int | None = None,
 ) -> Iterator[None]:
-    """Where an SKU or a link is taken, say by which product: it may be one that was removed. The
-    store is that of the product, where that is known.
+    """If an SKU or a link is taken, name the product that has it: it may be one that was removed.
+    The store is that of the product, if that is known.
     """
     try:
         yield

@@ -2,12 +2,13 @@
 
 import falcon
 
+from marketplace.contract import pages
 from marketplace.contract.errors import Problem
-from marketplace.contract.operations import PUBLIC, operation
+from marketplace.contract.operations import ANYONE, PUBLIC, operation
 from marketplace.postgres.database import Database
 from marketplace.queries import activities, jobs, stores
 from marketplace.schemas import stores as schemas
-from marketplace.web import client, etags, idempotency
+from marketplace.web import client, etags, idempotency, paging
 from marketplace.workflows import stores as workflow
 
 
@@ -16,6 +17,29 @@ class Stores:
 
     def __init__(self, db: Database) -> None:
         self.db = db
+
+    @operation(
+        "listStores",
+        "Browse stores",
+        roles=ANYONE,
+        query={**schemas.FILTERS, **pages.QUERY},
+        responses={200: pages.listed("stores", schemas.LISTED)},
+        problems=("invalid_cursor", "page_too_deep"),
+        max_age=60,
+        catalogue=True,
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Return active stores, newest first; to an admin, those of any state."""
+        query, caller = req.context.query, req.context.caller
+        window = paging.window(req, query)
+        after_id = window.after[0] if window.after else None
+        door = self.db.transaction(caller) if caller else self.db.read(req.context.read_after)
+        with door as conn:
+            rows = stores.search(
+                conn, query, after_id=after_id, limit=window.limit, offset=window.offset
+            )
+            total = pages.capped(window, lambda cap: stores.count(conn, query, limit=cap))
+        paging.answer_rows(req, resp, "stores", rows, window, total, keys=("id",))
 
     @operation(
         "openStore",

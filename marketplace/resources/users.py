@@ -84,8 +84,8 @@ class Profile:
     )
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Delete the account for good: name, address, sessions and images at once, activities and
-        imports within minutes. A store is closed, its products are hidden, and what it wrote about
-        itself and them is forgotten. Where a client cannot send a body with DELETE, POST
+        imports within minutes. A store is closed, its products are hidden, and its own words
+        about itself and them are forgotten. If a client cannot send a body with DELETE, POST
         /api/users/profile/delete is the same.
         """
         _leave(self.db, self.sign_in, req)
@@ -114,7 +114,7 @@ class Profile:
             before = users.find(conn, caller.user_id) or {}
             after = {"phone": None, "address": None, **(before if merge else {}), **body}
             if "email" not in body or (not secret_change and seen["email"] != before["email"]):
-                # no change of it has been asked for, or been proved to be allowed
+                # no change of it was requested, or it was shown to be allowed
                 after["email"] = before["email"]
             if proof is not None:
                 _change_secrets(conn, proof, before, after, password_hash)
@@ -129,7 +129,7 @@ class Profile:
             )
 
     def _new_password(self, req: falcon.Request, seen: dict[str, Any]) -> str | None:
-        """The hash of the new password, if there is one."""
+        """Return the hash of the new password, if there is one."""
         body, ip = req.context.body, client.client_ip(req)
         if "password" not in body:
             return None
@@ -171,7 +171,7 @@ def _leave(db: Database, sign_in: SignIn, req: falcon.Request) -> None:
 
 
 def _prove(sign_in: SignIn, req: falcon.Request, seen: dict[str, Any]) -> Proof:
-    """The proof that the caller knows the present password: counted and checked."""
+    """Return the proof that the caller knows the present password: counted and checked."""
     given = req.context.body["current_password"]
     proof = sign_in.prove(seen["email"], given, client.client_ip(req), client.language(req))
     if proof is None or proof.user_id != seen["id"]:

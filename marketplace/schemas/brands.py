@@ -10,7 +10,7 @@ BRAND = Named(
     {
         "id": read_only(**ID),
         "name": {
-            "coerce": "line",
+            "coerce": "identity",
             "minlength": 1,
             "maxlength": 200,
             "check_with": "not_blank",

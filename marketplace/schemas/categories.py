@@ -26,7 +26,7 @@ CATEGORY = Named(
     {
         "id": read_only(**ID),
         "name": {
-            "coerce": "line",
+            "coerce": "identity",
             "minlength": 1,
             "maxlength": 200,
             "check_with": "not_blank",

@@ -104,7 +104,7 @@ EXPORT: dict[str, Any] = {
 
 REPORT: dict[str, Any] = {"bom": _MARK}
 
-#: Why an import fails: the file cannot be read, or what the worker met.
+#: Why an import fails: the file cannot be read, or a failure of the worker.
 ERROR_CODES = (
     *FILE_CODES,
     "bad_rows",

@@ -93,7 +93,7 @@ _WRITTEN: dict[str, Any] = {
     "category_id": {**ID, "nullable": True},
     "brand_id": {**ID, "nullable": True},
     "brand": {
-        "coerce": "line",
+        "coerce": "identity",
         "minlength": 1,
         "maxlength": 200,
         "check_with": "not_blank",

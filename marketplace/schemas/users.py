@@ -22,7 +22,7 @@ from marketplace.schemas.common import (
 from marketplace.schemas.products import VARIANT
 
 _NAME: dict[str, Any] = {
-    "coerce": "line",
+    "coerce": "identity",
     "minlength": 1,
     "maxlength": 200,
     "check_with": "not_blank",
@@ -83,7 +83,7 @@ LOGIN = Named(
     "Credentials",
     {
         "email": {
-            "coerce": "line",
+            "coerce": "address",
             "maxlength": 254,
             "required": True,
             "meta": {"example": "sari@example.com"},

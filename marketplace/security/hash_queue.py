@@ -10,16 +10,16 @@ from contextlib import contextmanager, suppress
 
 from marketplace.contract.errors import Problem
 
-#: By how much the threads that compute step back (nice): listings go first when cores are short.
+#: The niceness of the computing threads: listings go first when cores are short.
 NICENESS = 10
 Work = Callable[[], bytes]
 
 
 class HashQueue:
-    """Computes in threads of its own, `at_once` at a time, the addresses that ask taking turns.
+    """Computes in separate threads, `at_once` at a time, in turns by address.
 
-    So whoever floods the queue from one address delays others by one computation at a time. Past
-    `places`, or `of_one_address`, a request is refused with 429.
+    So a flood from one address delays others by one computation at a time. Past `places`, or
+    `of_one_address`, a request is refused with 429.
     """
 
     def __init__(self, *, at_once: int, places: int, of_one_address: int, patience: float) -> None:
@@ -36,7 +36,7 @@ class HashQueue:
     def compute(self, work: Work, address: str | None) -> bytes:
         """Return what `work` computes in a thread of the queue. It must not hold the GIL for long.
 
-        Raises the 429 `too_many_requests` where too many wait.
+        Raises the 429 `too_many_requests` if too many wait.
         """
         with self._place(address):
             result: Future[bytes] = Future()
@@ -53,7 +53,7 @@ class HashQueue:
                 raise _busy() from None
 
     def compute_here(self, work: Callable[[], None], address: str | None) -> None:
-        """Call `work` in this thread, one at a time. Raises the 429 where too many wait."""
+        """Call `work` in this thread, one at a time. Raises the 429 if too many wait."""
         with self._place(address):
             if not self._here.acquire(timeout=self._patience):
                 raise _busy()
@@ -91,7 +91,7 @@ class HashQueue:
                 result.set_exception(error)
 
     def _next(self) -> tuple[Work, "Future[bytes]"]:
-        """Wait for work; the address it is taken from goes to the end of the line."""
+        """Wait for work; its address goes to the end of the line."""
         with self._changed:
             while not self._waiting:
                 self._changed.wait()
@@ -107,7 +107,7 @@ def _busy() -> Problem:
 
 
 def _step_back() -> None:
-    """Let this thread come after the others. Linux alone has a niceness for each thread."""
+    """Let this thread come after the others. Only Linux has a niceness for each thread."""
     if hasattr(os, "setpriority"):
         thread = threading.get_native_id()
         with suppress(OSError):

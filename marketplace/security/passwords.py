@@ -18,8 +18,8 @@ from marketplace.text.messages import say, together
 #: At least this much of zxcvbn's 0 to 4: 2 is "somewhat guessable", safe against attempts through
 #: this API.
 STRENGTH = 2
-#: Hashes a process computes at a time. A second one costs a thread, and serves a burst that came to
-#: one process twice as fast.
+#: Hashes that a process computes at a time. A second one costs a thread, and serves a burst in one
+#: process twice as fast.
 AT_ONCE = min(os.cpu_count() or 1, 2)
 _PASSWORD_DOMAIN = b"marketplace password v1"
 
@@ -28,8 +28,8 @@ class Passwords:
     """bcrypt behind a queue: a burst of sign-ins is served in turn, and listings go before it.
 
     bcrypt reads 72 bytes at most, so it is given base64(HMAC-SHA384(NFKC(password))): nothing is
-    cut off, and a passphrase of any script and length counts whole. `address` is the client's, by
-    which those who wait take turns.
+    cut off, and a passphrase of any script and length counts whole. `address` is the client's;
+    waiting requests take turns by it.
     """
 
     def __init__(self, cost: int) -> None:
@@ -40,7 +40,7 @@ class Passwords:
             of_one_address=places.OF_ONE_ADDRESS,
             patience=places.PATIENCE,
         )
-        #: What a sign-in of an unknown address is hashed with, so that it takes as long as any.
+        #: The salt of a sign-in of an unknown address, so that it takes as long as any.
         self._nobody = bcrypt.gensalt(cost)
 
     def require_strong(
@@ -56,14 +56,15 @@ class Passwords:
     def prove(self, password: str, salt: str | None, address: str | None = None) -> str:
         """Return the hash of a password with the salt of an account's: the proof of knowing it.
 
-        `salt` is None for an address nobody has: it takes the same time, and proves nothing.
+        `salt` is None for an address without an account: it takes the same time, and proves
+        nothing.
         """
         return self._hashed(password, salt.encode() if salt else self._nobody, address)
 
     def costlier(self, password: str, proof: str, address: str | None = None) -> str | None:
-        """Return the same password hashed at the cost of today, where that is higher; else None.
+        """Return the same password hashed at the present cost, if that is higher; else None.
 
-        None too where too many wait: the next sign-in comes.
+        None too if too many wait: the next sign-in will do it.
         """
         if int(proof.split("$")[2]) >= self._cost:
             return None

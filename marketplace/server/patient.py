@@ -1,9 +1,9 @@
 """gunicorn's threaded worker, patient with slow clients: no thread waits for a request to arrive.
 
-A thread is given to a connection when the head of a request, and a small body with it, lie ready in
-the kernel; until then the main loop waits for all of them. The bytes are looked at and left where
-they are (MSG_PEEK); SO_RCVLOWAT has the kernel wake us when there are more. What a thread reads or
-writes after that, large bodies and responses, has a time limit for each step.
+A thread is given to a connection when the head of a request, and a small body with it, are ready in
+the kernel; until then the main loop waits for all of them. The bytes are peeked at and stay in
+place (MSG_PEEK); SO_RCVLOWAT makes the kernel wake us when there are more. Each later step of a
+thread, reading or writing large bodies and responses, has a time limit.
 
 Behind nginx, on a Unix socket, requests arrive whole: there only the time limits hold.
 """
@@ -24,9 +24,9 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 ARRIVAL = 20.0
 #: Seconds that a thread waits for one read or one write.
 STEP = 30
-#: Bytes of a head; past that gunicorn says what is wrong with it.
+#: Bytes of a head; past that gunicorn reports its error.
 HEAD = 64 * 1024
-#: Bytes of a body that are waited for with the head.
+#: Bytes of a body to wait for with the head.
 BODY = 64 * 1024
 _END = re.compile(rb"\r?\n\r?\n")
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r?\n", re.IGNORECASE)
@@ -61,7 +61,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         self._wait(conn)
 
     def on_pending_socket_readable(self, conn: TConn, client: Any) -> None:
-        """Look again at a request that is arriving."""
+        """Check again a request that is arriving."""
         missing = more(conn.sock)
         if missing:
             _wake_at(conn.sock, missing)
@@ -77,7 +77,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
             conn.timeout = min(conn.timeout, deadline)
 
     def _wait(self, conn: TConn) -> None:
-        """Have the main loop wait for a whole request, unless it has come already."""
+        """Let the main loop wait for a whole request, unless it has come already."""
         conn.sock.setblocking(False)
         missing = more(conn.sock)
         if not missing:
@@ -115,8 +115,8 @@ def limit(sock: socket.socket) -> None:
 
 
 def more(sock: socket.socket) -> int | None:
-    """Return how many bytes must lie ready before looking again; 0 where a request is complete, or
-    large, or broken; None where its client has closed.
+    """Return how many bytes must be ready before the next check; 0 if a request is complete, or
+    large, or broken; None if its client has closed.
     """
     try:
         data = sock.recv(HEAD, socket.MSG_PEEK)

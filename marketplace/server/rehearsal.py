@@ -1,4 +1,4 @@
-"""Whether a reload may go ahead: another process loads the new code and has its SQL read first.
+"""The check before a reload: another process loads the new code and checks its SQL first.
 
 gunicorn's master loads this, so it needs nothing but the standard library.
 """
@@ -8,16 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: The exit status of the rehearsal that means no; any other does not stand in the way of a reload.
+#: The exit status of a rehearsal that refuses; any other does not block a reload.
 REFUSED = 3
-SECONDS = 30.0
+#: How long it may take. The master waits for it: meanwhile no worker is replaced.
+SECONDS = 60.0
 
 
 def refusal(release: Path) -> str | None:
-    """Return why the code in a folder could not serve, or None.
+    """Return why the code in a folder could not serve, or was not seen to; None where it could.
 
-    None also where that is not known: of a release without a rehearsal, or while the database is
-    away.
+    None also of a release without a rehearsal, and while the database is away.
     """
     env = {**os.environ, "PYTHONPATH": str(release)}
     command = [sys.executable, "-m", "marketplace.server.rehearse"]
@@ -31,6 +31,8 @@ def refusal(release: Path) -> str | None:
             timeout=SECONDS,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except subprocess.TimeoutExpired:
+        return f"it was not loaded and checked within {SECONDS:.0f} seconds"
+    except OSError:
         return None
     return done.stdout.strip() if done.returncode == REFUSED else None

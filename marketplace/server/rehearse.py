@@ -1,8 +1,8 @@
-"""The rehearsal of a reload: loads the application, and has PostgreSQL read every statement.
+"""The rehearsal of a reload: loads the application, and makes PostgreSQL parse every statement.
 
-It exits with REFUSED, and prints why, where a worker could not begin or a statement would fail. It
-serves nobody. Nothing of the application is imported at the top: what fails while it is loaded is
-what is looked for.
+It exits with REFUSED, and prints why, if a worker could not start or a statement would fail. It
+serves nobody. Nothing of the application is imported at the top: failures of loading are what it
+looks for.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from marketplace.server.rehearsal import REFUSED
 def main() -> int:
     """Return the exit status."""
     with tempfile.TemporaryDirectory() as counts:
-        # Or this process would be counted among the workers.
+        # Else this process would be counted among the workers.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
         try:
             importlib.import_module("marketplace.app").create_app()
@@ -32,7 +32,7 @@ def main() -> int:
 
 
 def _mistakes() -> list[str]:
-    """What PostgreSQL does not understand; nothing while it is away: old workers lack it, too."""
+    """Return PostgreSQL's errors; nothing while it is away: old workers lack it, too."""
     psycopg = importlib.import_module("psycopg")
     checks = importlib.import_module("marketplace.postgres.statement_checks")
     url = importlib.import_module("marketplace.config.settings").load().database_url

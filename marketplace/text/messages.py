@@ -81,9 +81,9 @@ def spoken(text: str, language: str) -> str:
 
 
 def kept(text: str) -> dict[str, Any] | None:
-    """What a text is made of, ready for JSON; None for one that is its own template.
+    """Return the parts of a text, ready for JSON; None for one that is its own template.
 
-    It is kept where somebody will read the text later, in a language nobody knows yet.
+    They are kept for somebody who will read the text later, in a language nobody knows yet.
     """
     if not isinstance(text, Text) or not text.values:
         return None
@@ -92,7 +92,7 @@ def kept(text: str) -> dict[str, Any] | None:
 
 
 def of_kept(text: str, said: Mapping[str, Any] | None, language: str) -> str:
-    """Return a text that was kept, in a language; one that cannot be made any more as it was."""
+    """Return a kept text in a language; one that cannot be made any more stays unchanged."""
     if said is None:
         return spoken(text, language)
     try:

@@ -91,7 +91,7 @@ def language(req: falcon.Request) -> str:
 
 
 def say_language(resp: falcon.Response, language: str) -> None:
-    """Say which language a response is in; a cache keeps one of each."""
+    """Name the language of a response; a cache keeps one of each."""
     resp.set_header("Content-Language", language)
     resp.append_header("Vary", "Accept-Language")
 

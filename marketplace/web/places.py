@@ -1,4 +1,4 @@
-"""Places for responses that are streamed: a slow reader holds a thread for as long as it reads."""
+"""Places for streamed responses: a slow reader holds a thread for as long as it reads."""
 
 import threading
 import time
@@ -8,12 +8,12 @@ from marketplace.contract.errors import too_many_requests
 
 #: Seconds after which a reader has to come again.
 LONGEST = 900
-#: Bytes that are handed on at once: after each the clock is looked at.
+#: Bytes that are passed on at once: after each the clock is checked.
 PIECE = 64 * 1024
 
 
 class Places:
-    """So many streams of a process at once; whoever comes then gets 429."""
+    """So many streams of a process at once; the next one gets 429."""
 
     def __init__(self, count: int) -> None:
         self._free = threading.BoundedSemaphore(count)
@@ -33,13 +33,13 @@ class Place:
         self._taken = True
 
     def give_back(self) -> None:
-        """Let another one have it."""
+        """Free the place for another one."""
         if self._taken:
             self._taken = False
             self._free.release()
 
     def stream(self, pieces: Iterable[bytes]) -> "Stream":
-        """Return the response of whoever has the place, which gives it back at its end."""
+        """Return the response of whoever has the place, which is given back at its end."""
         return Stream(self, pieces)
 
 
@@ -65,7 +65,7 @@ class Stream:
         self._place.give_back()
 
     def __del__(self) -> None:
-        """Give the place back where a failure has left the response to nobody."""
+        """Give the place back if a failure has left the response to nobody."""
         self._place.give_back()
 
 

@@ -34,8 +34,8 @@ SHORTAGES = {
     )
     if hasattr(errno, name)
 }
-#: Where PostgreSQL says 42501 for a row that is not the caller's: a guard that raises it, a policy
-#: that a new row does not satisfy. A table without a grant is a mistake of ours.
+#: PostgreSQL's messages of 42501 for a row that is not the caller's: a guard that raises it, a
+#: policy that a new row does not satisfy. A table without a grant is a bug of ours.
 REFUSING = ("exec_stmt_raise", "ExecWithCheckOptions")
 _BY_STATUS = {
     400: "bad_request",

@@ -211,7 +211,7 @@ def _surveyed(work: Work, stream: BinaryIO) -> CatalogFile:
 
 
 def _file(work: Work, stream: BinaryIO, **more: Any) -> CatalogFile:
-    """The file as the seller has said it is to be read."""
+    """Return the file, to be read with the seller's options."""
     return catalogue_csv.read(
         stream,
         dialect=work.dialect,

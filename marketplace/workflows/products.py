@@ -102,8 +102,8 @@ def taken(
     store_id: int | None,
     product_id: int | None,
 ) -> Problem | None:
-    """The 409 of an SKU or a link that another product of the store has, with that product; None
-    where the constraint is another one, or the product is not there any more.
+    """Return the 409 of an SKU or a link that another product of the store has, with that product;
+    None if the constraint is another one, or the product does not exist any more.
     """
     if constraint not in ("products_sku_key", "products_source_url_key"):
         return None

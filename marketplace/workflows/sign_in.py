@@ -1,9 +1,9 @@
 """Login throttling: password checks in which nobody gets far by trying.
 
-Every attempt is counted in PostgreSQL before the password is looked at (auth.begin_attempt in
-sql/migrations), for its account and for its address; known and unknown accounts alike, with the
-same statements, so that neither response nor time tells them apart. The database gives the salt,
-never the hash: it compares what the password yields.
+Every attempt is counted in PostgreSQL before the password is checked (auth.begin_attempt in
+sql/migrations), for its account and for its address. Known and unknown accounts take the same
+statements, so neither response nor time tells them apart. The database gives the salt, never the
+hash: it compares what the password yields.
 """
 
 import logging
@@ -40,8 +40,8 @@ class SignIn:
     def prove(self, email: str, password: str, ip: str | None, language: str) -> Proof | None:
         """Return whose address and password it is; None for nobody's. Raises 429 after wrong ones.
 
-        Runs bcrypt between two transactions: no connection waits for it. Whether the password still
-        is the account's is for the function to compare that takes the proof.
+        Runs bcrypt between two transactions: no connection waits for it. The function that takes
+        the proof compares whether the password is still the account's.
         """
         with self._beginning, self._db.signing_in(durable=False) as conn:
             attempt = sign_in_attempts.begin(conn, email, ip)
@@ -50,7 +50,7 @@ class SignIn:
             raise too_many_requests(attempt["retry_after"])
         try:
             proof = self._passwords.prove(password, attempt["salt"], ip)
-        except BaseException:  # it was not looked at: too many are waiting
+        except BaseException:  # it was not checked: too many are waiting
             with self._db.signing_in(durable=False) as conn:
                 sign_in_attempts.settle(conn, attempt["ticket"], None)
             raise
@@ -68,7 +68,7 @@ class SignIn:
         return self._at_todays_cost(Proof(verdict["user_id"], proof), password, ip)
 
     def _verdict(self, ticket: bytes, proof: str, email: str, language: str) -> Row:
-        """Have it compared and counted; the owner hears of the tenth wrong one in a row."""
+        """Compare and count it; the owner hears of the tenth wrong one in a row."""
         with self._db.signing_in(durable=False) as conn:
             verdict = sign_in_attempts.settle(conn, ticket, proof)
             if verdict["tell_owner"]:

@@ -4,21 +4,13 @@ out.
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from marketplace.config.settings import Config
 from marketplace.files.storage import Storage
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
-from marketplace.queries import (
-    activities,
-    audit,
-    changes,
-    idempotency,
-    imports,
-    search,
-    sessions,
-    upkeep,
-)
+from marketplace.queries import changes, idempotency, imports, search, sessions, upkeep
 from marketplace.workflows import images
 
 MONTHS = 13
@@ -38,9 +30,7 @@ def run(db: Database, private: Storage, uploads: Storage, config: Config) -> Non
     """Make partitions ahead, delete what is long dead, remove files that nobody waits for. Safe to
     repeat.
     """
-    with db.working() as conn:
-        activities.make_partitions(conn, months=MONTHS)
-        audit.make_partitions(conn, months=MONTHS)
+    _make_months(db)
     _sweep(db, lambda conn: sessions.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: idempotency.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: changes.prune(conn, days=config.change_retention_days, most=BATCH))
@@ -49,13 +39,40 @@ def run(db: Database, private: Storage, uploads: Storage, config: Config) -> Non
     with db.working() as conn:
         upkeep.sweep_guarding(conn)
         upkeep.sweep_surplus(conn, sessions=SESSIONS, tokens=TOKENS)
-        upkeep.drop_months(conn, "activities", days=config.activity_retention_days)
-        upkeep.drop_months(conn, "audit", days=config.audit_retention_days)
+    _drop_months(db, config)
     _sweep_imports(db, private)
     _forget_imports(db, config)
     images.sweep(db, uploads, YOUNG)
     for storage in (private, uploads):
         storage.clear_unfinished(YOUNG)
+
+
+def _make_months(db: Database) -> None:
+    """Make months ahead for each table that has them."""
+    with db.working() as conn:
+        for table in upkeep.month_tables(conn):
+            upkeep.make_months(conn, table, months=MONTHS)
+
+
+def _drop_months(db: Database, config: Config) -> None:
+    """Drop the months that each table has kept long enough, each table in a transaction of its own.
+
+    Stock is proven from its last opening, which must not go with a month of movements.
+    """
+    days_of = {
+        "activities": config.activity_retention_days,
+        "audit": config.audit_retention_days,
+    }
+    with db.working() as conn:
+        tables = upkeep.month_tables(conn)
+    for table, keep_days in tables.items():
+        days = days_of.get(table, keep_days)
+        if days is None:
+            continue
+        if table == "stock_movements":
+            _sweep(db, partial(upkeep.reopen_stock, days=days - 1, most=BATCH))
+        with db.working() as conn:
+            upkeep.drop_months(conn, table, days=days)
 
 
 def _sweep(db: Database, some: Callable[[Conn], int]) -> None:

@@ -34,8 +34,8 @@ def change(
 
 
 def leave(conn: Conn, user_id: int, proof: str) -> bool:
-    """Delete what is known of the caller: who they are and how they sign in at once, the rest in
-    a job. False where the proof is not that of their password.
+    """Delete the caller's data: identity and sign-in at once, the rest in a job. False if the proof
+    is not that of their password.
     """
     store_id = (users.find(conn, user_id) or {}).get("store_id")
     jobs.enqueue(conn, "forget_user", queue="long", user_id=user_id, store_id=store_id)

@@ -1,4 +1,4 @@
--- Databases as a whole: what the embedded server gets that a DBA sets up elsewhere, and what `restore` makes. It
+-- Databases as a whole: what the embedded server gets and a DBA sets up elsewhere, and what `restore` makes. It
 -- is sent to another database of the same server.
 
 -- name: role_exists

@@ -1,5 +1,5 @@
--- What `explain` and `check-sql` send. Both look, and neither writes: `explain` plans in a transaction that may
--- only read and is rolled back, `check-sql` has each statement read and executes none. {statement} is a named
+-- Statements of `explain` and `check-sql`, which only read. `explain` plans in a read-only transaction that is
+-- rolled back; `check-sql` makes PostgreSQL parse each statement and executes none. {statement} is a named
 -- statement's text.
 
 -- name: only_look

@@ -2,7 +2,8 @@
 -- bound. The application uses none.
 -- As a superuser, in the application's database:  psql -d marketplace -f sql/admin/large_objects.sql
 --
--- The embedded server is set up so by itself; `doctor` tells where it is still to be done. Running it twice does no harm.
+-- The embedded server is set up so by itself; `doctor` tells where it is still to be done. Running it twice
+-- does no harm.
 
 DO $$
 BEGIN

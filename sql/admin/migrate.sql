@@ -32,8 +32,12 @@ VALUES (%(version)s, %(name)s, %(checksum)s, %(milliseconds)s);
 -- name: has_function
 SELECT to_regprocedure(%(signature)s) IS NOT NULL;
 
+-- name: has_months
+SELECT to_regclass('public.month_tables') IS NOT NULL;
+
 -- name: make_months
-SELECT public.make_month_partitions(%(parent)s, 13);
+SELECT public.make_month_partitions(m.name, 13)
+FROM public.month_tables AS m;
 
 -- name: settle_change_feed
 -- This and the next give a restored dump what it lacks.

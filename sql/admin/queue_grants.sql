@@ -1,5 +1,5 @@
--- Who may do what with the job queue; `migrate` sends this file each time. To enqueue a job takes inserting it and
--- reading its id; the arguments of jobs are the worker's alone to read.
+-- Grants on the job queue; `migrate` sends this file each time. Enqueueing needs to insert a job and to read
+-- its id; only the worker may read the arguments of jobs.
 
 GRANT USAGE ON SCHEMA jobs TO marketplace_app, marketplace_worker, marketplace_readonly;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA jobs TO marketplace_app, marketplace_worker;

@@ -71,14 +71,14 @@ BEGIN
     REVOKE UPDATE ON products, product_images, product_documents, product_categories, product_search
     FROM marketplace_app;
     GRANT UPDATE (
-        category_id, brand_id, name, description, price, sku, source_url, hidden, in_stock, version, created_at,
-        updated_at, option_names, variant_count, price_max, price_before, weight_grams, length_cm, width_cm, height_cm,
+        category_id, brand_id, name, description, price, sku, source_url, hidden, in_stock, version, updated_at,
+        option_names, variant_count, price_max, price_before, weight_grams, length_cm, width_cm, height_cm,
         min_quantity, max_per_buyer, preorder_days, condition, blocked, hidden_before
     ) ON products TO marketplace_app;
     GRANT UPDATE (position, is_main, url, alt, digest, width, height, placeholder, variants)
     ON product_images TO marketplace_app;
     GRANT UPDATE (document) ON product_documents TO marketplace_app;
-    GRANT UPDATE (category_id, created_at, price, name_key, in_stock) ON product_categories TO marketplace_app;
+    GRANT UPDATE (created_at, price, name_key, in_stock) ON product_categories TO marketplace_app;
     GRANT UPDATE (words, name_words) ON product_search TO marketplace_app;
 END
 $$;

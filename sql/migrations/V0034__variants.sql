@@ -139,6 +139,30 @@ COMMENT ON COLUMN sellables.weight_grams IS
 'What a courier charges: the weight, or length x width x height / 6 (cm, grams) where that is more; NULL: not said.';
 GRANT SELECT ON sellables TO marketplace_app, marketplace_worker, marketplace_readonly;
 
+-- As in V0018, but that the stock of a product may stand in several rows. What is over the type is answered as much.
+CREATE OR REPLACE VIEW product_cards WITH (security_invoker = true) AS
+SELECT
+    d.product_id,
+    d.digest,
+    i.stock,
+    concat(d.document, ',"stock":', i.stock, ',"in_stock":', (i.stock > 0)::text, '}') AS document,
+    i.stock_tag
+FROM product_documents AS d
+CROSS JOIN LATERAL (
+    SELECT
+        least(coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0), 2147483647)::integer AS stock,
+        CASE
+            WHEN max(v.variant_id) > 0
+                THEN concat(sum(v.quantity), 'v', to_hex(bit_xor(hashint8(v.variant_id * 1000003 + v.quantity))))
+            ELSE sum(v.quantity)::text
+        END AS stock_tag
+    FROM inventory AS v
+    WHERE v.product_id = d.product_id
+) AS i;
+COMMENT ON COLUMN product_cards.stock IS 'What can be sold of it: all its variants that are on sale.';
+COMMENT ON COLUMN product_cards.stock_tag IS
+'Changes when the stock of any variant does, also where the sum stays; of a simple product it is the stock.';
+
 -- The one place that says what a piece costs: prices by quantity would come here. plpgsql, so that its plan is kept.
 CREATE FUNCTION unit_price(of_product bigint, of_variant bigint, pieces integer) RETURNS numeric
 LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
@@ -147,3 +171,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION unit_price IS 'What one piece costs where so many are bought; NULL: there is no such thing.';
+REVOKE ALL ON FUNCTION set_variant_store, unit_price FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION unit_price TO marketplace_app, marketplace_readonly;

@@ -94,6 +94,17 @@ CREATE POLICY low_stock_worker ON low_stock TO marketplace_worker USING (true) W
 GRANT SELECT ON low_stock TO marketplace_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON low_stock TO marketplace_worker;
 
+CREATE TABLE refreshes (
+    name text NOT NULL,
+    refreshed_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT refreshes_pkey PRIMARY KEY (name)
+);
+COMMENT ON TABLE refreshes IS 'When the worker last made anew what it keeps, for answers that say how old they are.';
+COMMENT ON COLUMN refreshes.name IS 'What it keeps: low_stock.';
+COMMENT ON COLUMN refreshes.refreshed_at IS 'As of when it is.';
+GRANT SELECT ON refreshes TO marketplace_app;
+GRANT SELECT, INSERT, UPDATE ON refreshes TO marketplace_worker;
+
 CREATE TABLE product_counts (
     product_id bigint NOT NULL,
     sold bigint NOT NULL DEFAULT 0,

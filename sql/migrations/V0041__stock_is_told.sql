@@ -182,7 +182,8 @@ $$;
 COMMENT ON FUNCTION flip_in_stock IS
 'Keeps products.in_stock and product_categories.in_stock where stock crosses zero.';
 
-REVOKE ALL ON FUNCTION open_stock, note_movements, write_audit_stock, settle_in_stock FROM PUBLIC;
+REVOKE ALL ON FUNCTION stock_verb, open_stock, note_movements, write_audit_stock, settle_in_stock FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION stock_verb TO marketplace_app;
 
 -- The strongest lock first: CREATE TRIGGER takes less than DROP TRIGGER, and who reads and then writes would stand
 -- between the two. In a block, so that `psql -f` takes it too.

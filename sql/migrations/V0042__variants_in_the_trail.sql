@@ -24,7 +24,7 @@ BEGIN
     END IF;
     said := jsonb_strip_nulls(thing - '{
         id, version, created_at, updated_at, name_key, slug, in_stock, path, digest, variants, placeholder, price_max,
-        logo_digest, whatsapp
+        whatsapp, kept, listed
     }'::text[]);
     IF kind IN ('product', 'variant') THEN
         said := said || coalesce((
@@ -121,7 +121,7 @@ BEGIN
             WHERE v.things[1] -> e.key <> e.value
                 AND e.key NOT IN (
                     'version', 'updated_at', 'name_key', 'slug', 'in_stock', 'path', 'digest', 'variants',
-                    'placeholder', 'price_max', 'logo_digest'
+                    'placeholder', 'price_max', 'kept', 'listed'
                 )
         ) AS d
         CROSS JOIN LATERAL (

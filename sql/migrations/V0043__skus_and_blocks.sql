@@ -48,6 +48,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION guard_said IS 'Refuses a change of what only admins say (42501).';
+REVOKE ALL ON FUNCTION guard_said FROM PUBLIC;
 
 CREATE TRIGGER check_skus_insert AFTER INSERT ON products REFERENCING NEW TABLE AS touched
 FOR EACH STATEMENT EXECUTE FUNCTION check_skus();

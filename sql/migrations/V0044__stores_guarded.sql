@@ -41,37 +41,6 @@ BEGIN
 END
 $$;
 
--- As in V0014, and what V0032 and V0033 keep of a store goes too.
-CREATE OR REPLACE FUNCTION auth.forget_me(OUT user_id bigint, OUT store_id bigint)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    account text;
-BEGIN
-    SELECT c.user_id, c.store_id INTO user_id, store_id FROM auth.caller() AS c;
-    SELECT lower(u.email) INTO account FROM users AS u WHERE u.id = forget_me.user_id;
-    DELETE FROM idempotency_keys AS k WHERE k.user_id = forget_me.user_id;
-    DELETE FROM auth.mailed_tokens AS m WHERE m.user_id = forget_me.user_id;
-    DELETE FROM jobs.procrastinate_jobs AS j
-    WHERE j.task_name = 'send_mail' AND j.status <> 'doing' AND lower(j.args ->> 'email') = account;
-    DELETE FROM auth.guesses AS g WHERE g.key = sha256(convert_to('account ' || account, 'UTF8'));
-    UPDATE stores AS s
-    SET name = concat_ws(' ', 'Closed store', s.id, CASE
-            WHEN EXISTS (SELECT FROM stores AS o WHERE lower(o.name) = 'closed store ' || s.id)
-                THEN left(md5(random()::text), 8)
-        END),
-        description = NULL, city = NULL, logo = NULL, whatsapp = NULL, version = s.version + 1, updated_at = now()
-    WHERE s.id = forget_me.store_id;
-    DELETE FROM store_settings AS g WHERE g.store_id = forget_me.store_id;
-    UPDATE users AS u
-    SET name = 'Deleted user', email = 'deleted-' || u.id || '-' || left(md5(random()::text), 8) || '@deleted.invalid',
-        email_verified_at = NULL, phone = NULL, address = NULL, avatar = NULL, role = 'buyer', suspended_at = now(),
-        deleted_at = now(), version = u.version + 1, updated_at = now()
-    WHERE u.id = forget_me.user_id;
-    DELETE FROM auth.credentials AS c WHERE c.user_id = forget_me.user_id;
-    DELETE FROM auth.sessions AS s WHERE s.user_id = forget_me.user_id;
-END
-$$;
-
 -- By the worker: each minute for each store that is not active (what it adds meanwhile is hidden too), and after one
 -- was let go; some at a time, until none is answered. The documents of these are made anew in the same transaction.
 CREATE FUNCTION settle_store(which bigint, most integer) RETURNS bigint[]
@@ -133,7 +102,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT n.store_id, n.product_id, n.variant_id, n.quantity
     FROM present AS n
     ON CONFLICT (store_id, product_id, variant_id) DO UPDATE SET quantity = excluded.quantity
-    WHERE kept.quantity <> excluded.quantity
+    WHERE kept.quantity <> excluded.quantity;
+    INSERT INTO refreshes (name) VALUES ('low_stock')
+    ON CONFLICT (name) DO UPDATE SET refreshed_at = excluded.refreshed_at
 $$;
 COMMENT ON FUNCTION refresh_low_stock IS 'Lists anew what is on sale and has at most so many pieces.';
 

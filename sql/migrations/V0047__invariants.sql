@@ -117,8 +117,7 @@ COMMENT ON VIEW invariants.variants_in_their_store IS
 'A variant is of the store of its product, and has a value for each name of an option.';
 
 CREATE FUNCTION broken_invariants() RETURNS TABLE (name text, broken bigint, example text)
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp SET statement_timeout = '10min' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     invariant text;
     detailed boolean;

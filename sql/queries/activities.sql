@@ -44,7 +44,3 @@ FROM (
         AND (%(to)s::timestamptz IS NULL OR a.created_at <= %(to)s)
     LIMIT %(limit)s
 ) AS counted;
-
--- name: make_partitions
--- For the worker: the partitions of this month and the next ones, unless they exist.
-SELECT make_month_partitions('activities', %(months)s) AS made;

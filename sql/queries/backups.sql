@@ -72,7 +72,7 @@ FROM (
     SELECT substr(v.value ->> 'url', 2)
     FROM stores AS s
     CROSS JOIN LATERAL jsonb_array_elements(s.logo -> 'variants') AS v (value)
-    WHERE s.logo_digest IS NOT NULL
+    WHERE s.logo IS NOT NULL
 ) AS f
 ORDER BY f.key COLLATE "C";
 

@@ -3,7 +3,7 @@
 -- name: rows
 -- As the import reads them, hidden ones too. Pictures in the order in which the import compares them.
 SELECT
-    p.created_at, p.id, p.name, p.description, p.price::text AS price, i.quantity AS stock, p.sku, p.source_url,
+    p.created_at, p.id, p.name, p.description, p.price::text AS price, i.stock, p.sku, p.source_url,
     ARRAY(
         SELECT a.name
         FROM unnest(c.path) WITH ORDINALITY AS step (id, depth)
@@ -19,7 +19,11 @@ SELECT
     ) AS image_urls,
     p.hidden
 FROM products AS p
-JOIN inventory AS i ON i.product_id = p.id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0) AS stock
+    FROM inventory AS v
+    WHERE v.product_id = p.id
+) AS i
 LEFT JOIN categories AS c ON c.id = p.category_id
 LEFT JOIN brands AS b ON b.id = p.brand_id
 WHERE /* own */ p.store_id = %(store_id)s

@@ -1,15 +1,16 @@
--- Products. How lists are read is in README.md: hot shapes are prepared statements of their own; `list` and
--- `list_category` are static text with optional filters, sent unprepared, so that PostgreSQL folds the constants and plans
--- as if each had been written by hand; `list_narrow` takes what many filters leave.
+-- Products. README.md explains how lists are read. Hot shapes are prepared statements of their own. `list` and
+-- `list_category` are static text with optional filters, sent unprepared, so that PostgreSQL folds the
+-- constants and plans as if each had been written by hand. `list_narrow` collects what many filters leave.
 --
--- `sort` is newest, price, name or stock; `descending` turns it, ids break ties in the same direction. Whatever a list
--- walks along is called p and has the columns id, price, in_stock, created_at and name_key, so that filters, cursors and
--- orders are the same text for all of them. A row of a list is one text, from the view product_cards (V0018).
+-- `sort` is newest, price, name or stock; `descending` reverses it, and ids break ties in the same direction.
+-- Every list reads from an alias p with the columns id, price, in_stock, created_at and name_key, so filters,
+-- cursors and orders are the same text for all of them. A row of a list is one text, from the view
+-- product_cards (V0018).
 
--- The hot lists. -------------------------------------------------------------------------------------------------------
+-- The hot lists. --------------------------------------------------------------------------------------------
 
 -- fragment: newest
--- The end of a hot list. Before it: `kept`, about how many products the list has, and `base`, which they are.
+-- The end of a hot list. Before it come `kept`, about how many products the list has, and `base`, the products.
 walked AS (
     SELECT p.id, p.created_at AS key
     FROM base AS p
@@ -54,11 +55,12 @@ FROM page
 JOIN product_cards AS card ON card.product_id = page.id
 
 -- fragment: one_row
--- A row for each product would cost twice the packets: `items` is the JSON of all that were read, one a line, `found` how
--- many; `key` and `id` are of the last but one, where the next page begins; `about` is how many there may be, and `counted`
--- how many there are up to `most`, unless there are many more or nobody asks (0).
--- Values come as subqueries, and LIMIT 101 says what the largest page is, so that no plan depends on them: it is made once
--- for a connection. Planning takes as long as the rest.
+-- A row for each product would cost twice the packets. `items` is the JSON of all that were read, one a line,
+-- `found` their number. `key` and `id` are of the last but one, where the next page starts. `about` is the
+-- estimated total, and `counted` the exact one up to `most`, unless there are many more or `most` is 0.
+--
+-- Values come as subqueries, and LIMIT 101 is the largest page, so no plan depends on them: it is made once for
+-- a connection. Planning takes as long as the rest.
 SELECT
     string_agg(shown.item, E',\n') AS items,
     count(*) AS found,
@@ -92,7 +94,7 @@ WHERE NOT p.hidden
 
 -- name: list_newest
 -- budget: 900 buffers
--- The first thing an app shows; page mode begins after 'infinity'.
+-- The first thing an app shows. Page mode starts after 'infinity'.
 WITH kept AS MATERIALIZED (
     SELECT (SELECT c.reltuples::bigint FROM pg_class AS c WHERE c.oid = 'products'::regclass) AS about
 ),
@@ -137,7 +139,7 @@ base AS NOT MATERIALIZED (
 
 /* include: newest */;
 
--- The other lists. -----------------------------------------------------------------------------------------------------
+-- The other lists. ------------------------------------------------------------------------------------------
 
 -- fragment: visible
 AND CASE
@@ -155,7 +157,7 @@ AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
 AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
 
 -- fragment: along_the_index
--- What the index of the order knows. Sorted by price, it has the sold out in one place.
+-- Conditions that the index of the order knows. Sorted by price, it has sold-out products in one place.
 AND (%(sort)s <> 'price' OR %(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
 AND (%(sort)s <> 'price' OR %(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
 AND (%(in_stock)s::boolean IS NOT TRUE OR p.in_stock)
@@ -163,7 +165,7 @@ AND (%(in_stock)s::boolean IS NOT FALSE OR %(sort)s <> 'price' OR NOT p.in_stock
 AND /* include: behind */
 
 -- fragment: behind
--- Behind the cursor.
+-- The rows behind the cursor.
 (
     %(after_id)s::bigint IS NULL
     OR CASE
@@ -192,7 +194,7 @@ ORDER BY
 LIMIT %(limit)s OFFSET %(offset)s
 
 -- fragment: key
--- What a cursor keeps of the last product.
+-- The sort key of the last product, for a cursor.
 CASE
     WHEN %(sort)s = 'newest' THEN p.created_at::text
     WHEN %(sort)s = 'price' THEN p.price::text
@@ -211,10 +213,9 @@ ORDER BY page.place
 
 -- name: list
 -- budget: 4300 buffers
--- Everything on sale, or one store's own with `show_hidden`; no category (list_category), no words (search.find), not by
--- stock (list_stock).
--- `walked` goes along the index that has the order, at most `walk` rows of it; what that index does not know is looked at
--- after.
+-- Everything on sale, or one store's own with `show_hidden`; no category (list_category), no words
+-- (search.find), not by stock (list_stock). `walked` reads along the index that has the order, at most `walk`
+-- rows of it. Conditions that the index does not know are checked afterwards.
 WITH walked AS (
     SELECT p.id, p.price, p.in_stock, p.store_id, p.created_at, p.name_key
     FROM products AS p
@@ -239,12 +240,13 @@ shown AS (
 
 -- name: list_stock
 -- budget: 350 buffers
--- Everything on sale, or some ids, by what is left of it.
+-- Everything on sale, or some ids, by stock; only products without variants, as each variant has a stock of its own.
 WITH shown AS (
     SELECT i.product_id AS id
     FROM inventory AS i
     JOIN products AS p ON p.id = i.product_id
-    WHERE (%(ids)s::bigint[] IS NULL OR i.product_id = ANY(%(ids)s))
+    WHERE i.variant_id = 0
+        AND (%(ids)s::bigint[] IS NULL OR i.product_id = ANY(%(ids)s))
         /* include: visible */
         AND (%(in_stock)s::boolean IS NOT TRUE OR i.quantity > 0)
         AND (%(in_stock)s::boolean IS NOT FALSE OR i.quantity = 0)
@@ -312,10 +314,11 @@ shown AS (
 
 -- name: list_narrow
 -- budget: 10500 buffers
--- What several filters leave of the catalogue, sorted here: for filters that leave so little that walking along an order
--- finds nothing for long. Two or more of category, brand and store (`crossing`) are known together by the index of
--- product_search; else an index of the one and the price knows them. `complete`: these are all, not just `most`.
--- `matches` and `complete` stand in every row; a page behind the end is one row without a product.
+-- Products that several filters leave of the catalogue, sorted here: for filters that leave so little that
+-- reading along an order finds nothing for long. The index of product_search knows two or more of category,
+-- brand and store (`crossing`) together; else an index of the one and the price knows them. `complete`: these
+-- are all, not just `most`. `matches` and `complete` are in every row; a page behind the end is one row without
+-- a product.
 WITH asked AS MATERIALIZED (
     SELECT concat_ws(
         ' & ',
@@ -422,7 +425,7 @@ FROM (
 
 -- name: count
 -- budget: 1400 buffers
--- What a list of one filter goes through, counted up to `most`.
+-- Counts the rows of a list with one filter, up to `most`.
 /* include: counting */;
 
 -- name: count_category
@@ -440,8 +443,8 @@ EXPLAIN (FORMAT JSON)
 
 -- name: find
 -- budget: 12 buffers
--- One product as the API returns it; hidden ones only with `show_hidden`. `tag` changes when that does; document and
--- description are not read for a client that has them (`known`).
+-- One product as the API returns it; hidden ones only with `show_hidden`. `tag` changes when the product does.
+-- Document and description are not read for a client that has them (`known`).
 SELECT
     t.tag,
     CASE WHEN t.tag <> ALL(%(known)s::text[]) THEN card.document END AS document,
@@ -478,22 +481,37 @@ WHERE v.store_id = %(store_id)s AND v.sku = %(sku)s
     AND (v.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
 LIMIT 1;
 
+-- name: lock_own_stock
+-- Before find_own: the stock first and in the order of ids, as a sale locks it that then flips in_stock.
+SELECT
+FROM inventory AS i
+JOIN products AS p ON p.id = i.product_id
+WHERE i.product_id = %(product_id)s
+    AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
+ORDER BY i.product_id, i.variant_id
+FOR UPDATE OF i;
+
 -- name: find_own
--- What a change starts from. Locked with its stock, so that two changes of one product follow each other and the second
--- sees what the first wrote; somebody else's is not there. The stock first, as a sale locks it that then flips in_stock.
+-- The state that a change starts from. It is locked behind its stock, so that two changes of one product follow
+-- each other and the second sees what the first wrote; other people's products are not found.
 SELECT
     p.id, p.store_id, p.category_id, p.brand_id, p.name, p.description, p.price, p.sku, p.source_url, p.hidden,
-    p.version, i.quantity AS stock
+    p.version, i.stock
 FROM products AS p
-JOIN inventory AS i ON i.product_id = p.id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0) AS stock
+    FROM inventory AS v
+    WHERE v.product_id = p.id
+) AS i
 WHERE p.id = %(product_id)s
     AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
     AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
-FOR UPDATE OF i, p;
+FOR UPDATE OF p;
 
 -- name: find_holder
--- Which product has an SKU or a link that another one was to have; hidden ones, too. The store is that of the product that
--- was to be changed, else the named one.
+-- Which product has an SKU or a link that another one was to have; hidden ones, too. The store is that of the
+-- product that was to be changed, else the named one.
 SELECT p.id, p.hidden
 FROM products AS p
 WHERE p.store_id = coalesce(
@@ -535,13 +553,25 @@ WHERE id = %(product_id)s
     AND /* own */ (%(store_id)s::bigint IS NULL OR store_id = %(store_id)s);
 
 -- name: touch
--- The pictures of a product have changed: so has the product.
+-- The images of a product have changed: so has the product.
 UPDATE products
 SET version = version + 1, updated_at = now()
 WHERE id = %(product_id)s
     AND /* own */ (%(store_id)s::bigint IS NULL OR store_id = %(store_id)s);
 
 -- name: set_stock
-UPDATE inventory
-SET quantity = %(stock)s
-WHERE product_id = %(product_id)s AND quantity <> %(stock)s;
+-- Of a product without variants; it has been locked. Through the verb, as every stock that a seller sets.
+SELECT s.outcome
+FROM products AS p
+CROSS JOIN LATERAL set_stock(
+    of_store => p.store_id,
+    numbers => '{0}',
+    product_ids => ARRAY[p.id],
+    variant_ids => '{0}',
+    skus => '{NULL}',
+    set_to => ARRAY[%(stock)s::integer],
+    counted => '{NULL}',
+    changes => '{NULL}',
+    expected => '{NULL}'
+) AS s
+WHERE p.id = %(product_id)s;

@@ -245,7 +245,13 @@ partial AS MATERIALIZED (
 ),
 
 candidates AS MATERIALIZED (
-    SELECT f.id, p.created_at, p.price, p.name_key, i.quantity, f.bonus + g.score AS rank
+    SELECT
+        f.id, p.created_at, p.price, p.name_key, f.bonus + g.score AS rank,
+        (
+            SELECT coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0)
+            FROM inventory AS v
+            WHERE v.product_id = f.id AND (SELECT a.sort FROM asked AS a) = 'stock'
+        ) AS quantity
     FROM (
         SELECT w.id, 1000::float8 AS bonus FROM whole AS w
         UNION ALL
@@ -253,7 +259,6 @@ candidates AS MATERIALIZED (
     ) AS f
     JOIN product_search AS s ON s.product_id = f.id
     JOIN products AS p ON p.id = f.id
-    JOIN inventory AS i ON i.product_id = f.id
     CROSS JOIN LATERAL (
         SELECT sum(w.rarity * x.found / (x.found + 1)) AS score
         FROM asked_words AS w

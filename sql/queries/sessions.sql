@@ -55,8 +55,9 @@ BEGIN;
 COMMIT;
 
 -- name: act_as
--- The first statement of every private transaction; SQLSTATE 28000 when the session is not alive, 42501 when the role that
--- the call was allowed for has been taken away. The request's id is for the audit trail, and for the server's log (%%a in log_line_prefix) and pg_stat_activity.
+-- The first statement of every private transaction; SQLSTATE 28000 when the session is not alive, 42501 when
+-- the role that the call was allowed for has been taken away. The request's id is for the audit trail, and for
+-- the server's log (%%a in log_line_prefix) and pg_stat_activity.
 SELECT
     a.user_id,
     a.role,

@@ -4,6 +4,20 @@
 -- Counts of calls and of wrong passwords that have no effect any more, and expired tokens.
 SELECT auth.sweep_guarding();
 
+-- name: month_tables
+-- Tables with a partition a month; keep_days is NULL where a setting of the service says how long.
+SELECT m.name, m.keep_days
+FROM month_tables AS m
+ORDER BY m.name;
+
+-- name: make_months
+-- The partitions of this month and the next ones, unless they exist; returns how many were new.
+SELECT make_month_partitions(%(parent)s, %(months)s) AS made;
+
+-- name: reopen_stock
+-- Before old movements are dropped: new openings of rows of stock whose last one is so many days old, some at a time.
+SELECT reopen_stock(%(days)s, %(most)s) AS reopened;
+
 -- name: drop_months
 -- Drops months that ended so many days ago, instead of deleting row by row; returns how many.
 SELECT drop_month_partitions(%(parent)s, %(days)s) AS dropped;

@@ -77,8 +77,8 @@ RETURNING before.avatar AS replaced;
 SELECT auth.manage_user(%(user_id)s, %(role)s, %(suspended)s);
 
 -- name: forget_me
--- The caller, at once; a job does what may be much. Returns whose account and store it was; no row where the proof is not
--- that of the present password.
+-- The caller, at once; a job does what may be much. Returns whose account and store it was; no row where the
+-- proof is not that of the present password.
 SELECT f.user_id, f.store_id
 FROM auth.forget_me(%(proof)s) AS f
 WHERE f.user_id IS NOT NULL;

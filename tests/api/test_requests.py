@@ -145,11 +145,11 @@ def test_an_unexpected_failure_shows_nothing_of_the_inside(api: Api, caplog):
 def test_a_text_made_to_be_slow_is_refused_quickly(api: Api):
     name = "a" + "\u0316\u0301" * 40_000
     seller = api.seller()
-    started = time.perf_counter()
+    started = time.process_time()
     answer = api.post("/api/products", seller, json={"name": name, "price": "1"})
 
     assert problem(answer, 422, "validation_failed")["errors"][0]["code"] == "too_many_marks"
-    assert time.perf_counter() - started < 5  # without the guard: minutes
+    assert time.process_time() - started < 5  # without the guard: minutes
 
 
 def test_a_multipart_body_that_is_broken_is_said_to_be(api: Api):
@@ -161,7 +161,7 @@ def test_a_multipart_body_that_is_broken_is_said_to_be(api: Api):
         ),
         (
             "multipart/form-data; boundary=x",
-            b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n\xff\r\n--x--\r\n",
+            b"--x\r\nContent-Disposition: form-data; name=name\r\n\r\n\xff\r\n--x--\r\n",
         ),
     ]:
         answer = api.post("/api/products", api.seller(), body=body, headers={"Content-Type": kind})

@@ -9,7 +9,7 @@ from support.images import picture
 from support.responses import problem
 from support.trail import newest, told, trail
 
-from marketplace.queries import audit
+from marketplace.queries import upkeep
 
 
 def test_every_write_of_a_product_leaves_who_what_and_which_request(api: Api):
@@ -284,7 +284,7 @@ def test_an_old_month_is_dropped_as_a_whole(api: Api):
         month = present_month(conn)
         conn.execute(f"ALTER TABLE audit DETACH PARTITION {month}")
         conn.execute(f"DROP TABLE {month}")
-        assert audit.make_partitions(conn, months=0) == 1
+        assert upkeep.make_months(conn, "audit", months=0) == 1
         conn.execute("SAVEPOINT tried")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             conn.execute(f"TRUNCATE {month}")

@@ -273,9 +273,9 @@ def test_keys_can_be_rotated_without_signing_anyone_out(api: Api):
 @pytest.mark.alone
 def test_a_password_made_to_be_slow_is_judged_quickly(api: Api):
     password = "4@8({[<369!1|0$5+7%2" * 6
-    started = time.perf_counter()
+    started = time.process_time()
     api.post(
         "/api/auth/register", json={"name": "S", "email": "slow@example.com", "password": password}
     )
 
-    assert time.perf_counter() - started < 3  # without the cut: many times that
+    assert time.process_time() - started < 3  # without the cut: many times that

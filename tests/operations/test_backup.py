@@ -29,8 +29,8 @@ from marketplace.files.storage import picture_key
 from marketplace.ops import backups
 from marketplace.ops.progress import Progress
 from marketplace.postgres.database import Database
-from marketplace.queries import activities
 from marketplace.queries import backups as asked
+from marketplace.queries import upkeep as month_queries
 from marketplace.workflows import images as images_workflows
 from marketplace.workflows import upkeep
 
@@ -309,7 +309,7 @@ def test_months_are_made_and_dropped_without_waiting_for_who_reads(committed: Ap
         reader.execute("SELECT count(*) FROM activities")
         with db.working() as conn:
             conn.execute("SET LOCAL lock_timeout = '100ms'")
-            assert activities.make_partitions(conn, months=20) == 7
+            assert month_queries.make_months(conn, "activities", months=20) == 7
         upkeep.run(
             db,
             LocalStorage(committed.config.private_dir),

@@ -43,6 +43,7 @@ EXPECTED = {
     "GET /api/users": ADMIN,
     "GET /api/users/{user_id:id}": ADMIN,
     "PATCH /api/users/{user_id:id}": ADMIN,
+    "GET /api/stores": f"{GUEST} {ANY}",
     "POST /api/stores": ANY,
     "GET /api/stores/mine": SELLERS,
     "PUT /api/stores/mine": SELLERS,

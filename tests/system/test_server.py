@@ -19,6 +19,7 @@ from support.images import picture
 from support.server import KEY, Server
 
 from marketplace.config.settings import ROOT
+from marketplace.server import rehearsal
 
 
 @pytest.fixture
@@ -233,6 +234,20 @@ def test_a_server_that_is_to_stop_says_so_first_and_goes_on(
         assert again.stop() == 0
 
 
+def test_a_rehearsal_that_does_not_end_is_a_refusal(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    program = tmp_path / "marketplace" / "server" / "rehearse.py"
+    program.parent.mkdir(parents=True)
+    program.write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setattr(rehearsal, "SECONDS", 1.0)
+    assert rehearsal.refusal(tmp_path) == "it was not loaded and checked within 1 seconds"
+
+
+def test_a_release_without_a_rehearsal_is_taken(tmp_path: Path):
+    assert rehearsal.refusal(tmp_path) is None
+
+
 def refusals(server: Server) -> list[str]:
     """Lines of the log that say why a reload was refused."""
     return [line for line in server.log.read_text().splitlines() if "The reload is refused" in line]
@@ -264,7 +279,7 @@ def test_a_reload_of_broken_sql_or_code_is_refused_and_the_old_workers_serve_on(
                 refused = len(refusals(server))
                 server.process.send_signal(signal.SIGHUP)
                 statuses = set()
-                deadline = time.monotonic() + 60
+                deadline = time.monotonic() + 90
                 while len(refusals(server)) == refused:
                     statuses.add(server.call("GET", "/api/brands")[0])
                     assert time.monotonic() < deadline, server.log.read_text()[-3000:]
@@ -274,7 +289,7 @@ def test_a_reload_of_broken_sql_or_code_is_refused_and_the_old_workers_serve_on(
                 brands.write_text(sql)
                 module.write_text(code)
             server.process.send_signal(signal.SIGHUP)
-            for _ in range(600):
+            for _ in range(900):
                 if workers.isdisjoint(server.workers()):
                     break
                 assert server.call("GET", "/api/brands")[0] == 200

@@ -13,7 +13,7 @@ from marketplace.catalogue_csv.headers import HEADER
 Cells = Sequence[str]
 #: A row's cells by field of HEADER, as texts for rows.py.
 Values = dict[str, str]
-#: A stock that a machine wrote: its dot is one for decimals, whatever stands behind it.
+#: A stock that a machine wrote: its dot is a decimal sign, whatever follows it.
 _PART = re.compile(r"(-?[0-9]+)(?:\.[0-9]+|,[0-9]{1,2})\Z").match
 _IN_STOCK = "in stock"
 #: Rows of one product that are held until the last of them is read, and characters in them.
@@ -52,8 +52,8 @@ class Layout(NamedTuple):
     """The columns of one file. `places` has the position of each folded header, `names` the folded
     headers.
 
-    `currency` is the installation's; below `image_base` pictures stand that the file has the names
-    of.
+    `currency` is the installation's; `image_base` is the address of images that the file only
+    names.
     """
 
     names: tuple[str, ...]
@@ -92,12 +92,11 @@ class Layout(NamedTuple):
 class Dialect(NamedTuple):
     """A kind of file.
 
-    `fields` says by folded header what a column holds, `signs` which sets of headers give the
-    dialect away, `ignored` which columns are known to mean nothing to us. `weak` headers count only
-    where no other column holds their field; `choose` gives columns that it takes to know the others
-    to tell; `also` names fields that stand in the column of another one. `english` brings a folded
-    header of another language into the one that `fields` knows; `called` says what the files of the
-    dialect call the columns that a product needs.
+    `fields` maps folded headers to our fields, `signs` are sets of headers that reveal the dialect,
+    `ignored` tells which known columns mean nothing to us. `weak` headers count only if no other
+    column holds their field; `choose` returns columns that depend on the others; `also` names
+    fields that share the column of another one. `english` maps a folded header of another language
+    to the one in `fields`; `called` has the dialect's names of the columns that a product needs.
 
     Without `arrange` each row is a product by itself, under our own fields.
     """
@@ -273,12 +272,12 @@ def _stands_in(name: str, option: str) -> bool:
 
 
 def links(notes: Counter[str], layout: Layout, found: Iterable[str]) -> str:
-    """The links among pictures, each once, as one cell; what has none is counted."""
+    """Return the links among images, each once, as one cell; images without one are counted."""
     return image_links.joined(found, layout.image_base, notes)
 
 
 def stock(notes: Counter[str], cell: str, *, kept: bool = True) -> str:
-    """A stock of another system: oversold is none left, and a part of one is not to be had.
+    """Return a stock of another system: oversold is zero, and fractions are cut off.
 
     `kept`: whether the system counts this product; one that it does not count can always be bought.
     """

@@ -79,7 +79,7 @@ class _Rows(Groups):
         )
 
     def _kept(self, cells: Cells) -> bool:
-        """Whether the inventory is tracked: the column is there and empty where it is not."""
+        """Return whether the inventory is tracked: if not, the column exists and is empty."""
         columns = [
             name
             for name in ("variantinventorytracker", "inventorytracker")

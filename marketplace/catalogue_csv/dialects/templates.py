@@ -1,8 +1,8 @@
-"""The templates by which marketplaces take and give many products at once: Shopee, Tokopedia,
-Lazada, TikTok, Bukalapak.
+"""The templates with which marketplaces import and export many products: Shopee, Tokopedia, Lazada,
+TikTok, Bukalapak.
 
 They are alike: one row a variant, what all variants share in the first row or in each; a cover
-picture and further ones; a price and a stock of the product, or of each variant. Below the header
+image and further ones; a price and a stock of the product, or of each variant. Below the header
 some have rows that explain it.
 """
 
@@ -92,7 +92,7 @@ _OPTIONS = (
     r"(?:pilihanuntukvariasi|optionforvariation|pilihanvariasi|opsivariasi|nilaivariasi|variationvalue|"
     r"variationoption|nilaivarian|pilihanvarian)"
 )
-#: Options with a column of their own kind, and all of them in one cell.
+#: Options in separate columns, and all of them in one cell.
 _LOOSE_OPTIONS = ("namavariasi", "variationname", "colorfamily", "warnavarian", "ukuranvarian")
 _SHARED = frozenset(
     (*_NAMES, *_DESCRIPTIONS, *_PARENTS, *_PRICES, *_SALES, *_COVERS, *_CATEGORIES, *_BRANDS)
@@ -117,7 +117,7 @@ _KNOWN = re.compile(
     r"kodeproduk|productid|variationid|idvariasi|dangerousgoods|produkberbahaya|warranty|garansi|gtin|barcode|pajak|tax|"
     r"panduanukuran|sizechart|highlights|specialprice|variationscombo|alasangagal|failreason)\w*\Z"
 ).match
-#: The keys of fields that stand above the words in Shopee's own files.
+#: The keys of fields, which are above the words in Shopee's own files.
 _KEYS = {
     "pscategory": "kategori",
     "psproductname": "productname",
@@ -146,13 +146,13 @@ _NUMBERED_KEYS = (
     (re.compile(r"ps(?:item)?(?:image|img)(\d+)"), r"image\1"),
 )
 _TURNED = re.compile(r"variasi(\d+)(?:pilihan|nilai)|variation(\d+)(?:value|option)")
-#: Rows of explanations that are looked for below the header.
+#: The number of rows below the header that may be explanations.
 _EXPLAINED = 10
 
 
 def _english(name: str) -> str:
-    """The folded header that `_FIELDS` knows behind one of Shopee's keys, or with the number in
-    the middle.
+    """Return the folded header in `_FIELDS` for one of Shopee's keys, or with the number in the
+    middle.
     """
     if name in _KEYS:
         return _KEYS[name]
@@ -170,7 +170,7 @@ class _Rows(Groups):
         self._places = layout.places_of(_PICTURES + r"(\d+)(?:url)?")
 
     def take(self, line: int, cells: list[str]) -> Iterable[Arranged]:
-        """Leaves out the rows that explain the header: words where all others have numbers."""
+        """Leave out the rows that explain the header: words where all others have numbers."""
         if self._explained < _EXPLAINED:
             numbers = [
                 self.layout.cell(cells, name)
@@ -184,26 +184,30 @@ class _Rows(Groups):
         return super().take(line, cells)
 
     def key(self, cells: Cells) -> str:
-        """The SKU of the product, or the number that variants of one product share, or the name."""
+        """Return the SKU of the product, or the number that variants of one product share, or the
+        name.
+        """
         return self.layout.cell(cells, *_PARENTS, *_NAMES)
 
     def is_variant(self, cells: Cells) -> bool:
-        """Every row is one."""
+        """Return true: every row is one."""
         return True
 
     def options(self, cells: Cells) -> list[str]:
-        """In the order of their numbers."""
+        """Return the options in the order of their numbers."""
         numbered = self.layout.numbered(cells, _OPTIONS + r"(\d+)")
         return numbered or [
             cell for name in _LOOSE_OPTIONS if (cell := self.layout.cell(cells, name))
         ]
 
     def shared(self, place: int) -> bool:
-        """What is the product's; its pictures and prices where a variant has none."""
+        """Return whether it is a column of the product; its images and prices count if a variant
+        has none.
+        """
         return self.layout.names[place] in _SHARED or place in self._places
 
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """The variant's own price, stock, SKU and picture come first."""
+        """Read a row: the variant's own price, stock, SKU and image come first."""
         cell = self.layout.cell
         pictures = [cell(cells, *_OPTION_PICTURES), cell(cells, *_COVERS)]
         pictures += [cells[place].strip() for place in self._places if place < len(cells)]
@@ -235,8 +239,8 @@ class _Rows(Groups):
 
 
 def _category(cell: str) -> str:
-    """The names of a category; some files have its number in that marketplace before them, or
-    alone.
+    """Return the names of a category; some files have its number in that marketplace before them,
+    or alone.
     """
     return re.sub(r"[0-9]+\s*(?:-\s*|\Z)", "", cell) if cell[:1].isdigit() else cell
 
@@ -272,7 +276,7 @@ _FIELDS = fields(
 def _template(
     name: str, *signs: str, called: tuple[str, str] = ("Nama Produk", "Harga")
 ) -> Dialect:
-    """A dialect that one of several sets of headers gives away, each with blanks between."""
+    """Return a dialect that any of several sets of headers reveals, each with blanks between."""
     return Dialect(
         name,
         _FIELDS,

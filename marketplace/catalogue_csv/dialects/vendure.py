@@ -20,7 +20,7 @@ from marketplace.catalogue_csv.dialects.shape import (
 
 _SHARED = frozenset(["name", "slug", "description", "facets", "assets"])
 _KNOWN = re.compile(r"(taxcategory|product\w*|variant\w*)\Z").match
-#: Facets are named as each shop likes.
+#: Each shop names its facets as it likes.
 _CATEGORIES = frozenset(
     ["category", "categories", "collection", "kategori", "kategorie", "categoría", "catégorie"]
 )
@@ -83,7 +83,7 @@ class _Rows(Groups):
 
 
 def _values(facets: str, kinds: frozenset[str]) -> list[str]:
-    """What `Brand:Apple|Type:Phone` says of these kinds of facets, in its order."""
+    """Return the values of these kinds of facets in `Brand:Apple|Type:Phone`, in its order."""
     pairs = [facet.partition(":")[::2] for facet in facets.split("|")]
     return [
         value.strip() for kind, value in pairs if kind.strip().lower() in kinds and value.strip()

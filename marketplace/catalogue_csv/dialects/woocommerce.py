@@ -1,5 +1,5 @@
-"""WooCommerce's product export, in the words of any language: variations name their parent, which
-may stand anywhere in the file.
+"""WooCommerce's product export, in any language: variations name their parent, which may be
+anywhere in the file.
 
 https://woocommerce.com/document/product-csv-importer-exporter/
 """
@@ -32,7 +32,7 @@ SHARED = (
 _LONG = frozenset({"description", "shortdescription", "images"})
 #: Characters of parents that are remembered in full.
 PARENTS_LENGTH = 8_000_000
-#: A step of a list: within quotes, if it has a comma; the sign behind it says whether the path goes
+#: A step of a list: within quotes, if it has a comma; the sign after it tells whether the path goes
 #: on.
 _STEP = re.compile(
     r'\s*(?:"((?:[^"]|"")*)"(?=\s*(?:[>,]|\Z))|((?:\\.|[^>,])*))\s*([>,]|\Z)', re.DOTALL
@@ -111,7 +111,7 @@ class _Rows(Single):
         )
 
     def _stock(self, cells: Cells) -> str:
-        """The number; where there is none, what `In stock?` says."""
+        """Return the number; without one, the value of `In stock?`."""
         said, there = self.layout.cell(cells, "stock"), self.layout.cell(cells, "instock").lower()
         if said.lower() == "parent":
             self.notes["parent_stock"] += 1
@@ -150,8 +150,8 @@ class _Rows(Single):
 
 
 def listed(cell: str) -> list[list[str]]:
-    """The paths of a list such as `Clothing > Hoodies, "Medallions, Rosettes" > Box`; a comma
-    may be `\\,` instead.
+    """Return the paths of a list such as `Clothing > Hoodies, "Medallions, Rosettes" > Box`; a
+    comma may be `\\,` instead.
     """
     paths: list[list[str]] = [[]]
     for quoted, bare, behind in _STEP.findall(cell):

@@ -1,5 +1,5 @@
-"""What WooCommerce calls the columns of its export in other languages, since it writes them as the
-shop speaks.
+"""WooCommerce's names of the columns of its export in other languages, since it writes them in the
+shop's language.
 
 The values below a header are the same in all of them: `variable`, `1`, `id:10`.
 """
@@ -8,7 +8,8 @@ import re
 
 from marketplace.catalogue_csv.headers import folded
 
-#: By the folded English header: what translations of WooCommerce call that column, old ones too.
+#: By the folded English header: the names of that column in WooCommerce's translations, old ones
+#: too.
 _NAMES = {
     "id": "Kimlik|Identifiant|Identificativo|Mã|รหัส",
     "type": "Tipe|Jenis|Typ|Tipo|Soort|Rodzaj|Tür|Тип|Loại|Tyyppi|Típus|Tip|Τύπος|類型|类型|種類|タイプ|유형|ประเภท|نوع",
@@ -107,8 +108,7 @@ _NAMES = {
     "Бренд|Бренди|Thương hiệu|Varumärken|Mærker|Merker|Brändit|Značky|Márkák|Mărci|品牌|ブランド|브랜드",
 }  # fmt: skip
 _ENGLISH = {folded(name): english for english, names in _NAMES.items() for name in names.split("|")}
-#: `Attribut 1 Name`, `Valor(es) del atributo 1`, `Nitelik 1 değer(ler)i`: what the words begin
-#: with.
+#: `Attribut 1 Name`, `Valor(es) del atributo 1`, `Nitelik 1 değer(ler)i`: the starts of the words.
 _ATTRIBUTE = re.compile(
     r"at+rib|atryb|eigenschap|nitelik|ozellik|ат+рибут|thuoctinh|egenska[pb]|ominaisu|vlastnost|属性|屬性"
 )
@@ -120,9 +120,7 @@ _NUMBER = re.compile(r"[0-9]+")
 
 
 def english(name: str) -> str:
-    """The folded English header behind a folded one of any language; the same where it is none
-    of those.
-    """
+    """Return the folded English header for a folded one of any language; unknown ones unchanged."""
     known = _ENGLISH.get(name)
     if known is not None:
         return known
