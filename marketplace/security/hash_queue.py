@@ -107,7 +107,7 @@ def _busy() -> Problem:
 
 
 def _step_back() -> None:
-    """Let this thread come after the others. Linux alone has a niceness for each thread."""
+    """Let this thread come after the others. Only Linux has a niceness for each thread."""
     if hasattr(os, "setpriority"):
         thread = threading.get_native_id()
         with suppress(OSError):
