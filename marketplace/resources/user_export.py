@@ -75,9 +75,10 @@ def _lists(caller: Caller) -> dict[str, tuple[Any, ...]]:
         )
 
     def files(conn: Conn, after: Any) -> list[Row]:
-        return imports.search(
+        rows = imports.search(
             conn, store_id=caller.store_id, after_id=after and after[0], limit=BATCH, offset=0
         )
+        return [{name: row[name] for name in row if name != "error_said"} for row in rows]
 
     def changes(conn: Conn, after: Any) -> list[Row]:
         return audit.search(conn, {"store_id": caller.store_id}, after=after, limit=BATCH, offset=0)

@@ -37,7 +37,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('imports of store ' || %(store_id)
 -- What a store has that waits or runs, dry runs that may still be applied among them.
 SELECT count(*) AS files, coalesce(sum(i.file_bytes), 0)::bigint AS bytes
 FROM imports AS i
-WHERE /* own */ i.store_id = %(store_id)s
+WHERE i.store_id = %(store_id)s
     AND (i.state IN ('queued', 'reading', 'applying') OR (i.state = 'done' AND i.dry_run))
     AND (i.finished_at IS NULL OR i.finished_at > now() - interval '7 days');
 

@@ -7,7 +7,7 @@ FROM stores AS s
 WHERE s.id = %(store_id)s;
 
 -- name: search
--- budget: 300 buffers
+-- budget: 100 buffers
 -- Those that are active, newest first; an admin sees the others, too, and may ask for a state. A part of the
 -- name is found by an index of trigrams, if it has three letters.
 SELECT s.id, s.name, s.description, s.city, s.state, s.version, s.created_at, s.updated_at
@@ -23,7 +23,7 @@ ORDER BY s.id DESC
 LIMIT %(limit)s OFFSET %(offset)s;
 
 -- name: count
--- budget: 300 buffers
+-- budget: 100 buffers
 SELECT count(*) AS matches
 FROM (
     SELECT

@@ -4,7 +4,7 @@ import threading
 from typing import Any
 
 import pytest
-from conftest import Api, User
+from conftest import PASSWORD, Api, User
 from support.images import picture
 from support.responses import problem
 
@@ -48,9 +48,11 @@ def test_a_stale_if_match_is_refused_on_every_single_thing(api: Api):
             problem(stale, 412, "precondition_failed")
         assert api.get(path, user).json["name"] == "pertama"
         if operations.of(_resource(api, path), "DELETE"):
-            problem(api.delete(path, user, headers={"If-Match": tag}), 412, "precondition_failed")
+            sent = {"json": {"current_password": PASSWORD}} if path.endswith("/profile") else {}
+            stale = api.delete(path, user, headers={"If-Match": tag}, **sent)
+            problem(stale, 412, "precondition_failed")
             fresh = api.get(path, user).headers["ETag"]
-            assert api.delete(path, user, headers={"If-Match": fresh}).status_code == 204
+            assert api.delete(path, user, headers={"If-Match": fresh}, **sent).status_code == 204
 
 
 def _resource(api: Api, path: str) -> Any:

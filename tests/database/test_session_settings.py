@@ -12,6 +12,7 @@ from marketplace.commands import doctor
 from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
 from marketplace.postgres.roles import MigrationError
+from marketplace.postgres.statements import script
 
 ODD = {
     "datestyle": "German",
@@ -90,7 +91,7 @@ def test_a_database_in_use_is_told_of_its_locale_and_served(owner_url: str):
     url = database(owner_url, name)
     try:
         with psycopg.connect(url, autocommit=True) as conn:
-            conn.execute(migrations._BOOKKEEPING)
+            conn.execute(script("ledger"))
             first = migrations._read(migrations.MIGRATIONS)[0]
             migrations.roles.ensure(conn)
             conn.execute(first.text)

@@ -178,7 +178,7 @@ def test_what_the_image_has_migrates_serves_and_is_well(
     env = {
         "PATH": os.environ["PATH"], "DATABASE_URL": made["api"], "WORKER_DATABASE_URL": made["jobs"],
         "MIGRATE_DATABASE_URL": made["owner"], "DATA_DIR": str(tmp_path / "data"), "SECRET_KEY": "k" * 40,
-        "UPLOADS_DIR": str(tmp_path), "GUNICORN_BIND": f"unix:{tmp_path}/api.sock", "WEB_CONCURRENCY": "1",
+        "UPLOADS_DIR": str(tmp_path / "uploads"), "GUNICORN_BIND": f"unix:{tmp_path}/api.sock", "WEB_CONCURRENCY": "1",
     }  # fmt: skip
     migrate, *rest = [words[1:] for words in commands() if "migrate" in words]
     assert rest == []
