@@ -33,7 +33,7 @@ from marketplace.queries import demo as queries
 from marketplace.security.passwords import Passwords
 from marketplace.security.tokens import Tokens, hashed, new_secret
 from marketplace.workflows import categories, products, stores
-from marketplace.workflows import images as picture_workflow
+from marketplace.workflows import images as image_workflow
 
 #: The file in the data folder that has the logins.
 LOGINS = "demo-logins.txt"
@@ -179,7 +179,7 @@ def _pictures(config: Config) -> list[tuple[dict[str, str], list[Upload]]]:
                 max_pixels=config.image_max_pixels,
                 within=images.limits(config),
             )
-            picture_workflow.save(files, [picture])
+            image_workflow.save(files, [picture])
             uploads.append(Upload("main_image", None, picture))
     images.close()  # no more will come here
     return made

@@ -66,7 +66,7 @@ class Decoder:
         self._process: _Process | None = None
 
     def decode(self, file: BinaryIO, kind: str, max_pixels: int, limits: Limits) -> Sized:
-        """Return the image in all sizes. Raises PictureRefused, DecoderUnavailable."""
+        """Return the image in all sizes. Raises ImageRefused, DecoderUnavailable."""
         order = Order(file.seek(0, io.SEEK_END), kind, max_pixels, limits)
         try:
             code, frame = self._run(order, file)

@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from marketplace.files import decoders, image_sizes
 from marketplace.files.decoder_messages import Order, Refusal, Sized, packed
-from marketplace.files.image_rules import SIZES, PictureRefused
+from marketplace.files.image_rules import SIZES, ImageRefused
 
 NICE = 10
 LONGEST_ORDER = 4096
@@ -135,7 +135,7 @@ def _result(data: bytes, order: Order) -> Sized | Refusal:
         decoded = decoders.decode(data, order.kind, order.max_pixels, SIZES["large"])
         del data
         return image_sizes.sized(decoded)
-    except PictureRefused as refused:
+    except ImageRefused as refused:
         return Refusal(refused.code)
     except MemoryError:
         return Refusal("memory")

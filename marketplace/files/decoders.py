@@ -28,7 +28,7 @@ from PIL import (
 
 from marketplace.files import jpeg_ends
 from marketplace.files.image_rules import (
-    PictureRefused,
+    ImageRefused,
     damaged,
     most_pixels,
     too_many_pieces,
@@ -124,7 +124,7 @@ def decode(data: bytes, kind: str, max_pixels: int, enough: int) -> Decoded:
             size = image.size  # the header may have promised another one
             _check_pixels(size, max_pixels)
         return Decoded(pixels, size, turn, image.info.get("icc_profile"))
-    except (PictureRefused, MemoryError, ImportError):
+    except (ImageRefused, MemoryError, ImportError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise too_many_pixels(max_pixels) from error

@@ -3,15 +3,15 @@
 from typing import Any
 
 from marketplace.files import images
-from marketplace.files.storage import URL_MARKER, picture_key
+from marketplace.files.storage import URL_MARKER, image_key
 
 
 def url(digest: str, variant: str) -> str:
     """Return where a stored image is served, with the marker."""
-    return f"{URL_MARKER}{picture_key(digest, variant)}"
+    return f"{URL_MARKER}{image_key(digest, variant)}"
 
 
-def as_json(picture: images.Picture) -> dict[str, Any]:
+def as_json(picture: images.SizedImage) -> dict[str, Any]:
     """Return an image as the API describes it: the large size, and all sizes to choose from."""
     large = next(size for size in picture.variants if size.name == "large")
     return {

@@ -14,7 +14,7 @@ HEIF_BRANDS = {
 }  # fmt: skip
 
 
-class PictureRefused(Exception):
+class ImageRefused(Exception):
     """The file cannot become an image: `code` for programs, `message` for the seller."""
 
     def __init__(self, code: str, message: str):
@@ -23,30 +23,30 @@ class PictureRefused(Exception):
         self.message = message if isinstance(message, Text) else say(message)
 
 
-def damaged() -> PictureRefused:
+def damaged() -> ImageRefused:
     """Return the refusal of a file that no decoder can read to its end."""
-    return PictureRefused("picture_damaged", "The image is damaged or incomplete.")
+    return ImageRefused("picture_damaged", "The image is damaged or incomplete.")
 
 
-def too_many_pixels(max_pixels: int) -> PictureRefused:
+def too_many_pixels(max_pixels: int) -> ImageRefused:
     """Return the refusal of an image that is larger than the setting allows."""
-    return PictureRefused(
+    return ImageRefused(
         "picture_too_many_pixels",
         say("The image has more than {size} megapixels.", size=f"{max_pixels / 1e6:g}"),
     )
 
 
-def too_many_pieces() -> PictureRefused:
+def too_many_pieces() -> ImageRefused:
     """Return the refusal of a file made of so many parts that reading them takes seconds."""
-    return PictureRefused(
+    return ImageRefused(
         "picture_too_complex",
         "The image is stored in too many pieces; save it again and send that.",
     )
 
 
-def too_costly() -> PictureRefused:
+def too_costly() -> ImageRefused:
     """Return the refusal of an image whose decoder reached its limit of time or memory."""
-    return PictureRefused(
+    return ImageRefused(
         "picture_too_complex",
         "The image takes too much time or memory to decode; save it again and send that.",
     )
@@ -66,9 +66,9 @@ def kind_of(file: BinaryIO, max_bytes: int) -> str:
     file.seek(0, 2)
     size = file.tell()
     if size == 0:
-        raise PictureRefused("picture_empty", "The file is empty.")
+        raise ImageRefused("picture_empty", "The file is empty.")
     if size > max_bytes:
-        raise PictureRefused(
+        raise ImageRefused(
             "picture_too_large",
             say("The file is larger than {size} MB.", size=f"{max_bytes / 1048576:g}"),
         )
@@ -89,6 +89,6 @@ def kind_of(file: BinaryIO, max_bytes: int) -> str:
             return "AVIF"
         if brands & HEIF_BRANDS:
             return "HEIF"
-    raise PictureRefused(
+    raise ImageRefused(
         "picture_type_not_supported", "This is not a JPEG, PNG, WebP, GIF, AVIF or HEIC image."
     )

@@ -18,14 +18,14 @@ from typing import BinaryIO
 from marketplace.config.settings import Config
 from marketplace.files.decoder_messages import Limits, Sized
 from marketplace.files.decoder_pool import Decoder, DecoderUnavailable
-from marketplace.files.image_rules import SIZES, PictureRefused, kind_of
+from marketplace.files.image_rules import SIZES, ImageRefused, kind_of
 
 __all__ = [
     "SIZES",
+    "ImageRefused",
+    "ImagesBusy",
     "Limits",
-    "Picture",
-    "PictureRefused",
-    "PicturesBusy",
+    "SizedImage",
     "Upload",
     "Variant",
     "close",
@@ -41,7 +41,7 @@ _queue: set[object] = set()
 _decoder = Decoder()
 
 
-class PicturesBusy(Exception):
+class ImagesBusy(Exception):
     """Too many images are waiting in this process; `retry_after` is in seconds."""
 
     retry_after = 5
@@ -58,7 +58,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Picture:
+class SizedImage:
     """One image in all sizes; width and height are those of the upright original.
 
     `digest` is the SHA-256 of what is stored, not of what was sent: a URL that may be cached for
@@ -80,7 +80,7 @@ class Upload:
 
     part: str
     filename: str | None
-    picture: Picture
+    image: SizedImage
 
 
 def limits(config: Config) -> Limits:
@@ -101,8 +101,8 @@ def make(
     within: Limits | None = None,
     wait: float = WAIT_SECONDS,
     places: int | None = None,
-) -> Picture:
-    """Return the image in all sizes. Raises PictureRefused; PicturesBusy after `wait` seconds in
+) -> SizedImage:
+    """Return the image in all sizes. Raises ImageRefused; ImagesBusy after `wait` seconds in
     the queue, or at once if `places` others are in it: each holds a thread that could serve
     listings.
 
@@ -118,7 +118,7 @@ def make(
                 _decoder.decode(file, kind, max_pixels, within or Limits.of_pixels(max_pixels))
             )
         except DecoderUnavailable:
-            raise PicturesBusy from None
+            raise ImagesBusy from None
 
 
 def close() -> None:
@@ -130,12 +130,12 @@ def close() -> None:
 def _turn_in_queue(wait: float, places: int | None) -> Iterator[None]:
     with _counting:
         if places is not None and len(_queue) >= places:
-            raise PicturesBusy
+            raise ImagesBusy
         place = object()
         _queue.add(place)
     try:
         if not _gate.acquire(timeout=wait):
-            raise PicturesBusy
+            raise ImagesBusy
         try:
             yield
         finally:
@@ -145,13 +145,13 @@ def _turn_in_queue(wait: float, places: int | None) -> Iterator[None]:
             _queue.remove(place)
 
 
-def _picture(sized: Sized) -> Picture:
+def _picture(sized: Sized) -> SizedImage:
     """Return the image with the name it is stored under."""
     digest = hashlib.sha256()
     for name, (_, _, data) in sized.variants.items():
         digest.update(b"%s %d\n%s" % (name.encode(), len(data), data))
     variants = tuple(Variant(name, *size) for name, size in sized.variants.items())
-    return Picture(digest.hexdigest(), sized.width, sized.height, sized.placeholder, variants)
+    return SizedImage(digest.hexdigest(), sized.width, sized.height, sized.placeholder, variants)
 
 
 def _forget() -> None:

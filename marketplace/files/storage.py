@@ -65,7 +65,7 @@ class Storage(Protocol):
         """Remove what crashed writers left, untouched for `min_age` seconds; return how many."""
 
 
-def picture_key(digest: str, variant: str) -> str:
+def image_key(digest: str, variant: str) -> str:
     """Return the key of one size of an image; two levels of folders keep each of them small."""
     if not (DIGEST.fullmatch(digest) and VARIANT.fullmatch(variant)):
         raise StorageError(f"Not an image: {digest!r} {variant!r}")
@@ -78,7 +78,7 @@ def digest_of(key: str) -> str | None:
     return found[1] if found else None
 
 
-def own_picture(url: str, bases: Sequence[str]) -> str:
+def own_image(url: str, bases: Sequence[str]) -> str:
     """Return a link to one of our own uploads in the form of the database; any other link
     unchanged.
 

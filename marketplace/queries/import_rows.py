@@ -26,7 +26,7 @@ class Batch(NamedTuple):
     fields: list[str]
 
 
-class Met(NamedTuple):
+class Matched(NamedTuple):
     """Lines of a batch that match products of the store, with the products' ids, and which fields
     differ; lines whose product stays hidden; and lines that match none and cannot make one.
     """
@@ -92,9 +92,9 @@ def next_batch(conn: Conn, import_id: int, *, after_line: int, limit: int) -> Ro
     )
 
 
-def match(conn: Conn, batch: Batch) -> Met:
+def match(conn: Conn, batch: Batch) -> Matched:
     """Return which rows of the batch match a product, and what differs."""
-    return Met(**one(conn, SQL["match"], batch._asdict()))
+    return Matched(**one(conn, SQL["match"], batch._asdict()))
 
 
 def refuse_conflicts(conn: Conn, import_id: int, lines: Sequence[int]) -> None:

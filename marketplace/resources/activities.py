@@ -62,7 +62,7 @@ class Activities:
             total = pages.capped(
                 window, lambda cap: activities.count(conn, caller.user_id, **filters, limit=cap)
             )
-        paging.answer_rows(req, resp, "activities", rows, window, total, keys=("created_at", "id"))
+        paging.respond_rows(req, resp, "activities", rows, window, total, keys=("created_at", "id"))
 
 
 class Export:

@@ -44,4 +44,4 @@ class Audit:
                 conn, filters, after=after, limit=window.limit, offset=window.offset
             )
             total = pages.capped(window, lambda cap: audit.count(conn, filters, limit=cap))
-        paging.answer_rows(req, resp, "audit", rows, window, total, keys=("created_at", "id"))
+        paging.respond_rows(req, resp, "audit", rows, window, total, keys=("created_at", "id"))

@@ -40,7 +40,7 @@ class Brands:
                 conn, search=search, after=after, limit=window.limit, offset=window.offset
             )
             total = pages.capped(window, lambda cap: brands.count(conn, search=search, limit=cap))
-        paging.answer_rows(req, resp, "brands", rows, window, total, keys=("name", "id"))
+        paging.respond_rows(req, resp, "brands", rows, window, total, keys=("name", "id"))
 
     @operation(
         "createBrand",

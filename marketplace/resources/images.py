@@ -52,7 +52,7 @@ class Images:
         _, made = uploads.read(req, PARTS, count=config.images_per_product)
         if not made:
             raise invalid("/images", "required", "is the part for images")
-        found = [upload.picture for upload in made]
+        found = [upload.image for upload in made]
         images_workflows.save(self.files, found)
         with idempotency.transaction(self.db, req, resp) as conn:
             product = products.find_own(conn, product_id, store_id)

@@ -130,7 +130,7 @@ class Imports:
         language = client.language(req)
         client.say_language(resp, language)
         shown = [_spoken(row, language) for row in rows]
-        paging.answer_rows(req, resp, "imports", shown, window, total, keys=("id",))
+        paging.respond_rows(req, resp, "imports", shown, window, total, keys=("id",))
 
 
 class Import:

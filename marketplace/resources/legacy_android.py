@@ -24,7 +24,7 @@ from marketplace.queries import products, users
 from marketplace.queries.products import Listing
 from marketplace.schemas import legacy_android as schemas
 from marketplace.web import client, etags, idempotency, rendering, uploads
-from marketplace.workflows import images as picture_workflow
+from marketplace.workflows import images as image_workflow
 from marketplace.workflows import products as product_workflow
 from marketplace.workflows import stores as store_workflow
 from marketplace.workflows import users as user_workflow
@@ -165,10 +165,10 @@ class CreateProduct:
         store_id = product_workflow.store_of(caller, None)
         texts, made = uploads.receive(req, PARTS, count=1)
         body = validation.check(_meant(texts), PARTS.fields, text=True)
-        found = [upload.picture for upload in made]
-        picture_workflow.save(self.files, found)
+        found = [upload.image for upload in made]
+        image_workflow.save(self.files, found)
         with idempotency.transaction(self.db, req, resp) as conn:
-            picture_workflow.hold(conn, self.files, found)
+            image_workflow.hold(conn, self.files, found)
             product_id = product_workflow.add(
                 conn,
                 client.client(req),
@@ -183,7 +183,7 @@ class CreateProduct:
                 "message": "Produk Anda sudah ditambahkan.",
                 "product_id": product_id,
                 "product_name": product["name"],
-                "main_image_url": image_json.as_json(made[0].picture)["url"] if made else None,
+                "main_image_url": image_json.as_json(made[0].image)["url"] if made else None,
                 "product": {**whole, "brand": _as_brand(whole["store"])},
             }
             resp.status = falcon.HTTP_201

@@ -83,7 +83,7 @@ class Products:
         else:
             body = req.context.body
         store_id = workflow.store_of(caller, body.get("store_id"))
-        found = [upload.picture for upload in made]
+        found = [upload.image for upload in made]
         images.save(self.files, found)
         with (
             _keys_told(self.db, caller, store_id, body),
@@ -339,7 +339,7 @@ def _answer(
     more: dict[str, Any] | None = None,
 ) -> None:
     items = page.items.encode()
-    paging.answer(
+    paging.respond(
         req,
         resp,
         noun="products",

@@ -39,7 +39,7 @@ class Stores:
                 conn, query, after_id=after_id, limit=window.limit, offset=window.offset
             )
             total = pages.capped(window, lambda cap: stores.count(conn, query, limit=cap))
-        paging.answer_rows(req, resp, "stores", rows, window, total, keys=("id",))
+        paging.respond_rows(req, resp, "stores", rows, window, total, keys=("id",))
 
     @operation(
         "openStore",

@@ -219,7 +219,7 @@ class UploadAvatar:
         _, made = uploads.read(req, AVATAR, count=1)
         if not made:
             raise invalid("/avatar", "required", "is the part for the image")
-        picture = made[0].picture
+        picture = made[0].image
         images.save(self.files, [picture])
         avatar = image_json.as_json(picture)
         with idempotency.transaction(self.db, req, resp) as conn:
@@ -278,7 +278,7 @@ class Users:
                 offset=window.offset,
             )
             total = pages.capped(window, lambda cap: users.count(conn, **filters, limit=cap))
-        paging.answer_rows(req, resp, "users", rows, window, total, keys=("id",))
+        paging.respond_rows(req, resp, "users", rows, window, total, keys=("id",))
 
 
 class User:

@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from marketplace.contract.errors import Problem
 
@@ -107,9 +107,9 @@ def _busy() -> Problem:
 
 
 def _step_back() -> None:
-    """Let this thread come after all others. Only Linux has a niceness for each thread."""
+    """Let this thread come after the others. Only Linux has a niceness for each thread."""
     if hasattr(os, "setpriority"):
-        try:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        except OSError:
-            return
+        thread = threading.get_native_id()
+        with suppress(OSError):
+            present = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, min(present + NICENESS, 19))

@@ -174,7 +174,9 @@ _pool_known: dict[str, float] = {"at": 0.0, "waited": 0.0}
 _pool_lock = threading.Lock()
 
 
-def answered(method: str, route: str | None, status: int, seconds: float, database: float) -> None:
+def count_request(
+    method: str, route: str | None, status: int, seconds: float, database: float
+) -> None:
     """Count one request; `route` is the pattern, never the path."""
     requests, spent, waited = _children(
         method if method in METHODS else "other", route or "none", status

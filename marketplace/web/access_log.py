@@ -45,7 +45,7 @@ class AccessLog:
         caller = req.context.caller
         seconds, database = time.perf_counter() - req.context.started, waited()
         end_waiting()
-        metrics.answered(req.method, req.uri_template, resp.status_code, seconds, database)
+        metrics.count_request(req.method, req.uri_template, resp.status_code, seconds, database)
         metrics.pool(self._db.stats)
         log.info(
             "request",

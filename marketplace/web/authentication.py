@@ -11,7 +11,7 @@ from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
 from marketplace.queries import limits, sessions
 from marketplace.security.tokens import Tokens
-from marketplace.web.rate_limits import READS, Limits, Use, answer, by_address
+from marketplace.web.rate_limits import READS, Limits, Use, by_address, set_headers
 
 
 class Authentication:
@@ -97,7 +97,7 @@ class Authentication:
         if row is None or row["user_id"] != caller.user_id:
             raise unauthorized("invalid_token", "The session has ended; sign in again.")
         if limit is not None:
-            answer(resp, limit, Use(row["remaining"], row["reset_after"], row["retry_after"]))
+            set_headers(resp, limit, Use(row["remaining"], row["reset_after"], row["retry_after"]))
         return caller._replace(
             role=row["role"], store_id=row["store_id"], session_id=row["session_id"]
         )

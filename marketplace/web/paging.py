@@ -49,7 +49,7 @@ def items(rows: Sequence[Mapping[str, Any]]) -> bytes:
     ]
 
 
-def answer_rows(
+def respond_rows(
     req: falcon.Request,
     resp: falcon.Response,
     noun: str,
@@ -64,10 +64,10 @@ def answer_rows(
     """
     shown = rows[: window.per_page]
     last = [shown[-1][key] for key in keys] if len(rows) > window.per_page else None
-    answer(req, resp, noun=noun, items=items(shown), window=window, last=last, total=total)
+    respond(req, resp, noun=noun, items=items(shown), window=window, last=last, total=total)
 
 
-def answer(
+def respond(
     req: falcon.Request,
     resp: falcon.Response,
     *,

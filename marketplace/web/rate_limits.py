@@ -56,7 +56,7 @@ class Limits:
         full_at = max(self._full_at.get((limit.name, subject), now), now) + limit.every
         ahead = full_at - now - limit.every * limit.burst
         if ahead > 1e-6:
-            answer(
+            set_headers(
                 resp,
                 limit,
                 Use(0, math.ceil(full_at - limit.every - now), max(1, math.ceil(ahead))),
@@ -73,7 +73,7 @@ class Limits:
             used = limits.take(
                 conn, f"{limit.name} {subject}", every=limit.every, burst=limit.burst
             )
-        answer(resp, limit, Use(**used))
+        set_headers(resp, limit, Use(**used))
 
 
 def by_address(req: falcon.Request) -> str:
@@ -86,7 +86,7 @@ def by_address(req: falcon.Request) -> str:
     return f"address {ip or 'unix'}"
 
 
-def answer(resp: falcon.Response, limit: Limit, use: Use) -> None:
+def set_headers(resp: falcon.Response, limit: Limit, use: Use) -> None:
     """Put what is left into the headers, or raise 429."""
     resp.set_header("RateLimit-Policy", limit.policy)
     resp.set_header("RateLimit", f'"{limit.name}";r={use.remaining};t={use.reset_after}')

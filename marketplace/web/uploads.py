@@ -46,7 +46,7 @@ def receive(
         with part.file:
             try:
                 made.append(Upload(part.name, part.filename, _make(part, config)))
-            except images.PictureRefused as error:
+            except images.ImageRefused as error:
                 words = say(
                     "{file}: {reason}",
                     file=part.filename or say("the image"),
@@ -58,7 +58,7 @@ def receive(
     return texts, made
 
 
-def _make(part: multipart.FilePart, config: Config) -> images.Picture:
+def _make(part: multipart.FilePart, config: Config) -> images.SizedImage:
     try:
         return images.make(
             part.file,
@@ -67,7 +67,7 @@ def _make(part: multipart.FilePart, config: Config) -> images.Picture:
             within=images.limits(config),
             places=max(1, config.pool_size - 1),  # one thread is always left for listings
         )
-    except images.PicturesBusy:
+    except images.ImagesBusy:
         raise Problem(
             "too_many_requests", "Many images are being uploaded. Try again in a moment."
         ) from None

@@ -9,8 +9,8 @@ them again if the sweeper was quicker.
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from marketplace.files.images import Picture
-from marketplace.files.storage import Storage, digest_of, picture_key
+from marketplace.files.images import SizedImage
+from marketplace.files.storage import Storage, digest_of, image_key
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
 from marketplace.queries import images
@@ -20,14 +20,14 @@ FOLDER = "pictures/"
 BATCH = 200
 
 
-def save(storage: Storage, pictures: Sequence[Picture]) -> None:
+def save(storage: Storage, pictures: Sequence[SizedImage]) -> None:
     """Store all sizes; once this returns they are on disk. Existing files only become younger."""
     for picture in pictures:
         for variant in picture.variants:
-            storage.put(picture_key(picture.digest, variant.name), variant.data)
+            storage.put(image_key(picture.digest, variant.name), variant.data)
 
 
-def hold(conn: Conn, storage: Storage, pictures: Sequence[Picture]) -> None:
+def hold(conn: Conn, storage: Storage, pictures: Sequence[SizedImage]) -> None:
     """Before rows for saved images are written: make sure that their files exist, and stay until
     the transaction ends.
     """
@@ -36,7 +36,7 @@ def hold(conn: Conn, storage: Storage, pictures: Sequence[Picture]) -> None:
     images.hold_files(conn, [picture.digest for picture in pictures])
     for picture in pictures:
         if any(
-            storage.modified(picture_key(picture.digest, variant.name)) is None
+            storage.modified(image_key(picture.digest, variant.name)) is None
             for variant in picture.variants
         ):
             save(storage, [picture])

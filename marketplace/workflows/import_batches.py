@@ -16,7 +16,7 @@ from marketplace.files.storage import Storage
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
 from marketplace.queries import categories, documents, import_rows, imports
-from marketplace.queries.import_rows import Batch, Met
+from marketplace.queries.import_rows import Batch, Matched
 from marketplace.workflows import product_documents
 from marketplace.workflows.product_documents import Interrupted
 
@@ -173,7 +173,7 @@ def _apply(work: Work, after_line: int) -> Batch | None:
     return batch
 
 
-def _write_stock(work: Work, batch: Batch, met: Met) -> None:
+def _write_stock(work: Work, batch: Batch, met: Matched) -> None:
     with work.db.working() as conn:
         hold(conn, work)
         _act(conn, work)
@@ -228,7 +228,7 @@ def _next(
     ), ahead
 
 
-def _met(conn: Conn, batch: Batch) -> Met:
+def _met(conn: Conn, batch: Batch) -> Matched:
     """Match the batch with products. Raises Found for rows whose keys match several products, and
     for those that match none and lack what a new one needs.
     """
@@ -244,7 +244,7 @@ def _met(conn: Conn, batch: Batch) -> Met:
     return met
 
 
-def _write(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> tuple[Met, _Count]:
+def _write(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> tuple[Matched, _Count]:
     """Write products, images and documents of a batch; return its matches, and the outcome of its
     rows.
     """
@@ -263,7 +263,7 @@ def _write(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> tuple
     return met, _counted(work, met, created=len(product_ids), before=ahead["settled"])
 
 
-def _change(conn: Conn, work: Work, batch: Batch, met: Met) -> None:
+def _change(conn: Conn, work: Work, batch: Batch, met: Matched) -> None:
     """Write the differences to existing products."""
     if met.changed:
         import_rows.change_products(conn, batch, met.changed, met.changed_ids)
@@ -278,7 +278,7 @@ def _change(conn: Conn, work: Work, batch: Batch, met: Met) -> None:
         product_documents.refresh(conn, touched, work.config.currency)
 
 
-def _counted(work: Work, met: Met, *, created: int, before: Sequence[int] = ()) -> _Count:
+def _counted(work: Work, met: Matched, *, created: int, before: Sequence[int] = ()) -> _Count:
     """Count the outcome of the rows; `before`: lines that were counted when all of them except the
     stock was written.
     """

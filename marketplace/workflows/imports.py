@@ -21,7 +21,7 @@ import psycopg_pool
 from marketplace import catalogue_csv
 from marketplace.catalogue_csv import BadRow, CatalogFile, CatalogRefused, GoodRow
 from marketplace.config.settings import Config
-from marketplace.files.storage import Storage, StorageUnavailableError, own_picture
+from marketplace.files.storage import Storage, StorageUnavailableError, own_image
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import import_rows, imports, jobs
@@ -244,7 +244,7 @@ def _portions(catalog: CatalogFile, uploads_urls: Sequence[str]) -> Iterator[_Po
         if isinstance(row, GoodRow):
             if row.image_urls:
                 row = row._replace(
-                    image_urls=tuple(own_picture(url, uploads_urls) for url in row.image_urls)
+                    image_urls=tuple(own_image(url, uploads_urls) for url in row.image_urls)
                 )
             good.append(row)
             size += len(row.description or "")

@@ -162,13 +162,13 @@ def _settle_brands(conn: Conn, *brand_ids: int | None) -> None:
 
 
 def _attach(conn: Conn, product_id: int, upload: Upload, alt: str | None) -> Row:
-    shown = image_json.as_json(upload.picture)
+    shown = image_json.as_json(upload.image)
     return images.add(
         conn,
         product_id,
         url=shown["url"],
         alt=alt,
-        digest=upload.picture.digest,
+        digest=upload.image.digest,
         width=shown["width"],
         height=shown["height"],
         placeholder=shown["placeholder"],

@@ -7,6 +7,7 @@ hash: it compares what the password yields.
 """
 
 import logging
+import threading
 from typing import NamedTuple
 
 from marketplace.contract.errors import too_many_requests
@@ -33,6 +34,8 @@ class SignIn:
     def __init__(self, db: Database, passwords: Passwords) -> None:
         self._db = db
         self._passwords = passwords
+        #: A burst begins one at a time: who reads the catalogue finds a connection free.
+        self._beginning = threading.Semaphore(1)
 
     def prove(self, email: str, password: str, ip: str | None, language: str) -> Proof | None:
         """Return whose address and password it is; None for nobody's. Raises 429 after wrong ones.
@@ -40,7 +43,7 @@ class SignIn:
         Runs bcrypt between two transactions: no connection waits for it. The function that takes
         the proof compares whether the password is still the account's.
         """
-        with self._db.signing_in(durable=False) as conn:
+        with self._beginning, self._db.signing_in(durable=False) as conn:
             attempt = sign_in_attempts.begin(conn, email, ip)
         if attempt["retry_after"] is not None:
             metrics.SIGN_INS.labels("held_up").inc()

@@ -32,7 +32,7 @@ from support.image_files import (
 )
 
 from marketplace.files.local import LocalStorage
-from marketplace.files.storage import picture_key
+from marketplace.files.storage import image_key
 from marketplace.workflows.images import save
 
 # How a test run treats warnings is not how a server does: broken metadata is expected here.
@@ -278,5 +278,5 @@ def test_a_saved_picture_is_found_under_its_keys(tmp_path):
     save(storage, [picture])
     assert len(list(storage.keys(""))) == 3
     for variant in picture.variants:
-        with storage.open(picture_key(picture.digest, variant.name)) as file:
+        with storage.open(image_key(picture.digest, variant.name)) as file:
             assert file.read() == variant.data

@@ -27,7 +27,7 @@ from support.image_files import (
 
 from marketplace.config.settings import ROOT
 from marketplace.files import decoder_process, images
-from marketplace.files.images import PictureRefused, PicturesBusy
+from marketplace.files.images import ImageRefused, ImagesBusy
 
 # How a test run treats warnings is not how a server does: broken metadata is expected here.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -53,7 +53,7 @@ def test_a_png_with_rows_missing_is_refused_and_a_whole_one_is_not(mode):
         4, "big"
     )  # a row more than there are, and a checksum that says so
     taller[29:33] = zlib.crc32(taller[12:29]).to_bytes(4, "big")
-    with pytest.raises(PictureRefused) as refused:
+    with pytest.raises(ImageRefused) as refused:
         make(bytes(taller))
     assert refused.value.code == "picture_damaged"
 
@@ -120,7 +120,7 @@ def measured(folder, **files) -> dict[str, tuple[float, float]]:
         from io import BytesIO
         from pathlib import Path
         from marketplace.files.decoders import decode, load
-        from marketplace.files.image_rules import SIZES, PictureRefused, kind_of
+        from marketplace.files.image_rules import SIZES, ImageRefused, kind_of
         from marketplace.files.image_sizes import sized
         def status(name):
             lines = Path("/proc/self/status").read_text().splitlines()
@@ -129,7 +129,7 @@ def measured(folder, **files) -> dict[str, tuple[float, float]]:
             try:
                 kind = kind_of(BytesIO(data), 15 << 20)
                 sized(decode(data, kind, 50_000_000, SIZES["large"]))
-            except PictureRefused:
+            except ImageRefused:
                 pass
         first, *others = sys.argv[1:]
         make(Path(first).read_bytes())
@@ -182,7 +182,7 @@ def test_a_phone_photo_is_cheap(tmp_path):
 
 def test_one_that_waits_too_long_is_told_to_come_back():
     with images._turn_in_queue(1, None):
-        with pytest.raises(PicturesBusy) as caught:
+        with pytest.raises(ImagesBusy) as caught:
             make(saved(quarters()), wait=0.05)
         assert caught.value.retry_after > 0
         assert refusal(b"", wait=0.05) == "picture_empty", "what needs no decoding needs no queue"
@@ -191,9 +191,9 @@ def test_one_that_waits_too_long_is_told_to_come_back():
 
 def test_no_more_wait_than_there_are_places_for():
     with images._turn_in_queue(1, None):
-        with pytest.raises(PicturesBusy):
+        with pytest.raises(ImagesBusy):
             make(saved(quarters()), places=1)
-        with pytest.raises(PicturesBusy):
+        with pytest.raises(ImagesBusy):
             make(saved(quarters()), places=2, wait=0.05)  # it had a place, and waited
     assert make(saved(quarters()), places=1)
 

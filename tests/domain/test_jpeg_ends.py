@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from marketplace.files import jpeg_ends
 from marketplace.files.decoders import decode
-from marketplace.files.image_rules import SIZES, PictureRefused
+from marketplace.files.image_rules import SIZES, ImageRefused
 
 END = b"\xff\xd9"
 KINDS = {
@@ -43,7 +43,7 @@ def pixels(data: bytes) -> bytes | None:
     """What is seen, or None where the file is refused."""
     try:
         return decode(data, "JPEG", 50_000_000, SIZES["large"]).image.tobytes()
-    except PictureRefused as refused:
+    except ImageRefused as refused:
         return None if refused.code == "picture_damaged" else refused.code.encode()
 
 
@@ -85,6 +85,6 @@ def test_a_progressive_jpeg_that_ends_behind_any_but_its_last_scan_is_refused():
 def test_a_jpeg_of_tiny_segments_is_refused_soon():
     data = saved(drawings()["circle"])
     scan = data.find(b"\xff\xda")
-    with pytest.raises(PictureRefused) as refused:
+    with pytest.raises(ImageRefused) as refused:
         decode(data[:scan] + b"\xff\xfe\0\2" * 1_000_000 + data[scan:-2], "JPEG", 50_000_000, 1280)
     assert refused.value.code in ("picture_too_complex", "picture_damaged")

@@ -62,7 +62,7 @@ def test_every_alert_was_seen_to_fire():
 
 
 def test_every_metric_of_an_alert_exists(committed: Api):
-    metrics.answered("GET", "/api/products", 200, 0.1, 0.1)
+    metrics.count_request("GET", "/api/products", 200, 0.1, 0.1)
     metrics.READS.labels("primary").inc(0)
     metrics.POOL.labels("idle").set(0)
     committed.config.data_dir.mkdir(exist_ok=True)

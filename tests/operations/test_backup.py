@@ -25,7 +25,7 @@ from support.stored import add, aged
 from marketplace.commands.backup import watched
 from marketplace.config.settings import ROOT
 from marketplace.files.local import LocalStorage
-from marketplace.files.storage import picture_key
+from marketplace.files.storage import image_key
 from marketplace.ops import backups
 from marketplace.ops.progress import Progress
 from marketplace.postgres.database import Database
@@ -150,7 +150,7 @@ def digest(uploads: Path, name: str, variants: list[dict[str, Any]]) -> str:
     """What a picture is named by, from its files as they lie there."""
     found = hashlib.sha256()
     for variant in variants:
-        data = (uploads / picture_key(name, variant["name"])).read_bytes()
+        data = (uploads / image_key(name, variant["name"])).read_bytes()
         found.update(b"%s %d\n%s" % (variant["name"].encode(), len(data), data))
     return found.hexdigest()
 

@@ -59,7 +59,7 @@ def test_requests_are_counted_by_route_never_by_path(committed: Api):
 def test_methods_anybody_makes_up_are_one(committed: Api):
     before = scraped(committed)
     for method in ("PROPFIND", "X" * 100, "TRACE"):
-        metrics.answered(method, "/api/products", 405, 0.001, 0.0)
+        metrics.count_request(method, "/api/products", 405, 0.001, 0.0)
     after = scraped(committed)
     label = {"method": "other", "route": "/api/products", "status": "405"}
     assert requests(after, **label) - requests(before, **label) == 3

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from marketplace.files.local import LocalStorage
-from marketplace.files.storage import Storage, StorageError, picture_key
+from marketplace.files.storage import Storage, StorageError, image_key
 
 KEY = "pictures/ab/cd/one.webp"
 DIGEST = "ab12" + "0" * 60
@@ -204,7 +204,7 @@ def test_many_writers_of_one_key_leave_one_whole_file(public):
 
 
 def test_picture_keys_are_spread_over_folders():
-    assert picture_key(DIGEST, "thumb") == f"pictures/ab/12/{DIGEST}-thumb.webp"
+    assert image_key(DIGEST, "thumb") == f"pictures/ab/12/{DIGEST}-thumb.webp"
     for digest, variant in (
         (DIGEST.upper(), "thumb"),
         (DIGEST[1:], "thumb"),
@@ -212,4 +212,4 @@ def test_picture_keys_are_spread_over_folders():
         (DIGEST, ""),
     ):
         with pytest.raises(StorageError):
-            picture_key(digest, variant)
+            image_key(digest, variant)

@@ -12,9 +12,9 @@ from support.commands import command
 from support.images import shot
 from support.stored import DAY, add, aged, kept
 
-from marketplace.files.images import Picture, make
+from marketplace.files.images import SizedImage, make
 from marketplace.files.local import LocalStorage
-from marketplace.files.storage import picture_key
+from marketplace.files.storage import image_key
 from marketplace.postgres.database import Database
 from marketplace.workflows import images
 
@@ -31,12 +31,12 @@ def worker(committed: Api) -> Any:
     db.close()
 
 
-def made(colour: str) -> Picture:
+def made(colour: str) -> SizedImage:
     return make(shot(colour), max_bytes=10**7, max_pixels=10**7)
 
 
-def sizes_of(each: Picture) -> set[str]:
-    return {picture_key(each.digest, variant.name) for variant in each.variants}
+def sizes_of(each: SizedImage) -> set[str]:
+    return {image_key(each.digest, variant.name) for variant in each.variants}
 
 
 def test_files_go_with_the_last_row_that_uses_them(

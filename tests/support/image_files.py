@@ -9,14 +9,14 @@ from PIL import Image
 
 from marketplace.files import images
 from marketplace.files.decoders import TURNS
-from marketplace.files.images import Picture, PictureRefused
+from marketplace.files.images import ImageRefused, SizedImage
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 30), (30, 190, 30), (30, 30, 220), (230, 220, 40)
 
 SECRET = b"GPS-6.2,106.8"
 
 
-def make(source, max_bytes=15 << 20, max_pixels=50_000_000, wait=60.0, places=None) -> Picture:
+def make(source, max_bytes=15 << 20, max_pixels=50_000_000, wait=60.0, places=None) -> SizedImage:
     return images.make(source, max_bytes=max_bytes, max_pixels=max_pixels, wait=wait, places=places)
 
 
@@ -27,7 +27,7 @@ def saved(image, kind="PNG", **options) -> bytes:
 
 
 def refusal(data, **limits) -> str:
-    with pytest.raises(PictureRefused) as caught:
+    with pytest.raises(ImageRefused) as caught:
         make(data, **limits)
     assert caught.value.message.endswith(".")
     return caught.value.code
@@ -146,7 +146,7 @@ def code_or_none(data) -> str | None:
     """The refusal's code, or None where the bytes made a clean picture."""
     try:
         assert_clean(make(data))
-    except PictureRefused as refused:
+    except ImageRefused as refused:
         return refused.code
     return None
 

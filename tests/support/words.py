@@ -10,7 +10,7 @@ from string import Formatter
 SAYING = {
     "Problem": 1,
     "unauthorized": 1,
-    "PictureRefused": 1,
+    "ImageRefused": 1,
     "Wrong": 1,
     "_error": 1,
     "BadCell": 1,

@@ -174,7 +174,7 @@ def decoding(crashes: Crashes) -> Callable[[bytes], Outcome]:
     def feed(data: bytes) -> Outcome:
         try:
             images.make(data, max_bytes=15 << 20, max_pixels=PIXELS, within=LIMITS, wait=60.0)
-        except images.PictureRefused as refused:
+        except images.ImageRefused as refused:
             how = crashes.taken()
             return ("crashed" if how else "refused", how or refused.code)
         finally:

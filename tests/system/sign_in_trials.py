@@ -1,12 +1,14 @@
 """What signing in tells and costs, measured behind nginx with bcrypt's own cost: `timing`,
-`beside`.
+`beside`, `burst`.
 
     PYTHONPATH=.:tests .venv/bin/python tests/system/sign_in_trials.py timing --tries 200
     PYTHONPATH=.:tests .venv/bin/python tests/system/sign_in_trials.py beside --rate 50 --seconds 20
+    PYTHONPATH=.:tests .venv/bin/python tests/system/sign_in_trials.py burst --people 32
 
 `timing`: wrong passwords for as many known as unknown addresses, in turns; what tells them apart
 (area under the ROC curve; 0.5 is nothing). `beside`: listings in an open loop, idle, then with one
-sign-in always under way.
+sign-in always under way. `burst`: people who all sign in at once, with the right password, from one
+address; then again beside a flood of wrong ones from another.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -32,7 +35,8 @@ def main() -> int:
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument("what", choices=("timing", "beside"))
+    options.add_argument("what", choices=("timing", "beside", "burst"))
+    options.add_argument("--people", type=int, default=32)
     options.add_argument("--tries", type=int, default=200)
     options.add_argument("--rate", type=float, default=50, help="listings a second")
     options.add_argument("--seconds", type=float, default=20)
@@ -43,12 +47,15 @@ def main() -> int:
         database(Path(name)) as url,
         site(Path(name), url, wide=True, **cost) as at,
     ):
-        return timing(args, at) if args.what == "timing" else beside(args, at)
+        return {"timing": timing, "beside": beside, "burst": burst}[args.what](args, at)
 
 
-def call(at: Site, method: str, path: str, document: object = None) -> tuple[int, float]:
+def call(
+    at: Site, method: str, path: str, document: object = None, source: str = "127.0.0.1"
+) -> tuple[int, float]:
     """The status, and milliseconds."""
-    conn = http.client.HTTPConnection(at.base.removeprefix("http://"), timeout=60)
+    host = at.base.removeprefix("http://")
+    conn = http.client.HTTPConnection(host, timeout=60, source_address=(source, 0))
     started = time.perf_counter()
     body = None if document is None else json.dumps(document)
     conn.request(method, path, body, {"Content-Type": "application/json"})
@@ -129,6 +136,64 @@ def beside(args: argparse.Namespace, at: Site) -> int:
         f"{statistics.median(spent for _, spent in signed):.0f} ms"
     )
     return 0
+
+
+def burst(args: argparse.Namespace, at: Site) -> int:
+    """People at once, alone and beside a flood."""
+    people = [f"person{number}@t.example" for number in range(args.people)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda email: register(at, email), people))
+    report("idle", listings(args, at))
+    for flooded in (False, True):
+        over = threading.Event()
+        looked_at: list[int] = []
+        threads = [
+            threading.Thread(target=flood, args=(at, number, over, looked_at))
+            for number in range(64 if flooded else 0)
+        ]
+        entered: list[tuple[int, float]] = []
+        threads.append(threading.Thread(target=enter, args=(at, people, entered)))
+        for thread in threads:
+            thread.start()
+        beside_it = "a burst, and a flood of wrong ones" if flooded else "a burst"
+        report(beside_it, listings(args, at))
+        over.set()
+        for thread in threads:
+            thread.join()
+        print(
+            f"{sum(status == 200 for status, _ in entered)} of {args.people} got in, the last after "
+            f"{max(spent for _, spent in entered) / 1000:.1f} s; of the flood's {len(looked_at)} "
+            f"{sum(status == 401 for status in looked_at)} were looked at",
+            flush=True,
+        )
+    return 0
+
+
+def register(at: Site, email: str) -> None:
+    document = {"name": "Sari", "email": email, "password": PASSWORD}
+    assert call(at, "POST", "/api/auth/register", document)[0] == 201
+
+
+def enter(at: Site, people: list[str], entered: list[tuple[int, float]]) -> None:
+    """All at once, a second after the listings have begun."""
+    time.sleep(1)
+
+    def one(email: str) -> None:
+        document = {"email": email, "password": PASSWORD}
+        entered.append(call(at, "POST", "/api/auth/login", document, "127.0.0.3"))
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        list(pool.map(one, people))
+
+
+def flood(at: Site, number: int, over: threading.Event, looked_at: list[int]) -> None:
+    """Wrong passwords for accounts that are other ones each time, as fast as they are refused."""
+    tries = 0
+    while not over.is_set():
+        tries += 1
+        document = {"email": f"flood{number}.{tries}@t.example", "password": "wrong"}
+        looked_at.append(call(at, "POST", "/api/auth/login", document, "127.0.0.66")[0])
+        time.sleep(0.05)
 
 
 def listings(args: argparse.Namespace, at: Site) -> list[float]:

@@ -28,7 +28,7 @@ from marketplace.config.settings import ROOT
 from marketplace.files import decoder_pool
 from marketplace.files import images as pictures
 from marketplace.files.decoder_messages import Limits
-from marketplace.files.images import Picture, PictureRefused, PicturesBusy
+from marketplace.files.images import ImageRefused, ImagesBusy, SizedImage
 from marketplace.telemetry import metrics
 
 PIXELS = 50_000_000
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.alone
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's /proc")
 
 
-def make(data: bytes, limits: Limits = LIMITS) -> Picture:
+def make(data: bytes, limits: Limits = LIMITS) -> SizedImage:
     return pictures.make(data, max_bytes=100 << 20, max_pixels=PIXELS, within=limits, wait=60.0)
 
 
@@ -61,7 +61,7 @@ def slow() -> bytes:
 
 
 def refusal(data: bytes, limits: Limits = LIMITS) -> str:
-    with pytest.raises(PictureRefused) as refused:
+    with pytest.raises(ImageRefused) as refused:
         make(data, limits)
     return refused.value.code
 
@@ -412,7 +412,7 @@ def test_who_cannot_have_one_is_told_to_come_back(monkeypatch, program, caplog):
     pictures.close()
     with monkeypatch.context() as broken, caplog.at_level(logging.ERROR):
         broken.setattr(sys, "executable", program)
-        with pytest.raises(PicturesBusy):
+        with pytest.raises(ImagesBusy):
             make(small())
     assert caplog.records
     assert make(small())

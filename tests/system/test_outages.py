@@ -250,7 +250,7 @@ def test_a_process_that_starts_on_a_full_disk_counts_for_itself(tmp_path: Path):
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 from marketplace.telemetry import metrics
-metrics.answered("GET", "/x", 200, 0.1, 0.1)
+metrics.count_request("GET", "/x", 200, 0.1, 0.1)
 print(metrics.FOLDER, metrics.text(None).decode())
 """)  # fmt: skip
     assert said.startswith("None")
@@ -265,10 +265,10 @@ if os.fork():
     os.wait()
 else:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
-    metrics.answered("GET", "/lost", 200, 0.1, 0.1)
+    metrics.count_request("GET", "/lost", 200, 0.1, 0.1)
     metrics.pool(lambda: {"requests_wait_ms": 1})
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    metrics.answered("GET", "/counted", 200, 0.1, 0.1)
+    metrics.count_request("GET", "/counted", 200, 0.1, 0.1)
     print(metrics.text(None).decode())
 """)  # fmt: skip
     assert 'requests_total{method="GET",route="/counted",status="200"} 1.0' in said
@@ -277,7 +277,7 @@ else:
 def test_files_of_counts_take_their_room_at_once(tmp_path: Path):
     counting(
         tmp_path,
-        "from marketplace.telemetry import metrics; metrics.answered('GET', '/x', 200, 0.1, 0.1)",
+        "from marketplace.telemetry import metrics; metrics.count_request('GET', '/x', 200, 0.1, 0.1)",
     )
     for file in tmp_path.glob("*.db"):
         assert file.stat().st_blocks * 512 >= file.stat().st_size, f"{file.name} has holes"

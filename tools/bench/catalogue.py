@@ -15,7 +15,7 @@ from typing import NamedTuple
 import orjson
 
 from marketplace.files.images import SIZES
-from marketplace.files.storage import URL_MARKER, picture_key
+from marketplace.files.storage import URL_MARKER, image_key
 from tools.bench import words
 
 CHUNK = 10_000
@@ -287,7 +287,7 @@ def _uploaded(rng: random.Random) -> str:
     variants = [
         {
             "name": name,
-            "url": f"{URL_MARKER}{picture_key(digest, name)}",
+            "url": f"{URL_MARKER}{image_key(digest, name)}",
             "width": width * longest // 1280,
             "height": height * longest // 1280,
         }

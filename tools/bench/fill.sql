@@ -21,11 +21,14 @@ FROM (
     UNION ALL
     SELECT
         'table', c.oid, c.oid,
-        -- The key that products are sorted by is a trigger's.
+        -- What products and brands are sorted by is kept by triggers.
         format(
             'ALTER TABLE %%s DISABLE TRIGGER USER%%s, SET (autovacuum_enabled = false)',
             c.oid::regclass,
-            CASE WHEN c.relname = 'products' THEN ', ENABLE TRIGGER set_name_key_insert' END
+            CASE c.relname
+                WHEN 'products' THEN ', ENABLE TRIGGER set_name_key_insert'
+                WHEN 'brands' THEN ', ENABLE TRIGGER set_folded'
+            END
         ),
         format('ALTER TABLE %%s ENABLE TRIGGER USER, RESET (autovacuum_enabled)', c.oid::regclass)
     FROM pg_class AS c

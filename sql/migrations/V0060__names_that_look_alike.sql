@@ -15,6 +15,7 @@ RETURN regexp_replace(
     ),
     '(?<=[[:alpha:]])1|1(?=[[:alpha:]])', 'l', 'g'
 );
+GRANT EXECUTE ON FUNCTION name_skeleton TO marketplace_app, marketplace_worker, marketplace_readonly;
 COMMENT ON FUNCTION name_skeleton IS 'What a name looks like: names of one skeleton are told apart by nobody.';
 
 ALTER TABLE stores ADD COLUMN name_key text;
@@ -29,8 +30,10 @@ END
 $$;
 COMMENT ON FUNCTION set_store_name_key IS 'Keeps stores.name_key.';
 
+ALTER TABLE stores DISABLE TRIGGER USER;
 UPDATE stores AS s SET name_key = name_skeleton(s.name)
 WHERE s.id IN (SELECT min(o.id) FROM stores AS o GROUP BY name_skeleton(o.name));
+ALTER TABLE stores ENABLE TRIGGER USER;
 -- squawk-ignore require-concurrent-index-creation
 CREATE UNIQUE INDEX stores_name_skeleton_key ON stores (name_key);
 CREATE TRIGGER set_name_key_insert BEFORE INSERT ON stores
