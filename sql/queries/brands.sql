@@ -6,12 +6,12 @@
 SELECT b.id, b.name, b.slug, b.version, b.created_at, b.updated_at
 FROM brands AS b
 WHERE b.listed
-    AND (%(search)s::text IS NULL OR strpos(b.folded, fold_name(%(search)s)) > 0)
+    AND (%(search)s::text IS NULL OR strpos(b.name_key, fold_name(%(search)s)) > 0)
     AND (
         %(after_id)s::bigint IS NULL
-        OR (b.folded, b.id) > (fold_name(%(after_name)s::text) COLLATE "C", %(after_id)s)
+        OR (b.name_key, b.id) > (fold_name(%(after_name)s::text) COLLATE "C", %(after_id)s)
     )
-ORDER BY b.folded, b.id
+ORDER BY b.name_key, b.id
 LIMIT %(limit)s OFFSET %(offset)s;
 
 -- name: count
@@ -20,7 +20,7 @@ SELECT count(*) AS matches
 FROM (
     SELECT
     FROM brands AS b
-    WHERE b.listed AND (%(search)s::text IS NULL OR strpos(b.folded, fold_name(%(search)s)) > 0)
+    WHERE b.listed AND (%(search)s::text IS NULL OR strpos(b.name_key, fold_name(%(search)s)) > 0)
     LIMIT %(limit)s
 ) AS counted;
 
