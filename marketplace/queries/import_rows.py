@@ -191,11 +191,15 @@ def lock_stock_ahead(conn: Conn, import_id: int, store_id: int) -> None:
 
 
 def change_stock(
-    conn: Conn, import_id: int, lines: Sequence[int], product_ids: Sequence[int]
+    conn: Conn, import_id: int, store_id: int, lines: Sequence[int], product_ids: Sequence[int]
 ) -> None:
     """Write the rows' stock where it differs."""
-    values = {"import_id": import_id, "lines": list(lines), "product_ids": list(product_ids)}
-    conn.execute(SQL["lock_stock"], values)
+    values = {
+        "import_id": import_id,
+        "store_id": store_id,
+        "lines": list(lines),
+        "product_ids": list(product_ids),
+    }
     conn.execute(SQL["change_stock"], values)
 
 

@@ -178,7 +178,7 @@ def _write_stock(work: Work, batch: Batch, met: Matched) -> None:
         hold(conn, work)
         _act(conn, work)
         started = time.monotonic()
-        import_rows.change_stock(conn, work.id, met.stocked, met.stocked_ids)
+        import_rows.change_stock(conn, work.id, work.store_id, met.stocked, met.stocked_ids)
         import_rows.end_batch(conn, batch, keep=[])
         imports.count_applied(conn, work.id, **_Count()._asdict(), locked_ms=_since(started))
 
@@ -201,7 +201,7 @@ def _apply_all(work: Work) -> None:
                 break
             met, more = _write(conn, work, batch, ahead)
             if met.stocked and work.on_match == "update":
-                import_rows.change_stock(conn, work.id, met.stocked, met.stocked_ids)
+                import_rows.change_stock(conn, work.id, work.store_id, met.stocked, met.stocked_ids)
             count, after_line = count.plus(more), batch.last_line
             _tell(work, more)
         hold(conn, work)

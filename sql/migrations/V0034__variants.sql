@@ -139,26 +139,29 @@ COMMENT ON COLUMN sellables.weight_grams IS
 'What a courier charges: the weight, or length x width x height / 6 (cm, grams) where that is more; NULL: not said.';
 GRANT SELECT ON sellables TO marketplace_app, marketplace_worker, marketplace_readonly;
 
--- As in V0018, but that the stock of a product may stand in several rows. What is over the type is answered as much.
+-- As in V0018, but that the stock of a product may stand in several rows, which are summed only where there are several:
+-- most products have one, found by its key. A sum above the type is answered as the largest number of it.
 CREATE OR REPLACE VIEW product_cards WITH (security_invoker = true) AS
 SELECT
     d.product_id,
     d.digest,
-    i.stock,
-    concat(d.document, ',"stock":', i.stock, ',"in_stock":', (i.stock > 0)::text, '}') AS document,
-    i.stock_tag
+    s.stock,
+    concat(d.document, ',"stock":', s.stock, ',"in_stock":', (s.stock > 0)::text, '}') AS document,
+    coalesce(i.quantity::text, (
+        SELECT concat(sum(v.quantity), 'v', to_hex(bit_xor(hashint8(v.variant_id * 1000003 + v.quantity))))
+        FROM inventory AS v
+        WHERE v.product_id = d.product_id
+    )) AS stock_tag
 FROM product_documents AS d
+LEFT JOIN inventory AS i ON i.product_id = d.product_id AND i.variant_id = 0
 CROSS JOIN LATERAL (
     SELECT
-        least(coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0), 2147483647)::integer AS stock,
-        CASE
-            WHEN max(v.variant_id) > 0
-                THEN concat(sum(v.quantity), 'v', to_hex(bit_xor(hashint8(v.variant_id * 1000003 + v.quantity))))
-            ELSE sum(v.quantity)::text
-        END AS stock_tag
-    FROM inventory AS v
-    WHERE v.product_id = d.product_id
-) AS i;
+        coalesce(i.quantity, (
+            SELECT least(sum(v.quantity), 2147483647)::integer
+            FROM inventory AS v
+            WHERE v.product_id = d.product_id AND v.on_sale
+        ), 0) AS stock
+) AS s;
 COMMENT ON COLUMN product_cards.stock IS 'What can be sold of it: all its variants that are on sale.';
 COMMENT ON COLUMN product_cards.stock_tag IS
 'Changes when the stock of any variant does, also where the sum stays; of a simple product it is the stock.';

@@ -98,11 +98,14 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
         )
     )
 
-    INSERT INTO low_stock AS kept (store_id, product_id, variant_id, quantity)
+    INSERT INTO low_stock (store_id, product_id, variant_id, quantity)
     SELECT n.store_id, n.product_id, n.variant_id, n.quantity
     FROM present AS n
-    ON CONFLICT (store_id, product_id, variant_id) DO UPDATE SET quantity = excluded.quantity
-    WHERE kept.quantity <> excluded.quantity;
+    LEFT JOIN low_stock AS l
+        ON l.store_id = n.store_id AND l.product_id = n.product_id AND l.variant_id = n.variant_id
+    -- Only what is another: ON CONFLICT would lock, and so write, each row that stays.
+    WHERE l.quantity IS DISTINCT FROM n.quantity
+    ON CONFLICT (store_id, product_id, variant_id) DO UPDATE SET quantity = excluded.quantity;
     INSERT INTO refreshes (name) VALUES ('low_stock')
     ON CONFLICT (name) DO UPDATE SET refreshed_at = excluded.refreshed_at
 $$;

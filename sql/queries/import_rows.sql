@@ -584,14 +584,6 @@ SET position = p.place, is_main = p.place = 1
 FROM places AS p
 WHERE i.product_id = p.product_id AND i.id = p.id;
 
--- name: lock_stock
--- Before stock is written, in the order of ids, as every sale locks it.
-SELECT s.product_id
-FROM inventory AS s
-WHERE s.product_id = ANY(%(product_ids)s)
-ORDER BY s.product_id
-FOR NO KEY UPDATE;
-
 -- name: lock_stock_ahead
 -- For an import that is one transaction: stock before products, as everybody locks them; only the rows that
 -- will change.
@@ -614,11 +606,31 @@ ORDER BY s.product_id
 FOR NO KEY UPDATE;
 
 -- name: change_stock
-UPDATE inventory AS s
-SET quantity = r.stock
-FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id)
-JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line
-WHERE s.product_id = m.product_id AND s.variant_id = 0 AND s.quantity <> r.stock;
+-- Through the verb, as every stock that a seller sets: it locks what it writes in the order of ids.
+SELECT s.outcome
+FROM (
+    SELECT
+        array_agg(m.place::integer) AS numbers,
+        array_agg(m.product_id) AS product_ids,
+        array_agg(0::bigint) AS variant_ids,
+        array_agg(NULL::text) AS skus,
+        array_agg(r.stock) AS stock,
+        array_agg(NULL::integer) AS nothing
+    FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) WITH ORDINALITY AS m (line, product_id, place)
+    JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line
+) AS b
+CROSS JOIN LATERAL set_stock(
+    of_store => %(store_id)s,
+    numbers => b.numbers,
+    product_ids => b.product_ids,
+    variant_ids => b.variant_ids,
+    skus => b.skus,
+    set_to => b.stock,
+    counted => b.nothing,
+    changes => b.nothing,
+    expected => b.nothing
+) AS s
+WHERE b.numbers IS NOT NULL;
 
 -- name: settle
 -- The rest of these rows is applied and counted.

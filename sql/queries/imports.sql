@@ -271,8 +271,9 @@ WHERE id = %(import_id)s;
 
 -- name: act
 -- The rest of the transaction acts as the user who sent the file; SQLSTATE 28000 when they may not any more.
--- The audit trail has one entry for the whole import, at its end.
-SELECT a.user_id, a.role, a.store_id, set_config('app.audit', 'import', true)
+-- The audit trail has one entry for the whole import, at its end; movements of stock say that it was an import.
+SELECT
+    a.user_id, a.role, a.store_id, set_config('app.audit', 'import', true), set_config('app.stock', 'import', true)
 FROM auth.act_for_import(%(import_id)s) AS a;
 
 -- name: finish

@@ -1,5 +1,6 @@
 """What the database does and refuses by itself: movements, trail, change feed, flags, guards, and what the worker keeps."""
 
+import json
 from typing import Any
 
 import psycopg
@@ -687,3 +688,36 @@ def test_a_table_of_months_is_a_row(room: Room):
     for call in ("drop_month_partitions('products', 750)", "drop_month_partitions('notes', 0)"):
         with refused(conn, "22023"):
             conn.execute(f"SELECT {call}")
+
+
+def card(room: Room, product: int) -> tuple[int, str]:
+    """What a list shows of the stock of a product, and what its tag is made of."""
+    row = rows(
+        room, "SELECT stock, stock_tag, document FROM product_cards WHERE product_id = %s", product
+    )[0]
+    shown = json.loads(row["document"].replace(chr(127), ""))
+    assert (shown["stock"], shown["in_stock"]) == (row["stock"], row["stock"] > 0)
+    return row["stock"], row["stock_tag"]
+
+
+def test_the_stock_of_a_card_is_that_of_all_variants_on_sale(room: Room):
+    assert card(room, room.product(7)) == (7, "7")
+    product, (red, blue) = room.product_with_variants(3, 4)
+    stock_of_both, first = card(room, product)
+    assert stock_of_both == 7
+    room.conn.execute(
+        "UPDATE inventory SET quantity = CASE variant_id WHEN %s THEN 4 ELSE 3 END WHERE product_id = %s",
+        [red, product],
+    )
+    stock_of_both, second = card(room, product)
+    assert stock_of_both == 7
+    assert first != second  # two opposite changes leave the sum alone
+    room.conn.execute("UPDATE inventory SET on_sale = false WHERE variant_id = %s", [blue])
+    room.conn.execute("UPDATE variants SET hidden = true WHERE id = %s", [blue])
+    assert card(room, product)[0] == 4
+    room.conn.execute(
+        "UPDATE inventory SET on_sale = true, quantity = 2000000000 WHERE product_id = %s",
+        [product],
+    )
+    room.conn.execute("UPDATE variants SET hidden = false WHERE id = %s", [blue])
+    assert card(room, product)[0] == 2**31 - 1

@@ -148,3 +148,17 @@ def test_check_selling_says_what_is_broken_and_where(
         f"flag_of_stock: 1 broken, one of them: {product}\n"
         f"reserved_is_held: 1 broken, one of them: {product} 0\n"
     )
+
+
+def test_an_import_sets_stock_by_the_verb_and_says_so_in_the_movements(shop: Shop):
+    product = shop.api.product(shop.seller, name="Kopi", sku="K-1", stock=9)["id"]
+    shop.run(shop.send("sku,name,price,stock\nK-1,Kopi,85000,4\n"))
+    assert shop.api.get(f"/api/products/{product}").json["stock"] == 4
+    shop.run(shop.send("sku,name,price,stock\nK-1,Kopi,85000,4\n"))
+    assert shop.rows(
+        "SELECT kind, change, user_id FROM stock_movements WHERE product_id = %s ORDER BY id",
+        product,
+    ) == [
+        {"kind": "opening", "change": 9, "user_id": None},
+        {"kind": "import", "change": -5, "user_id": shop.seller.id},
+    ]

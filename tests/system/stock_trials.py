@@ -131,7 +131,10 @@ class Mix:
         elif step == "part":
             product, variant, pieces = lines[0]
             take(conn, "release_lines", order, [(product, variant, 1)])
-            mine[order] = [line for line in [(product, variant, pieces - 1), *lines[1:]] if line[2]]
+            left = [line for line in [(product, variant, pieces - 1), *lines[1:]] if line[2]]
+            mine[order] = left
+            if not left:
+                del mine[order]
         else:
             take(conn, f"{step}_stock", order, lines)
             if step == "ship":
