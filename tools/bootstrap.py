@@ -28,6 +28,7 @@ EMBEDDED = "requirements-embedded.txt"
 UNREACHABLE = (
     "Failed to establish a new connection", "NewConnectionError", "NameResolutionError", "Temporary failure in name",
     "Network is unreachable", "ConnectTimeoutError", "ProxyError", "dns error", "error sending request", "No route to host",
+    "No matching distribution found",
 )
 
 
@@ -191,7 +192,7 @@ def refuse(name: str, log: str) -> None:
     """Say why the installation failed; only for the embedded PostgreSQL may there be another."""
     if any(sign in log for sign in UNREACHABLE):
         raise FailedError(
-            f"{name} cannot be installed: the package index cannot be reached. Look at the network, or name"
+            f"{name} cannot be installed: the package index cannot be reached, or lacks a pinned version. Look at the network, or name"
             " a proxy (HTTPS_PROXY) or an index of your own (PIP_INDEX_URL), and run the same again."
         )
     reason = next((line for line in log.splitlines()[::-1] if "ERROR" in line or "error" in line), log.strip()[-300:])
