@@ -19,6 +19,9 @@ from marketplace.queries import changes
 from marketplace.web import paging
 from marketplace.workflows import upkeep
 
+#: What the feed serves ends at the oldest transaction of the whole server.
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def admin(committed: Api) -> User:

@@ -21,6 +21,9 @@ from marketplace.queries import changes
 from marketplace.schemas.changes import TYPES
 from marketplace.workflows import product_documents
 
+#: What the feed serves ends at the oldest transaction of the whole server.
+pytestmark = pytest.mark.alone
+
 PLURAL = {one: many for many, one in TYPES.items()}
 
 

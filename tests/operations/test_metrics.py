@@ -77,6 +77,7 @@ def test_passwords_are_counted_by_what_came_of_them(committed: Api):
         assert after[key] - before.get(key, 0) == 1
 
 
+@pytest.mark.alone  # the feed's horizon is the whole server's
 def test_queue_imports_and_feed_are_told(shop: Shop):
     shop.send("name,price\nKopi,1\n")
     with psycopg.connect(shop.api.owner_url) as conn:
