@@ -331,7 +331,6 @@ _LISTED: dict[str, Any] = {
     "max_per_buyer": {**NUMBER, "nullable": True},
     "preorder_days": {**NUMBER, "nullable": True},
     "hidden": FLAG,
-    "blocked": optional(described(TEXT, "Why it was taken off sale; only where it was.")),
     **STAMPS,
 }
 #: A product in lists; GET of one adds the description, its measures and its variants.
@@ -345,6 +344,7 @@ PRODUCT = Named(
             name: {**NUMBER, "nullable": True}
             for name in ("weight_grams", "length_cm", "width_cm", "height_cm")
         },
+        "blocked": described(TEXT_OR_NULL, "Why an admin took it off sale; null: none did."),
         "variants": described(list_of(PRODUCT_VARIANT), "Empty where it is sold as it is."),
     },
 )

@@ -59,7 +59,20 @@ def taken(
         return None
     pointer, about = ("/source_url", None) if link else places[holder["sku"]]
     code = "source_url_taken" if link else "sku_taken"
-    return Problem(code, errors=[FieldError(pointer, code, _held_by(holder), about)])
+    if holder["variant_id"]:
+        words = say(
+            "variant {variant} of product {id} has it",
+            variant=holder["variant_id"],
+            id=holder["id"],
+        )
+    elif holder["hidden"]:
+        words = say(
+            "product {id} has it, which is hidden: show that again, or give it another one first",
+            id=holder["id"],
+        )
+    else:
+        words = say("product {id} has it", id=holder["id"])
+    return Problem(code, errors=[FieldError(pointer, code, words, about)])
 
 
 def _places_of_skus(product: Mapping[str, Any]) -> dict[str, tuple[str, dict[str, Any] | None]]:
@@ -72,18 +85,3 @@ def _places_of_skus(product: Mapping[str, Any]) -> dict[str, tuple[str, dict[str
     if product.get("sku"):
         places[product["sku"]] = ("/sku", None)
     return places
-
-
-def _held_by(holder: Row) -> str:
-    if holder["variant_id"]:
-        return say(
-            "variant {variant} of product {id} has it",
-            variant=holder["variant_id"],
-            id=holder["id"],
-        )
-    if holder["hidden"]:
-        return say(
-            "product {id} has it, which is hidden: show that again, or give it another one first",
-            id=holder["id"],
-        )
-    return say("product {id} has it", id=holder["id"])

@@ -50,7 +50,8 @@ FROM products AS p
 CROSS JOIN LATERAL (
     SELECT
         concat(
-            '"weight_grams":', coalesce(p.weight_grams::text, 'null'),
+            '"blocked":', coalesce(to_json(p.blocked)::text, 'null'),
+            ',"weight_grams":', coalesce(p.weight_grams::text, 'null'),
             ',"length_cm":', coalesce(p.length_cm::text, 'null'),
             ',"width_cm":', coalesce(p.width_cm::text, 'null'),
             ',"height_cm":', coalesce(p.height_cm::text, 'null'),

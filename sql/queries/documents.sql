@@ -6,10 +6,10 @@
 -- name: write
 -- Writes the documents of some products, and returns which of them were wrong (so do the next two). A document
 -- is a JSON object without its last brace: stock, in_stock (both live) and the description follow when it is
--- sent. Only a product that is blocked has that word. `closed_until` is live, too: product_cards (V0067) puts it
--- where NULL stands here. A text is unchanged if nothing changed.
+-- sent. `closed_until` is live, too: product_cards (V0067) puts it where NULL stands here. A text is unchanged if
+-- nothing changed.
 INSERT INTO product_documents AS kept (product_id, document)
-SELECT p.id, concat(left(to_json(shown)::text, -1), ',"blocked":' || to_json(p.blocked)::text)
+SELECT p.id, left(to_json(shown)::text, -1)
 FROM products AS p
 JOIN stores AS s ON s.id = p.store_id
 LEFT JOIN categories AS c ON c.id = p.category_id
