@@ -4,8 +4,8 @@
 -- name: all
 -- budget: 20 buffers
 -- The tree, flat, up to a limit: levels from the top down, so that whoever is in it has a parent there; of a level
--- those with most products. What an import has made and nothing on sale is in is left out (`listed`). Sorted last, so that
--- children come out in order wherever they are put together.
+-- those with most products. What an import has made and nothing on sale is in is left out (`listed`). Sorted last,
+-- so that children come out in order wherever they are put together.
 SELECT t.id, t.name, t.slug, t.parent_id, t.product_count
 FROM (
     SELECT c.id, c.name, c.slug, c.parent_id, coalesce(k.products, 0) AS product_count
