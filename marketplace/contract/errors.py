@@ -5,8 +5,8 @@ on.
 constraint of the database refuses. A constraint that is not listed there is a bug and returns 500.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 PROBLEMS: dict[str, tuple[int, str]] = {
     "bad_request": (400, "The request cannot be read"),
@@ -39,6 +39,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "has_open_orders": (409, "It has open orders"),
     "product_blocked": (409, "The product is blocked"),
     "duplicate_options": (409, "The options are taken"),
+    "batch_refused": (409, "A row of the batch failed"),
     "store_required": (409, "Open a store first"),
     "request_in_progress": (409, "The same request is still running"),
     "cursor_expired": (410, "The cursor is too old"),
@@ -48,6 +49,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "validation_failed": (422, "The document is wrong"),
     "has_variants": (422, "The product has variants"),
     "price_before_too_low": (422, "The old price is too low"),
+    "idempotency_key_required": (422, "Send an Idempotency-Key"),
     "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
     "wrong_password": (422, "The present password is wrong"),
     "weak_password": (422, "The password is weak"),
@@ -147,15 +149,25 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
 
 
 class FieldError(NamedTuple):
-    """One error: where it is (a JSON pointer), a stable code, and words."""
+    """One error: where it is (a JSON pointer), a stable code, and words; `about`: what thing it is
+    of (product_id, variant_id, ...), since a place in a list tells an app little.
+    """
 
     pointer: str
     code: str
     message: str
+    about: Mapping[str, Any] | None = None
+
+    def members(self) -> dict[str, Any]:
+        """Return it as an object of the response: one level, with what it is about."""
+        named = {"pointer": self.pointer, "code": self.code, **(self.about or {})}
+        return {**named, "message": self.message}
 
 
 class Problem(Exception):
-    """A failure to respond with (web/problems.py renders it); `code` is one of PROBLEMS."""
+    """A failure to respond with (web/problems.py renders it); `code` is one of PROBLEMS. `more` are
+    further members of the document: what became of each row of a batch.
+    """
 
     def __init__(
         self,
@@ -164,6 +176,7 @@ class Problem(Exception):
         *,
         errors: Sequence[FieldError] = (),
         headers: dict[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         status, title = PROBLEMS[code]
         if status in (429, 503) or code == "request_in_progress":
@@ -174,6 +187,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = errors
         self.headers = headers or {}
+        self.more = more or {}
 
 
 def invalid(pointer: str, code: str, message: str) -> Problem:
