@@ -5,8 +5,8 @@ on.
 constraint of the database refuses. A constraint that is not listed there is a bug and returns 500.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 PROBLEMS: dict[str, tuple[int, str]] = {
     "bad_request": (400, "The request cannot be read"),
@@ -46,6 +46,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "return_open": (409, "A return is open"),
     "refund_too_large": (409, "There is less to refund"),
     "amount_too_small": (409, "The amount is too small"),
+    "batch_refused": (409, "A row of the batch failed"),
     "store_required": (409, "Open a store first"),
     "request_in_progress": (409, "The same request is still running"),
     "cursor_expired": (410, "The cursor is too old"),
@@ -56,6 +57,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "has_variants": (422, "The product has variants"),
     "price_before_too_low": (422, "The old price is too low"),
     "amount_invalid": (422, "The amount is not valid"),
+    "idempotency_key_required": (422, "Send an Idempotency-Key"),
     "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
     "wrong_password": (422, "The present password is wrong"),
     "weak_password": (422, "The password is weak"),
@@ -218,15 +220,25 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
 
 
 class FieldError(NamedTuple):
-    """One error: where it is (a JSON pointer), a stable code, and words."""
+    """One error: where it is (a JSON pointer), a stable code, and words; `about`: what thing it is
+    of (product_id, variant_id, ...), since a place in a list tells an app little.
+    """
 
     pointer: str
     code: str
     message: str
+    about: Mapping[str, Any] | None = None
+
+    def members(self) -> dict[str, Any]:
+        """Return it as an object of the response: one level, with what it is about."""
+        named = {"pointer": self.pointer, "code": self.code, **(self.about or {})}
+        return {**named, "message": self.message}
 
 
 class Problem(Exception):
-    """A failure to respond with (web/problems.py renders it); `code` is one of PROBLEMS."""
+    """A failure to respond with (web/problems.py renders it); `code` is one of PROBLEMS. `more` are
+    further members of the document: what became of each row of a batch.
+    """
 
     def __init__(
         self,
@@ -235,6 +247,7 @@ class Problem(Exception):
         *,
         errors: Sequence[FieldError] = (),
         headers: dict[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         status, title = PROBLEMS[code]
         if status in (429, 503) or code == "request_in_progress":
@@ -245,6 +258,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = errors
         self.headers = headers or {}
+        self.more = more or {}
 
 
 def invalid(pointer: str, code: str, message: str) -> Problem:
