@@ -88,7 +88,11 @@ _OF_VARIANT: dict[str, Any] = {
         "meta": {"description": "One of the product's images; null: its main one."},
     },
     "weight_grams": described(_GRAMS, "Of one piece; null: the product's."),
-    "stock": described({**_PIECES, "meta": {"example": 12}}, "Pieces that can be sold."),
+    "stock": {
+        **_PIECES,
+        "max": 999_999_999,
+        "meta": {"description": "Pieces that can be sold.", "example": 12},
+    },
     "hidden": {"coerce": "boolean"},
 }
 _OWN_FIELDS: dict[str, Any] = {"id": read_only(**ID), "in_stock": read_only(**FLAG)}

@@ -9,7 +9,7 @@ import psycopg
 from marketplace.contract.errors import FieldError, Problem
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
-from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.pool import Conn
 from marketplace.queries import products
 from marketplace.text.messages import say
 

@@ -76,7 +76,7 @@ def whole_set(present: Present, body: Mapping[str, Any]) -> Wanted | None:
             raise _problem("has_variants", [FieldError("/options", "has_variants", words)])
         raise _wrong("/options", "required", "is required")
     if len(set(names)) < len(names):
-        raise _wrong("/options", "repeated", "must be different names")
+        raise _wrong("/options", "repeated", say("must be different names"))
     if sent is None and names == present.names:
         return None
     if sent is not None and not sent:
@@ -129,7 +129,8 @@ class _Judged:
         for place, row in enumerate(sent):
             old = by_id.get(row["id"]) if "id" in row else None
             if "id" in row and old is None:
-                self._add(place, "/id", "not_found", "the product has no such variant", row["id"])
+                words = say("the product has no such variant")
+                self._add(place, "/id", "not_found", words, row["id"])
             elif old is not None and old in met:
                 self._add(place, "/id", "repeated", "must be sent once", row["id"])
             elif old is None and tuple(row.get("options", ())) in by_options:

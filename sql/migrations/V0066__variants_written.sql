@@ -26,15 +26,20 @@ BEGIN
             -- With no visible one, what it cost stays.
             coalesce(s.lowest, o.price) AS price,
             CASE WHEN s.lowest IS NULL THEN o.price_max ELSE nullif(s.highest, s.lowest) END AS price_max,
-            CASE WHEN s.lowest IS NULL THEN o.price_before ELSE s.price_before END AS price_before
+            CASE WHEN s.lowest IS NULL THEN o.price_before ELSE (
+                SELECT v.price_before
+                FROM variants AS v
+                WHERE v.product_id = o.id AND NOT v.hidden
+                ORDER BY v.price, v.position, v.id
+                LIMIT 1
+            ) END AS price_before
         FROM products AS o
         JOIN (
             SELECT
                 v.product_id,
                 count(*)::integer AS variants,
                 min(v.price) FILTER (WHERE NOT v.hidden) AS lowest,
-                max(v.price) FILTER (WHERE NOT v.hidden) AS highest,
-                (array_agg(v.price_before ORDER BY v.price, v.position, v.id) FILTER (WHERE NOT v.hidden))[1] AS price_before
+                max(v.price) FILTER (WHERE NOT v.hidden) AS highest
             FROM variants AS v
             WHERE v.product_id = ANY(of_products)
             GROUP BY v.product_id
@@ -52,7 +57,7 @@ COMMENT ON FUNCTION settle_variants IS
 CREATE TYPE wanted_variant AS (
     position integer,
     id bigint,
-    options text[],
+    options text[], -- noqa: LT01
     sku text,
     barcode text,
     price numeric,

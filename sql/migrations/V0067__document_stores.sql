@@ -28,7 +28,7 @@ FOR EACH ROW EXECUTE FUNCTION set_document_store();
 CREATE OR REPLACE VIEW product_cards WITH (security_invoker = true) AS
 SELECT
     d.product_id,
-    d.digest # c.sold # coalesce(hashtextextended(c.closed_until, 0), 0) AS digest,
+    hashtextextended(concat(c.sold, c.closed_until), d.digest) AS digest,
     s.stock,
     concat(
         coalesce(

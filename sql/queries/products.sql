@@ -422,12 +422,12 @@ CROSS JOIN LATERAL (
             WHEN %(guest)s::boolean OR p.variant_count = 0 THEN false
             ELSE coalesce(p.store_id = (SELECT my_store_id()), false) OR coalesce((SELECT my_role()) = 'admin', false)
         END AS own
-    OFFSET 0 -- once
+    LIMIT 1 -- so that it is computed once
 ) AS o
 CROSS JOIN LATERAL (
     SELECT
         concat(p.version, '.', card.stock_tag, '-', to_hex(card.digest), CASE WHEN o.own THEN '-own' END) AS tag
-    OFFSET 0
+    LIMIT 1
 ) AS t
 WHERE p.id = %(product_id)s
     AND (

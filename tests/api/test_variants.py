@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from conftest import Api, User
-from support.responses import problem
 from support.stock import broken
 
 SHIRT: dict[str, Any] = {
@@ -12,7 +11,13 @@ SHIRT: dict[str, Any] = {
     "options": ["Warna", "Ukuran"],
     "variants": [
         {"options": ["Merah", "M"], "price": "90000", "stock": 3, "sku": "TS-M-M"},
-        {"options": ["Merah", "L"], "price": "99000", "stock": 0, "sku": "TS-M-L", "weight_grams": 180},
+        {
+            "options": ["Merah", "L"],
+            "price": "99000",
+            "stock": 0,
+            "sku": "TS-M-L",
+            "weight_grams": 180,
+        },
         {"options": ["Biru", "M"], "price": 95000, "stock": 4, "price_before": "120000"},
     ],
 }
@@ -45,6 +50,9 @@ def test_a_product_is_made_with_its_variants(api: Api, seller: User):
         "image_id": None, "weight_grams": 180, "stock": 0, "in_stock": False, "hidden": False,
     }  # fmt: skip
     assert [row["stock"] for row in shirt["variants"]] == [3, 0, 4]
-    assert api.get(f"/api/products/{shirt['id']}").json == {**shirt, "variants": api.get(f"/api/products/{shirt['id']}").json["variants"]}
+    assert api.get(f"/api/products/{shirt['id']}").json == {
+        **shirt,
+        "variants": api.get(f"/api/products/{shirt['id']}").json["variants"],
+    }
     with api.as_owner(api.db.conn) as conn:
         assert broken(conn) == []

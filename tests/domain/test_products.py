@@ -41,7 +41,15 @@ def test_a_product_is_answered_as_the_contract_says(api: Api):
     assert product["created_at"].endswith("Z")
     assert api.get(f"/api/products/{product['id']}").json == product
     listed = api.get("/api/products", params={"ids": str(product["id"])}).json["products"]
-    details = ("description", "blocked", "weight_grams", "length_cm", "width_cm", "height_cm", "variants")
+    details = (
+        "description",
+        "blocked",
+        "weight_grams",
+        "length_cm",
+        "width_cm",
+        "height_cm",
+        "variants",
+    )
     assert listed == [{name: value for name, value in product.items() if name not in details}]
 
 
