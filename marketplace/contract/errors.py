@@ -46,6 +46,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "payload_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "This type is not accepted"),
     "validation_failed": (422, "The document is wrong"),
+    "amount_too_large": (422, "The amount is too large"),
     "has_variants": (422, "The product has variants"),
     "price_before_too_low": (422, "The old price is too low"),
     "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
