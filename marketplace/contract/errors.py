@@ -5,8 +5,8 @@ on.
 constraint of the database refuses. A constraint that is not listed there is a bug and returns 500.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 PROBLEMS: dict[str, tuple[int, str]] = {
     "bad_request": (400, "The request cannot be read"),
@@ -39,6 +39,10 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "has_open_orders": (409, "It has open orders"),
     "product_blocked": (409, "The product is blocked"),
     "duplicate_options": (409, "The options are taken"),
+    "cart_full": (409, "The cart is full"),
+    "too_many_addresses": (409, "There are too many addresses"),
+    "code_taken": (409, "The code is taken"),
+    "voucher_used_up": (409, "The voucher is used up"),
     "store_required": (409, "Open a store first"),
     "request_in_progress": (409, "The same request is still running"),
     "cursor_expired": (410, "The cursor is too old"),
@@ -46,6 +50,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "payload_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "This type is not accepted"),
     "validation_failed": (422, "The document is wrong"),
+    "address_incomplete": (422, "The address is not complete"),
     "amount_too_large": (422, "The amount is too large"),
     "has_variants": (422, "The product has variants"),
     "price_before_too_low": (422, "The old price is too low"),
@@ -143,20 +148,53 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
         "/image_id",
         "the product has no such image",
     ),
+    "addresses_indonesia_check": (
+        "address_incomplete",
+        "",
+        "an address in Indonesia needs province, city, district and a postcode of five digits",
+    ),
+    "addresses_pin_check": (
+        "validation_failed",
+        "/latitude",
+        "latitude and longitude come together",
+    ),
+    "delivery_options_store_id_fkey": (
+        "validation_failed",
+        "/store_id",
+        "there is no such store",
+    ),
+    "delivery_options_days_check": (
+        "validation_failed",
+        "/days_max",
+        "days_min and days_max come together, the smaller one first",
+    ),
+    "delivery_rates_pkey": (
+        "validation_failed",
+        "/rates",
+        "two rates are for the same area and weight",
+    ),
+    "vouchers_store_id_fkey": ("validation_failed", "/store_id", "there is no such store"),
+    "vouchers_code_key": ("code_taken", "/code", "another voucher has this code"),
+    "vouchers_used_check": ("voucher_used_up", "/quota", "it was used more often already"),
     "imports_store_id_fkey": ("validation_failed", "/store_id", "there is no such store"),
 }
 
 
 class FieldError(NamedTuple):
-    """One error: where it is (a JSON pointer), a stable code, and words."""
+    """One error: where it is (a JSON pointer), a stable code, and words; `about` names things, such
+    as product_id.
+    """
 
     pointer: str
     code: str
     message: str
+    about: Mapping[str, Any] = {}
 
 
 class Problem(Exception):
-    """A failure to respond with (web/problems.py renders it); `code` is one of PROBLEMS."""
+    """A failure to respond with (web/problems.py renders it); `code` is one of PROBLEMS, `more` are
+    members beside it.
+    """
 
     def __init__(
         self,
@@ -165,6 +203,7 @@ class Problem(Exception):
         *,
         errors: Sequence[FieldError] = (),
         headers: dict[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         status, title = PROBLEMS[code]
         if status in (429, 503) or code == "request_in_progress":
@@ -175,6 +214,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = errors
         self.headers = headers or {}
+        self.more = more or {}
 
 
 def invalid(pointer: str, code: str, message: str) -> Problem:

@@ -8,6 +8,15 @@ from marketplace.contract.validation import Named
 from marketplace.web.problems import MEDIA_TYPE
 
 _TEXT: dict[str, Any] = {"type": "string"}
+_NULL: dict[str, Any] = {"nullable": True}
+
+
+def _about(words: str) -> dict[str, Any]:
+    return {
+        "type": "integer",
+        "meta": {"format": "int64", "description": words, "optional": True},
+    }
+
 
 FIELD_ERROR = Named(
     "FieldError",
@@ -24,6 +33,9 @@ FIELD_ERROR = Named(
             **_TEXT,
             "meta": {"description": "The same in words, in the requested language."},
         },
+        "product_id": _about("The product it is about."),
+        "variant_id": {**_about("The variant it is about; null: the product itself."), **_NULL},
+        "available": _about("How many pieces there are."),
     },
 )
 PROBLEM = Named(
