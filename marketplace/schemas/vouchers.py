@@ -33,12 +33,15 @@ FIXED: dict[str, Any] = {
             "pattern": "^[A-Z0-9]{3,20}$",
         },
     },
-    "gives": described(
-        {"coerce": "line", "allowed": ["percent", "amount", "free_delivery"], "required": True},
-        "Off things, or off the price of delivery.",
-    ),
+    "gives": {
+        "coerce": "line",
+        "allowed": ["percent", "amount", "free_delivery"],
+        "required": True,
+        "meta": {"description": "Off things, or the price of delivery.", "example": "percent"},
+    },
     "value": described(
-        {**_AMOUNT, "required": True}, "Per cent (to 100) or an amount; of free_delivery nothing."
+        {"coerce": "money", "meta": {"example": "10.00"}, "required": True},
+        "Per cent (to 100) or an amount; of free_delivery nothing.",
     ),
 }
 CHANGING: dict[str, Any] = {

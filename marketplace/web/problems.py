@@ -69,12 +69,7 @@ def install(app: "falcon.App[Any, Any]") -> None:
 def body(problem: Problem, request_id: str | None, language: str = ENGLISH) -> bytes:
     """Return the problem document, in a language; codes are the same in all."""
     errors = [
-        {
-            "pointer": field.pointer,
-            "code": field.code,
-            **field.about,
-            "message": spoken(field.message, language),
-        }
+        field._replace(message=spoken(field.message, language)).members()
         for field in problem.errors
     ]
     title = PROBLEMS[problem.code][1]
