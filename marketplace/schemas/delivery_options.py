@@ -42,24 +42,6 @@ FIELDS: dict[str, Any] = {
             "example": "flat",
         },
     },
-    "price": {**_AMOUNT, "required": True},
-    },
-)
-#: What everybody sees of an option.
-FIELDS: dict[str, Any] = {
-    "id": read_only(**ID),
-    "name": {
-        "coerce": "name",
-        "minlength": 1,
-        "maxlength": 100,
-        "required": True,
-        "meta": {"example": "JNE Reguler"},
-    },
-    "pricing": described(
-        {"coerce": "line", "allowed": list(PRICINGS), "required": True},
-        "`flat`: `price`; `weight`: `price` and `per_kg` for each kilogram begun; `table`: `rates`"
-        "; `pickup`: nothing.",
-    ),
     "price": {**_AMOUNT, "default": "0"},
     "per_kg": {**_AMOUNT, "default": "0"},
     "free_from": described(
