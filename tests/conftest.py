@@ -8,7 +8,6 @@ where commits matter, in a database cloned for it (`committed`).
 import itertools
 import os
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from marketplace.config import settings
 from marketplace.config.settings import ROOT, Config
 from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
+from marketplace.postgres.databases import drop
 from marketplace.postgres.embedded import server as embedded_server
 
 pytest_plugins = ["support.import_shop", "support.backups"]
@@ -283,17 +283,6 @@ def created(owner_url: str, name: str, template: str | None = None) -> Iterator[
             yield database(owner_url, name)
         finally:
             drop(conn, name)
-
-
-def drop(conn: psycopg.Connection[Any], name: str) -> None:
-    """Drop a database with all connections to it. An autovacuum cannot be ended so: wait for it."""
-    for _ in range(600):
-        try:
-            conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-            return
-        except psycopg.errors.InsufficientPrivilege:
-            time.sleep(0.1)
-    conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")

@@ -122,11 +122,11 @@ LEFT JOIN LATERAL (
     UNION ALL
     SELECT c.name, NULL, c.slug, c.parent_id, c.version, c.created_at, c.updated_at
     FROM categories AS c
-    WHERE p.type = 'category' AND c.id = p.thing_id
+    WHERE p.type = 'category' AND c.id = p.thing_id AND c.listed
     UNION ALL
     SELECT b.name, NULL, b.slug, NULL, b.version, b.created_at, b.updated_at
     FROM brands AS b
-    WHERE p.type = 'brand' AND b.id = p.thing_id
+    WHERE p.type = 'brand' AND b.id = p.thing_id AND b.listed
     LIMIT 1
 ) AS o ON true
 ORDER BY p.xid, p.type, p.thing_id;

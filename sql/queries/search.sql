@@ -428,7 +428,7 @@ UNION ALL
 (
     SELECT 'categories', c.id, c.name
     FROM categories AS c
-    WHERE to_tsvector('names', c.name) @@ (SELECT u.words FROM unfinished AS u)
+    WHERE c.listed AND to_tsvector('names', c.name) @@ (SELECT u.words FROM unfinished AS u)
     ORDER BY starts_with(lower(c.name), (SELECT t.begins FROM typed AS t WHERE t.last)) DESC, length(c.name), c.id
     LIMIT 5
 );
