@@ -20,6 +20,7 @@ from cerberus import errors as reasons
 
 from marketplace.contract.bounds import printable, require_bounded
 from marketplace.contract.errors import FieldError, Problem
+from marketplace.contract.naming import named
 from marketplace.text.lines import folded, has_invisible, hides, is_seen, stripped, turns
 from marketplace.text.messages import say
 from marketplace.text.nfc import TooManyMarks, nfc
@@ -112,6 +113,13 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         if not -INT64_MAX - 1 <= value <= INT64_MAX:
             raise Wrong("too_large", "must fit into 64 bits")
         return value
+
+    def _normalize_coerce_variant_id(self, value: Any) -> int:
+        """The id of a variant. The product itself is null, never the 0 of the tables."""
+        number = self._normalize_coerce_int64(value)
+        if number < 1:
+            raise Wrong("invalid", "must be the id of a variant, or null")
+        return number
 
     def _normalize_coerce_money(self, value: Any) -> Decimal:
         if (isinstance(value, str) and _MONEY.match(value)) or (
@@ -336,7 +344,7 @@ def check(
         ):  # one error a field: the first, but a null is a null
             if error.code == "not_nullable" or error.pointer not in found:
                 found[error.pointer] = error
-        raise Problem("validation_failed", errors=list(found.values()))
+        raise Problem("validation_failed", errors=[named(e, document) for e in found.values()])
     checked: dict[str, Any] = validator.document
     return checked
 

@@ -27,6 +27,7 @@ INT32_MAX = 2**31 - 1
 #: double in some clients.
 _COERCED: dict[str, Document] = {
     "int64": _INT64,
+    "variant_id": {**_INT64, "minimum": 1},
     "money": {
         "type": "string",
         "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$",

@@ -25,6 +25,8 @@ from marketplace.text.messages import say
 UNBOUND = frozenset({"page", "per_page", "cursor", "count", "facets"})
 _EXACT_TO = {None: EXACT_TOTAL, "exact": COUNTED, "none": None}
 _SIGNATURE = 12
+#: Times to the second, with Z.
+_TIMES = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
 
 def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH) -> Window:
@@ -44,9 +46,7 @@ def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH)
 
 def items(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Return rows as JSON with commas between, without the brackets."""
-    return orjson.dumps(rows, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)[
-        1:-1
-    ]
+    return orjson.dumps(rows, default=str, option=_TIMES)[1:-1]
 
 
 def respond_rows(
@@ -101,7 +101,7 @@ def respond(
             "Link", f"<{req.path}?{following}{'&' if following else ''}cursor={cursor}>; rel=next"
         )
     resp.content_type = falcon.MEDIA_JSON
-    resp.data = b'{"%s":[%s],%s' % (noun.encode(), items, orjson.dumps(rest)[1:])
+    resp.data = b'{"%s":[%s],%s' % (noun.encode(), items, orjson.dumps(rest, option=_TIMES)[1:])
 
 
 class _Bound(NamedTuple):

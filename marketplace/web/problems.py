@@ -69,7 +69,7 @@ def install(app: "falcon.App[Any, Any]") -> None:
 def body(problem: Problem, request_id: str | None, language: str = ENGLISH) -> bytes:
     """Return the problem document, in a language; codes are the same in all."""
     errors = [
-        field._replace(message=spoken(field.message, language))._asdict()
+        field._replace(message=spoken(field.message, language)).members()
         for field in problem.errors
     ]
     title = PROBLEMS[problem.code][1]
@@ -81,6 +81,7 @@ def body(problem: Problem, request_id: str | None, language: str = ENGLISH) -> b
         "detail": detail or sentence(title).spoken(language),
         "code": problem.code,
         "request_id": request_id,
+        **problem.more,
     }
     if errors:
         document["errors"] = errors

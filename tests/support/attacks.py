@@ -133,11 +133,15 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
             "/api/products/export?format=jsonl",
         )
     )
+    yield from ((f"/api/stores/mine/stock{query}", "") for query in ("", "?low=20"))
+    for product in (at.hidden, at.shown):
+        yield f"/api/products/{product}/stock-movements", "product"
     yield f"/api/products/{at.hidden}", "product"
     yield f"/api/products/imports/{at.import_id}", "import"
     yield f"/api/products/imports/{at.import_id}/errors.csv", "import"
     yield f"/api/audit?store_id={at.victim.store_id}", "audit"
     yield f"/api/products/export?store_id={at.victim.store_id}", "store"
+    yield f"/api/stores/mine/stock?store_id={at.victim.store_id}", "store"
 
 
 def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
@@ -149,12 +153,16 @@ def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
         yield "DELETE", path, None
         yield "PATCH", f"{path}/images/{at.image}", {"alt": "Mine now"}
         yield "DELETE", f"{path}/images/{at.image}", None
+    path = f"/api/stores/mine/stock?store_id={at.victim.store_id}"
+    yield "POST", path, {"rows": [{"product_id": at.shown, "stock": 1}]}
     yield "POST", f"/api/products/imports/{at.import_id}/apply", None
     yield "POST", f"/api/products/imports/{at.import_id}/cancel", None
 
 
 def own_changes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     """What the intruder changes of their own, which must change nothing else."""
+    rows = [{"product_id": at.shown, "stock": 1}, {"sku": MARK, "stock": 1}]
+    yield "POST", "/api/stores/mine/stock", {"rows": rows}
     yield "PUT", "/api/users/profile", {"name": "Mine now", "phone": "1", "address": "x"}
     yield "PATCH", "/api/stores/mine", {"description": "Mine now"}
     yield "DELETE", "/api/users/avatar", None
@@ -180,6 +188,7 @@ def foreign_rows(at: Scene) -> list[str]:
         if MARK in answer.text or answer.status_code >= 500:
             found.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
     mine = api.product(thief, name="Sendok")["id"]
+    api.get(f"/api/products/{mine}/stock-movements", thief)
     for product in (at.hidden, at.shown, mine):
         api.upload(f"/api/products/{product}/images", thief, [("images", "a", picture())])
     api.upload("/api/users/upload-avatar", thief, [("avatar", "a", picture())])
