@@ -27,6 +27,7 @@ INT32_MAX = 2**31 - 1
 #: double in some clients.
 _COERCED: dict[str, Document] = {
     "int64": _INT64,
+    "variant_id": {**_INT64, "minimum": 1},
     "money": {
         "type": "string",
         "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$",
@@ -37,6 +38,7 @@ _COERCED: dict[str, Document] = {
             "multipleOf": 0.01,
         },
     },
+    "degrees": {"type": "number", "format": "double", "minimum": -180, "maximum": 180},
     "boolean": {"type": "boolean"},
     "line": {"type": "string", "pattern": _LINE},
     "name": {"type": "string", "pattern": _LINE},
