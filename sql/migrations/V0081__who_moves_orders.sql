@@ -56,16 +56,16 @@ REVOKE ALL ON FUNCTION order_actor FROM PUBLIC;
 CREATE FUNCTION check_order_transition() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    actor text := order_actor(old.buyer_id, old.store_id);
+    acting text := order_actor(old.buyer_id, old.store_id);
 BEGIN
     IF (new.state = 'cancelled' AND new.units_shipped <> new.units_undelivered)
         OR NOT EXISTS (
             SELECT
             FROM order_transitions AS t
-            WHERE t.from_state = old.state AND t.to_state = new.state AND t.actor = check_order_transition.actor
+            WHERE t.from_state = old.state AND t.to_state = new.state AND t.actor = acting
         )
     THEN
-        RAISE EXCEPTION 'order % cannot go from % to % by %', old.id, old.state, new.state, actor
+        RAISE EXCEPTION 'order % cannot go from % to % by %', old.id, old.state, new.state, acting
         USING ERRCODE = '23514', CONSTRAINT = 'orders_transition', TABLE = 'orders';
     END IF;
     RETURN new;
