@@ -158,8 +158,10 @@ class _Judged:
             full = say("a product has at most {most} variants, hidden ones too", most=MOST)
             error = FieldError(self.places[-1], "too_many_variants", full, self._about(None))
             raise _problem("too_many_variants", [error])
+        lost = {error.pointer for error in self.wrong}
         for place, row in enumerate(rows):
-            self._judge(place, sent[place], row)
+            if f"{self.places[place]}/id" not in lost:
+                self._judge(place, sent[place], row)
         self._raise("validation_failed")
         for place, row in enumerate(rows):
             if row["price_before"] is not None and row["price_before"] <= row["price"]:

@@ -2,6 +2,7 @@
 --
 -- * The document has "closed_until":null, which is replaced while the store is closed: no text of a user can have that
 --   sequence, as quotes are escaped in one. Few stores are closed at a time: where none is, one look says so for a page.
+-- * least() leaves NULL out: of a product whose variants are all hidden it made the largest number there is.
 -- * A document of before has no store_id and lacks what products were given since; what it lacks is at its default,
 --   as the product has not been written since, and is added here. So nothing has to be written anew.
 
@@ -57,7 +58,7 @@ LEFT JOIN inventory AS i ON i.product_id = d.product_id AND i.variant_id = 0
 CROSS JOIN LATERAL (
     SELECT
         coalesce(i.quantity, (
-            SELECT least(sum(v.quantity), 2147483647)::integer
+            SELECT least(coalesce(sum(v.quantity), 0), 2147483647)::integer
             FROM inventory AS v
             WHERE v.product_id = d.product_id AND v.on_sale
         ), 0) AS stock
