@@ -21,7 +21,16 @@ from marketplace.postgres.pool import ALIVE
 from marketplace.queries import brands, categories, search, stock
 from marketplace.queries import jobs as queue
 from marketplace.text.messages import say
-from marketplace.workflows import events, imports, mails, product_documents, stores, upkeep, users
+from marketplace.workflows import (
+    events,
+    imports,
+    mails,
+    product_documents,
+    proofs,
+    stores,
+    upkeep,
+    users,
+)
 from marketplace.workflows.imports import PASSING
 
 #: Arguments of mails are addresses: with a run every six hours they are gone in a day.
@@ -146,6 +155,16 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
     @app.task(name="tell", queue="quick", lock="tell", retry=Retry())
     def tell(timestamp: int = 0) -> None:
         events.tell(means.db, stopping=means.stopping)
+
+    @app.periodic(cron="*/5 * * * *", queueing_lock="count_orders")
+    @app.task(name="count_orders", queue="quick", lock="count_orders", retry=Retry())
+    def count_orders(timestamp: int = 0) -> None:
+        proofs.count(means.db)
+
+    @app.periodic(cron="11 19 * * *", queueing_lock="check_selling")  # night from Aceh to Papua
+    @app.task(name="check_selling", queue="long", lock="check_selling", retry=Retry())
+    def check_selling(timestamp: int = 0) -> None:
+        proofs.prove(means.db)
 
     @app.periodic(cron="17 */6 * * *", queueing_lock="upkeep")
     @app.task(name="upkeep", queue="long", lock="upkeep", retry=Retry())
