@@ -120,13 +120,14 @@ def test_not_even_the_owner_writes_past_the_check(room: Room, trade: Trade):
         "INSERT INTO ledger_entries (kind, source) SELECT 'adjustment', 'many ' || n FROM generate_series(1, 3) AS n"
     )
     rows = (
-        "INSERT INTO ledger_postings (entry_id, line, account_id, amount) SELECT e.id, l.line, a.id, l.amount"
-        " FROM ledger_entries AS e CROSS JOIN (VALUES (1, 'bank', {amount}), (2, 'payable', -5)) AS l (line, kind, amount)"
-        " JOIN ledger_accounts AS a ON a.kind = l.kind WHERE e.source LIKE 'many %'"
+        "INSERT INTO ledger_postings (entry_id, line, account_id, amount)"
+        " SELECT e.id, l.line, a.id, l.amount + CASE WHEN l.line = 1 AND e.source = %s THEN 1 ELSE 0 END"
+        " FROM ledger_entries AS e CROSS JOIN (VALUES (1, 'bank', 5), (2, 'payable', -5)) AS l (line, kind, amount)"
+        " JOIN ledger_accounts AS a ON a.kind = l.kind WHERE e.source LIKE 'many %%'"
     )
     with refused(room.conn, "23514", "ledger_postings_balance"):
-        room.conn.execute(rows.format(amount="CASE WHEN e.source = 'many 2' THEN 6 ELSE 5 END"))
-    room.conn.execute(rows.format(amount=5))
+        room.conn.execute(rows, ["many 2"])
+    room.conn.execute(rows, ["none"])
     assert balance(trade, 7) == 105
 
 

@@ -129,6 +129,10 @@ FAULTS: list[tuple[str, str]] = [
     ("UPDATE payments SET received = received - 1 WHERE id = {done_payment}", "what_moved_is_booked"),
     ("UPDATE refunds SET state = 'given_up' WHERE id = {due}", "what_moved_is_booked"),
     ("UPDATE refunds SET bearer = 'platform' WHERE id = {due}", "what_moved_is_booked"),
+    ("UPDATE vouchers SET used = 2", "voucher_used_is_uses"),
+    ("UPDATE voucher_uses SET given_back = true; UPDATE vouchers SET used = 0", "voucher_used_is_uses"),
+    ("UPDATE voucher_uses SET amount = amount - 1", "voucher_uses_are_discounts"),
+    ("DELETE FROM voucher_uses; UPDATE vouchers SET used = 0", "voucher_uses_are_discounts"),
 ]  # fmt: skip
 
 TABLES = (

@@ -38,6 +38,7 @@ SEEN: dict[str, tuple[str, dict[str, str] | None]] = {
     "order_request_lines": ("line_id", BY_ORDER),
     "refund_lines": ("line_id", BY_ORDER),
     "store_balances": ("store_id", PARTIES | {"buyer": "false"}),
+    "voucher_uses": ("checkout_id", PARTIES | {"seller": "false"}),
     "uploads": ("id", {"buyer": "user_id = {buyer}", "seller": "user_id = {user}", "admin": "user_id = {user}"}),
     "commission_rules": ("id", ADMINS),
     "reconciliations": ("provider", ADMINS),

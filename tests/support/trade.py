@@ -143,6 +143,15 @@ class Trade:
             hold(self.conn, [(order, product, 0, pieces)], minutes=None if settled else 1440) == []
         )
         if method == "none":
+            self.do(
+                "WITH v AS (INSERT INTO vouchers (code, name, gives, value, used) VALUES (%s, 'Gratis', 'percent', 100, 1)"
+                " RETURNING id) INSERT INTO voucher_uses (voucher_id, buyer_id, number, checkout_id, amount)"
+                " SELECT id, %s, 1, %s, %s FROM v",
+                number(),
+                buyer,
+                checkout,
+                items,
+            )
             self.post(
                 "subsidy", f"order {order}", order, [("expense_voucher", items), ("escrow", -items)]
             )
