@@ -21,7 +21,8 @@ LEFT JOIN orders AS o
 ORDER BY e.ordinality;
 
 -- name: order_facts
--- What a mail about an order says, as it is now: to whom, the order, its checkout with all orders, how to pay, parcels.
+-- What a mail about an order says, as it is now: to whom, the order, its checkout with all orders, how to pay,
+-- parcels.
 SELECT
     m.email, o.id, o.number, o.state, o.stage, o.cod, o.currency, o.total, o.paid, o.cancel_reason, o.open_request,
     o.cancel_by, o.ship_by, o.complete_at, s.name AS store, c.number AS checkout_number, c.total AS checkout_total,
