@@ -60,8 +60,8 @@ WHERE /* own */ l.user_id = %(user_id)s
 ORDER BY l.added_at, l.product_id, l.variant_id;
 
 -- name: priced
--- Everything about wanted lines that a checkout is priced from. The arrays go together. The tax is of the country that the
--- parcel goes to; a store whose goods bear none has none.
+-- Everything about wanted lines that a checkout is priced from. The arrays go together. The tax is of the country
+-- that the parcel goes to; a store whose goods bear none has none.
 SELECT
     /* include: line */,
     coalesce(s.preorder_days, 0) AS preorder_days, f.takes_transfer, r.rate AS tax_rate, r.included AS tax_included

@@ -12,19 +12,16 @@ WHERE NOT u.used
     AND /* own */ u.user_id = %(user_id)s;
 
 -- name: sweep
--- For the worker: what nobody has named for a day.
-WITH old AS (
-    SELECT u.id
-    FROM uploads AS u
-    WHERE NOT u.used AND u.created_at < now() - interval '1 day'
-    ORDER BY u.created_at
-    LIMIT %(most)s
-    FOR UPDATE SKIP LOCKED
-)
-
+-- For the worker: what nobody has named for a day. A call that names one meanwhile waits, and finds none.
 DELETE FROM uploads AS u
-USING old AS o
-WHERE u.id = o.id
+WHERE NOT u.used
+    AND u.id = ANY(ARRAY(
+        SELECT o.id
+        FROM uploads AS o
+        WHERE NOT o.used AND o.created_at < now() - interval '1 day'
+        ORDER BY o.created_at
+        LIMIT %(most)s
+    ))
 RETURNING u.key;
 
 -- name: kept

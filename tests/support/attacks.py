@@ -69,7 +69,7 @@ class Scene(NamedTuple):
 
 
 OPTION = {"name": "Kurir", "pricing": "flat", "price": "9000"}
-VOUCHER = {"name": "Hemat", "gives": "percent", "value": "10"}
+VOUCHER = {"name": "Hemat", "gives": "percent", "value": "10", "listed": False}
 ADDRESS = {"recipient": "Ann", "phone": "1", "country": "NL", "line1": "Dam 1"}
 
 
