@@ -34,7 +34,7 @@ def of_caller(
     given = _given(query, OF_ADMIN if admin else OF_BUYER)
     _require_sort(query, ("newest",))
     if admin and "facets" in query:
-        raise _not_offered("facets", say("Counts are of one buyer or one store."))
+        raise _not_offered("facets", say("`facets` counts for one buyer or one store."))
     if "number" in given:
         whose = {"everything": True} if admin else {"user_id": caller.user_id}
         return orders.by_number(conn, tidy(query["number"]), **whose), NEWEST

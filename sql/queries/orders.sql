@@ -2,9 +2,10 @@
 -- cards show comes by the ids of a page.
 
 -- name: of_buyer
--- All of a buyer's, newest first. ORDER BY names every column of the index, here and below, constant ones too: else the
--- planner may walk orders_newest_idx through everybody's orders for somebody who has few.
-SELECT x.id, x.placed_at
+-- All of a buyer's, newest first. ORDER BY names every column of the index, here and below, constant ones too: else
+-- the planner may walk orders_newest_idx through everybody's orders for somebody who has few.
+-- version is asked for because no index has it: else all of a store's are read from the index of stages, and sorted.
+SELECT x.id, x.placed_at, x.version
 FROM orders AS x
 WHERE /* own */ x.buyer_id = %(user_id)s::bigint
     AND (x.placed_at, x.id) < (%(before_at)s::timestamptz, %(before_id)s::bigint)
@@ -28,7 +29,7 @@ ORDER BY o.placed_at DESC, o.id DESC
 LIMIT %(limit)s;
 
 -- name: of_store
-SELECT x.id, x.placed_at
+SELECT x.id, x.placed_at, x.version
 FROM orders AS x
 WHERE /* own */ x.store_id = %(store_id)s::bigint
     AND (x.placed_at, x.id) < (%(before_at)s::timestamptz, %(before_id)s::bigint)
@@ -69,7 +70,7 @@ WHERE /* own */ x.store_id = %(store_id)s::bigint
     AND x.open_request IS NOT NULL
     AND x.open_request = %(open_request)s::text
     AND (x.placed_at, x.id) < (%(before_at)s::timestamptz, %(before_id)s::bigint)
-ORDER BY x.store_id DESC, x.placed_at DESC, x.id DESC
+ORDER BY x.store_id DESC, x.open_request DESC, x.placed_at DESC, x.id DESC
 LIMIT %(limit)s;
 
 -- name: with_product
@@ -178,8 +179,8 @@ WHERE o.id = ANY(%(ids)s::bigint[])
     AND /* own */ (%(everything)s::boolean OR o.buyer_id = %(user_id)s::bigint OR o.store_id = %(store_id)s::bigint);
 
 -- name: find
--- What a page has beside its card. delivery_address says of the address what the caller may know. The payment is the one
--- that paid it, or the newest try; a store reads only those to its own account.
+-- What a page has beside its card. delivery_address says of the address what the caller may know. The payment is the
+-- one that paid it, or the newest try; a store reads only those to its own account.
 SELECT
     o.note, o.payment_status, o.fulfilment_status, o.cancel_reason, o.cancelled_by, o.items_total, o.discount_total,
     o.subsidy_total, o.delivery_total, o.tax_total, o.tax_included, o.cancelled_total, o.paid, o.refunded,
