@@ -22,18 +22,12 @@ from marketplace.queries import brands, categories, search, stock
 from marketplace.queries import jobs as queue
 from marketplace.text.messages import say
 from marketplace.workflows import (
-<<<<<<< HEAD
+    checkouts,
     events,
     imports,
     mails,
     product_documents,
     proofs,
-=======
-    checkouts,
-    imports,
-    mails,
-    product_documents,
->>>>>>> main
     stores,
     upkeep,
     users,
@@ -158,7 +152,6 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
     def settle_stores(timestamp: int = 0) -> None:
         stores.settle(means.db, means.config.currency, stopping=means.stopping)
 
-<<<<<<< HEAD
     @app.periodic(cron="* * * * *", queueing_lock="tell")
     @app.task(name="tell", queue="quick", lock="tell", retry=Retry())
     def tell(timestamp: int = 0) -> None:
@@ -173,12 +166,11 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
     @app.task(name="check_selling", queue="long", lock="check_selling", retry=Retry())
     def check_selling(timestamp: int = 0) -> None:
         proofs.prove(means.db)
-=======
+
     @app.periodic(cron="* * * * *", queueing_lock="cancel_unpaid")
     @app.task(name="cancel_unpaid", queue="timers", lock="cancel_unpaid", retry=Retry())
     def cancel_unpaid(timestamp: int = 0) -> None:
         checkouts.cancel_due(means.db)
->>>>>>> main
 
     @app.periodic(cron="17 */6 * * *", queueing_lock="upkeep")
     @app.task(name="upkeep", queue="long", lock="upkeep", retry=Retry())
