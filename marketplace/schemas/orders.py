@@ -85,7 +85,7 @@ STORE_FILTERS: dict[str, Any] = {
 # Cards ----------------------------------------------------------------------------------------
 
 FIRST_LINE = Named(
-    "FirstLine",
+    "OrderFirstLine",
     {
         "product_id": ID,
         "variant_id": {**ID, "nullable": True},
