@@ -344,7 +344,14 @@ PRODUCT = Named(
         "min_quantity": described(NUMBER, "Fewest pieces that are sold at a time."),
         **{
             name: {**NUMBER, "nullable": True}
-            for name in ("max_per_buyer", "preorder_days", "weight_grams", "length_cm", "width_cm", "height_cm")
+            for name in (
+                "max_per_buyer",
+                "preorder_days",
+                "weight_grams",
+                "length_cm",
+                "width_cm",
+                "height_cm",
+            )
         },
         "blocked": described(TEXT_OR_NULL, "Why an admin took it off sale; null: none did."),
         "variants": described(list_of(PRODUCT_VARIANT), "Empty where it is sold as it is."),
