@@ -105,7 +105,10 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
 
     @app.task(name="forget_user", queue="long", retry=Retry())
     def forget_user(user_id: int, store_id: int | None) -> None:
-        users.forget(means.db, user_id, store_id, means.config.currency, stopping=means.stopping)
+        users.forget(
+            means.db, user_id, store_id, means.config.currency,
+            private=means.private, stopping=means.stopping,
+        )  # fmt: skip
 
     @app.task(name="rebuild_documents", queue="quick", retry=Retry())
     def rebuild_documents(by: str, id: int | None = None) -> None:

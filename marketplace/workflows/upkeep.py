@@ -15,6 +15,8 @@ from marketplace.workflows import images
 from marketplace.workflows import uploads as uploads_workflow
 
 MONTHS = 13
+#: Days after the end of an order in which its parcel can be traced and its proof of payment seen.
+ENDED_DAYS = 180
 BATCH = 5000
 #: Deleted one by one, with all rows that refer to them.
 ACCOUNTS = 200
@@ -49,6 +51,8 @@ def run(db: Database, private: Storage, uploads: Storage, config: Config) -> Non
     _drop_months(db, config)
     _sweep_imports(db, private)
     _forget_imports(db, config)
+    _sweep(db, lambda conn: upkeep.forget_ended(conn, days=ENDED_DAYS, most=BATCH))
+    _sweep_private_images(db, private)
     images.sweep(db, uploads, YOUNG)
     for storage in (private, uploads):
         storage.clear_unfinished(YOUNG)
@@ -117,6 +121,21 @@ def _forget_imports(db: Database, config: Config) -> None:
                 days=config.import_retention_days,
                 most=IMPORTS,
             )
+
+
+def _sweep_private_images(db: Database, private: Storage) -> None:
+    """Remove private images that nobody needs: the files first, so that none is left without a
+    row.
+    """
+    spent = BATCH
+    while spent >= BATCH:
+        with db.working() as conn:
+            unneeded = upkeep.spent_images(conn, days=ENDED_DAYS, most=BATCH)
+        for image in unneeded:
+            private.delete(image["key"])
+        with db.working() as conn:
+            upkeep.delete_images(conn, [image["id"] for image in unneeded])
+        spent = len(unneeded)
 
 
 def _sweep_imports(db: Database, private: Storage) -> None:
