@@ -52,6 +52,11 @@ def add_new(conn: Conn, batch: Mapping[str, Any], met: Sequence[int], *, dry_run
     conn.execute(SQL["add_new"], values)
 
 
+def weigh(conn: Conn, import_id: int) -> None:
+    """Note how much they take, once the import has ended."""
+    conn.execute(SQL["weigh"], {"import_id": import_id})
+
+
 def leave_out(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
     """Forget what is kept of rows that turned out bad."""
     conn.execute(SQL["leave_out"], {"import_id": import_id, "lines": list(lines)})

@@ -25,7 +25,7 @@ from marketplace.config.settings import Config
 from marketplace.files.storage import Storage, StorageUnavailableError, own_image
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
-from marketplace.queries import import_rows, imports, jobs
+from marketplace.queries import import_changes, import_rows, imports, jobs
 from marketplace.text.messages import say
 from marketplace.workflows import import_batches
 from marketplace.workflows.import_work import Displaced, Refused, Work, hold
@@ -107,6 +107,7 @@ def _clear_up(db: Database, files: Storage, import_id: int) -> None:
         if ended is None:
             return
         import_rows.clear(conn, import_id)
+        import_changes.weigh(conn, import_id)
         imports.end_session(conn, import_id)
         imports.trim(conn, import_id, most=KEPT, most_bytes=KEPT_BYTES)
     files.delete(ended)
@@ -146,6 +147,7 @@ def _finish(work: Work, error_code: str | None = None, error_message: str | None
     with work.db.working() as conn:
         hold(conn, work)
         imports.finish(conn, work.id, error_code=error_code, error_message=error_message)
+        import_changes.weigh(conn, work.id)
         if work.dry_run:
             return
         jobs.enqueue(conn, "refresh_category_counts", queue="quick", lock="category_counts")

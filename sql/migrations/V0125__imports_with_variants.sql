@@ -13,12 +13,14 @@ ALTER TABLE imports
 ADD COLUMN variants text NOT NULL DEFAULT 'auto',
 ADD COLUMN rows_apart bigint NOT NULL DEFAULT 0,
 ADD COLUMN rows_raised bigint NOT NULL DEFAULT 0,
+ADD COLUMN changes_bytes bigint NOT NULL DEFAULT 0,
 ADD CONSTRAINT imports_variants_check CHECK (variants IN ('auto', 'together', 'separate')) NOT VALID;
 COMMENT ON COLUMN imports.variants IS
 'What rows of variants become. together: one product; separate: a product each; auto: together, unless one of them is '
 'of a simple product already.';
 COMMENT ON COLUMN imports.rows_apart IS 'Rows of variants that stayed products of their own with variants = auto.';
 COMMENT ON COLUMN imports.rows_raised IS 'Rows that raised stock in a file that does not say what stock it has seen.';
+COMMENT ON COLUMN imports.changes_bytes IS 'How much its rows take in import_changes, once it has ended.';
 GRANT INSERT (variants) ON imports TO marketplace_app;
 GRANT UPDATE (rows_raised) ON imports TO marketplace_app;
 
@@ -92,16 +94,16 @@ BEGIN
     INTO too_many, too_large
     FROM (
         SELECT
-            i.id, i.report_kept, i.report_bytes,
+            i.id, i.report_kept, i.report_bytes + i.changes_bytes AS report_bytes,
             row_number() OVER (ORDER BY i.id DESC) AS place,
-            sum(i.report_bytes) OVER (ORDER BY i.id DESC) AS bytes
+            sum(i.report_bytes + i.changes_bytes) OVER (ORDER BY i.id DESC) AS bytes
         FROM imports AS i
         WHERE i.store_id = of_store AND i.finished_at IS NOT NULL
             AND NOT (i.state = 'done' AND i.dry_run AND i.finished_at > now() - interval '7 days')
     ) AS e;
     DELETE FROM import_errors AS e WHERE e.import_id = ANY(too_large);
     DELETE FROM import_changes AS c WHERE c.import_id = ANY(too_large);
-    UPDATE imports AS i SET report_kept = false, report_bytes = 0 WHERE i.id = ANY(too_large);
+    UPDATE imports AS i SET report_kept = false, report_bytes = 0, changes_bytes = 0 WHERE i.id = ANY(too_large);
     DELETE FROM imports AS i WHERE i.id = ANY(too_many);
     RETURN coalesce(cardinality(too_large), 0) + coalesce(cardinality(too_many), 0);
 END
@@ -118,14 +120,16 @@ BEGIN
     FROM (
         SELECT i.id
         FROM imports AS i
-        WHERE i.finished_at < now() - make_interval(days => report_days) AND i.report_kept AND i.report_bytes > 0
+        WHERE i.finished_at < now() - make_interval(days => report_days)
+            AND i.report_kept
+            AND i.report_bytes + i.changes_bytes > 0
         ORDER BY i.finished_at
         LIMIT most
         FOR NO KEY UPDATE SKIP LOCKED
     ) AS f;
     DELETE FROM import_errors AS e WHERE e.import_id = ANY(old);
     DELETE FROM import_changes AS c WHERE c.import_id = ANY(old);
-    UPDATE imports AS i SET report_kept = false, report_bytes = 0 WHERE i.id = ANY(old);
+    UPDATE imports AS i SET report_kept = false, report_bytes = 0, changes_bytes = 0 WHERE i.id = ANY(old);
     DELETE FROM imports AS i
     WHERE i.id IN (
         SELECT f.id

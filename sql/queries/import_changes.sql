@@ -1,17 +1,9 @@
 -- What became of the rows of an import, or would: a hundred rows of one outcome at a time.
 
 -- name: add
--- The size counts as that of the report of bad rows, with which they go.
-WITH written AS (
-    INSERT INTO import_changes (import_id, number, outcome, changes)
-    SELECT %(import_id)s, c.number, c.outcome, c.changes::json
-    FROM unnest(%(numbers)s::bigint[], %(outcomes)s::text[], %(changes)s::text[]) AS c (number, outcome, changes)
-    RETURNING pg_column_size(changes) AS size
-)
-
-UPDATE imports
-SET report_bytes = report_bytes + (SELECT coalesce(sum(w.size), 0) FROM written AS w)
-WHERE id = %(import_id)s;
+INSERT INTO import_changes (import_id, number, outcome, changes)
+SELECT %(import_id)s, c.number, c.outcome, c.changes::json
+FROM unnest(%(numbers)s::bigint[], %(outcomes)s::text[], %(changes)s::text[]) AS c (number, outcome, changes);
 
 -- name: add_new
 -- Rows of a batch that make products: `met` has the lines of the others. A dry run has no ids of theirs.
@@ -33,18 +25,21 @@ WITH rows AS (
     WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
         AND r.group_key IS NULL
         AND r.line <> ALL(%(met)s::bigint[])
-),
-
-written AS (
-    INSERT INTO import_changes (import_id, number, outcome, changes)
-    SELECT %(import_id)s, min(r.line), 'added', json_agg(r.change ORDER BY r.line)
-    FROM rows AS r
-    GROUP BY r.chunk
-    RETURNING pg_column_size(changes) AS size
 )
 
+INSERT INTO import_changes (import_id, number, outcome, changes)
+SELECT %(import_id)s, min(r.line), 'added', json_agg(r.change ORDER BY r.line)
+FROM rows AS r
+GROUP BY r.chunk;
+
+-- name: weigh
+-- Notes how much they take, once the import has ended: they go with its report of bad rows.
 UPDATE imports
-SET report_bytes = report_bytes + (SELECT coalesce(sum(w.size), 0) FROM written AS w)
+SET changes_bytes = (
+    SELECT coalesce(sum(pg_column_size(c.changes)), 0)
+    FROM import_changes AS c
+    WHERE c.import_id = %(import_id)s
+)
 WHERE id = %(import_id)s;
 
 -- name: leave_out

@@ -49,7 +49,8 @@ CROSS JOIN LATERAL (
             CASE WHEN linked.varied THEN linked.id END,
             CASE WHEN coded.varied THEN coded.id END
         ) AS product_id,
-        NOT (coalesce(known.varied, true) AND coalesce(coded.varied, true) AND coalesce(linked.varied, true)) AS simple
+        coalesce(NOT known.varied, false) OR coalesce(NOT coded.varied, false) OR coalesce(NOT linked.varied, false)
+            AS simple
 ) AS met
 
 -- name: any_there
@@ -243,7 +244,7 @@ compared AS (
             WHEN p.variant_id IS NULL AND r.option_values IS NULL AND p.product_id IS NULL THEN 'required_option'
             WHEN p.variant_id IS NULL AND r.option_values IS NULL THEN
                 CASE
-                    WHEN r.price <> t.price OR (r.stock <> own.quantity AND r.stock IS DISTINCT FROM r.stock_seen)
+                    WHEN r.price <> t.price OR (r.stock <> own.quantity AND (r.stock IS DISTINCT FROM r.stock_seen))
                         OR r.sku IS NOT NULL THEN 'has_variants'
                 END
             WHEN p.variant_id IS NULL AND r.price IS NULL THEN 'required_price'
@@ -312,7 +313,7 @@ compared AS (
         ) AS variant_changed,
         p.variant_id IS NOT NULL
         AND r.stock <> i.quantity
-        AND r.stock IS DISTINCT FROM r.stock_seen AS stock_changed
+        AND (r.stock IS DISTINCT FROM r.stock_seen) AS stock_changed
     FROM placed AS p
     JOIN rows AS r ON r.line = p.line
     LEFT JOIN pictures AS g ON g.owner = p.owner

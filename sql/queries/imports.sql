@@ -166,13 +166,11 @@ forgotten AS (
     DELETE FROM import_changes AS c
     USING before AS b
     WHERE c.import_id = b.id AND b.anew
-    RETURNING pg_column_size(c.changes) AS size
 )
 
 UPDATE imports AS i
 SET state = b.next_state,
     attempt = i.attempt + 1,
-    report_bytes = greatest(i.report_bytes - (SELECT coalesce(sum(f.size), 0) FROM forgotten AS f), 0),
     rows_raised = CASE WHEN b.anew THEN 0 ELSE i.rows_raised END,
     started_at = coalesce(i.started_at, now()),
     rows_created = CASE WHEN b.anew THEN 0 ELSE i.rows_created END,
