@@ -1,14 +1,14 @@
 """A real PostgreSQL for every test, and clients by role.
 
-Without DATABASE_URL the embedded server runs from .data/test, without fsync. Each run makes one
-template database by the migrations; a test works in a transaction that is rolled back (`api`), or,
-where commits matter, in a database cloned for it (`committed`).
+Without DATABASE_URL the embedded server runs from .data/test (that of the whole suite from a folder
+in memory), without fsync. Each run makes one template database by the migrations; a test works in a
+transaction that is rolled back (`api`), or, where commits matter, in a database cloned for it
+(`committed`).
 """
 
 import itertools
 import os
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +26,7 @@ from marketplace.config import settings
 from marketplace.config.settings import ROOT, Config
 from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
+from marketplace.postgres.databases import drop
 from marketplace.postgres.embedded import server as embedded_server
 
 pytest_plugins = ["support.import_shop", "support.backups"]
@@ -248,7 +249,8 @@ def owner() -> Iterator[str]:
     if given:
         yield given
         return
-    server = embedded_server.start(ROOT / ".data" / "test", fsync=False)
+    folder = Path(os.environ.get("SUITE_FOLDER") or ROOT / ".data")
+    server = embedded_server.start(folder / "test", fsync=False)
     with (
         psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn,
         one_at_a_time(conn),
@@ -283,17 +285,6 @@ def created(owner_url: str, name: str, template: str | None = None) -> Iterator[
             yield database(owner_url, name)
         finally:
             drop(conn, name)
-
-
-def drop(conn: psycopg.Connection[Any], name: str) -> None:
-    """Drop a database with all connections to it. An autovacuum cannot be ended so: wait for it."""
-    for _ in range(600):
-        try:
-            conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-            return
-        except psycopg.errors.InsufficientPrivilege:
-            time.sleep(0.1)
-    conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,12 @@ import argparse
 import sys
 
 import psycopg
-from psycopg import sql
 
 from marketplace import demo
 from marketplace.config import settings
-from marketplace.postgres import migrations
+from marketplace.postgres import databases, migrations
 from marketplace.postgres.embedded import provision
 from marketplace.postgres.embedded import server as embedded_server
-from marketplace.postgres.statements import ADMIN, named_sql
 
 own_database = True
 
@@ -36,9 +34,7 @@ def run(args: argparse.Namespace) -> int:
     server = embedded_server.start(config.data_dir)
     try:
         with psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn:
-            name = sql.Identifier(provision.OWNER)
-            drop = named_sql("databases", ADMIN)["drop"]
-            conn.execute(sql.SQL(drop).format(database=name))
+            databases.drop(conn, provision.OWNER)
         with provision.connected():
             config = settings.load()
             migrations.migrate(config.migrate_database_url, print)

@@ -5,8 +5,8 @@ on.
 constraint of the database refuses. A constraint that is not listed there is a bug and returns 500.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 PROBLEMS: dict[str, tuple[int, str]] = {
     "bad_request": (400, "The request cannot be read"),
@@ -39,6 +39,32 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "has_open_orders": (409, "It has open orders"),
     "product_blocked": (409, "The product is blocked"),
     "duplicate_options": (409, "The options are taken"),
+    "cart_empty": (409, "Nothing of this is in the cart"),
+    "total_changed": (409, "It costs something else now"),
+    "variant_required": (409, "Choose a variant"),
+    "min_quantity": (409, "It is sold in larger quantities"),
+    "max_per_buyer": (409, "Nobody can buy so many"),
+    "too_many_unpaid": (409, "Too many checkouts are unpaid"),
+    "voucher_used": (409, "The voucher was used"),
+    "payment_not_offered": (409, "This way to pay is not offered"),
+    "payment_checking": (409, "A transfer is being checked"),
+    "checkout_paid": (409, "It is paid already"),
+    "not_payable": (409, "It cannot be paid so"),
+    "self_purchase": (409, "It is your own"),
+    "store_closed": (409, "The store is closed"),
+    "cod_one_parcel": (409, "Cash on delivery leaves in one parcel"),
+    "cart_full": (409, "The cart is full"),
+    "too_many_addresses": (409, "There are too many addresses"),
+    "code_taken": (409, "The code is taken"),
+    "voucher_used_up": (409, "The voucher is used up"),
+    "order_state": (409, "The order is past that"),
+    "already_shipped": (409, "It is on its way already"),
+    "too_many_units": (409, "There are fewer pieces"),
+    "payment_open": (409, "A payment is open"),
+    "return_open": (409, "A return is open"),
+    "refund_too_large": (409, "There is less to refund"),
+    "amount_too_small": (409, "The amount is too small"),
+    "batch_refused": (409, "A row of the batch failed"),
     "store_required": (409, "Open a store first"),
     "request_in_progress": (409, "The same request is still running"),
     "cursor_expired": (410, "The cursor is too old"),
@@ -46,8 +72,18 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "payload_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "This type is not accepted"),
     "validation_failed": (422, "The document is wrong"),
+    "address_required": (422, "Choose an address"),
+    "delivery_not_offered": (422, "This delivery is not offered"),
+    "voucher_invalid": (422, "The voucher is not good for this"),
+    "total_not_payable": (422, "The total cannot be paid"),
+    "return_url_refused": (422, "The app's address is not allowed"),
+    "address_incomplete": (422, "The address is not complete"),
+    "amount_too_large": (422, "The amount is too large"),
     "has_variants": (422, "The product has variants"),
+    "too_many_variants": (422, "The product has all the variants it may have"),
     "price_before_too_low": (422, "The old price is too low"),
+    "amount_invalid": (422, "The amount is not valid"),
+    "idempotency_key_required": (422, "Send an Idempotency-Key"),
     "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
     "wrong_password": (422, "The present password is wrong"),
     "weak_password": (422, "The password is weak"),
@@ -142,20 +178,149 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
         "/image_id",
         "the product has no such image",
     ),
+    "checkouts_prices": ("total_changed", "", "a price or a product has changed"),
+    "checkouts_total": ("total_changed", "/expected_total", "the sum is another one now"),
+    "checkouts_tax": ("total_changed", "", "a tax has changed"),
+    "checkouts_discount": ("total_changed", "/vouchers", "the vouchers give something else now"),
+    "checkouts_delivery": (
+        "delivery_not_offered",
+        "/orders",
+        "the store does not send it there in this way",
+    ),
+    "checkouts_address": ("address_required", "/address_id", "choose one of your addresses"),
+    "checkouts_store": ("store_closed", "/lines", "a store does not sell now"),
+    "checkouts_self": ("self_purchase", "/lines", "nobody buys in their own store"),
+    "checkouts_lines": ("validation_failed", "/lines", "these lines cannot be placed"),
+    "checkouts_method": ("payment_not_offered", "/payment", "choose another way to pay"),
+    "checkouts_max_per_buyer": ("max_per_buyer", "/lines", "one buyer can have fewer in 30 days"),
+    "checkouts_not_payable": ("not_payable", "", "this way to pay is not open for it any more"),
+    "checkouts_unpaid_limit": (
+        "too_many_unpaid",
+        "",
+        "ten checkouts wait for their payment; pay or cancel one",
+    ),
+    "voucher_uses_pkey": ("voucher_used", "/vouchers", "you have used this voucher"),
+    "orders_unpaid_checkout": ("order_state", "", "what is unpaid is cancelled as its checkout"),
+    "orders_shipped": ("already_shipped", "", "a parcel of the order is on its way"),
+    "orders_cod_parcel": ("cod_one_parcel", "/lines", "cash on delivery leaves in one parcel"),
+    "payments_received_enough": ("amount_too_small", "/received", "it is less than was to be paid"),
+    "payments_proof_upload": ("validation_failed", "/upload", "there is no such upload of yours"),
+    "payments_settle": ("validation_failed", "/how", "a problem is closed by send_back or noted"),
+    "addresses_indonesia_check": (
+        "address_incomplete",
+        "",
+        "an address in Indonesia needs province, city, district and a postcode of five digits",
+    ),
+    "addresses_pin_check": (
+        "validation_failed",
+        "/latitude",
+        "latitude and longitude come together",
+    ),
+    "delivery_options_store_id_fkey": (
+        "validation_failed",
+        "/store_id",
+        "there is no such store",
+    ),
+    "delivery_options_days_check": (
+        "validation_failed",
+        "/days_max",
+        "days_min and days_max come together, the smaller one first",
+    ),
+    "delivery_rates_pkey": (
+        "validation_failed",
+        "/rates",
+        "two rates are for the same area and weight",
+    ),
+    "vouchers_store_id_fkey": ("validation_failed", "/store_id", "there is no such store"),
+    "vouchers_code_key": ("code_taken", "/code", "another voucher has this code"),
+    "vouchers_used_check": ("voucher_used_up", "/vouchers", "it is used up"),
+    "orders_transition": ("order_state", "", "the order cannot go there from where it is"),
+    "orders_units_check": ("too_many_units", "/lines", "the order has fewer pieces"),
+    "order_lines_units_check": ("too_many_units", "/lines", "the order has fewer pieces"),
+    "orders_refund_check": ("refund_too_large", "/amount", "less was paid and not given back"),
+    "orders_note_check": ("validation_failed", "/note", "a note has at most 500 characters"),
+    "orders_cancel_reason_check": (
+        "validation_failed",
+        "/reason",
+        "a reason has at most 500 characters",
+    ),
+    "shipments_tracking_key": (
+        "already_shipped",
+        "/tracking_number",
+        "another parcel of the order has this number",
+    ),
+    "shipments_courier_check": (
+        "validation_failed",
+        "/tracking_number",
+        "courier, service and number have at most 100 characters each",
+    ),
+    "order_requests_open_key": ("return_open", "", "a return of the order is open"),
+    "order_requests_amount_check": ("amount_too_small", "/lines", "there is nothing to give back"),
+    "order_requests_reason_check": (
+        "validation_failed",
+        "/reason",
+        "a reason has at most 500 characters",
+    ),
+    "order_requests_message_check": (
+        "validation_failed",
+        "/message",
+        "a message has at most 2,000 characters",
+    ),
+    "order_requests_images_check": ("validation_failed", "/uploads", "there are too many images"),
+    "order_requests_tracking_number_check": (
+        "validation_failed",
+        "/tracking_number",
+        "a tracking number has at most 100 characters",
+    ),
+    "payments_one_key": ("payment_open", "", "another payment of it is open"),
+    "payments_return_url_check": (
+        "validation_failed",
+        "/return_url",
+        "the address has at most 2,048 characters",
+    ),
+    "payments_proof_check": ("validation_failed", "", "the proof is too large"),
+    "payments_refusal_check": (
+        "validation_failed",
+        "/reason",
+        "a reason has at most 500 characters",
+    ),
+    "refunds_amount_check": ("amount_invalid", "/amount", "the amount is above 0"),
+    "refunds_reference_check": (
+        "validation_failed",
+        "/reference",
+        "a reference has at most 200 characters",
+    ),
+    "refunds_account_check": ("validation_failed", "", "the account is too large"),
+    "store_settings_pay_account_check": ("validation_failed", "", "the account is too large"),
+    "holidays_name_check": (
+        "validation_failed",
+        "/name",
+        "a holiday's name has 1 to 100 characters",
+    ),
     "imports_store_id_fkey": ("validation_failed", "/store_id", "there is no such store"),
 }
 
 
 class FieldError(NamedTuple):
-    """One error: where it is (a JSON pointer), a stable code, and words."""
+    """One error: where it is (a JSON pointer), a stable code, and words; `about`: what thing it is
+    of (product_id, variant_id, ...), since a place in a list tells an app little.
+    """
 
     pointer: str
     code: str
     message: str
+    about: Mapping[str, Any] | None = None
+
+    def members(self) -> dict[str, Any]:
+        """Return it as an object of the response: one level, with what it is about."""
+        named = {"pointer": self.pointer, "code": self.code, **(self.about or {})}
+        return {**named, "message": self.message}
 
 
 class Problem(Exception):
-    """A failure to respond with (web/problems.py renders it); `code` is one of PROBLEMS."""
+    """A failure to respond with (web/problems.py renders it); `code` is one of PROBLEMS. `more` are
+    further members of the document: what became of each row of a batch.
+    """
 
     def __init__(
         self,
@@ -164,6 +329,7 @@ class Problem(Exception):
         *,
         errors: Sequence[FieldError] = (),
         headers: dict[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         status, title = PROBLEMS[code]
         if status in (429, 503) or code == "request_in_progress":
@@ -174,6 +340,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = errors
         self.headers = headers or {}
+        self.more = more or {}
 
 
 def invalid(pointer: str, code: str, message: str) -> Problem:

@@ -20,6 +20,7 @@ from cerberus import errors as reasons
 
 from marketplace.contract.bounds import printable, require_bounded
 from marketplace.contract.errors import FieldError, Problem
+from marketplace.contract.naming import named
 from marketplace.text.lines import folded, has_invisible, hides, is_seen, stripped, turns
 from marketplace.text.messages import say
 from marketplace.text.nfc import TooManyMarks, nfc
@@ -113,6 +114,13 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
             raise Wrong("too_large", "must fit into 64 bits")
         return value
 
+    def _normalize_coerce_variant_id(self, value: Any) -> int:
+        """The id of a variant. The product itself is null, never the 0 of the tables."""
+        number = self._normalize_coerce_int64(value)
+        if number < 1:
+            raise Wrong("invalid", "must be the id of a variant, or null")
+        return number
+
     def _normalize_coerce_money(self, value: Any) -> Decimal:
         if (isinstance(value, str) and _MONEY.match(value)) or (
             isinstance(value, int) and not isinstance(value, bool)
@@ -128,6 +136,14 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         if isinstance(exponent, int) and exponent < -2:
             raise Wrong("too_precise", "must have at most two decimals")
         return value.quantize(Decimal("0.01"))
+
+    def _normalize_coerce_degrees(self, value: Any) -> Decimal:
+        """A latitude or longitude, to six decimals: a tenth of a metre."""
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 180:
+            value = Decimal(value)
+        if not isinstance(value, Decimal) or not value.is_finite() or abs(value) > 180:
+            raise Wrong("wrong_type", "must be degrees such as -6.120833")
+        return round(value, 6)
 
     def _normalize_coerce_boolean(self, value: Any) -> bool:
         if self._config.get("text") and isinstance(value, str):
@@ -148,6 +164,12 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         if name and not is_seen(name):
             raise Wrong("required", "has nothing that can be seen")
         return name
+
+    def _normalize_coerce_option_name(self, value: Any) -> str:
+        """Name of an option, or the object that a GET returns for it."""
+        if isinstance(value, dict) and value.keys() == {"name", "values"}:
+            value = value["name"]
+        return self._normalize_coerce_name(value)
 
     def _normalize_coerce_identity(self, value: Any) -> str:
         """Name of a person, store, brand or category: two that look the same are the same."""
@@ -326,6 +348,9 @@ def check(
         rules if partial else rules.keys() & document.keys()
     ):  # null is not missing: no default for it
         rules[name] = {key: value for key, value in rules[name].items() if key != "default"}
+    for name, rule in rules.items():
+        if document.get(rule.get("meta", {}).get("unless")):
+            rules[name] = {**rule, "required": False}
     validator = Validator(rules, text=text)
     sent = {name: value for name, value in document.items() if name not in ignored}
     require_bounded(sent, rules)
@@ -336,7 +361,7 @@ def check(
         ):  # one error a field: the first, but a null is a null
             if error.code == "not_nullable" or error.pointer not in found:
                 found[error.pointer] = error
-        raise Problem("validation_failed", errors=list(found.values()))
+        raise Problem("validation_failed", errors=[named(e, document) for e in found.values()])
     checked: dict[str, Any] = validator.document
     return checked
 

@@ -5,10 +5,10 @@ from typing import Any
 from marketplace.contract.errors import PROBLEMS
 from marketplace.contract.operations import Operation
 from marketplace.contract.validation import Named
+from marketplace.schemas.common import COUNT, ID, TEXT, described, optional
 from marketplace.web.problems import MEDIA_TYPE
 
 _TEXT: dict[str, Any] = {"type": "string"}
-
 FIELD_ERROR = Named(
     "FieldError",
     {
@@ -20,6 +20,10 @@ FIELD_ERROR = Named(
             **_TEXT,
             "meta": {"description": "Stable; more may come.", "example": "too_small"},
         },
+        "product_id": optional(described(ID, "Of which product it is, where there are several.")),
+        "variant_id": optional(described({**ID, "nullable": True}, "Of which of its variants.")),
+        "sku": optional(described(TEXT, "Of what it is, where the request named a SKU.")),
+        "available": optional(described(COUNT, "How many pieces of it can be bought.")),
         "message": {
             **_TEXT,
             "meta": {"description": "The same in words, in the requested language."},
@@ -45,6 +49,11 @@ PROBLEM = Named(
             "type": "list",
             "schema": {"type": "dict", "schema": FIELD_ERROR},
             "meta": {"optional": True, "description": "Every wrong field at once."},
+        },
+        "rows": {
+            "type": "list",
+            "schema": {"type": "dict"},
+            "meta": {"optional": True, "description": "batch_refused: what became of each row."},
         },
     },
 )

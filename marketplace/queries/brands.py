@@ -39,9 +39,9 @@ def count(conn: Conn, *, search: str | None, limit: int) -> int:
     return int(conn.execute(SQL["count"], values, prepare=False).fetchall()[0]["matches"])
 
 
-def find(conn: Conn, brand_id: int) -> Row | None:
-    """Return one brand, or None."""
-    return conn.execute(SQL["find"], {"brand_id": brand_id}).fetchone()
+def find(conn: Conn, brand_id: int, *, unlisted: bool = False) -> Row | None:
+    """Return one brand, or None; `unlisted`: also where guests do not see it."""
+    return conn.execute(SQL["find"], {"brand_id": brand_id, "unlisted": unlisted}).fetchone()
 
 
 def find_or_add(conn: Conn, name: str) -> int:

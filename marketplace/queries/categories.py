@@ -15,11 +15,12 @@ def all_sorted(conn: Conn, *, limit: int) -> list[Row]:
     return conn.execute(SQL["all"], {"limit": limit}).fetchall()
 
 
-def find(conn: Conn, category_id: int) -> Row | None:
+def find(conn: Conn, category_id: int, *, unlisted: bool = False) -> Row | None:
     """Return one category with `path` (id and name of its ancestors, the top first) and `children`,
-    or None.
+    or None; `unlisted`: also where guests do not see it.
     """
-    return conn.execute(SQL["find"], {"category_id": category_id, "limit": CHILDREN}).fetchone()
+    values = {"category_id": category_id, "unlisted": unlisted, "limit": CHILDREN}
+    return conn.execute(SQL["find"], values).fetchone()
 
 
 def lock_tree(conn: Conn) -> None:

@@ -6,6 +6,12 @@ from marketplace.contract.validation import INT64_MAX, Named
 
 INT32_MAX = 2**31 - 1
 ID: dict[str, Any] = {"coerce": "int64", "min": 1, "max": INT64_MAX}
+#: Null for a product without variants, which is its own.
+VARIANT_ID: dict[str, Any] = {
+    "coerce": "variant_id",
+    "max": INT64_MAX,
+    "nullable": True,
+}
 #: A count of things that may grow without end.
 COUNT: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int64"}}
 #: A small number: pixels, a page, a per cent.

@@ -25,6 +25,8 @@ from marketplace.text.messages import say
 UNBOUND = frozenset({"page", "per_page", "cursor", "count", "facets"})
 _EXACT_TO = {None: EXACT_TOTAL, "exact": COUNTED, "none": None}
 _SIGNATURE = 12
+#: Times to the second, with Z.
+_TIMES = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
 
 def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH) -> Window:
@@ -42,11 +44,15 @@ def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH)
     return Window(page, query["per_page"], None, _EXACT_TO[query.get("count")])
 
 
+def window_by_cursor(req: falcon.Request, query: Mapping[str, Any]) -> Window:
+    """Return the part of a list that is read by cursor alone. Raises 400 for a bad cursor."""
+    after = decode_cursor(req, query["cursor"]) if "cursor" in query else None
+    return Window(None, query["per_page"], after, None)
+
+
 def items(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Return rows as JSON with commas between, without the brackets."""
-    return orjson.dumps(rows, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)[
-        1:-1
-    ]
+    return orjson.dumps(rows, default=str, option=_TIMES)[1:-1]
 
 
 def respond_rows(
@@ -101,7 +107,7 @@ def respond(
             "Link", f"<{req.path}?{following}{'&' if following else ''}cursor={cursor}>; rel=next"
         )
     resp.content_type = falcon.MEDIA_JSON
-    resp.data = b'{"%s":[%s],%s' % (noun.encode(), items, orjson.dumps(rest)[1:])
+    resp.data = b'{"%s":[%s],%s' % (noun.encode(), items, orjson.dumps(rest, option=_TIMES)[1:])
 
 
 class _Bound(NamedTuple):

@@ -69,7 +69,7 @@ def install(app: "falcon.App[Any, Any]") -> None:
 def body(problem: Problem, request_id: str | None, language: str = ENGLISH) -> bytes:
     """Return the problem document, in a language; codes are the same in all."""
     errors = [
-        field._replace(message=spoken(field.message, language))._asdict()
+        field._replace(message=spoken(field.message, language)).members()
         for field in problem.errors
     ]
     title = PROBLEMS[problem.code][1]
@@ -84,9 +84,17 @@ def body(problem: Problem, request_id: str | None, language: str = ENGLISH) -> b
     }
     if errors:
         document["errors"] = errors
-    return orjson.dumps(document).replace(
+    data = orjson.dumps(document).replace(
         URL_MARKER.encode(), b""
     )  # here it can only be a client's
+    if problem.more:
+        option = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+        data = data[:-1] + b"," + orjson.dumps(problem.more, default=_amount, option=option)[1:]
+    return data
+
+
+def _amount(value: Any) -> str:
+    return format(value, "f")
 
 
 def _details(errors: Sequence[Mapping[str, str]], language: str) -> str:

@@ -40,7 +40,7 @@ def remove(conn: Conn, brand_id: int, move_to: int | None) -> Removed:
     if move_to is not None:
         if move_to == brand_id:
             raise invalid("/move_to", "not_allowed", "must be another brand")
-        if brands.find(conn, move_to) is None:
+        if brands.find(conn, move_to, unlisted=True) is None:
             raise invalid("/move_to", "not_found", "there is no such brand")
         sessions.take_time(conn)
         moved = brands.move_products(conn, brand_id, move_to)

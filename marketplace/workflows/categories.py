@@ -32,7 +32,7 @@ def hold(conn: Conn, category_id: int) -> Row | None:
     tree meanwhile.
     """
     categories.lock_tree(conn)
-    return categories.find(conn, category_id)
+    return categories.find(conn, category_id, unlisted=True)
 
 
 def change(conn: Conn, before: Row, *, name: str, parent_id: int | None) -> Row:

@@ -34,6 +34,10 @@ CREATE DATABASE {database} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE {lc_col
 -- name: drop
 DROP DATABASE IF EXISTS {database} WITH (FORCE);
 
+-- name: drop_unused
+-- The server ends an autovacuum in it, and waits five seconds for others to leave.
+DROP DATABASE IF EXISTS {database};
+
 -- name: preloaded
 SELECT current_setting('shared_preload_libraries');
 

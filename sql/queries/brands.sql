@@ -26,9 +26,10 @@ FROM (
 
 -- name: find
 -- budget: 6 buffers
+-- `unlisted`: also where guests do not see it.
 SELECT b.id, b.name, b.slug, b.version, b.created_at, b.updated_at
 FROM brands AS b
-WHERE b.id = %(brand_id)s;
+WHERE b.id = %(brand_id)s AND (b.listed OR %(unlisted)s);
 
 -- name: find_named
 SELECT b.id

@@ -4,14 +4,14 @@
 -- name: all
 -- budget: 20 buffers
 -- The tree, flat, up to a limit: levels from the top down, so that whoever is in it has a parent there; of a level
--- those with most products. What an import has made and nothing on sale is in is left out. Sorted last, so that
--- children come out in order wherever they are put together.
+-- those with most products. What an import has made and nothing on sale is in is left out (`listed`). Sorted last,
+-- so that children come out in order wherever they are put together.
 SELECT t.id, t.name, t.slug, t.parent_id, t.product_count
 FROM (
     SELECT c.id, c.name, c.slug, c.parent_id, coalesce(k.products, 0) AS product_count
     FROM categories AS c
     LEFT JOIN category_counts AS k ON k.category_id = c.id
-    WHERE c.kept OR k.products > 0 OR k.category_id IS NULL
+    WHERE c.listed
     ORDER BY cardinality(c.path), k.products DESC NULLS LAST, c.id
     LIMIT %(limit)s
 ) AS t
@@ -19,7 +19,8 @@ ORDER BY fold_name(t.name), t.id;
 
 -- name: find
 -- budget: 30 buffers
--- One category with those above it, from the top down, and those right below it, up to a limit.
+-- One category with those above it, from the top down, and those right below it that guests see, up to a limit.
+-- `unlisted`: also where guests do not see it.
 SELECT
     c.id, c.name, c.slug, c.parent_id,
     array_to_json(ARRAY(
@@ -38,7 +39,7 @@ SELECT
             SELECT d.id, d.name, d.slug, coalesce(dk.products, 0) AS product_count
             FROM categories AS d
             LEFT JOIN category_counts AS dk ON dk.category_id = d.id
-            WHERE d.parent_id = c.id AND (d.kept OR dk.products > 0 OR dk.category_id IS NULL)
+            WHERE d.parent_id = c.id AND d.listed
             ORDER BY fold_name(d.name), d.id
             LIMIT %(limit)s
         ) AS n
@@ -46,7 +47,7 @@ SELECT
     c.version, c.created_at, c.updated_at
 FROM categories AS c
 LEFT JOIN category_counts AS k ON k.category_id = c.id
-WHERE c.id = %(category_id)s;
+WHERE c.id = %(category_id)s AND (c.listed OR %(unlisted)s);
 
 -- name: lock_tree
 -- Held to the end of the transaction. All changes of the tree take this number; it means nothing else.
@@ -68,9 +69,9 @@ RETURNING id;
 -- name: keep
 -- An admin puts something below it: it stays, with those above it, whoever made them.
 UPDATE categories AS c
-SET kept = true
+SET kept = true, listed = true
 FROM categories AS n
-WHERE n.id = %(category_id)s AND c.id = ANY(n.path) AND NOT c.kept;
+WHERE n.id = %(category_id)s AND c.id = ANY(n.path) AND NOT (c.kept AND c.listed);
 
 -- name: below
 -- A category and all its descendants.
@@ -97,6 +98,7 @@ SET parent_id = CASE WHEN c.id = %(category_id)s THEN %(parent_id)s ELSE c.paren
     name = CASE WHEN c.id = %(category_id)s THEN %(name)s ELSE c.name END,
     path = moved.path,
     kept = c.kept OR c.id = %(category_id)s,
+    listed = c.listed OR c.id = %(category_id)s,
     version = c.version + 1,
     updated_at = now()
 FROM (

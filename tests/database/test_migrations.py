@@ -8,21 +8,19 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import drop
+from conftest import created
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from marketplace.postgres import migrations
+from marketplace.postgres.databases import drop
 from marketplace.postgres.migrations import MigrationError, migrate, pending
 
 
 @pytest.fixture
 def url(owner_url: str) -> Iterator[str]:
     """An empty database."""
-    name = f"marketplace_test_{secrets.token_hex(6)}"
-    with psycopg.connect(owner_url, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name}")
-        yield make_conninfo("", **{**conninfo_to_dict(owner_url), "dbname": name})
-        conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with created(owner_url, f"marketplace_test_{secrets.token_hex(6)}") as url:
+        yield url
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import Api, created, database, drop, make_config
+from conftest import Api, created, database, make_config
 from psycopg import sql
 
 from marketplace.commands import doctor
 from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
+from marketplace.postgres.databases import drop
 from marketplace.postgres.roles import MigrationError
 from marketplace.postgres.statements import script
 

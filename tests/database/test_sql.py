@@ -184,7 +184,7 @@ def test_no_sql_is_written_in_python(path: Path):
 
 
 ADMINISTERED = {
-    "databases": {"commands/demo_reset", "commands/restore", "postgres/embedded/provision"},
+    "databases": {"commands/restore", "postgres/databases", "postgres/embedded/provision"},
     "explain": {"commands/check_sql", "commands/explain"},
     "make_roles": {"postgres/roles"},
     "migrate": {"postgres/migrations"},

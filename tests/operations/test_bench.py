@@ -24,6 +24,7 @@ from marketplace import catalogue_csv
 from marketplace.app import create_app
 from marketplace.config.settings import Config
 from marketplace.postgres.database import Database
+from marketplace.postgres.databases import drop
 from marketplace.queries import categories
 from marketplace.workflows import product_documents as upkeep
 from tools.bench import __main__ as bench
@@ -281,4 +282,4 @@ def test_one_command_makes_the_shop_and_another_looks_for_the_worst(
         assert capsys.readouterr().out.startswith(f"{name}: 50 products, seed 1\n5 requests")
     finally:
         with psycopg.connect(owner_url, autocommit=True) as conn:
-            conn.execute(f'DROP DATABASE IF EXISTS "{name}"')
+            drop(conn, name)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import Api, created, drop, make_config
+from conftest import Api, created, make_config
 
 from marketplace.ops import backups
 from marketplace.postgres.database import Database
+from marketplace.postgres.databases import drop
 from support.commands import command
 from support.images import shot
 from support.stored import add

@@ -49,6 +49,9 @@ EXPECTED = {
     "PUT /api/stores/mine": SELLERS,
     "PATCH /api/stores/mine": SELLERS,
     "GET /api/stores/mine/products": SELLERS,
+    "GET /api/stores/mine/stock": SELLERS,
+    "POST /api/stores/mine/stock": SELLERS,
+    "GET /api/products/{product_id:id}/stock-movements": SELLERS,
     "GET /api/stores/{store_id:id}": GUEST,
     "GET /api/products": GUEST,
     "GET /api/products/suggest": GUEST,
@@ -64,6 +67,9 @@ EXPECTED = {
     "PUT /api/products/{product_id:id}": SELLERS,
     "PATCH /api/products/{product_id:id}": SELLERS,
     "DELETE /api/products/{product_id:id}": SELLERS,
+    "POST /api/products/{product_id:id}/variants": SELLERS,
+    "PATCH /api/products/{product_id:id}/variants/{variant_id:id}": SELLERS,
+    "DELETE /api/products/{product_id:id}/variants/{variant_id:id}": SELLERS,
     "POST /api/products/{product_id:id}/images": SELLERS,
     "PATCH /api/products/{product_id:id}/images/{image_id:id}": SELLERS,
     "DELETE /api/products/{product_id:id}/images/{image_id:id}": SELLERS,
@@ -76,6 +82,27 @@ EXPECTED = {
         for one, methods in ((None, ("GET", "POST")), (singular, ("GET", "PUT", "PATCH", "DELETE")))
         for method in methods
     },
+    "GET /api/areas": GUEST,
+    "GET /api/cart": ANY,
+    "DELETE /api/cart": ANY,
+    "PUT /api/cart/lines": ANY,
+    "GET /api/users/addresses": ANY,
+    "POST /api/users/addresses": ANY,
+    **{
+        f"{method} /api/users/addresses/{{address_id:id}}": ANY
+        for method in ("GET", "PUT", "PATCH", "DELETE")
+    },
+    "GET /api/stores/{store_id:id}/delivery-options": GUEST,
+    "GET /api/stores/mine/delivery-options": SELLERS,
+    "POST /api/stores/mine/delivery-options": SELLERS,
+    "PUT /api/stores/mine/delivery-options/{option_id:id}": SELLERS,
+    "DELETE /api/stores/mine/delivery-options/{option_id:id}": SELLERS,
+    "GET /api/stores/mine/vouchers": SELLERS,
+    "POST /api/stores/mine/vouchers": SELLERS,
+    "PATCH /api/stores/mine/vouchers/{voucher_id:id}": SELLERS,
+    "GET /api/vouchers": ADMIN,
+    "POST /api/vouchers": ADMIN,
+    "PATCH /api/vouchers/{voucher_id:id}": ADMIN,
     "DELETE /api/users/profile": ANY,
     "POST /api/users/profile/delete": ANY,
 }
@@ -109,9 +136,13 @@ def make_every_call_as_every_role(api: Api) -> None:
             "store_id:id",
             "product_id:id",
             "image_id:id",
+            "variant_id:id",
             "import_id:id",
             "category_id:id",
             "brand_id:id",
+            "address_id:id",
+            "option_id:id",
+            "voucher_id:id",
         ):
             path = path.replace(part, "4611686018427387904")
         for role, user in users.items():

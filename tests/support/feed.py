@@ -20,6 +20,7 @@ from psycopg.rows import dict_row
 
 from marketplace.postgres.callers import Client
 from marketplace.queries import brands as brand_queries
+from marketplace.queries import categories as category_queries
 from marketplace.workflows import brands, categories, product_documents
 from marketplace.workflows import products as product_workflow
 
@@ -30,11 +31,25 @@ Fetch = Callable[[dict[str, Any]], dict[str, Any]]
 #: Everything that is public, as the API answers it, read from the tables themselves.
 STATE = """
 SELECT 'product' AS type, p.id, (d.document || '}')::jsonb || jsonb_build_object(
-    'stock', i.quantity, 'in_stock', i.quantity > 0, 'description', p.description
+    'stock', i.quantity, 'in_stock', i.quantity > 0, 'sold', 0, 'description', p.description,
+    'blocked', p.blocked, 'weight_grams', p.weight_grams, 'length_cm', p.length_cm, 'width_cm', p.width_cm,
+    'height_cm', p.height_cm, 'variants', v.variants
 ) AS state
 FROM products AS p
 JOIN product_documents AS d ON d.product_id = p.id
-JOIN inventory AS i ON i.product_id = p.id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(s.quantity) FILTER (WHERE s.on_sale), 0) AS quantity FROM inventory AS s WHERE s.product_id = p.id
+) AS i
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'id', k.id, 'options', k.options, 'sku', k.sku, 'barcode', k.barcode, 'price', k.price::text,
+        'price_before', k.price_before::text, 'image_id', k.image_id, 'weight_grams', k.weight_grams,
+        'stock', s.quantity, 'in_stock', s.quantity > 0, 'hidden', k.hidden
+    ) ORDER BY k.position, k.id), '[]') AS variants
+    FROM variants AS k
+    JOIN inventory AS s ON s.product_id = k.product_id AND s.variant_id = k.id
+    WHERE k.product_id = p.id AND NOT k.hidden
+) AS v
 WHERE NOT p.hidden
 UNION ALL
 SELECT 'store', s.id, jsonb_build_object('id', s.id, 'name', s.name, 'description', s.description, 'version', s.version,
@@ -47,11 +62,13 @@ SELECT 'category', c.id, jsonb_build_object('id', c.id, 'name', c.name, 'slug', 
     'created_at', to_char(c.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
     'updated_at', to_char(c.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
 FROM categories AS c
+WHERE c.listed
 UNION ALL
 SELECT 'brand', b.id, jsonb_build_object('id', b.id, 'name', b.name, 'slug', b.slug, 'version', b.version,
     'created_at', to_char(b.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
     'updated_at', to_char(b.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
 FROM brands AS b
+WHERE b.listed
 """
 
 
@@ -146,8 +163,12 @@ def _add(conn: Any, rng: random.Random, shop: Shop, kind: str) -> int:
             conn, name=name, parent_id=rng.choice([None, *shop.ids["category"][:3]])
         )
     if kind == "brand":
+        kept = (
+            len(shop.ids["brand"]) < 6 or rng.random() < 0.5
+        )  # else as a seller makes it: public with its first product
         return conn.execute(
-            "INSERT INTO brands (name) VALUES (%s) RETURNING id", [name]
+            "INSERT INTO brands (name, kept, listed) VALUES (%s, %s, %s) RETURNING id",
+            [name, kept, kept],
         ).fetchone()["id"]
     return conn.execute(
         "WITH u AS (INSERT INTO users (name, email, role) VALUES (%(name)s, %(name)s, 'seller') "
@@ -172,7 +193,8 @@ def _change_product(conn: Any, rng: random.Random, shop: Shop) -> None:
     field = rng.choice(["name", "price", "description", "hidden", "hidden", "brand_id", "stock"])
     value = {
         "name": f"product {rng.random()}", "price": rng.randrange(10**6), "description": str(rng.random()),
-        "hidden": not before["hidden"], "brand_id": None, "stock": rng.randrange(4),
+        "hidden": not before["hidden"], "brand_id": rng.choice([None, *shop.ids["brand"][:6]]),
+        "stock": rng.randrange(4),
     }[field]  # fmt: skip
     after = {**{name: before[name] for name in before if name != "stock"}, field: value}
     product_workflow.change(conn, before, None, after, "IDR")
@@ -218,6 +240,12 @@ def _remove(conn: Any, rng: random.Random, shop: Shop, kind: str) -> None:
         workflow.remove(conn, which, rng.choice([None, shop.ids[kind][0]]))
 
 
+def _settle(conn: Any, rng: random.Random, shop: Shop) -> None:
+    """What the worker does: brands and categories on sale are listed, and no others."""
+    brand_queries.settle(conn, None)
+    category_queries.clear(conn)
+
+
 def _rebuild(conn: Any, rng: random.Random, shop: Shop) -> None:
     """A batch of what the worker does after a rename."""
     ids = sorted(rng.sample(shop.ids["product"], min(20, len(shop.ids["product"]))))
@@ -228,7 +256,7 @@ def _rebuild(conn: Any, rng: random.Random, shop: Shop) -> None:
 OPERATIONS: list[tuple[str, int]] = [
     ("add product", 20), ("add brand", 4), ("add category", 3), ("add store", 1), ("change", 35), ("sell", 20),
     ("rename brand", 4), ("rename category", 3), ("rename store", 3), ("remove brand", 4), ("remove category", 3),
-    ("rebuild", 3),
+    ("rebuild", 3), ("settle", 3),
 ]  # fmt: skip
 
 
@@ -240,7 +268,9 @@ def _operate(conn: Any, rng: random.Random, shop: Shop, name: str) -> Thing | No
     if verb in ("rename", "remove"):
         (_rename if verb == "rename" else _remove)(conn, rng, shop, kind)
     else:
-        {"change": _change_product, "sell": _sell, "rebuild": _rebuild}[verb](conn, rng, shop)
+        {"change": _change_product, "sell": _sell, "rebuild": _rebuild, "settle": _settle}[verb](
+            conn, rng, shop
+        )
     return None
 
 

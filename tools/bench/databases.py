@@ -15,6 +15,7 @@ from psycopg.rows import dict_row
 
 from marketplace.config import settings
 from marketplace.config.env import ConfigError
+from marketplace.postgres.databases import drop
 from marketplace.postgres.embedded import provision
 from marketplace.postgres.embedded import server as embedded_server
 from marketplace.postgres.statements import named_sql
@@ -53,10 +54,10 @@ def served(name: str = NAME) -> Iterator[Urls]:
 def make_anew(urls: Urls) -> None:
     """Drop the database, if there is one, and make it, empty."""
     wanted = conninfo_to_dict(urls.owner)
-    name, owner = sql.Identifier(str(wanted["dbname"])), sql.Identifier(str(wanted["user"]))
+    name, owner = str(wanted["dbname"]), sql.Identifier(str(wanted["user"]))
     with psycopg.connect(urls.maker, autocommit=True) as conn:
-        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
+        drop(conn, name)
+        conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), owner))
 
 
 def described(urls: Urls) -> str:
