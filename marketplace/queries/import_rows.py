@@ -64,7 +64,7 @@ class Stocked(NamedTuple):
     variant_id: int
 
 
-class Wrong(NamedTuple):
+class WrongRow(NamedTuple):
     """A row that turns out bad: its field, a code and words; None for the row as a whole."""
 
     line: int
@@ -167,7 +167,7 @@ def refuse_conflicts(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
     conn.execute(SQL["refuse_conflicts"], values)
 
 
-def refuse(conn: Conn, import_id: int, wrong: Sequence[Wrong]) -> None:
+def refuse(conn: Conn, import_id: int, wrong: Sequence[WrongRow]) -> None:
     """Turn rows into bad ones."""
     said = [kept(each.message) for each in wrong]
     values = {
@@ -285,7 +285,7 @@ def lock_stock_ahead(conn: Conn, import_id: int, store_id: int) -> None:
     )
 
 
-def change_stock(conn: Conn, batch: Batch, rows: Sequence[Stocked]) -> list[Wrong]:
+def change_stock(conn: Conn, batch: Batch, rows: Sequence[Stocked]) -> list[WrongRow]:
     """Write the rows' stock; return those whose stock is not any more what the file has seen."""
     values = {
         "import_id": batch.import_id,
@@ -297,10 +297,10 @@ def change_stock(conn: Conn, batch: Batch, rows: Sequence[Stocked]) -> list[Wron
     return [unseen(row["line"], row["stock"]) for row in conn.execute(SQL["change_stock"], values)]
 
 
-def unseen(line: int, there: int) -> Wrong:
+def unseen(line: int, there: int) -> WrongRow:
     """Return what is wrong with a row whose file has seen another stock than there is."""
     words = say("the stock is {there} by now, and not what stock_seen says", there=there)
-    return Wrong(line, "stock", "precondition_failed", words)
+    return WrongRow(line, "stock", "precondition_failed", words)
 
 
 def settle(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
@@ -308,9 +308,9 @@ def settle(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
     conn.execute(SQL["settle"], {"import_id": import_id, "lines": list(lines)})
 
 
-def too_low(line: int) -> Wrong:
+def too_low(line: int) -> WrongRow:
     """Return what is wrong with a row whose struck price is not above the price."""
-    return Wrong(line, "price_before", "price_before_too_low", say("must be above the price"))
+    return WrongRow(line, "price_before", "price_before_too_low", say("must be above the price"))
 
 
 def end_batch(conn: Conn, batch: Batch, keep: Sequence[int]) -> None:

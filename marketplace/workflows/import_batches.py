@@ -15,7 +15,7 @@ from typing import Any
 from marketplace.postgres.pool import Conn
 from marketplace.queries import documents, import_changes, import_rows, imports
 from marketplace.queries.import_changes import Change
-from marketplace.queries.import_rows import Batch, Matched, Stocked, Wrong
+from marketplace.queries.import_rows import Batch, Matched, Stocked, WrongRow
 from marketplace.workflows import import_variants, product_documents
 from marketplace.workflows.import_work import (
     APPLY_ROWS,
@@ -205,7 +205,7 @@ def _met(conn: Conn, batch: Batch) -> Matched:
     return met
 
 
-def _wrong(met: Matched) -> list[Wrong]:
+def _wrong(met: Matched) -> list[WrongRow]:
     found = zip(met.wrong, met.wrong_codes, met.wrong_stock, strict=True)
     return [
         import_rows.unseen(line, there)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from marketplace.postgres.pool import Conn
 from marketplace.queries import documents, import_changes, import_rows, import_variants, imports
 from marketplace.queries.import_changes import Change
-from marketplace.queries.import_rows import Stocked, Wrong, too_low, unseen
+from marketplace.queries.import_rows import Stocked, WrongRow, too_low, unseen
 from marketplace.queries.import_variants import Batch, Met
 from marketplace.text.messages import say
 from marketplace.workflows import product_documents
@@ -160,7 +160,7 @@ def _matched(conn: Conn, work: Work, batch: Batch) -> list[Met]:
     return rows
 
 
-def _wrong(row: Met) -> Wrong:
+def _wrong(row: Met) -> WrongRow:
     """Return what is wrong with a row, in words."""
     code = row.code or ""
     if code == "precondition_failed":
@@ -168,7 +168,7 @@ def _wrong(row: Met) -> Wrong:
     if code == "price_before_too_low":
         return too_low(row.line)
     field, words = _WORDS[code]
-    return Wrong(row.line, field, code.partition("_")[0] if "required" in code else code, words)
+    return WrongRow(row.line, field, code.partition("_")[0] if "required" in code else code, words)
 
 
 _WORDS: dict[str, tuple[str | None, str]] = {

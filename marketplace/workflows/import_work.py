@@ -11,7 +11,7 @@ from marketplace.files.storage import Storage
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
 from marketplace.queries import categories, import_rows, import_variants, imports
-from marketplace.queries.import_rows import Batch, Wrong
+from marketplace.queries.import_rows import Batch, WrongRow
 
 APPLY_ROWS = 1000
 #: If nothing is written, batches may be larger.
@@ -140,7 +140,7 @@ def tell(work: Work, count: Count) -> None:
         imports.count_applied(conn, work.id, **count._asdict(), locked_ms=None)
 
 
-def found_wrong(import_id: int, wrong: Sequence[Wrong]) -> Found:
+def found_wrong(import_id: int, wrong: Sequence[WrongRow]) -> Found:
     """Return the finding that rows are wrong."""
     return Found(lambda conn: import_rows.refuse(conn, import_id, wrong))
 

@@ -1,8 +1,8 @@
 -- A store's products as a file: batches in the order in which they were made, each a short statement of its own.
 
 -- name: rows
--- As the import reads them, hidden ones too: a row a product, or one for each of its variants in their order. Images in
--- the order in which the import compares them.
+-- As the import reads them, hidden ones too: a row a product, or one for each of its variants in their order.
+-- Images in the order in which the import compares them.
 SELECT
     p.created_at, p.id, p.name, p.description, v.price::text AS price, v.stock, v.sku, p.source_url,
     ARRAY(

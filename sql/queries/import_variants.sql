@@ -1,8 +1,9 @@
 -- Rows of an import that are variants of products: the steps of the worker, before those of import_rows.
 --
--- A batch is a number of whole groups: the staged rows whose group_key is above after_key, up to last_key. What a row
--- is of is found anew each time, as in import_rows: by the variant's id, its SKU, the product's id or its link, and the
--- rest of its group is of the same product. Within it, rows without such a key are told apart by their options.
+-- A batch is a number of whole groups: the staged rows whose group_key is above after_key, up to last_key. What a
+-- row is of is found anew each time, as in import_rows: by the variant's id, its SKU, the product's id or its
+-- link, and the rest of its group is of the same product. Within it, rows without such a key are told apart by
+-- their options.
 
 -- fragment: keys
 -- What the keys of a row belong to: a variant, or products by id, SKU and link.
@@ -56,7 +57,11 @@ CROSS JOIN LATERAL (
 -- name: any_there
 -- Whether the store has variants, and whether the file may have.
 SELECT
-    EXISTS(SELECT FROM variants AS v WHERE /* own */ v.store_id = %(store_id)s) AS in_store,
+    EXISTS(
+        SELECT
+        FROM variants AS v
+        WHERE /* own */ v.store_id = %(store_id)s
+    ) AS in_store,
     EXISTS(SELECT FROM import_rows AS r WHERE r.import_id = %(import_id)s AND r.group_key IS NOT NULL) AS in_file;
 
 -- name: part

@@ -5,9 +5,7 @@ import io
 from typing import Any
 
 import psycopg
-import pytest
 from support.import_shop import Shop, counts
-from support.responses import problem
 from support.stock import broken
 
 SHOPIFY = (
