@@ -19,6 +19,7 @@ from marketplace.resources import (
     carts,
     categories,
     changes,
+    checkouts,
     delivery_options,
     docs,
     exports,
@@ -28,6 +29,8 @@ from marketplace.resources import (
     imports,
     legacy_android,
     openapi,
+    orders,
+    payments,
     product_variants,
     products,
     stock,
@@ -38,6 +41,7 @@ from marketplace.resources import (
     vouchers,
 )
 from marketplace.resources import config as configuration
+from marketplace.resources import uploads as private_images
 from marketplace.security.passwords import Passwords
 from marketplace.security.tokens import Tokens
 from marketplace.telemetry import logs
@@ -98,6 +102,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/stores/mine/vouchers", vouchers.Mine(db)),
         ("/api/stores/mine/vouchers/{voucher_id:id}", vouchers.MyVoucher(db)),
         ("/api/stores/mine/stock", stock.Stock(db)),
+        ("/api/stores/mine/orders", orders.OfStore(db)),
         ("/api/stores/{store_id:id}", stores.Store(db)),
         ("/api/stores/{store_id:id}/delivery-options", delivery_options.Offered(db)),
         ("/api/categories", categories.Categories(db)),
@@ -128,8 +133,22 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/areas", addresses.Areas(db)),
         ("/api/cart", carts.Cart(db)),
         ("/api/cart/lines", carts.CartLines(db)),
+        ("/api/checkout/quote", checkouts.Quote(db)),
+        ("/api/checkouts", checkouts.Checkouts(db)),
+        ("/api/checkouts/{checkout_id:id}", checkouts.Checkout(db)),
+        ("/api/checkouts/{checkout_id:id}/cancel", checkouts.Cancellation(db)),
+        ("/api/checkouts/{checkout_id:id}/payments", checkouts.Payments(db)),
+        ("/api/payments", payments.Payments(db)),
+        ("/api/payments/{payment_id:id}", payments.Payment(db)),
+        ("/api/payments/{payment_id:id}/proof", payments.Proof(db)),
+        ("/api/payments/{payment_id:id}/confirm", payments.Confirmation(db)),
+        ("/api/payments/{payment_id:id}/refuse", payments.Refusal(db)),
+        ("/api/uploads", private_images.Uploads(db, private)),
+        ("/api/uploads/file", private_images.File(private)),
         ("/api/vouchers", vouchers.Platform(db)),
         ("/api/vouchers/{voucher_id:id}", vouchers.PlatformVoucher(db)),
+        ("/api/orders", orders.Orders(db)),
+        ("/api/orders/{order_id:id}", orders.Order(db)),
         ("/api/audit", audit.Audit(db)),
         ("/api/config", configuration.Config(config)),
         ("/api/changes", changes.Changes(db)),
