@@ -313,6 +313,7 @@ def make_config(url: str, folder: Path, **overrides: Any) -> Config:
         "DATABASE_URL": url,
         "DATA_DIR": str(folder / "data"),
         "UPLOADS_DIR": str(folder / "uploads"),
+        "TRANSFER_ACCOUNTS": '[{"bank": "BCA", "number": "123", "holder": "PT Toko"}]',
     }
     return settings.load(
         env, **{"bcrypt_cost": 4, "secret_keys": ("k" * 16 + "test-key-of-a-test",), **overrides}

@@ -9,10 +9,11 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from marketplace.config import checked, rate_limits
+from marketplace.config import checked, rate_limits, selling
 from marketplace.config.env import ConfigError, boolean, integer, secret
 from marketplace.config.rate_limits import Limit
 
@@ -85,6 +86,11 @@ class Config:
     support_whatsapp: str
     support_url: str
     verified_sellers: bool
+    payment_methods: tuple[str, ...]
+    transfer_accounts: tuple[Mapping[str, str], ...]
+    cod_max_total: Decimal
+    return_url_schemes: tuple[str, ...]
+    shop_time_zone: str
     activity_retention_days: int
     audit_retention_days: int
     log_level: str
@@ -176,6 +182,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "app_versions": _app_versions(env),
         "support_whatsapp": _matching(env, "SUPPORT_WHATSAPP", _PHONE, "such as +6281234567890"),
         "support_url": _matching(env, "SUPPORT_URL", _LINK, "such as https://shop.example/help"),
+        **selling.loaded(env),
         "verified_sellers": boolean(env, "VERIFIED_SELLERS", False),
         "activity_retention_days": integer(env, "ACTIVITY_RETENTION_DAYS", 400, 1, 36500),
         "audit_retention_days": integer(env, "AUDIT_RETENTION_DAYS", 1100, 1, 36500),

@@ -21,7 +21,15 @@ from marketplace.postgres.pool import ALIVE
 from marketplace.queries import brands, categories, search, stock
 from marketplace.queries import jobs as queue
 from marketplace.text.messages import say
-from marketplace.workflows import imports, mails, product_documents, stores, upkeep, users
+from marketplace.workflows import (
+    checkouts,
+    imports,
+    mails,
+    product_documents,
+    stores,
+    upkeep,
+    users,
+)
 from marketplace.workflows.imports import PASSING
 
 #: Arguments of mails are addresses: with a run every six hours they are gone in a day.
@@ -132,6 +140,11 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
     @app.task(name="settle_stores", queue="quick", lock="settle_stores", retry=Retry())
     def settle_stores(timestamp: int = 0) -> None:
         stores.settle(means.db, means.config.currency, stopping=means.stopping)
+
+    @app.periodic(cron="* * * * *", queueing_lock="cancel_unpaid")
+    @app.task(name="cancel_unpaid", queue="timers", lock="cancel_unpaid", retry=Retry())
+    def cancel_unpaid(timestamp: int = 0) -> None:
+        checkouts.cancel_due(means.db)
 
     @app.periodic(cron="17 */6 * * *", queueing_lock="upkeep")
     @app.task(name="upkeep", queue="long", lock="upkeep", retry=Retry())
