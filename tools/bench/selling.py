@@ -122,7 +122,7 @@ def explained(conn: Conn, statement: Any, values: dict[str, Any]) -> dict[str, A
     """Return the plan of a statement that was run."""
     text = statement if isinstance(statement, str) else statement.decode()
     with conn.transaction(force_rollback=True):
-        row = one(conn, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}", values)
+        row = one(conn, f"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS, FORMAT JSON) {text}", values)
     (plan,) = next(iter(row.values()))
     return dict(plan if isinstance(plan, dict) else json.loads(plan))
 
