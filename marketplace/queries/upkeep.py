@@ -65,3 +65,13 @@ def spent_images(conn: Conn, *, days: int, most: int) -> list[Row]:
 def delete_images(conn: Conn, ids: Sequence[Any]) -> None:
     """Delete rows of private images, whose files have gone."""
     conn.execute(SQL["delete_images"], {"ids": list(ids)})
+
+
+def sweep_callbacks(conn: Conn, *, days: int, most: int) -> int:
+    """Delete what providers told so many days ago, some at a time; return how many."""
+    return int(one(conn, SQL["sweep_callbacks"], {"days": days, "most": most})["swept"])
+
+
+def forget_tracking(conn: Conn, *, days: int, most: int) -> int:
+    """Forget numbers of parcels whose order ended so many days ago, some at a time; how many."""
+    return int(one(conn, SQL["forget_tracking"], {"days": days, "most": most})["forgotten"])

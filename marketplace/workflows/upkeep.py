@@ -15,8 +15,6 @@ from marketplace.workflows import images
 from marketplace.workflows import uploads as uploads_workflow
 
 MONTHS = 13
-#: Days after the end of an order in which its parcel can be traced and its proof of payment seen.
-ENDED_DAYS = 180
 BATCH = 5000
 #: Deleted one by one, with all rows that refer to them.
 ACCOUNTS = 200
@@ -25,6 +23,9 @@ IMPORTS = 20
 DAY = 24 * 3600
 #: Days after which a cart that nobody has touched is removed.
 CART_DAYS = 180
+#: Days for which what providers told is kept, and the number of a parcel after its order ended.
+CALLBACK_DAYS = 400
+TRACKING_DAYS = 180
 #: Living sessions of a user, and used refresh tokens of a session: the newest stay.
 SESSIONS = 100
 TOKENS = 200
@@ -42,6 +43,9 @@ def run(db: Database, private: Storage, uploads: Storage, config: Config) -> Non
     _sweep(db, lambda conn: idempotency.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: changes.prune(conn, days=config.change_retention_days, most=BATCH))
     _sweep(db, lambda conn: carts.sweep(conn, days=CART_DAYS, most=BATCH))
+    _sweep(db, lambda conn: upkeep.sweep_callbacks(conn, days=CALLBACK_DAYS, most=BATCH))
+    _sweep(db, lambda conn: upkeep.forget_ended(conn, days=TRACKING_DAYS, most=BATCH))
+    _sweep(db, lambda conn: upkeep.forget_tracking(conn, days=TRACKING_DAYS, most=BATCH))
     uploads_workflow.sweep(db, private, DAY)
     _sweep_accounts(db, config.unconfirmed_user_days)
     _prune_words(db)
@@ -51,7 +55,6 @@ def run(db: Database, private: Storage, uploads: Storage, config: Config) -> Non
     _drop_months(db, config)
     _sweep_imports(db, private)
     _forget_imports(db, config)
-    _sweep(db, lambda conn: upkeep.forget_ended(conn, days=ENDED_DAYS, most=BATCH))
     _sweep_private_images(db, private)
     images.sweep(db, uploads, YOUNG)
     for storage in (private, uploads):
@@ -130,7 +133,7 @@ def _sweep_private_images(db: Database, private: Storage) -> None:
     spent = BATCH
     while spent >= BATCH:
         with db.working() as conn:
-            unneeded = upkeep.spent_images(conn, days=ENDED_DAYS, most=BATCH)
+            unneeded = upkeep.spent_images(conn, days=TRACKING_DAYS, most=BATCH)
         for image in unneeded:
             private.delete(image["key"])
         with db.working() as conn:
