@@ -43,9 +43,7 @@ class PayAccount:
             raise invalid(f"/{missing}", "required", "bank, number and holder come together")
         self._prove(req)
         with self.db.transaction(caller) as conn:
-            changed = pay_accounts.change(conn, store_id, account if given else None)
-        if changed is None:
-            raise Problem("store_required", "You have not opened a store yet.")
+            pay_accounts.change(conn, store_id, account if given else None)
         resp.media = account
 
     def _prove(self, req: falcon.Request) -> None:

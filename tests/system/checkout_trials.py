@@ -243,7 +243,7 @@ def killed(market: Market, args: argparse.Namespace) -> list[str]:
 
     def kill() -> None:
         chance = random.Random(args.seed)
-        while not done.wait(chance.uniform(0.5, 1.5)):
+        while not done.wait(chance.uniform(0.5, 1.5) * args.every):
             if chance.random() < 0.75:
                 workers = children(market.server.process.pid)
                 if workers:
@@ -346,6 +346,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--pieces", type=int, default=400, help="of each product of `carts`")
     parser.add_argument("--places", type=int, default=500)
+    parser.add_argument("--every", type=float, default=2, help="seconds between two kills")
     parser.add_argument("--keys", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
