@@ -6,7 +6,7 @@ from typing import Any
 import falcon
 from falcon.routing import BaseConverter
 
-from marketplace.config import settings
+from marketplace.config import checked, settings
 from marketplace.config.settings import Config
 from marketplace.files.stores import of_private, of_uploads
 from marketplace.postgres.database import Database
@@ -207,7 +207,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     app.add_route("/", root)
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
     if not config.production and not config.s3_bucket:
-        config.uploads_dir.mkdir(parents=True, exist_ok=True)
+        checked.made("UPLOADS_DIR", config.uploads_dir)
         app.add_sink(
             Files("/uploads/", config.uploads_dir, keep="public, max-age=31536000, immutable"),
             "/uploads/",
