@@ -117,6 +117,7 @@ class Entries:
                 note=body.get("note"),
             )
             resp.media = {"id": posted}
+            resp.location = f"/api/ledger/entries/{posted}"
             resp.status = falcon.HTTP_201
 
 

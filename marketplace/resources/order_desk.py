@@ -13,6 +13,7 @@ from marketplace.queries import order_desk, orders
 from marketplace.schemas import order_desk as schemas
 from marketplace.schemas.orders import PAGE
 from marketplace.web import client, etags, idempotency
+from marketplace.workflows import events
 from marketplace.workflows import order_desk as workflow
 from marketplace.workflows import orders as pages
 
@@ -317,6 +318,7 @@ def _answer(
                 raise pages.missing()
             etags.require(req, rows[0]["version"])
         verb(conn)
+        events.wake(conn)
         resp.media = pages.page(conn, caller, order_id, language)
     client.say_language(resp, language)
 

@@ -29,7 +29,7 @@ class Clocks:
         placed = place(self.api, self.buyer, method)
         for payment in placed["payments"]:
             path = f"/api/payments/{payment['id']}/confirm"
-            sent = {"amount": payment["amount"]}
+            sent = {"received": payment["amount"]}
             headers = {"Idempotency-Key": f"paid-{payment['id']}"}
             answer = self.api.post(path, self.admin, json=sent, headers=headers)
             assert answer.status_code == 200, answer.text

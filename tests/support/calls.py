@@ -62,6 +62,7 @@ EXPECTED = {
     "POST /api/orders/{order_id:id}/shipments/{shipment_id:id}/returned": SELLERS,
     "POST /api/stores/mine/orders/accept": SELLERS,
     "GET /api/refunds": ANY,
+    "GET /api/users/badges": ANY,
     "PUT /api/refunds/{refund_id:id}/bank": ANY,
     "POST /api/refunds/{refund_id:id}/done": SELLERS,
     "GET /api/stores/mine/balance": SELLERS,
