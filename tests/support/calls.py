@@ -131,6 +131,7 @@ EXPECTED = {
     "POST /api/stores/mine/delivery-options": SELLERS,
     "PUT /api/stores/mine/delivery-options/{option_id:id}": SELLERS,
     "DELETE /api/stores/mine/delivery-options/{option_id:id}": SELLERS,
+    "PUT /api/stores/mine/pay-account": "seller",
     "GET /api/stores/mine/vouchers": SELLERS,
     "POST /api/stores/mine/vouchers": SELLERS,
     "PATCH /api/stores/mine/vouchers/{voucher_id:id}": SELLERS,
