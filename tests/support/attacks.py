@@ -52,6 +52,13 @@ ROWS = {
     "auth.sessions": "t.user_id = %(user)s",
     "auth.credentials": "t.user_id = %(user)s",
 }
+KINDS = {
+    "options": ["Warna"],
+    "variants": [
+        {"options": ["Merah"], "price": "7000"},
+        {"options": [MARK], "price": "6000", "hidden": True, "sku": f"{MARK}-2"},
+    ],
+}
 KEYED = {"name": f"{MARK} by key", "price": "7000", "hidden": True}
 
 
@@ -66,6 +73,8 @@ class Scene(NamedTuple):
     image: int
     import_id: int
     category: int
+    kinds: int
+    variant: int
     option: int
     voucher: int
     address: int
@@ -157,7 +166,9 @@ def scene(api: Api) -> Scene:
         api.product(intruder, name=name, category_id=category)
     kept = (*bought(api, victim, hidden), *placed(api, victim))
     orders = traded(api, victim, intruder, MARK)
-    ids = (shown, hidden, images[0]["id"], sent.json["id"], category, *kept)
+    kinds = api.post("/api/products", victim, json={"name": "Teh", **KINDS}).json
+    variant = kinds["variants"][1]["id"]  # hidden
+    ids = (shown, hidden, images[0]["id"], sent.json["id"], category, kinds["id"], variant, *kept)
     return Scene(api, victim, intruder, *ids, orders)
 
 
@@ -198,6 +209,7 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
             f"{mine}?count=exact&per_page=1",
             f"{mine}?min_price=1&count=exact&per_page=1",
             f"{mine}?search={MARK}",
+            f"{mine}?search={MARK}-2",
             f"{mine}?search=teh",
             f"{mine}?sort_by=name&ids={at.hidden},{at.shown}",
             f"{mine}?category_id={at.category}&in_stock=true&sort_by=name",
@@ -249,6 +261,12 @@ def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     yield "POST", f"/api/payments/{at.payment}/refuse", {"reason": "other"}
     path = f"/api/stores/mine/stock?store_id={at.victim.store_id}"
     yield "POST", path, {"rows": [{"product_id": at.shown, "stock": 1}]}
+    kinds = f"/api/products/{at.kinds}"
+    yield "POST", f"{kinds}/variants", {"options": ["Mine now"], "price": "1"}
+    yield "PATCH", f"{kinds}/variants/{at.variant}", {"price": "1", "stock": 0, "hidden": False}
+    yield "DELETE", f"{kinds}/variants/{at.variant}", None
+    yield "PATCH", kinds, {"variants": [{"id": at.variant, "price": "1", "stock": 0}]}
+    yield "PATCH", f"/api/products/{at.shown}", {"blocked": "Mine now"}
     yield "POST", f"/api/products/imports/{at.import_id}/apply", None
     yield "POST", f"/api/products/imports/{at.import_id}/cancel", None
 
