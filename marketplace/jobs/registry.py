@@ -26,6 +26,7 @@ from marketplace.workflows import (
     events,
     imports,
     mails,
+    order_timers,
     product_documents,
     proofs,
     stores,
@@ -178,6 +179,11 @@ def _add_trade(app: procrastinate.App, means: Means) -> None:
     @app.task(name="cancel_unpaid", queue="timers", lock="cancel_unpaid", retry=Retry())
     def cancel_unpaid(timestamp: int = 0) -> None:
         checkouts.cancel_due(means.db)
+
+    @app.periodic(cron="* * * * *", queueing_lock="order_timers")
+    @app.task(name="order_timers", queue="timers", lock="order_timers", retry=Retry())
+    def move_orders(timestamp: int = 0) -> None:
+        order_timers.run(means.db, stopping=means.stopping)
 
 
 def _add_housekeeping(app: procrastinate.App, means: Means) -> None:

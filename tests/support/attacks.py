@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from conftest import Api, User
 
+from support import order_attacks
 from support.images import picture
 from support.order_attacks import Traded, traded
-from support.order_attacks import reads as reads_of_orders
 
 _numbers = itertools.count(1)
 #: Stands only in what is the victim's alone.
@@ -46,6 +46,7 @@ ROWS = {
     "import_errors": "t.import_id = %(import)s",
     "audit": "t.store_id = %(store)s",
     "idempotency_keys": "t.user_id = %(user)s",
+    "refunds": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
     "shipments": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
     "events": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
     "auth.sessions": "t.user_id = %(user)s",
@@ -226,7 +227,7 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
     yield from ((f"/api/stores/mine/stock{query}", "") for query in ("", "?low=20"))
     for product in (at.hidden, at.shown):
         yield f"/api/products/{product}/stock-movements", "product"
-    yield from reads_of_orders(at.orders)
+    yield from order_attacks.reads(at.orders)
     yield f"/api/products/{at.hidden}", "product"
     yield f"/api/products/imports/{at.import_id}", "import"
     yield f"/api/products/imports/{at.import_id}/errors.csv", "import"
@@ -237,6 +238,7 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
 
 def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     """What the intruder tries to change of the victim's: (method, path, document)."""
+    yield from order_attacks.writes(at.orders)
     for product in (at.hidden, at.shown):
         path = f"/api/products/{product}"
         yield "PUT", path, {"name": "Mine now", "price": "1", "stock": 0}
@@ -271,6 +273,7 @@ def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
 
 def own_changes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     """What the intruder changes of their own, which must change nothing else."""
+    yield from order_attacks.own_changes(at.orders)
     rows = [{"product_id": at.shown, "stock": 1}, {"sku": MARK, "stock": 1}]
     yield "POST", "/api/stores/mine/stock", {"rows": rows}
     yield "PUT", "/api/users/profile", {"name": "Mine now", "phone": "1", "address": "x"}
