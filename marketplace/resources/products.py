@@ -18,11 +18,13 @@ from marketplace.postgres.database import UNWRITABLE, Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, products, sessions
 from marketplace.queries.products import Listing
+from marketplace.schemas import bulk_products as bulk_schemas
 from marketplace.schemas import facets as facet_schemas
 from marketplace.schemas import products as schemas
 from marketplace.schemas.common import of, optional
+from marketplace.schemas.stock import STORE_QUERY
 from marketplace.web import bodies, client, etags, idempotency, paging, rendering, uploads
-from marketplace.workflows import facets, images, listings
+from marketplace.workflows import bulk_products, facets, images, listings
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
@@ -297,6 +299,35 @@ class Mine:
                 listing = listing._replace(filters={"ids": [found]}, sort=sort)
             page = listings.page(conn, listing, window.exact_to)
         _answer(req, resp, page, window)
+
+    @operation(
+        "updateMyProducts",
+        "Change many products at once",
+        roles=SELLERS,
+        query=STORE_QUERY,
+        body=bulk_schemas.BATCH,
+        responses={200: bulk_schemas.DONE},
+        problems=("batch_refused", "store_required", "not_found"),
+        idempotent=True,
+    )
+    def on_patch(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Change price, stock, category and the like of up to 1,000 products or variants, each row
+        by itself or all together; a dry run answers what would change.
+        """
+        caller, body = req.context.caller, req.context.body
+        bulk_products.require_well_formed(body)
+        store_id = workflow.store_of(caller, req.context.query.get("store_id"))
+        with idempotency.transaction(self.db, req, resp) as conn:
+            resp.media = bulk_products.change(
+                conn,
+                client.client(req),
+                store_id,
+                body["rows"],
+                all_or_none=body["mode"] == "all",
+                dry_run=body["dry_run"],
+                currency=req.context.config.currency,
+                language=client.language(req),
+            )
 
 
 def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listing, Window]:

@@ -38,6 +38,7 @@ TYPES = (
     "create_product",
     "update_product",
     "delete_product",
+    "update_products",
     "set_stock",
     "upload_image",
     "update_image",

@@ -155,6 +155,8 @@ def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
         yield "DELETE", f"{path}/images/{at.image}", None
     path = f"/api/stores/mine/stock?store_id={at.victim.store_id}"
     yield "POST", path, {"rows": [{"product_id": at.shown, "stock": 1}]}
+    path = f"/api/stores/mine/products?store_id={at.victim.store_id}"
+    yield "PATCH", path, {"rows": [{"product_id": at.shown, "price": "1"}]}
     yield "POST", f"/api/products/imports/{at.import_id}/apply", None
     yield "POST", f"/api/products/imports/{at.import_id}/cancel", None
 
@@ -163,6 +165,7 @@ def own_changes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     """What the intruder changes of their own, which must change nothing else."""
     rows = [{"product_id": at.shown, "stock": 1}, {"sku": MARK, "stock": 1}]
     yield "POST", "/api/stores/mine/stock", {"rows": rows}
+    yield "PATCH", "/api/stores/mine/products", {"rows": [{**row, "price": "1"} for row in rows]}
     yield "PUT", "/api/users/profile", {"name": "Mine now", "phone": "1", "address": "x"}
     yield "PATCH", "/api/stores/mine", {"description": "Mine now"}
     yield "DELETE", "/api/users/avatar", None

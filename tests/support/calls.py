@@ -49,6 +49,7 @@ EXPECTED = {
     "PUT /api/stores/mine": SELLERS,
     "PATCH /api/stores/mine": SELLERS,
     "GET /api/stores/mine/products": SELLERS,
+    "PATCH /api/stores/mine/products": SELLERS,
     "GET /api/stores/mine/stock": SELLERS,
     "POST /api/stores/mine/stock": SELLERS,
     "GET /api/products/{product_id:id}/stock-movements": SELLERS,
