@@ -1,8 +1,9 @@
 """A real PostgreSQL for every test, and clients by role.
 
-Without DATABASE_URL the embedded server runs from .data/test, without fsync. Each run makes one
-template database by the migrations; a test works in a transaction that is rolled back (`api`), or,
-where commits matter, in a database cloned for it (`committed`).
+Without DATABASE_URL the embedded server runs from .data/test (that of the whole suite from a folder
+in memory), without fsync. Each run makes one template database by the migrations; a test works in a
+transaction that is rolled back (`api`), or, where commits matter, in a database cloned for it
+(`committed`).
 """
 
 import itertools
@@ -248,7 +249,8 @@ def owner() -> Iterator[str]:
     if given:
         yield given
         return
-    server = embedded_server.start(ROOT / ".data" / "test", fsync=False)
+    folder = Path(os.environ.get("SUITE_FOLDER") or ROOT / ".data")
+    server = embedded_server.start(folder / "test", fsync=False)
     with (
         psycopg.connect(server.dsn("postgres", "postgres"), autocommit=True) as conn,
         one_at_a_time(conn),

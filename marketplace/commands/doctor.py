@@ -13,11 +13,12 @@ from psycopg.rows import dict_row
 
 from marketplace.config import settings
 from marketplace.config.settings import Config
+from marketplace.jobs.queues import POOL, QUEUES, connections
 from marketplace.ops import checks
 from marketplace.ops.checks import Finding
 from marketplace.postgres import migrations
 from marketplace.postgres.pool import Conn, Row
-from marketplace.queries import doctor, sessions
+from marketplace.queries import doctor, jobs, sessions
 from marketplace.server import workers
 
 #: Seconds by which the clocks may differ: tokens are dated by this machine's, sessions end by the
@@ -137,6 +138,7 @@ def server(config: Config) -> Iterator[Finding]:
             skew = float(facts["now"]) - (before + time.time()) / 2
         with _connected(config.worker_database_url) as conn:
             last = doctor.last_sign(conn)["seconds"]
+            served = jobs.unserved(conn, tuple(QUEUES))
     except psycopg.Error:
         return  # reported already
     yield from _safe(facts)
@@ -148,6 +150,20 @@ def server(config: Config) -> Iterator[Finding]:
     else:
         state, words = ("ok", "is running") if last < DEAD else ("warning", "is not running")
         yield Finding(state, f"a worker {words}, its last heartbeat was {last:.0f} s ago")
+    if last is not None and last < DEAD:
+        yield from _queues(served)
+
+
+def _queues(served: list[Row]) -> Iterator[Finding]:
+    """Check that somebody takes the jobs of each queue: workers may be told to take some only."""
+    for queue in served:
+        name, since, waiting = queue["name"], queue["seconds"], queue["waiting"]
+        if since is not None and since < DEAD:
+            continue
+        yield Finding(
+            "warning",
+            f"no worker takes jobs of the queue {name} ({QUEUES[name].words}): {waiting} wait",
+        )
 
 
 def _safe(facts: Row) -> Iterator[Finding]:
@@ -198,7 +214,7 @@ def _connections(config: Config, room: int) -> Finding:
     during a reload.
     """
     api = workers.workers(config.pool_size) * config.pool_size
-    wanted = api + config.pool_size + 4
+    wanted = api + max(config.pool_size, 2) + connections(tuple(QUEUES)) + POOL + len(QUEUES)
     words = (
         f"{wanted} connections from this host, {wanted + api} during a reload, of {room} "
         "(max_connections)"

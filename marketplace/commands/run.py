@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -21,6 +20,8 @@ from marketplace import demo
 from marketplace.config import settings
 from marketplace.config.env import ConfigError
 from marketplace.config.settings import ROOT, Config
+from marketplace.integrations import http
+from marketplace.integrations.addresses import Guard
 from marketplace.postgres import migrations
 from marketplace.postgres.embedded import provision
 
@@ -139,10 +140,11 @@ def _ready(config: Config, children: dict[str, Child]) -> bool:
     deadline = time.monotonic() + READY_SECONDS
     while _dead(children) is None and time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(f"{_address(config)}/readyz", timeout=5) as answer:  # noqa: S310 - our own
-                if answer.status == 200:
-                    return True
-        except OSError:
+            url = f"{_address(config)}/readyz"
+            guard = Guard.configured(url)
+            if http.request("GET", url, guard=guard, provider="api", call="readyz").status == 200:
+                return True
+        except http.Silent:
             time.sleep(0.1)
     if _dead(children) is None:
         print(

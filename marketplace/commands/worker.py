@@ -1,20 +1,20 @@
-"""worker: runs background jobs: imports (queue long), mails and upkeep (queue quick)."""
+"""worker: runs background jobs: rebuilds, mails, imports, payments, and what is due at a time."""
 
 import argparse
 
 from marketplace.config import settings
-from marketplace.jobs import registry
+from marketplace.jobs.queues import QUEUES
 from marketplace.jobs.worker import Worker
 from marketplace.telemetry import logs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One process does both queues; several may share the work, on any number of machines."""
+    """One process does all queues; several may share the work, on any number of machines."""
     parser.add_argument(
         "--queue",
         action="append",
-        choices=registry.QUEUES,
-        help="only this queue (may be given twice)",
+        choices=tuple(QUEUES),
+        help="only this queue (may be given several times)",
     )
 
 
@@ -22,5 +22,5 @@ def run(args: argparse.Namespace) -> int:
     """Work until SIGTERM or SIGINT; running jobs stop at their next step and go on later."""
     config = settings.load()
     logs.install(config.log_level)
-    Worker(config, args.queue or registry.QUEUES).run()
+    Worker(config, args.queue or tuple(QUEUES)).run()
     return 0

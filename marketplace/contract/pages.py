@@ -48,6 +48,9 @@ QUERY: Schema = {
     },
 }
 
+#: The query parameters of lists that are read by cursor alone.
+BY_CURSOR: Schema = {name: QUERY[name] for name in ("per_page", "cursor")}
+
 #: The query parameters of lists that can be very long.
 COUNT: Schema = {
     "count": {
@@ -114,6 +117,21 @@ def batches(
         if len(rows) < size:
             break
     read(after)
+
+
+def listed_by_cursor(noun: str, schema: Named, **more: Any) -> Named:
+    """Return the schema of a response of a list that is read by cursor alone."""
+    whole: dict[str, Any] = {"type": "integer", "min": 0, "meta": {"format": "int32"}}
+    return Named(
+        f"{schema.name.removeprefix('Listed')}Page",
+        {
+            noun: {"type": "list", "schema": {"type": "dict", "schema": schema}},
+            "per_page": whole,
+            "has_next": {"type": "boolean"},
+            "next_cursor": {"type": "string", "nullable": True},
+            **more,
+        },
+    )
 
 
 def listed(noun: str, schema: Named, **more: Any) -> Named:

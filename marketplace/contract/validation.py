@@ -137,6 +137,14 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
             raise Wrong("too_precise", "must have at most two decimals")
         return value.quantize(Decimal("0.01"))
 
+    def _normalize_coerce_degrees(self, value: Any) -> Decimal:
+        """A latitude or longitude, to six decimals: a tenth of a metre."""
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 180:
+            value = Decimal(value)
+        if not isinstance(value, Decimal) or not value.is_finite() or abs(value) > 180:
+            raise Wrong("wrong_type", "must be degrees such as -6.120833")
+        return round(value, 6)
+
     def _normalize_coerce_boolean(self, value: Any) -> bool:
         if self._config.get("text") and isinstance(value, str):
             value = {"true": True, "1": True, "false": False, "0": False}.get(value, value)

@@ -20,7 +20,8 @@ import idna
 from marketplace.config.settings import Config
 from marketplace.text.messages import Text, say
 
-SECONDS = 20.0
+#: An attempt, in every step of it.
+SECONDS = 10.0
 #: The number of mails that are kept for the developer.
 KEPT = 1000
 #: kind -> subject, the text before and after the code, the page of the app that takes the code if

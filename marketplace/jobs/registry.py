@@ -14,6 +14,7 @@ from procrastinate import JobContext
 
 from marketplace.config.settings import Config
 from marketplace.files.storage import Storage
+from marketplace.jobs.queues import POOL
 from marketplace.jobs.retries import ATTEMPTS, Connector, Retry
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import ALIVE
@@ -23,7 +24,6 @@ from marketplace.text.messages import say
 from marketplace.workflows import imports, mails, product_documents, stores, upkeep, users
 from marketplace.workflows.imports import PASSING
 
-QUEUES = ("quick", "long")
 #: Arguments of mails are addresses: with a run every six hours they are gone in a day.
 FINISHED_HOURS = 18
 FAILED_HOURS = 30 * 24
@@ -52,7 +52,7 @@ def create_app(means: Means) -> procrastinate.App:
         kwargs={"application_name": "marketplace-queue", "connect_timeout": 5, **ALIVE},
         configure=queue.configure,
         min_size=1,
-        max_size=4,
+        max_size=POOL,
         timeout=30.0,
         reconnect_timeout=2.0,  # then the next request makes a fresh attempt at once
     )
@@ -78,9 +78,7 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
                 imports.give_up(means.db, import_id, "unavailable", words)
             raise
 
-    @app.task(
-        name="send_mail", queue="quick", retry=Retry(OSError)
-    )  # smtplib's errors are OSErrors
+    @app.task(name="send_mail", queue="mail", retry=Retry(OSError))  # smtplib's errors are OSErrors
     def send_mail(kind: str, email: str, language: str) -> None:
         mails.send(means.db, means.config, means.deliver, kind, email, language)
 
@@ -136,7 +134,7 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
         stores.settle(means.db, means.config.currency, stopping=means.stopping)
 
     @app.periodic(cron="17 */6 * * *", queueing_lock="upkeep")
-    @app.task(name="upkeep", queue="quick", lock="upkeep", retry=Retry())
+    @app.task(name="upkeep", queue="long", lock="upkeep", retry=Retry())
     def run_upkeep(timestamp: int = 0) -> None:
         upkeep.run(means.db, means.private, means.uploads, means.config)
 

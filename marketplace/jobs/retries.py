@@ -12,6 +12,7 @@ from procrastinate import RetryDecision
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 
+from marketplace.jobs.queues import Misplaced
 from marketplace.workflows.imports import PASSING
 from marketplace.workflows.product_documents import Interrupted
 
@@ -32,7 +33,11 @@ class Retry(procrastinate.BaseRetryStrategy):
         self._passing = (*PASSING, *others)
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        """Return when to try again; None for a bug, or after very many attempts."""
+        """Return when (and in which queue) to try again; None for a bug, or after very many
+        attempts.
+        """
+        if isinstance(exception, Misplaced):
+            return RetryDecision(retry_in={"seconds": 0}, queue=exception.queue)
         if isinstance(exception, Interrupted):
             return RetryDecision(retry_in={"seconds": 0})
         if not isinstance(exception, self._passing) or job.attempts >= ATTEMPTS:

@@ -1,6 +1,7 @@
-"""The worker: one process that runs the jobs of one or both queues until it is told to stop.
+"""The worker: one process that runs the jobs of some queues, or all, until it is told to stop.
 
-Each queue has a loop of its own, so that a quick job never waits for an import. A loop that fails
+Each queue has a loop of its own and threads enough for all its jobs, so that no queue waits for
+another: not a quick job for an import, nor a mail for a partner who is silent. A loop that fails
 because the database went away is started again; living workers take over the jobs of those that
 died.
 """
@@ -11,6 +12,7 @@ import logging
 import signal
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import procrastinate
@@ -20,12 +22,14 @@ from procrastinate.jobs import Status
 from marketplace.config.settings import Config
 from marketplace.files.stores import of_private, of_uploads
 from marketplace.integrations import mail
-from marketplace.jobs import registry
+from marketplace.jobs import queues, registry
+from marketplace.jobs.queues import QUEUES
 from marketplace.postgres.database import Database
+from marketplace.queries import jobs as statements
 from marketplace.workflows.imports import PASSING
 
-#: One each: a second fetch that finds only locked jobs would sleep while the first could go on.
-CONCURRENCY = {"quick": 1, "long": 1}
+#: Threads beside those of jobs: names are resolved in them.
+SPARE = 4
 HEARTBEAT = 5.0
 #: A worker without a heartbeat for so many seconds is dead, and its jobs are anybody's.
 DEAD = 30.0
@@ -41,9 +45,10 @@ class Worker:
     middle.
     """
 
-    def __init__(self, config: Config, queues: Sequence[str] = registry.QUEUES) -> None:
-        self._queues = queues
-        self._db = Database.of_worker(config)
+    def __init__(self, config: Config, names: Sequence[str] = tuple(QUEUES)) -> None:
+        self._queues = names
+        self._db = Database.of_worker(config, more=queues.connections(names))
+        self._alive: set[str] = set()
         self._stopping = threading.Event()
         self._means = registry.Means(
             config=config,
@@ -64,6 +69,9 @@ class Worker:
     async def _run(self) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        # Python's own has six threads on two cores: they could all wait for one partner.
+        threads = queues.threads(self._queues) + SPARE
+        loop.set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="job"))
 
         def end() -> None:
             if not stop.is_set():
@@ -89,6 +97,7 @@ class Worker:
         log.info("worker runs jobs of %s", " and ".join(self._queues))
         loops = [asyncio.create_task(self._keep(app, queue, stop)) for queue in self._queues]
         loops.append(asyncio.create_task(_rescue(app, stop)))
+        loops.append(asyncio.create_task(self._sign(app, stop)))
         await stop.wait()
         for each in loops:
             # For a queue's loop it means: take no more jobs, end when the running ones have ended.
@@ -98,19 +107,32 @@ class Worker:
     async def _keep(self, app: procrastinate.App, queue: str, stop: asyncio.Event) -> None:
         """Run the jobs of one queue; start again whenever that fails."""
         while not stop.is_set():
+            self._alive.add(queue)
             try:
                 await app.run_worker_async(
                     queues=[queue],
                     name=queue,
-                    concurrency=CONCURRENCY[queue],
+                    concurrency=QUEUES[queue].at_once,
+                    fetch_job_polling_interval=queues.POLL,
                     install_signal_handlers=False,
                     update_heartbeat_interval=HEARTBEAT,
                     stalled_worker_timeout=DEAD,
+                    worker_middleware=[queues.in_its_queue],
                 )
             except Exception as error:
+                self._alive.discard(queue)
                 extra = {"error": _first_line(error)}
                 log.warning("the %s queue stopped, beginning again", queue, extra=extra)
             await _wait(stop, PAUSE)
+
+    async def _sign(self, app: procrastinate.App, stop: asyncio.Event) -> None:
+        """Show again and again whose jobs are taken here."""
+        while not stop.is_set():
+            try:
+                await asyncio.wait_for(statements.sign(app.connector, sorted(self._alive)), KNOCK)
+            except (asyncio.TimeoutError, ConnectorException, *PASSING) as error:
+                log.warning("the queues were not signed", extra={"error": _first_line(error)})
+            await _wait(stop, RESCUE)
 
 
 async def _rescue(app: procrastinate.App, stop: asyncio.Event) -> None:

@@ -5,11 +5,10 @@ from typing import Any
 from marketplace.contract.errors import PROBLEMS
 from marketplace.contract.operations import Operation
 from marketplace.contract.validation import Named
-from marketplace.schemas.common import ID, TEXT, described, optional
+from marketplace.schemas.common import COUNT, ID, TEXT, described, optional
 from marketplace.web.problems import MEDIA_TYPE
 
 _TEXT: dict[str, Any] = {"type": "string"}
-
 FIELD_ERROR = Named(
     "FieldError",
     {
@@ -24,6 +23,7 @@ FIELD_ERROR = Named(
         "product_id": optional(described(ID, "Of which product it is, where there are several.")),
         "variant_id": optional(described({**ID, "nullable": True}, "Of which of its variants.")),
         "sku": optional(described(TEXT, "Of what it is, where the request named a SKU.")),
+        "available": optional(described(COUNT, "How many pieces of it can be bought.")),
         "message": {
             **_TEXT,
             "meta": {"description": "The same in words, in the requested language."},

@@ -38,6 +38,7 @@ _COERCED: dict[str, Document] = {
             "multipleOf": 0.01,
         },
     },
+    "degrees": {"type": "number", "format": "double", "minimum": -180, "maximum": 180},
     "boolean": {"type": "boolean"},
     "line": {"type": "string", "pattern": _LINE},
     "name": {"type": "string", "pattern": _LINE},

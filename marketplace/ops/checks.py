@@ -4,7 +4,6 @@ of this host.
 
 import contextlib
 import grp
-import http.client
 import os
 import pwd
 import shutil
@@ -13,8 +12,6 @@ import socket
 import ssl
 import stat
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,6 +21,8 @@ from urllib.parse import urlsplit
 from marketplace.config.settings import Config
 from marketplace.files.storage import StorageUnavailableError
 from marketplace.files.stores import of_private, of_uploads
+from marketplace.integrations import http
+from marketplace.integrations.addresses import Guard, Refused
 from marketplace.ops.backups import last
 
 GIGABYTE = 1024**3
@@ -232,17 +231,30 @@ def _fetched(url: str) -> Finding:
         ssl.CERT_NONE,
     )  # nothing is sent, and the response is known
     try:
-        with urllib.request.urlopen(url, timeout=SECONDS, context=context) as answer:  # noqa: S310 - a setting of ours
-            right = answer.read(100) == b"written by doctor"
-        return Finding(
-            "ok" if right else "wrong", f"uploads are {'' if right else 'not '}served at {url}"
+        answer = http.request(
+            "GET",
+            url,
+            guard=Guard.configured(url),
+            provider="uploads",
+            call="doctor",
+            deadline=SECONDS,
+            context=context,
         )
-    except urllib.error.HTTPError as error:
-        return Finding("wrong", f"uploads are not served: {error.code} at {url}")
-    except (OSError, http.client.HTTPException) as error:
-        return Finding(
-            "warning", f"whether uploads are served cannot be seen from here: {str(error).strip()}"
-        )
+    except Refused as error:
+        return Finding("wrong", f"uploads are not served: {url}: {error}")
+    except http.TooLarge:
+        return Finding("wrong", f"uploads are not served at {url}")
+    except http.Silent as error:
+        if error.status is not None:
+            return Finding("wrong", f"uploads are not served: {error.status} at {url}")
+        words = f"whether uploads are served cannot be seen from here: {error.__cause__}"
+        return Finding("warning", words.strip())
+    if answer.status != 200:
+        return Finding("wrong", f"uploads are not served: {answer.status} at {url}")
+    right = answer.body == b"written by doctor"
+    return Finding(
+        "ok" if right else "wrong", f"uploads are {'' if right else 'not '}served at {url}"
+    )
 
 
 def backups(config: Config) -> Iterator[Finding]:

@@ -39,7 +39,8 @@ class Database:
     """A pool of connections that act as `marketplace_app` (or `role`) and nothing more; and one to
     replicas, if any.
 
-    `patient` is for the worker: its statements may take minutes, and they wait longer for locks.
+    `patient` is for the worker: its statements may take minutes, and they wait longer for locks. It
+    may have `more` connections than POOL_SIZE.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Database:
         url: str | None = None,
         role: str = "marketplace_app",
         patient: bool = False,
+        more: int = 0,
     ) -> None:
         self._pooled = bool(config.database_pooler) and not patient
         self._settings = {
@@ -59,7 +61,7 @@ class Database:
         }
         self._pool = Pool(
             url or config.database_url,
-            size=max(config.pool_size, 2) if patient else config.pool_size,
+            size=max(config.pool_size, 2) + more if patient else config.pool_size,
             wait=1.5,
             patience=610.0 if patient else 4.5,  # a little more than the server allows a statement
             prepares=not self._pooled,
@@ -81,16 +83,22 @@ class Database:
         return Replicas(pool, max_lag=config.replica_max_lag_seconds, ask=SQL["replayed"])
 
     @classmethod
-    def of_worker(cls, config: Config) -> "Database":
-        """Return the worker's pool, for jobs and for commands that do their work by hand. Raises
-        ConfigError.
+    def of_worker(cls, config: Config, more: int = 0) -> "Database":
+        """Return the worker's pool, for jobs and for commands that do their work by hand; with
+        `more` connections than POOL_SIZE. Raises ConfigError.
         """
         if not config.worker_database_url:
             raise ConfigError(
                 "WORKER_DATABASE_URL, past the pooler to PostgreSQL itself, goes with "
                 "DATABASE_POOLER."
             )
-        return cls(config, url=config.worker_database_url, role="marketplace_worker", patient=True)
+        return cls(
+            config,
+            url=config.worker_database_url,
+            role="marketplace_worker",
+            patient=True,
+            more=more,
+        )
 
     @contextmanager
     def read(self, seen: int) -> Iterator[Conn]:

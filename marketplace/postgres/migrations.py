@@ -35,6 +35,8 @@ LOCK_TIMEOUT = (
 )
 LOCK_TRIES = 20
 LONGEST_PAUSE = 5
+#: Functions that give a restored dump what it lacks.
+SETTLE = ("settle_change_feed", "settle_event_cursors", "settle_database")
 _FILE_NAME = re.compile(r"V(\d{4,9})__[a-z0-9_]+\.sql\Z")
 
 
@@ -74,7 +76,7 @@ def migrate(dsn: str, report: Callable[[str], None], directory: Path = MIGRATION
         queue_schema.install(conn, report)
         if _value(conn, "has_months"):
             conn.execute(SQL["make_months"])
-        for settle in ("settle_change_feed", "settle_database"):  # a restored dump lacks it
+        for settle in SETTLE:
             if _value(conn, "has_function", signature=f"public.{settle}()"):
                 conn.execute(SQL[settle])
     return len(missing)

@@ -10,9 +10,8 @@ from marketplace.contract.operations import PUBLIC, operation
 from marketplace.contract.pages import PER_PAGE_MAX
 from marketplace.schemas import config as schemas
 from marketplace.text.messages import LANGUAGES
-
-#: Currencies whose smallest coin in use is a whole unit.
-WHOLE = frozenset(("IDR", "JPY", "KRW", "VND"))
+from marketplace.workflows import addresses, carts
+from marketplace.workflows.pricing import WHOLE
 
 
 class Config:
@@ -51,6 +50,8 @@ def _settled(settings: Settings) -> dict[str, Any]:
             "body_bytes": settings.body_max_bytes,
             "import_bytes": settings.import_max_bytes,
             "per_page": PER_PAGE_MAX,
+            "cart_lines": carts.MOST,
+            "addresses": addresses.MOST,
         },
         "app": {
             name: dict(

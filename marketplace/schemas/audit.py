@@ -8,7 +8,17 @@ from marketplace.schemas.common import ID, TEXT, TEXT_OR_NULL, TIME, described
 
 _ID_OR_NULL: dict[str, Any] = {**ID, "nullable": True}
 _COLUMNS: dict[str, Any] = {"type": "dict", "nullable": True}
-TYPES = ["brand", "category", "import", "product", "product_image", "store", "user"]
+TYPES = [
+    "brand",
+    "category",
+    "delivery_option",
+    "import",
+    "product",
+    "product_image",
+    "store",
+    "user",
+    "voucher",
+]
 
 FILTERS: dict[str, Any] = {
     "type": {"coerce": "line", "allowed": TYPES},

@@ -42,6 +42,8 @@ CONFIG = Named(
                     "body_bytes": described(_LIMIT, "Of a JSON body."),
                     "import_bytes": described(_LIMIT, "Of a CSV file."),
                     "per_page": described(NUMBER, "Rows of a page."),
+                    "cart_lines": described(NUMBER, "Lines of a cart."),
+                    "addresses": described(NUMBER, "Addresses of a user."),
                 },
             )
         ),

@@ -170,6 +170,13 @@ READS = Counter(
     ["server"],
     registry=OWN,
 )
+PROVIDER_SECONDS = Histogram(
+    "marketplace_provider_seconds",
+    "Seconds of calls to somebody else, by outcome.",
+    ["provider", "call", "outcome"],
+    registry=OWN,
+    buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
 _pool_known: dict[str, float] = {"at": 0.0, "waited": 0.0}
 _pool_lock = threading.Lock()
 

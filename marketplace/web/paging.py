@@ -44,6 +44,12 @@ def window(req: falcon.Request, query: Mapping[str, Any], *, depth: int = DEPTH)
     return Window(page, query["per_page"], None, _EXACT_TO[query.get("count")])
 
 
+def window_by_cursor(req: falcon.Request, query: Mapping[str, Any]) -> Window:
+    """Return the part of a list that is read by cursor alone. Raises 400 for a bad cursor."""
+    after = decode_cursor(req, query["cursor"]) if "cursor" in query else None
+    return Window(None, query["per_page"], after, None)
+
+
 def items(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Return rows as JSON with commas between, without the brackets."""
     return orjson.dumps(rows, default=str, option=_TIMES)[1:-1]

@@ -81,13 +81,20 @@ def body(problem: Problem, request_id: str | None, language: str = ENGLISH) -> b
         "detail": detail or sentence(title).spoken(language),
         "code": problem.code,
         "request_id": request_id,
-        **problem.more,
     }
     if errors:
         document["errors"] = errors
-    return orjson.dumps(document).replace(
+    data = orjson.dumps(document).replace(
         URL_MARKER.encode(), b""
     )  # here it can only be a client's
+    if problem.more:
+        option = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+        data = data[:-1] + b"," + orjson.dumps(problem.more, default=_amount, option=option)[1:]
+    return data
+
+
+def _amount(value: Any) -> str:
+    return format(value, "f")
 
 
 def _details(errors: Sequence[Mapping[str, str]], language: str) -> str:

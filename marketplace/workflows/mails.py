@@ -16,7 +16,7 @@ VERIFY_SECONDS = 7 * 86_400
 
 def enqueue(conn: Conn, kind: str, email: str, language: str) -> None:
     """Enqueue a mail (mail.KINDS) to the account with this address, if there is one."""
-    jobs.enqueue(conn, "send_mail", queue="quick", kind=kind, email=email, language=language)
+    jobs.enqueue(conn, "send_mail", queue="mail", kind=kind, email=email, language=language)
 
 
 def send(

@@ -10,7 +10,7 @@ from marketplace.config.settings import Config
 from marketplace.files.storage import Storage
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
-from marketplace.queries import changes, idempotency, imports, search, sessions, upkeep
+from marketplace.queries import carts, changes, idempotency, imports, search, sessions, upkeep
 from marketplace.workflows import images
 
 MONTHS = 13
@@ -18,6 +18,8 @@ BATCH = 5000
 #: Deleted one by one, with all rows that refer to them.
 ACCOUNTS = 200
 IMPORTS = 20
+#: Days after which a cart that nobody has touched is removed.
+CART_DAYS = 180
 #: Living sessions of a user, and used refresh tokens of a session: the newest stay.
 SESSIONS = 100
 TOKENS = 200
@@ -34,6 +36,7 @@ def run(db: Database, private: Storage, uploads: Storage, config: Config) -> Non
     _sweep(db, lambda conn: sessions.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: idempotency.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: changes.prune(conn, days=config.change_retention_days, most=BATCH))
+    _sweep(db, lambda conn: carts.sweep(conn, days=CART_DAYS, most=BATCH))
     _sweep_accounts(db, config.unconfirmed_user_days)
     _prune_words(db)
     with db.working() as conn:

@@ -40,8 +40,11 @@ SELECT public.make_month_partitions(m.name, 13)
 FROM public.month_tables AS m;
 
 -- name: settle_change_feed
--- This and the next give a restored dump what it lacks.
+-- This and the next two give a restored dump what it lacks.
 SELECT public.settle_change_feed();
+
+-- name: settle_event_cursors
+SELECT public.settle_event_cursors();
 
 -- name: settle_database
 SELECT public.settle_database();

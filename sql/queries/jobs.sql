@@ -20,3 +20,26 @@ SELECT
     set_config('default_transaction_isolation', 'read committed', false),
     set_config('statement_timeout', '1min', false),
     set_config('lock_timeout', '10s', false);
+
+-- name: sign
+-- One statement for all queues of a process, in the order of names: workers do it at the same time.
+INSERT INTO refreshes AS r (name, refreshed_at)
+SELECT 'queue ' || q.name, clock_timestamp()
+FROM unnest(%(queues)s::text[]) AS q (name)
+ORDER BY q.name
+ON CONFLICT (name) DO UPDATE
+    SET refreshed_at = excluded.refreshed_at;
+
+-- name: unserved
+-- Since when nobody takes jobs of a queue, and how many of them are due.
+SELECT
+    q.name,
+    extract(EPOCH FROM clock_timestamp() - r.refreshed_at)::float8 AS seconds,
+    (
+        SELECT count(*)
+        FROM jobs.procrastinate_jobs AS j
+        WHERE j.queue_name = q.name AND j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
+    ) AS waiting
+FROM unnest(%(queues)s::text[]) WITH ORDINALITY AS q (name, place)
+LEFT JOIN refreshes AS r ON r.name = 'queue ' || q.name
+ORDER BY q.place;

@@ -29,6 +29,8 @@ def test_an_app_hears_how_the_installation_is_set_up(api: Api):
             "body_bytes": api.config.body_max_bytes,
             "import_bytes": api.config.import_max_bytes,
             "per_page": 100,
+            "cart_lines": 200,
+            "addresses": 50,
         },
         "app": {
             "android": {"lowest": None, "newest": None},

@@ -86,7 +86,9 @@ def test_every_real_picture_is_shown_or_refused(api: Api):
 
 
 def strings() -> list[str]:
-    """Every string, as it is."""
+    """Every string, as it is. A thousand requests in one transaction would each pass by all rows
+    that the former have left: those who send them commit.
+    """
     found: list[str] = json.loads((STRINGS / "blns.json").read_text(encoding="utf-8"))
     for path in STRINGS.glob("*.txt"):
         found += path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -95,7 +97,8 @@ def strings() -> list[str]:
 
 @pytest.mark.long
 @pytest.mark.skipif(not STRINGS.is_dir(), reason="../shared is not here")
-def test_hostile_text_is_stored_as_it_came_or_refused(api: Api):
+def test_hostile_text_is_stored_as_it_came_or_refused(committed: Api):
+    api = committed
     seller = api.seller()
     product = api.product(seller)["id"]
     stored = 0
@@ -128,7 +131,8 @@ def test_hostile_text_is_stored_as_it_came_or_refused(api: Api):
 
 @pytest.mark.long
 @pytest.mark.skipif(not STRINGS.is_dir(), reason="../shared is not here")
-def test_hostile_text_in_accounts_and_stores_is_no_failure(api: Api):
+def test_hostile_text_in_accounts_and_stores_is_no_failure(committed: Api):
+    api = committed
     user = api.seller()
     for number, text in enumerate(strings()):
         answers = [
@@ -151,7 +155,8 @@ def test_hostile_text_in_accounts_and_stores_is_no_failure(api: Api):
 
 @pytest.mark.long
 @pytest.mark.skipif(not STRINGS.is_dir(), reason="../shared is not here")
-def test_hostile_text_in_parameters_and_headers_is_no_failure(api: Api):
+def test_hostile_text_in_parameters_and_headers_is_no_failure(committed: Api):
+    api = committed
     user = api.seller()
     names = (
         "category_id",

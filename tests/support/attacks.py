@@ -27,6 +27,12 @@ ROWS = {
     "store_settings": "t.store_id = %(store)s",
     "stock_movements": "t.store_id = %(store)s",
     "low_stock": "t.store_id = %(store)s",
+    "delivery_options": "t.store_id = %(store)s",
+    "delivery_rates": "t.store_id = %(store)s",
+    "vouchers": "t.store_id = %(store)s",
+    "addresses": "t.user_id = %(user)s",
+    "carts": "t.user_id = %(user)s",
+    "cart_lines": "t.user_id = %(user)s",
     "activities": "t.user_id = %(user)s",
     "imports": "t.store_id = %(store)s",
     "import_errors": "t.import_id = %(import)s",
@@ -49,6 +55,32 @@ class Scene(NamedTuple):
     image: int
     import_id: int
     category: int
+    option: int
+    voucher: int
+    address: int
+
+
+OPTION = {"name": "Kurir", "pricing": "flat", "price": "9000"}
+VOUCHER = {"name": "Hemat", "gives": "percent", "value": "10"}
+ADDRESS = {"recipient": "Ann", "phone": "1", "country": "NL", "line1": "Dam 1"}
+
+
+def bought(api: Api, victim: User, product: int) -> tuple[int, int, int]:
+    """What the victim keeps for buying and selling: an option of delivery, a voucher, an address,
+    by their ids; and a cart.
+    """
+    option = api.post(
+        "/api/stores/mine/delivery-options", victim, json={**OPTION, "active": False, "name": MARK}
+    )
+    voucher = api.post(
+        "/api/stores/mine/vouchers",
+        victim,
+        json={**VOUCHER, "name": MARK, "code": f"V{next(_numbers)}AA"},
+    )
+    address = api.post("/api/users/addresses", victim, json={**ADDRESS, "line1": f"Jalan {MARK}"})
+    line = {"product_id": product, "quantity": 1}
+    assert api.put("/api/cart/lines", victim, json={"lines": [line]}).status_code == 200
+    return option.json["id"], voucher.json["id"], address.json["id"]
 
 
 def scene(api: Api) -> Scene:
@@ -89,7 +121,10 @@ def scene(api: Api) -> Scene:
         )
     for name in ("Gelas", "Cangkir"):
         api.product(intruder, name=name, category_id=category)
-    return Scene(api, victim, intruder, shown, hidden, images[0]["id"], sent.json["id"], category)
+    kept = bought(api, victim, hidden)
+    return Scene(
+        api, victim, intruder, shown, hidden, images[0]["id"], sent.json["id"], category, *kept
+    )
 
 
 def snapshot(at: Scene) -> dict[str, list[str]]:
@@ -120,6 +155,10 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
             "/api/products/imports",
             "/api/audit",
             "/api/stores/mine",
+            "/api/stores/mine/delivery-options",
+            "/api/stores/mine/vouchers",
+            "/api/users/addresses",
+            "/api/cart",
             f"{mine}?count=exact&per_page=1",
             f"{mine}?min_price=1&count=exact&per_page=1",
             f"{mine}?search={MARK}",
@@ -133,6 +172,7 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
             "/api/products/export?format=jsonl",
         )
     )
+    yield f"/api/users/addresses/{at.address}", "address"
     yield from ((f"/api/stores/mine/stock{query}", "") for query in ("", "?low=20"))
     for product in (at.hidden, at.shown):
         yield f"/api/products/{product}/stock-movements", "product"
@@ -153,6 +193,12 @@ def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
         yield "DELETE", path, None
         yield "PATCH", f"{path}/images/{at.image}", {"alt": "Mine now"}
         yield "DELETE", f"{path}/images/{at.image}", None
+    yield "PUT", f"/api/stores/mine/delivery-options/{at.option}", OPTION
+    yield "DELETE", f"/api/stores/mine/delivery-options/{at.option}", None
+    yield "PATCH", f"/api/stores/mine/vouchers/{at.voucher}", {"active": False}
+    yield "PUT", f"/api/users/addresses/{at.address}", ADDRESS
+    yield "PATCH", f"/api/users/addresses/{at.address}", {"is_default": True}
+    yield "DELETE", f"/api/users/addresses/{at.address}", None
     path = f"/api/stores/mine/stock?store_id={at.victim.store_id}"
     yield "POST", path, {"rows": [{"product_id": at.shown, "stock": 1}]}
     path = f"/api/stores/mine/products?store_id={at.victim.store_id}"
@@ -171,6 +217,28 @@ def own_changes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     yield "DELETE", "/api/users/avatar", None
     mine = at.api.product(at.intruder, name="Piring")["id"]
     yield "PATCH", f"/api/products/{mine}", {"stock": 3, "name": "Mine now"}
+    yield from own_buying(at)
+
+
+def own_buying(at: Scene) -> Iterator[tuple[str, str, Any]]:
+    """The same of what the intruder keeps for buying and selling."""
+    api, thief = at.api, at.intruder
+    options, addresses = "/api/stores/mine/delivery-options", "/api/users/addresses"
+    option = api.post(options, thief, json=OPTION).json["id"]
+    yield "PUT", f"{options}/{option}", {**OPTION, "name": "Mine now"}
+    yield "DELETE", f"{options}/{option}", None
+    code = {"code": f"V{next(_numbers)}AA"}
+    voucher = api.post("/api/stores/mine/vouchers", thief, json={**VOUCHER, **code}).json["id"]
+    yield "PATCH", f"/api/stores/mine/vouchers/{voucher}", {"active": False}
+    first, second = (api.post(addresses, thief, json=ADDRESS).json["id"] for _ in range(2))
+    yield "PATCH", f"{addresses}/{second}", {"is_default": True, "line1": "Mine now"}
+    yield "DELETE", f"{addresses}/{second}", None
+    yield "DELETE", f"{addresses}/{first}", None
+    line = {"product_id": at.shown, "quantity": 1}
+    yield "PUT", "/api/cart/lines", {"lines": [{**line, "quantity": 2}]}
+    yield "PUT", "/api/cart/lines", {"lines": [{**line, "quantity": 0}]}
+    yield "PUT", "/api/cart/lines", {"lines": [{"product_id": at.hidden, "quantity": 0}]}
+    yield "DELETE", "/api/cart", None
 
 
 def foreign_rows(at: Scene) -> list[str]:

@@ -80,6 +80,27 @@ EXPECTED = {
         for one, methods in ((None, ("GET", "POST")), (singular, ("GET", "PUT", "PATCH", "DELETE")))
         for method in methods
     },
+    "GET /api/areas": GUEST,
+    "GET /api/cart": ANY,
+    "DELETE /api/cart": ANY,
+    "PUT /api/cart/lines": ANY,
+    "GET /api/users/addresses": ANY,
+    "POST /api/users/addresses": ANY,
+    **{
+        f"{method} /api/users/addresses/{{address_id:id}}": ANY
+        for method in ("GET", "PUT", "PATCH", "DELETE")
+    },
+    "GET /api/stores/{store_id:id}/delivery-options": GUEST,
+    "GET /api/stores/mine/delivery-options": SELLERS,
+    "POST /api/stores/mine/delivery-options": SELLERS,
+    "PUT /api/stores/mine/delivery-options/{option_id:id}": SELLERS,
+    "DELETE /api/stores/mine/delivery-options/{option_id:id}": SELLERS,
+    "GET /api/stores/mine/vouchers": SELLERS,
+    "POST /api/stores/mine/vouchers": SELLERS,
+    "PATCH /api/stores/mine/vouchers/{voucher_id:id}": SELLERS,
+    "GET /api/vouchers": ADMIN,
+    "POST /api/vouchers": ADMIN,
+    "PATCH /api/vouchers/{voucher_id:id}": ADMIN,
     "DELETE /api/users/profile": ANY,
     "POST /api/users/profile/delete": ANY,
 }
@@ -116,6 +137,9 @@ def make_every_call_as_every_role(api: Api) -> None:
             "import_id:id",
             "category_id:id",
             "brand_id:id",
+            "address_id:id",
+            "option_id:id",
+            "voucher_id:id",
         ):
             path = path.replace(part, "4611686018427387904")
         for role, user in users.items():

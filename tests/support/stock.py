@@ -103,12 +103,17 @@ def holds(conn: Any, order: int) -> dict[tuple[int, int], tuple[int, bool]]:
     }
 
 
-def broken(conn: Any) -> list[tuple[str, int]]:
-    """Which invariants do not hold, and how often."""
+def broken(conn: Any, *, orders: bool = False) -> list[tuple[str, int]]:
+    """Which invariants do not hold, and how often.
+
+    The verbs of stock know no orders, and tests of them hold for numbers that no order has: only with `orders` it is
+    asked whether there is an order behind each hold.
+    """
     with conn.cursor(row_factory=dict_row) as cursor:
         return [
             (row["name"], row["broken"])
             for row in cursor.execute("SELECT * FROM broken_invariants()").fetchall()
+            if orders or row["name"] != "holds_are_wanted"
         ]
 
 

@@ -1,6 +1,7 @@
-"""Fuzzes a server of its own by the API's document, as each role in turn: make fuzz EXAMPLES=100.
+"""Fuzzes servers of its own by the API's document, each as one role: make fuzz EXAMPLES=100.
 
-schemathesis makes the requests: examples, limits and just past them, random ones, and chains of
+Two roles are at work at once, each on its own server and database, so that what one makes or removes
+is nothing to the other. schemathesis makes the requests: examples, limits and just past them, random ones, and chains of
 calls that hand each other what they made. The seed is fixed. Exits 1 when an answer was one that
 the document does not declare.
 """
@@ -11,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -22,6 +24,7 @@ from marketplace.postgres import migrations
 
 HERE = Path(__file__).resolve().parent
 ROLES = ("anonymous", "buyer", "seller", "admin")
+AT_ONCE = 2
 #: Said by our own checks instead, which know what is declared (fuzz_checks.py).
 EXCLUDED = "positive_data_acceptance"
 
@@ -35,36 +38,40 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--role", choices=ROLES, action="append")
     args = parser.parse_args()
+    roles = args.role or ROLES
+    with owner() as url, ThreadPoolExecutor(AT_ONCE) as pool:
+        verdicts = pool.map(lambda role: look(url, role, args.examples, args.seed), roles)
+        found = [role for role, wrong in zip(roles, verdicts, strict=True) if wrong]
+    print(f"found something as: {', '.join(found)}" if found else "nothing that is not declared")
+    return 1 if found else 0
+
+
+def look(url: str, role: str, examples: int, seed: int) -> bool:
+    """Fuzz as one role, and print the report when it is whole; whether anything was found."""
     with (
-        owner() as url,
-        created(url, f"marketplace_fuzz_{os.getpid()}") as database,
-        tempfile.TemporaryDirectory() as t,
+        created(url, f"marketplace_fuzz_{role}_{os.getpid()}") as database,
+        tempfile.TemporaryDirectory() as folder,
     ):
         migrations.migrate(database, lambda line: None)
-        server = Server(database, Path(t))
+        server = Server(database, Path(folder))
         try:
-            found = [
-                role
-                for role in args.role or ROLES
-                if fuzz(server, database, role, args.examples, args.seed)
-            ]
+            if role != "seller":
+                token(server, database, "seller")  # something that others see
+            report = fuzz(server, database, role, examples, seed)
         finally:
             server.process.terminate()
             server.process.wait(20)
         crashes = [line for line in server.log.read_text().splitlines() if '"traceback"' in line]
-    for line in crashes[:5]:
-        print(json.loads(line)["traceback"])
-    print(
-        f"found something as: {', '.join(found)}"
-        if found or crashes
-        else "nothing that is not declared"
-    )
-    return 1 if found or crashes else 0
+    said = [f"As {role}, {examples} examples an operation:", report.stdout]
+    said += [json.loads(line)["traceback"] for line in crashes[:5]]
+    print("\n".join(said), flush=True)
+    return report.returncode != 0 or bool(crashes)
 
 
-def fuzz(server: Server, database: str, role: str, examples: int, seed: int) -> bool:
-    """Run schemathesis as one role; whether it found anything."""
-    print(f"As {role}, {examples} examples an operation:", flush=True)
+def fuzz(
+    server: Server, database: str, role: str, examples: int, seed: int
+) -> subprocess.CompletedProcess[str]:
+    """Run schemathesis as one role; what it said."""
     command = [
         *(str(Path(sys.executable).with_name("schemathesis")), "run"),
         f"http://127.0.0.1:{server.port}/api/openapi.json",
@@ -104,7 +111,15 @@ def fuzz(server: Server, database: str, role: str, examples: int, seed: int) -> 
             "PYTHONPATH": str(HERE),
             "NO_COLOR": "1",
         }
-        return subprocess.run(command, cwd=folder, env=env, check=False).returncode != 0
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=env,
+            check=False,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
 
 def token(server: Server, database: str, role: str) -> str:

@@ -288,7 +288,7 @@ def migrate_beside_a_long_report(made: Path, url: str, folder: Path) -> list[str
     return [line.rstrip("\n") for line in said]
 
 
-@pytest.mark.alone
+@pytest.mark.long
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 def test_a_release_with_a_migration_loses_no_request(owner_url: str, template: str, tmp_path: Path):
     old, new = release(tmp_path, OLD), release(tmp_path, NEW)

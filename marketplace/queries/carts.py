@@ -1,0 +1,84 @@
+"""Carts. Statements: sql/queries/carts.sql."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
+
+SQL = named_sql("carts")
+
+
+class Wanted(NamedTuple):
+    """Pieces of a product, or of a variant of it; variant 0 is the product itself."""
+
+    product_id: int
+    variant_id: int
+    quantity: int
+
+
+def lines(conn: Conn, user_id: int) -> list[Row]:
+    """Return what is in a cart: everything about each line, live, with the `problem` it has."""
+    return conn.execute(SQL["lines"], {"user_id": user_id}).fetchall()
+
+
+def version(conn: Conn, user_id: int) -> int:
+    """Return the version of a cart; 0 for one that was never used."""
+    row = conn.execute(SQL["version"], {"user_id": user_id}).fetchone()
+    return int(row["version"]) if row else 0
+
+
+def hold(conn: Conn, user_id: int) -> int:
+    """Return the version of a user's cart, which is made if need be and locked."""
+    conn.execute(SQL["make"], {"user_id": user_id})
+    return int(one(conn, SQL["hold"], {"user_id": user_id})["version"])
+
+
+def touch(conn: Conn, user_id: int) -> None:
+    """Note that a cart has changed."""
+    conn.execute(SQL["touch"], {"user_id": user_id})
+
+
+def strangers(conn: Conn, wanted: Sequence[Wanted]) -> list[int]:
+    """Return the places, from 0, of lines whose product does not exist."""
+    values = {"product_ids": [line.product_id for line in wanted]}
+    return [row["place"] - 1 for row in conn.execute(SQL["strangers"], values)]
+
+
+def put(conn: Conn, wanted: Sequence[Wanted], *, user_id: int, merge: bool) -> int:
+    """Set lines, each once; merged, the larger quantity of the two stays. How many changed."""
+    values = {
+        "user_id": user_id,
+        "merge": merge,
+        "product_ids": [line.product_id for line in wanted],
+        "variant_ids": [line.variant_id for line in wanted],
+        "quantities": [line.quantity for line in wanted],
+    }
+    return conn.execute(SQL["put"], values).rowcount
+
+
+def take_out(conn: Conn, wanted: Sequence[Wanted], *, user_id: int) -> int:
+    """Remove lines; how many were there."""
+    values = {
+        "user_id": user_id,
+        "product_ids": [line.product_id for line in wanted],
+        "variant_ids": [line.variant_id for line in wanted],
+    }
+    return conn.execute(SQL["take_out"], values).rowcount
+
+
+def count(conn: Conn, user_id: int) -> int:
+    """Return how many lines a cart has."""
+    return int(one(conn, SQL["count"], {"user_id": user_id})["lines"])
+
+
+def clear(conn: Conn, user_id: int) -> int:
+    """Empty a cart; how many lines it had."""
+    return conn.execute(SQL["clear"], {"user_id": user_id}).rowcount
+
+
+def sweep(conn: Conn, *, days: int, most: int) -> int:
+    """Remove carts that nobody has touched for so long, some at a time; how many. For the
+    worker.
+    """
+    return int(one(conn, SQL["sweep"], {"days": days, "most": most})["swept"])

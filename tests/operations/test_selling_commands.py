@@ -1,0 +1,72 @@
+"""Commands that set up selling: areas and taxes."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from conftest import Api
+from support.commands import command
+
+from marketplace.config.settings import ROOT
+
+AREAS = ROOT.parent / "shared" / "data" / "areas"
+
+
+@pytest.mark.skipif(not AREAS.exists(), reason="the areas of Indonesia are not beside the project")
+def test_the_areas_of_indonesia_are_loaded_and_again(committed: Api, tmp_path: Path):
+    loaded = command(committed.owner_url, tmp_path, "load-areas", str(AREAS))
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stdout == "91592 areas of ID: 91592 new or changed, 0 removed.\n"
+    again = command(committed.owner_url, tmp_path, "load-areas", str(AREAS))
+    assert again.stdout == "91592 areas of ID: 0 new or changed, 0 removed.\n"
+    found = committed.get("/api/areas", params={"search": "cipocok"}).json["areas"]
+    assert found[0]["name"] == "Cipocok Jaya"
+    assert found[0]["path"] == ["Banten", "Kota Serang"]
+    assert committed.get("/api/areas").json["areas"][0]["name"] == "Aceh"
+
+
+def test_a_file_of_areas_replaces_those_of_its_country(committed: Api, tmp_path: Path):
+    file = tmp_path / "areas.csv"
+    file.write_text("code,name,postcodes\n36,DKI BANTEN,\n36.73,Kota Serang,42111 42112\n")
+    assert command(committed.owner_url, tmp_path, "load-areas", str(file)).returncode == 0
+    (area,) = committed.get("/api/areas", params={"search": "serang"}).json["areas"]
+    assert (area["postcodes"], area["path"]) == (["42111", "42112"], ["DKI Banten"])
+    file.write_text("code,name\n36,DKI Banten\n")
+    less = command(committed.owner_url, tmp_path, "load-areas", str(file))
+    assert less.stdout == "1 areas of ID: 0 new or changed, 1 removed.\n"
+    for text, words in (
+        ("code\n36\n", "lacks code or name"),
+        ("code,name\n36.73,Serang\n", "which no file has"),
+        ("code,name\n36;73,Serang\n", "line 2"),
+        ("code,name\n", "no area"),
+    ):
+        file.write_text(text)
+        refused = command(committed.owner_url, tmp_path, "load-areas", str(file))
+        assert refused.returncode == 1
+        assert words in refused.stderr
+    assert len(committed.get("/api/areas").json["areas"]) == 1
+
+
+def test_taxes_are_added_and_closed(committed: Api, tmp_path: Path):
+    def run(*arguments: str):
+        return command(committed.owner_url, tmp_path, "tax-rates", *arguments)
+
+    assert run("add", "ID", "PPN", "11").stdout == "Rate 1 is in force.\n"
+    admin = committed.admin()
+    food = committed.post("/api/categories", admin, json={"name": "Beras"}).json["id"]
+    red = {"name": "Beras merah", "parent_id": food}
+    child = committed.post("/api/categories", admin, json=red).json["id"]
+    assert run("add", "ID", "Beras", "0", "--category", str(food)).returncode == 0
+    assert "close 1, 2" in run("add", "ID", "PPN", "11", "--on-top").stderr
+    assert "no category" in run("add", "ID", "PPN", "11", "--category", "99").stderr
+    for wrong in (("Id", "11"), ("ID", "101"), ("ID", "NaN"), ("ID", "1.00001")):
+        assert run("add", wrong[0], "PPN", wrong[1]).returncode == 2
+    listed = run().stdout.splitlines()
+    assert listed[0].split() == ["1", "ID", "PPN:", "11", "%", "in", "the", "prices,", "all"]
+    with psycopg.connect(committed.owner_url) as conn:
+        rates = "SELECT (tax_rate(%s, %s)).rate"
+        for category, country, rate in ((None, "ID", 11), (child, "ID", 0), (child, "SG", None)):
+            assert conn.execute(rates, [category, country]).fetchone()[0] == rate
+    assert run("close", "1").stdout == "Rate 1 is closed.\n"
+    assert run("close", "1").returncode == 1
+    assert len(run().stdout.splitlines()) == 1
