@@ -85,6 +85,7 @@ class Config:
     support_whatsapp: str
     support_url: str
     verified_sellers: bool
+    stores_need_approval: bool
     activity_retention_days: int
     audit_retention_days: int
     log_level: str
@@ -177,6 +178,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "support_whatsapp": _matching(env, "SUPPORT_WHATSAPP", _PHONE, "such as +6281234567890"),
         "support_url": _matching(env, "SUPPORT_URL", _LINK, "such as https://shop.example/help"),
         "verified_sellers": boolean(env, "VERIFIED_SELLERS", False),
+        "stores_need_approval": boolean(env, "STORES_NEED_APPROVAL", False),
         "activity_retention_days": integer(env, "ACTIVITY_RETENTION_DAYS", 400, 1, 36500),
         "audit_retention_days": integer(env, "AUDIT_RETENTION_DAYS", 1100, 1, 36500),
         "log_level": checked.level(env.get("LOG_LEVEL") or "INFO"),

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import idna
 
 from marketplace.config.settings import Config
-from marketplace.text.messages import Text, say
+from marketplace.text.messages import EVERY, LANGUAGES, Text, say
 
 #: An attempt, in every step of it.
 SECONDS = 10.0
@@ -66,6 +66,21 @@ KINDS: dict[str, tuple[Text, Text, Text, str | None]] = {
         say("If it was not you, write to us at once: somebody knows your password."),
         None,
     ),
+    "store_suspended": (
+        say("Your store was stopped"),
+        say(
+            "An administrator stopped your store: for now it is not shown, and nobody can buy in "
+            "it. What was ordered before may still be paid and sent."
+        ),
+        say("Your store's page in the app says why. Write to us if you think it is a mistake."),
+        None,
+    ),
+    "store_active": (
+        say("Your store is open"),
+        say("An administrator let your store go: within some minutes it is shown, and sells."),
+        say("What you had hidden yourself stays hidden."),
+        None,
+    ),
     "password_changed": (
         say("Your password was changed"),
         say("The password of your account was changed, and all other devices were signed out."),
@@ -77,16 +92,12 @@ log = logging.getLogger("marketplace.mail")
 
 
 def written(config: Config, kind: str, *, to: str, token: str, language: str) -> EmailMessage:
-    """Return a mail of a kind, in a language."""
-    subject, first, last, page = KINDS[kind]
-    lines = [say("Hello,").spoken(language), "", first.spoken(language), ""]
-    if page is not None:
-        lines += [f"    {token}", ""]
-        if config.app_url:
-            lines += [f"    {config.app_url}/{page}?token={token}", ""]
-    lines += [last.spoken(language), ""]
+    """Return a mail of a kind, in a language, or in all of them one below the other (EVERY)."""
+    languages = LANGUAGES[::-1] if language == EVERY else (language,)
+    subject = KINDS[kind][0]
+    lines = [line for each in languages for line in _lines(config, kind, token, each)]
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = subject.spoken(language)
+    message["Subject"] = " / ".join(subject.spoken(each) for each in languages)
     message["From"] = config.mail_from
     message["To"] = _in_ascii(to)
     message["Date"] = formatdate()
@@ -94,6 +105,17 @@ def written(config: Config, kind: str, *, to: str, token: str, language: str) ->
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
     message.set_content("\n".join(lines))
     return message
+
+
+def _lines(config: Config, kind: str, token: str, language: str) -> list[str]:
+    """Return what a mail says, in one language."""
+    _, first, last, page = KINDS[kind]
+    lines = [say("Hello,").spoken(language), "", first.spoken(language), ""]
+    if page is not None:
+        lines += [f"    {token}", ""]
+        if config.app_url:
+            lines += [f"    {config.app_url}/{page}?token={token}", ""]
+    return [*lines, last.spoken(language), ""]
 
 
 def _in_ascii(address: str) -> str:
