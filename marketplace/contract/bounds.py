@@ -43,12 +43,12 @@ def _look_below(
         _look(value, within, pointer, unknown)
     if not isinstance(value, list) or rule.get("type") != "list":
         return
-    most = rule.get("maxlength")
+    meta = rule.get("meta", {})
+    most = rule.get("maxlength", meta.get("maxItems"))
     if most is not None and len(value) > most:
         words = say("must be at most {limit} long", limit=most)
-        raise Problem(
-            "validation_failed", errors=[FieldError(printable(pointer), "too_long", words)]
-        )
+        code = meta.get("too_many", "validation_failed")
+        raise Problem(code, errors=[FieldError(printable(pointer), "too_long", words)])
     if within.get("schema"):
         for place, each in enumerate(value):
             _look_below(each, within, f"{pointer}/{place}", unknown)

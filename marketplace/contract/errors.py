@@ -80,6 +80,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "address_incomplete": (422, "The address is not complete"),
     "amount_too_large": (422, "The amount is too large"),
     "has_variants": (422, "The product has variants"),
+    "too_many_variants": (422, "The product has all the variants it may have"),
     "price_before_too_low": (422, "The old price is too low"),
     "amount_invalid": (422, "The amount is not valid"),
     "idempotency_key_required": (422, "Send an Idempotency-Key"),

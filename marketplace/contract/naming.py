@@ -12,13 +12,16 @@ _INT64_MAX = 2**63 - 1
 def named(error: FieldError, document: Any) -> FieldError:
     """Return the error with the product that its row of the document names, if it names one."""
     about: dict[str, Any] = {}
-    for step in error.pointer.split("/")[1:]:
+    steps = error.pointer.split("/")[1:]
+    for step in steps:
         try:
             document = document[int(step)] if isinstance(document, list) else document[step]
         except (KeyError, ValueError, IndexError, TypeError):
             break
         if isinstance(document, dict):
             about = {name: document[name] for name in NAMES if _is_name(document.get(name))}
+            if steps[0] == "variants" and _is_name(document.get("id")):
+                about["variant_id"] = document["id"]
     return error._replace(about=about or None)
 
 

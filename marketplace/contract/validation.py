@@ -165,6 +165,12 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
             raise Wrong("required", "has nothing that can be seen")
         return name
 
+    def _normalize_coerce_option_name(self, value: Any) -> str:
+        """Name of an option, or the object that a GET returns for it."""
+        if isinstance(value, dict) and value.keys() == {"name", "values"}:
+            value = value["name"]
+        return self._normalize_coerce_name(value)
+
     def _normalize_coerce_identity(self, value: Any) -> str:
         """Name of a person, store, brand or category: two that look the same are the same."""
         name = folded(self._normalize_coerce_name(value))
@@ -342,6 +348,9 @@ def check(
         rules if partial else rules.keys() & document.keys()
     ):  # null is not missing: no default for it
         rules[name] = {key: value for key, value in rules[name].items() if key != "default"}
+    for name, rule in rules.items():
+        if document.get(rule.get("meta", {}).get("unless")):
+            rules[name] = {**rule, "required": False}
     validator = Validator(rules, text=text)
     sent = {name: value for name, value in document.items() if name not in ignored}
     require_bounded(sent, rules)

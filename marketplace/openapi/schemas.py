@@ -43,6 +43,7 @@ _COERCED: dict[str, Document] = {
     "line": {"type": "string", "pattern": _LINE},
     "name": {"type": "string", "pattern": _LINE},
     "key": {"type": "string", "pattern": _LINE},
+    "option_name": {"type": "string", "pattern": _LINE},
     "identity": {"type": "string", "pattern": _LINE},
     "address": {"type": "string", "pattern": _LINE},
     "trimmed_prose": {"type": "string", "pattern": _PROSE},
@@ -67,7 +68,7 @@ _LIMITS = {
     "default": "default",
 }
 #: Keys of a rule's meta that are for us and not for the document.
-_OURS = ("name", "read_only", "answered_as", "optional", "example")
+_OURS = ("name", "read_only", "answered_as", "optional", "example", "unless", "too_many")
 #: Rules that a request's field may break and a response's may not, or that only requests have.
 _OF_REQUESTS = ("pattern", "minLength", "maxLength", "default", "x-also-accepts")
 
@@ -186,7 +187,10 @@ def example_of(rules: Schema) -> Document:
 
 
 def _required(rule: Mapping[str, Any], *, request: bool) -> bool:
-    return bool(rule.get("required")) if request else not rule.get("meta", {}).get("optional")
+    meta = rule.get("meta", {})
+    if request:
+        return bool(rule.get("required")) and "unless" not in meta
+    return not meta.get("optional")
 
 
 def _or_null(made: Document) -> Document:

@@ -1,9 +1,9 @@
 """Products. Statements: sql/queries/products.sql."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, NamedTuple
 
+import orjson
 from psycopg.rows import namedtuple_row, tuple_row
 
 from marketplace.postgres.pool import Conn, Row
@@ -27,7 +27,6 @@ _AFTER = {
     "newest": "after_time",
     "price": "after_price",
     "name": "after_name",
-    "stock": "after_stock",
     "relevance": "after_rank",
 }
 #: Lists with a statement of their own, by filters, sort and descending.
@@ -38,6 +37,26 @@ _HOT = {
     (frozenset({"brand_id"}), "newest", True): "list_brand_newest",
     (frozenset({"store_id"}), "newest", True): "list_store_newest",
 }
+#: What a seller writes of a product, but its stock and variants.
+WRITTEN = (
+    "category_id",
+    "brand_id",
+    "name",
+    "description",
+    "price",
+    "price_before",
+    "sku",
+    "source_url",
+    "weight_grams",
+    "length_cm",
+    "width_cm",
+    "height_cm",
+    "min_quantity",
+    "max_per_buyer",
+    "preorder_days",
+    "condition",
+    "hidden",
+)
 #: Separates two products of a list.
 BETWEEN = ",\n"
 #: The place before their first page.
@@ -59,7 +78,7 @@ class HotPage(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The parameters of a list: filters, sort (newest, price, name, stock, relevance), window, and
+    """The parameters of a list: filters, sort (newest, price, name, relevance), window, and
     whether hidden products are shown (to their own store).
     """
 
@@ -116,7 +135,6 @@ def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
     Items are JSON. Words are searched elsewhere (search).
     """
     name = "list_category" if "category_id" in listing.filters else "list"
-    name = "list_stock" if listing.sort == "stock" else name
     with conn.cursor(row_factory=namedtuple_row) as cursor:
         return cursor.execute(
             SQL[name], {**listing.values(), "walk": walk}, prepare=False
@@ -153,15 +171,28 @@ def estimate(conn: Conn, listing: Listing) -> int:
 
 
 def find(
-    conn: Conn, product_id: int, *, show_hidden: bool = False, known: Sequence[str] = ()
+    conn: Conn,
+    product_id: int,
+    *,
+    guest: bool = False,
+    show_hidden: bool = False,
+    known: Sequence[str] = (),
 ) -> Row | None:
-    """Return one product: tag, document, stock, description, name, store_id, version; or None.
+    """Return one product: tag, document, stock_tag, description, details, name, store_id, version;
+    or None.
 
-    Document and description are JSON.
+    Document and description are JSON, details are members of a JSON object: what lists do not
+    return, variants above all, hidden ones only to the store and admins. `guest`: nobody is signed
+    in, which need not be looked up.
 
-    If the tag is among those that are `known`, document and description are None.
+    If the tag is among those that are `known`, document, description and details are None.
     """
-    values = {"product_id": product_id, "show_hidden": show_hidden, "known": list(known)}
+    values = {
+        "product_id": product_id,
+        "guest": guest,
+        "show_hidden": show_hidden,
+        "known": list(known),
+    }
     return conn.execute(SQL["find"], values).fetchone()
 
 
@@ -182,7 +213,9 @@ def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
     store: an admin's view.
     """
     values = {"product_id": product_id, "store_id": store_id}
-    conn.execute(SQL["lock_own_stock"], values)
+    locked = conn.execute(SQL["lock_own_stock"], values).fetchall()
+    if any(row["variant_id"] for row in locked):
+        conn.execute(SQL["lock_own_stock"], values)
     return conn.execute(SQL["find_own"], values).fetchone()
 
 
@@ -191,71 +224,79 @@ def find_holder(
     *,
     store_id: int | None,
     product_id: int | None,
-    sku: str | None,
+    skus: Sequence[str],
     source_url: str | None,
 ) -> Row | None:
-    """Return the product that has an SKU or a link: id and hidden. Its store is given, or has the
-    product `product_id`, which is another one.
+    """Return who has one of some SKUs, or a link: id, variant_id, sku, hidden. Its store is given,
+    or has the product `product_id`, which is another one.
     """
     values = {
         "store_id": store_id,
         "product_id": product_id,
-        "sku": sku,
+        "skus": list(skus),
         "source_url": source_url,
     }
     return conn.execute(SQL["find_holder"], values).fetchone()
 
 
-def add(
-    conn: Conn,
-    *,
-    store_id: int,
-    category_id: int | None,
-    brand_id: int | None,
-    name: str,
-    description: str | None,
-    price: Decimal,
-    sku: str | None,
-    source_url: str | None,
-    hidden: bool,
-    stock: int,
-) -> int:
-    """Add a product with its stock; return the new id. product_documents.refresh writes its
-    documents.
+def add(conn: Conn, store_id: int, product: Mapping[str, Any], *, stock: int | None) -> int:
+    """Add a product with its stock; return the new id. No stock: write_variants follows.
+    product_documents.refresh writes its documents. `product` has all of WRITTEN.
     """
     values = {
         "store_id": store_id,
-        "category_id": category_id,
-        "brand_id": brand_id,
-        "name": name,
-        "description": description,
-        "price": price,
-        "sku": sku,
-        "source_url": source_url,
-        "hidden": hidden,
         "stock": stock,
+        **{name: product[name] for name in WRITTEN},
     }
     return int(one(conn, SQL["add"], values)["product_id"])
 
 
 def change(conn: Conn, product_id: int, store_id: int | None, product: Mapping[str, Any]) -> None:
-    """Replace all that a seller writes of a product except its stock."""
-    written = (
-        "category_id",
-        "brand_id",
-        "name",
-        "description",
-        "price",
-        "sku",
-        "source_url",
-        "hidden",
-    )
+    """Replace all of WRITTEN of a product."""
     values = {
         "product_id": product_id,
         "store_id": store_id,
-        **{name: product[name] for name in written},
+        **{name: product[name] for name in WRITTEN},
     }
     conn.execute(SQL["change"], values)
+
+
+def block(conn: Conn, product_id: int, blocked: str | None) -> Row:
+    """Take a product off sale with a word, or let it go with None; return blocked and hidden. For
+    admins.
+    """
+    return one(conn, SQL["block"], {"product_id": product_id, "blocked": blocked})
+
+
+def list_variants(conn: Conn, product_id: int) -> list[Row]:
+    """Return all variants of a product that find_own has locked, with their stock, in order."""
+    return conn.execute(SQL["list_variants"], {"product_id": product_id}).fetchall()
+
+
+def list_image_ids(conn: Conn, product_id: int) -> set[int]:
+    """Return the ids of a product's images."""
+    return {row["id"] for row in conn.execute(SQL["list_image_ids"], {"product_id": product_id})}
+
+
+def write_variants(
+    conn: Conn,
+    product_id: int,
+    names: Sequence[str],
+    wanted: Sequence[Mapping[str, Any]],
+    *,
+    hide_others: bool,
+) -> list[int]:
+    """Write variants, each with all of its fields, `position` and `id` (None: new); return their
+    ids, in the order of positions. find_own has locked the product, or this transaction made it.
+    """
+    values = {
+        "product_id": product_id,
+        "names": list(names),
+        "wanted": orjson.dumps(list(wanted), default=str).decode(),
+        "hide_others": hide_others,
+    }
+    ids: list[int] = one(conn, SQL["write_variants"], values)["ids"]
+    return ids
 
 
 def touch(conn: Conn, product_id: int, store_id: int | None) -> None:

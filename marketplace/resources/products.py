@@ -1,11 +1,9 @@
 """Products: lists, one, adding, changing, hiding."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import falcon
-import psycopg
 
 from marketplace.contract import pages
 from marketplace.contract.errors import Problem
@@ -13,7 +11,6 @@ from marketplace.contract.operations import ANYONE, PUBLIC, Parts, operation
 from marketplace.contract.pages import Window
 from marketplace.files import storage
 from marketplace.files.images import Upload
-from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import UNWRITABLE, Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, products, sessions
@@ -26,8 +23,14 @@ from marketplace.schemas.stock import STORE_QUERY
 from marketplace.web import bodies, client, etags, idempotency, paging, rendering, uploads
 from marketplace.workflows import bulk_products, facets, images, listings
 from marketplace.workflows import products as workflow
+from marketplace.workflows.product_keys import keys_told
 
 SELLERS = ("seller", "admin")
+#: What the variants of a document may be refused for.
+OF_VARIANTS = ("duplicate_options", "has_variants", "price_before_too_low", "too_many_variants")
+KEYS = ("not_found", "sku_taken", "source_url_taken")
+CHANGING = (*KEYS, "has_open_orders", "product_blocked", *OF_VARIANTS)
+LISTING = ("invalid_cursor", "page_too_deep", "sort_not_offered")
 PAGE = pages.listed("products", schemas.LISTED, facets=optional(of(facet_schemas.FACETS)))
 PARTS = Parts(schemas.NEW, ("main_image",), required=False)
 
@@ -45,7 +48,7 @@ class Products:
         roles=PUBLIC,
         query={**schemas.FILTERS, **pages.QUERY, **pages.COUNT, **facet_schemas.QUERY},
         responses={200: PAGE},
-        problems=("invalid_cursor", "page_too_deep", "sort_not_offered"),
+        problems=LISTING,
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -64,13 +67,7 @@ class Products:
         body=schemas.NEW,
         parts=PARTS,
         responses={201: schemas.PRODUCT},
-        problems=(
-            "store_required",
-            "sku_taken",
-            "source_url_taken",
-            "picture_refused",
-            "not_found",
-        ),
+        problems=("store_required", "picture_refused", *KEYS, *OF_VARIANTS),
         idempotent=True,
         sells=True,
     )
@@ -88,7 +85,7 @@ class Products:
         found = [upload.image for upload in made]
         images.save(self.files, found)
         with (
-            _keys_told(self.db, caller, store_id, body),
+            keys_told(self.db, caller, store_id, body),
             idempotency.transaction(self.db, req, resp) as conn,
         ):
             images.hold(conn, self.files, found)
@@ -123,7 +120,8 @@ class Product:
         """Return a product; a hidden one only to its store and admins."""
         if req.context.caller is None:
             with self.db.read(req.context.read_after) as conn:
-                _show(req, resp, products.find(conn, product_id, known=_known(req)))
+                row = products.find(conn, product_id, guest=True, known=_known(req))
+                _show(req, resp, row)
             return
         try:
             self._view(req, resp, product_id)
@@ -157,11 +155,11 @@ class Product:
         roles=SELLERS,
         body=schemas.CHANGE,
         responses={200: schemas.PRODUCT},
-        problems=("not_found", "sku_taken", "source_url_taken"),
+        problems=CHANGING,
         conditional=True,
     )
     def on_put(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
-        """Replace all that a seller writes; stock and hidden only if given."""
+        """Replace all that a seller writes; stock, hidden, options and variants only if given."""
         self._change(req, resp, product_id, merge=False)
 
     @operation(
@@ -171,12 +169,12 @@ class Product:
         body=schemas.CHANGE,
         partial=True,
         responses={200: schemas.PRODUCT},
-        problems=("not_found", "sku_taken", "source_url_taken"),
+        problems=CHANGING,
         conditional=True,
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
-        """Change the given fields, leave the rest; {"hidden": false} shows a
-        removed product again.
+        """Change the given fields, leave the rest; {"hidden": false} shows a removed product again,
+        unless an admin has blocked it.
         """
         self._change(req, resp, product_id, merge=True)
 
@@ -215,13 +213,14 @@ class Product:
         caller, body = req.context.caller, req.context.body
         store_id = workflow.reach(caller)
         with (
-            _keys_told(self.db, caller, caller.store_id, body, product_id),
+            keys_told(self.db, caller, caller.store_id, body, product_id),
             self.db.transaction(caller) as conn,
         ):
             before = products.find_own(conn, product_id, store_id)
             if before is None:
                 raise _not_found()
             etags.require(req, workflow.version(before))
+            before = _blocked(req, conn, before)
             if "brand" in body and body["brand"] is None and "brand_id" not in body:
                 body["brand_id"] = None  # no name is no brand
             after = (
@@ -240,27 +239,16 @@ class Product:
             _show(req, resp, products.find(conn, product_id, show_hidden=True))
 
 
-@contextmanager
-def _keys_told(
-    db: Database,
-    caller: Caller,
-    store_id: int | None,
-    product: Mapping[str, Any],
-    product_id: int | None = None,
-) -> Iterator[None]:
-    """If an SKU or a link is taken, name the product that has it: it may be one that was removed.
-    The store is that of the product, if that is known.
+def _blocked(req: falcon.Request, conn: Conn, before: Row) -> Row:
+    """Return the product as an admin's `blocked` leaves it; what came back as it was read is
+    nothing.
     """
-    try:
-        yield
-    except psycopg.errors.UniqueViolation as error:
-        with db.transaction(caller, durable=False) as conn:
-            problem = workflow.taken(
-                conn, error.diag.constraint_name, product, store_id=store_id, product_id=product_id
-            )
-        if problem is None:
-            raise
-        raise problem from error
+    body = req.context.body
+    if "blocked" not in body or body["blocked"] == before["blocked"]:
+        return before
+    if req.context.caller.role != "admin":
+        raise Problem("forbidden", "Only an admin blocks a product, or lets it go.")
+    return workflow.block(conn, before, body["blocked"])
 
 
 class Mine:
@@ -275,13 +263,7 @@ class Mine:
         roles=SELLERS,
         query={**schemas.OWN_FILTERS, **pages.QUERY, **pages.COUNT},
         responses={200: PAGE},
-        problems=(
-            "invalid_cursor",
-            "page_too_deep",
-            "sort_not_offered",
-            "store_required",
-            "not_found",
-        ),
+        problems=(*LISTING, "store_required", "not_found"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the products of a store, hidden and sold out too; a SKU in `search` finds its
@@ -322,9 +304,7 @@ class Mine:
                 conn,
                 client.client(req),
                 store_id,
-                body["rows"],
-                all_or_none=body["mode"] == "all",
-                dry_run=body["dry_run"],
+                body,
                 currency=req.context.config.currency,
                 language=client.language(req),
             )
@@ -342,12 +322,8 @@ def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listi
     descending = query.get("sort_order", "asc" if sort in ("price", "name") else "desc") == "desc"
     if sort == "relevance" and not words:
         raise Problem("sort_not_offered", "relevance is the order of a search; add `search`.")
-    if sort == "stock" and not words and "ids" not in filters and set(filters) - {"in_stock"}:
-        raise Problem(
-            "sort_not_offered",
-            "stock orders the whole catalogue, a search or a list of ids; "
-            "with other filters take newest, price or name.",
-        )
+    if sort == "stock":
+        raise Problem("sort_not_offered", "Each sale changes the stock; no list is ordered by it.")
     listing = Listing(filters, sort, descending, None, 0, 0, show_hidden=store_id is not None)
     if listings.unindexed(listing):
         raise Problem(

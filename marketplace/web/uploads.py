@@ -18,10 +18,16 @@ def read(
     req: falcon.Request, declared: Parts, *, count: int
 ) -> tuple[dict[str, Any], list[Upload]]:
     """Return the checked fields and the images (at most `count`) of a multipart body, as the call
-    declares them.
+    declares them. A field that is a list comes as JSON.
     """
     texts, made = receive(req, declared, count=count)
-    return validation.check(texts, declared.fields, text=True), made
+    sent = {
+        name: bodies.parse_json(value.encode("utf-8", "replace"))
+        if declared.fields.get(name, {}).get("type") == "list"
+        else value
+        for name, value in texts.items()
+    }
+    return validation.check(sent, declared.fields, text=True), made
 
 
 def receive(

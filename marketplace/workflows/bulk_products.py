@@ -42,16 +42,15 @@ def change(
     conn: Conn,
     client: Client,
     store_id: int,
-    rows: Sequence[Mapping[str, Any]],
+    body: Mapping[str, Any],
     *,
-    all_or_none: bool,
-    dry_run: bool,
     currency: str,
     language: str,
 ) -> dict[str, Any]:
-    """Change fields of products and variants, row by row; return what became of each. Raises 409 if
-    none is done for the sake of one row.
+    """Change fields of products and variants, row by row, as a checked document says; return what
+    became of each. Raises 409 if none is done for the sake of one row.
     """
+    rows, all_or_none, dry_run = body["rows"], body["mode"] == "all", body["dry_run"]
     found = bulk_products.change(conn, store_id, rows, all_or_none=all_or_none, dry_run=dry_run)
     shown = [_shown(row, language) for row in found]
     answer = batches.answered(shown, all_or_none=all_or_none, dry_run=dry_run)

@@ -55,7 +55,7 @@ def page(conn: Conn, listing: Listing, exact_to: int | None, *, with_ids: bool =
 def mixed(listing: Listing) -> bool:
     """Return whether no index has these filters together in this order."""
     filters = listing.filters
-    if "search" in filters or "ids" in filters or listing.sort == "stock":
+    if "search" in filters or "ids" in filters:
         return False
     if products.crossing(listing) or (listing.sort != "price" and _priced(listing)):
         return True
@@ -77,7 +77,7 @@ def unindexed(listing: Listing) -> bool:
 
 def shallow(listing: Listing) -> bool:
     """Return whether its pages end early, where the cursor still goes on."""
-    return "search" in listing.filters or listing.sort == "stock" or mixed(listing)
+    return "search" in listing.filters or mixed(listing)
 
 
 def _priced(listing: Listing) -> bool:

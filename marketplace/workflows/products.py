@@ -10,7 +10,11 @@ from marketplace.postgres.callers import Caller, Client
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, brands, images, jobs, products
 from marketplace.text.messages import say
-from marketplace.workflows import product_documents
+from marketplace.workflows import product_documents, product_variants
+from marketplace.workflows.product_variants import Present, Wanted
+
+#: The word for a product that is hidden because its store is stopped.
+STOPPED = "store"
 
 
 def store_of(caller: Caller, wanted: int | None) -> int:
@@ -32,15 +36,16 @@ def reach(caller: Caller) -> int | None:
 
 
 def whole(product: Row) -> str:
-    """Return a product in JSON: the document that lists show, with its description added."""
-    return f'{product["document"].removesuffix("}")},"description":{product["description"]}}}'
+    """Return a product in JSON: the document that lists show, with its description and details."""
+    document = product["document"].removesuffix("}")
+    return f'{document},"description":{product["description"]},{product["details"]}}}'
 
 
 def version(product: Row) -> str:
     """Return the version that a change is compared with: a sale, too, makes untrue what an editor
     has read.
     """
-    return f"{product['version']}.{product['stock']}"
+    return f"{product['version']}.{product['stock_tag']}"
 
 
 def add(
@@ -53,19 +58,17 @@ def add(
     currency: str,
 ) -> int:
     """Add a product, and log that; return its id."""
-    product_id = products.add(
-        conn,
-        store_id=store_id,
-        category_id=product.get("category_id"),
-        brand_id=_brand(conn, product),
-        name=product["name"],
-        description=product.get("description"),
-        price=product["price"],
-        sku=product.get("sku"),
-        source_url=product.get("source_url"),
-        hidden=product.get("hidden", False),
-        stock=product.get("stock", 0),
-    )
+    wanted = product_variants.whole_set(Present(None, [], [], set()), product)
+    fields = _fields(product)
+    fields["brand_id"] = _brand(conn, product)
+    fields["hidden"] = product.get("hidden", False)
+    if wanted is not None:
+        _refuse_fields_of_variants(product, {}, wanted)
+        fields |= {"sku": None, "price_before": None, "price": wanted.rows[0]["price"]}
+    stock = product.get("stock", 0) if wanted is None else None
+    product_id = products.add(conn, store_id, fields, stock=stock)
+    if wanted is not None:
+        products.write_variants(conn, product_id, wanted.names, wanted.rows, hide_others=True)
     for upload in pictures:
         _attach(conn, product_id, upload, product["name"])
     product_documents.refresh(conn, [product_id], currency)
@@ -78,49 +81,71 @@ def add(
 def change(
     conn: Conn, before: Row, store_id: int | None, product: Mapping[str, Any], currency: str
 ) -> None:
-    """Replace a product that find_own has locked. Stock and hidden stay unless given."""
-    written: dict[str, Any] = {
-        name: product.get(name)
-        for name in ("category_id", "name", "description", "price", "sku", "source_url")
-    }
+    """Replace a product that find_own has locked. Stock, hidden and variants stay unless given."""
+    wanted = _wanted(conn, before, product)
+    written = _fields(product)
     written["brand_id"] = _brand(conn, product)
     written["hidden"] = product.get("hidden", before["hidden"])
-    if any(written[name] != before[name] for name in written):
+    if wanted is not None or before["variant_count"]:
+        _refuse_fields_of_variants(product, before, wanted)
+        written["price"] = before["price"]
+        written["price_before"] = before["price_before"] if before["variant_count"] else None
+        written["sku"] = None
+    if any(written[name] != before[name] for name in written) or (wanted and wanted.changed):
         products.change(conn, before["id"], store_id, written)
     if any(written[name] != before[name] for name in ("brand_id", "hidden")):
         _settle_brands(conn, before["brand_id"], written["brand_id"])
-    if product.get("stock") is not None:
+    if wanted is not None:
+        products.write_variants(
+            conn, before["id"], wanted.names, wanted.rows, hide_others=wanted.whole
+        )
+    elif product.get("stock") is not None and not before["variant_count"]:
         products.set_stock(conn, before["id"], product["stock"])
     product_documents.refresh(conn, [before["id"]], currency)
 
 
-def taken(
-    conn: Conn,
-    constraint: str | None,
-    product: Mapping[str, Any],
-    *,
-    store_id: int | None,
-    product_id: int | None,
-) -> Problem | None:
-    """Return the 409 of an SKU or a link that another product of the store has, with that product;
-    None if the constraint is another one, or the product does not exist any more.
+def block(conn: Conn, before: Row, blocked: str | None) -> Row:
+    """Take a product off sale with a word, or let it go (None), for an admin; return it as it is
+    now.
     """
-    if constraint not in ("products_sku_key", "products_source_url_key"):
-        return None
-    name = "sku" if constraint == "products_sku_key" else "source_url"
-    keys = {"sku": None, "source_url": None, name: product.get(name)}
-    holder = products.find_holder(conn, store_id=store_id, product_id=product_id, **keys)
-    if holder is None:
-        return None
-    if holder["hidden"]:
-        words = say(
-            "product {id} has it, which is hidden: show that again, or give it another one first",
-            id=holder["id"],
-        )
-    else:
-        words = say("product {id} has it", id=holder["id"])
-    code = f"{name}_taken"
-    return Problem(code, errors=[FieldError(f"/{name}", code, words)])
+    if blocked == before["blocked"]:
+        return before
+    if blocked == STOPPED:
+        words = say("{word} is the word for a store that is stopped", word=STOPPED)
+        raise Problem("validation_failed", errors=[FieldError("/blocked", "not_allowed", words)])
+    after = {**before, **products.block(conn, before["id"], blocked)}
+    if after["hidden"] != before["hidden"]:
+        _settle_brands(conn, before["brand_id"])
+    return after
+
+
+def write_variant(
+    conn: Conn,
+    before: Row,
+    store_id: int | None,
+    variant_id: int | None,
+    body: Mapping[str, Any],
+    currency: str,
+) -> Row:
+    """Add a variant (no id) to a product that find_own has locked, or change fields of one; return
+    it.
+    """
+    variants = products.list_variants(conn, before["id"])
+    old = next((row for row in variants if row["id"] == variant_id), None)
+    if variant_id is not None and old is None:
+        raise Problem("not_found", "The product has no such variant.")
+    if not variants:
+        words = say("give the product options and variants first")
+        raise Problem("validation_failed", errors=[FieldError("/options", "required", words)])
+    wanted = product_variants.one(_present(conn, before, variants, [body]), old, body)
+    if wanted.changed:
+        products.touch(conn, before["id"], store_id)
+    (written,) = products.write_variants(
+        conn, before["id"], wanted.names, wanted.rows, hide_others=False
+    )
+    product_documents.refresh(conn, [before["id"]], currency)
+    after = products.list_variants(conn, before["id"])
+    return next(row for row in after if row["id"] == written)
 
 
 def add_images(
@@ -144,6 +169,50 @@ def require_room(conn: Conn, product_id: int, more: int, *, most: int) -> None:
     """Raise 409 if a product would have more than `most` images."""
     if images.count(conn, product_id) + more > most:
         raise Problem("too_many_pictures", say("A product has at most {most} images.", most=most))
+
+
+def _fields(product: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a seller writes of a product; what is left out has its default."""
+    fields = {name: product.get(name) for name in products.WRITTEN}
+    return {
+        **fields,
+        "min_quantity": product.get("min_quantity", 1),
+        "condition": product.get("condition", "new"),
+    }
+
+
+def _wanted(conn: Conn, before: Row, product: Mapping[str, Any]) -> Wanted | None:
+    """Return what a document wants of the product's variants; None: nothing."""
+    if product.get("options") is None and product.get("variants") is None:
+        return None
+    variants = products.list_variants(conn, before["id"])
+    sent = product.get("variants") or []
+    return product_variants.whole_set(_present(conn, before, variants, sent), product)
+
+
+def _present(
+    conn: Conn, before: Row, variants: Sequence[Row], sent: Sequence[Mapping[str, Any]]
+) -> Present:
+    with_images = any(row.get("image_id") is not None for row in sent)
+    image_ids = products.list_image_ids(conn, before["id"]) if with_images else set()
+    return Present(before["id"], before["option_names"], variants, image_ids)
+
+
+def _refuse_fields_of_variants(
+    product: Mapping[str, Any], read: Mapping[str, Any], wanted: Wanted | None
+) -> None:
+    """Refuse what only variants have, unless it is as it was read, or as it will be."""
+    will_be: dict[str, Any] = {}
+    if wanted is not None:
+        will_be = {"price": wanted.lowest(), "stock": wanted.stock()}
+    wrong = [
+        FieldError(f"/{name}", "has_variants", say("each variant has its own"))
+        for name in ("price", "price_before", "stock", "sku")
+        if product.get(name) is not None
+        and product[name] not in (read.get(name), will_be.get(name))
+    ]
+    if wrong:
+        raise Problem("has_variants", errors=wrong)
 
 
 def _brand(conn: Conn, product: Mapping[str, Any]) -> int | None:

@@ -102,16 +102,17 @@ SELECT
     END AS delay_seconds,
     p.type, p.thing_id AS id, p.xid, p.changed_at,
     d.document IS NULL AND o.version IS NULL AS deleted,
-    d.document, coalesce(d.description, o.description) AS description,
+    d.document, coalesce(d.description, o.description) AS description, d.details,
     o.name, o.slug, o.parent_id, o.version, o.created_at, o.updated_at
 FROM feed AS f
 CROSS JOIN withheld AS w
 LEFT JOIN page AS p ON true
 -- LIMIT 1: looked up one by one, whatever the planner assumes about the page.
 LEFT JOIN LATERAL (
-    SELECT card.document, coalesce(to_json(k.description)::text, 'null') AS description
+    SELECT card.document, coalesce(to_json(k.description)::text, 'null') AS description, more.details
     FROM products AS k
     JOIN product_cards AS card ON card.product_id = k.id
+    JOIN product_details AS more ON more.product_id = k.id
     WHERE p.type = 'product' AND k.id = p.thing_id AND NOT k.hidden
     LIMIT 1
 ) AS d ON true

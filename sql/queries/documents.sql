@@ -6,7 +6,8 @@
 -- name: write
 -- Writes the documents of some products, and returns which of them were wrong (so do the next two). A document
 -- is a JSON object without its last brace: stock, in_stock (both live) and the description follow when it is
--- sent. A text is unchanged if nothing changed.
+-- sent. `closed_until` is live, too: product_cards (V0067) puts it where NULL stands here. A text is unchanged if
+-- nothing changed.
 INSERT INTO product_documents AS kept (product_id, document)
 SELECT p.id, left(to_json(shown)::text, -1)
 FROM products AS p
@@ -19,6 +20,8 @@ CROSS JOIN LATERAL (
         p.name,
         p.slug,
         p.price::text AS price,
+        p.price_max::text AS price_max,
+        p.price_before::text AS price_before,
         %(currency)s::text AS currency,
         p.sku,
         p.source_url,
@@ -26,7 +29,31 @@ CROSS JOIN LATERAL (
         (SELECT to_json(n) FROM (SELECT c.id, c.name) AS n WHERE c.id IS NOT NULL) AS category,
         p.brand_id,
         (SELECT to_json(n) FROM (SELECT b.id, b.name) AS n WHERE b.id IS NOT NULL) AS brand,
-        (SELECT to_json(n) FROM (SELECT s.id, s.name) AS n) AS store,
+        (
+            SELECT to_json(n)
+            FROM (SELECT s.id, s.name, s.logo ->> 'url' AS logo_url, s.city, NULL::text AS closed_until) AS n
+        ) AS store,
+        p.variant_count,
+        array_to_json(ARRAY(
+            SELECT to_json(n)
+            FROM (
+                SELECT
+                    o.name,
+                    ARRAY(
+                        SELECT v.options[o.place]
+                        FROM variants AS v
+                        WHERE v.product_id = p.id AND NOT v.hidden
+                        GROUP BY v.options[o.place]
+                        ORDER BY min(v.position), min(v.id)
+                    ) AS values
+                FROM unnest(p.option_names) WITH ORDINALITY AS o (name, place)
+                ORDER BY o.place
+            ) AS n
+        )) AS options,
+        p.condition,
+        p.min_quantity,
+        p.max_per_buyer,
+        p.preorder_days,
         array_to_json(ARRAY(
             SELECT to_json(n)
             FROM (
@@ -44,7 +71,7 @@ CROSS JOIN LATERAL (
 WHERE p.id = ANY(ARRAY(SELECT unnest(%(product_ids)s::bigint[])))
 ON CONFLICT (product_id) DO UPDATE
 SET document = excluded.document
-WHERE kept.document <> excluded.document
+WHERE kept.document <> excluded.document OR kept.store_id IS NULL
 RETURNING product_id;
 
 -- name: write_categories
@@ -103,7 +130,16 @@ WITH written AS (
     CROSS JOIN LATERAL (
         SELECT
             search_vector(
-                p.name, b.name, c.name, p.description,
+                p.name,
+                b.name,
+                -- What kinds there are counts as the category does: red finds the shirt that comes in red, too.
+                concat_ws(' ', c.name, (
+                    SELECT string_agg(DISTINCT o.value, ' ')
+                    FROM variants AS v
+                    CROSS JOIN LATERAL unnest(v.options) AS o (value)
+                    WHERE v.product_id = p.id AND NOT v.hidden
+                )),
+                p.description,
                 search_filters(p.id, p.store_id, p.brand_id, c.path, p.price)
             ) AS words
         LIMIT 1

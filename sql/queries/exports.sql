@@ -36,9 +36,10 @@ LIMIT %(limit)s;
 -- Products as the API returns them.
 SELECT
     p.created_at, p.id, card.document,
-    coalesce(to_json(p.description)::text, 'null') AS description
+    coalesce(to_json(p.description)::text, 'null') AS description, more.own_details AS details
 FROM products AS p
 JOIN product_cards AS card ON card.product_id = p.id
+JOIN product_details AS more ON more.product_id = p.id
 WHERE /* own */ p.store_id = %(store_id)s
     AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
     AND (p.created_at, p.id) > (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)

@@ -2,7 +2,7 @@
 -- `list_category` are static text with optional filters, sent unprepared, so that PostgreSQL folds the
 -- constants and plans as if each had been written by hand. `list_narrow` collects what many filters leave.
 --
--- `sort` is newest, price, name or stock; `descending` reverses it, and ids break ties in the same direction.
+-- `sort` is newest, price or name; `descending` reverses it, and ids break ties in the same direction.
 -- Every list reads from an alias p with the columns id, price, in_stock, created_at and name_key, so filters,
 -- cursors and orders are the same text for all of them. A row of a list is one text, from the view
 -- product_cards (V0018).
@@ -214,7 +214,7 @@ ORDER BY page.place
 -- name: list
 -- budget: 4300 buffers
 -- Everything on sale, or one store's own with `show_hidden`; no category (list_category), no words
--- (search.find), not by stock (list_stock). `walked` reads along the index that has the order, at most `walk`
+-- (search.find). `walked` reads along the index that has the order, at most `walk`
 -- rows of it. Conditions that the index does not know are checked afterwards.
 WITH walked AS (
     SELECT p.id, p.price, p.in_stock, p.store_id, p.created_at, p.name_key
@@ -237,49 +237,6 @@ shown AS (
 )
 
 /* include: listed */;
-
--- name: list_stock
--- budget: 350 buffers
--- Everything on sale, or some ids, by stock; only products without variants, as each variant has a stock of its own.
-WITH shown AS (
-    SELECT i.product_id AS id
-    FROM inventory AS i
-    JOIN products AS p ON p.id = i.product_id
-    WHERE i.variant_id = 0
-        AND (%(ids)s::bigint[] IS NULL OR i.product_id = ANY(%(ids)s))
-        /* include: visible */
-        AND (%(in_stock)s::boolean IS NOT TRUE OR i.quantity > 0)
-        AND (%(in_stock)s::boolean IS NOT FALSE OR i.quantity = 0)
-        AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-        /* include: priced */
-        AND (
-            %(category_id)s::bigint IS NULL
-            OR EXISTS (
-                SELECT
-                FROM product_categories AS pc
-                WHERE pc.product_id = i.product_id AND pc.category_id = %(category_id)s
-            )
-        )
-        AND (
-            %(after_id)s::bigint IS NULL
-            OR CASE
-                WHEN %(descending)s THEN (i.quantity, i.product_id) < (%(after_stock)s::integer, %(after_id)s)
-                ELSE (i.quantity, i.product_id) > (%(after_stock)s::integer, %(after_id)s)
-            END
-        )
-    ORDER BY
-        CASE WHEN %(descending)s THEN i.quantity END DESC,
-        CASE WHEN NOT %(descending)s THEN i.quantity END,
-        CASE WHEN %(descending)s THEN i.product_id END DESC,
-        CASE WHEN NOT %(descending)s THEN i.product_id END
-    LIMIT %(limit)s OFFSET %(offset)s
-)
-
-SELECT card.document AS item, page.id, card.stock::text AS key
-FROM unnest(ARRAY(SELECT s.id FROM shown AS s)) WITH ORDINALITY AS page (id, place)
-JOIN product_cards AS card ON card.product_id = page.id
-ORDER BY page.place;
 
 -- fragment: in_category
 (
@@ -442,19 +399,35 @@ EXPLAIN (FORMAT JSON)
 /* include: counting_category */;
 
 -- name: find
--- budget: 12 buffers
--- One product as the API returns it; hidden ones only with `show_hidden`. `tag` changes when the product does.
--- Document and description are not read for a client that has them (`known`).
+-- budget: 15 buffers
+-- One product as the API returns it; hidden ones only with `show_hidden`, hidden variants to its store and admins.
+-- `tag` changes when the response does. Document, details and description are not read for a client that has them
+-- (`known`).
 SELECT
     t.tag,
     CASE WHEN t.tag <> ALL(%(known)s::text[]) THEN card.document END AS document,
-    card.stock,
+    card.stock_tag,
     CASE WHEN t.tag <> ALL(%(known)s::text[]) THEN coalesce(to_json(p.description)::text, 'null') END AS description,
+    CASE
+        WHEN t.tag = ANY(%(known)s::text[]) THEN NULL
+        WHEN o.own THEN (SELECT more.own_details FROM product_details AS more WHERE more.product_id = p.id)
+        ELSE (SELECT more.details FROM product_details AS more WHERE more.product_id = p.id)
+    END AS details,
     p.name, p.store_id, p.version
 FROM products AS p
 JOIN product_cards AS card ON card.product_id = p.id
 CROSS JOIN LATERAL (
-    SELECT concat(p.version, '.', card.stock, '-', to_hex(card.digest)) AS tag
+    SELECT
+        CASE
+            WHEN %(guest)s::boolean OR p.variant_count = 0 THEN false
+            ELSE coalesce(p.store_id = (SELECT my_store_id()), false) OR coalesce((SELECT my_role()) = 'admin', false)
+        END AS own
+    LIMIT 1 -- so that it is computed once
+) AS o
+CROSS JOIN LATERAL (
+    SELECT
+        concat(p.version, '.', card.stock_tag, '-', to_hex(card.digest), CASE WHEN o.own THEN '-own' END) AS tag
+    LIMIT 1
 ) AS t
 WHERE p.id = %(product_id)s
     AND (
@@ -482,8 +455,9 @@ WHERE v.store_id = %(store_id)s AND v.sku = %(sku)s
 LIMIT 1;
 
 -- name: lock_own_stock
--- Before find_own: the stock first and in the order of ids, as a sale locks it that then flips in_stock.
-SELECT
+-- Before find_own: the stock first and in the order of ids, as a sale locks it that then flips in_stock. Sent again
+-- where it returned a variant: another one may have come while this waited for those that were there.
+SELECT i.variant_id
 FROM inventory AS i
 JOIN products AS p ON p.id = i.product_id
 WHERE i.product_id = %(product_id)s
@@ -496,11 +470,17 @@ FOR UPDATE OF i;
 -- The state that a change starts from. It is locked behind its stock, so that two changes of one product follow
 -- each other and the second sees what the first wrote; other people's products are not found.
 SELECT
-    p.id, p.store_id, p.category_id, p.brand_id, p.name, p.description, p.price, p.sku, p.source_url, p.hidden,
-    p.version, i.stock
+    p.id, p.store_id, p.category_id, p.brand_id, p.name, p.description, p.price, p.price_before, p.sku, p.source_url,
+    p.weight_grams, p.length_cm, p.width_cm, p.height_cm, p.min_quantity, p.max_per_buyer, p.preorder_days,
+    p.condition, p.hidden, p.blocked, p.option_names, p.variant_count, p.version, i.stock, i.stock_tag
 FROM products AS p
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0) AS stock
+    SELECT
+        least(coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0), 2147483647)::integer AS stock,
+        -- As product_cards has it.
+        concat(sum(v.quantity), CASE
+            WHEN max(v.variant_id) > 0 THEN 'v' || to_hex(bit_xor(hashint8(v.variant_id * 1000003 + v.quantity)))
+        END) AS stock_tag
     FROM inventory AS v
     WHERE v.product_id = p.id
 ) AS i
@@ -509,33 +489,77 @@ WHERE p.id = %(product_id)s
     AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
 FOR UPDATE OF p;
 
+-- name: list_variants
+-- All variants of a product that find_own has locked, hidden ones too, with their stock.
+SELECT
+    v.id, v.position, v.options, v.sku, v.barcode, v.price, v.price_before, v.weight_grams, v.image_id, v.hidden,
+    i.quantity AS stock
+FROM variants AS v
+JOIN inventory AS i ON i.product_id = v.product_id AND i.variant_id = v.id
+WHERE v.product_id = %(product_id)s
+ORDER BY v.position, v.id;
+
+-- name: write_variants
+SELECT write_variants(%(product_id)s, %(names)s::text[], %(wanted)s::jsonb, %(hide_others)s) AS ids;
+
+-- name: list_image_ids
+SELECT i.id
+FROM product_images AS i
+WHERE i.product_id = %(product_id)s;
+
 -- name: find_holder
--- Which product has an SKU or a link that another one was to have; hidden ones, too. The store is that of the
--- product that was to be changed, else the named one.
-SELECT p.id, p.hidden
-FROM products AS p
-WHERE p.store_id = coalesce(
-    (SELECT c.store_id FROM products AS c WHERE c.id = %(product_id)s::bigint), %(store_id)s::bigint
+-- Which product or variant has one of some SKUs, or a link, that another product was to have; hidden ones, too. The
+-- store is that of the product that was to be changed, else the named one.
+WITH store AS (
+    SELECT coalesce(
+        (SELECT c.store_id FROM products AS c WHERE c.id = %(product_id)s::bigint), %(store_id)s::bigint
+    ) AS id
+    WHERE coalesce(
+        (SELECT c.store_id FROM products AS c WHERE c.id = %(product_id)s::bigint), %(store_id)s::bigint
+    ) = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin'
 )
-    AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
-    AND (p.sku = %(sku)s::text OR md5(p.source_url) = md5(%(source_url)s::text))
-    AND p.id IS DISTINCT FROM %(product_id)s::bigint
+
+SELECT p.id, NULL::bigint AS variant_id, p.sku, p.hidden
+FROM store AS s
+JOIN products AS p ON p.store_id = s.id
+WHERE p.sku = ANY(%(skus)s::text[]) AND p.id IS DISTINCT FROM %(product_id)s::bigint
+UNION ALL
+SELECT p.id, NULL, p.sku, p.hidden
+FROM store AS s
+JOIN products AS p ON p.store_id = s.id
+WHERE md5(p.source_url) = md5(%(source_url)s::text) AND p.id IS DISTINCT FROM %(product_id)s::bigint
+UNION ALL
+SELECT v.product_id, v.id, v.sku, p.hidden OR v.hidden
+FROM store AS s
+JOIN variants AS v ON v.store_id = s.id
+JOIN products AS p ON p.id = v.product_id
+WHERE v.sku = ANY(%(skus)s::text[]) AND v.product_id IS DISTINCT FROM %(product_id)s::bigint
 LIMIT 1;
 
 -- name: add
+-- One with variants gets its rows of stock from write_variants.
 WITH added AS (
-    INSERT INTO products (store_id, category_id, brand_id, name, description, price, sku, source_url, hidden, in_stock)
+    INSERT INTO products (
+        store_id, category_id, brand_id, name, description, price, price_before, sku, source_url, weight_grams,
+        length_cm, width_cm, height_cm, min_quantity, max_per_buyer, preorder_days, condition, hidden, in_stock
+    )
     VALUES (
-        %(store_id)s, %(category_id)s, %(brand_id)s, %(name)s, %(description)s, %(price)s, %(sku)s, %(source_url)s,
-        %(hidden)s, %(stock)s::integer > 0
+        %(store_id)s, %(category_id)s, %(brand_id)s, %(name)s, %(description)s, %(price)s, %(price_before)s, %(sku)s,
+        %(source_url)s, %(weight_grams)s, %(length_cm)s, %(width_cm)s, %(height_cm)s, %(min_quantity)s,
+        %(max_per_buyer)s, %(preorder_days)s, %(condition)s, %(hidden)s, coalesce(%(stock)s::integer > 0, false)
     )
     RETURNING id
+),
+
+stocked AS (
+    INSERT INTO inventory (product_id, quantity)
+    SELECT a.id, %(stock)s
+    FROM added AS a
+    WHERE %(stock)s::integer IS NOT NULL
 )
 
-INSERT INTO inventory (product_id, quantity)
-SELECT a.id, %(stock)s
-FROM added AS a
-RETURNING product_id;
+SELECT a.id AS product_id
+FROM added AS a;
 
 -- name: change
 UPDATE products
@@ -544,13 +568,43 @@ SET category_id = %(category_id)s,
     name = %(name)s,
     description = %(description)s,
     price = %(price)s,
+    price_before = %(price_before)s,
     sku = %(sku)s,
     source_url = %(source_url)s,
+    weight_grams = %(weight_grams)s,
+    length_cm = %(length_cm)s,
+    width_cm = %(width_cm)s,
+    height_cm = %(height_cm)s,
+    min_quantity = %(min_quantity)s,
+    max_per_buyer = %(max_per_buyer)s,
+    preorder_days = %(preorder_days)s,
+    condition = %(condition)s,
     hidden = %(hidden)s,
     version = version + 1,
     updated_at = now()
 WHERE id = %(product_id)s
     AND /* own */ (%(store_id)s::bigint IS NULL OR store_id = %(store_id)s);
+
+-- name: block
+-- For admins. Let go, it is as hidden as it was before; while its store is stopped, that still keeps it hidden.
+WITH said AS (
+    SELECT
+        p.id,
+        CASE WHEN %(blocked)s::text IS NULL AND s.state <> 'active' THEN 'store' ELSE %(blocked)s END AS blocked
+    FROM products AS p
+    JOIN stores AS s ON s.id = p.store_id
+    WHERE p.id = %(product_id)s
+)
+
+UPDATE products AS p
+SET blocked = b.blocked,
+    hidden = b.blocked IS NOT NULL OR coalesce(p.hidden_before, p.hidden),
+    hidden_before = CASE WHEN b.blocked IS NOT NULL THEN coalesce(p.hidden_before, p.hidden) END,
+    version = p.version + 1,
+    updated_at = now()
+FROM said AS b
+WHERE p.id = b.id
+RETURNING p.blocked, p.hidden;
 
 -- name: touch
 -- The images of a product have changed: so has the product.

@@ -167,7 +167,6 @@ WITH asked AS MATERIALIZED (
         %(after_time)s::timestamptz AS after_time,
         %(after_price)s::numeric AS after_price,
         %(after_name)s::text COLLATE "C" AS after_name,
-        %(after_stock)s::integer AS after_stock,
         %(after_rank)s::float8 AS after_rank,
         %(limit)s::integer AS page_size,
         %(offset)s::integer AS skipped
@@ -246,12 +245,7 @@ partial AS MATERIALIZED (
 
 candidates AS MATERIALIZED (
     SELECT
-        f.id, p.created_at, p.price, p.name_key, f.bonus + g.score AS rank,
-        (
-            SELECT coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0)
-            FROM inventory AS v
-            WHERE v.product_id = f.id AND (SELECT a.sort FROM asked AS a) = 'stock'
-        ) AS quantity
+        f.id, p.created_at, p.price, p.name_key, f.bonus + g.score AS rank
     FROM (
         SELECT w.id, 1000::float8 AS bonus FROM whole AS w
         UNION ALL
@@ -276,7 +270,6 @@ SELECT
         WHEN 'newest' THEN page.created_at::text
         WHEN 'price' THEN page.price::text
         WHEN 'name' THEN page.name_key
-        WHEN 'stock' THEN page.quantity::text
         ELSE page.rank::text
     END AS key,
     n.matches,
@@ -292,7 +285,7 @@ FROM (
 LEFT JOIN (
     SELECT sorted.*, row_number() OVER () AS place
     FROM (
-        SELECT c.id, c.created_at, c.price, c.name_key, c.quantity, c.rank, a.sort
+        SELECT c.id, c.created_at, c.price, c.name_key, c.rank, a.sort
         FROM candidates AS c
         CROSS JOIN asked AS a
         WHERE a.after_id IS NULL
@@ -303,8 +296,6 @@ LEFT JOIN (
                 WHEN a.sort = 'price' THEN (c.price, c.id) > (a.after_price, a.after_id)
                 WHEN a.sort = 'name' AND a.descending THEN (c.name_key, c.id) < (a.after_name, a.after_id)
                 WHEN a.sort = 'name' THEN (c.name_key, c.id) > (a.after_name, a.after_id)
-                WHEN a.sort = 'stock' AND a.descending THEN (c.quantity, c.id) < (a.after_stock, a.after_id)
-                WHEN a.sort = 'stock' THEN (c.quantity, c.id) > (a.after_stock, a.after_id)
                 WHEN a.descending THEN (-c.rank, c.id) > (-a.after_rank, a.after_id)
                 ELSE (c.rank, c.id) > (a.after_rank, a.after_id)
             END
@@ -315,8 +306,6 @@ LEFT JOIN (
             CASE WHEN a.sort = 'price' AND NOT a.descending THEN c.price END,
             CASE WHEN a.sort = 'name' AND a.descending THEN c.name_key END DESC,
             CASE WHEN a.sort = 'name' AND NOT a.descending THEN c.name_key END,
-            CASE WHEN a.sort = 'stock' AND a.descending THEN c.quantity END DESC,
-            CASE WHEN a.sort = 'stock' AND NOT a.descending THEN c.quantity END,
             CASE WHEN a.sort = 'relevance' AND a.descending THEN c.rank END DESC,
             CASE WHEN a.sort = 'relevance' AND NOT a.descending THEN c.rank END,
             CASE WHEN a.descending AND a.sort <> 'relevance' THEN c.id END DESC,

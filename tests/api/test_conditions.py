@@ -258,7 +258,7 @@ def test_a_product_that_is_known_is_not_read(api: Api):
     known = products.find(conn, product["id"], known=["x", row["tag"]])
     assert known is not None
     assert (row["document"] is None, row["description"]) == (False, "null")
-    assert known == {**row, "document": None, "description": None}
+    assert known == {**row, "document": None, "description": None, "details": None}
 
 
 def test_looking_again_at_what_has_not_changed_is_not_logged(api: Api):

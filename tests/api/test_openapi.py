@@ -78,7 +78,9 @@ def test_limits_and_money_are_in_the_document(api: Api):
     assert product["properties"]["price"]["type"] == "string"
     assert product["properties"]["id"]["readOnly"] is True
     assert product["additionalProperties"] is False
-    assert product["required"] == ["name", "price"]
+    assert product["required"] == ["name"]  # and the price, unless its variants have theirs
+    assert schemas["NewProductVariant"]["required"] == ["options", "price"]
+    assert product["properties"]["variants"]["maxItems"] == 100
     assert "required" not in schemas["ProductPatch"]
     assert schemas["Product"]["properties"]["price"]["pattern"] == r"^[0-9]{1,13}\.[0-9]{2}$"
     assert set(schemas["Product"]["required"]) == set(schemas["Product"]["properties"])

@@ -166,8 +166,6 @@ def paths(known: Samples, config: Config) -> Iterator[str]:
             for stock in ({}, {"in_stock": "true"}, {"in_stock": "false"}):
                 yield f"/api/products?{urlencode({**query, **sort, **stock})}"
         yield f"/api/products?{urlencode({**query, 'facets': 'category,brand,price,in_stock'})}"
-    for sort_order in ("asc", "desc"):
-        yield f"/api/products?sort_by=stock&sort_order={sort_order}"
     yield f"/api/products?ids={','.join(str(each['id']) for each in known.products[:20])}"
     for text in texts:
         for more in (

@@ -13,6 +13,7 @@ from psycopg import sql
 from support.feed import Shop, compete, truth
 from support.feed_reader import brand, owner, reader, settled, told
 from support.responses import problem
+from support.shirts import made
 
 from marketplace.postgres import migrations
 from marketplace.postgres.database import Database
@@ -79,6 +80,27 @@ def test_the_first_pass_is_everything_as_single_calls_answer_it(
         assert change["changed_at"].endswith("Z")
     copy = reader(committed)
     copy.catch_up()
+    assert copy.things == truth(committed.owner_url)
+
+
+def test_a_change_of_a_variant_is_told_as_one_of_its_product(
+    committed: Api, seller: User, admin: User
+):
+    shirt = made(committed, seller)
+    path = f"/api/products/{shirt['id']}/variants"
+    copy = reader(committed)
+    settled(committed)
+    copy.catch_up()
+    assert copy.things == truth(committed.owner_url)
+
+    for change in ({"stock": 9}, {"price": "1.00"}, {"hidden": True}, {"sku": None}):
+        one = f"{path}/{shirt['variants'][1]['id']}"
+        assert committed.patch(one, seller, json=change).status_code == 200
+        assert told(copy, committed) == [("product", shirt["id"], False)], change
+        assert copy.things == truth(committed.owner_url)
+    new = {"options": ["x", "y"], "price": "5"}
+    assert committed.post(path, seller, json=new).status_code == 201
+    assert told(copy, committed) == [("product", shirt["id"], False)]
     assert copy.things == truth(committed.owner_url)
 
 

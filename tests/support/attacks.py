@@ -163,7 +163,7 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
             f"{mine}?min_price=1&count=exact&per_page=1",
             f"{mine}?search={MARK}",
             f"{mine}?search=teh",
-            f"{mine}?sort_by=stock&ids={at.hidden},{at.shown}",
+            f"{mine}?sort_by=name&ids={at.hidden},{at.shown}",
             f"{mine}?category_id={at.category}&in_stock=true&sort_by=name",
             f"{mine}?category_id={at.category}&min_price=1",
             f"{mine}?min_price=1&in_stock=true&sort_by=price&count=exact",

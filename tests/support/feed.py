@@ -31,11 +31,25 @@ Fetch = Callable[[dict[str, Any]], dict[str, Any]]
 #: Everything that is public, as the API answers it, read from the tables themselves.
 STATE = """
 SELECT 'product' AS type, p.id, (d.document || '}')::jsonb || jsonb_build_object(
-    'stock', i.quantity, 'in_stock', i.quantity > 0, 'description', p.description
+    'stock', i.quantity, 'in_stock', i.quantity > 0, 'sold', 0, 'description', p.description,
+    'blocked', p.blocked, 'weight_grams', p.weight_grams, 'length_cm', p.length_cm, 'width_cm', p.width_cm,
+    'height_cm', p.height_cm, 'variants', v.variants
 ) AS state
 FROM products AS p
 JOIN product_documents AS d ON d.product_id = p.id
-JOIN inventory AS i ON i.product_id = p.id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(s.quantity) FILTER (WHERE s.on_sale), 0) AS quantity FROM inventory AS s WHERE s.product_id = p.id
+) AS i
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'id', k.id, 'options', k.options, 'sku', k.sku, 'barcode', k.barcode, 'price', k.price::text,
+        'price_before', k.price_before::text, 'image_id', k.image_id, 'weight_grams', k.weight_grams,
+        'stock', s.quantity, 'in_stock', s.quantity > 0, 'hidden', k.hidden
+    ) ORDER BY k.position, k.id), '[]') AS variants
+    FROM variants AS k
+    JOIN inventory AS s ON s.product_id = k.product_id AND s.variant_id = k.id
+    WHERE k.product_id = p.id AND NOT k.hidden
+) AS v
 WHERE NOT p.hidden
 UNION ALL
 SELECT 'store', s.id, jsonb_build_object('id', s.id, 'name', s.name, 'description', s.description, 'version', s.version,
