@@ -7,7 +7,7 @@ from marketplace.contract.errors import FieldError
 from marketplace.postgres.callers import Client
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, bulk_products, documents, jobs
-from marketplace.text.messages import spoken
+from marketplace.text.messages import say
 from marketplace.workflows import batches
 
 #: What a row says of the stock does not stand in the document of its product.
@@ -16,16 +16,16 @@ _LIVE = {"stock"}
 _LISTED = {"price", "hidden", "category_id"}
 _FOUND_BY = {"category_id", "brand_id"}
 _WORDS = {
-    "product_blocked": "an administrator blocked it",
-    "price_before_too_low": "the old price is above the price",
-    "has_variants": "each variant has its own: name it by variant_id",
-    "not_allowed": "is of the product, not of a variant",
+    "product_blocked": say("an administrator blocked it"),
+    "price_before_too_low": say("the old price is above the price"),
+    "has_variants": say("each variant has its own: name it by variant_id"),
+    "not_allowed": say("is of the product, not of a variant"),
 }
 _REFERENCES = {
-    "category_id": "there is no such category",
-    "brand_id": "there is no such brand",
+    "category_id": say("there is no such category"),
+    "brand_id": say("there is no such brand"),
 }
-_QUANTITIES = "the smallest quantity of a purchase is not above the largest"
+_QUANTITIES = say("the smallest quantity of a purchase is not above the largest")
 
 
 def require_well_formed(body: Mapping[str, Any]) -> None:
@@ -98,16 +98,16 @@ def _shown(row: Row, language: str) -> dict[str, Any]:
     if row["outcome"] == "done":
         shown |= {"before": row["before"], "after": row["after"]}
     elif row["outcome"] == "invalid":
-        shown["errors"] = [_error(row, fault, language) for fault in row["faults"]]
+        shown["errors"] = [_told(row, fault, language) for fault in row["faults"]]
     return shown
 
 
-def _error(row: Row, fault: str, language: str) -> dict[str, Any]:
+def _told(row: Row, fault: str, language: str) -> dict[str, Any]:
     field, code = fault.split()
     words = _WORDS.get(code) or _REFERENCES.get(field, _QUANTITIES)
+    pointer = f"/rows/{row['row']}/{field}"
     about = {name: row[name] for name in ("product_id", "variant_id")}
-    error = FieldError(f"/rows/{row['row']}/{field}", code, spoken(words, language), about)
-    return error.members()
+    return {"pointer": pointer, "code": code, **about, "message": words.spoken(language)}
 
 
 def _settle_brands(conn: Conn, done: Sequence[Row]) -> None:

@@ -61,7 +61,7 @@ def _origin(conn: Conn, given: Mapping[str, Any], country: str) -> dict[str, Any
         place = addresses.with_area(conn, place)
     except Problem as error:
         errors = [each._replace(pointer=f"/origin{each.pointer}") for each in error.errors]
-        raise Problem(error.code, error.detail, errors=errors) from error
+        raise Problem(error.code, errors=errors) from error
     _require_complete(place)
     for name in ("latitude", "longitude"):
         if isinstance(place[name], Decimal):

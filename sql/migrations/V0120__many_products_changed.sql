@@ -18,7 +18,7 @@ CREATE TYPE product_change AS (
     version bigint,
     before jsonb,
     after jsonb,
-    faults text[],
+    faults text [],
     brand_id bigint
 );
 COMMENT ON TYPE product_change IS

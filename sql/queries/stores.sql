@@ -61,8 +61,8 @@ FROM (
 ) AS counted;
 
 -- name: find_own
--- The caller's own, in any state. `setup`: what is there of all that selling needs. `verified`: whether sellers have to
--- have confirmed their address.
+-- The caller's own, in any state. `setup`: what is there of all that selling needs. `verified`: whether sellers
+-- have to have confirmed their address.
 SELECT
     /* include: shown */,
     s.whatsapp,

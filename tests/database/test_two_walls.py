@@ -58,7 +58,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 def test_conditions_are_marked_in_every_private_table():
     assert {noun for noun, _, _ in CONDITIONS} == {
         "activities", "addresses", "audit", "carts", "delivery_options", "exports", "idempotency", "import_rows",
-        "imports", "products", "stock", "stores", "users", "vouchers",
+        "imports", "products", "stock", "store_settings", "stores", "users", "vouchers",
     }  # fmt: skip
     assert len(CONDITIONS) >= 25
 
