@@ -19,6 +19,7 @@ from marketplace.resources import (
     carts,
     categories,
     changes,
+    checkouts,
     delivery_options,
     docs,
     exports,
@@ -28,6 +29,7 @@ from marketplace.resources import (
     imports,
     legacy_android,
     openapi,
+    payments,
     product_variants,
     products,
     stock,
@@ -39,6 +41,7 @@ from marketplace.resources import (
     vouchers,
 )
 from marketplace.resources import config as configuration
+from marketplace.resources import uploads as private_images
 from marketplace.security.passwords import Passwords
 from marketplace.security.tokens import Tokens
 from marketplace.telemetry import logs
@@ -131,6 +134,18 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/areas", addresses.Areas(db)),
         ("/api/cart", carts.Cart(db)),
         ("/api/cart/lines", carts.CartLines(db)),
+        ("/api/checkout/quote", checkouts.Quote(db)),
+        ("/api/checkouts", checkouts.Checkouts(db)),
+        ("/api/checkouts/{checkout_id:id}", checkouts.Checkout(db)),
+        ("/api/checkouts/{checkout_id:id}/cancel", checkouts.Cancellation(db)),
+        ("/api/checkouts/{checkout_id:id}/payments", checkouts.Payments(db)),
+        ("/api/payments", payments.Payments(db)),
+        ("/api/payments/{payment_id:id}", payments.Payment(db)),
+        ("/api/payments/{payment_id:id}/proof", payments.Proof(db)),
+        ("/api/payments/{payment_id:id}/confirm", payments.Confirmation(db)),
+        ("/api/payments/{payment_id:id}/refuse", payments.Refusal(db)),
+        ("/api/uploads", private_images.Uploads(db, private)),
+        ("/api/uploads/file", private_images.File(private)),
         ("/api/vouchers", vouchers.Platform(db)),
         ("/api/vouchers/{voucher_id:id}", vouchers.PlatformVoucher(db)),
         ("/api/audit", audit.Audit(db)),

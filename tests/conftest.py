@@ -282,6 +282,9 @@ def created(owner_url: str, name: str, template: str | None = None) -> Iterator[
     with psycopg.connect(owner_url, autocommit=True) as conn:
         conn.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
         try:
+            if template:
+                with psycopg.connect(database(owner_url, name)) as clone:  # as `migrate` does
+                    clone.execute("SELECT settle_event_cursors()")
             yield database(owner_url, name)
         finally:
             drop(conn, name)
@@ -310,6 +313,7 @@ def make_config(url: str, folder: Path, **overrides: Any) -> Config:
         "DATABASE_URL": url,
         "DATA_DIR": str(folder / "data"),
         "UPLOADS_DIR": str(folder / "uploads"),
+        "TRANSFER_ACCOUNTS": '[{"bank": "BCA", "number": "123", "holder": "PT Toko"}]',
     }
     return settings.load(
         env, **{"bcrypt_cost": 4, "secret_keys": ("k" * 16 + "test-key-of-a-test",), **overrides}

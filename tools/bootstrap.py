@@ -37,7 +37,7 @@ class FailedError(Exception):
 
 
 def main() -> int:
-    """Bring .venv up to date. Return 0, or 1 after a line that says what to do."""
+    """Bring .venv up to date. Return 0, or 1 after a line that says what to do; 130 after Ctrl-C."""
     lock = os.open(str(ROOT), os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)  # `make run` and `make test` at once: one makes it, the other waits
@@ -54,6 +54,9 @@ def main() -> int:
     except OSError as error:  # .venv was made by another user, the disk is full
         print(f".venv cannot be made or changed: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; the next `make` goes on from here.", file=sys.stderr)
+        return 130
     finally:
         os.close(lock)
     return 0
@@ -155,13 +158,18 @@ def install(name: str) -> None:
     with log.open("wb") as out:
         command = [*installer(), "--require-hashes", "-r", name]
         process = subprocess.Popen(command, cwd=str(ROOT), stdout=out, stderr=out)
-        while process.poll() is None:
-            if time.time() - started > 1:
-                print(".", end="", flush=True)
-            try:
-                process.wait(1)
-            except subprocess.TimeoutExpired:
-                continue
+        try:
+            while process.poll() is None:
+                if time.time() - started > 1:
+                    print(".", end="", flush=True)
+                try:
+                    process.wait(1)
+                except subprocess.TimeoutExpired:
+                    continue
+        finally:
+            if process.poll() is None:  # Ctrl-C
+                process.terminate()
+                process.wait()
     print(f" {time.time() - started:.0f} s", flush=True)
     if process.returncode:
         refuse(name, log.read_text(encoding="utf-8", errors="replace"))

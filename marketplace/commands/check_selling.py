@@ -23,6 +23,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with db.working() as conn:
             broken = invariants.broken(conn)
+            invariants.keep(conn, broken)
     finally:
         db.close()
     for row in broken:

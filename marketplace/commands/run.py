@@ -20,6 +20,7 @@ from marketplace import demo
 from marketplace.config import settings
 from marketplace.config.env import ConfigError
 from marketplace.config.settings import ROOT, Config
+from marketplace.demo import unfinished
 from marketplace.integrations import http
 from marketplace.integrations.addresses import Guard
 from marketplace.postgres import migrations
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     config = settings.load()
     _require_port(config)
     try:
+        unfinished.discard(config, print)
         with provision.connected() as embedded:
             config = settings.load()
             migrations.migrate(config.migrate_database_url, print)

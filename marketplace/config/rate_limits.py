@@ -7,6 +7,7 @@ from typing import NamedTuple
 DEFAULTS: dict[str, tuple[float, int]] = {
     "read": (60_000, 6_000),
     "search": (30_000, 3_000),
+    "quote": (60, 60),
     "write": (1_200, 2_400),
     "upload": (300, 600),
     "import": (30, 300),

@@ -9,10 +9,11 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from marketplace.config import checked, rate_limits
+from marketplace.config import checked, rate_limits, selling
 from marketplace.config.env import ConfigError, boolean, integer, secret
 from marketplace.config.rate_limits import Limit
 
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 MEBIBYTE = 1024 * 1024
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}\Z")
+_EMAIL = re.compile(r"[!-?A-~]{1,64}@[0-9A-Za-z.-]{1,190}\Z")
 _LINK = re.compile(r"https?://[!-~]{1,500}\Z")
 _VERSION = r"[0-9]{1,6}(?:\.[0-9]{1,6}){0,3}"
 _APP_VERSION = re.compile(rf"(android|ios)=({_VERSION})/({_VERSION})\Z")
@@ -80,12 +82,18 @@ class Config:
     rate_limits: Mapping[str, Limit]
     smtp_url: str
     mail_from: str
+    operator_email: str
     app_url: str
     app_versions: Mapping[str, tuple[str, str]]
     support_whatsapp: str
     support_url: str
     verified_sellers: bool
     stores_need_approval: bool
+    payment_methods: tuple[str, ...]
+    transfer_accounts: tuple[Mapping[str, str], ...]
+    cod_max_total: Decimal
+    return_url_schemes: tuple[str, ...]
+    shop_time_zone: str
     activity_retention_days: int
     audit_retention_days: int
     log_level: str
@@ -173,10 +181,12 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "rate_limits": _rate_limits(env),
         "smtp_url": checked.smtp(secret(env, "SMTP_URL") or ""),
         "mail_from": checked.sender(env.get("MAIL_FROM") or "Marketplace <no-reply@localhost>"),
+        "operator_email": _matching(env, "OPERATOR_EMAIL", _EMAIL, "such as ops@shop.example"),
         "app_url": checked.app(env, "APP_URL"),
         "app_versions": _app_versions(env),
         "support_whatsapp": _matching(env, "SUPPORT_WHATSAPP", _PHONE, "such as +6281234567890"),
         "support_url": _matching(env, "SUPPORT_URL", _LINK, "such as https://shop.example/help"),
+        **selling.loaded(env),
         "verified_sellers": boolean(env, "VERIFIED_SELLERS", False),
         "stores_need_approval": boolean(env, "STORES_NEED_APPROVAL", False),
         "activity_retention_days": integer(env, "ACTIVITY_RETENTION_DAYS", 400, 1, 36500),

@@ -73,6 +73,8 @@ class operation:
     partial: bool = False
     #: The call takes an Idempotency-Key; the responder's transaction is idempotency.transaction().
     idempotent: bool = False
+    #: It refuses to run without one: sent again it would do more.
+    key_required: bool = False
     #: The call takes If-Match; the responder compares it with the present version (etags.require).
     conditional: bool = False
     #: The media types of a success; the schema describes JSON.

@@ -20,6 +20,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from marketplace.config.settings import Config
+from marketplace.demo import unfinished
 from marketplace.demo.drawings import draw
 from marketplace.files import images
 from marketplace.files.images import Upload
@@ -87,18 +88,25 @@ def load(config: Config, report: Callable[[str], None]) -> bool:
             return False
         report("Making the demo shop: a few seconds, once.")
         try:
-            logins = _load(config, owner)
+            with unfinished.noted(config, owner):
+                logins = _load(config, owner)
+                file, lines = config.data_dir / LOGINS, _lines(logins)
+                _keep(file, lines)
         except BaseException:
-            report("The demo shop is not complete; demo-reset begins it anew.")
+            report(
+                "The demo shop is not complete. In the embedded database the next `make run` makes "
+                "it anew."
+            )
             raise
-    file = config.data_dir / LOGINS
     report(f"Demo logins (also in {file}):")
-    width = max(len(person.email) for person, _ in logins)
-    lines = [f"{person.email:<{width}}  {password}  {person.role}" for person, password in logins]
     for line in lines:
         report(f"  {line}")
-    _keep(file, lines)
     return True
+
+
+def _lines(logins: list[tuple[Person, str]]) -> list[str]:
+    width = max(len(person.email) for person, _ in logins)
+    return [f"{person.email:<{width}}  {password}  {person.role}" for person, password in logins]
 
 
 def _keep(file: Path, lines: list[str]) -> None:

@@ -1,14 +1,15 @@
 """Mails to users, and how they are sent: by SMTP; in development to a folder, and shown in the log.
 
-A mail has a code to be entered in the app, and if APP_URL is set a link that opens the app with it.
-Nothing in it was typed by a user, not even a name: anybody can register any name with any address.
+A mail with a code, which is entered in the app, has a link that opens the app with it if APP_URL is
+set. Nothing in it was typed by a user, not even a name: anybody can register any name with any
+address. What mails about orders say stands in order_mails.py.
 """
 
 import logging
 import smtplib
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid
@@ -18,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import idna
 
 from marketplace.config.settings import Config
-from marketplace.text.messages import EVERY, LANGUAGES, Text, say
+from marketplace.text.messages import EVERY, LANGUAGES, Text, say, spoken
 
 #: An attempt, in every step of it.
 SECONDS = 10.0
@@ -94,14 +95,40 @@ log = logging.getLogger("marketplace.mail")
 def written(config: Config, kind: str, *, to: str, token: str, language: str) -> EmailMessage:
     """Return a mail of a kind, in a language, or in all of them one below the other (EVERY)."""
     languages = LANGUAGES[::-1] if language == EVERY else (language,)
-    subject = KINDS[kind][0]
+    subject = " / ".join(KINDS[kind][0].spoken(each) for each in languages)
     lines = [line for each in languages for line in _lines(config, kind, token, each)]
+    return _message(config, subject, lines, to, make_msgid(domain="marketplace"))
+
+
+def letter(
+    config: Config,
+    subject: str,
+    lines: Sequence[str],
+    *,
+    to: str,
+    language: str,
+    link: str | None,
+    message_id: str,
+) -> EmailMessage:
+    """Return a mail of these lines, in a language, with a link into the app where APP_URL is set.
+
+    The same `message_id` lets a mailbox show once what was sent twice.
+    """
+    said = [say("Hello,").spoken(language), "", *(spoken(line, language) for line in lines), ""]
+    if link and config.app_url:
+        said += [f"    {config.app_url}/{link}", ""]
+    return _message(config, spoken(subject, language), said, to, message_id)
+
+
+def _message(
+    config: Config, subject: str, lines: Sequence[str], to: str, message_id: str
+) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = " / ".join(subject.spoken(each) for each in languages)
+    message["Subject"] = subject
     message["From"] = config.mail_from
     message["To"] = _in_ascii(to)
     message["Date"] = formatdate()
-    message["Message-ID"] = make_msgid(domain="marketplace")
+    message["Message-ID"] = message_id
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
     message.set_content("\n".join(lines))
     return message

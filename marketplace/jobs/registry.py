@@ -22,7 +22,17 @@ from marketplace.queries import brands, categories, search, stock
 from marketplace.queries import jobs as queue
 from marketplace.queries import stores as store_queries
 from marketplace.text.messages import say
-from marketplace.workflows import imports, mails, product_documents, stores, upkeep, users
+from marketplace.workflows import (
+    checkouts,
+    events,
+    imports,
+    mails,
+    product_documents,
+    proofs,
+    stores,
+    upkeep,
+    users,
+)
 from marketplace.workflows.imports import PASSING
 
 #: Arguments of mails are addresses: with a run every six hours they are gone in a day.
@@ -83,6 +93,15 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
     def send_mail(kind: str, email: str, language: str) -> None:
         mails.send(means.db, means.config, means.deliver, kind, email, language)
 
+    @app.task(name="send_order_mail", queue="mail", retry=Retry(OSError))
+    def send_order_mail(
+        kind: str, party: str, order_id: int, event_id: int, data: dict[str, Any]
+    ) -> None:
+        events.send(
+            means.db, means.config, means.deliver,
+            kind=kind, party=party, order_id=order_id, event_id=event_id, data=data,
+        )  # fmt: skip
+
     @app.task(name="forget_user", queue="long", retry=Retry())
     def forget_user(user_id: int, store_id: int | None) -> None:
         users.forget(means.db, user_id, store_id, means.config.currency, stopping=means.stopping)
@@ -139,6 +158,26 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
     @app.task(name="settle_stores", queue="quick", lock="settle_stores", retry=Retry())
     def settle_stores(timestamp: int = 0) -> None:
         stores.settle(means.db, means.config.currency, stopping=means.stopping)
+
+    @app.periodic(cron="* * * * *", queueing_lock="tell")
+    @app.task(name="tell", queue="quick", lock="tell", retry=Retry())
+    def tell(timestamp: int = 0) -> None:
+        events.tell(means.db, stopping=means.stopping)
+
+    @app.periodic(cron="*/5 * * * *", queueing_lock="count_orders")
+    @app.task(name="count_orders", queue="quick", lock="count_orders", retry=Retry())
+    def count_orders(timestamp: int = 0) -> None:
+        proofs.count(means.db)
+
+    @app.periodic(cron="11 19 * * *", queueing_lock="check_selling")  # night from Aceh to Papua
+    @app.task(name="check_selling", queue="long", lock="check_selling", retry=Retry())
+    def check_selling(timestamp: int = 0) -> None:
+        proofs.prove(means.db)
+
+    @app.periodic(cron="* * * * *", queueing_lock="cancel_unpaid")
+    @app.task(name="cancel_unpaid", queue="timers", lock="cancel_unpaid", retry=Retry())
+    def cancel_unpaid(timestamp: int = 0) -> None:
+        checkouts.cancel_due(means.db)
 
     @app.periodic(cron="17 */6 * * *", queueing_lock="upkeep")
     @app.task(name="upkeep", queue="long", lock="upkeep", retry=Retry())

@@ -123,7 +123,8 @@ class _Builder:
     def _parameters(self, method: str, path: str, declared: Operation) -> list[Document]:
         made = [self._query_parameter(name, rule) for name, rule in declared.query.items()]
         flags = {
-            "IdempotencyKey": declared.idempotent,
+            "IdempotencyKey": declared.idempotent and not declared.key_required,
+            "RequiredIdempotencyKey": declared.key_required,
             "IfMatch": declared.conditional,
             "IfNoneMatch": method == "get" and _json(declared),
             "ConsistencyToken": method == "get" and declared.public and path.startswith("/api/"),

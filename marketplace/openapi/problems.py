@@ -5,7 +5,8 @@ from typing import Any
 from marketplace.contract.errors import PROBLEMS
 from marketplace.contract.operations import Operation
 from marketplace.contract.validation import Named
-from marketplace.schemas.common import COUNT, ID, TEXT, described, optional
+from marketplace.schemas.checkouts import QUOTE
+from marketplace.schemas.common import COUNT, ID, TEXT, described, of, optional
 from marketplace.web.problems import MEDIA_TYPE
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -50,6 +51,9 @@ PROBLEM = Named(
             "schema": {"type": "dict", "schema": FIELD_ERROR},
             "meta": {"optional": True, "description": "Every wrong field at once."},
         },
+        "quote": optional(
+            described(of(QUOTE), "total_changed: what it costs now, as POST /api/checkout/quote.")
+        ),
         "rows": {
             "type": "list",
             "schema": {"type": "dict"},

@@ -10,7 +10,13 @@ _ONE = r'(W/)?"[!#-~]*"'
 _TAGS: dict[str, Any] = {**_TAG, "pattern": rf"^(\*|{_ONE}(, {_ONE})*)$"}
 _SECONDS: dict[str, Any] = {"type": "integer", "format": "int32", "minimum": 0}
 
-STATUSES = {200: "Done", 201: "Made", 202: "Accepted; the work is done later", 204: "Done"}
+STATUSES = {
+    200: "Done",
+    201: "Made",
+    202: "Accepted; the work is done later",
+    204: "Done",
+    302: "It is there",
+}
 
 TAGS = {
     "auth": "Opening an account, signing in and out, devices",
@@ -23,6 +29,10 @@ TAGS = {
     "cart": "What the caller means to buy",
     "areas": "Areas of a country, to pick addresses from",
     "vouchers": "Vouchers of the platform, for admins",
+    "checkout": "What a purchase costs: the screen before it is placed",
+    "checkouts": "What was placed and is paid at once",
+    "payments": "Ways to pay, and transfers that somebody looks at",
+    "uploads": "Private images that a later call names",
     "audit": "Who changed what",
     "changes": "What is new, for apps that keep a copy",
     "service": "The service itself",
@@ -90,6 +100,14 @@ PARAMETERS: dict[str, Any] = {
         "in": "header",
         "description": "A random text for each action of the user, sent with every try: it is "
         "done once. Kept 24 h.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    },
+    "RequiredIdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": True,
+        "description": "A random text for each action of the user, kept on the device before it is "
+        "sent and sent with every try: it is done once. Kept 24 h.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     },
     "IfMatch": {

@@ -55,6 +55,7 @@ class Database:
         self._pooled = bool(config.database_pooler) and not patient
         self._settings = {
             "role": role,
+            "time_zone": config.shop_time_zone,
             "statement_timeout": "10min" if patient else "4s",
             "lock_timeout": "1min" if patient else "3s",
             "gin_pending_list_limit": "4MB" if patient else "64kB",

@@ -22,6 +22,29 @@ def lines(conn: Conn, user_id: int) -> list[Row]:
     return conn.execute(SQL["lines"], {"user_id": user_id}).fetchall()
 
 
+def wanted(conn: Conn, user_id: int) -> list[Wanted]:
+    """Return what is in a cart."""
+    rows = conn.execute(SQL["wanted"], {"user_id": user_id})
+    return [Wanted(row["product_id"], row["variant_id"], row["quantity"]) for row in rows]
+
+
+def priced(conn: Conn, lines: Sequence[Wanted], country: str) -> list[Row]:
+    """Return everything that lines are priced from, with the taxes of a country."""
+    values = {
+        "country": country,
+        "product_ids": [line.product_id for line in lines],
+        "variant_ids": [line.variant_id for line in lines],
+        "quantities": [line.quantity for line in lines],
+    }
+    return conn.execute(SQL["priced"], values).fetchall()
+
+
+def bought(conn: Conn, product_ids: Sequence[int], *, user_id: int) -> dict[int, int]:
+    """Return how many pieces of products a buyer has bought in 30 days."""
+    values = {"product_ids": list(product_ids), "user_id": user_id}
+    return {row["product_id"]: row["pieces"] for row in conn.execute(SQL["bought"], values)}
+
+
 def version(conn: Conn, user_id: int) -> int:
     """Return the version of a cart; 0 for one that was never used."""
     row = conn.execute(SQL["version"], {"user_id": user_id}).fetchone()

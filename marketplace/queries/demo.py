@@ -14,3 +14,8 @@ def lock(conn: Conn) -> None:
 def is_needed(conn: Conn) -> bool:
     """Return whether there is no user yet."""
     return bool(one(conn, SQL["is_needed"])["needed"])
+
+
+def origin(conn: Conn) -> str:
+    """Return which database of which server this is."""
+    return str(one(conn, SQL["origin"])["origin"])

@@ -1,5 +1,7 @@
 """What must always be so in the database. Statements: sql/queries/invariants.sql."""
 
+from collections.abc import Sequence
+
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql
 
@@ -11,3 +13,13 @@ def broken(conn: Conn) -> list[Row]:
     hold. For the worker.
     """
     return conn.execute(SQL["broken"]).fetchall()
+
+
+def keep(conn: Conn, broken: Sequence[Row]) -> None:
+    """Keep the outcome of a proof for the metrics: rows of `broken`. For the worker."""
+    conn.execute(SQL["forget"])
+    values = {
+        "names": [row["name"] for row in broken],
+        "counts": [row["broken"] for row in broken],
+    }
+    conn.execute(SQL["keep"], values)

@@ -1,6 +1,6 @@
 """The queue. Statements: sql/queries/jobs.sql."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -18,6 +18,25 @@ def enqueue(conn: Conn, task: str, *, queue: str, lock: str | None = None, **arg
     """
     values = {"task": task, "queue": queue, "lock": lock, "args": orjson.dumps(args).decode()}
     conn.execute(SQL["enqueue"], values)
+
+
+def enqueue_many(
+    conn: Conn, task: str, *, queue: str, jobs: Sequence[tuple[Mapping[str, Any], int]]
+) -> None:
+    """Enqueue jobs of one kind, each with its arguments and the seconds after which it is due."""
+    values = {
+        "task": task,
+        "queue": queue,
+        "args": [orjson.dumps(args).decode() for args, _ in jobs],
+        "seconds": [seconds for _, seconds in jobs],
+    }
+    conn.execute(SQL["enqueue_many"], values)
+
+
+def enqueue_unless_waiting(conn: Conn, task: str, *, queue: str, lock: str) -> None:
+    """Enqueue a job without arguments, unless the same one waits already."""
+    values = {"task": task, "queue": queue, "lock": lock}
+    conn.execute(SQL["enqueue_unless_waiting"], values)
 
 
 async def configure(conn: psycopg.AsyncConnection[Any]) -> None:

@@ -7,7 +7,12 @@ SQL = named_sql("metrics")
 
 
 def state(conn: Conn) -> list[Row]:
-    """Return gauges of queue, workers, imports and change feed: name, label (or an empty text),
-    value, words.
+    """Return gauges of queue, workers, imports, change feed, orders and money: name, labels, value,
+    words.
     """
     return conn.execute(SQL["state"]).fetchall()
+
+
+def count(conn: Conn) -> None:
+    """Count what takes a look at all orders, and keep it. For the worker."""
+    conn.execute(SQL["count"])

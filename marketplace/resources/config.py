@@ -41,8 +41,13 @@ def _settled(settings: Settings) -> dict[str, Any]:
         "currency_digits": 0 if settings.currency in WHOLE else 2,
         "country": settings.country,
         "languages": list(LANGUAGES),
-        "methods": [],
-        "features": {"cod": False, "vouchers": False, "reviews": False, "chat": False},
+        "methods": list(settings.payment_methods),
+        "features": {
+            "cod": "cod" in settings.payment_methods,
+            "vouchers": True,
+            "reviews": False,
+            "chat": False,
+        },
         "limits": {
             "pictures": settings.images_per_product,
             "picture_bytes": settings.image_max_bytes,

@@ -236,11 +236,11 @@ class _State:
         families: dict[str, GaugeMetricFamily] = {}
         for row in self._rows or ():
             name = f"marketplace_{row['name']}"
-            labels = [row["label"]] if row["label"] else []
+            labels = dict(row["labels"])
             family = families.setdefault(
-                name, GaugeMetricFamily(name, row["words"], labels=["of"] if labels else None)
+                name, GaugeMetricFamily(name, row["words"], labels=list(labels) or None)
             )
-            family.add_metric(labels, float(row["value"]))
+            family.add_metric(list(labels.values()), float(row["value"]))
         yield from families.values()
 
 

@@ -77,7 +77,7 @@ def _check(req: falcon.Request, declared: Operation) -> None:
     if declared.conditional:
         etags.check(req)
     if declared.idempotent:
-        idempotency.begin(req)
+        idempotency.begin(req, required=declared.key_required)
     if declared.body is None:
         return
     kind = bodies.content_type(req)

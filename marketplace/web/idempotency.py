@@ -33,10 +33,17 @@ class Replayed(Exception):
         self.kept = kept
 
 
-def begin(req: falcon.Request) -> None:
-    """Start reading under the key of a request that has one; 400 for an invalid key."""
+def begin(req: falcon.Request, *, required: bool = False) -> None:
+    """Start reading under the key of a request that has one; 400 for an invalid key, 422 for none
+    where it is required.
+    """
     key = req.env.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
+        if required:
+            raise Problem(
+                "idempotency_key_required",
+                "Sent twice, this would be done twice: send an Idempotency-Key.",
+            )
         return
     if not _KEY.match(key):
         raise Problem(

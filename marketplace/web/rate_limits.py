@@ -21,7 +21,7 @@ from marketplace.queries import limits
 from marketplace.web import client
 
 #: Counted in each worker.
-READS = ("read", "search")
+READS = ("read", "search", "quote")
 #: Subjects that a worker remembers; past that it forgets those that have all of their limit again.
 REMEMBERED = 50_000
 

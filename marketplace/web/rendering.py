@@ -58,8 +58,16 @@ def uploads_url(req: falcon.Request) -> bytes:
     config: Config = req.context.config
     if config.uploads_url:
         return f"{config.uploads_url}/".encode()
+    return f"{base_url(req)}/uploads/".encode()
+
+
+def base_url(req: falcon.Request) -> str:
+    """Return the address that this service is reached at: PUBLIC_URL, or in development the
+    request's host.
+    """
+    config: Config = req.context.config
     host = req.netloc if _HOST.match(req.netloc) else f"{config.host}:{config.port}"
-    return f"{config.public_url or f'{req.scheme}://{host}'}/uploads/".encode()
+    return config.public_url or f"{req.scheme}://{host}"
 
 
 def _default(value: Any) -> str:

@@ -205,7 +205,7 @@ def price(
     prices. Raises 422 amount_too_large.
     """
     if sum((line.full for line in lines), ZERO) + sum(delivery.values(), ZERO) >= TOO_LARGE:
-        raise _too_large()
+        raise too_large()
     counted = _Counted(list(lines), dict(delivery), dict.fromkeys(delivery, ZERO), step)
     ordered = sorted(vouchers, key=lambda voucher: voucher.store_id is None)
     taken = [counted.take(voucher) for voucher in ordered]
@@ -213,8 +213,19 @@ def price(
     orders = [counted.order(store_id, taxed, tax_included[store_id]) for store_id in delivery]
     priced = Priced(taxed, orders, taken)
     if priced.total >= TOO_LARGE:
-        raise _too_large()
+        raise too_large()
     return priced
+
+
+def judge(voucher: Voucher, lines: Sequence[Line]) -> Taken:
+    """Return whether a voucher is good for these lines, by their prices before any discount."""
+    fitting = [line for line in lines if voucher.fits(line)]
+    full = sum((line.full for line in fitting), ZERO)
+    if not fitting:
+        return Taken(voucher, reason="other_products")
+    if full < voucher.min_total:
+        return Taken(voucher, reason="min_total", missing=voucher.min_total - full)
+    return Taken(voucher)
 
 
 @dataclass
@@ -230,12 +241,10 @@ class _Counted:
 
     def take(self, voucher: Voucher) -> Taken:
         """Take one voucher off what is left."""
+        judged = judge(voucher, self.lines)
+        if judged.reason is not None:
+            return judged
         fits = [voucher.fits(line) for line in self.lines]
-        full = sum((line.full for line, fit in zip(self.lines, fits, strict=True) if fit), ZERO)
-        if not any(fits):
-            return Taken(voucher, reason="other_products")
-        if full < voucher.min_total:
-            return Taken(voucher, reason="min_total", missing=voucher.min_total - full)
         amount = (
             self._free(voucher) if voucher.gives == "free_delivery" else self._off(voucher, fits)
         )
@@ -286,5 +295,6 @@ class _Counted:
         return amount
 
 
-def _too_large() -> Problem:
+def too_large() -> Problem:
+    """Return the refusal of an amount above the type."""
     return Problem("amount_too_large", "An amount is at most 9,999,999,999,999.99.")

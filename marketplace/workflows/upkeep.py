@@ -12,12 +12,15 @@ from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
 from marketplace.queries import carts, changes, idempotency, imports, search, sessions, upkeep
 from marketplace.workflows import images
+from marketplace.workflows import uploads as uploads_workflow
 
 MONTHS = 13
 BATCH = 5000
 #: Deleted one by one, with all rows that refer to them.
 ACCOUNTS = 200
 IMPORTS = 20
+#: Seconds after which a private image that nothing names is removed.
+DAY = 24 * 3600
 #: Days after which a cart that nobody has touched is removed.
 CART_DAYS = 180
 #: Living sessions of a user, and used refresh tokens of a session: the newest stay.
@@ -37,6 +40,7 @@ def run(db: Database, private: Storage, uploads: Storage, config: Config) -> Non
     _sweep(db, lambda conn: idempotency.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: changes.prune(conn, days=config.change_retention_days, most=BATCH))
     _sweep(db, lambda conn: carts.sweep(conn, days=CART_DAYS, most=BATCH))
+    uploads_workflow.sweep(db, private, DAY)
     _sweep_accounts(db, config.unconfirmed_user_days)
     _prune_words(db)
     with db.working() as conn:

@@ -52,6 +52,37 @@ FROM (
 /* include: tables */
 ORDER BY w.place;
 
+-- name: wanted
+-- What is in a cart, and nothing about it.
+SELECT l.product_id, l.variant_id, l.quantity
+FROM cart_lines AS l
+WHERE /* own */ l.user_id = %(user_id)s
+ORDER BY l.added_at, l.product_id, l.variant_id;
+
+-- name: priced
+-- Everything about wanted lines that a checkout is priced from. The arrays go together. The tax is of the country
+-- that the parcel goes to; a store whose goods bear none has none.
+SELECT
+    /* include: line */,
+    coalesce(s.preorder_days, 0) AS preorder_days, f.takes_transfer, r.rate AS tax_rate, r.included AS tax_included
+FROM unnest(%(product_ids)s::bigint[], %(variant_ids)s::bigint[], %(quantities)s::integer[])
+    WITH ORDINALITY AS w (product_id, variant_id, quantity, place)
+/* include: tables */
+LEFT JOIN LATERAL store_terms(p.store_id) AS f ON true
+LEFT JOIN LATERAL tax_rate(s.category_id, %(country)s) AS r ON f.taxable
+ORDER BY w.place;
+
+-- name: bought
+-- Pieces of products that a buyer has bought in 30 days, as place_checkout() counts them.
+SELECT b.product_id, sum(b.quantity - b.cancelled)::integer AS pieces
+FROM order_lines AS b
+JOIN orders AS o ON o.id = b.order_id
+WHERE b.product_id = ANY(%(product_ids)s)
+    AND o.placed_at > now() - interval '30 days'
+    AND o.state <> 'cancelled'
+    AND /* own */ b.buyer_id = %(user_id)s
+GROUP BY b.product_id;
+
 -- name: version
 SELECT c.version
 FROM carts AS c

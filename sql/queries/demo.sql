@@ -6,3 +6,7 @@ SELECT pg_advisory_lock(7236218842713002);
 
 -- name: is_needed
 SELECT NOT EXISTS (SELECT FROM users) AS needed;
+
+-- name: origin
+-- Which cluster and database this is: another in every copy.
+SELECT change_feed_origin() AS origin;

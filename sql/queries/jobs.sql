@@ -43,3 +43,25 @@ SELECT
 FROM unnest(%(queues)s::text[]) WITH ORDINALITY AS q (name, place)
 LEFT JOIN refreshes AS r ON r.name = 'queue ' || q.name
 ORDER BY q.place;
+
+-- name: enqueue_many
+-- Jobs of one kind, in the order of the arrays, each due so many seconds from now.
+SELECT jobs.procrastinate_defer_jobs_v1(array_agg(
+    ROW(
+        %(queue)s, %(task)s, 0, NULL, NULL, j.args::jsonb,
+        CASE WHEN j.seconds > 0 THEN now() + j.seconds * interval '1 second' END
+    )::jobs.procrastinate_job_to_defer_v1
+    ORDER BY j.place
+)) AS ids
+FROM unnest(%(args)s::text[], %(seconds)s::integer[]) WITH ORDINALITY AS j (args, seconds, place);
+
+-- name: enqueue_unless_waiting
+-- A job that needs to be done only once, however many ask for it. Not by the queue's own lock: who asks would wait for
+-- the other's transaction to end. Two at the same time are two jobs, which does no harm.
+SELECT jobs.procrastinate_defer_jobs_v1(ARRAY[
+    ROW(%(queue)s, %(task)s, 0, %(lock)s, NULL, '{}'::jsonb, NULL)::jobs.procrastinate_job_to_defer_v1
+]) AS ids
+WHERE NOT EXISTS (
+    SELECT FROM jobs.procrastinate_jobs AS j
+    WHERE j.status = 'todo' AND j.task_name = %(task)s AND j.lock = %(lock)s AND j.queueing_lock IS NULL
+);

@@ -26,6 +26,7 @@ SELECT
     set_config('gin_pending_list_limit', %(gin_pending_list_limit)s, false),
     set_config('statement_timeout', %(statement_timeout)s, false),
     set_config('lock_timeout', %(lock_timeout)s, false),
+    set_config('app.time_zone', %(time_zone)s, false),
     set_config('idle_in_transaction_session_timeout', '30s', false);
 
 -- name: set_up

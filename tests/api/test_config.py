@@ -20,8 +20,8 @@ def test_an_app_hears_how_the_installation_is_set_up(api: Api):
         "currency_digits": 0,
         "country": "ID",
         "languages": ["en", "id"],
-        "methods": [],
-        "features": {"cod": False, "vouchers": False, "reviews": False, "chat": False},
+        "methods": ["cod", "transfer", "store_transfer"],
+        "features": {"cod": True, "vouchers": True, "reviews": False, "chat": False},
         "limits": {
             "pictures": api.config.images_per_product,
             "picture_bytes": api.config.image_max_bytes,

@@ -57,8 +57,9 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 def test_conditions_are_marked_in_every_private_table():
     assert {noun for noun, _, _ in CONDITIONS} == {
-        "activities", "addresses", "audit", "carts", "delivery_options", "exports", "idempotency", "import_rows",
-        "imports", "products", "stock", "store_settings", "stores", "users", "vouchers",
+        "activities", "addresses", "audit", "carts", "checkouts", "delivery_options", "exports", "idempotency",
+        "import_rows", "imports", "payments", "products", "stock", "store_settings", "stores", "uploads", "users",
+        "vouchers",
     }  # fmt: skip
     assert len(CONDITIONS) >= 25
 

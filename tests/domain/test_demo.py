@@ -1,14 +1,21 @@
 """The demo shop of a first start, and the command that makes an admin."""
 
 import argparse
+import os
 from pathlib import Path
 
+import psycopg
 import pytest
 from conftest import Api
+from psycopg.rows import dict_row
 from support.responses import problem
 
 from marketplace import demo
 from marketplace.commands import create_admin
+from marketplace.config import settings
+from marketplace.demo import unfinished
+from marketplace.postgres import migrations
+from marketplace.postgres.embedded import provision
 
 
 def test_the_demo_shop_is_loaded_once_and_its_logins_work(committed: Api):
@@ -45,6 +52,44 @@ def test_the_demo_shop_is_loaded_once_and_its_logins_work(committed: Api):
     again: list[str] = []
     demo.load(committed.config, again.append)
     assert again == []
+    assert not (kept.parent / unfinished.FILE).exists()
+
+
+OURS = ("DATABASE_URL", "MIGRATE_DATABASE_URL", "WORKER_DATABASE_URL")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_shop_whose_making_was_interrupted_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+):
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    for name in (*OURS, "PATH"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))  # put back at the end
+    for name in OURS:
+        monkeypatch.delenv(name)
+    plain = settings.load()
+    with provision.connected():
+        config = settings.load()
+        migrations.migrate(config.migrate_database_url, lambda line: None)
+        with (
+            psycopg.connect(config.migrate_database_url, row_factory=dict_row) as owner,
+            pytest.raises(KeyboardInterrupt),
+            unfinished.noted(config, owner),
+        ):
+            raise KeyboardInterrupt
+    for name in OURS:
+        monkeypatch.delenv(name)
+    if not named:
+        (tmp_path / unfinished.FILE).write_text("another database")
+    lines: list[str] = []
+    unfinished.discard(plain, lines.append)
+    assert len(lines) == named
+    assert not (tmp_path / unfinished.FILE).exists()
+    with provision.connected(), psycopg.connect(settings.load().migrate_database_url) as owner:
+        there = owner.execute("SELECT to_regclass('users') IS NULL").fetchone()
+        assert there == (named,)
+    unfinished.discard(plain, lines.append)
+    assert len(lines) == named
 
 
 def arguments(*words: str) -> argparse.Namespace:

@@ -4,6 +4,7 @@ import logging
 import os
 import pty
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -108,6 +109,20 @@ def test_data_of_root_are_named_to_somebody_else(tmp_path: Path):
 GUEST = (
     "import sys; from marketplace.__main__ import main; sys.exit(main(['openapi', '/dev/null']))"
 )
+
+
+def test_an_interrupted_first_start_says_so(tmp_path: Path):
+    (tmp_path / "tools").mkdir()
+    script = shutil.copy(ROOT / "tools" / "bootstrap.py", tmp_path / "tools")
+    process = subprocess.Popen(
+        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("Making .venv")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (out, err)
+    assert err.strip() == "Interrupted; the next `make` goes on from here."
 
 
 def test_psql_is_of_the_servers_version_or_newer(committed: Api):

@@ -32,6 +32,12 @@ ROWS = {
     "vouchers": "t.store_id = %(store)s",
     "addresses": "t.user_id = %(user)s",
     "carts": "t.user_id = %(user)s",
+    "checkouts": "t.buyer_id = %(user)s",
+    "orders": "t.buyer_id = %(user)s",
+    "order_lines": "t.buyer_id = %(user)s",
+    "payments": "t.buyer_id = %(user)s",
+    "voucher_uses": "t.buyer_id = %(user)s",
+    "uploads": "t.user_id = %(user)s",
     "cart_lines": "t.user_id = %(user)s",
     "activities": "t.user_id = %(user)s",
     "imports": "t.store_id = %(store)s",
@@ -58,10 +64,12 @@ class Scene(NamedTuple):
     option: int
     voucher: int
     address: int
+    checkout: int
+    payment: int
 
 
 OPTION = {"name": "Kurir", "pricing": "flat", "price": "9000"}
-VOUCHER = {"name": "Hemat", "gives": "percent", "value": "10"}
+VOUCHER = {"name": "Hemat", "gives": "percent", "value": "10", "listed": False}
 ADDRESS = {"recipient": "Ann", "phone": "1", "country": "NL", "line1": "Dam 1"}
 
 
@@ -81,6 +89,25 @@ def bought(api: Api, victim: User, product: int) -> tuple[int, int, int]:
     line = {"product_id": product, "quantity": 1}
     assert api.put("/api/cart/lines", victim, json={"lines": [line]}).status_code == 200
     return option.json["id"], voucher.json["id"], address.json["id"]
+
+
+def placed(api: Api, victim: User) -> tuple[int, int]:
+    """What the victim has bought of a third one and not paid: the checkout, and its payment."""
+    third = api.seller()
+    api.post("/api/stores/mine/delivery-options", third, json=OPTION)
+    product = api.product(third, name=f"{MARK} bought")["id"]
+    document = {
+        "lines": [{"product_id": product, "quantity": 1}],
+        "buy_now": True,
+        "orders": [{"store_id": third.store_id, "note": MARK}],
+        "expected_total": "94000",
+        "payment": {"method": "transfer"},
+    }
+    made = api.post(
+        "/api/checkouts", victim, json=document, headers={"Idempotency-Key": "the-first"}
+    )
+    assert made.status_code == 201, made.text
+    return made.json["id"], made.json["payments"][0]["id"]
 
 
 def scene(api: Api) -> Scene:
@@ -122,9 +149,10 @@ def scene(api: Api) -> Scene:
         conn.execute(
             "UPDATE imports SET file_name = %s WHERE id = %s", [f"{MARK}.csv", sent.json["id"]]
         )
+        conn.execute("UPDATE products SET max_per_buyer = 9 WHERE id = %s", [shown])
     for name in ("Gelas", "Cangkir"):
         api.product(intruder, name=name, category_id=category)
-    kept = bought(api, victim, hidden)
+    kept = (*bought(api, victim, hidden), *placed(api, victim))
     return Scene(
         api, victim, intruder, shown, hidden, images[0]["id"], sent.json["id"], category, *kept
     )
@@ -163,6 +191,8 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
             "/api/stores/mine/vouchers",
             "/api/users/addresses",
             "/api/cart",
+            "/api/checkouts",
+            "/api/payments",
             f"{mine}?count=exact&per_page=1",
             f"{mine}?min_price=1&count=exact&per_page=1",
             f"{mine}?search={MARK}",
@@ -177,6 +207,9 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
         )
     )
     yield f"/api/users/addresses/{at.address}", "address"
+    yield f"/api/checkouts/{at.checkout}", "checkout"
+    yield f"/api/payments/{at.payment}", "payment"
+    yield f"/api/payments/{at.payment}/proof", "payment"
     yield from ((f"/api/stores/mine/stock{query}", "") for query in ("", "?low=20"))
     for product in (at.hidden, at.shown):
         yield f"/api/products/{product}/stock-movements", "product"
@@ -204,6 +237,13 @@ def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     yield "PUT", f"/api/users/addresses/{at.address}", ADDRESS
     yield "PATCH", f"/api/users/addresses/{at.address}", {"is_default": True}
     yield "DELETE", f"/api/users/addresses/{at.address}", None
+    yield "POST", f"/api/checkouts/{at.checkout}/cancel", {"reason": "Mine now"}
+    yield (
+        "POST",
+        f"/api/payments/{at.payment}/proof",
+        {"upload": f"{'0' * 8}-0000-0000-0000-{'0' * 12}"},
+    )
+    yield "POST", f"/api/payments/{at.payment}/refuse", {"reason": "other"}
     path = f"/api/stores/mine/stock?store_id={at.victim.store_id}"
     yield "POST", path, {"rows": [{"product_id": at.shown, "stock": 1}]}
     yield "PUT", f"/api/stores/mine/settings?store_id={at.victim.store_id}", {"taxable": True}
@@ -246,6 +286,8 @@ def own_buying(at: Scene) -> Iterator[tuple[str, str, Any]]:
     yield "PUT", "/api/cart/lines", {"lines": [{**line, "quantity": 2}]}
     yield "PUT", "/api/cart/lines", {"lines": [{**line, "quantity": 0}]}
     yield "PUT", "/api/cart/lines", {"lines": [{"product_id": at.hidden, "quantity": 0}]}
+    yield "POST", "/api/checkout/quote", {}
+    yield "POST", "/api/checkout/quote", {"lines": [line], "buy_now": True}
     yield "DELETE", "/api/cart", None
 
 
@@ -271,6 +313,7 @@ def foreign_rows(at: Scene) -> list[str]:
     for product in (at.hidden, at.shown, mine):
         api.upload(f"/api/products/{product}/images", thief, [("images", "a", picture())])
     api.upload("/api/users/upload-avatar", thief, [("avatar", "a", picture())])
+    api.upload("/api/uploads", thief, [("file", "a", picture())], {"purpose": "proof"})
     again = api.post(
         "/api/products", thief, json=KEYED, headers={"Idempotency-Key": "the-same-key"}
     )

@@ -89,6 +89,20 @@ EXPECTED = {
         for method in methods
     },
     "GET /api/areas": GUEST,
+    "POST /api/checkout/quote": ANY,
+    "GET /api/checkouts": ANY,
+    "POST /api/checkouts": ANY,
+    "GET /api/checkouts/{checkout_id:id}": ANY,
+    "POST /api/checkouts/{checkout_id:id}/cancel": ANY,
+    "POST /api/checkouts/{checkout_id:id}/payments": ANY,
+    "GET /api/payments": SELLERS,
+    "GET /api/payments/{payment_id:id}": ANY,
+    "GET /api/payments/{payment_id:id}/proof": ANY,
+    "POST /api/payments/{payment_id:id}/proof": ANY,
+    "POST /api/payments/{payment_id:id}/confirm": SELLERS,
+    "POST /api/payments/{payment_id:id}/refuse": SELLERS,
+    "POST /api/uploads": ANY,
+    "GET /api/uploads/file": GUEST,
     "GET /api/cart": ANY,
     "DELETE /api/cart": ANY,
     "PUT /api/cart/lines": ANY,
@@ -149,6 +163,8 @@ def make_every_call_as_every_role(api: Api) -> None:
             "address_id:id",
             "option_id:id",
             "voucher_id:id",
+            "checkout_id:id",
+            "payment_id:id",
         ):
             path = path.replace(part, "4611686018427387904")
         for role, user in users.items():

@@ -1,0 +1,338 @@
+"""What mails about orders say: to buyers, sellers and the operator, in their language.
+
+Written from the facts as they are when the mail is sent. What a seller has typed (names of products
+and of the store) is one short line each; no mail has an address, a phone number or a buyer's name.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from marketplace.text.messages import Text, say
+
+Facts = Mapping[str, Any]
+#: Country -> how far its clocks are ahead of UTC, and what that time is called there.
+CLOCKS = {"ID": (7, "WIB"), "MY": (8, "MYT"), "SG": (8, "SGT")}
+#: Currencies whose smallest coin is whole.
+WHOLE = ("IDR", "JPY", "KRW", "VND")
+LONGEST = 80
+#: What a parcel is found by.
+PARCEL = ("courier", "service", "tracking_number")
+REASONS = {
+    "unpaid": say("it was not paid in time"),
+    "not_shipped": say("the store did not send it in time"),
+    "out_of_stock": say("it is out of stock"),
+    "changed_mind": say("the buyer has changed their mind"),
+    "cancel_asked": say("the buyer asked for it"),
+    "refused": say("the parcel was refused"),
+    "undeliverable": say("the parcel could not be delivered"),
+    "lost": say("the parcel was lost"),
+}
+REFUSALS = {
+    "not_received": say("no money has arrived"),
+    "unreadable": say("the image cannot be read"),
+    "wrong_amount": say("the amount is another one"),
+}
+
+
+class Letter(NamedTuple):
+    """A subject and the lines of a mail; a line is a text of ours, or one that is the same in every
+    language.
+    """
+
+    subject: Text
+    lines: list[str]
+
+
+class Place(NamedTuple):
+    """Where the installation is, as far as texts need it."""
+
+    country: str
+    language: str
+
+
+def language_of(country: str) -> str:
+    """Return the language of mails that nobody's request has caused."""
+    return "id" if country == "ID" else "en"
+
+
+def written(
+    kind: str, order: Facts, thing: Facts | None, data: Facts, place: Place
+) -> Letter | None:
+    """Return the mail of a kind; None where the facts have overtaken it.
+
+    `thing` is the refund or the payment that the event is about; `data` is the event's own.
+    """
+    return KINDS[kind](order, thing or {}, data, place)
+
+
+def money(amount: Any, currency: str, place: Place) -> str:
+    """Return an amount as people of the place write it."""
+    value = Decimal(amount)
+    digits = 0 if currency in WHOLE and value == value.to_integral_value() else 2
+    written = f"{value:,.{digits}f}"
+    if place.language == "id":
+        written = written.translate(str.maketrans(",.", ".,"))
+    return f"Rp{written}" if currency == "IDR" else f"{currency} {written}"
+
+
+def moment(at: datetime, place: Place) -> Text:
+    """Return a time on the clocks of the place."""
+    hours, name = CLOCKS.get(place.country, (0, "UTC"))
+    there = at.astimezone(timezone(timedelta(hours=hours)))
+    day, month, year = there.strftime("%d"), there.month, there.year
+    return say(
+        "{day} {month} {year}, {time} {zone}",
+        day=int(day), month=MONTHS[month - 1], year=year, time=there.strftime("%H:%M"), zone=name,
+    )  # fmt: skip
+
+
+MONTHS = (
+    say("January"), say("February"), say("March"), say("April"), say("May"), say("June"),
+    say("July"), say("August"), say("September"), say("October"), say("November"), say("December"),
+)  # fmt: skip
+
+
+def _short(words: str) -> str:
+    line = " ".join(words.split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
+def _goods(order: Facts, place: Place, *, whole: bool) -> list[str]:
+    """Return the lines of this order, or of all orders of the checkout, by store."""
+    lines: list[str] = []
+    for each in order["orders"]:
+        if not whole and each["id"] != order["id"]:
+            continue
+        lines += ["", f"{_short(each['store'])} · {each['number']}"]
+        for line in each["lines"]:
+            options = f" ({', '.join(line['options'])})" if line["options"] else ""
+            total = money(line["total"], order["currency"], place)
+            lines.append(f"  {line['quantity']} × {_short(line['name'] + options)}  {total}")
+    return lines
+
+
+def _placed(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
+    if order["checkout_state"] == "cancelled":
+        return None
+    total = money(order["checkout_total"], order["currency"], place)
+    subject = say("Your order {number}", number=order["checkout_number"])
+    lines: list[str] = []
+    if order["method"] == "cod":
+        lines.append(say("Thank you for your order. Pay {total} when it arrives.", total=total))
+    elif order["method"] == "none":
+        lines.append(say("Thank you for your order. There is nothing to pay."))
+    elif order["checkout_state"] == "settled":
+        lines.append(say("Thank you for your order of {total}.", total=total))
+    else:
+        until = moment(order["pay_by"], place)
+        words = say(
+            "Thank you for your order. Please pay {total} by {until}, or it is cancelled.",
+            total=total, until=until,
+        )  # fmt: skip
+        lines += [words, *_how_to_pay(order, place)]
+    return Letter(subject, [*lines, *_goods(order, place, whole=True)])
+
+
+def _how_to_pay(order: Facts, place: Place) -> list[str]:
+    """Return the lines that say where the money goes."""
+    lines: list[str] = []
+    for payment in order["payments"]:
+        told = payment["instructions"] or {}
+        amount = money(payment["amount"], order["currency"], place)
+        if told.get("kind") == "transfer":
+            words = say("Transfer {amount}, then send the proof in the app:", amount=amount)
+            lines += ["", words, *_accounts(told.get("accounts") or ())]
+        elif told.get("kind") == "va":
+            words = say("Pay {amount} to this virtual account:", amount=amount)
+            lines += ["", words, *_accounts([told])]
+        elif told.get("kind") == "qris":
+            lines += ["", say("Open the app and scan the QR code.")]
+        else:
+            lines += ["", say("Open the app to pay.")]
+    return lines or ["", say("Open the app to pay.")]
+
+
+def _accounts(accounts: Any) -> list[str]:
+    kept = [[each.get("bank"), each.get("number"), each.get("holder")] for each in accounts]
+    return [f"    {' · '.join(_short(str(word)) for word in words if word)}" for words in kept]
+
+
+def _paid(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
+    total = money(order["checkout_total"], order["currency"], place)
+    return Letter(
+        say("Your payment has arrived: order {number}", number=order["checkout_number"]),
+        [
+            say("Your payment for the order of {total} has arrived.", total=total),
+            *_goods(order, place, whole=True),
+        ],
+    )
+
+
+def _new(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
+    if order["state"] == "cancelled":
+        return None
+    lines: list[str] = [say("You have a new order. The address is in the app.")]
+    if order["cod"]:
+        lines.append(say("It is paid in cash when it arrives."))
+    if order["ship_by"] is not None:
+        lines.append(say("Please send it by {until}.", until=moment(order["ship_by"], place)))
+    subject = say("New order {number}", number=order["number"])
+    return Letter(subject, [*lines, *_goods(order, place, whole=False)])
+
+
+def _because(order: Facts, data: Facts) -> list[str]:
+    reason = REASONS.get(data.get("reason") or order["cancel_reason"] or "")
+    return [say("The reason: {reason}.", reason=reason)] if reason else []
+
+
+def _cancelled(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
+    whole = data.get("was") == "unpaid"
+    number = order["checkout_number"] if whole else order["number"]
+    back = [say("What you have paid for it is sent back to you.")] if order["paid"] else []
+    return Letter(
+        say("Order {number} was cancelled", number=number),
+        [
+            say("Your order was cancelled."),
+            *_because(order, data),
+            *back,
+            *_goods(order, place, whole=whole),
+        ],
+    )
+
+
+def _cancelled_seller(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
+    return Letter(
+        say("Order {number} was cancelled", number=order["number"]),
+        [
+            say("This order was cancelled. Please do not send it."),
+            *_because(order, data),
+            *_goods(order, place, whole=False),
+        ],
+    )
+
+
+def _shipped(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
+    parcels = [
+        " · ".join(_short(each[name]) for name in PARCEL if each[name]) for each in order["parcels"]
+    ]
+    lines: list[str] = [say("The store has sent your order.")]
+    if any(parcels):
+        lines += ["", *(f"    {each}" for each in parcels if each)]
+    return Letter(
+        say("Order {number} is on its way", number=order["number"]),
+        [*lines, *_goods(order, place, whole=False)],
+    )
+
+
+def _delivered(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
+    lines: list[str] = [say("Your order has arrived. Please confirm it in the app.")]
+    if order["stage"] == "delivered" and order["complete_at"] is not None:
+        until = moment(order["complete_at"], place)
+        words = say("If something is wrong, tell it there by {until}.", until=until)
+        lines.append(words)
+    return Letter(
+        say("Order {number} has arrived", number=order["number"]),
+        [*lines, *_goods(order, place, whole=False)],
+    )
+
+
+def _refused(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
+    if thing.get("state") == "paid":
+        return None
+    lines: list[str] = [say("We could not match your proof of payment with money that arrived.")]
+    reason = REFUSALS.get(str(data.get("reason") or ""))
+    lines += [say("The reason: {reason}.", reason=reason)] if reason else []
+    if order["checkout_state"] == "unpaid":
+        until = moment(order["pay_by"], place)
+        lines.append(say("Please pay, or send another proof, by {until}.", until=until))
+    subject = say("Your proof was not accepted: order {number}", number=order["checkout_number"])
+    return Letter(subject, lines)
+
+
+def _needs_bank(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
+    if thing.get("state") != "needs_bank":
+        return None
+    amount = money(thing["amount"], thing["currency"], place)
+    return Letter(
+        say("Where should we send your money? Order {number}", number=order["number"]),
+        [
+            say("{amount} is to be sent back to you.", amount=amount),
+            say("Please enter your bank account in the app."),
+        ],
+    )
+
+
+def _refunded(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
+    if not thing:
+        return None
+    amount = money(thing["amount"], thing["currency"], place)
+    return Letter(
+        say("Your money was sent back: order {number}", number=order["number"]),
+        [say("{amount} was sent back to you. A bank may take some days.", amount=amount)],
+    )
+
+
+def _asked(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
+    if order["open_request"] is None:
+        return None
+    if data.get("kind") == "cancel":
+        lines: list[str] = [say("The buyer asks you to cancel this order.")]
+        if order["cancel_by"] is not None:
+            until = moment(order["cancel_by"], place)
+            lines.append(say("Please reply by {until}, or it is cancelled.", until=until))
+        subject = say("The buyer wants to cancel order {number}", number=order["number"])
+    else:
+        lines = [say("The buyer asks to return something. Please reply in the app.")]
+        subject = say("A return of order {number}", number=order["number"])
+    return Letter(subject, [*lines, *_goods(order, place, whole=False)])
+
+
+def _decided(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
+    if data.get("kind") == "cancel":
+        if order["state"] == "cancelled":
+            return None  # another mail says so
+        return Letter(
+            say("Order {number} goes on", number=order["number"]),
+            [say("The store has not agreed to cancel your order, or has sent it already.")],
+        )
+    return Letter(
+        say("Your return of order {number} was decided", number=order["number"]),
+        [say("The outcome is in the app.")],
+    )
+
+
+def _problem(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
+    words = say(
+        "Payment {payment} of order {number} needs somebody to look at it: {problem}.",
+        payment=data.get("payment"), number=order["checkout_number"], problem=data.get("problem"),
+    )  # fmt: skip
+    return Letter(say("A payment needs you: order {number}", number=order["number"]), [words])
+
+
+def _given_up(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
+    amount = money(thing["amount"], thing["currency"], place) if thing else "?"
+    words = say(
+        "Refund {refund} of order {number}, {amount}, was given up.",
+        refund=data.get("refund"), number=order["number"], amount=amount,
+    )  # fmt: skip
+    return Letter(say("A refund was given up: order {number}", number=order["number"]), [words])
+
+
+KINDS: dict[str, Callable[[Facts, Facts, Facts, Place], Letter | None]] = {
+    "order_placed": _placed,
+    "order_paid": _paid,
+    "order_new": _new,
+    "order_cancelled": _cancelled,
+    "order_cancelled_seller": _cancelled_seller,
+    "order_shipped": _shipped,
+    "order_delivered": _delivered,
+    "payment_refused": _refused,
+    "refund_needs_bank": _needs_bank,
+    "refund_done": _refunded,
+    "request_opened": _asked,
+    "request_closed": _decided,
+    "payment_problem": _problem,
+    "refund_given_up": _given_up,
+}

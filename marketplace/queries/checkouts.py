@@ -1,0 +1,106 @@
+"""Checkouts. Statements: sql/queries/checkouts.sql."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
+
+SQL = named_sql("checkouts")
+
+
+def deliveries(
+    conn: Conn, parcels: Sequence[tuple[int, int, Decimal]], *, country: str, area: str | None
+) -> list[Row]:
+    """Return the ways to send parcels (store, grams, price of the things) to a place, with their
+    price.
+    """
+    values = {
+        "store_ids": [store_id for store_id, _, _ in parcels],
+        "grams": [grams for _, grams, _ in parcels],
+        "items": [items for _, _, items in parcels],
+    }
+    return conn.execute(SQL["deliveries"], {**values, "country": country, "area": area}).fetchall()
+
+
+def vouchers(conn: Conn, codes: Sequence[str], store_ids: Sequence[int]) -> list[Row]:
+    """Return vouchers that a checkout of these stores may show or use, those of the codes first."""
+    values = {"codes": list(codes), "store_ids": list(store_ids)}
+    return conn.execute(SQL["vouchers"], values).fetchall()
+
+
+def refused_parcels(conn: Conn, user_id: int) -> int:
+    """Return how many parcels with cash on delivery a buyer has refused in 180 days."""
+    return int(one(conn, SQL["refused_parcels"], {"user_id": user_id})["parcels"])
+
+
+def place(conn: Conn, document: dict[str, Any]) -> int:
+    """Place what a document says, in the caller's name; the id of the checkout.
+
+    Raises CheckViolation for what does not follow from the tables; inventory_quantity_check has in
+    its DETAIL what is short.
+    """
+    text = orjson.dumps(document, default=str).decode()
+    return int(one(conn, SQL["place"], {"document": text})["checkout_id"])
+
+
+def find(conn: Conn, checkout_id: int, *, user_id: int) -> Row | None:
+    """Return a checkout of a buyer, an admin's any; None if it is not theirs."""
+    return conn.execute(SQL["find"], {"checkout_id": checkout_id, "user_id": user_id}).fetchone()
+
+
+def search(
+    conn: Conn, user_id: int, *, state: str | None, before: Sequence[Any] | None, limit: int
+) -> list[Row]:
+    """Return checkouts of a buyer, the newest first; `before` are placed_at and id of the last."""
+    before_at, before_id = before or ("infinity", 0)
+    values = {"user_id": user_id, "state": state, "limit": limit}
+    return conn.execute(
+        SQL["list"], {**values, "before_at": before_at, "before_id": before_id}, prepare=False
+    ).fetchall()
+
+
+def orders(conn: Conn, checkout_ids: Sequence[int]) -> list[Row]:
+    """Return the orders of checkouts, each with its store and first line."""
+    return conn.execute(SQL["orders"], {"checkout_ids": list(checkout_ids)}).fetchall()
+
+
+def cancel(conn: Conn, checkout_id: int, reason: str | None) -> str | None:
+    """Cancel what is unpaid of a checkout: cancelled, already, settled, checking, not_due; None if
+    it is not the caller's.
+    """
+    values = {"checkout_id": checkout_id, "reason": reason}
+    outcome: str | None = one(conn, SQL["cancel"], values)["outcome"]
+    return outcome
+
+
+def change_payment(
+    conn: Conn,
+    checkout_id: int,
+    *,
+    method: str,
+    channel: str | None,
+    return_url: str | None,
+    minutes: int,
+) -> int | None:
+    """Open another way to pay; the id of the payment, None if the checkout is not the caller's.
+
+    Raises CheckViolation (checkouts_not_payable).
+    """
+    values = {
+        "checkout_id": checkout_id,
+        "method": method,
+        "channel": channel,
+        "return_url": return_url,
+        "minutes": minutes,
+    }
+    payment_id: int | None = one(conn, SQL["change_payment"], values)["payment_id"]
+    return payment_id
+
+
+def due(conn: Conn, *, most: int) -> list[int]:
+    """Return unpaid checkouts that are past their time, the oldest first. For the worker."""
+    return [row["id"] for row in conn.execute(SQL["due"], {"most": most})]

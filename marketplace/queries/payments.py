@@ -1,0 +1,64 @@
+"""Payments. Statements: sql/queries/payments.sql."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.statements import named_sql, one
+
+SQL = named_sql("payments")
+
+
+def of_checkouts(conn: Conn, checkout_ids: Sequence[int]) -> list[Row]:
+    """Return the newest payment of each thing to pay: a checkout, or an order to its store."""
+    return conn.execute(SQL["of_checkouts"], {"checkout_ids": list(checkout_ids)}).fetchall()
+
+
+def find(conn: Conn, payment_id: int) -> Row | None:
+    """Return a payment of the caller, to the caller's store, or an admin's any; None if not
+    theirs.
+    """
+    return conn.execute(SQL["find"], {"payment_id": payment_id}).fetchone()
+
+
+def search(conn: Conn, state: str, *, after: Sequence[Any] | None, limit: int) -> list[Row]:
+    """Return payments that the caller has to look at, the longest waiting first."""
+    after_at, after_id = after or ("-infinity", 0)
+    values = {"state": state, "after_at": after_at, "after_id": after_id, "limit": limit}
+    return conn.execute(SQL["list"], values).fetchall()
+
+
+def send_proof(conn: Conn, payment_id: int, document: dict[str, Any]) -> str | None:
+    """Show that the caller has transferred: checking or paid; None if it is not theirs.
+
+    Raises CheckViolation (checkouts_not_payable) and ForeignKeyViolation (payments_proof_upload).
+    """
+    text = orjson.dumps(document, default=str).decode()
+    values = {"payment_id": payment_id, "document": text}
+    outcome: str | None = one(conn, SQL["send_proof"], values)["outcome"]
+    return outcome
+
+
+def confirm(conn: Conn, payment_id: int, received: Decimal, *, give_back: bool) -> str | None:
+    """Say that a transfer has arrived: what became of it; None if it is not the caller's to say.
+
+    Raises CheckViolation (payments_received_enough).
+    """
+    values = {"payment_id": payment_id, "received": received, "give_back": give_back}
+    outcome: str | None = one(conn, SQL["confirm"], values)["outcome"]
+    return outcome
+
+
+def refuse(conn: Conn, payment_id: int, reason: str) -> str | None:
+    """Say that a transfer has not arrived: the payment's state; None if not the caller's to say."""
+    values = {"payment_id": payment_id, "reason": reason}
+    outcome: str | None = one(conn, SQL["refuse"], values)["outcome"]
+    return outcome
+
+
+def image(conn: Conn, payment_id: int) -> Row | None:
+    """Return id and key of the file of a proof; None for who may not see it, or where none is."""
+    return conn.execute(SQL["image"], {"payment_id": payment_id}).fetchone()

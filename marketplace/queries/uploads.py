@@ -1,0 +1,38 @@
+"""Private images that a later call names. Statements: sql/queries/uploads.sql."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from marketplace.postgres.pool import Conn
+from marketplace.postgres.statements import named_sql, one
+
+SQL = named_sql("uploads")
+
+
+def add(conn: Conn, upload_id: UUID, *, user_id: int, purpose: str, key: str, size: int) -> None:
+    """Note an image whose file is stored."""
+    values = {
+        "upload_id": upload_id,
+        "user_id": user_id,
+        "purpose": purpose,
+        "key": key,
+        "bytes": size,
+    }
+    conn.execute(SQL["add"], values)
+
+
+def count(conn: Conn, user_id: int) -> int:
+    """Return how many images of a user nothing names yet."""
+    return int(one(conn, SQL["count"], {"user_id": user_id})["uploads"])
+
+
+def sweep(conn: Conn, *, most: int) -> list[str]:
+    """Forget images that nobody has named for a day, some at a time; the keys of their files. For
+    the worker.
+    """
+    return [row["key"] for row in conn.execute(SQL["sweep"], {"most": most})]
+
+
+def kept(conn: Conn, keys: Sequence[str]) -> set[str]:
+    """Return which of these files a row names. For the worker."""
+    return {row["key"] for row in conn.execute(SQL["kept"], {"keys": list(keys)})}

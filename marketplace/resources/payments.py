@@ -1,0 +1,155 @@
+"""Payments by transfer: the proof, and what who has the account says of it."""
+
+import falcon
+
+from marketplace.contract import pages
+from marketplace.contract.errors import Problem
+from marketplace.contract.operations import operation
+from marketplace.postgres.database import Database
+from marketplace.queries import payments
+from marketplace.schemas import payments as schemas
+from marketplace.web import idempotency, paging, signed_files
+from marketplace.workflows import payment_methods
+from marketplace.workflows import transfers as workflow
+
+SELLERS = ("seller", "admin")
+
+
+class Payments:
+    """/api/payments"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "listPayments",
+        "Transfers that wait to be looked at",
+        roles=SELLERS,
+        query={**schemas.FILTERS, **pages.BY_CURSOR},
+        responses={200: pages.listed_by_cursor("payments", schemas.LISTED)},
+        problems=("invalid_cursor",),
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Return transfers with a proof, the longest waiting first: to an admin all, to a seller
+        those to the store's own account.
+        """
+        query, config = req.context.query, req.context.config
+        window = paging.window_by_cursor(req, query)
+        with self.db.transaction(req.context.caller) as conn:
+            rows = payments.search(conn, query["state"], after=window.after, limit=window.limit)
+        shown = [
+            {
+                **payment_methods.shown(config, row),
+                "checkout_id": row["checkout_id"],
+                "proof_at": row["proof_at"],
+            }
+            for row in rows
+        ]
+        paging.respond_rows(req, resp, "payments", shown, window, None, keys=("proof_at", "id"))
+
+
+class Payment:
+    """/api/payments/{payment_id}"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "getPayment",
+        "One payment",
+        responses={200: schemas.PAYMENT},
+        problems=("not_found",),
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response, payment_id: int) -> None:
+        """Return a payment, for its buyer, admins and the store that it goes to."""
+        with self.db.transaction(req.context.caller) as conn:
+            resp.media = workflow.find(conn, req.context.config, payment_id)
+
+
+class Proof:
+    """/api/payments/{payment_id}/proof"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "getPaymentProof",
+        "The image of a transfer's proof",
+        responses={302: None},
+        problems=("not_found",),
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response, payment_id: int) -> None:
+        """Redirect to the image, at an address that is good for ten minutes: for the buyer, admins
+        and the store that was paid.
+        """
+        with self.db.transaction(req.context.caller) as conn:
+            image = payments.image(conn, payment_id)
+        if image is None:
+            raise Problem("not_found", "There is no such image.")
+        resp.status = falcon.HTTP_302
+        resp.location = signed_files.address(req, str(image["id"]), "large")
+
+    @operation(
+        "sendPaymentProof",
+        "Show that a transfer was made",
+        body=schemas.PROOF,
+        responses={200: schemas.PAYMENT},
+        problems=("not_found", "not_payable"),
+        idempotent=True,
+    )
+    def on_post(self, req: falcon.Request, resp: falcon.Response, payment_id: int) -> None:
+        """Name the image of a proof: somebody looks at it, and the pieces that are still held stay
+        so for three days.
+        """
+        with idempotency.transaction(self.db, req, resp) as conn:
+            workflow.send_proof(conn, payment_id, req.context.body)
+            resp.media = workflow.find(conn, req.context.config, payment_id)
+
+
+class Confirmation:
+    """/api/payments/{payment_id}/confirm"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "confirmPayment",
+        "Say that a transfer has arrived",
+        roles=SELLERS,
+        body=schemas.CONFIRMATION,
+        responses={200: schemas.PAYMENT},
+        problems=("not_found", "amount_too_small", "idempotency_key_required"),
+        idempotent=True,
+        key_required=True,
+    )
+    def on_post(self, req: falcon.Request, resp: falcon.Response, payment_id: int) -> None:
+        """Take what arrived: the stores may send. For admins; for the seller where it went to the
+        store's own account. Money that came too late or twice is promised back by itself.
+        """
+        with idempotency.transaction(self.db, req, resp) as conn:
+            workflow.confirm(conn, payment_id, req.context.body)
+            resp.media = workflow.find(conn, req.context.config, payment_id)
+
+
+class Refusal:
+    """/api/payments/{payment_id}/refuse"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "refusePayment",
+        "Say that a transfer has not arrived",
+        roles=SELLERS,
+        body=schemas.REFUSAL,
+        responses={200: schemas.PAYMENT},
+        problems=("not_found",),
+        idempotent=True,
+    )
+    def on_post(self, req: falcon.Request, resp: falcon.Response, payment_id: int) -> None:
+        """Open the payment again; its buyer has two hours at least. Sent again it changes
+        nothing.
+        """
+        with idempotency.transaction(self.db, req, resp) as conn:
+            workflow.refuse(conn, payment_id, req.context.body)
+            resp.media = workflow.find(conn, req.context.config, payment_id)

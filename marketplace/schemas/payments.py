@@ -1,0 +1,115 @@
+"""Payments: what is sent and what is returned."""
+
+from typing import Any
+
+from marketplace.contract.validation import Named
+from marketplace.schemas.common import (
+    ID,
+    NUMBER,
+    STAMPS,
+    TEXT,
+    TEXT_OR_NULL,
+    TIME,
+    described,
+    list_of,
+    of,
+    one_of,
+    optional,
+)
+
+STATES = ("opening", "open", "checking", "paid", "failed", "expired", "cancelled")
+REASONS = ("not_received", "unreadable", "wrong_amount", "other")
+_MONEY: dict[str, Any] = {"type": "string", "meta": {"example": "162000.00"}}
+_AMOUNT: dict[str, Any] = {"coerce": "money", "meta": {"example": "162000.00"}}
+ACCOUNT = Named("TransferAccount", {"bank": TEXT, "number": TEXT, "holder": TEXT})
+INSTRUCTIONS = Named(
+    "PaymentInstructions",
+    {
+        "kind": one_of("transfer", words="What the buyer does; more may come."),
+        "accounts": optional(list_of(ACCOUNT)),
+        "amount": optional(_MONEY),
+    },
+)
+PAYMENT = Named(
+    "Payment",
+    {
+        "id": ID,
+        "order_id": described({**ID, "nullable": True}, "Paid to the store of one order."),
+        "method": TEXT,
+        "channel": TEXT_OR_NULL,
+        "state": one_of(*STATES, words="How far it is; `checking`: somebody looks at the proof."),
+        "amount": _MONEY,
+        "currency": TEXT,
+        "expires_at": {**TIME, "nullable": True},
+        "poll_after": described(
+            {**NUMBER, "nullable": True}, "Seconds until it is worth asking again; null: never."
+        ),
+        "problem": described(TEXT_OR_NULL, "Money that came late, twice or wrong."),
+        "refusal": described(TEXT_OR_NULL, "Why a transfer was not found."),
+        "version": STAMPS["version"],
+        "instructions": of(INSTRUCTIONS, nullable=True),
+    },
+)
+CHANGE = Named(
+    "PaymentChange",
+    {
+        "method": {
+            "coerce": "line",
+            "maxlength": 40,
+            "required": True,
+            "meta": {"example": "transfer"},
+        },
+        "channel": {"coerce": "line", "maxlength": 40, "nullable": True},
+        "return_url": described(
+            {"coerce": "line", "maxlength": 2048, "nullable": True},
+            "Where a provider takes the buyer back to; its scheme stands in RETURN_URLS.",
+        ),
+    },
+)
+PROOF = Named(
+    "PaymentProof",
+    {
+        "upload": {
+            "coerce": "line",
+            "regex": r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z",
+            "required": True,
+            "meta": {
+                "description": "`id` of POST /api/uploads with purpose `proof`.",
+                "format": "uuid",
+                "example": "6f1c0a52-8d0e-4f5b-9a55-0d3b4f3f6a11",
+            },
+        },
+        "bank": {"coerce": "name", "maxlength": 100, "nullable": True},
+        "holder": {"coerce": "name", "maxlength": 100, "nullable": True},
+        "amount": {**_AMOUNT, "nullable": True},
+    },
+)
+CONFIRMATION = Named(
+    "PaymentConfirmation",
+    {
+        "received": described({**_AMOUNT, "required": True}, "What arrived at the account."),
+        "give_back": described(
+            {"coerce": "boolean", "default": False},
+            "Take less than was asked for, and send it back; the order stays unpaid.",
+        ),
+    },
+)
+REFUSAL = Named(
+    "PaymentRefusal",
+    {
+        "reason": {
+            "coerce": "line",
+            "allowed": list(REASONS),
+            "required": True,
+            "meta": {"example": "not_received"},
+        },
+        "message": {"coerce": "trimmed_prose", "maxlength": 400, "nullable": True},
+    },
+)
+LISTED = Named(
+    "ListedPayment",
+    {**PAYMENT, "checkout_id": ID, "proof_at": {**TIME, "nullable": True}},
+)
+FILTERS: dict[str, Any] = {
+    "state": {"coerce": "line", "allowed": ["checking"], "default": "checking"},
+}

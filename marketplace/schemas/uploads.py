@@ -1,0 +1,40 @@
+"""Private images: what is sent and what is returned."""
+
+from typing import Any
+
+from marketplace.contract.validation import Named
+from marketplace.schemas.common import TIME, URL, described
+
+ID: dict[str, Any] = {
+    "type": "string",
+    "meta": {"format": "uuid", "description": "What a later call names it by."},
+}
+FIELDS: dict[str, Any] = {
+    "purpose": {
+        "coerce": "line",
+        "allowed": ["proof", "request", "qris"],
+        "required": True,
+        "meta": {
+            "description": "`proof` of a transfer, `request` for a return, `qris` of a store.",
+            "example": "proof",
+        },
+    },
+}
+UPLOAD = Named(
+    "Upload",
+    {
+        "id": ID,
+        "thumb_url": described(URL, "Good for ten minutes."),
+        "expires_at": described(TIME, "Until when it has to be named."),
+    },
+)
+SIGNED: dict[str, Any] = {
+    "upload": {
+        "coerce": "line",
+        "regex": r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z",
+        "required": True,
+    },
+    "size": {"coerce": "line", "allowed": ["thumb", "large"], "required": True},
+    "expires": {"coerce": "int64", "min": 0, "required": True},
+    "signature": {"coerce": "line", "maxlength": 64, "required": True},
+}

@@ -1,0 +1,73 @@
+"""Private images: their files, and what nobody has named."""
+
+import time
+from uuid import UUID, uuid4
+
+from marketplace.contract.errors import Problem
+from marketplace.files.images import SizedImage
+from marketplace.files.storage import Storage
+from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn
+from marketplace.queries import uploads
+
+FOLDER = "uploads/"
+SIZES = ("thumb", "large")
+#: Images of a user that nothing names yet.
+MOST = 50
+BATCH = 500
+
+
+def key_of(upload_id: UUID | str, size: str) -> str:
+    """Return where the file of one size is."""
+    text = str(upload_id)
+    return f"{FOLDER}{text[:2]}/{text}-{size}.webp"
+
+
+def save(storage: Storage, image: SizedImage) -> tuple[UUID, int]:
+    """Store the sizes of an image that are shown; a new id for it, and its bytes. Files come before
+    the row: a crash leaves files that the sweeper removes.
+    """
+    upload_id, size = uuid4(), 0
+    for variant in image.variants:
+        if variant.name in SIZES:
+            storage.put(key_of(upload_id, variant.name), variant.data)
+            size += len(variant.data)
+    return upload_id, size
+
+
+def add(conn: Conn, user_id: int, upload_id: UUID, size: int, purpose: str) -> None:
+    """Note a stored image. Raises 429 for who has many that nothing names."""
+    if uploads.count(conn, user_id) >= MOST:
+        raise Problem("too_many_requests", "Name the images that you have sent before.")
+    key = key_of(upload_id, "large")
+    uploads.add(conn, upload_id, user_id=user_id, purpose=purpose, key=key, size=size)
+
+
+def sweep(db: Database, storage: Storage, min_age: float) -> int:
+    """Forget images that nobody has named for a day, and files without a row that old; how many
+    rows. For the worker; safe to repeat.
+    """
+    done = 0
+    keys = [""]
+    while keys:
+        with db.working() as conn:
+            keys = uploads.sweep(conn, most=BATCH)
+        for key in keys:
+            _delete(storage, key)
+        done += len(keys)
+    before = time.time() - min_age
+    old = [file.key for file in storage.keys(FOLDER) if file.modified < before]
+    large = [key for key in old if key.endswith("-large.webp")]
+    for start in range(0, len(large), BATCH):
+        some = large[start : start + BATCH]
+        with db.working() as conn:
+            kept = uploads.kept(conn, some)
+        for key in some:
+            if key not in kept:
+                _delete(storage, key)
+    return done
+
+
+def _delete(storage: Storage, key: str) -> None:
+    storage.delete(key.replace("-large.", "-thumb."))
+    storage.delete(key)

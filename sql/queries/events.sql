@@ -1,0 +1,74 @@
+-- What happened to orders, payments and refunds, and whom it is told by mail. For the worker.
+
+-- name: next
+-- The next events of a reader, and its cursor behind them: what is made of them is committed with it, or neither. An
+-- event without an order is told by the first order of its checkout. `first` is false where the same transaction has
+-- already told the same of another order of the checkout: what is placed and paid at once is one mail.
+SELECT
+    e.id, e.type, e.actor, e.data, o.id AS order_id, o.cod, o.state,
+    NOT EXISTS (
+        SELECT FROM events AS f
+        WHERE f.xid = e.xid AND f.id < e.id AND f.type = e.type AND f.checkout_id = e.checkout_id
+    ) AS first
+FROM next_events(%(reader)s, %(most)s) WITH ORDINALITY AS e
+LEFT JOIN refunds AS r ON r.id = (e.data ->> 'refund')::bigint
+LEFT JOIN payments AS p ON p.id = r.payment_id
+LEFT JOIN orders AS o
+    ON o.id = coalesce(
+        e.order_id,
+        (SELECT min(x.id) FROM orders AS x WHERE x.checkout_id = coalesce(e.checkout_id, p.checkout_id))
+    )
+ORDER BY e.ordinality;
+
+-- name: order_facts
+-- What a mail about an order says, as it is now: to whom, the order, its checkout with all orders, how to pay,
+-- parcels.
+SELECT
+    m.email, o.id, o.number, o.state, o.stage, o.cod, o.currency, o.total, o.paid, o.cancel_reason, o.open_request,
+    o.cancel_by, o.ship_by, o.complete_at, s.name AS store, c.number AS checkout_number, c.total AS checkout_total,
+    c.method, c.state AS checkout_state, c.pay_by, every.orders, pay.payments, sent.parcels
+FROM orders AS o
+JOIN checkouts AS c ON c.id = o.checkout_id
+JOIN stores AS s ON s.id = o.store_id
+CROSS JOIN LATERAL order_mail(o.id, %(party)s) AS m
+CROSS JOIN LATERAL (
+    SELECT json_agg(json_build_object(
+        'id', x.id, 'store', t.name, 'number', x.number, 'total', x.total::text, 'lines', l.lines
+    ) ORDER BY x.id) AS orders
+    FROM orders AS x
+    JOIN stores AS t ON t.id = x.store_id
+    CROSS JOIN LATERAL (
+        SELECT json_agg(json_build_object(
+            'name', n.name, 'options', n.options, 'quantity', n.quantity, 'total', n.total::text
+        ) ORDER BY n.id) AS lines
+        FROM order_lines AS n
+        WHERE n.order_id = x.id
+    ) AS l
+    WHERE x.checkout_id = o.checkout_id
+) AS every
+CROSS JOIN LATERAL (
+    SELECT coalesce(json_agg(json_build_object(
+        'amount', y.amount::text, 'instructions', y.instructions, 'store', t.name
+    ) ORDER BY y.id), '[]') AS payments
+    FROM payments AS y
+    LEFT JOIN stores AS t ON t.id = y.store_id
+    WHERE y.checkout_id = o.checkout_id AND y.state IN ('opening', 'open')
+) AS pay
+CROSS JOIN LATERAL (
+    SELECT coalesce(json_agg(json_build_object(
+        'courier', h.courier, 'service', h.service, 'tracking_number', h.tracking_number
+    ) ORDER BY h.id), '[]') AS parcels
+    FROM shipments AS h
+    WHERE h.order_id = o.id AND h.state = 'shipped'
+) AS sent
+WHERE o.id = %(order_id)s::bigint;
+
+-- name: refund_facts
+SELECT r.amount, r.currency, r.state, r.reason, r.way
+FROM refunds AS r
+WHERE r.id = %(refund_id)s::bigint;
+
+-- name: payment_facts
+SELECT p.id, p.amount, p.currency, p.method, p.state, p.problem, p.reversed, p.refusal
+FROM payments AS p
+WHERE p.id = %(payment_id)s::bigint;

@@ -1,0 +1,47 @@
+-- Payments: tries to pay a checkout or, to a store itself, an order. Written by verbs alone.
+
+-- fragment: columns
+p.id, p.checkout_id, p.order_id, p.store_id, p.method, p.channel, p.state, p.amount, p.currency, p.expires_at, p.problem,
+p.refusal, p.instructions, p.proof_at, p.version
+
+-- name: of_checkouts
+-- The newest of each thing to pay: a checkout, or with transfers to stores each of its orders.
+SELECT DISTINCT ON (p.checkout_id, coalesce(p.order_id, 0))
+    /* include: columns */,
+    CASE WHEN p.method = 'store_transfer' THEN store_account(p.id) END AS account
+FROM payments AS p
+WHERE p.checkout_id = ANY(%(checkout_ids)s)
+ORDER BY p.checkout_id, coalesce(p.order_id, 0), p.id DESC;
+
+-- name: find
+SELECT
+    /* include: columns */,
+    CASE WHEN p.method = 'store_transfer' THEN store_account(p.id) END AS account
+FROM payments AS p
+WHERE p.id = %(payment_id)s
+    AND /* own */ (p.buyer_id = (SELECT me()) OR p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin');
+
+-- name: list
+-- Those that somebody has to look at, the longest waiting first: an admin's all, a seller's those to their account.
+SELECT
+    /* include: columns */
+FROM payments AS p
+WHERE p.state = %(state)s
+    AND (p.proof_at, p.id) > (%(after_at)s::timestamptz, %(after_id)s::bigint)
+    AND /* own */ (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
+ORDER BY p.proof_at, p.id
+LIMIT %(limit)s;
+
+-- name: send_proof
+SELECT send_proof(%(payment_id)s, %(document)s::jsonb) AS outcome;
+
+-- name: confirm
+SELECT confirm_transfer(%(payment_id)s, %(received)s, %(give_back)s) AS outcome;
+
+-- name: refuse
+SELECT refuse_transfer(%(payment_id)s, %(reason)s) AS outcome;
+
+-- name: image
+-- Where the file of a proof is; no row for who may not see it.
+SELECT i.id, i.key
+FROM images_of_payment(%(payment_id)s) AS i;

@@ -1,0 +1,216 @@
+"""Transfers: proof, confirmation and refusal; private images; and what is unpaid goes by itself."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+from conftest import Api, User
+from psycopg.rows import dict_row
+from support.buying import buyer, key, place, put, seller, upload
+from support.images import picture
+from support.import_shop import Shop
+from support.responses import problem
+from support.stock import broken, stock
+
+from marketplace.files.stores import of_private
+from marketplace.postgres.database import Database
+from marketplace.web import signed_files
+from marketplace.workflows import checkouts, uploads
+
+ACCOUNT = {"bank": "BCA", "number": "123", "holder": "PT Toko"}
+
+
+@pytest.fixture
+def shop(committed: Api) -> Iterator[Shop]:
+    """An installation with an account for transfers, and the worker's means."""
+    shop = Shop(
+        committed,
+        transfer_accounts=(ACCOUNT,),
+        payment_methods=("cod", "transfer", "store_transfer"),
+        rate_limits={},
+    )
+    yield shop
+    shop.db.close()
+
+
+def bought(
+    shop: Shop, method: str = "transfer", sells: User | None = None
+) -> tuple[User, dict, int]:
+    """Somebody who has placed a thing of two pieces in stock: they, the checkout, the product."""
+    api = shop.api
+    sells, buys = sells or seller(api), buyer(api)
+    product = api.product(sells, stock=2)["id"]
+    put(api, buys, (product, 1))
+    return buys, place(api, buys, method), product
+
+
+def check(shop: Shop, product: int, quantity: int, reserved: int) -> None:
+    with psycopg.connect(shop.api.owner_url) as conn:
+        assert stock(conn, product) == (quantity, reserved)
+        assert broken(conn) == []
+
+
+def test_a_transfer_is_shown_and_confirmed(shop: Shop):
+    api, admin = shop.api, shop.api.admin()
+    buys, placed, product = bought(shop)
+    path = f"/api/payments/{placed['payments'][0]['id']}"
+    image = upload(api, buys)
+    proof = {"upload": image, "bank": "BCA", "holder": "Siti", "amount": "94000"}
+    problem(api.post(f"{path}/proof", api.buyer(), json=proof), 404, "not_found")
+    shown = api.post(f"{path}/proof", buys, json=proof)
+    assert (shown.status_code, shown.json["state"]) == (200, "checking")
+    unpaid = api.get(f"/api/checkouts/{placed['id']}", buys).json
+    assert unpaid["can"] == ["pay"]
+    problem(
+        api.post(f"/api/checkouts/{placed['id']}/cancel", buys, json={}), 409, "payment_checking"
+    )
+    waiting = api.get("/api/payments", admin).json["payments"]
+    assert [(each["id"], each["checkout_id"]) for each in waiting] == [
+        (placed["payments"][0]["id"], placed["id"])
+    ]
+    assert api.get("/api/payments", api.seller()).json["payments"] == []
+    assert api.get(f"{path}/proof", admin).status_code == 302
+    problem(api.get(f"{path}/proof", api.buyer()), 404, "not_found")
+    confirm, short = {"received": "94000"}, {"received": "93999"}
+    problem(api.post(f"{path}/confirm", admin, json=confirm), 422, "idempotency_key_required")
+    problem(api.post(f"{path}/confirm", buys, json=confirm, headers=key()), 403, "forbidden")
+    problem(
+        api.post(f"{path}/confirm", api.seller(), json=confirm, headers=key()), 404, "not_found"
+    )
+    problem(api.post(f"{path}/confirm", admin, json=short, headers=key()), 409, "amount_too_small")
+    paid = api.post(f"{path}/confirm", admin, json=confirm, headers=key())
+    assert (paid.status_code, paid.json["state"]) == (200, "paid")
+    settled = api.get(f"/api/checkouts/{placed['id']}", buys).json
+    assert (settled["state"], settled["orders"][0]["stage"]) == ("settled", "new")
+    check(shop, product, 1, 1)
+
+
+def test_a_transfer_that_is_not_found_is_open_again(shop: Shop):
+    api, admin = shop.api, shop.api.admin()
+    buys, placed, product = bought(shop)
+    path = f"/api/payments/{placed['payments'][0]['id']}"
+    api.post(f"{path}/proof", buys, json={"upload": upload(api, buys)})
+    refusal = {"reason": "unreadable", "message": "Foto buram"}
+    refused = api.post(f"{path}/refuse", admin, json=refusal)
+    assert (refused.json["state"], refused.json["refusal"]) == ("open", "unreadable: Foto buram")
+    assert api.post(f"{path}/refuse", admin, json=refusal).json == refused.json
+    problem(api.post(f"{path}/refuse", admin, json={"reason": "no"}), 422, "validation_failed")
+    problem(api.post(f"{path}/refuse", api.seller(), json=refusal), 404, "not_found")
+    check(shop, product, 1, 1)
+
+
+def test_a_transfer_to_the_store_is_confirmed_by_the_store(shop: Shop):
+    api = shop.api
+    sells = seller(api)
+    with psycopg.connect(api.owner_url) as conn:
+        conn.execute(
+            "INSERT INTO store_settings (store_id, pay_account) VALUES (%s, %s)",
+            [sells.store_id, '{"bank": "BRI", "number": "9", "holder": "Sari"}'],
+        )
+    buys, placed, product = bought(shop, "store_transfer", sells)
+    (payment,) = placed["payments"]
+    assert payment["order_id"] == placed["orders"][0]["id"]
+    assert payment["instructions"]["accounts"] == [{"bank": "BRI", "number": "9", "holder": "Sari"}]
+    api.post(f"/api/payments/{payment['id']}/proof", buys, json={"upload": upload(api, buys)})
+    (waiting,) = api.get("/api/payments", sells).json["payments"]
+    path = f"/api/payments/{waiting['id']}/confirm"
+    problem(
+        api.post(path, api.seller(), json={"received": "94000"}, headers=key()), 404, "not_found"
+    )
+    assert api.post(path, sells, json={"received": "94000"}, headers=key()).json["state"] == "paid"
+    check(shop, product, 1, 1)
+
+
+def test_a_proof_names_an_image_of_the_buyers_own(shop: Shop):
+    api = shop.api
+    buys, placed, _ = bought(shop)
+    path = f"/api/payments/{placed['payments'][0]['id']}/proof"
+    for image in (upload(api, api.buyer()), upload(api, buys, "request")):
+        answer = api.post(path, buys, json={"upload": image})
+        assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == "/upload"
+    problem(api.post(path, buys, json={"upload": "../x"}), 422, "validation_failed")
+    api.post(f"/api/checkouts/{placed['id']}/cancel", buys, json={})
+    late = api.post(path, buys, json={"upload": upload(api, buys)})
+    assert late.json["state"] == "checking"  # money may have left by then
+    _, paid, _ = bought(shop, "cod")
+    assert paid["payments"] == []
+
+
+def test_a_private_image_is_served_at_a_signed_address_for_ten_minutes(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    api, user = shop.api, shop.api.buyer()
+    sent = api.upload("/api/uploads", user, [("file", "a", picture())], {"purpose": "proof"})
+    path = sent.json["thumb_url"].partition("://")[2].partition("/")[2]
+    served = api.get(f"/{path}")
+    assert (served.status_code, served.headers["content-type"]) == (200, "image/webp")
+    assert served.content[:4] == b"RIFF"
+    for wrong in (path.replace("thumb", "large"), path[:-1] + ("0" if path[-1] != "0" else "1")):
+        problem(api.get(f"/{wrong}"), 404, "not_found")
+    monkeypatch.setattr(signed_files, "SECONDS", -1)
+    old = api.upload("/api/uploads", user, [("file", "a", picture())], {"purpose": "proof"})
+    path = old.json["thumb_url"].partition("://")[2].partition("/")[2]
+    problem(api.get(f"/{path}"), 404, "not_found")
+
+
+def test_an_upload_is_an_image_with_a_purpose(shop: Shop, monkeypatch: pytest.MonkeyPatch):
+    api, user = shop.api, shop.api.buyer()
+    image = ("file", "a", picture())
+    problem(api.upload("/api/uploads", user, [image], {}), 422, "validation_failed")
+    problem(api.upload("/api/uploads", user, [image], {"purpose": "x"}), 422, "validation_failed")
+    problem(api.upload("/api/uploads", user, [], {"purpose": "proof"}), 422, "validation_failed")
+    text = ("file", "a", b"hello")
+    problem(api.upload("/api/uploads", user, [text], {"purpose": "proof"}), 422, "picture_refused")
+    monkeypatch.setattr(uploads, "MOST", 1)
+    upload(api, user)
+    many = api.upload("/api/uploads", user, [image], {"purpose": "proof"})
+    problem(many, 429, "too_many_requests")
+
+
+def test_images_that_nobody_names_go_after_a_day(shop: Shop):
+    api = shop.api
+    buys, placed, _ = bought(shop)
+    named, forgotten = upload(api, buys), upload(api, buys)
+    api.post(f"/api/payments/{placed['payments'][0]['id']}/proof", buys, json={"upload": named})
+    with psycopg.connect(api.owner_url) as conn:
+        conn.execute("UPDATE uploads SET created_at = now() - interval '25 hours'")
+    files = of_private(shop.config)
+    files.put(uploads.key_of("aa" + "0" * 34, "large"), b"left by a crash")
+    assert uploads.sweep(shop.db, files, 24 * 3600) == 1
+    assert len(list(files.keys("uploads/"))) == 3
+    assert uploads.sweep(shop.db, files, -1) == 0
+    left = {file.key for file in files.keys("uploads/")}
+    assert left == {uploads.key_of(named, size) for size in uploads.SIZES}
+    assert forgotten not in str(left)
+
+
+def test_what_is_unpaid_goes_by_itself_unless_somebody_looks_at_it(shop: Shop):
+    api = shop.api
+    buys, first, product = bought(shop)
+    shows, second, other = bought(shop)
+    proof = {"upload": upload(api, shows)}
+    api.post(f"/api/payments/{second['payments'][0]['id']}/proof", shows, json=proof)
+    assert checkouts.cancel_due(shop.db) == 0
+    with psycopg.connect(api.owner_url) as conn:
+        conn.execute("UPDATE checkouts SET pay_by = now() - interval '1 second'")
+    assert checkouts.cancel_due(shop.db) == 1
+    assert checkouts.cancel_due(shop.db) == 0
+    cancelled = api.get(f"/api/checkouts/{first['id']}", buys).json
+    assert (cancelled["state"], cancelled["payments"][0]["state"]) == ("cancelled", "expired")
+    assert api.get(f"/api/checkouts/{second['id']}", shows).json["state"] == "unpaid"
+    check(shop, product, 2, 0)
+    check(shop, other, 1, 1)
+
+
+def test_the_worker_of_a_database_is_what_cancels_by_time(shop: Shop):
+    _, placed, _ = bought(shop)
+    app = Database(replace(shop.config))
+    try:
+        with app.primary() as conn:
+            row = conn.cursor(row_factory=dict_row).execute(
+                "SELECT cancel_checkout(%s, 'unpaid') AS outcome", [placed["id"]]
+            )
+            assert row.fetchone() == {"outcome": None}
+    finally:
+        app.close()
