@@ -19,7 +19,7 @@ s.created_at,
 s.updated_at
 
 -- name: find
--- budget: 110 buffers
+-- budget: 100 buffers
 -- One that is active; an admin sees the others, too.
 SELECT
     /* include: shown */
@@ -42,7 +42,7 @@ WHERE CASE
     AND (%(city)s::text IS NULL OR lower(s.city) = lower(%(city)s))
 
 -- name: search
--- budget: 400 buffers
+-- budget: 160 buffers
 -- Newest first.
 SELECT
     /* include: shown */
