@@ -77,7 +77,9 @@ FROM stores AS s
 JOIN users AS u ON u.id = s.owner_id
 LEFT JOIN store_settings AS g ON g.store_id = s.id
 CROSS JOIN LATERAL (
-    SELECT EXISTS (SELECT FROM delivery_options AS o WHERE o.store_id = s.id AND o.active) AS there
+    SELECT count(*) > 0 AS there
+    FROM delivery_options AS o
+    WHERE o.store_id = s.id AND o.active
 ) AS d
 WHERE s.id = %(store_id)s
     AND /* own */ s.owner_id = %(owner_id)s
