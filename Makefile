@@ -8,7 +8,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test test-install lint audit fuzz fuzz-decoders attack chaos test-ha edge bench-data bench bench-import worst psql migrate check-sql \
+.PHONY: help run worker test test-install lint audit fuzz fuzz-decoders attack chaos test-ha edge bench-data bench bench-selling-data bench-selling bench-import worst psql migrate check-sql \
 	check-documents check-selling statement explain openapi clients backup restore demo-reset lock clean ready ready-dev ready-fuzz ready-bench ready-clients ready-ha
 
 help: ## list these commands
@@ -62,6 +62,12 @@ bench-data: ready ## make a shop of N=1000000 generated products in a database o
 
 bench: ready-bench ## measure what serving the generated shop costs (SECONDS=2 for each measure, ARGS="--rounds 5")
 	@exec $(VENV) -m tools.bench run --seconds $(or $(SECONDS),2) $(ARGS)
+
+bench-selling-data: ready ## make a trade of N=1000000 orders in a database of its own; one store has half of them
+	@exec $(VENV) -m tools.bench selling --orders $(or $(N),1000000) $(ARGS)
+
+bench-selling: ready ## measure the lists of that trade as their callers ask them, and how long its proof takes
+	@exec $(VENV) -m tools.bench lists $(ARGS)
 
 bench-import: ready-bench ## measure what importing a file of N=1000000 rows costs (ARGS="--bad 20000")
 	@exec $(VENV) -m tools.bench imports --rows $(or $(N),1000000) $(ARGS)

@@ -22,6 +22,8 @@ _YES = {"yes", "y", "true", "t", "1", "ya"}
 _NO = {"no", "n", "false", "f", "0", "tidak"}
 #: How a spreadsheet shows a long number, its own errors, and a column that is too narrow.
 _SHORTENED = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{2,3}\Z").match
+#: Of a text, this has lost no digit: a spreadsheet shows up to eleven of them as they are.
+_WRITTEN = re.compile(r"[+-]?[0-9][Ee]\+(?:0[0-9]|10)\Z").match
 _BROKEN = re.compile(
     r"#(?:REF!|N/A|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|ERROR!|#+)\Z"
 ).match
@@ -56,7 +58,8 @@ def read_prose(cell: str, limit: int) -> str:
 def read_whole(cell: str, limit: int) -> str:
     """Return a text of one line that no spreadsheet has broken."""
     text = read_line(cell, limit)
-    refuse_broken(text)
+    if not _WRITTEN(text):
+        refuse_broken(text)
     return text
 
 

@@ -12,7 +12,7 @@ from marketplace.catalogue_csv import dialects
 from marketplace.catalogue_csv.dialects.marketplace import OURS, REPORTS
 from marketplace.catalogue_csv.dialects.shape import Dialect, Layout
 from marketplace.catalogue_csv.encoding import NUL, UNDECODABLE
-from marketplace.catalogue_csv.headers import HEADER, KEYS, REQUIRED, folded, key_of
+from marketplace.catalogue_csv.headers import EXACT, HEADER, KEYS, REQUIRED, folded, key_of
 from marketplace.catalogue_csv.model import COLUMNS, CatalogRefused
 from marketplace.text.messages import Text, say
 
@@ -26,6 +26,7 @@ Names = Mapping[str, str | Sequence[str]]
 _SEPARATOR_LINE = re.compile(r"sep=(.)[\r\n]*\Z", re.IGNORECASE)
 #: Fields of dialects that tell how rows belong together, and nothing about a product.
 _STRUCTURE = "variant"
+_EXACT = frozenset(map(folded, EXACT))
 
 
 class Reading(NamedTuple):
@@ -69,6 +70,10 @@ def recognise(header: Sequence[str], reading: Reading) -> Columns:
     keys, named = _keys(names, reading.names)
     dialect = dialects.of(keys, reading.dialect)
     keys = tuple(dialect.english(key) for key in keys)
+    if dialect.arrange is None:
+        keys = tuple(
+            _exact(keys[place], names[place], place in named) for place in range(len(keys))
+        )
     places: dict[str, int] = {}
     for position in sorted(range(len(keys)), key=lambda each: each not in named):
         places.setdefault(keys[position], position)
@@ -119,6 +124,13 @@ def _keys(names: Sequence[str], asked: Names) -> tuple[tuple[str, ...], dict[int
             keys[position] = key_of(name)
             named[position] = name
     return tuple(keys), named
+
+
+def _exact(key: str, name: str, named: bool) -> str:
+    """Return the comparable form of a header, of those that others call alike only where the name
+    is ours: `variant_id`, and not `Variant ID`.
+    """
+    return key if named or key not in _EXACT or name.lower() in EXACT else f"{key} "
 
 
 def _check_named(dialect: Dialect, keys: Sequence[str], named: Mapping[int, str]) -> None:

@@ -12,19 +12,36 @@ HEADER = (
     "description",
     "price",
     "stock",
+    "stock_seen",
     "sku",
     "source_url",
     "category",
     "brand",
     "image_url",
     "hidden",
+    "variant_id",
+    "option1_name",
+    "option1_value",
+    "option2_name",
+    "option2_value",
+    "option3_name",
+    "option3_value",
+    "weight_grams",
+    "price_before",
+    "variant_hidden",
+    "variant_barcode",
+    "variant_image",
 )
+#: Of these, those that a file of another system cannot mean: only the exact name is one of ours.
+EXACT = frozenset((*HEADER[HEADER.index("variant_id") :], "stock_seen"))
+#: Names and values of the options of a variant, in pairs.
+OPTIONS = tuple((f"option{n}_name", f"option{n}_value") for n in (1, 2, 3))
 #: The columns of a report of bad rows beside the row itself; ignored when it comes back.
 REPORT_HEADER = ("error_line", "error_column", "error_code", "error_message")
 SHORT_REPORT_HEADER = ("line", "column", "code", "message")
 REQUIRED = ("name", "price")
 #: Fields that match an existing product.
-KEYS = ("marketplace_product_id", "sku", "source_url")
+KEYS = ("marketplace_product_id", "variant_id", "sku", "source_url")
 
 #: Vendure writes `name:en`.
 _LANGUAGE = re.compile(r"(?<=\w):[a-z]{2}(?:[-_][A-Za-z]{2,4})?\Z")

@@ -13,6 +13,12 @@ CATEGORY_LENGTH = 200
 CATEGORY_DEPTH = 8
 BRAND_LENGTH = 200
 IMAGES = 100
+OPTION_LENGTH = 100
+#: In bytes, with what PostgreSQL writes around the values of one variant.
+OPTIONS_BYTES = 1000
+OPTIONS = 3
+VARIANTS = 100
+WEIGHT_LIMIT = 1_000_000
 STOCK_LIMIT = 1_000_000_000
 #: In characters. A file that goes past one of them is refused, so that memory stays flat.
 CELL_LENGTH = 1_000_000
@@ -41,10 +47,18 @@ ROW_CODES = {
     "category_too_deep": "a path of more than 8 categories",
     "unknown_category": "a category that is not there, where imports may not add any",
     "invalid_hidden": "neither yes nor no",
-    "invalid_id": "not the number of a product",
+    "invalid_id": "not the number of a product or variant",
+    "invalid_weight": "not a whole number of grams up to 1,000,000",
+    "price_before_too_low": "a struck price that is not above the price",
+    "too_many_variants": "a product of more than 100 variants",
+    "duplicate_options": "another row or variant of the product has the same options",
+    "options_differ": "not a value for each of the options that the product has",
+    "has_variants": "a price, a stock or an SKU for a product whose variants have them",
+    "simple_product": "variants=together, and the row matches a product without variants",
+    "precondition_failed": "the stock is not what stock_seen says, and would be set",
     "duplicate_sku": "an earlier row of the file has the same SKU and says something else",
     "duplicate_source_url": "an earlier row of the file has the same link and says something else",
-    "conflicting_keys": "the SKU belongs to one product of the store and the link to another",
+    "conflicting_keys": "id, SKU and link belong to several products of the store",
     "too_many_columns": "more cells than the header has columns",
     "too_few_columns": "the row ends before a column that it must have",
     "stray_quote": "something stands behind the quote that closes a cell",
@@ -86,6 +100,10 @@ NOTES = {
     "hidden_matched": "rows that matched a hidden or removed product: it is changed and stays "
     "hidden, unless hidden is no",
     "hidden": "rows whose product is not to be shown: drafts, private and archived ones",
+    "variants_separate": "rows of variants that stayed products of their own, since one of them "
+    "matches a product without variants",
+    "stock_raised": "rows without stock_seen whose stock goes up: what was sold since the file was "
+    "written would come back; changes names them",
     "repeated_skus": "variants with the SKU of another variant of their product: the option was "
     "added to it",
     "other_currency": "rows with further prices of a product, in another currency than the one "
@@ -128,11 +146,17 @@ class CellError(NamedTuple):
 
 
 class GoodRow(NamedTuple):
-    """A product of the file, checked; None for values that it lacks.
+    """A product of the file or a variant of one, checked; None for values that it lacks.
 
     `known_id` is the product's own id, in files that the export wrote. A row without a name or a
-    price can only change an existing product; it has one of the keys known_id, sku and source_url.
-    `in_stock`: there is some, and the file does not tell how much.
+    price can only change an existing product; it has one of the keys known_id, variant_id, sku and
+    source_url. `in_stock`: there is some, and the file does not tell how much.
+
+    The rows of one `group` are the variants of one product, and differ by their `options`: name
+    and value of each. `name`, `description` and `image_urls` are those of a product that such a
+    row makes alone; what the product of all of them has is in `product_name`,
+    `product_description` (None: the same) and `gallery` (none: the images of all rows).
+    `stock_seen`: the stock when the file was written.
     """
 
     line: int
@@ -148,6 +172,18 @@ class GoodRow(NamedTuple):
     image_urls: tuple[str, ...]
     hidden: bool | None
     in_stock: bool | None = None
+    group: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    product_name: str | None = None
+    product_description: str | None = None
+    gallery: tuple[str, ...] = ()
+    variant_id: int | None = None
+    variant_image: str | None = None
+    variant_hidden: bool | None = None
+    barcode: str | None = None
+    weight_grams: int | None = None
+    price_before: Decimal | None = None
+    stock_seen: int | None = None
 
 
 class BadRow(NamedTuple):

@@ -187,8 +187,14 @@ class CatalogFile:
 
     @property
     def fields(self) -> list[str]:
-        """The fields of a product that the file has columns for: the others stay unchanged."""
+        """The fields of a product that the file has columns for: the others stay unchanged.
+
+        What a file of another system says of weight and struck price is none of these: it comes in
+        with what is new, and products that an earlier file has made stay as they are.
+        """
         fields = set(self.columns.positions)
+        if self._arranger:
+            fields -= {"weight_grams", "price_before", "variant_barcode"}
         return sorted(fields | {"hidden"} if self._arranger and "hidden" in fields else fields)
 
     @property
@@ -239,7 +245,7 @@ class CatalogFile:
             elif record is not None:
                 row = self._rows.read(record.line, self._rows.restored(record.cells))
             elif arranged is not None and arranged.values is not None:
-                row = self._rows.read(arranged.line, arranged.cells, arranged.values)
+                row = self._rows.read(arranged.line, arranged.cells, arranged.values, arranged.kind)
             else:
                 row = SharedRow(arranged.line) if arranged is not None else None
             if row is not None:

@@ -4,10 +4,17 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
-from functools import lru_cache
 from html import unescape
 from typing import Any, NamedTuple
 
+from marketplace.catalogue_csv import places
+from marketplace.catalogue_csv.amounts import (
+    SOME,
+    read_amount,
+    read_brand,
+    read_option,
+    read_weight,
+)
 from marketplace.catalogue_csv.cells import (
     read_hidden,
     read_id,
@@ -19,13 +26,13 @@ from marketplace.catalogue_csv.cells import (
     refuse_broken,
 )
 from marketplace.catalogue_csv.columns import Columns, printable
-from marketplace.catalogue_csv.dialects.shape import Values
+from marketplace.catalogue_csv.dialects.shape import Kind, Values
 from marketplace.catalogue_csv.encoding import NUL, UNDECODABLE
-from marketplace.catalogue_csv.headers import HEADER, REQUIRED
+from marketplace.catalogue_csv.headers import HEADER, OPTIONS, REQUIRED
 from marketplace.catalogue_csv.html_text import to_text
 from marketplace.catalogue_csv.image_links import read_links
+from marketplace.catalogue_csv.kinds import Kinds, Readers
 from marketplace.catalogue_csv.model import (
-    BRAND_LENGTH,
     COLUMNS,
     DESCRIPTION_LENGTH,
     NAME_LENGTH,
@@ -37,67 +44,19 @@ from marketplace.catalogue_csv.model import (
 )
 from marketplace.catalogue_csv.prices import Prices, read_stock
 from marketplace.catalogue_csv.spreadsheet import restore, unwrap
-from marketplace.text.lines import folded, is_seen
+from marketplace.text.lines import is_seen
 from marketplace.text.messages import say
 
 #: Whether there is a category of this path, for a marketplace whose imports may not add any.
 KnownCategory = Callable[[tuple[str, ...]], bool]
-_LINE = GoodRow._fields.index("line")
-_NAME = GoodRow._fields.index("name")
-_PRICE = GoodRow._fields.index("price")
-_STOCK = GoodRow._fields.index("stock")
-_SKU = GoodRow._fields.index("sku")
-_LINK = GoodRow._fields.index("source_url")
-_ID = GoodRow._fields.index("known_id")
-_IMAGES = GoodRow._fields.index("image_urls")
-_HIDDEN = GoodRow._fields.index("hidden")
-_IN_STOCK = GoodRow._fields.index("in_stock")
-#: A stock in words, without a number.
-_SOME = -1
-_THERE = frozenset(
-    (
-        *(
-            "in stock",
-            "instock",
-            "in_stock",
-            "available",
-            "ready",
-            "ready stock",
-            "readystock",
-            "yes",
-            "true",
-        ),
-        *(
-            "ada",
-            "tersedia",
-            "ya",
-            "stok tersedia",
-            "ready stok",
-            "backorder",
-            "preorder",
-            "pre order",
-            "unlimited",
-        ),
-    )
-)
-_GONE = frozenset(
-    (
-        *(
-            "out of stock",
-            "outofstock",
-            "out_of_stock",
-            "sold out",
-            "soldout",
-            "unavailable",
-            "no",
-            "false",
-        ),
-        *("habis", "kosong", "tidak ada", "tidak tersedia", "tidak", "stok habis", "stok kosong"),
-    )
-)
+_KEYS = (places.SKU, places.LINK, places.ID)
 _DECORATED = frozenset("'=")
 _NUMBER = re.compile(r"'[0-9][0-9.,]*\s*\Z").match
-_OF_FIELD = {"marketplace_product_id": "known_id", "image_url": "image_urls"}
+_OF_FIELD = {
+    "marketplace_product_id": "known_id",
+    "image_url": "image_urls",
+    "variant_barcode": "barcode",
+}
 
 
 class _Step(NamedTuple):
@@ -121,20 +80,30 @@ class Rows:
         self._known_category = known_category
         self._width = len(columns.header)
         self._blank: list[Any] = [None] * len(GoodRow._fields)
-        self._blank[_IMAGES] = ()
+        self._blank[places.IMAGES] = self._blank[places.OPTIONS] = self._blank[places.GALLERY] = ()
         self._arranged = columns.dialect.arrange is not None
         self._steps = [step for name in HEADER for step in self._steps_of(name)]
+        self._before = next((step for step in self._steps if step.place == places.BEFORE), None)
+        self._optioned = not self._arranged and any(
+            value in columns.positions for _, value in OPTIONS
+        )
+        if self._optioned:
+            self._blank += [None] * len(places.OPTION_FIELDS)
+        self._kinds = Kinds(Readers(self._name, self._description, self._images))
 
     def _steps_of(self, field: str) -> list[_Step]:
         """Return one step a column; a dialect that is arranged into our shape has one column a
         field.
         """
-        places = self._columns.positions.get(field, ())
-        named = [(place, self._columns.header[place]) for place in places]
+        found = self._columns.positions.get(field, ())
+        named = [(place, self._columns.header[place]) for place in found]
         if self._arranged:
             at = HEADER.index(field)
-            named = [(at, named[0][1])] if named else [(at, field)] if field == "hidden" else []
-        place = GoodRow._fields.index(_OF_FIELD.get(field, field))
+            made = field in ("hidden", "price_before")  # a dialect makes them of other columns
+            named = [(at, named[0][1])] if named else [(at, field)] if made else []
+        place = places.OPTION_FIELDS.get(field, -1)
+        if place < 0:
+            place = GoodRow._fields.index(_OF_FIELD.get(field, field))
         return [_Step(position, place, self._reader(field), name) for position, name in named]
 
     def _reader(self, field: str) -> Callable[[str], Any]:
@@ -143,37 +112,51 @@ class Rows:
             "name": self._name,
             "description": self._description,
             "price": self._price,
-            "stock": _read_stock,
+            "stock": read_amount,
             "sku": lambda cell: read_key(cell, SKU_LENGTH),
             "source_url": lambda cell: read_link(cell) if cell and not cell.isspace() else None,
             "category": self._category,
-            "brand": _read_brand,
+            "brand": read_brand,
             "image_url": self._images,
             "hidden": read_hidden,
+            "stock_seen": lambda cell: read_stock(cell.strip()) if cell.strip() else None,
+            "variant_id": read_id,
+            "weight_grams": read_weight,
+            "price_before": self._price_before,
+            "variant_hidden": read_hidden,
+            "variant_barcode": lambda cell: read_key(cell, SKU_LENGTH),
+            "variant_image": lambda cell: next(iter(self._images(cell)), None),
         }
-        return readers[field]
+        return readers.get(field, read_option)
 
     def read(
-        self, line: int, raw: list[str], values: Values | None = None
+        self, line: int, raw: list[str], values: Values | None = None, kind: Kind | None = None
     ) -> GoodRow | BadRow | None:
-        """Return one row; None for a blank one. `values`: those that a dialect made of it."""
+        """Return one row; None for a blank one. `values`: those that a dialect made of it; `kind`:
+        the row as a variant.
+        """
         if values is not None:
             cells = [values[name] for name in HEADER]
         else:
             cells = raw + [""] * (self._width - len(raw)) if len(raw) < self._width else raw
         product = self._blank.copy()
-        product[_LINE] = line
+        product[places.LINE] = line
         wrong: list[tuple[_Step, BadCell]] = []
+        images = places.IMAGES
         for step in self._steps:
             position, place, read, _ = step
             try:
-                if place == _IMAGES:
-                    product[_IMAGES] += read(cells[position])
+                if place == images:
+                    product[images] += read(cells[position])
                 else:
                     product[place] = read(cells[position])
             except BadCell as error:
                 wrong.append((step, error))
-        if product[_NAME] is None or product[_PRICE] is None:
+        if self._before is not None and product[places.BEFORE] is not None:
+            self._strike(product, self._before, wrong)
+        if (kind is not None or self._optioned) and not wrong:
+            self._vary(product, kind, wrong)
+        if product[places.NAME] is None or product[places.PRICE] is None:
             self._require(product, wrong)
         if wrong or len(raw) > self._width:
             if is_blank(raw):
@@ -181,7 +164,7 @@ class Rows:
             if errors := self._errors(raw, cells, wrong):
                 return BadRow(line, errors, _stored(raw))
         self._note(product)
-        return GoodRow(*product)
+        return GoodRow(*product[: places.ROW_LENGTH])
 
     def broken(self, line: int, raw: list[str], problem: tuple[str, str]) -> BadRow:
         """Return a row whose quotes are wrong."""
@@ -207,10 +190,13 @@ class Rows:
         """Refuse a row without a name or a price that has no key: it can only change an existing
         product.
         """
-        if any(product[place] is not None for place in (_ID, _SKU, _LINK)):
+        if any(
+            product[place] is not None
+            for place in (places.ID, places.SKU, places.LINK, places.VARIANT)
+        ):
             return
         said = {step.place for step, _ in wrong}
-        for place, field in ((_NAME, "name"), (_PRICE, "price")):
+        for place, field in ((places.NAME, "name"), (places.PRICE, "price")):
             if product[place] is not None or place in said:
                 continue
             step = next((step for step in self._steps if step.place == place), None)
@@ -224,15 +210,19 @@ class Rows:
                 wrong.append((_Step(self._width, place, str, ""), BadCell("required", words)))
 
     def _note(self, product: list[Any]) -> None:
-        if product[_STOCK] == _SOME:
-            product[_STOCK], product[_IN_STOCK] = None, True
+        if product[places.STOCK] == SOME:
+            product[places.STOCK], product[places.IN_STOCK] = None, True
             self.notes["in_stock"] += 1
-        elif product[_STOCK] is None:
+        elif product[places.STOCK] is None:
             self.notes["default_stock"] += 1
-        if product[_HIDDEN]:
+        if product[places.HIDDEN]:
             self.notes["hidden"] += 1
-        if product[_SKU] is None and product[_LINK] is None and product[_ID] is None:
-            self.notes["no_key"] += 1
+        if (
+            product[places.SKU] is None
+            and product[places.LINK] is None
+            and product[places.ID] is None
+        ):
+            self.notes["no_key"] += product[places.VARIANT] is None
 
     def _errors(
         self, raw: list[str], cells: list[str], wrong: list[tuple[_Step, BadCell]]
@@ -262,6 +252,28 @@ class Rows:
                 errors.append(CellError(step.name or None, error.code, error.message))
         return tuple(errors)
 
+    def _strike(self, product: list[Any], step: _Step, wrong: list[tuple[_Step, BadCell]]) -> None:
+        """Refuse a struck price that is not above the price; leave out that of another system."""
+        if product[places.PRICE] is None or product[places.BEFORE] > product[places.PRICE]:
+            return
+        if self._arranged:
+            product[places.BEFORE] = None
+        else:
+            wrong.append((step, BadCell("price_before_too_low", "must be above the price")))
+
+    def _vary(
+        self, product: list[Any], kind: Kind | None, wrong: list[tuple[_Step, BadCell]]
+    ) -> None:
+        try:
+            if kind is not None:
+                self._kinds.told(product, kind)
+            else:
+                self._kinds.own(product)
+        except BadCell as error:
+            place = self._columns.layout.places.get(kind.column if kind else "option1name")
+            name = "" if place is None else self._columns.header[place]
+            wrong.append((_Step(self._width, places.OPTIONS, str, name), error))
+
     def _name(self, cell: str) -> str | None:
         if self._arranged and "&" in cell:
             cell = to_text(cell)
@@ -284,6 +296,14 @@ class Rows:
             refuse_broken(cell.strip())
             raise
 
+    def _price_before(self, cell: str) -> Decimal | None:
+        try:
+            return self._price(cell)
+        except BadCell:
+            if self._arranged:
+                return None
+            raise
+
     def _images(self, cell: str) -> tuple[str, ...]:
         base = "" if self._arranged else self._columns.layout.image_base
         return read_links(cell, base, self.notes, ours=self._columns.exported or self._arranged)
@@ -299,29 +319,6 @@ class Rows:
         if path and self._known_category and not self._known_category(path):
             raise BadCell("unknown_category", "is not one of the categories of this marketplace")
         return path
-
-
-def _read_stock(cell: str) -> int | None:
-    """Return the number, or the meaning of words in its place."""
-    text = cell.strip()
-    if not text:
-        return None
-    try:
-        return read_stock(text)
-    except BadCell:
-        word = text.lower()
-        if word in _THERE:
-            return _SOME
-        if word in _GONE:
-            return 0
-        refuse_broken(text)
-        raise
-
-
-@lru_cache(maxsize=4096)
-def _read_brand(cell: str) -> str | None:
-    brand = folded(read_whole(cell, BRAND_LENGTH))
-    return brand if brand and is_seen(brand) else None
 
 
 def is_blank(cells: list[str]) -> bool:

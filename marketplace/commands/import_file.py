@@ -59,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--default-stock", type=int, default=0, help="stock of new products whose row gives none"
     )
     parser.add_argument(
+        "--variants",
+        choices=("auto", "together", "separate"),
+        default="auto",
+        help="whether rows of variants become one product",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print the import as the API returns it"
     )
 
@@ -104,6 +110,7 @@ def _send(config: Config, args: argparse.Namespace) -> int | None:
         args.decimal,
         args.columns,
         args.image_base,
+        args.variants,
     )
     try:
         with args.file.open("rb") as source, files.writing(key) as target:

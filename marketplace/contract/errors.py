@@ -17,6 +17,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid_cursor": (400, "The cursor is not one of ours"),
     "page_too_deep": (400, "The page is too far down"),
     "sort_not_offered": (400, "No index serves this combination"),
+    "filter_not_offered": (400, "This filter is not offered here"),
     "unauthorized": (401, "Sign in first"),
     "invalid_token": (401, "The token is not valid"),
     "invalid_credentials": (401, "E-mail or password is wrong"),

@@ -20,7 +20,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from marketplace.config.settings import Config
-from marketplace.demo import unfinished
+from marketplace.demo import trading, unfinished
 from marketplace.demo.drawings import draw
 from marketplace.files import images
 from marketplace.files.images import Upload
@@ -131,15 +131,19 @@ def _load(config: Config, owner: Conn) -> list[tuple[Person, str]]:
         )
         with _signed_in(db, admin, hashes[ADMIN]) as caller:
             category_ids = _add_categories(db, caller)
+            trading.let_save(db, caller)
         for number, seller in enumerate(SELLERS):
             seller_id = _register(db, seller, hashes[seller])
             with _signed_in(db, seller_id, hashes[seller]) as caller:
                 store = _open_store(db, caller, number)
+                trading.let_sell(db, caller, store["id"], STORES[number][2])
                 for row, uploads in made:
                     if row["store"] == str(number + 1):
                         _add_product(db, caller, store, row, category_ids, uploads, config.currency)
         for buyer in BUYERS:
-            _register(db, buyer, hashes[buyer])
+            buyer_id = _register(db, buyer, hashes[buyer])
+            with _signed_in(db, buyer_id, hashes[buyer]) as caller:
+                trading.let_buy(db, caller, buyer.name)
     finally:
         db.close()
     category_queries.refresh_counts(owner)

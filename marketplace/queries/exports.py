@@ -8,11 +8,21 @@ from marketplace.postgres.statements import named_sql
 SQL = named_sql("exports")
 #: The place where a batch starts: when the last product of the previous one was made, and its id.
 Place = tuple[datetime, int]
+#: The same of variants: position and id of the last one follow; 0 and 0 of a simple product.
+VariantPlace = tuple[datetime, int, int, int]
 
 
-def rows(conn: Conn, store_id: int, *, after: Place | None, limit: int) -> list[Row]:
-    """Return the next products as columns of our own dialect; category and image_urls are lists."""
-    return conn.execute(SQL["rows"], _values(store_id, after, limit), prepare=False).fetchall()
+def rows(conn: Conn, store_id: int, *, after: VariantPlace | None, limit: int) -> list[Row]:
+    """Return the next products and variants as columns of our own dialect; category, image_urls,
+    option_names and options are lists. variant_id is 0 for a simple product.
+    """
+    time, product_id, position, variant_id = after or (None, 0, 0, 0)
+    values = {
+        **_values(store_id, (time, product_id) if time else None, limit),
+        "after_position": position,
+        "after_variant": variant_id,
+    }
+    return conn.execute(SQL["rows"], values, prepare=False).fetchall()
 
 
 def documents(conn: Conn, store_id: int, *, after: Place | None, limit: int) -> list[Row]:

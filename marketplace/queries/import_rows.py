@@ -5,12 +5,17 @@ sql/queries/import_rows.sql.
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import orjson
+
 from marketplace.catalogue_csv import GoodRow
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
-from marketplace.text.messages import say
+from marketplace.text.messages import kept, say
 
 SQL = named_sql("import_rows")
+#: From here on few rows have values.
+_PLAIN = GoodRow._fields.index("in_stock") + 1
+_NOTHING_MORE = tuple(GoodRow._field_defaults[name] for name in GoodRow._fields[_PLAIN:])
 
 
 class Batch(NamedTuple):
@@ -28,11 +33,18 @@ class Batch(NamedTuple):
 
 class Matched(NamedTuple):
     """Lines of a batch that match products of the store, with the products' ids, and which fields
-    differ; lines whose product stays hidden; and lines that match none and cannot make one.
+    differ; lines whose product has variants by now; lines that are wrong, why, and the stock there;
+    lines whose product stays hidden; how many raise a stock that the file has not seen; and lines
+    that match none and cannot make one.
     """
 
     met: list[int]
+    met_ids: list[int]
+    varied: list[int]
     conflicts: list[int]
+    wrong: list[int]
+    wrong_codes: list[str]
+    wrong_stock: list[int]
     changed: list[int]
     changed_ids: list[int]
     pictures: list[int]
@@ -40,7 +52,25 @@ class Matched(NamedTuple):
     stocked: list[int]
     stocked_ids: list[int]
     hidden: list[int]
+    raised: int
     incomplete: list[int]
+
+
+class Stocked(NamedTuple):
+    """A row whose stock differs; variant 0 is the product itself."""
+
+    line: int
+    product_id: int
+    variant_id: int
+
+
+class WrongRow(NamedTuple):
+    """A row that turns out bad: its field, a code and words; None for the row as a whole."""
+
+    line: int
+    field: str | None
+    code: str
+    message: str
 
 
 def forget(conn: Conn, import_id: int) -> None:
@@ -53,13 +83,46 @@ def clear(conn: Conn, import_id: int) -> None:
     conn.execute(SQL["clear"], {"import_id": import_id})
 
 
-def copy(conn: Conn, import_id: int, rows: Iterable[GoodRow]) -> None:
-    """Stage good rows."""
+def copy(conn: Conn, import_id: int, rows: Iterable[GoodRow], *, grouped: bool) -> None:
+    """Stage good rows; those of one product together only if they are `grouped`."""
+    more: list[GoodRow] = []
     with conn.cursor() as cursor, cursor.copy(SQL["copy_rows"]) as copying:
         write = copying.write_row
         for row in rows:
-            category = _array(row.category) if row.category else None
-            write((import_id, *row[:8], category, row.brand, _array(row.image_urls), *row[-2:]))
+            if row[_PLAIN:] != _NOTHING_MORE:
+                more.append(row)
+            else:
+                write(_plain(import_id, row))
+    if more:
+        with conn.cursor() as cursor, cursor.copy(SQL["copy_variants"]) as copying:
+            for row in more:
+                copying.write_row(_plain(import_id, row) + _variant(row, grouped=grouped))
+
+
+def _plain(import_id: int, row: GoodRow) -> tuple[Any, ...]:
+    category = _array(row.category) if row.category else None
+    images = _array(row.image_urls)
+    return (import_id, *row[:8], category, row.brand, images, row.hidden, row.in_stock)
+
+
+def _variant(row: GoodRow, *, grouped: bool) -> tuple[Any, ...]:
+    """Return what a row is as a variant, and what few rows have."""
+    names, values = zip(*row.options, strict=True) if row.options else (None, None)
+    return (
+        row.group if grouped else None,
+        _array(names) if names else None,
+        _array(values) if values else None,
+        row.product_name,
+        row.product_description,
+        _array(row.gallery) if row.gallery else None,
+        row.variant_id,
+        row.variant_image,
+        row.variant_hidden,
+        row.barcode,
+        row.weight_grams,
+        row.price_before,
+        row.stock_seen,
+    )
 
 
 def settle_twins(conn: Conn, import_id: int) -> None:
@@ -102,6 +165,38 @@ def refuse_conflicts(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
     words = say("its id, SKU and link are not those of one product of the store")
     values = {"import_id": import_id, "lines": list(lines), "words": words}
     conn.execute(SQL["refuse_conflicts"], values)
+
+
+def refuse(conn: Conn, import_id: int, wrong: Sequence[WrongRow]) -> None:
+    """Turn rows into bad ones."""
+    said = [kept(each.message) for each in wrong]
+    values = {
+        "import_id": import_id,
+        "lines": [each.line for each in wrong],
+        "fields": [each.field for each in wrong],
+        "codes": [each.code for each in wrong],
+        "messages": [each.message for each in wrong],
+        "said": [None if each is None else orjson.dumps(each).decode() for each in said],
+    }
+    conn.execute(SQL["refuse"], values)
+
+
+def describe(
+    conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]
+) -> list[Row]:
+    """Return line, before and after of the fields that rows change; images are not among them."""
+    values = {**batch._asdict(), "lines": list(lines), "product_ids": list(product_ids)}
+    return conn.execute(SQL["describe"], values).fetchall()
+
+
+def images(conn: Conn, batch: Batch, lines: Sequence[int], product_ids: Sequence[int]) -> list[Row]:
+    """Return line, and the images `before` and `after` the rows change them."""
+    values = {
+        "import_id": batch.import_id,
+        "lines": list(lines),
+        "product_ids": list(product_ids),
+    }
+    return conn.execute(SQL["images"], values).fetchall()
 
 
 def refuse_incomplete(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
@@ -190,22 +285,32 @@ def lock_stock_ahead(conn: Conn, import_id: int, store_id: int) -> None:
     )
 
 
-def change_stock(
-    conn: Conn, import_id: int, store_id: int, lines: Sequence[int], product_ids: Sequence[int]
-) -> None:
-    """Write the rows' stock where it differs."""
+def change_stock(conn: Conn, batch: Batch, rows: Sequence[Stocked]) -> list[WrongRow]:
+    """Write the rows' stock; return those whose stock is not any more what the file has seen."""
     values = {
-        "import_id": import_id,
-        "store_id": store_id,
-        "lines": list(lines),
-        "product_ids": list(product_ids),
+        "import_id": batch.import_id,
+        "store_id": batch.store_id,
+        "lines": [row.line for row in rows],
+        "product_ids": [row.product_id for row in rows],
+        "variant_ids": [row.variant_id for row in rows],
     }
-    conn.execute(SQL["change_stock"], values)
+    return [unseen(row["line"], row["stock"]) for row in conn.execute(SQL["change_stock"], values)]
+
+
+def unseen(line: int, there: int) -> WrongRow:
+    """Return what is wrong with a row whose file has seen another stock than there is."""
+    words = say("the stock is {there} by now, and not what stock_seen says", there=there)
+    return WrongRow(line, "stock", "precondition_failed", words)
 
 
 def settle(conn: Conn, import_id: int, lines: Sequence[int]) -> None:
     """Note that only the stock of these rows is still to come."""
     conn.execute(SQL["settle"], {"import_id": import_id, "lines": list(lines)})
+
+
+def too_low(line: int) -> WrongRow:
+    """Return what is wrong with a row whose struck price is not above the price."""
+    return WrongRow(line, "price_before", "price_before_too_low", say("must be above the price"))
 
 
 def end_batch(conn: Conn, batch: Batch, keep: Sequence[int]) -> None:

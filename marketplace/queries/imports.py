@@ -27,6 +27,7 @@ class Options(NamedTuple):
     decimal_sign: str | None = None
     column_names: str | None = None
     image_base: str | None = None
+    variants: str = "auto"
 
 
 def add(
@@ -249,6 +250,7 @@ def count_applied(
     unchanged: int,
     skipped: int,
     hidden: int,
+    raised: int,
     locked_ms: int | None,
 ) -> None:
     """Count the outcome of rows; `locked_ms`: how long that held products."""
@@ -259,6 +261,7 @@ def count_applied(
         "unchanged": unchanged,
         "skipped": skipped,
         "hidden": hidden,
+        "raised": raised,
         "locked_ms": locked_ms,
     }
     conn.execute(SQL["count_applied"], values)
@@ -273,6 +276,7 @@ def count_anew(
     unchanged: int,
     skipped: int,
     hidden: int,
+    raised: int,
     locked_ms: int,
 ) -> None:
     """Count the outcome of all rows, at the end of the one transaction that did it; rows skipped
@@ -285,6 +289,7 @@ def count_anew(
         "unchanged": unchanged,
         "skipped": skipped,
         "hidden": hidden,
+        "raised": raised,
         "locked_ms": locked_ms,
     }
     conn.execute(SQL["count_anew"], values)

@@ -44,3 +44,13 @@ def sweep_surplus(conn: Conn, *, sessions: int, tokens: int) -> int:
     return how many.
     """
     return int(one(conn, SQL["sweep_surplus"], {"sessions": sessions, "tokens": tokens})["swept"])
+
+
+def sweep_callbacks(conn: Conn, *, days: int, most: int) -> int:
+    """Delete what providers told so many days ago, some at a time; return how many."""
+    return int(one(conn, SQL["sweep_callbacks"], {"days": days, "most": most})["swept"])
+
+
+def forget_tracking(conn: Conn, *, days: int, most: int) -> int:
+    """Forget numbers of parcels whose order ended so many days ago, some at a time; how many."""
+    return int(one(conn, SQL["forget_tracking"], {"days": days, "most": most})["forgotten"])

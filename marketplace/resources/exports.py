@@ -4,7 +4,7 @@ import csv
 import io
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice, zip_longest
 
 import falcon
 
@@ -24,6 +24,8 @@ from marketplace.workflows import products as workflow
 SELLERS = ("seller", "admin")
 #: A description may have 20,000 characters, and writing a batch holds up other threads.
 BATCH = 200
+#: A variant has so many options at most.
+OPTIONS = 3
 #: RFC 4180, and JSON Lines.
 TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
@@ -69,11 +71,11 @@ class ProductExport:
 def _csv(db: Database, caller: Caller, store_id: int, uploads: bytes) -> Iterator[bytes]:
     yield _written([HEADER])
 
-    def read(after: exports.Place | None) -> list[Row]:
+    def read(after: exports.VariantPlace | None) -> list[Row]:
         with db.transaction(caller) as conn:
             return exports.rows(conn, store_id, after=after, limit=BATCH)
 
-    for rows in pages.batches(read, _place, size=BATCH):
+    for rows in pages.batches(read, _variant_place, size=BATCH):
         yield _written(_cells(row) for row in rows).replace(URL_MARKER.encode(), uploads)
 
 
@@ -91,13 +93,20 @@ def _place(row: Row) -> exports.Place:
     return row["created_at"], row["id"]
 
 
+def _variant_place(row: Row) -> exports.VariantPlace:
+    return row["created_at"], row["id"], row["position"], row["variant_id"]
+
+
 def _cells(row: Row) -> list[object]:
-    """Return a product under HEADER."""
+    """Return a product or one of its variants under HEADER."""
+    pairs = zip_longest(row["option_names"], row["options"] or (), fillvalue="")
+    options = [cell for pair in islice(pairs, OPTIONS) for cell in pair]
     return [
         row["id"],
         row["name"],
         row["description"],
         row["price"],
+        row["stock"],
         row["stock"],
         row["sku"],
         row["source_url"],
@@ -105,6 +114,14 @@ def _cells(row: Row) -> list[object]:
         row["brand"],
         "|".join(row["image_urls"]),
         "yes" if row["hidden"] else "no",
+        row["variant_id"] or "",
+        *options,
+        *("" for _ in range(2 * OPTIONS - len(options))),
+        row["weight_grams"],
+        row["price_before"],
+        "" if row["variant_hidden"] is None else "yes" if row["variant_hidden"] else "no",
+        row["barcode"],
+        row["variant_image"],
     ]
 
 

@@ -81,6 +81,15 @@ OPTIONS: dict[str, Any] = {
             "they are left out."
         },
     },
+    "variants": {
+        "coerce": "line",
+        "allowed": ["auto", "together", "separate"],
+        "meta": {
+            "description": "What rows of variants become: `together` one product, `separate` a "
+            "product each. `auto`, if not given: together, unless one of them matches a product "
+            "without variants; then they stay as an earlier import has made them."
+        },
+    },
     "store_id": described(ID, "For admins: whose products they are."),
 }
 
@@ -239,6 +248,7 @@ IMPORT = Named(
     "CatalogImport",
     {
         **_LISTED,
+        "variants": one_of("auto", "together", "separate", words="What rows of variants become."),
         "columns": described(
             of(COLUMNS, nullable=True), "How the file was read; null before that."
         ),

@@ -3,116 +3,71 @@
 With `skip_bad` a batch is two short transactions, so that no buyer waits: first products, images
 and documents, then stock, which is locked before products everywhere. With `atomic` all batches are
 one transaction, which locks the stock that it will change first. A dry run only reads.
+
+Rows that are variants (workflows/import_variants.py) come first; the others are products by
+themselves, and are applied here.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Sequence
+from typing import Any
 
-import psycopg
-
-from marketplace.config.settings import Config
-from marketplace.files.storage import Storage
-from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
-from marketplace.queries import categories, documents, import_rows, imports
-from marketplace.queries.import_rows import Batch, Matched
-from marketplace.workflows import product_documents
+from marketplace.queries import documents, import_changes, import_rows, imports
+from marketplace.queries.import_changes import Change
+from marketplace.queries.import_rows import Batch, Matched, Stocked, WrongRow
+from marketplace.workflows import import_variants, product_documents
+from marketplace.workflows.import_work import (
+    APPLY_ROWS,
+    LOOK_ROWS,
+    OVERTAKEN,
+    TOLD_IMAGES,
+    Count,
+    Found,
+    Unsettled,
+    Work,
+    act,
+    found_wrong,
+    hold,
+    milliseconds_since,
+    refuse,
+    refuse_all,
+    settle_groups,
+    settle_names,
+    tell,
+)
 from marketplace.workflows.product_documents import Interrupted
 
-APPLY_ROWS = 1000
-#: If nothing is written, batches may be larger.
-LOOK_ROWS = 5000
 #: New categories and brands that a dry run names.
 NAMED = 100
-
-
-class Displaced(Exception):
-    """Another worker has taken the import over (this one was too slow and counted as dead), or it
-    was cancelled.
-    """
-
-
-class TreeChanged(Exception):
-    """A category was removed between being found and being locked; the batch is tried again."""
-
-
-class Refused(Exception):
-    """The import has failed for good: a code and words for the seller."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-class Found(Exception):
-    """Staged rows turn out bad: `refuse` makes them so, in a transaction of its own."""
-
-    def __init__(self, refuse: Callable[[Conn], None]) -> None:
-        super().__init__()
-        self.refuse = refuse
-
-
-#: Somebody else was quicker: a category or brand was removed, a product made. The next try finds or
-#: makes it.
-OVERTAKEN = (TreeChanged, psycopg.errors.ForeignKeyViolation, psycopg.errors.UniqueViolation)
-
-
-class Work(NamedTuple):
-    """The context of an import's run."""
-
-    db: Database
-    files: Storage
-    config: Config
-    stopping: Callable[[], bool]
-    id: int
-    store_id: int
-    attempt: int
-    file_key: str
-    file_bytes: int
-    default_stock: int
-    mode: str
-    dry_run: bool
-    on_match: str
-    dialect: str | None
-    decimal_sign: Any
-    column_names: Mapping[str, Any] | None
-    image_base: str | None
-    fields: list[str]
-
-
-class _Count(NamedTuple):
-    """The outcome of the rows of a batch."""
-
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    skipped: int = 0
-    hidden: int = 0
-
-    def plus(self, other: "_Count") -> "_Count":
-        return _Count(*(mine + its for mine, its in zip(self, other, strict=True)))
-
-
-def hold(conn: Conn, work: Work) -> None:
-    """Begin a step: nobody else works on this import until it ends."""
-    if not imports.hold(conn, work.id, work.attempt):
-        raise Displaced
+#: How often rows are tried again that others have overtaken.
+TRIES = 50
 
 
 def apply_in_batches(work: Work) -> None:
     """Apply the staged rows to the catalogue, or count what that would do."""
+    for _ in range(TRIES):
+        settle_groups(work)
+        try:
+            import_variants.apply(work)
+            return _apply_plain(work)
+        except Unsettled:
+            if work.dry_run:  # what was counted is counted anew
+                raise Interrupted from None
+    raise RuntimeError(f"import {work.id} was overtaken {TRIES} times")
+
+
+def _apply_plain(work: Work) -> None:
     after_line = 0
     while True:
         if work.stopping():
             raise Interrupted
         try:
             batch = _look(work, after_line) if work.dry_run else _apply(work, after_line)
-        except OVERTAKEN:
-            continue
+        except OVERTAKEN as error:
+            raise Unsettled from error
         except Found as found:
-            _refuse(work, found)
+            refuse(work, found)
             continue
         if batch is None:
             return
@@ -121,22 +76,16 @@ def apply_in_batches(work: Work) -> None:
 
 def apply_at_once(work: Work) -> None:
     """Apply all staged rows to the catalogue in one transaction, or none of them."""
-    while True:
+    for _ in range(TRIES):
+        settle_groups(work)
         try:
             return _apply_all(work)
-        except OVERTAKEN:
+        except (Unsettled, *OVERTAKEN):
             continue
         except Found as found:
-            _refuse(work, found)
-            raise Refused(
-                "bad_rows", "Rows turned out bad, so none was taken; errors.csv names them."
-            ) from None
-
-
-def _refuse(work: Work, found: Found) -> None:
-    with work.db.working() as conn:
-        hold(conn, work)
-        found.refuse(conn)
+            refuse(work, found)
+            refuse_all(work)
+    raise RuntimeError(f"import {work.id} was overtaken {TRIES} times")
 
 
 def _look(work: Work, after_line: int) -> Batch | None:
@@ -149,6 +98,7 @@ def _look(work: Work, after_line: int) -> Batch | None:
             return None
         met = _met(conn, batch)
         count = _counted(work, met, created=ahead["rows_ahead"] - len(met.met))
+        _note_changes(conn, work, batch, met)
         imports.count_applied(conn, work.id, **count._asdict(), locked_ms=None)
     return batch
 
@@ -157,7 +107,7 @@ def _apply(work: Work, after_line: int) -> Batch | None:
     """Apply the next rows: products in one transaction, stock in another."""
     with work.db.working() as conn:
         hold(conn, work)
-        _act(conn, work)
+        act(conn, work)
         batch, ahead = _next(conn, work, after_line, APPLY_ROWS)
         if batch is None:
             return None
@@ -167,7 +117,9 @@ def _apply(work: Work, after_line: int) -> Batch | None:
         if later:
             import_rows.settle(conn, work.id, later)
         import_rows.end_batch(conn, batch, keep=later)
-        imports.count_applied(conn, work.id, **count._asdict(), locked_ms=_since(started))
+        imports.count_applied(
+            conn, work.id, **count._asdict(), locked_ms=milliseconds_since(started)
+        )
     if later:
         _write_stock(work, batch, met)
     return batch
@@ -176,11 +128,21 @@ def _apply(work: Work, after_line: int) -> Batch | None:
 def _write_stock(work: Work, batch: Batch, met: Matched) -> None:
     with work.db.working() as conn:
         hold(conn, work)
-        _act(conn, work)
+        act(conn, work)
         started = time.monotonic()
-        import_rows.change_stock(conn, work.id, work.store_id, met.stocked, met.stocked_ids)
+        wrong = import_rows.change_stock(conn, batch, _stocked(met))
+        if wrong:
+            import_rows.refuse(conn, work.id, wrong)
+            import_changes.leave_out(conn, work.id, [each.line for each in wrong])
         import_rows.end_batch(conn, batch, keep=[])
-        imports.count_applied(conn, work.id, **_Count()._asdict(), locked_ms=_since(started))
+        imports.count_applied(
+            conn, work.id, **Count()._asdict(), locked_ms=milliseconds_since(started)
+        )
+
+
+def _stocked(met: Matched) -> list[Stocked]:
+    pairs = zip(met.stocked, met.stocked_ids, strict=True)
+    return [Stocked(line, product_id, 0) for line, product_id in pairs]
 
 
 def _apply_all(work: Work) -> None:
@@ -188,11 +150,11 @@ def _apply_all(work: Work) -> None:
     that it can be cancelled.
     """
     with work.db.working() as conn:
-        _act(conn, work)
+        act(conn, work)
         started = time.monotonic()
         if work.on_match == "update":
             import_rows.lock_stock_ahead(conn, work.id, work.store_id)
-        count, after_line = _Count(), 0
+        count, after_line = import_variants.apply_all(conn, work), 0
         while True:
             if work.stopping():
                 raise Interrupted
@@ -201,20 +163,14 @@ def _apply_all(work: Work) -> None:
                 break
             met, more = _write(conn, work, batch, ahead)
             if met.stocked and work.on_match == "update":
-                import_rows.change_stock(conn, work.id, work.store_id, met.stocked, met.stocked_ids)
+                wrong = import_rows.change_stock(conn, batch, _stocked(met))
+                if wrong:
+                    raise found_wrong(work.id, wrong)
             count, after_line = count.plus(more), batch.last_line
-            _tell(work, more)
+            tell(work, more)
         hold(conn, work)
-        imports.count_anew(conn, work.id, **count._asdict(), locked_ms=_since(started))
+        imports.count_anew(conn, work.id, **count._asdict(), locked_ms=milliseconds_since(started))
         import_rows.clear(conn, work.id)
-
-
-def _tell(work: Work, count: _Count) -> None:
-    """Record the progress of an unfinished transaction; stop it if the import was cancelled."""
-    with work.db.working() as conn:
-        if not imports.look(conn, work.id, work.attempt):
-            raise Displaced
-        imports.count_applied(conn, work.id, **count._asdict(), locked_ms=None)
 
 
 def _next(
@@ -229,14 +185,19 @@ def _next(
 
 
 def _met(conn: Conn, batch: Batch) -> Matched:
-    """Match the batch with products. Raises Found for rows whose keys match several products, and
-    for those that match none and lack what a new one needs.
+    """Match the batch with products. Raises Unsettled for rows of products that have variants by
+    now, and Found for rows whose keys match several products, for those that are wrong, and for
+    those that match none and lack what a new one needs.
     """
     met = import_rows.match(conn, batch)
+    if met.varied:
+        raise Unsettled
     if met.conflicts:
         raise Found(
             lambda later: import_rows.refuse_conflicts(later, batch.import_id, met.conflicts)
         )
+    if met.wrong:
+        raise found_wrong(batch.import_id, _wrong(met))
     if met.incomplete:
         raise Found(
             lambda later: import_rows.refuse_incomplete(later, batch.import_id, met.incomplete)
@@ -244,7 +205,17 @@ def _met(conn: Conn, batch: Batch) -> Matched:
     return met
 
 
-def _write(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> tuple[Matched, _Count]:
+def _wrong(met: Matched) -> list[WrongRow]:
+    found = zip(met.wrong, met.wrong_codes, met.wrong_stock, strict=True)
+    return [
+        import_rows.unseen(line, there)
+        if code == "precondition_failed"
+        else import_rows.too_low(line)
+        for line, code, there in found
+    ]
+
+
+def _write(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> tuple[Matched, Count]:
     """Write products, images and documents of a batch; return its matches, and the outcome of its
     rows.
     """
@@ -254,7 +225,14 @@ def _write(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> tuple
         met = _met(conn, batch)  # what others have written until the lock was granted
     new = ahead["rows_ahead"] > len(met.met)
     if new or (work.on_match == "update" and met.changed):
-        _settle_names(conn, work, batch, ahead)
+        settle_names(
+            conn,
+            work,
+            batch,
+            has_categories=ahead["has_categories"],
+            has_brands=ahead["has_brands"],
+        )
+    _note_changes(conn, work, batch, met, before=ahead["settled"])
     product_ids = import_rows.add_products(conn, batch, met.met) if new else []
     if product_ids:
         product_documents.add(conn, product_ids, work.config.currency)
@@ -278,58 +256,50 @@ def _change(conn: Conn, work: Work, batch: Batch, met: Matched) -> None:
         product_documents.refresh(conn, touched, work.config.currency)
 
 
-def _counted(work: Work, met: Matched, *, created: int, before: Sequence[int] = ()) -> _Count:
+def _counted(work: Work, met: Matched, *, created: int, before: Sequence[int] = ()) -> Count:
     """Count the outcome of the rows; `before`: lines that were counted when all of them except the
     stock was written.
     """
     if work.on_match == "skip":
-        return _Count(created=created, skipped=len(met.met), hidden=len(met.hidden))
+        return Count(created=created, skipped=len(met.met), hidden=len(met.hidden))
     touched = {*met.changed, *met.pictures, *met.stocked}
-    return _Count(
+    return Count(
         created=created,
         updated=len(touched.difference(before)),
         unchanged=len(set(met.met).difference(touched, before)),
         hidden=len(set(met.hidden).difference(before)),
+        raised=met.raised,
     )
 
 
-def _settle_names(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> None:
-    """Make sure that the batch's categories and brands exist and stay. The tree is locked before
-    any category.
-    """
-    if ahead["has_categories"]:
-        if work.config.import_new_categories:
-            levels = import_rows.missing_levels(conn, batch)
-            if levels:
-                categories.lock_tree(conn)
-            for level in range(1, levels + 1):
-                import_rows.add_categories(conn, batch, level)
-        import_rows.lock_categories(conn, batch)
-        if import_rows.missing_levels(conn, batch):
-            if work.config.import_new_categories:
-                raise TreeChanged
-            raise Found(lambda later: import_rows.refuse_unknown(later, batch))
-    if ahead["has_brands"]:
-        import_rows.add_brands(conn, batch)
+def _note_changes(
+    conn: Conn, work: Work, batch: Batch, met: Matched, before: Sequence[int] = ()
+) -> None:
+    """Keep what becomes of the rows, as long as the catalogue still tells what was before."""
+    if len(met.met) < batch.last_line - batch.after_line:
+        import_changes.add_new(conn, batch._asdict(), met.met, dry_run=work.dry_run)
+    if work.on_match == "skip":
+        return
+    products = dict(zip(met.met, met.met_ids, strict=True))
+    touched = {*met.changed, *met.pictures, *met.stocked}.difference(before)
+    same = set(met.met).difference(touched, before)
+    unchanged = [Change(line, products[line]) for line in same]
+    import_changes.add(conn, work.id, "unchanged", unchanged)
+    if touched:
+        lines = sorted(touched)
+        changes = _described(conn, batch, met, {line: products[line] for line in lines})
+        import_changes.add(conn, work.id, "changed", changes)
 
 
-def _act(conn: Conn, work: Work) -> None:
-    """Act as the user who sent the file, if they still may write to the store."""
-    try:
-        user = imports.act(conn, work.id)
-    except psycopg.errors.InvalidAuthorizationSpecification:
-        _refuse_user()
-    if user["role"] != "admin" and (user["role"] != "seller" or user["store_id"] != work.store_id):
-        _refuse_user()
-
-
-def _refuse_user() -> NoReturn:
-    words = (
-        "The account that sent the file may not write to the store any more, or the file "
-        "waited too long."
-    )
-    raise Refused("session_ended", words) from None
-
-
-def _since(started: float) -> int:
-    return round((time.monotonic() - started) * 1000)
+def _described(conn: Conn, batch: Batch, met: Matched, products: dict[int, int]) -> list[Change]:
+    found = {
+        row["line"]: (row["before"] or {}, row["after"] or {})
+        for row in import_rows.describe(conn, batch, list(products), list(products.values()))
+    }
+    if met.pictures:
+        were = import_rows.images(conn, batch, met.pictures, met.pictures_ids)
+        for row in were:
+            before, after = found[row["line"]]
+            before["images"] = row["before"][:TOLD_IMAGES]
+            after["images"] = row["after"][:TOLD_IMAGES]
+    return [Change(line, product_id, None, *found[line]) for line, product_id in products.items()]

@@ -1,7 +1,8 @@
 """One import, from the file in private storage to products: the worker's part.
 
     queued -> reading    the file is surveyed, then read: good rows staged, bad ones reported
-           -> applying   staged rows are matched and applied (workflows/import_batches.py)
+           -> applying   staged rows are matched and applied (workflows/import_variants.py,
+                         import_batches.py)
            -> done | failed | cancelled
 
 A dry run goes through all of it and writes nothing; its staged rows stay until it is applied or
@@ -24,10 +25,10 @@ from marketplace.config.settings import Config
 from marketplace.files.storage import Storage, StorageUnavailableError, own_image
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
-from marketplace.queries import import_rows, imports, jobs
+from marketplace.queries import import_changes, import_rows, imports, jobs
 from marketplace.text.messages import say
 from marketplace.workflows import import_batches
-from marketplace.workflows.import_batches import Displaced, Refused, Work, hold
+from marketplace.workflows.import_work import Displaced, Refused, Work, hold
 from marketplace.workflows.product_documents import Interrupted
 
 READ_ROWS = 5000
@@ -106,6 +107,7 @@ def _clear_up(db: Database, files: Storage, import_id: int) -> None:
         if ended is None:
             return
         import_rows.clear(conn, import_id)
+        import_changes.weigh(conn, import_id)
         imports.end_session(conn, import_id)
         imports.trim(conn, import_id, most=KEPT, most_bytes=KEPT_BYTES)
     files.delete(ended)
@@ -145,6 +147,7 @@ def _finish(work: Work, error_code: str | None = None, error_message: str | None
     with work.db.working() as conn:
         hold(conn, work)
         imports.finish(conn, work.id, error_code=error_code, error_message=error_message)
+        import_changes.weigh(conn, work.id)
         if work.dry_run:
             return
         jobs.enqueue(conn, "refresh_category_counts", queue="quick", lock="category_counts")
@@ -242,11 +245,7 @@ def _portions(catalog: CatalogFile, uploads_urls: Sequence[str]) -> Iterator[_Po
     shared = size = 0
     for row in catalog:
         if isinstance(row, GoodRow):
-            if row.image_urls:
-                row = row._replace(
-                    image_urls=tuple(own_image(url, uploads_urls) for url in row.image_urls)
-                )
-            good.append(row)
+            good.append(_with_own_images(row, uploads_urls) if row.image_urls else row)
             size += len(row.description or "")
         elif isinstance(row, BadRow):
             bad.append(row)
@@ -260,12 +259,23 @@ def _portions(catalog: CatalogFile, uploads_urls: Sequence[str]) -> Iterator[_Po
     yield _Portion(good, bad, shared)
 
 
+def _with_own_images(row: GoodRow, uploads_urls: Sequence[str]) -> GoodRow:
+    """Return the row with our own uploads among its images."""
+    row = row._replace(image_urls=tuple(own_image(url, uploads_urls) for url in row.image_urls))
+    if row.variant_image is None:
+        return row
+    return row._replace(
+        variant_image=own_image(row.variant_image, uploads_urls),
+        gallery=tuple(own_image(url, uploads_urls) for url in row.gallery),
+    )
+
+
 def _stage(work: Work, catalog: CatalogFile, portion: _Portion) -> None:
     if work.stopping():
         raise Interrupted
     with work.db.working() as conn:
         hold(conn, work)
-        import_rows.copy(conn, work.id, portion.good)
+        import_rows.copy(conn, work.id, portion.good, grouped=work.variants != "separate")
         imports.add_errors(conn, work.id, portion.bad)
         _note(conn, work, catalog, portion)
 

@@ -23,6 +23,9 @@ IMPORTS = 20
 DAY = 24 * 3600
 #: Days after which a cart that nobody has touched is removed.
 CART_DAYS = 180
+#: Days for which what providers told is kept, and the number of a parcel after its order ended.
+CALLBACK_DAYS = 400
+TRACKING_DAYS = 180
 #: Living sessions of a user, and used refresh tokens of a session: the newest stay.
 SESSIONS = 100
 TOKENS = 200
@@ -40,6 +43,8 @@ def run(db: Database, private: Storage, uploads: Storage, config: Config) -> Non
     _sweep(db, lambda conn: idempotency.sweep(conn, most=BATCH))
     _sweep(db, lambda conn: changes.prune(conn, days=config.change_retention_days, most=BATCH))
     _sweep(db, lambda conn: carts.sweep(conn, days=CART_DAYS, most=BATCH))
+    _sweep(db, lambda conn: upkeep.sweep_callbacks(conn, days=CALLBACK_DAYS, most=BATCH))
+    _sweep(db, lambda conn: upkeep.forget_tracking(conn, days=TRACKING_DAYS, most=BATCH))
     uploads_workflow.sweep(db, private, DAY)
     _sweep_accounts(db, config.unconfirmed_user_days)
     _prune_words(db)

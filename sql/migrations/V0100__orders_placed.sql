@@ -460,7 +460,15 @@ BEGIN
         FROM line AS l
         JOIN made AS m ON m.store_id = l.seller
         LEFT JOIN LATERAL (
-            SELECT g.variants -> 0 ->> 'url' AS url, g.digest, g.placeholder
+            SELECT
+                (
+                    SELECT size.value ->> 'url'
+                    FROM json_array_elements(g.variants) AS size
+                    ORDER BY (size.value ->> 'width')::integer
+                    LIMIT 1
+                ) AS url,
+                g.digest,
+                g.placeholder
             FROM product_images AS g
             WHERE g.product_id = l.product_id AND (g.id = l.image_id OR (l.image_id IS NULL AND g.is_main))
             LIMIT 1

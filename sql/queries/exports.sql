@@ -1,9 +1,10 @@
 -- A store's products as a file: batches in the order in which they were made, each a short statement of its own.
 
 -- name: rows
--- As the import reads them, hidden ones too. Pictures in the order in which the import compares them.
+-- As the import reads them, hidden ones too: a row a product, or one for each of its variants in their order.
+-- Images in the order in which the import compares them.
 SELECT
-    p.created_at, p.id, p.name, p.description, p.price::text AS price, i.stock, p.sku, p.source_url,
+    p.created_at, p.id, p.name, p.description, v.price::text AS price, v.stock, v.sku, p.source_url,
     ARRAY(
         SELECT a.name
         FROM unnest(c.path) WITH ORDINALITY AS step (id, depth)
@@ -17,19 +18,31 @@ SELECT
         WHERE m.product_id = p.id
         ORDER BY m.is_main DESC, m.position, m.id
     ) AS image_urls,
-    p.hidden
+    p.hidden, v.position, v.variant_id, p.option_names, v.options, v.weight_grams, v.price_before::text AS price_before,
+    v.hidden AS variant_hidden, v.barcode, picture.url AS variant_image
 FROM products AS p
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(v.quantity) FILTER (WHERE v.on_sale), 0) AS stock
-    FROM inventory AS v
-    WHERE v.product_id = p.id
-) AS i
+    SELECT
+        0 AS position, 0::bigint AS variant_id, p.price, p.price_before, p.sku, p.weight_grams, NULL::text[] AS options,
+        NULL::boolean AS hidden, NULL::text AS barcode, NULL::bigint AS image_id,
+        (SELECT i.quantity FROM inventory AS i WHERE i.product_id = p.id AND i.variant_id = 0) AS stock
+    WHERE p.variant_count = 0
+    UNION ALL
+    SELECT
+        own.position, own.id, own.price, own.price_before, own.sku, own.weight_grams, own.options, own.hidden,
+        own.barcode, own.image_id,
+        (SELECT i.quantity FROM inventory AS i WHERE i.product_id = p.id AND i.variant_id = own.id)
+    FROM variants AS own
+    WHERE own.product_id = p.id AND p.variant_count > 0
+) AS v
+LEFT JOIN product_images AS picture ON picture.product_id = p.id AND picture.id = v.image_id
 LEFT JOIN categories AS c ON c.id = p.category_id
 LEFT JOIN brands AS b ON b.id = p.brand_id
 WHERE /* own */ p.store_id = %(store_id)s
     AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin')
-    AND (p.created_at, p.id) > (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)
-ORDER BY p.created_at, p.id
+    AND (p.created_at, p.id) >= (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)
+    AND (p.id <> %(after_id)s OR (v.position, v.variant_id) > (%(after_position)s, %(after_variant)s))
+ORDER BY p.created_at, p.id, v.position, v.variant_id
 LIMIT %(limit)s;
 
 -- name: documents

@@ -12,10 +12,14 @@ WITH rows AS (
 
 errors AS (
     DELETE FROM import_errors WHERE import_id = %(import_id)s
+),
+
+changes AS (
+    DELETE FROM import_changes WHERE import_id = %(import_id)s
 )
 
 UPDATE imports
-SET rows_read = 0, rows_valid = 0, rows_shared = 0, rows_skipped = 0, rows_bad = 0, bytes_read = 0, report_bytes = 0
+SET rows_apart = 0, rows_read = 0, rows_valid = 0, rows_shared = 0, rows_skipped = 0, rows_bad = 0, bytes_read = 0, report_bytes = 0
 WHERE id = %(import_id)s;
 
 -- name: clear
@@ -29,15 +33,27 @@ COPY import_rows (
     in_stock
 ) FROM STDIN;
 
+-- name: copy_variants
+-- The same of rows that are variants, or have a weight, a struck price or the stock that the file has seen.
+COPY import_rows (
+    import_id, line, known_id, name, description, price, stock, sku, source_url, category, brand, image_urls, hidden,
+    in_stock, group_key, option_names, option_values, product_name, product_description, gallery, variant_id,
+    variant_image, variant_hidden, barcode, weight_grams, price_before, stock_seen
+) FROM STDIN;
+
 -- name: settle_twins
 -- Duplicates: rows whose id, SKU or link an earlier row of the file has. An identical row is left out. A
 -- different one is bad, since nobody knows which of the two is meant. Keys are compared by their hashes first,
--- which fit into memory.
+-- which fit into memory. The rows of one product with variants share its id and link.
 WITH keys AS MATERIALIZED (
     SELECT r.line, k.kind, hashtextextended(k.value, 0) AS hash
     FROM import_rows AS r
     CROSS JOIN LATERAL (
-        VALUES ('marketplace_product_id', r.known_id::text), ('sku', r.sku), ('source_url', r.source_url)
+        VALUES
+        ('marketplace_product_id', CASE WHEN coalesce(r.group_key, r.variant_id::text) IS NULL THEN r.known_id::text END),
+        ('variant_id', r.variant_id::text),
+        ('sku', r.sku),
+        ('source_url', CASE WHEN r.group_key IS NULL THEN r.source_url END)
     ) AS k (kind, value)
     WHERE r.import_id = %(import_id)s AND k.value IS NOT NULL
 ),
@@ -64,6 +80,10 @@ twins AS MATERIALIZED (
             WHEN (r.description IS DISTINCT FROM o.description) OR (r.category IS DISTINCT FROM o.category) THEN false
             WHEN (r.brand IS DISTINCT FROM o.brand) OR (r.hidden IS DISTINCT FROM o.hidden) THEN false
             WHEN (r.name IS DISTINCT FROM o.name) OR (r.price IS DISTINCT FROM o.price) THEN false
+            WHEN (r.weight_grams IS DISTINCT FROM o.weight_grams) OR (r.price_before IS DISTINCT FROM o.price_before)
+                THEN false
+            WHEN (r.variant_id IS DISTINCT FROM o.variant_id) OR (r.option_values IS DISTINCT FROM o.option_values)
+                THEN false
             ELSE (r.in_stock IS NOT DISTINCT FROM o.in_stock) AND r.image_urls = o.image_urls
         END AS same
     FROM firsts AS f
@@ -73,6 +93,7 @@ twins AS MATERIALIZED (
         AND CASE f.kind
             WHEN 'sku' THEN r.sku = o.sku
             WHEN 'source_url' THEN r.source_url = o.source_url
+            WHEN 'variant_id' THEN r.variant_id = o.variant_id
             ELSE r.known_id = o.known_id
         END
     ORDER BY f.line, f.kind
@@ -191,7 +212,7 @@ SELECT
 FROM (
     SELECT r.line, r.category, r.brand, r.settled
     FROM import_rows AS r
-    WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s
+    WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.group_key IS NULL
     ORDER BY r.line
     LIMIT %(limit)s
 ) AS b;
@@ -199,9 +220,12 @@ FROM (
 -- name: match
 -- Which rows match a product of the store, by its id, else its SKU, else its link; and which of its fields
 -- differ. Two keys that match two products are a conflict. Categories and brands are looked up once each.
+-- What a file of another system says of weight and struck price is compared where the product has one: products of
+-- an earlier import stay as they are.
 WITH batch AS MATERIALIZED (
     SELECT
         r.line, r.name, r.description, r.price, r.stock, r.sku, r.source_url, r.category, r.brand, r.image_urls, r.hidden,
+        r.weight_grams, r.price_before, r.stock_seen,
         r.category IS NOT NULL OR r.wished_category IS NULL AS placed,
         (
             SELECT p.id
@@ -214,13 +238,13 @@ WITH batch AS MATERIALIZED (
             SELECT p.id FROM products AS p WHERE p.store_id = %(store_id)s AND md5(p.source_url) = md5(r.source_url)
         ) AS by_link
     FROM import_rows AS r
-    WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
+    WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s AND r.group_key IS NULL
 ),
 
 met AS MATERIALIZED (
     SELECT
         b.line, b.name, b.description, b.price, b.stock, b.sku, b.source_url, b.category, b.brand, b.image_urls, b.hidden,
-        b.placed,
+        b.weight_grams, b.price_before, b.stock_seen, b.placed,
         coalesce(b.by_id, b.by_sku, b.by_link) AS product_id,
         b.by_sku <> coalesce(b.by_id, b.by_sku) OR b.by_link <> coalesce(b.by_id, b.by_sku, b.by_link) AS conflict
     FROM batch AS b
@@ -240,15 +264,24 @@ makers AS MATERIALIZED (
 
 compared AS (
     SELECT
-        m.line, m.product_id, coalesce(m.conflict, false) AS conflict,
+        m.line, m.product_id, p.variant_count > 0 AS varied,
+        coalesce(m.conflict, false) AS conflict,
         CASE
-            WHEN m.name <> p.name OR m.price <> p.price OR m.hidden <> p.hidden THEN true
+            WHEN m.price_before <= coalesce(m.price, p.price) THEN 'price_before_too_low'
+            WHEN m.stock <> m.stock_seen AND s.quantity <> m.stock AND s.quantity <> m.stock_seen THEN 'precondition_failed'
+        END AS code,
+        s.quantity,
+        CASE
+            WHEN m.name <> p.name OR m.price <> p.price OR (m.hidden <> p.hidden AND p.blocked IS NULL) THEN true
             WHEN m.sku IS NOT NULL AND (m.sku IS DISTINCT FROM p.sku) THEN true
             WHEN m.source_url IS NOT NULL AND (m.source_url IS DISTINCT FROM p.source_url) THEN true
             WHEN 'description' = ANY(%(fields)s) AND (m.description IS DISTINCT FROM p.description) THEN true
             WHEN 'category' = ANY(%(fields)s) AND m.placed AND (c.id IS DISTINCT FROM p.category_id) THEN true
             WHEN 'brand' = ANY(%(fields)s) AND (k.id IS DISTINCT FROM p.brand_id) THEN true
             WHEN (m.category IS NOT NULL AND c.id IS NULL) OR (m.brand IS NOT NULL AND k.id IS NULL) THEN true
+            WHEN m.weight_grams <> p.weight_grams OR m.price_before <> p.price_before THEN true
+            WHEN 'weight_grams' = ANY(%(fields)s) AND (m.weight_grams IS DISTINCT FROM p.weight_grams) THEN true
+            WHEN 'price_before' = ANY(%(fields)s) AND (m.price_before IS DISTINCT FROM p.price_before) THEN true
             ELSE false
         END AS changed,
         m.image_urls <> '{}'
@@ -258,7 +291,8 @@ compared AS (
             WHERE i.product_id = m.product_id
             ORDER BY i.is_main DESC, i.position, i.id
         ) AS pictures_changed,
-        m.stock <> s.quantity AS stock_changed,
+        m.stock <> s.quantity AND (m.stock IS DISTINCT FROM m.stock_seen) AS stock_changed,
+        m.stock > s.quantity AND m.stock_seen IS NULL AS raised,
         p.hidden AND m.hidden IS NULL AS stays_hidden
     FROM met AS m
     JOIN products AS p ON p.id = m.product_id
@@ -273,7 +307,12 @@ compared AS (
 
 SELECT
     coalesce(array_agg(c.line), '{}') AS met,
+    coalesce(array_agg(c.product_id), '{}') AS met_ids,
+    coalesce(array_agg(c.line) FILTER (WHERE c.varied), '{}') AS varied,
     coalesce(array_agg(c.line) FILTER (WHERE c.conflict), '{}') AS conflicts,
+    coalesce(array_agg(c.line) FILTER (WHERE c.code IS NOT NULL AND NOT c.conflict), '{}') AS wrong,
+    coalesce(array_agg(c.code) FILTER (WHERE c.code IS NOT NULL AND NOT c.conflict), '{}') AS wrong_codes,
+    coalesce(array_agg(c.quantity) FILTER (WHERE c.code IS NOT NULL AND NOT c.conflict), '{}') AS wrong_stock,
     coalesce(array_agg(c.line) FILTER (WHERE c.changed AND NOT c.conflict), '{}') AS changed,
     coalesce(array_agg(c.product_id) FILTER (WHERE c.changed AND NOT c.conflict), '{}') AS changed_ids,
     coalesce(array_agg(c.line) FILTER (WHERE c.pictures_changed AND NOT c.conflict), '{}') AS pictures,
@@ -281,12 +320,43 @@ SELECT
     coalesce(array_agg(c.line) FILTER (WHERE c.stock_changed AND NOT c.conflict), '{}') AS stocked,
     coalesce(array_agg(c.product_id) FILTER (WHERE c.stock_changed AND NOT c.conflict), '{}') AS stocked_ids,
     coalesce(array_agg(c.line) FILTER (WHERE c.stays_hidden AND NOT c.conflict), '{}') AS hidden,
+    count(*) FILTER (WHERE c.raised AND NOT c.conflict) AS raised,
     ARRAY(
         SELECT b.line
         FROM batch AS b
         WHERE coalesce(b.by_id, b.by_sku, b.by_link) IS NULL AND (b.name IS NULL OR b.price IS NULL)
     ) AS incomplete
 FROM compared AS c;
+
+-- name: refuse
+-- Rows that turn out bad as they are applied, an error each. The report gets their cells later. What was applied of a
+-- row but for its stock is taken out of the count.
+WITH wrong AS (
+    SELECT w.line, w.field, w.code, w.message, w.said
+    FROM unnest(
+        %(lines)s::bigint[], %(fields)s::text[], %(codes)s::text[], %(messages)s::text[], %(said)s::text[]
+    ) AS w (line, field, code, message, said)
+),
+
+refused AS (
+    DELETE FROM import_rows AS r
+    USING wrong AS w
+    WHERE r.import_id = %(import_id)s AND r.line = w.line
+    RETURNING r.line, r.settled, w.field, w.code, w.message, w.said
+),
+
+told AS (
+    INSERT INTO import_errors (import_id, line, number, column_name, code, message, said)
+    SELECT %(import_id)s, u.line, 1, i.columns -> 'used' -> u.field ->> 0, u.code, u.message, u.said::json
+    FROM refused AS u
+    JOIN imports AS i ON i.id = %(import_id)s
+)
+
+UPDATE imports
+SET rows_valid = rows_valid - (SELECT count(*) FROM refused),
+    rows_bad = rows_bad + (SELECT count(*) FROM refused),
+    rows_updated = rows_updated - (SELECT count(*) FROM refused AS u WHERE u.settled)
+WHERE id = %(import_id)s;
 
 -- name: refuse_conflicts
 -- Rows whose keys match two products. The report gets their cells later.
@@ -435,9 +505,11 @@ ON CONFLICT (lower(name)) DO NOTHING;
 WITH batch AS MATERIALIZED (
     SELECT
         r.line, r.product_id, r.name, r.description, r.price, r.sku, r.source_url, r.category, r.brand, r.hidden,
+        r.weight_grams, r.price_before,
         coalesce(r.stock, CASE WHEN r.in_stock THEN greatest(%(default_stock)s, 1) ELSE %(default_stock)s END) AS stock
     FROM import_rows AS r
     WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
+        AND r.group_key IS NULL
         AND r.line <> ALL(%(met)s::bigint[])
 ),
 
@@ -453,12 +525,13 @@ makers AS MATERIALIZED (
 )
 
 INSERT INTO products (
-    id, store_id, category_id, brand_id, name, description, price, sku, source_url, hidden, in_stock
+    id, store_id, category_id, brand_id, name, description, price, sku, source_url, hidden, in_stock, weight_grams,
+    price_before
 )
 OVERRIDING SYSTEM VALUE
 SELECT
     b.product_id, %(store_id)s, c.id, k.id, b.name, b.description, b.price, b.sku, b.source_url,
-    coalesce(b.hidden, false), b.stock > 0
+    coalesce(b.hidden, false), b.stock > 0, b.weight_grams, b.price_before
 FROM batch AS b
 LEFT JOIN paths AS c ON c.category = b.category
 LEFT JOIN makers AS k ON k.brand = b.brand
@@ -473,6 +546,7 @@ SELECT
     coalesce(r.stock, CASE WHEN r.in_stock THEN greatest(%(default_stock)s, 1) ELSE %(default_stock)s END)
 FROM import_rows AS r
 WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
+    AND r.group_key IS NULL
     AND r.line <> ALL(%(met)s::bigint[]);
 
 -- name: add_images
@@ -491,6 +565,7 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS k ON true
 WHERE r.import_id = %(import_id)s AND r.line > %(after_line)s AND r.line <= %(last_line)s
+    AND r.group_key IS NULL
     AND r.line <> ALL(%(met)s::bigint[])
     AND (u.url NOT LIKE chr(127) || '%%' OR k.digest IS NOT NULL)
 ORDER BY r.line, u.position;
@@ -500,7 +575,7 @@ ORDER BY r.line, u.position;
 WITH rows AS MATERIALIZED (
     SELECT
         m.product_id, r.name, r.description, r.price, r.sku, r.source_url, r.category, r.brand, r.hidden,
-        r.category IS NOT NULL OR r.wished_category IS NULL AS placed
+        r.weight_grams, r.price_before, r.category IS NOT NULL OR r.wished_category IS NULL AS placed
     FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id)
     JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line
 ),
@@ -524,7 +599,9 @@ SET name = coalesce(r.name, p.name),
     brand_id = CASE WHEN 'brand' = ANY(%(fields)s) THEN k.id ELSE p.brand_id END,
     sku = coalesce(r.sku, p.sku),
     source_url = coalesce(r.source_url, p.source_url),
-    hidden = coalesce(r.hidden, p.hidden),
+    hidden = CASE WHEN p.blocked IS NULL THEN coalesce(r.hidden, p.hidden) ELSE p.hidden END,
+    weight_grams = /* include: weight */,
+    price_before = /* include: struck */,
     version = p.version + 1,
     updated_at = now()
 FROM rows AS r
@@ -532,6 +609,81 @@ LEFT JOIN paths AS c ON c.category = r.category
 LEFT JOIN makers AS k ON k.brand = r.brand
 WHERE p.id = r.product_id
     AND /* own */ p.store_id = %(store_id)s;
+
+-- fragment: weight
+CASE
+    WHEN 'weight_grams' = ANY(%(fields)s) THEN r.weight_grams
+    WHEN p.weight_grams IS NOT NULL AND r.weight_grams IS NOT NULL THEN r.weight_grams
+    ELSE p.weight_grams
+END
+
+-- fragment: struck
+-- A struck price that is no longer above the price goes.
+CASE
+    WHEN 'price_before' = ANY(%(fields)s) THEN r.price_before
+    WHEN p.price_before IS NOT NULL AND r.price_before IS NOT NULL THEN r.price_before
+    WHEN p.price_before > coalesce(r.price, p.price) THEN p.price_before
+END
+
+-- name: describe
+-- Before and after of the fields that differ, of rows that change a product; images are not among them.
+SELECT r.line, d.before, d.after
+FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id)
+JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line
+JOIN products AS p ON p.id = m.product_id
+JOIN inventory AS i ON i.product_id = m.product_id AND i.variant_id = 0
+CROSS JOIN LATERAL (
+    SELECT json_object_agg(f.name, f.before) AS before, json_object_agg(f.name, f.after) AS after
+    FROM (
+        VALUES
+        ('name', to_jsonb(p.name), to_jsonb(coalesce(r.name, p.name))),
+        ('price', to_jsonb(p.price::text), to_jsonb(coalesce(r.price, p.price)::text)),
+        ('price_before', to_jsonb(p.price_before::text), to_jsonb((/* include: struck */)::text)),
+        (
+            'description', to_jsonb(left(p.description, 500)),
+            to_jsonb(left(CASE WHEN 'description' = ANY(%(fields)s) THEN r.description ELSE p.description END, 500))
+        ),
+        ('sku', to_jsonb(p.sku), to_jsonb(coalesce(r.sku, p.sku))),
+        ('source_url', to_jsonb(p.source_url), to_jsonb(coalesce(r.source_url, p.source_url))),
+        (
+            'category', to_jsonb(category_path(p.category_id)),
+            to_jsonb(CASE
+                WHEN 'category' <> ALL(%(fields)s) OR (r.category IS NULL AND r.wished_category IS NOT NULL)
+                    OR find_category(r.category) = p.category_id THEN category_path(p.category_id)
+                ELSE array_to_string(r.category, ' > ')
+            END)
+        ),
+        (
+            'brand', to_jsonb((SELECT b.name FROM brands AS b WHERE b.id = p.brand_id)),
+            to_jsonb(CASE
+                WHEN 'brand' = ANY(%(fields)s)
+                    THEN coalesce((SELECT b.name FROM brands AS b WHERE lower(b.name) = lower(r.brand)), r.brand)
+                ELSE (SELECT b.name FROM brands AS b WHERE b.id = p.brand_id)
+            END)
+        ),
+        ('hidden', to_jsonb(p.hidden), to_jsonb(CASE WHEN p.blocked IS NULL THEN coalesce(r.hidden, p.hidden) ELSE p.hidden END)),
+        ('weight_grams', to_jsonb(p.weight_grams), to_jsonb(/* include: weight */)),
+        (
+            'stock', to_jsonb(i.quantity),
+            to_jsonb(CASE WHEN r.stock = r.stock_seen THEN i.quantity ELSE coalesce(r.stock, i.quantity) END)
+        )
+    ) AS f (name, before, after)
+    WHERE f.before IS DISTINCT FROM f.after
+) AS d;
+
+-- name: images
+-- The images of products before and after rows change them.
+SELECT
+    m.line,
+    ARRAY(
+        SELECT i.url
+        FROM product_images AS i
+        WHERE i.product_id = m.product_id
+        ORDER BY i.is_main DESC, i.position, i.id
+    ) AS before,
+    r.image_urls AS after
+FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) AS m (line, product_id)
+JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line;
 
 -- name: touch_products
 -- Products whose images alone differ.
@@ -594,43 +746,49 @@ WHERE s.product_id = ANY(ARRAY(
     FROM import_rows AS r
     CROSS JOIN LATERAL (
         SELECT coalesce(
+            (SELECT v.product_id FROM variants AS v WHERE v.store_id = %(store_id)s AND v.id = r.variant_id),
+            (SELECT v.product_id FROM variants AS v WHERE v.store_id = %(store_id)s AND v.sku = r.sku),
             (SELECT p.id FROM products AS p WHERE p.id = r.known_id AND p.store_id = %(store_id)s),
             (SELECT p.id FROM products AS p WHERE p.store_id = %(store_id)s AND p.sku = r.sku),
             (SELECT p.id FROM products AS p WHERE p.store_id = %(store_id)s AND md5(p.source_url) = md5(r.source_url))
         ) AS product_id
     ) AS k
     JOIN inventory AS i ON i.product_id = k.product_id
-    WHERE r.import_id = %(import_id)s AND r.stock <> i.quantity
+    WHERE r.import_id = %(import_id)s AND (r.stock <> i.quantity OR r.variant_hidden = i.on_sale)
 ))
-ORDER BY s.product_id
+ORDER BY s.product_id, s.variant_id
 FOR NO KEY UPDATE;
 
 -- name: change_stock
--- Through the verb, as every stock that a seller sets: it locks what it writes in the order of ids.
-SELECT s.outcome
+-- Through the verb, as every stock that a seller sets: it locks what it writes in the order of ids. Rows that it does
+-- not take, with what there is: the stock is not any more what the file has seen.
+SELECT m.lines[s.number] AS line, s.stock
 FROM (
     SELECT
-        array_agg(m.place::integer) AS numbers,
-        array_agg(m.product_id) AS product_ids,
-        array_agg(0::bigint) AS variant_ids,
+        array_agg(m.line ORDER BY m.place) AS lines,
+        array_agg(m.place::integer ORDER BY m.place) AS numbers,
+        array_agg(m.product_id ORDER BY m.place) AS product_ids,
+        array_agg(m.variant_id ORDER BY m.place) AS variant_ids,
         array_agg(NULL::text) AS skus,
-        array_agg(r.stock) AS stock,
+        array_agg(r.stock ORDER BY m.place) AS stock,
+        array_agg(r.stock_seen ORDER BY m.place) AS expected,
         array_agg(NULL::integer) AS nothing
-    FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[]) WITH ORDINALITY AS m (line, product_id, place)
+    FROM unnest(%(lines)s::bigint[], %(product_ids)s::bigint[], %(variant_ids)s::bigint[])
+        WITH ORDINALITY AS m (line, product_id, variant_id, place)
     JOIN import_rows AS r ON r.import_id = %(import_id)s AND r.line = m.line
-) AS b
+) AS m
 CROSS JOIN LATERAL set_stock(
     of_store => %(store_id)s,
-    numbers => b.numbers,
-    product_ids => b.product_ids,
-    variant_ids => b.variant_ids,
-    skus => b.skus,
-    set_to => b.stock,
-    counted => b.nothing,
-    changes => b.nothing,
-    expected => b.nothing
+    numbers => m.numbers,
+    product_ids => m.product_ids,
+    variant_ids => m.variant_ids,
+    skus => m.skus,
+    set_to => m.stock,
+    counted => m.nothing,
+    changes => m.nothing,
+    expected => m.expected
 ) AS s
-WHERE b.numbers IS NOT NULL;
+WHERE m.numbers IS NOT NULL AND s.outcome = 'precondition_failed';
 
 -- name: settle
 -- The rest of these rows is applied and counted.

@@ -4,12 +4,12 @@
 -- With the session through which the worker will act.
 INSERT INTO imports (
     store_id, user_id, session_id, file_name, file_key, file_bytes, default_stock, mode, dry_run, on_match, dialect,
-    decimal_sign, column_names, image_base
+    decimal_sign, column_names, image_base, variants
 )
 VALUES (
     %(store_id)s, %(user_id)s, auth.open_import_session(), %(file_name)s, %(file_key)s, %(file_bytes)s,
     %(default_stock)s, %(mode)s, %(dry_run)s, %(on_match)s, %(dialect)s, %(decimal_sign)s,
-    %(column_names)s::json, %(image_base)s
+    %(column_names)s::json, %(image_base)s, %(variants)s
 )
 RETURNING id;
 
@@ -17,12 +17,12 @@ RETURNING id;
 -- By the operator, on the command line. It acts as the owner of the store, which is given by id or name.
 INSERT INTO imports (
     store_id, user_id, session_id, file_name, file_key, file_bytes, default_stock, mode, dry_run, on_match, dialect,
-    decimal_sign, column_names, image_base
+    decimal_sign, column_names, image_base, variants
 )
 SELECT
     s.id, s.owner_id, auth.open_import_session_of(s.owner_id), %(file_name)s, %(file_key)s, %(file_bytes)s,
     %(default_stock)s, %(mode)s, %(dry_run)s, %(on_match)s, %(dialect)s, %(decimal_sign)s,
-    %(column_names)s::json, %(image_base)s
+    %(column_names)s::json, %(image_base)s, %(variants)s
 FROM stores AS s
 WHERE s.id::text = %(store)s OR lower(s.name) = lower(%(store)s)
 ORDER BY (s.id::text = %(store)s) DESC
@@ -45,8 +45,17 @@ WHERE i.store_id = %(store_id)s
 -- A NULL store is an admin's view: any.
 SELECT
     i.id, i.store_id, i.user_id, i.state, i.mode, i.dry_run, i.on_match, i.file_name, i.file_bytes, i.default_stock,
+    i.variants,
     CASE
-        WHEN i.rows_hidden > 0 THEN jsonb_set(i.columns::jsonb, '{notes,hidden_matched}', to_jsonb(i.rows_hidden))
+        WHEN i.rows_hidden + i.rows_apart + i.rows_raised > 0 THEN jsonb_set(
+            i.columns::jsonb,
+            '{notes}',
+            i.columns::jsonb -> 'notes' || jsonb_strip_nulls(jsonb_build_object(
+                'hidden_matched', nullif(i.rows_hidden, 0),
+                'variants_separate', nullif(i.rows_apart, 0),
+                'stock_raised', CASE WHEN i.dry_run THEN nullif(i.rows_raised, 0) END
+            ))
+        )
         ELSE i.columns::jsonb
     END AS columns,
     i.plan, i.wished_categories, i.report_kept,
@@ -143,7 +152,7 @@ WHERE id = %(import_id)s;
 -- name: start
 -- A worker takes the import, for the first time or after another worker was killed. No row: it has ended.
 -- Counts start anew if everything is read anew: a dry run, one that is now applied, one in mode atomic.
-WITH before AS (
+WITH before AS MATERIALIZED (
     SELECT
         i.id,
         CASE WHEN i.read_at IS NULL THEN 'reading' ELSE 'applying' END AS next_state,
@@ -151,11 +160,18 @@ WITH before AS (
     FROM imports AS i
     WHERE i.id = %(import_id)s AND i.state IN ('queued', 'reading', 'applying')
     FOR NO KEY UPDATE
+),
+
+forgotten AS (
+    DELETE FROM import_changes AS c
+    USING before AS b
+    WHERE c.import_id = b.id AND b.anew
 )
 
 UPDATE imports AS i
 SET state = b.next_state,
     attempt = i.attempt + 1,
+    rows_raised = CASE WHEN b.anew THEN 0 ELSE i.rows_raised END,
     started_at = coalesce(i.started_at, now()),
     rows_created = CASE WHEN b.anew THEN 0 ELSE i.rows_created END,
     rows_updated = CASE WHEN b.anew THEN 0 ELSE i.rows_updated END,
@@ -169,7 +185,7 @@ FROM before AS b
 WHERE i.id = b.id
 RETURNING
     i.id, i.store_id, i.state, i.attempt, i.file_key, i.file_bytes, i.default_stock, i.mode, i.dry_run, i.on_match,
-    i.dialect, i.decimal_sign, i.column_names, i.image_base, i.fields;
+    i.dialect, i.decimal_sign, i.column_names, i.image_base, i.variants, i.fields;
 
 -- name: find_ended
 -- The file of an import that has ended and will not be applied.
@@ -250,6 +266,7 @@ SET rows_created = rows_created + %(created)s,
     rows_unchanged = rows_unchanged + %(unchanged)s,
     rows_skipped = rows_skipped + %(skipped)s,
     rows_hidden = rows_hidden + %(hidden)s,
+    rows_raised = rows_raised + %(raised)s,
     locked_ms = greatest(locked_ms, %(locked_ms)s)
 WHERE id = %(import_id)s;
 
@@ -261,6 +278,7 @@ SET rows_created = %(created)s,
     rows_unchanged = %(unchanged)s,
     rows_skipped = rows_valid - %(created)s - %(updated)s - %(unchanged)s,
     rows_hidden = %(hidden)s,
+    rows_raised = %(raised)s,
     locked_ms = %(locked_ms)s
 WHERE id = %(import_id)s;
 

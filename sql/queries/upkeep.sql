@@ -30,3 +30,48 @@ FROM auth.sweep_unconfirmed(%(days)s, %(after)s, %(most)s) AS s;
 -- name: sweep_surplus
 -- Sessions of a user and used tokens of a session beyond the newest; how many.
 SELECT auth.sweep_surplus(%(sessions)s, %(tokens)s) AS swept;
+
+-- name: sweep_callbacks
+-- What providers told so many days ago, some at a time.
+WITH old AS (
+    SELECT c.provider, c.key
+    FROM provider_callbacks AS c
+    WHERE c.received_at < now() - make_interval(days => %(days)s)
+    ORDER BY c.received_at
+    LIMIT %(most)s
+),
+
+swept AS (
+    DELETE FROM provider_callbacks AS c
+    USING old AS o
+    WHERE c.provider = o.provider AND c.key = o.key
+    RETURNING c.id
+)
+
+SELECT count(*) AS swept
+FROM swept AS s;
+
+-- name: forget_tracking
+-- Numbers of parcels of orders that ended so many days ago, some at a time: they lead to an address at the courier.
+WITH old AS (
+    SELECT s.order_id, s.id
+    FROM shipments AS s
+    JOIN orders AS o ON o.id = s.order_id
+    WHERE s.tracking_number IS NOT NULL
+        AND s.shipped_at < now() - make_interval(days => %(days)s)
+        AND o.state IN ('completed', 'cancelled')
+        AND coalesce(o.completed_at, o.updated_at) < now() - make_interval(days => %(days)s)
+    ORDER BY s.shipped_at
+    LIMIT %(most)s
+),
+
+forgotten AS (
+    UPDATE shipments AS s
+    SET tracking_number = NULL, tracking_url = NULL
+    FROM old AS o
+    WHERE s.order_id = o.order_id AND s.id = o.id
+    RETURNING s.id
+)
+
+SELECT count(*) AS forgotten
+FROM forgotten AS f;

@@ -16,6 +16,7 @@ from conftest import Api, created, make_config
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from support.images import picture
+from support.injected_trade import TRADE, sold
 
 from marketplace.postgres.database import Database
 
@@ -179,6 +180,8 @@ TRIES = [
     *each(ALL, "run a program", "COPY (SELECT 1) TO PROGRAM 'true'", owner=False),
     *each(ALL, "switch triggers off", "SET session_replication_role = replica", owner=False),
     *each(ALL, "empty a table", "TRUNCATE products CASCADE", owner=False),
+    # Trade
+    *(one for name, statement, owner in TRADE for one in each(ALL, name, statement, owner)),
 ]  # fmt: skip
 
 
@@ -265,13 +268,14 @@ def set_up(api: Api, login: str) -> Scene:
             " VALUES (sha256('code'), %s, 'reset', %s, now() + interval '1 hour')",
             [victim.id, victim.email],
         )
+        trade = sold(conn, victim, stranger, theirs)
         conn.execute("SELECT settle_database()")
         open_ = "SELECT id FROM auth.sessions WHERE user_id = %s AND kind = 'device'"
         device = conn.execute(open_, [victim.id]).fetchone()
         session = conn.execute(
             "SELECT session_id FROM imports WHERE id = %s", [sent[0].json["id"]]
         ).fetchone()
-    values = {
+    values = trade | {
         "victim": victim.id, "email": victim.email, "their_store": victim.store_id, "theirs": theirs, "store": intruder.store_id,
         "mine": mine, "bare": bare, "stranger": stranger.id, "their_import": sent[0].json["id"], "import": sent[1].json["id"],
         "their_session": session[0] if session else None, "victim_session": device[0] if device else None, BUYER: buyer.id, SELLER: intruder.id, NOBODY: intruder.id,
@@ -297,7 +301,7 @@ def taken(url: str, at: Scene, one: Try, act: bool = True) -> int:
 
 
 def test_the_kit_is_large_enough():
-    assert len({one.name for one in TRIES}) >= 40
+    assert len({one.name for one in TRIES}) >= 100
 
 
 @pytest.mark.parametrize("one", TRIES, ids=lambda one: f"{one.who}: {one.name}")

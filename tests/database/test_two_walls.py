@@ -5,6 +5,7 @@ Every condition of ownership in sql/queries is marked `/* own */`. Each is taken
 nothing of anybody else's may come back or change.
 """
 
+import contextlib
 import importlib
 import re
 from typing import Any
@@ -19,7 +20,7 @@ from marketplace.postgres.statements import QUERIES, named_sql
 
 OWN = re.compile(r"/\* own \*/ (.+?)(?=;?$)", re.MULTILINE)
 #: Run by the worker, and tried with imports below.
-WORKERS = "import_rows"
+WORKERS = ("import_rows", "import_variants")
 #: `%(store_id)s` of a public list filters, it does not protect. An EXPLAIN shares its text with the
 #: statement that it is about, and returns no row of anybody.
 CONDITIONS = [
@@ -58,8 +59,8 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 def test_conditions_are_marked_in_every_private_table():
     assert {noun for noun, _, _ in CONDITIONS} == {
         "activities", "addresses", "audit", "carts", "checkouts", "delivery_options", "exports", "idempotency",
-        "import_rows", "imports", "payments", "products", "stock", "store_settings", "stores", "uploads", "users",
-        "vouchers",
+        "import_rows", "import_variants", "imports", "orders", "payments", "products", "stock", "store_settings",
+        "stores", "uploads", "users", "vouchers",
     }  # fmt: skip
     assert len(CONDITIONS) >= 25
 
@@ -71,7 +72,7 @@ def test_nothing_of_anybody_elses_comes_back_and_what_is_named_is_not_there(api:
 
 
 @pytest.mark.parametrize(
-    ("noun", "name", "number"), [each for each in CONDITIONS if each[0] != WORKERS]
+    ("noun", "name", "number"), [each for each in CONDITIONS if each[0] not in WORKERS]
 )
 def test_the_database_holds_where_the_statement_forgets(
     api: Api, monkeypatch: pytest.MonkeyPatch, executed: set[str], noun: str, name: str, number: int
@@ -132,7 +133,7 @@ def test_without_the_databases_wall_the_statement_holds(api: Api):
 
 
 @pytest.mark.parametrize(
-    ("noun", "name", "number"), [each for each in CONDITIONS if each[0] == WORKERS]
+    ("noun", "name", "number"), [each for each in CONDITIONS if each[0] == WORKERS[0]]
 )
 def test_an_import_that_forgets_whose_products_they_are_changes_nobody_elses(
     shop: Shop,
@@ -160,6 +161,49 @@ def test_an_import_that_forgets_whose_products_they_are_changes_nobody_elses(
         victim.store_id,
     )
     assert any(text in query for query in executed), "no import runs this statement"
+
+
+@pytest.mark.parametrize(
+    ("noun", "name", "number"), [each for each in CONDITIONS if each[0] == WORKERS[1]]
+)
+def test_an_import_that_forgets_whose_variants_they_are_changes_nobody_elses(
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    executed: set[str],
+    noun: str,
+    name: str,
+    number: int,
+):
+    """Where the statement forgets, the database refuses: then the import fails, nothing is written."""
+    header = (
+        "marketplace_product_id,variant_id,name,price,stock,option1_name,option1_value,hidden\n"
+    )
+    theirs = Shop(shop.api)
+    for each in (theirs, shop):
+        each.run(
+            each.send(f"{header},,{MARK},5000,4,Warna,Merah,no\n,,{MARK},6000,4,Warna,Biru,no\n")
+        )
+    found = "SELECT product_id, id FROM variants WHERE store_id = %s ORDER BY id"
+    stolen, _ = theirs.rows(found, theirs.seller.store_id)
+    mine, other = shop.rows(found, shop.seller.store_id)
+    whose = "SELECT t::text AS row FROM variants AS t WHERE store_id = %s ORDER BY id"
+    before = theirs.rows(whose, theirs.seller.store_id)
+    shown = shop.api.get(f"/api/products/{stolen['product_id']}").json
+    text = without(monkeypatch, noun, name, number)
+    rows = (
+        f"{mine['product_id']},{mine['id']},Ours,1,9,Warna,Merah,no\n",
+        f"{stolen['product_id']},{stolen['id']},Stolen,1,9,Warna,Merah,no\n",
+        f",{stolen['id']},Stolen,2,9,,,no\n",
+        f"{stolen['product_id']},,Stolen,1,9,Warna,Hijau,no\n",
+        f"{mine['product_id']},{other['id']},Ours,2,9,Warna,Ungu,yes\n",
+    )
+    for row in rows:
+        with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+            shop.run(shop.send(header + row))
+    assert theirs.rows(whose, theirs.seller.store_id) == before
+    assert shop.api.get(f"/api/products/{stolen['product_id']}").json == shown
+    assert any(text in query for query in executed), "no import runs this statement"
+    theirs.db.close()
 
 
 def test_the_applications_role_owns_nothing_and_may_make_nothing(api: Api):

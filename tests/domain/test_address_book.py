@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from conftest import Api, User
+from conftest import PASSWORD, Api, User
 from support.responses import problem
 
 from marketplace.queries import areas
@@ -199,3 +199,16 @@ def test_areas_are_read_on_by_cursor(api: Api):
         assert first["areas"] != last["areas"]
     problem(api.get("/api/areas", params={"cursor": "x"}), 400, "invalid_cursor")
     problem(api.get("/api/areas", params={"page": 2}), 422, "validation_failed")
+
+
+def test_addresses_and_cart_go_with_the_account(api: Api):
+    user = api.buyer()
+    add(api, user)
+    line = {"product_id": api.product(api.seller())["id"], "quantity": 1}
+    api.put("/api/cart/lines", user, json={"lines": [line]})
+    left = api.delete("/api/users/profile", user, json={"current_password": PASSWORD})
+    assert left.status_code == 204, left.text
+    with api.as_owner(api.db.conn) as conn:
+        for table in ("addresses", "carts", "cart_lines"):
+            query = f"SELECT count(*) AS n FROM {table} WHERE user_id = %s"  # noqa: S608 - names of ours
+            assert conn.execute(query, [user.id]).fetchone() == {"n": 0}

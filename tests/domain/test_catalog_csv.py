@@ -48,7 +48,7 @@ def test_the_headers_of_the_first_system_are_known_in_any_order_and_spelling():
         "Rating;LINK_GAMBAR;nama  produk;Lokasi;Harga;Link Produk;Náma Toko;Kategori;Warna;Review\n"
         "4.9;https://cdn.example/1.jpg;Panci;Jakarta;Rp8.799.000;https://shop.example/1;Toko;Dapur;merah;12\n",
     )
-    assert row[1:] == (
+    assert row[1:13] == (
         None, "Panci", None, Decimal("8799000.00"), None, None, "https://shop.example/1", ("Dapur",), "Toko",
         ("https://cdn.example/1.jpg",), None, None,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from conftest import Api, RollbackDatabase
 from support.buying import HOME, buyer, key, place, put, quote, seller, try_to_place
+from support.images import picture
 from support.responses import problem
 from support.stock import add_variants, broken, stock
 
@@ -42,6 +43,8 @@ def test_buying_one_thing_takes_five_calls(shop: Api):
     sells, buys = seller(shop), buyer(shop)
     product = shop.product(sells, name="Kopi Gayo 250 g", stock=12)["id"]
 
+    shop.upload(f"/api/products/{product}/images", sells, [("images", "a", picture())])
+
     shop.get(f"/api/products/{product}")
     put(shop, buys, (product, 2))
     asked = quote(shop, buys)
@@ -76,7 +79,10 @@ def test_buying_one_thing_takes_five_calls(shop: Api):
         "amount": "179000.00",
     }
     assert (payment["state"], payment["poll_after"]) == ("open", 60)
-    assert placed["orders"][0]["first_line"]["name"] == "Kopi Gayo 250 g"
+    first = placed["orders"][0]["first_line"]
+    assert first["name"] == "Kopi Gayo 250 g"
+    assert first["thumb_url"].endswith("-thumb.webp")
+    assert first["thumb_url"] == order["lines"][0]["thumb_url"]
     assert shop.get("/api/cart", buys).json["count"] == 0
     assert pieces(shop, product) == (10, 2)
     assert invariants(shop) == []

@@ -49,6 +49,15 @@ def test_the_demo_shop_is_loaded_once_and_its_logins_work(committed: Api):
     counts = {node["name"]: node["product_count"] for node in tree}
     assert counts["Makanan & Minuman"] == 21
 
+    email, password, _ = logins[-1]
+    login = committed.post("/api/auth/login", json={"email": email, "password": password})
+    bearer = {"Authorization": f"Bearer {login.json['access_token']}"}
+    lines_of = {"lines": [{"product_id": shown[0]["id"], "quantity": 1}], "buy_now": True}
+    quote = committed.post("/api/checkout/quote", json=lines_of, headers=bearer).json
+    assert quote["problems"] == ([] if shown[0]["in_stock"] else quote["problems"])
+    assert len(quote["orders"][0]["delivery"]["options"]) == 3
+    assert "ONGKIRDEMO" in {offer["code"] for offer in quote["vouchers"]}
+
     again: list[str] = []
     demo.load(committed.config, again.append)
     assert again == []

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from conftest import Api, User
+from conftest import PASSWORD, Api, User
 from psycopg.rows import dict_row
 from support.buying import buyer, key, place, put, seller, upload
 from support.images import picture
@@ -103,11 +103,16 @@ def test_a_transfer_that_is_not_found_is_open_again(shop: Shop):
 def test_a_transfer_to_the_store_is_confirmed_by_the_store(shop: Shop):
     api = shop.api
     sells = seller(api)
-    with psycopg.connect(api.owner_url) as conn:
-        conn.execute(
-            "INSERT INTO store_settings (store_id, pay_account) VALUES (%s, %s)",
-            [sells.store_id, '{"bank": "BRI", "number": "9", "holder": "Sari"}'],
-        )
+    account = {"bank": "BRI", "number": "9", "holder": "Sari"}
+    path, secret = "/api/stores/mine/pay-account", {"current_password": PASSWORD}
+    problem(
+        api.put(path, sells, json={**account, "current_password": "wrong"}), 422, "wrong_password"
+    )
+    half = api.put(path, sells, json={**account, "bank": None, **secret})
+    assert problem(half, 422, "validation_failed")["errors"][0]["pointer"] == "/bank"
+    nothing = dict.fromkeys(account)
+    assert api.put(path, sells, json={**nothing, **secret}).json == nothing
+    assert api.put(path, sells, json={**account, **secret}).json == account
     buys, placed, product = bought(shop, "store_transfer", sells)
     (payment,) = placed["payments"]
     assert payment["order_id"] == placed["orders"][0]["id"]

@@ -70,3 +70,22 @@ def test_taxes_are_added_and_closed(committed: Api, tmp_path: Path):
     assert run("close", "1").stdout == "Rate 1 is closed.\n"
     assert run("close", "1").returncode == 1
     assert len(run().stdout.splitlines()) == 1
+
+
+def test_holidays_and_commission_are_set(committed: Api, tmp_path: Path):
+    def run(*arguments: str):
+        return command(committed.owner_url, tmp_path, *arguments)
+
+    assert run("holidays", "add", "2999-12-25", "Natal").stdout == "2999-12-25 Natal\n"
+    assert run("holidays", "add", "2999-12-25", "").returncode == 1
+    assert run("holidays", "remove", "2999-12-24").returncode == 1
+    assert run("holidays", "remove", "2999-12-25").stdout == ""
+    assert run("holidays", "add", "Natal", "x").returncode == 2
+    assert run("commission").stdout == "Rule 1: 0 %, and 0 % tax on it.\n"
+    assert run("commission", "set", "5", "--tax", "11").stdout.endswith(
+        ": 5 %, and 11 % tax on it.\n"
+    )
+    assert run("commission", "set", "101").returncode == 2
+    with psycopg.connect(committed.owner_url) as conn:
+        rules = conn.execute("SELECT count(*), count(active_to) FROM commission_rules").fetchone()
+    assert rules == (2, 1)

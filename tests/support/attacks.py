@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from conftest import Api, User
 
 from support.images import picture
+from support.order_attacks import Traded, traded
+from support.order_attacks import reads as reads_of_orders
 
 _numbers = itertools.count(1)
 #: Stands only in what is the victim's alone.
@@ -33,8 +35,8 @@ ROWS = {
     "addresses": "t.user_id = %(user)s",
     "carts": "t.user_id = %(user)s",
     "checkouts": "t.buyer_id = %(user)s",
-    "orders": "t.buyer_id = %(user)s",
-    "order_lines": "t.buyer_id = %(user)s",
+    "orders": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
+    "order_lines": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
     "payments": "t.buyer_id = %(user)s",
     "voucher_uses": "t.buyer_id = %(user)s",
     "uploads": "t.user_id = %(user)s",
@@ -44,6 +46,8 @@ ROWS = {
     "import_errors": "t.import_id = %(import)s",
     "audit": "t.store_id = %(store)s",
     "idempotency_keys": "t.user_id = %(user)s",
+    "shipments": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
+    "events": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
     "auth.sessions": "t.user_id = %(user)s",
     "auth.credentials": "t.user_id = %(user)s",
 }
@@ -66,6 +70,7 @@ class Scene(NamedTuple):
     address: int
     checkout: int
     payment: int
+    orders: Traded
 
 
 OPTION = {"name": "Kurir", "pricing": "flat", "price": "9000"}
@@ -153,9 +158,9 @@ def scene(api: Api) -> Scene:
     for name in ("Gelas", "Cangkir"):
         api.product(intruder, name=name, category_id=category)
     kept = (*bought(api, victim, hidden), *placed(api, victim))
-    return Scene(
-        api, victim, intruder, shown, hidden, images[0]["id"], sent.json["id"], category, *kept
-    )
+    orders = traded(api, victim, intruder, MARK)
+    ids = (shown, hidden, images[0]["id"], sent.json["id"], category, *kept)
+    return Scene(api, victim, intruder, *ids, orders)
 
 
 def snapshot(at: Scene) -> dict[str, list[str]]:
@@ -213,6 +218,7 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
     yield from ((f"/api/stores/mine/stock{query}", "") for query in ("", "?low=20"))
     for product in (at.hidden, at.shown):
         yield f"/api/products/{product}/stock-movements", "product"
+    yield from reads_of_orders(at.orders)
     yield f"/api/products/{at.hidden}", "product"
     yield f"/api/products/imports/{at.import_id}", "import"
     yield f"/api/products/imports/{at.import_id}/errors.csv", "import"

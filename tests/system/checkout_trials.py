@@ -243,7 +243,7 @@ def killed(market: Market, args: argparse.Namespace) -> list[str]:
 
     def kill() -> None:
         chance = random.Random(args.seed)
-        while not done.wait(chance.uniform(0.5, 1.5)):
+        while not done.wait(chance.uniform(0.5, 1.5) * args.every):
             if chance.random() < 0.75:
                 workers = children(market.server.process.pid)
                 if workers:
@@ -275,13 +275,11 @@ def killed(market: Market, args: argparse.Namespace) -> list[str]:
 
 def crash(market: Market) -> int:
     """Kill a backend of PostgreSQL: the server ends all others and recovers."""
-    try:
-        with market.owner() as conn:
-            row = conn.execute("SELECT pg_backend_pid() AS pid").fetchone()
-            os.kill(row["pid"], signal.SIGKILL)
-    except (OSError, psycopg.Error):
-        return 0
-    return 1
+    with contextlib.suppress(psycopg.Error), market.owner() as conn:
+        row = conn.execute("SELECT pg_backend_pid() AS pid").fetchone()
+        os.kill(row["pid"], signal.SIGKILL)
+        return 1
+    return 0
 
 
 def keys(market: Market, args: argparse.Namespace) -> list[str]:
@@ -320,17 +318,13 @@ TRIALS: dict[str, Callable[[Market, argparse.Namespace], list[str]]] = {
 
 @contextlib.contextmanager
 def started(args: argparse.Namespace) -> Iterator[Market]:
-    """A system on a database of its own."""
-    from conftest import created, owner
-
+    """A system on a PostgreSQL of its own, which waits for its disk as one in use does."""
     from marketplace.postgres import migrations
+    from marketplace.postgres.embedded import server as embedded
 
-    name = f"marketplace_checkout_trials_{os.getpid()}"
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        owner() as server_url,
-        created(server_url, name) as url,
-    ):
+    with tempfile.TemporaryDirectory() as folder:
+        postgres = embedded.start(Path(folder) / "postgres")
+        url = postgres.dsn("postgres", "postgres")
         migrations.migrate(url, lambda line: None)
         settings = {"RATE_LIMITS": "off", "ACCESS_TOKEN_MINUTES": "600"}
         server = Server(url, Path(folder), **settings)
@@ -340,6 +334,7 @@ def started(args: argparse.Namespace) -> Iterator[Market]:
             yield market
         finally:
             server.stop()
+            postgres.stop()
 
 
 def main() -> int:
@@ -351,6 +346,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--pieces", type=int, default=400, help="of each product of `carts`")
     parser.add_argument("--places", type=int, default=500)
+    parser.add_argument("--every", type=float, default=2, help="seconds between two kills")
     parser.add_argument("--keys", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()

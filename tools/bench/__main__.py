@@ -24,6 +24,7 @@ from tools.bench import (
     load,
     rounds,
     samples,
+    selling,
     servers,
     shapes,
     shop,
@@ -62,6 +63,13 @@ def main(arguments: list[str]) -> int:
     importing.add_argument("--seed", type=int, default=1)
     importing.add_argument("--database", default="marketplace_bench_import")
     importing.set_defaults(run=run_imports)
+    trade = commands.add_parser("selling", help="make a trade of many orders anew")
+    trade.add_argument("--orders", type=int, default=1_000_000)
+    trade.add_argument("--database", default=selling.NAME)
+    trade.set_defaults(run=make_trade)
+    lists = commands.add_parser("lists", help="measure the lists of that trade, and its proof")
+    lists.add_argument("--database", default=selling.NAME)
+    lists.set_defaults(run=measure_trade)
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -91,6 +99,28 @@ def make_data(args: argparse.Namespace) -> int:
             conn.execute(about.format(sql.Identifier(args.database), sql.Literal(said)))
     print(f"{args.database}: {said}, in {time.monotonic() - started:.0f} s")
     return 0
+
+
+def make_trade(args: argparse.Namespace) -> int:
+    """Drop the database of the trade, make and fill it, and print its contents."""
+    started = time.monotonic()
+    with databases.served(args.database) as urls:
+        databases.make_anew(urls)
+        migrations.migrate(urls.owner, lambda line: None)
+        selling.fill(urls.owner, args.orders, print)
+        with fill.connected(urls.owner) as conn:
+            for row in fill.sizes(conn):
+                print(f"  {row['name']:20} {row['bytes'] / 2**20:8,.0f} MB")
+    print(f"{args.database}: {args.orders} orders, in {time.monotonic() - started:.0f} s")
+    return 0
+
+
+def measure_trade(args: argparse.Namespace) -> int:
+    """Print what each list costs, and how long the proof takes; 1 where a list or a sum is bad."""
+    with databases.served(args.database) as urls:
+        slow = selling.measure(urls.owner, print)
+        broken = selling.prove(urls.owner, print)
+    return 1 if slow or broken else 0
 
 
 def run_bench(args: argparse.Namespace) -> int:

@@ -53,17 +53,17 @@ def fill(url: str, made: Catalogue, report: Report) -> None:
                 conn.execute(SQL["count_on"], {"name": table, "last": last})
         tables = [row["name"] for row in sizes(conn)]
     with timed("indexes", report):
-        _at_once(
+        at_once(
             url,
             "indexes",
-            _longest_first([each for each in aside if each["kind"] == "index"], tables),
+            longest_first([each for each in aside if each["kind"] == "index"], tables),
         )
     with timed("foreign keys, triggers", report), connected(url) as conn:
         for thing in aside:
             if thing["kind"] != "index":
                 conn.execute(thing["restore"].encode())
     with timed("vacuum, analyze", report):
-        _at_once(url, "tables", [f"VACUUM (ANALYZE) {table}" for table in tables])
+        at_once(url, "tables", [f"VACUUM (ANALYZE) {table}" for table in tables])
 
 
 def copy(conn: Conn, table: str, lines: Iterator[str] | list[str]) -> None:
@@ -117,7 +117,7 @@ def _fill_products(url: str, made: Catalogue) -> None:
                 bar.add(done.result())
 
 
-def _longest_first(indexes: list[Row], tables: list[str]) -> list[str]:
+def longest_first(indexes: list[Row], tables: list[str]) -> list[str]:
     """Return statements that make the indexes: those of large tables first, GIN before all others
     of the same table.
     """
@@ -129,7 +129,7 @@ def _longest_first(indexes: list[Row], tables: list[str]) -> list[str]:
     return [index["restore"] for index in sorted(indexes, key=order)]
 
 
-def _at_once(url: str, what: str, statements: list[str]) -> None:
+def at_once(url: str, what: str, statements: list[str]) -> None:
     """Run statements that do not wait for each other, two at a time, in their order."""
 
     def run(statement: str) -> None:

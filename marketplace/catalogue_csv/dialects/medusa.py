@@ -5,13 +5,15 @@ product's columns first.
 import re
 from collections.abc import Sequence
 
+from marketplace.catalogue_csv.dialects.groups import Groups
 from marketplace.catalogue_csv.dialects.shape import (
     Cells,
     Dialect,
-    Groups,
     Layout,
     Values,
     fields,
+    grams,
+    is_option,
     links,
     named,
     plain,
@@ -20,14 +22,17 @@ from marketplace.catalogue_csv.dialects.shape import (
 
 _KNOWN = re.compile(
     r"(product(subtitle|externalid|collectionid|typeid|\w+at|discountable|height|hscode|isgiftcard|length|material|"
-    r"midcode|origincountry|tags?\d*|weight|width|saleschannel\d+(id|name|description)?|shippingprofileid|profile\w*|"
-    r"variantmetadata|metadata)|variant(upc|ean|hscode|midcode|allowbackorder|barcode|\w+at|height|"
-    r"length|material|metadata|origincountry|productid|variantrank|weight|width|price\w+))\Z"
+    r"midcode|origincountry|tags?\d*|width|saleschannel\d+(id|name|description)?|shippingprofileid|profile\w*|"
+    r"variantmetadata|metadata)|variant(upc|hscode|midcode|allowbackorder|\w+at|height|"
+    r"length|material|metadata|origincountry|productid|variantrank|width|price\w+))\Z"
 ).match
 _PRICE = re.compile(r"(?:variant)?price(?:[a-z]*?)([a-z]{3})\Z").match
 
 
 class _Rows(Groups):
+    names, values = r"(?:variant)?option(\d+)name", r"(?:variant)?option(\d+)value"
+    unnamed = "Variant"
+
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
         self._price = price_of(layout)
@@ -40,9 +45,17 @@ class _Rows(Groups):
         """Return true: every row is one."""
         return True
 
-    def options(self, cells: Cells) -> list[str]:
-        """Return the options in the order of their numbers."""
-        return self.layout.numbered(cells, r"(?:variant)?option(\d+)value")
+    def chosen(self, group: Sequence[Cells], variants: Sequence[bool]) -> list[dict[str, str]]:
+        """Return the options; variants that have none differ by their titles."""
+        chosen = super().chosen(group, variants)
+        if len(group) > 1 and not any(chosen):
+            titles = [self.layout.cell(cells, "varianttitle") for cells in group]
+            return [{self.unnamed: title} if is_option(title) else {} for title in titles]
+        return chosen
+
+    def product_name(self, filled: Cells, values: Values) -> str:
+        """Return the title of the product, without that of the variant."""
+        return self.layout.cell(filled, "producttitle")
 
     def shared(self, place: int) -> bool:
         """Return whether it is a column of the product."""
@@ -77,6 +90,8 @@ class _Rows(Groups):
                 "hidden": "no"
                 if cell(cells, "productstatus").lower() in ("", "published")
                 else "yes",
+                "weight_grams": grams(cell(cells, "variantweight", "productweight")),
+                "variant_barcode": cell(cells, "variantbarcode", "variantean"),
             }
         )
 
@@ -108,6 +123,8 @@ MEDUSA = Dialect(
         description="productdescription",
         image_url="productthumbnail productimage# productimage#url image#url",
         hidden="productstatus",
+        weight_grams="variantweight productweight",
+        variant_barcode="variantbarcode variantean",
         variant="productid producthandle variantid varianttitle variantoption#name "
         "variantoption#value option#name "
         "option#value",

@@ -4,11 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from marketplace.catalogue_csv import image_links
 from marketplace.catalogue_csv.headers import HEADER
+from marketplace.catalogue_csv.model import WEIGHT_LIMIT
 
 Cells = Sequence[str]
 #: A row's cells by field of HEADER, as texts for rows.py.
@@ -16,14 +18,37 @@ Values = dict[str, str]
 #: A stock that a machine wrote: its dot is a decimal sign, whatever follows it.
 _PART = re.compile(r"(-?[0-9]+)(?:\.[0-9]+|,[0-9]{1,2})\Z").match
 _IN_STOCK = "in stock"
-#: Rows of one product that are held until the last of them is read, and characters in them.
-GROUP_ROWS = 2_000
-GROUP_LENGTH = 2_000_000
+_WEIGHT = re.compile(r"([0-9]{1,9}(?:[.,][0-9]{1,9})?) ?([a-z]*)\Z").match
+_GRAMS: dict[str, Decimal | int] = {
+    "": 1,
+    **dict.fromkeys(("g", "gr", "gram", "grams"), 1),
+    **dict.fromkeys(("kg", "kgs", "kilogram", "kilograms"), 1000),
+    **dict.fromkeys(("lb", "lbs", "pound", "pounds"), Decimal("453.59237")),
+    **dict.fromkeys(("oz", "ounce", "ounces"), Decimal("28.349523")),
+}
+
+
+class Kind(NamedTuple):
+    """A row as one kind of a product: the rows of one `group` are its variants.
+
+    `name` is that of the product, `description` too ("": that of the row); `gallery` are links to
+    the images of the product, where `image` is one of the variant alone. `column` has the options,
+    for errors. `hidden`: whether the variant is, where its product may not be.
+    """
+
+    group: str
+    options: tuple[tuple[str, str], ...]
+    name: str
+    column: str
+    description: str = ""
+    gallery: str = ""
+    image: str = ""
+    hidden: bool | None = None
 
 
 class Arranged(NamedTuple):
     """A row on its way: `cells` as a report shows them (with those of its parent row filled in),
-    and their values.
+    their values, and what it is as a variant.
 
     `values` None: the row only carries what others share.
     """
@@ -31,6 +56,7 @@ class Arranged(NamedTuple):
     line: int
     cells: list[str]
     values: Values | None
+    kind: Kind | None = None
 
 
 class Arranger(Protocol):
@@ -84,6 +110,11 @@ class Layout(NamedTuple):
             (int(hit[1]), place) for name, place in self.places.items() if (hit := match(name))
         ]
         return [place for _, place in sorted(found)]
+
+    def by_number(self, pattern: str) -> dict[int, int]:
+        """Return the positions of columns by the number in their folded header."""
+        match = re.compile(pattern + r"\Z").match
+        return {int(hit[1]): place for name, place in self.places.items() if (hit := match(name))}
 
     def _at(self, cells: Cells, place: int) -> str:
         return cells[place].strip() if place < len(cells) else ""
@@ -142,118 +173,48 @@ class Single:
         raise NotImplementedError
 
 
-class Groups:
-    """The rows of a dialect in which those of one product follow each other, the first with what
-    they share.
-
-    A dialect defines what belongs together (`key`), which rows are variants (`is_variant`), their
-    options (`options`), and the values of a row once the shared cells are filled in (`read`).
-    """
-
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        self.notes: Counter[str] = Counter()
-        self._key: str | None = None
-        self._held: list[tuple[int, list[str]]] = []
-        self._length = 0
-
-    def key(self, cells: Cells) -> str:
-        """Return what the rows of a product have in common; empty: the row belongs to the one
-        above.
-        """
-        raise NotImplementedError
-
-    def is_variant(self, cells: Cells) -> bool:
-        """Return whether the row is something to buy."""
-        raise NotImplementedError
-
-    def options(self, cells: Cells) -> list[str]:
-        """Return the option values of a variant, such as a colour and a size."""
-        raise NotImplementedError
-
-    def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
-        """Return the values of a row with the shared cells filled in; `group` has all rows of its
-        product unchanged.
-        """
-        raise NotImplementedError
-
-    def shared(self, place: int) -> bool:
-        """Return whether an empty cell of this column takes the value of the first row."""
-        raise NotImplementedError
-
-    def survey(self, cells: Cells) -> None:
-        """Nothing to see."""
-
-    def take(self, line: int, cells: list[str]) -> Iterable[Arranged]:
-        """Hold the row; yield those of the previous product, if this is the first of the next."""
-        key = self.key(cells)
-        done: list[Arranged] = []
-        full = len(self._held) >= GROUP_ROWS or self._length > GROUP_LENGTH
-        if self._held and key and key != self._key:
-            done = self._release()
-        elif full:
-            head = self._held[0]
-            done = self._release()[1:]
-            self._held = [head]
-        if key or not self._held:
-            self._key = key
-        self._held.append((line, cells))
-        self._length += sum(map(len, cells))
-        return done
-
-    def rest(self) -> Iterable[Arranged]:
-        """Yield the last product."""
-        return self._release()
-
-    def _release(self) -> list[Arranged]:
-        held, self._held, self._length = self._held, [], 0
-        if not held:
-            return []
-        group = [cells for _, cells in held]
-        variants = [self.is_variant(cells) for cells in group]
-        if not any(variants):
-            variants[0] = True
-        made = []
-        skus: set[str] = set()
-        for (line, cells), variant in zip(held, variants, strict=True):
-            filled = self._filled(cells, group[0]) if variant else cells
-            made.append(
-                Arranged(
-                    line, filled, self._values(filled, cells, group, skus) if variant else None
-                )
-            )
-        return made
-
-    def _values(
-        self, filled: Cells, cells: Cells, group: Sequence[Cells], skus: set[str]
-    ) -> Values:
-        values = self.read(filled, group)
-        options = self.options(cells)
-        values["name"] = named(values["name"], options)
-        if values["sku"] in skus:
-            values["sku"] = "-".join([values["sku"], *options])
-            self.notes["repeated_skus"] += 1
-        elif values["sku"]:
-            skus.add(values["sku"])
-        return values
-
-    def _filled(self, cells: list[str], head: list[str]) -> list[str]:
-        """Return the row with the shared cells of the first, so that it can be read alone in a
-        report.
-        """
-        if cells is head:
-            return cells
-        width = len(self.layout.names)
-        longer = cells + [""] * (width - len(cells))
-        for place, cell in enumerate(head[:width]):
-            if not longer[place].strip() and self.shared(place):
-                longer[place] = cell
-        return longer
-
-
 def fields(**columns: str) -> dict[str, str]:
     """Return folded headers by field, several with blanks between: fields(stock="qty quantity")."""
     return {name: field for field, names in columns.items() for name in names.split()}
+
+
+def group_of_line(line: int) -> str:
+    """Return what the rows of a product have in common that begins in this line."""
+    return f"{line:012d}"
+
+
+def is_option(cell: str) -> bool:
+    """Return whether a variant has this value: one that is alone has a default in its place."""
+    return bool(cell) and not cell.lower().startswith("default")
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """Return names of options, each once."""
+    seen: dict[str, None] = {}
+    for name in names:
+        number, other = 2, name
+        while other in seen:
+            number, other = number + 1, f"{name} {number}"
+        seen[other] = None
+    return list(seen)
+
+
+def grams(cell: str, unit: str = "") -> str:
+    """Return a weight in whole grams; empty if there is none, or none that can be read. `unit`: of
+    a number alone.
+    """
+    found = _WEIGHT(cell.strip().lower())
+    factor = _GRAMS.get(found[2] or unit.lower()) if found else None
+    if found is None or factor is None:
+        return ""
+    weight = Decimal(found[1].replace(",", ".")) * factor
+    whole = int(weight.quantize(Decimal(1), ROUND_HALF_UP))
+    return str(whole) if 0 < whole <= WEIGHT_LIMIT else ""
+
+
+def struck(price: str, before: str) -> str:
+    """Return the price before a sale; empty if there is no sale."""
+    return before if before != price else ""
 
 
 def named(name: str, options: Sequence[str]) -> str:

@@ -7,12 +7,13 @@ https://help.shopify.com/en/manual/products/import-export/using-csv
 import re
 from collections.abc import Sequence
 
+from marketplace.catalogue_csv.dialects.groups import Groups
 from marketplace.catalogue_csv.dialects.shape import (
     Cells,
     Dialect,
-    Groups,
     Values,
     fields,
+    grams,
     links,
     plain,
     stock,
@@ -33,6 +34,8 @@ _KNOWN = re.compile(
 
 
 class _Rows(Groups):
+    names, values = r"option(\d+)name", r"option(\d+)value"
+
     def key(self, cells: Cells) -> str:
         """Return the handle."""
         return self.layout.cell(cells, "handle", "urlhandle")
@@ -44,9 +47,13 @@ class _Rows(Groups):
             cell(cells, "variantprice", "price") or cell(cells, "variantsku", "sku", "option1value")
         )
 
-    def options(self, cells: Cells) -> list[str]:
-        """Return the options; a product without variants has `Default Title`."""
-        return self.layout.numbered(cells, r"option(\d+)value")
+    def picture(self, cells: Cells) -> str:
+        """Return the image of the variant."""
+        return self.layout.cell(cells, "variantimage", "variantimageurl")
+
+    def gallery(self, filled: Cells, group: Sequence[Cells]) -> list[str]:
+        """Return the images of all rows."""
+        return [self.layout.cell(each, "imagesrc", "productimageurl") for each in group]
 
     def shared(self, place: int) -> bool:
         """Return whether it is a column of the product."""
@@ -55,8 +62,7 @@ class _Rows(Groups):
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
         """Read a row: the variant's image comes first."""
         cell = self.layout.cell
-        pictures = [cell(cells, "variantimage", "variantimageurl")]
-        pictures += [cell(each, "imagesrc", "productimageurl") for each in group]
+        pictures = [self.picture(cells), *self.gallery(cells, group)]
         category = cell(cells, "productcategory")
         published = cell(cells, "published", "publishedononlinestore").lower()
         hidden = cell(cells, "status").lower() not in ("", "active") or published == "false"
@@ -75,6 +81,9 @@ class _Rows(Groups):
                 "brand": cell(cells, "vendor"),
                 "image_url": links(self.notes, self.layout, pictures),
                 "hidden": "yes" if hidden else "no",
+                "weight_grams": grams(cell(cells, "variantgrams", "weightvaluegrams")),
+                "price_before": cell(cells, "variantcompareatprice", "compareatprice"),
+                "variant_barcode": cell(cells, "variantbarcode", "barcode").removeprefix("'"),
             }
         )
 
@@ -100,6 +109,9 @@ SHOPIFY = Dialect(
         description="bodyhtml description",
         image_url="imagesrc productimageurl variantimage variantimageurl",
         hidden="status published publishedononlinestore",
+        weight_grams="variantgrams weightvaluegrams",
+        price_before="variantcompareatprice compareatprice",
+        variant_barcode="variantbarcode barcode",
         variant="handle urlhandle option#name option#value",
     ),
     (frozenset({"handle", "title", "variantprice"}), frozenset({"urlhandle", "title", "price"})),

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from marketplace.catalogue_csv.cells import write_path
+from marketplace.catalogue_csv.dialects.groups import Groups
 from marketplace.catalogue_csv.dialects.shape import (
     Arranged,
     Cells,
     Dialect,
-    Groups,
     Layout,
     Values,
     fields,
+    grams,
     links,
     plain,
     stock,
@@ -22,13 +23,15 @@ from marketplace.catalogue_csv.dialects.shape import (
 
 _SHARED = re.compile(r"(name|description|status|category\d+|vendorname|brand|image\d+src)\Z").match
 _KNOWN = re.compile(
-    r"(compareatprice|meta\w*|tags|labels|taxcategory|shippingcategory|producttype|width|height|depth|dimensionsunit|"
-    r"weight|weightunit|availableon|discontinueon|inventorybackorderable|barcode|digital|"
+    r"(meta\w*|tags|labels|taxcategory|shippingcategory|producttype|width|height|depth|dimensionsunit|"
+    r"weightunit|availableon|discontinueon|inventorybackorderable|digital|"
     r"customfield\w*|image\d+alt|promotionable)\Z"
 ).match
 
 
 class _Rows(Groups):
+    names, values = r"option(\d+)name", r"option(\d+)value"
+
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
         self._currencies: dict[str, None] = {}
@@ -58,9 +61,13 @@ class _Rows(Groups):
         """Return whether it has options; the row above them is no variant, whatever its price."""
         return bool(self.options(cells))
 
-    def options(self, cells: Cells) -> list[str]:
-        """Return the options in the order of their numbers."""
-        return self.layout.numbered(cells, r"option(\d+)value")
+    def picture(self, cells: Cells) -> str:
+        """Return the first image of the variant's own row."""
+        return next(iter(self.layout.numbered(cells, r"image(\d+)src")), "")
+
+    def gallery(self, filled: Cells, group: Sequence[Cells]) -> list[str]:
+        """Return the images of the product's row."""
+        return self.layout.numbered(group[0], r"image(\d+)src")
 
     def shared(self, place: int) -> bool:
         """Return whether it is a column of the product; its images count if the variant has none of
@@ -90,6 +97,9 @@ class _Rows(Groups):
                     self.notes, self.layout, self.layout.numbered(cells, r"image(\d+)src")
                 ),
                 "hidden": "no" if cell(cells, "status").lower() in ("", "active") else "yes",
+                "weight_grams": grams(cell(cells, "weight"), cell(cells, "weightunit") or "kg"),
+                "price_before": cell(cells, "compareatprice"),
+                "variant_barcode": cell(cells, "barcode"),
             }
         )
 
@@ -106,6 +116,9 @@ SPREE = Dialect(
         description="description",
         image_url="image#src",
         hidden="status",
+        weight_grams="weight",
+        price_before="compareatprice",
+        variant_barcode="barcode",
         variant="slug option#name option#value",
     ),
     tuple(

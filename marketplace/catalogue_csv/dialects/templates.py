@@ -9,17 +9,20 @@ some have rows that explain it.
 import re
 from collections.abc import Iterable, Sequence
 
+from marketplace.catalogue_csv.dialects.groups import Groups
 from marketplace.catalogue_csv.dialects.shape import (
     Arranged,
     Cells,
     Dialect,
-    Groups,
     Layout,
     Values,
     fields,
+    grams,
     links,
     plain,
     sale,
+    struck,
+    unique,
 )
 
 _NAMES = ("namaproduk", "productname", "namabarang", "name", "title")
@@ -92,8 +95,16 @@ _OPTIONS = (
     r"(?:pilihanuntukvariasi|optionforvariation|pilihanvariasi|opsivariasi|nilaivariasi|variationvalue|"
     r"variationoption|nilaivarian|pilihanvarian)"
 )
+_OPTION_NAMES = r"(?:namavariasi|variationname|namavarian|variantname|tipevariasi|variationtype)"
 #: Options in separate columns, and all of them in one cell.
 _LOOSE_OPTIONS = ("namavariasi", "variationname", "colorfamily", "warnavarian", "ukuranvarian")
+_LOOSE_NAMES = {"colorfamily": "Warna", "warnavarian": "Warna", "ukuranvarian": "Ukuran"}
+#: Columns of the weight, with the unit of a number in them.
+_WEIGHTS = {
+    **dict.fromkeys(("berat", "beratgram", "beratg", "beratpaketgram", "weightg"), "g"),
+    **dict.fromkeys(("parcelweightg", "packageweightg", "beratprodukgram", "beratbarang"), "g"),
+    **dict.fromkeys(("packageweightkg", "beratkg", "beratpaketkg", "weightkg"), "kg"),
+}
 _SHARED = frozenset(
     (*_NAMES, *_DESCRIPTIONS, *_PARENTS, *_PRICES, *_SALES, *_COVERS, *_CATEGORIES, *_BRANDS)
 )
@@ -164,8 +175,12 @@ def _english(name: str) -> str:
 
 
 class _Rows(Groups):
+    names, values = _OPTION_NAMES + r"(\d+)", _OPTIONS + r"(\d+)"
+    unnamed = "Varian"
+
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
+        self._loose = [name for name in _LOOSE_OPTIONS if name in layout.places]
         self._explained = 0
         self._places = layout.places_of(_PICTURES + r"(\d+)(?:url)?")
 
@@ -195,9 +210,34 @@ class _Rows(Groups):
 
     def options(self, cells: Cells) -> list[str]:
         """Return the options in the order of their numbers."""
-        numbered = self.layout.numbered(cells, _OPTIONS + r"(\d+)")
-        return numbered or [
-            cell for name in _LOOSE_OPTIONS if (cell := self.layout.cell(cells, name))
+        return super().options(cells) or [
+            cell for name in self._loose if (cell := self.layout.cell(cells, name))
+        ]
+
+    def chosen(self, group: Sequence[Cells], variants: Sequence[bool]) -> list[dict[str, str]]:
+        """Return the options; those without a number are in columns of their own."""
+        chosen = super().chosen(group, variants)
+        if any(chosen) or not self._loose:
+            return chosen
+        called = unique(_LOOSE_NAMES.get(name, self.unnamed) for name in self._loose)
+        return [
+            {
+                name: cell
+                for name, column in zip(called, self._loose, strict=True)
+                if (cell := self.layout.cell(cells, column))
+            }
+            for cells in group
+        ]
+
+    def picture(self, cells: Cells) -> str:
+        """Return the image of the variant."""
+        return self.layout.cell(cells, *_OPTION_PICTURES)
+
+    def gallery(self, filled: Cells, group: Sequence[Cells]) -> list[str]:
+        """Return the cover and the further images."""
+        return [
+            self.layout.cell(filled, *_COVERS),
+            *(filled[place].strip() for place in self._places if place < len(filled)),
         ]
 
     def shared(self, place: int) -> bool:
@@ -209,11 +249,11 @@ class _Rows(Groups):
     def read(self, cells: Cells, group: Sequence[Cells]) -> Values:
         """Read a row: the variant's own price, stock, SKU and image come first."""
         cell = self.layout.cell
-        pictures = [cell(cells, *_OPTION_PICTURES), cell(cells, *_COVERS)]
-        pictures += [cells[place].strip() for place in self._places if place < len(cells)]
+        pictures = [self.picture(cells), *self.gallery(cells, ())]
+        regular = cell(cells, *_OPTION_PRICES, *_PRICES)
         price = sale(
             self.notes,
-            cell(cells, *_OPTION_PRICES, *_PRICES),
+            regular,
             cell(cells, *_SALES),
             cell(cells, "specialpricestart", "specialpricestarttime", "specialfromdate"),
             cell(cells, "specialpriceend", "specialpriceendtime", "specialtodate"),
@@ -230,8 +270,16 @@ class _Rows(Groups):
                 "brand": _brand(cell(cells, *_BRANDS)),
                 "image_url": links(self.notes, self.layout, pictures),
                 "hidden": self._hidden(cells),
+                "weight_grams": self._weight(cells),
+                "price_before": struck(price, regular),
             }
         )
+
+    def _weight(self, cells: Cells) -> str:
+        for name, unit in _WEIGHTS.items():
+            if name in self.layout.places and (cell := self.layout.cell(cells, name)):
+                return grams(cell, unit)
+        return ""
 
     def _hidden(self, cells: Cells) -> str:
         status = self.layout.cell(cells, "status", "statusproduk").lower()
@@ -267,6 +315,7 @@ _FIELDS = fields(
     "productimages# urlgambar# "
     "linkgambar# imageurl# picture# productpicture#",
     hidden="status statusproduk",
+    weight_grams=" ".join(_WEIGHTS),
     variant="pilihanuntukvariasi# optionforvariation# pilihanvariasi# opsivariasi# nilaivariasi# "
     "variationvalue# "
     "variationoption# nilaivarian# pilihanvarian# " + " ".join(_LOOSE_OPTIONS),

@@ -7,15 +7,17 @@ import re
 from collections.abc import Sequence
 
 from marketplace.catalogue_csv.cells import write_path
+from marketplace.catalogue_csv.dialects.groups import Groups
 from marketplace.catalogue_csv.dialects.shape import (
     Cells,
     Dialect,
-    Groups,
     Values,
     fields,
+    is_option,
     links,
     plain,
     stock,
+    unique,
 )
 
 _SHARED = frozenset(["name", "slug", "description", "facets", "assets"])
@@ -52,6 +54,27 @@ class _Rows(Groups):
     def options(self, cells: Cells) -> list[str]:
         """Return the options of `13 inch|8GB`."""
         return [option.strip() for option in self.layout.cell(cells, "optionvalues").split("|")]
+
+    def chosen(self, group: Sequence[Cells], variants: Sequence[bool]) -> list[dict[str, str]]:
+        """Return the options, by the names of `screen size|RAM`."""
+        said = (self.layout.cell(cells, "optiongroups") for cells in group)
+        names = next((cell for cell in said if cell), "").split("|")
+        rows = [self.options(cells) for cells in group]
+        most = max(map(len, rows))
+        called = [name.strip() or self.unnamed for name in names[:most]]
+        called = unique(called + [self.unnamed] * (most - len(called)))
+        return [
+            {name: cell for name, cell in zip(called, row, strict=False) if is_option(cell)}
+            for row in rows
+        ]
+
+    def picture(self, cells: Cells) -> str:
+        """Return the first image of the variant."""
+        return self.layout.cell(cells, "variantassets").partition("|")[0].strip()
+
+    def gallery(self, filled: Cells, group: Sequence[Cells]) -> list[str]:
+        """Return the images of the product."""
+        return [each.strip() for each in self.layout.cell(filled, "assets").split("|")]
 
     def shared(self, place: int) -> bool:
         """Return whether it is a column of the product."""

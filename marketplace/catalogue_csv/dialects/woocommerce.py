@@ -5,6 +5,7 @@ https://woocommerce.com/document/product-csv-importer-exporter/
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from marketplace.catalogue_csv.cells import write_path
@@ -12,23 +13,30 @@ from marketplace.catalogue_csv.dialects.shape import (
     Arranged,
     Cells,
     Dialect,
+    Kind,
     Layout,
     Single,
     Values,
     fields,
+    grams,
     links,
     named,
     plain,
     sale,
     stock,
+    struck,
+    unique,
 )
 from marketplace.catalogue_csv.dialects.woocommerce_words import english
+from marketplace.catalogue_csv.options import ANY
 
 #: Fields that a variation takes from its parent if its own are empty.
 SHARED = (
     *("name", "description", "shortdescription", "categories", "brands", "images"),
     *("published", "visibilityincatalog"),
 )
+#: Columns of the weight; their header has the unit.
+_WEIGHTS = {"weightkg": "kg", "weightg": "g", "weightlbs": "lbs", "weightoz": "oz"}
 _LONG = frozenset({"description", "shortdescription", "images"})
 #: Characters of parents that are remembered in full.
 PARENTS_LENGTH = 8_000_000
@@ -51,12 +59,23 @@ class _Rows(Single):
         self._wanted: set[str] = set()
         self._room = PARENTS_LENGTH
         self._values = layout.places_of(r"attribute(\d+)values")
+        names = layout.by_number(r"attribute(\d+)name")
+        values = layout.by_number(r"attribute(\d+)values")
+        self._attributes = [(names[n], values[n]) for n in sorted(names) if n in values]
+        self._weight = next((name for name in _WEIGHTS if name in layout.places), "")
+        self._groups: dict[str, int] = {}
+        self._options: dict[str, dict[str, None]] = {}
+        self._row = 0
 
     def survey(self, cells: Cells) -> None:
-        """Remember parents, and which of them have variations."""
+        """Remember parents, which of them have variations, and by what these differ."""
         kinds = self._kinds(cells)
+        self._row += 1
         if "variation" in kinds:
-            self._wanted.add(self.layout.cell(cells, "parent").lower())
+            parent = self.layout.cell(cells, "parent").lower()
+            self._wanted.add(parent)
+            self._groups.setdefault(parent, self._row)
+            self._options.setdefault(parent, {}).update(dict.fromkeys(self._chosen(cells)))
         elif "variable" in kinds:
             said = {name: self.layout.cell(cells, name) for name in SHARED}
             if self._room <= 0:
@@ -65,16 +84,51 @@ class _Rows(Single):
             self._room -= sum(map(len, said.values()))
             for key in self._keys(cells):
                 self._parents[key] = said
+                self._groups[key] = self._row
 
     def take(self, line: int, cells: list[str]) -> Iterator[Arranged]:
         """Yield the row; a variation with its parent's values."""
         kinds = self._kinds(cells)
         if "variation" in kinds:
-            cells = self._filled(cells)
+            filled = self._filled(cells)
+            values = self._read(filled, True)
+            yield Arranged(line, filled, values, self._kind(cells, filled, values))
         elif self._only_carries(cells, kinds):
             yield Arranged(line, cells, None)
-            return
-        yield Arranged(line, cells, self._read(cells, "variation" in kinds))
+        else:
+            yield Arranged(line, cells, self._read(cells, False))
+
+    def _chosen(self, cells: Cells) -> dict[str, str]:
+        """Return the options of a variation by their names."""
+        pairs = [
+            (cells[name].strip() or "Attribute", _comma(cells[value]))
+            for name, value in self._attributes
+            if max(name, value) < len(cells) and cells[value].strip()
+        ]
+        called = unique(name for name, _ in pairs)
+        return dict(zip(called, (value for _, value in pairs), strict=True))
+
+    def _kind(self, cells: Cells, filled: Cells, values: Values) -> Kind | None:
+        """Return a variation as one kind of its parent, which may not be in the file."""
+        key = self.layout.cell(cells, "parent").lower()
+        names = self._options.get(key)
+        if not names:
+            return None
+        chosen, said = self._chosen(cells), self._parents.get(key, {})
+        image = next((each for each in self.layout.cell(cells, "images").split(",")), "").strip()
+        gallery = said.get("images", "").split(",") if image else []
+        own = said.get("description") or said.get("shortdescription") or ""
+        hidden = said.get("published") in ("0", "-1") or said.get("visibilityincatalog") == "hidden"
+        return Kind(
+            group=f"{self._groups[key]:012d}",
+            options=tuple((name, chosen.get(name, ANY)) for name in names),
+            name=said.get("name") or self.layout.cell(filled, "name"),
+            column="attribute1values",
+            description=own if own != values["description"] else "",
+            gallery=links(Counter(), self.layout, (each.strip() for each in gallery)),
+            image=links(Counter(), self.layout, [image]) if image else "",
+            hidden=values["hidden"] == "yes" and not hidden,
+        )
 
     def _read(self, cells: Cells, variation: bool) -> Values:
         cell = self.layout.cell
@@ -85,6 +139,7 @@ class _Rows(Single):
             name = named(
                 name, [_comma(cells[place]) for place in self._values if place < len(cells)]
             )
+        price = sale(self.notes, regular, reduced, *dates)
         paths = listed(cell(cells, "categories"))
         brands = listed(cell(cells, "brands", "brand"))
         self.notes["several_categories"] += len(paths) > 1
@@ -96,7 +151,7 @@ class _Rows(Single):
             {
                 "name": name,
                 "description": cell(cells, "description", "shortdescription"),
-                "price": sale(self.notes, regular, reduced, *dates),
+                "price": price,
                 "stock": self._stock(cells),
                 "sku": cell(cells, "sku"),
                 "category": write_path(paths[0]) if paths else "",
@@ -107,6 +162,9 @@ class _Rows(Single):
                     (each.strip() for each in cell(cells, "images").split(",")),
                 ),
                 "hidden": "yes" if hidden else "no",
+                "weight_grams": grams(cell(cells, self._weight), _WEIGHTS.get(self._weight, "")),
+                "price_before": struck(price, regular),
+                "variant_barcode": cell(cells, "gtinupceanorisbn"),
             }
         )
 
@@ -179,6 +237,8 @@ WOOCOMMERCE = Dialect(
         description="description shortdescription",
         image_url="images",
         hidden="published visibilityincatalog",
+        weight_grams=" ".join(_WEIGHTS),
+        variant_barcode="gtinupceanorisbn",
         variant="id type parent attribute#name attribute#values",
     ),
     (frozenset({"type", "name", "regularprice"}),),

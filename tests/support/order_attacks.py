@@ -1,0 +1,56 @@
+"""Orders of a victim, as store and as buyer, and what an intruder reads of them."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from conftest import Api, User
+
+from support.orders import Desk
+
+
+class Traded(NamedTuple):
+    """Orders: of the victim's store, one that they placed elsewhere, and one of the intruder's store."""
+
+    store: int
+    sold: int
+    bought: int
+    number: str
+    product: int
+    theirs: int
+
+
+def traded(api: Api, victim: User, intruder: User, mark: str) -> Traded:
+    """The victim's orders carry the mark; something is asked about them, and they are late."""
+    desk = Desk(api, victim)
+    product = desk.product(name="Teh")
+    sold = desk.order((product, 2))
+    desk.ship(sold, (desk.lines(sold)[0], 1))
+    bought = Desk(api).order(buyer=victim)
+    for order in (sold, bought):
+        desk.change("UPDATE order_lines SET name = %s WHERE order_id = %s", mark, order)
+        desk.change(
+            "UPDATE orders SET note = %s, ship_by = now() - interval '1 day', open_request = 'cancel',"
+            " cancel_by = now() + interval '1 day' WHERE id = %s", mark, order,
+        )  # fmt: skip
+        desk.change(
+            "UPDATE checkouts SET address = address || jsonb_build_object('recipient', %s::text)"
+            " WHERE id = (SELECT checkout_id FROM orders WHERE id = %s)", mark, order,
+        )  # fmt: skip
+    number = desk.one("SELECT number FROM orders WHERE id = %s", sold)
+    assert victim.store_id is not None
+    theirs = Desk(api, intruder).order()
+    return Traded(victim.store_id, sold, bought, number, product, theirs)
+
+
+def reads(at: Traded) -> Iterator[tuple[str, str]]:
+    """Lists and pages of orders: (path, the victim's thing that it names, or nothing)."""
+    listed = ("stage=new,to_ship&facets=stage", f"number={at.number}", "per_page=100")
+    for query in listed:
+        yield f"/api/orders?{query}", ""
+    more = ("sort_by=ship_by", "late=true", "open_request=cancel", f"product_id={at.product}")
+    for query in (*listed, *more):
+        yield f"/api/stores/mine/orders?{query}", ""
+    yield f"/api/stores/mine/orders?store_id={at.store}", "store"
+    yield f"/api/orders/{at.theirs}", ""
+    for order in (at.sold, at.bought):
+        yield f"/api/orders/{order}", "order"
