@@ -196,6 +196,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     values.update(overrides)
     checked.currency(values["currency"])
     checked.seconds(env, "DRAIN_SECONDS", 60)
+    integer(env, "WEB_CONCURRENCY", 1, 1, 1000)  # gunicorn reads it, and has no words for others
     if "secret_keys" not in values:
         values["secret_keys"] = _secret_keys(env, values["data_dir"], environment == "production")
     config = Config(**values)
@@ -335,7 +336,7 @@ def _kept_secret(file: Path) -> str:
     so that two starts agree on one.
     """
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
+        checked.made("DATA_DIR", file.parent)
         fresh = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as out:

@@ -13,6 +13,7 @@ from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import (
     activities,
+    addresses,
     audit,
     exports,
     imports,
@@ -43,8 +44,9 @@ class UserExport:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Stream all data about the caller: profile, devices, store, activities, imports, changes
-        in the store, products. A batch at a time: no transaction waits for a slow phone.
+        """Stream all data about the caller: profile, devices, store, addresses, activities, orders
+        with their returns, payments, imports, changes in the store, products. A batch at a time: no
+        transaction waits for a slow phone.
         """
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
@@ -52,6 +54,7 @@ class UserExport:
                 "profile": users.find(conn, caller.user_id),
                 "sessions": sessions.all_mine(conn),
                 "store": None,
+                "addresses": addresses.of_user(conn, caller.user_id),
             }
             if caller.store_id is not None:
                 parts["store"] = store_workflow.find_own(conn, caller)
@@ -100,7 +103,17 @@ def _lists(caller: Caller) -> dict[str, tuple[Any, ...]]:
     def things(conn: Conn, after: Any) -> list[Row]:
         return exports.documents(conn, caller.store_id or 0, after=after, limit=BATCH)
 
-    found: dict[str, tuple[Any, ...]] = {"activities": (acts, "created_at", "id")}
+    def orders(conn: Conn, after: Any) -> list[Row]:
+        return exports.my_orders(conn, caller.user_id, after=after, limit=BATCH)
+
+    def payments(conn: Conn, after: Any) -> list[Row]:
+        return exports.my_payments(conn, caller.user_id, after=after, limit=BATCH)
+
+    found: dict[str, tuple[Any, ...]] = {
+        "activities": (acts, "created_at", "id"),
+        "orders": (orders, "placed_at", "id"),
+        "payments": (payments, "created_at", "id"),
+    }
     if caller.store_id is not None:
         found["imports"] = (files, "id")
         found["audit"] = (changes, "created_at", "id")
