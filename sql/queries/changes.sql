@@ -121,7 +121,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT s.name, s.description, NULL::text AS slug, NULL::bigint AS parent_id, s.version, s.created_at, s.updated_at
     FROM stores AS s
-    WHERE p.type = 'store' AND s.id = p.thing_id
+    WHERE p.type = 'store' AND s.id = p.thing_id AND s.state = 'active'
     UNION ALL
     SELECT c.name, NULL, c.slug, c.parent_id, c.version, c.created_at, c.updated_at
     FROM categories AS c

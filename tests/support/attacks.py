@@ -135,6 +135,9 @@ def scene(api: Api) -> Scene:
         victim,
         json={"name": "Sari", "phone": f"{MARK} 1", "address": f"Jalan {MARK}"},
     )
+    origin = {name: ADDRESS[name] for name in ADDRESS if name not in ("label", "is_default")}
+    settings = {"origin": {**origin, "line1": f"Gudang {MARK}"}}
+    assert api.put("/api/stores/mine/settings", victim, json=settings).status_code == 200
     shown = api.product(victim, name="Teh", category_id=category)["id"]
     hidden = api.product(victim, name=f"{MARK} tea", hidden=True, category_id=category, sku=MARK)[
         "id"
@@ -200,6 +203,7 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
             "/api/products/imports",
             "/api/audit",
             "/api/stores/mine",
+            "/api/stores/mine/settings",
             "/api/stores/mine/delivery-options",
             "/api/stores/mine/vouchers",
             "/api/users/addresses",
@@ -233,7 +237,8 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
     yield f"/api/products/imports/{at.import_id}/errors.csv", "import"
     yield f"/api/audit?store_id={at.victim.store_id}", "audit"
     yield f"/api/products/export?store_id={at.victim.store_id}", "store"
-    yield f"/api/stores/mine/stock?store_id={at.victim.store_id}", "store"
+    for what in ("stock", "settings"):
+        yield f"/api/stores/mine/{what}?store_id={at.victim.store_id}", "store"
 
 
 def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
@@ -261,6 +266,9 @@ def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     yield "POST", f"/api/payments/{at.payment}/refuse", {"reason": "other"}
     path = f"/api/stores/mine/stock?store_id={at.victim.store_id}"
     yield "POST", path, {"rows": [{"product_id": at.shown, "stock": 1}]}
+    yield "PUT", f"/api/stores/mine/settings?store_id={at.victim.store_id}", {"taxable": True}
+    path = f"/api/stores/mine/products?store_id={at.victim.store_id}"
+    yield "PATCH", path, {"rows": [{"product_id": at.shown, "price": "1"}]}
     kinds = f"/api/products/{at.kinds}"
     yield "POST", f"{kinds}/variants", {"options": ["Mine now"], "price": "1"}
     yield "PATCH", f"{kinds}/variants/{at.variant}", {"price": "1", "stock": 0, "hidden": False}
@@ -276,8 +284,11 @@ def own_changes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     yield from order_attacks.own_changes(at.orders)
     rows = [{"product_id": at.shown, "stock": 1}, {"sku": MARK, "stock": 1}]
     yield "POST", "/api/stores/mine/stock", {"rows": rows}
+    yield "PATCH", "/api/stores/mine/products", {"rows": [{**row, "price": "1"} for row in rows]}
     yield "PUT", "/api/users/profile", {"name": "Mine now", "phone": "1", "address": "x"}
     yield "PATCH", "/api/stores/mine", {"description": "Mine now"}
+    yield "PUT", "/api/stores/mine/settings", {"taxable": True}
+    yield "DELETE", "/api/stores/mine/logo", None
     yield "DELETE", "/api/users/avatar", None
     mine = at.api.product(at.intruder, name="Piring")["id"]
     yield "PATCH", f"/api/products/{mine}", {"stock": 3, "name": "Mine now"}
