@@ -149,6 +149,11 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     ),
     "products_blocked_check": ("product_blocked", "/hidden", "an administrator blocked it"),
     "inventory_quantity_check": ("not_enough_stock", "/stock", "the stock cannot be negative"),
+    "users_open_orders": (
+        "has_open_orders",
+        "",
+        "orders, refunds, returns or a balance are not closed yet",
+    ),
     "inventory_turn_check": (
         "has_open_orders",
         "/options",

@@ -69,6 +69,8 @@ def create_app(means: Means) -> procrastinate.App:
     app = procrastinate.App(connector=connector)
     _add_work(app, means)
     _add_upkeep(app, means)
+    _add_trade(app, means)
+    _add_housekeeping(app, means)
     return app
 
 
@@ -103,7 +105,10 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
 
     @app.task(name="forget_user", queue="long", retry=Retry())
     def forget_user(user_id: int, store_id: int | None) -> None:
-        users.forget(means.db, user_id, store_id, means.config.currency, stopping=means.stopping)
+        users.forget(
+            means.db, user_id, store_id, means.config.currency,
+            private=means.private, stopping=means.stopping,
+        )  # fmt: skip
 
     @app.task(name="rebuild_documents", queue="quick", retry=Retry())
     def rebuild_documents(by: str, id: int | None = None) -> None:
@@ -116,9 +121,7 @@ def _add_work(app: procrastinate.App, means: Means) -> None:
 
 
 def _add_upkeep(app: procrastinate.App, means: Means) -> None:
-    """Add the periodic jobs, which run while a worker runs; so `upkeep` also runs
-    at every start.
-    """
+    """Add the periodic jobs of the catalogue, which run while a worker runs."""
 
     @app.periodic(cron="*/5 * * * *", queueing_lock="refresh_category_counts")
     @app.task(name="refresh_category_counts", queue="quick", lock="category_counts", retry=Retry())
@@ -152,6 +155,10 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
     def settle_stores(timestamp: int = 0) -> None:
         stores.settle(means.db, means.config.currency, stopping=means.stopping)
 
+
+def _add_trade(app: procrastinate.App, means: Means) -> None:
+    """Add the periodic jobs of orders and money."""
+
     @app.periodic(cron="* * * * *", queueing_lock="tell")
     @app.task(name="tell", queue="quick", lock="tell", retry=Retry())
     def tell(timestamp: int = 0) -> None:
@@ -171,6 +178,12 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
     @app.task(name="cancel_unpaid", queue="timers", lock="cancel_unpaid", retry=Retry())
     def cancel_unpaid(timestamp: int = 0) -> None:
         checkouts.cancel_due(means.db)
+
+
+def _add_housekeeping(app: procrastinate.App, means: Means) -> None:
+    """Add what keeps tables and files from growing without end; `upkeep` also runs at every
+    start.
+    """
 
     @app.periodic(cron="17 */6 * * *", queueing_lock="upkeep")
     @app.task(name="upkeep", queue="long", lock="upkeep", retry=Retry())

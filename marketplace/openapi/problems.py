@@ -54,6 +54,11 @@ PROBLEM = Named(
         "quote": optional(
             described(of(QUOTE), "total_changed: what it costs now, as POST /api/checkout/quote.")
         ),
+        "orders": {
+            "type": "list",
+            "schema": _TEXT,
+            "meta": {"optional": True, "description": "has_open_orders: numbers of up to ten."},
+        },
         "rows": {
             "type": "list",
             "schema": {"type": "dict"},

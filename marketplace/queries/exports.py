@@ -30,6 +30,18 @@ def documents(conn: Conn, store_id: int, *, after: Place | None, limit: int) -> 
     return conn.execute(SQL["documents"], _values(store_id, after, limit), prepare=False).fetchall()
 
 
+def my_orders(conn: Conn, user_id: int, *, after: Place | None, limit: int) -> list[Row]:
+    """Return the next orders of a buyer, with address, lines, parcels and returns."""
+    values = _values(0, after, limit) | {"user_id": user_id}
+    return conn.execute(SQL["my_orders"], values, prepare=False).fetchall()
+
+
+def my_payments(conn: Conn, user_id: int, *, after: Place | None, limit: int) -> list[Row]:
+    """Return the next payments of a buyer."""
+    values = _values(0, after, limit) | {"user_id": user_id}
+    return conn.execute(SQL["my_payments"], values, prepare=False).fetchall()
+
+
 def store_there(conn: Conn, store_id: int) -> bool:
     """Return whether there is such a store."""
     return conn.execute(SQL["store_there"], {"store_id": store_id}).fetchone() is not None

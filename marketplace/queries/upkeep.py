@@ -1,6 +1,9 @@
 """Statements that keep tables from growing without end: sql/queries/upkeep.sql."""
 
-from marketplace.postgres.pool import Conn
+from collections.abc import Sequence
+from typing import Any
+
+from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("upkeep")
@@ -44,6 +47,24 @@ def sweep_surplus(conn: Conn, *, sessions: int, tokens: int) -> int:
     return how many.
     """
     return int(one(conn, SQL["sweep_surplus"], {"sessions": sessions, "tokens": tokens})["swept"])
+
+
+def forget_ended(conn: Conn, *, days: int, most: int) -> int:
+    """Take tracking numbers and proofs of payment from orders that ended so many days ago, some at
+    a time; return how many of whichever were more.
+    """
+    row = one(conn, SQL["forget_ended"], {"days": days, "most": most})
+    return int(max(row["parcels"], row["proofs"]))
+
+
+def spent_images(conn: Conn, *, days: int, most: int) -> list[Row]:
+    """Return id and key of private images that nobody needs any more, some at a time."""
+    return conn.execute(SQL["spent_images"], {"days": days, "most": most}).fetchall()
+
+
+def delete_images(conn: Conn, ids: Sequence[Any]) -> None:
+    """Delete rows of private images, whose files have gone."""
+    conn.execute(SQL["delete_images"], {"ids": list(ids)})
 
 
 def sweep_callbacks(conn: Conn, *, days: int, most: int) -> int:

@@ -84,6 +84,26 @@ def forget_things(conn: Conn, user_id: int, *, most: int) -> int:
     return int(one(conn, SQL["forget_things"], {"user_id": user_id, "most": most})["forgotten"])
 
 
+def open_orders(conn: Conn) -> Row:
+    """Return is_open and numbers: whether something of the caller, or of their store, is not
+    closed, and up to ten orders.
+    """
+    return one(conn, SQL["open_orders"])
+
+
+def private_images(conn: Conn, user_id: int) -> list[str]:
+    """Return the keys of private images of a deleted user. For the worker."""
+    rows = conn.execute(SQL["private_images"], {"user_id": user_id}).fetchall()
+    return [row["key"] for row in rows]
+
+
+def forget_trade(conn: Conn, user_id: int) -> int:
+    """Take the words of a deleted user from orders, payments and returns; return how many rows. For
+    the worker.
+    """
+    return int(one(conn, SQL["forget_trade"], {"user_id": user_id})["forgotten"])
+
+
 def close_store(conn: Conn, store_id: int, *, most: int) -> list[int]:
     """Hide products of a store whose owner is deleted, some at a time; return which. For the
     worker.

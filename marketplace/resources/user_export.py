@@ -11,7 +11,16 @@ from marketplace.files.storage import URL_MARKER
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
-from marketplace.queries import activities, audit, exports, imports, sessions, stores, users
+from marketplace.queries import (
+    activities,
+    addresses,
+    audit,
+    exports,
+    imports,
+    sessions,
+    stores,
+    users,
+)
 from marketplace.schemas import user_export as schemas
 from marketplace.web import client, paging, rendering
 from marketplace.workflows import products as workflow
@@ -33,8 +42,9 @@ class UserExport:
         rate="export",
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Stream all data about the caller: profile, devices, store, activities, imports, changes
-        in the store, products. A batch at a time: no transaction waits for a slow phone.
+        """Stream all data about the caller: profile, devices, store, addresses, activities, orders
+        with their returns, payments, imports, changes in the store, products. A batch at a time: no
+        transaction waits for a slow phone.
         """
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
@@ -42,6 +52,7 @@ class UserExport:
                 "profile": users.find(conn, caller.user_id),
                 "sessions": sessions.all_mine(conn),
                 "store": stores.find(conn, caller.store_id) if caller.store_id else None,
+                "addresses": addresses.of_user(conn, caller.user_id),
             }
             if req.method != "HEAD":
                 activities.record(conn, client.client(req), "export_profile")
@@ -86,7 +97,17 @@ def _lists(caller: Caller) -> dict[str, tuple[Any, ...]]:
     def things(conn: Conn, after: Any) -> list[Row]:
         return exports.documents(conn, caller.store_id or 0, after=after, limit=BATCH)
 
-    found: dict[str, tuple[Any, ...]] = {"activities": (acts, "created_at", "id")}
+    def orders(conn: Conn, after: Any) -> list[Row]:
+        return exports.my_orders(conn, caller.user_id, after=after, limit=BATCH)
+
+    def payments(conn: Conn, after: Any) -> list[Row]:
+        return exports.my_payments(conn, caller.user_id, after=after, limit=BATCH)
+
+    found: dict[str, tuple[Any, ...]] = {
+        "activities": (acts, "created_at", "id"),
+        "orders": (orders, "placed_at", "id"),
+        "payments": (payments, "created_at", "id"),
+    }
     if caller.store_id is not None:
         found["imports"] = (files, "id")
         found["audit"] = (changes, "created_at", "id")

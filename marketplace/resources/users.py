@@ -20,7 +20,7 @@ from marketplace.workflows import users as workflow
 from marketplace.workflows.sign_in import Proof, SignIn
 
 AVATAR = Parts(files=("avatar",))
-LEAVE_PROBLEMS = ("wrong_password", "too_many_requests")
+LEAVE_PROBLEMS = ("wrong_password", "has_open_orders", "too_many_requests")
 CHANGE_PROBLEMS = ("email_taken", "wrong_password", "weak_password", "too_many_requests")
 
 
@@ -85,8 +85,10 @@ class Profile:
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Delete the account for good: name, address, sessions and images at once, activities and
         imports within minutes. A store is closed, its products are hidden, and its own words
-        about itself and them are forgotten. If a client cannot send a body with DELETE, POST
-        /api/users/profile/delete is the same.
+        about itself and them are forgotten. While an order, a refund, a return or the store's
+        balance is not closed, it is refused (has_open_orders) and `orders` names up to ten; a
+        refund that waits for an account is given up. If a client cannot send a body with DELETE,
+        POST /api/users/profile/delete is the same.
         """
         _leave(self.db, self.sign_in, req)
         resp.status = falcon.HTTP_204

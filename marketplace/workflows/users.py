@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from marketplace.contract.errors import Problem
+from marketplace.files.storage import Storage
 from marketplace.postgres.callers import Client
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
@@ -36,7 +38,13 @@ def change(
 def leave(conn: Conn, user_id: int, proof: str) -> bool:
     """Delete the caller's data: identity and sign-in at once, the rest in a job. False if the proof
     is not that of their password.
+
+    Raises Problem (has_open_orders), with the numbers of up to ten orders.
     """
+    waiting = users.open_orders(conn)
+    if waiting["is_open"]:
+        words = "Orders, refunds, returns or a balance are not closed yet."
+        raise Problem("has_open_orders", words, more={"orders": waiting["numbers"]})
     store_id = (users.find(conn, user_id) or {}).get("store_id")
     jobs.enqueue(conn, "forget_user", queue="long", user_id=user_id, store_id=store_id)
     return users.forget_me(conn, proof) is not None
@@ -48,13 +56,21 @@ def forget(
     store_id: int | None,
     currency: str,
     *,
+    private: Storage | None = None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Delete the remaining data of a deleted user, and close their store. For the worker; safe to
-    repeat.
+    """Delete the remaining data of a deleted user, private images among it, and close their store.
+    For the worker; safe to repeat.
 
     Raises Interrupted.
     """
+    with db.working() as conn:
+        keys = users.private_images(conn, user_id)
+    if private is not None:
+        for key in keys:
+            private.delete(key)
+    with db.working() as conn:
+        users.forget_trade(conn, user_id)
     left = BATCH
     while left:
         if stopping():

@@ -63,3 +63,51 @@ LIMIT %(limit)s;
 SELECT s.id
 FROM stores AS s
 WHERE s.id = %(store_id)s;
+
+-- name: my_orders
+-- What somebody has bought, with the address, lines, parcels and returns of each order.
+SELECT
+    o.id, o.number, c.number AS checkout_number, o.stage, o.payment_status, o.fulfilment_status, c.method, o.currency,
+    o.total::text AS total, o.paid::text AS paid, o.refunded::text AS refunded, o.note, o.placed_at, o.completed_at,
+    s.name AS store, a.address, l.lines, h.parcels, q.returns
+FROM orders AS o
+JOIN checkouts AS c ON c.id = o.checkout_id
+JOIN stores AS s ON s.id = o.store_id
+CROSS JOIN LATERAL delivery_address(o.id) AS a
+CROSS JOIN LATERAL (
+    SELECT coalesce(json_agg(json_build_object(
+        'name', n.name, 'options', n.options, 'quantity', n.quantity, 'price', n.price::text, 'total', n.total::text
+    ) ORDER BY n.id), '[]') AS lines
+    FROM order_lines AS n
+    WHERE n.order_id = o.id
+) AS l
+CROSS JOIN LATERAL (
+    SELECT coalesce(json_agg(json_build_object(
+        'courier', p.courier, 'service', p.service, 'tracking_number', p.tracking_number, 'state', p.state
+    ) ORDER BY p.id), '[]') AS parcels
+    FROM shipments AS p
+    WHERE p.order_id = o.id
+) AS h
+CROSS JOIN LATERAL (
+    SELECT coalesce(json_agg(json_build_object(
+        'state', r.state, 'reason', r.reason, 'message', r.message, 'reply', r.reply, 'amount', r.amount::text
+    ) ORDER BY r.id), '[]') AS returns
+    FROM order_requests AS r
+    WHERE r.order_id = o.id
+) AS q
+WHERE /* own */ o.buyer_id = %(user_id)s
+    AND (o.placed_at, o.id) > (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)
+ORDER BY o.placed_at, o.id
+LIMIT %(limit)s;
+
+-- name: my_payments
+-- What somebody has paid, and what was proved by them; private images are named by their number alone.
+SELECT
+    p.id, c.number AS checkout_number, p.method, p.channel, p.state, p.amount::text AS amount, p.currency,
+    p.received::text AS received, p.proof, p.created_at
+FROM payments AS p
+JOIN checkouts AS c ON c.id = p.checkout_id
+WHERE /* own */ c.buyer_id = %(user_id)s
+    AND (p.created_at, p.id) > (coalesce(%(after_time)s::timestamptz, '-infinity'), %(after_id)s)
+ORDER BY p.created_at, p.id
+LIMIT %(limit)s;

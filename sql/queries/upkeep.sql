@@ -22,6 +22,42 @@ SELECT reopen_stock(%(days)s, %(most)s) AS reopened;
 -- Drops months that ended so many days ago, instead of deleting row by row; returns how many.
 SELECT drop_month_partitions(%(parent)s, %(days)s) AS dropped;
 
+-- name: forget_ended
+-- Tracking numbers and proofs of orders that ended so many days ago, some at a time; how many.
+SELECT f.parcels, f.proofs
+FROM forget_ended(%(days)s, %(most)s) AS f;
+
+-- name: spent_images
+-- Private images that nothing has named within a day, or whose order ended so many days ago.
+SELECT u.id, u.key
+FROM uploads AS u
+WHERE (NOT u.used AND u.created_at < now() - interval '1 day')
+    OR (
+        u.used
+        AND u.purpose <> 'qris'
+        AND u.created_at < now() - make_interval(days => %(days)s)
+        AND NOT EXISTS (
+            SELECT FROM checkouts AS c
+            JOIN payments AS p ON p.checkout_id = c.id
+            WHERE c.buyer_id = u.user_id AND p.proof ->> 'upload' = u.id::text
+        )
+        AND NOT EXISTS (
+            SELECT FROM order_requests AS q
+            JOIN orders AS o ON o.id = q.order_id
+            WHERE q.buyer_id = u.user_id AND u.id::text = ANY(q.images)
+                AND (
+                    o.stage NOT IN ('completed', 'cancelled')
+                    OR coalesce(o.completed_at, o.updated_at) >= now() - make_interval(days => %(days)s)
+                )
+        )
+    )
+ORDER BY u.created_at
+LIMIT %(most)s;
+
+-- name: delete_images
+DELETE FROM uploads AS u
+WHERE u.id = ANY(%(ids)s::uuid[]);
+
 -- name: sweep_unconfirmed
 -- Again and again until last_id is NULL.
 SELECT s.swept, s.last_id

@@ -87,6 +87,19 @@ WHERE f.user_id IS NOT NULL;
 -- For the worker, until none are left: imports and activities of a deleted user; returns how many rows went.
 SELECT auth.forget_things(%(user_id)s, %(most)s) AS forgotten;
 
+-- name: open_orders
+-- Of the caller and of their store.
+SELECT o.is_open, o.numbers
+FROM my_open_orders() AS o;
+
+-- name: private_images
+-- Of a deleted user, whose files go before their rows.
+SELECT p.key
+FROM auth.private_images(%(user_id)s) AS p (key);
+
+-- name: forget_trade
+SELECT auth.forget_trade(%(user_id)s) AS forgotten;
+
 -- name: close_store
 -- For the worker, until none are left: returns which products were hidden.
 SELECT auth.close_store(%(store_id)s, %(most)s) AS product_ids;

@@ -15,9 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 from conftest import Api
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
-from support.stock import Room
+from support.hall import Hall
 from support.trade import Trade, number
 
 from marketplace.config.settings import ROOT
@@ -30,18 +29,6 @@ from marketplace.workflows import events
 #: The horizon that events are read below is the whole server's.
 pytestmark = pytest.mark.alone
 BANK = {"kind": "transfer", "accounts": [{"bank": "BCA", "number": "123", "holder": "PT Toko"}]}
-
-
-class Hall(Room):
-    """A room whose rows are committed; `conn` is the owner's."""
-
-    def __init__(self, api: Api) -> None:
-        self.api = api
-        self.conn = psycopg.connect(api.owner_url, autocommit=True, row_factory=dict_row)
-        self.seller = api.seller("Toko Sari")
-
-    def become(self, name: str) -> None:
-        """The API has connections of its own."""
 
 
 class Desk:
@@ -60,7 +47,6 @@ class Desk:
         self.worker = Database(
             api.config, url=api.owner_url, role="marketplace_worker", patient=True
         )
-        self.rows("SELECT settle_event_cursors()")  # a clone of a database is another one
         self.forget()
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:

@@ -56,7 +56,9 @@ def test_one_gets_all_that_is_kept_of_one(api: Api):
 def test_what_a_buyer_gets_has_no_store(api: Api):
     kept = api.get("/api/users/export", api.buyer()).json
     assert kept["store"] is None
-    assert set(kept) == {"profile", "sessions", "store", "activities"}
+    assert set(kept) == {
+        "profile", "sessions", "store", "addresses", "activities", "orders", "payments",
+    }  # fmt: skip
 
 
 def test_an_export_goes_on_past_its_first_batch(api: Api, monkeypatch: pytest.MonkeyPatch):

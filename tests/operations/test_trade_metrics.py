@@ -8,8 +8,7 @@ import psycopg
 import pytest
 from conftest import Api
 from prometheus_client.parser import text_string_to_metric_families
-from psycopg.rows import dict_row
-from support.stock import Room
+from support.hall import Hall
 from support.trade import Trade, lives
 
 from marketplace.commands import check_selling
@@ -19,19 +18,6 @@ from marketplace.workflows import events, proofs
 
 #: Events are told below the horizon of the whole server.
 pytestmark = pytest.mark.alone
-
-
-class Hall(Room):
-    """A room whose rows are committed; `conn` is the owner's."""
-
-    def __init__(self, api: Api) -> None:
-        self.api = api
-        self.conn = psycopg.connect(api.owner_url, autocommit=True, row_factory=dict_row)
-        self.seller = api.seller()
-        self.conn.execute("SELECT settle_event_cursors()")
-
-    def become(self, name: str) -> None:
-        """The API has connections of its own."""
 
 
 @pytest.fixture

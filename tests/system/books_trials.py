@@ -197,6 +197,11 @@ def told(conn: Any) -> dict[str, Any]:
     return dict(row)
 
 
+def told_of(conn: Any) -> int:
+    """How many events there are."""
+    return int(conn.execute("SELECT count(*) FROM events").fetchone()[0])
+
+
 def with_orders(conn: Any, orders: int) -> list[int]:
     """Make orders that wait, by the owner's hand; their ids."""
     shelf = stocked(conn, 1, 10)
@@ -213,6 +218,37 @@ def with_orders(conn: Any, orders: int) -> list[int]:
     ).fetchall()
     conn.commit()
     return [row["id"] for row in made]
+
+
+def costs(url: str, orders: list[int], turns: int = 2000) -> dict[str, float]:
+    """Microseconds of the backend's CPU for an event, and for an entry of three postings."""
+    change = "UPDATE orders SET open_request = CASE WHEN open_request IS NULL THEN 'cancel' END WHERE id = "
+    loop = "DO $do$ BEGIN FOR n IN 1..{turns} LOOP {what}; END LOOP; END $do$"
+    update = loop.format(turns=turns, what=f"{change}{orders[0]}")
+    entry = loop.format(
+        turns=turns,
+        what="PERFORM post_entry('cost', '{round} ' || n, NULL, '{{bank,payable,commission}}', '{{NULL,3,NULL}}', '{{100,-90,-10}}')",
+    )
+    found: dict[str, list[float]] = {"told": [], "untold": [], "entry": []}
+    with psycopg.connect(url, autocommit=True) as conn:
+
+        def cpu(statement: str) -> float:
+            with open(f"/proc/{conn.info.backend_pid}/schedstat") as before:  # noqa: PTH123
+                start = int(before.read().split()[0])
+            conn.execute(statement)
+            with open(f"/proc/{conn.info.backend_pid}/schedstat") as after:  # noqa: PTH123
+                return (int(after.read().split()[0]) - start) / 1000 / turns
+
+        for number in range(5):
+            found["told"].append(cpu(update))
+            conn.execute("ALTER TABLE orders DISABLE TRIGGER note_update")
+            found["untold"].append(cpu(update))
+            conn.execute("ALTER TABLE orders ENABLE TRIGGER note_update")
+            found["entry"].append(cpu(entry.replace("{round}", str(number))))
+    return {
+        "event": min(found["told"]) - min(found["untold"]),
+        "entry of three": min(found["entry"]),
+    }
 
 
 def main() -> int:
@@ -233,7 +269,11 @@ def main() -> int:
         print("posted", dict(posted.done), posted.failed)
         with psycopg.connect(url, row_factory=dict_row) as conn:
             found = (deadlocks(conn), broken(conn))
-            telling = Telling(url, with_orders(conn, 16), seconds=args.seconds)
+            orders = with_orders(conn, 16)
+        print({name: f"{cost:.0f} us" for name, cost in costs(url, orders).items()})
+        with psycopg.connect(url) as conn:
+            start = told_of(conn)
+        telling = Telling(url, orders, seconds=args.seconds)
         telling.run()
         with psycopg.connect(url) as conn:
             after = told(conn)
@@ -241,7 +281,7 @@ def main() -> int:
     wrong = [value for name, value in after.items() if name != "events"]
     return int(
         any(wrong)
-        or after["events"] != telling.written + 16
+        or after["events"] != telling.written + start
         or found != (0, [])
         or bool(posted.failed + telling.failed)
     )
