@@ -6,7 +6,7 @@ from typing import Any
 import falcon
 from falcon.routing import BaseConverter
 
-from marketplace.config import settings
+from marketplace.config import checked, settings
 from marketplace.config.settings import Config
 from marketplace.files.stores import of_private, of_uploads
 from marketplace.postgres.database import Database
@@ -15,6 +15,8 @@ from marketplace.resources import (
     addresses,
     audit,
     auth,
+    badges,
+    books,
     brands,
     carts,
     categories,
@@ -30,12 +32,15 @@ from marketplace.resources import (
     imports,
     legacy_android,
     openapi,
+    order_desk,
     orders,
     pay_accounts,
     payments,
     product_variants,
     products,
+    refunds,
     stock,
+    store_settings,
     stores,
     suggestions,
     user_export,
@@ -94,6 +99,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/users/addresses/{address_id:id}", addresses.Address(db)),
         ("/api/users/activities", activities.Activities(db)),
         ("/api/users/export-activities", activities.Export(db)),
+        ("/api/users/badges", badges.Badges(db)),
         ("/api/users", users.Users(db)),
         ("/api/users/{user_id:id}", users.User(db)),
         ("/api/stores", stores.Stores(db)),
@@ -105,7 +111,13 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/stores/mine/vouchers", vouchers.Mine(db)),
         ("/api/stores/mine/vouchers/{voucher_id:id}", vouchers.MyVoucher(db)),
         ("/api/stores/mine/stock", stock.Stock(db)),
+        ("/api/stores/mine/logo", stores.Logo(db, uploads)),
+        ("/api/stores/mine/settings", store_settings.Settings(db)),
         ("/api/stores/mine/orders", orders.OfStore(db)),
+        ("/api/stores/mine/orders/accept", order_desk.AcceptMany(db)),
+        ("/api/stores/mine/orders/ship", order_desk.ShipMany(db)),
+        ("/api/stores/mine/balance", books.Balance(db)),
+        ("/api/stores/{store_id:id}/top-ups", books.TopUps(db)),
         ("/api/stores/{store_id:id}", stores.Store(db)),
         ("/api/stores/{store_id:id}/delivery-options", delivery_options.Offered(db)),
         ("/api/categories", categories.Categories(db)),
@@ -154,6 +166,21 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/vouchers/{voucher_id:id}", vouchers.PlatformVoucher(db)),
         ("/api/orders", orders.Orders(db)),
         ("/api/orders/{order_id:id}", orders.Order(db)),
+        ("/api/orders/{order_id:id}/accept", order_desk.Accept(db)),
+        ("/api/orders/{order_id:id}/ship", order_desk.Ship(db)),
+        ("/api/orders/{order_id:id}/confirm", order_desk.Confirm(db)),
+        ("/api/orders/{order_id:id}/cancel", order_desk.Cancel(db)),
+        ("/api/orders/{order_id:id}/refuse-cancel", order_desk.RefuseCancel(db)),
+        ("/api/orders/{order_id:id}/shipments/{shipment_id:id}", order_desk.Shipment(db)),
+        (
+            "/api/orders/{order_id:id}/shipments/{shipment_id:id}/delivered",
+            order_desk.Delivered(db),
+        ),
+        ("/api/orders/{order_id:id}/shipments/{shipment_id:id}/returned", order_desk.Returned(db)),
+        ("/api/refunds", refunds.Refunds(db)),
+        ("/api/refunds/{refund_id:id}/bank", refunds.Bank(db)),
+        ("/api/refunds/{refund_id:id}/done", refunds.Done(db)),
+        ("/api/ledger/entries", books.Entries(db)),
         ("/api/audit", audit.Audit(db)),
         ("/api/config", configuration.Config(config)),
         ("/api/changes", changes.Changes(db)),
@@ -210,7 +237,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     app.add_route("/", root)
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
     if not config.production and not config.s3_bucket:
-        config.uploads_dir.mkdir(parents=True, exist_ok=True)
+        checked.made("UPLOADS_DIR", config.uploads_dir)
         app.add_sink(
             Files("/uploads/", config.uploads_dir, keep="public, max-age=31536000, immutable"),
             "/uploads/",
