@@ -6,7 +6,7 @@ from typing import Any
 import falcon
 from falcon.routing import BaseConverter
 
-from marketplace.config import settings
+from marketplace.config import checked, settings
 from marketplace.config.settings import Config
 from marketplace.files.stores import of_private, of_uploads
 from marketplace.postgres.database import Database
@@ -27,6 +27,7 @@ from marketplace.resources import (
     exports,
     health,
     images,
+    import_changes,
     import_errors,
     imports,
     legacy_android,
@@ -39,6 +40,7 @@ from marketplace.resources import (
     products,
     refunds,
     stock,
+    store_settings,
     stores,
     suggestions,
     user_export,
@@ -109,6 +111,8 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/stores/mine/vouchers", vouchers.Mine(db)),
         ("/api/stores/mine/vouchers/{voucher_id:id}", vouchers.MyVoucher(db)),
         ("/api/stores/mine/stock", stock.Stock(db)),
+        ("/api/stores/mine/logo", stores.Logo(db, uploads)),
+        ("/api/stores/mine/settings", store_settings.Settings(db)),
         ("/api/stores/mine/orders", orders.OfStore(db)),
         ("/api/stores/mine/orders/accept", order_desk.AcceptMany(db)),
         ("/api/stores/mine/orders/ship", order_desk.ShipMany(db)),
@@ -134,6 +138,8 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/products/imports/{import_id:id}/apply", imports.ImportApplication(db)),
         ("/api/products/imports/{import_id:id}/cancel", imports.ImportCancellation(db)),
         ("/api/products/imports/{import_id:id}/errors.csv", import_errors.ImportErrors(db)),
+        ("/api/products/imports/{import_id:id}/changes", import_changes.ImportChanges(db)),
+        ("/api/products/imports/{import_id:id}/changes.csv", import_changes.ImportChangesFile(db)),
         ("/api/products/export", exports.ProductExport(db)),
         ("/api/products/{product_id:id}", products.Product(db)),
         ("/api/products/{product_id:id}/variants", product_variants.Variants(db)),
@@ -231,7 +237,7 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     app.add_route("/", root)
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
     if not config.production and not config.s3_bucket:
-        config.uploads_dir.mkdir(parents=True, exist_ok=True)
+        checked.made("UPLOADS_DIR", config.uploads_dir)
         app.add_sink(
             Files("/uploads/", config.uploads_dir, keep="public, max-age=31536000, immutable"),
             "/uploads/",

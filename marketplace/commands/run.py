@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from marketplace import demo
-from marketplace.config import settings
+from marketplace.config import checked, settings
 from marketplace.config.env import ConfigError
 from marketplace.config.settings import ROOT, Config
 from marketplace.demo import unfinished
@@ -48,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
     for number in SIGNALS:
         signal.signal(number, _interrupt)
     config = settings.load()
+    if not config.s3_bucket:
+        checked.made("UPLOADS_DIR", config.uploads_dir)
     _require_port(config)
     try:
         unfinished.discard(config, print)

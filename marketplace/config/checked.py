@@ -159,6 +159,15 @@ def uploads(folder: Path, private: Path) -> Path:
     return folder
 
 
+def made(name: str, folder: Path) -> None:
+    """Make the folder that a setting names, unless it is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
+        words = f"{name} must be a folder, or one that can be made; {folder} is not"
+        raise ConfigError(f"{words} ({error.strerror}).") from None
+
+
 def seconds(env: Mapping[str, str], name: str, most: int) -> None:
     """Refuse a number of seconds that gunicorn.conf.py could not read."""
     text = env.get(name) or "0"

@@ -88,6 +88,7 @@ class Config:
     support_whatsapp: str
     support_url: str
     verified_sellers: bool
+    stores_need_approval: bool
     payment_methods: tuple[str, ...]
     transfer_accounts: tuple[Mapping[str, str], ...]
     cod_max_total: Decimal
@@ -187,6 +188,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "support_url": _matching(env, "SUPPORT_URL", _LINK, "such as https://shop.example/help"),
         **selling.loaded(env),
         "verified_sellers": boolean(env, "VERIFIED_SELLERS", False),
+        "stores_need_approval": boolean(env, "STORES_NEED_APPROVAL", False),
         "activity_retention_days": integer(env, "ACTIVITY_RETENTION_DAYS", 400, 1, 36500),
         "audit_retention_days": integer(env, "AUDIT_RETENTION_DAYS", 1100, 1, 36500),
         "log_level": checked.level(env.get("LOG_LEVEL") or "INFO"),
@@ -194,6 +196,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     values.update(overrides)
     checked.currency(values["currency"])
     checked.seconds(env, "DRAIN_SECONDS", 60)
+    integer(env, "WEB_CONCURRENCY", 1, 1, 1000)  # gunicorn reads it, and has no words for others
     if "secret_keys" not in values:
         values["secret_keys"] = _secret_keys(env, values["data_dir"], environment == "production")
     config = Config(**values)
@@ -333,7 +336,7 @@ def _kept_secret(file: Path) -> str:
     so that two starts agree on one.
     """
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
+        checked.made("DATA_DIR", file.parent)
         fresh = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as out:

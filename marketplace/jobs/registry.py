@@ -20,6 +20,7 @@ from marketplace.postgres.database import Database
 from marketplace.postgres.pool import ALIVE
 from marketplace.queries import brands, categories, search, stock
 from marketplace.queries import jobs as queue
+from marketplace.queries import stores as store_queries
 from marketplace.text.messages import say
 from marketplace.workflows import (
     checkouts,
@@ -150,6 +151,12 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
     def refresh_low_stock(timestamp: int = 0) -> None:
         with means.db.working() as conn:
             stock.refresh_low(conn)
+
+    @app.periodic(cron="*/5 * * * *", queueing_lock="refresh_store_counts")
+    @app.task(name="refresh_store_counts", queue="quick", lock="store_counts", retry=Retry())
+    def refresh_store_counts(timestamp: int = 0) -> None:
+        with means.db.working() as conn:
+            store_queries.refresh_counts(conn)
 
     @app.periodic(cron="* * * * *", queueing_lock="settle_stores")
     @app.task(name="settle_stores", queue="quick", lock="settle_stores", retry=Retry())

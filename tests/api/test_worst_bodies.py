@@ -128,6 +128,7 @@ def checked(call: Call, body: bytes) -> tuple[float, str]:
     return best, outcome
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("call", calls(), ids=repr)
 def test_the_worst_bodies_of_each_call_are_cheap(call: Call):
     dear: list[str] = []

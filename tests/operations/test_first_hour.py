@@ -60,6 +60,24 @@ def test_a_database_that_is_away_is_named_with_host_and_port(tmp_path: Path, nam
     refused(done, "DATABASE_URL", "127.0.0.1", "port 1")
 
 
+@pytest.mark.parametrize("name", ["DATA_DIR", "UPLOADS_DIR"])
+@pytest.mark.parametrize("folder", ["/etc/passwd", "/etc/passwd/in", "/proc/nowhere/in"])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, name: str, folder: str):
+    given = {"DATA_DIR": str(tmp_path), name: folder}
+    refused(command("run", **given), f"{name} must be a folder", folder)
+
+
+def test_a_data_folder_that_cannot_be_made_is_named_where_the_key_is_given():
+    done = command("migrate", DATA_DIR="/etc/passwd", SECRET_KEY="k" * 40)
+    refused(done, "cannot use /etc/passwd")
+
+
+@pytest.mark.parametrize("number", ["viele", "0", "-1", "1.5", "99999"])
+def test_a_number_of_workers_is_a_number(tmp_path: Path, number: str):
+    done = command("run", DATA_DIR=str(tmp_path), WEB_CONCURRENCY=number)
+    refused(done, "WEB_CONCURRENCY must be a whole number", number)
+
+
 def test_an_address_of_another_machine_is_answered_with_bind(tmp_path: Path):
     refused(command("run", BIND="192.0.2.7", DATA_DIR=str(tmp_path)), "BIND", "192.0.2.7")
     refused(command("run", BIND="nowhere.invalid", DATA_DIR=str(tmp_path)), "BIND")
