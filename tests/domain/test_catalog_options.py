@@ -57,7 +57,7 @@ FILES = {
     "lazada": (
         "Product Name,SellerSKU,Nama Variasi 1,Nilai Variasi 1,Nama Variasi 2,Nilai Variasi 2,Price,SpecialPrice,"
         "Package Weight (kg)\n"
-        "Kaos,K-1,Warna,Merah,Ukuran,S,90000,75000,0.18\nKaos,K-2,Warna,Biru,Ukuran,L,80000,,0.19\n"
+        "Kaos,K-1,Warna,Merah,Ukuran,S,90000,75000,0.18\nKaos,K-2,Warna,Biru,Ukuran,L,80000,80000,0.19\n"
     ),
     "tiktok": (
         "Product name,Variation name 1,Variation value 1,Variation name 2,Variation value 2,Retail price,Seller SKU,"
