@@ -47,9 +47,10 @@ def place(conn: Conn, document: dict[str, Any]) -> int:
     return int(one(conn, SQL["place"], {"document": text})["checkout_id"])
 
 
-def find(conn: Conn, checkout_id: int, *, user_id: int) -> Row | None:
-    """Return a checkout of a buyer, an admin's any; None if it is not theirs."""
-    return conn.execute(SQL["find"], {"checkout_id": checkout_id, "user_id": user_id}).fetchone()
+def find(conn: Conn, checkout_id: int, *, user_id: int, everything: bool) -> Row | None:
+    """Return a checkout of a buyer, with `everything` anybody's; None if it is not theirs."""
+    values = {"checkout_id": checkout_id, "user_id": user_id, "everything": everything}
+    return conn.execute(SQL["find"], values).fetchone()
 
 
 def search(

@@ -109,7 +109,7 @@ class Checkouts:
         try:
             with idempotency.transaction(self.db, req, resp) as conn:
                 checkout_id = workflow.place(conn, config, user_id, body, language)
-                resp.media = workflow.find(conn, config, checkout_id, user_id)
+                resp.media = workflow.find(conn, config, checkout_id, req.context.caller)
                 resp.status = falcon.HTTP_201
                 resp.location = f"/api/checkouts/{checkout_id}"
         except pg.CheckViolation as error:
@@ -137,7 +137,7 @@ class Checkout:
         """Return what was placed, with what is to be paid: ask again after `poll_after` seconds."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
-            resp.media = workflow.find(conn, req.context.config, checkout_id, caller.user_id)
+            resp.media = workflow.find(conn, req.context.config, checkout_id, caller)
 
 
 class Cancellation:
@@ -158,10 +158,10 @@ class Cancellation:
         """Cancel all that is unpaid of a checkout: stock and vouchers go back. Sent again it
         returns the same.
         """
-        config, user_id = req.context.config, req.context.caller.user_id
+        config = req.context.config
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.cancel(conn, checkout_id, req.context.body.get("reason"))
-            resp.media = workflow.find(conn, config, checkout_id, user_id)
+            resp.media = workflow.find(conn, config, checkout_id, req.context.caller)
 
 
 class Payments:
@@ -190,7 +190,7 @@ class Payments:
         """Close the open payment and open another one. `pay_by` may move, to three days after
         placing at most.
         """
-        config, user_id = req.context.config, req.context.caller.user_id
+        config = req.context.config
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.change_payment(conn, config, checkout_id, req.context.body)
-            resp.media = workflow.find(conn, config, checkout_id, user_id)
+            resp.media = workflow.find(conn, config, checkout_id, req.context.caller)

@@ -11,6 +11,7 @@ from psycopg import errors as pg
 
 from marketplace.config.settings import Config
 from marketplace.contract.errors import FieldError, Problem, invalid
+from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import carts, checkouts, payments
@@ -232,9 +233,11 @@ def _order(quote: Quote, part: Part) -> dict[str, Any]:
     }
 
 
-def find(conn: Conn, config: Config, checkout_id: int, user_id: int) -> dict[str, Any]:
+def find(conn: Conn, config: Config, checkout_id: int, caller: Caller) -> dict[str, Any]:
     """Return a checkout as apps meet it; 404 if it is not the caller's."""
-    row = checkouts.find(conn, checkout_id, user_id=user_id)
+    row = checkouts.find(
+        conn, checkout_id, user_id=caller.user_id, everything=caller.role == "admin"
+    )
     if row is None:
         raise not_found()
     return show(conn, config, [row])[0]
