@@ -43,7 +43,12 @@ _SIDE: dict[str, Any] = {"coerce": "line", "allowed": _ACCOUNTS}
 ENTRY = Named(
     "LedgerEntry",
     {
-        "kind": {"coerce": "line", "allowed": ["cod_handed_in", "adjustment"], "required": True},
+        "kind": {
+            "coerce": "line",
+            "allowed": ["cod_handed_in", "adjustment"],
+            "required": True,
+            "meta": {"example": "cod_handed_in"},
+        },
         "amount": _AMOUNT,
         "debit": described(_SIDE, "Needed for an adjustment; cod_handed_in has bank."),
         "credit": described(_SIDE, "Needed for an adjustment; cod_handed_in has cod_receivable."),

@@ -58,12 +58,29 @@ CANCELLATION = Named(
 )
 ACCEPT_MANY = Named(
     "OrdersToAccept",
-    {"ids": {"type": "list", "schema": ID, "minlength": 1, "maxlength": MOST, "required": True}},
+    {
+        "ids": {
+            "type": "list",
+            "schema": ID,
+            "minlength": 1,
+            "maxlength": MOST,
+            "required": True,
+            "meta": {"example": [901, 902]},
+        }
+    },
 )
 _TO_SHIP = Named("OrderToShip", {"id": {**ID, "required": True}, **PARCEL_FIELDS})
 SHIP_MANY = Named(
     "OrdersToShip",
-    {"orders": list_of(_TO_SHIP, minlength=1, maxlength=MOST, required=True)},
+    {
+        "orders": list_of(
+            _TO_SHIP,
+            minlength=1,
+            maxlength=MOST,
+            required=True,
+            meta={"example": [{"id": 901, "courier": "jne", "tracking_number": "JX3456"}]},
+        )
+    },
 )
 _OUTCOME = Named(
     "OrderOutcome",
@@ -92,6 +109,7 @@ RETURNED = Named(
             "coerce": "line",
             "allowed": ["refused", "undeliverable", "lost"],
             "required": True,
+            "meta": {"example": "refused"},
         },
         "sellable": {
             "coerce": "boolean",

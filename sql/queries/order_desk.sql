@@ -48,8 +48,8 @@ SELECT
     ) AS told;
 
 -- name: due
--- What is due, by partial indexes, at most so many of each. The job takes them one by one, each in a transaction of its
--- own, through the verb of its kind. What is unpaid is another job's.
+-- What is due, by partial indexes, at most so many of each. The job takes them one by one, each in a transaction of
+-- its own, through the verb of its kind. What is unpaid is another job's.
 (
     SELECT 'accept' AS what, o.id, NULL::bigint AS shipment_id
     FROM orders AS o

@@ -108,6 +108,7 @@ def test_without_the_databases_wall_the_statement_holds(api: Api):
             "activities",
             "imports",
             "import_errors",
+            "import_changes",
             "users",
             "audit",
             "idempotency_keys",

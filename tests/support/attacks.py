@@ -44,6 +44,7 @@ ROWS = {
     "activities": "t.user_id = %(user)s",
     "imports": "t.store_id = %(store)s",
     "import_errors": "t.import_id = %(import)s",
+    "import_changes": "t.import_id = %(import)s",
     "audit": "t.store_id = %(store)s",
     "idempotency_keys": "t.user_id = %(user)s",
     "refunds": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
@@ -162,6 +163,11 @@ def scene(api: Api) -> Scene:
             [sent.json["id"], MARK],
         )
         conn.execute(
+            "INSERT INTO import_changes (import_id, number, outcome, changes)"
+            " VALUES (%s, 2, 'added', json_build_array(json_build_object('line', 2, 'after', %s::text)))",
+            [sent.json["id"], MARK],
+        )
+        conn.execute(
             "UPDATE imports SET file_name = %s WHERE id = %s", [f"{MARK}.csv", sent.json["id"]]
         )
         conn.execute("UPDATE products SET max_per_buyer = 9 WHERE id = %s", [shown])
@@ -235,6 +241,8 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
     yield f"/api/products/{at.hidden}", "product"
     yield f"/api/products/imports/{at.import_id}", "import"
     yield f"/api/products/imports/{at.import_id}/errors.csv", "import"
+    yield f"/api/products/imports/{at.import_id}/changes", "import"
+    yield f"/api/products/imports/{at.import_id}/changes.csv", "import"
     yield f"/api/audit?store_id={at.victim.store_id}", "audit"
     yield f"/api/products/export?store_id={at.victim.store_id}", "store"
     for what in ("stock", "settings"):

@@ -86,6 +86,8 @@ EXPECTED = {
     "GET /api/products/imports": SELLERS,
     "GET /api/products/imports/{import_id:id}": SELLERS,
     "GET /api/products/imports/{import_id:id}/errors.csv": SELLERS,
+    "GET /api/products/imports/{import_id:id}/changes": SELLERS,
+    "GET /api/products/imports/{import_id:id}/changes.csv": SELLERS,
     "POST /api/products/imports/{import_id:id}/apply": SELLERS,
     "POST /api/products/imports/{import_id:id}/cancel": SELLERS,
     "GET /api/products/export": SELLERS,

@@ -21,13 +21,15 @@ FROM (
     UNION ALL
     SELECT
         'table', c.oid, c.oid,
-        -- What products and brands are sorted by is kept by triggers.
+        -- What products and brands are sorted by is kept by triggers, and texts of what is returned.
         format(
             'ALTER TABLE %%s DISABLE TRIGGER USER%%s, SET (autovacuum_enabled = false)',
             c.oid::regclass,
             CASE c.relname
                 WHEN 'products' THEN ', ENABLE TRIGGER set_name_key_insert'
                 WHEN 'brands' THEN ', ENABLE TRIGGER set_folded'
+                WHEN 'product_documents' THEN ', ENABLE TRIGGER set_document_store'
+                WHEN 'variants' THEN ', ENABLE TRIGGER set_variant_kept'
             END
         ),
         format('ALTER TABLE %%s ENABLE TRIGGER USER, RESET (autovacuum_enabled)', c.oid::regclass)
