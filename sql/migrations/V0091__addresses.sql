@@ -83,5 +83,9 @@ COMMENT ON COLUMN addresses.updated_at IS 'When the row was last changed.';
 ALTER TABLE addresses ENABLE ROW LEVEL SECURITY;
 CREATE POLICY addresses_own ON addresses TO marketplace_app USING (user_id = (SELECT me()));
 CREATE POLICY addresses_worker ON addresses FOR SELECT TO marketplace_worker USING (true);
-GRANT SELECT, INSERT, UPDATE, DELETE ON addresses TO marketplace_app;
+GRANT SELECT, INSERT, DELETE ON addresses TO marketplace_app;
+GRANT UPDATE (
+    label, recipient, phone, country, area_code, province, city, district, village, postcode, line1, line2, note, latitude,
+    longitude, is_default, version, updated_at
+) ON addresses TO marketplace_app;
 GRANT SELECT ON addresses TO marketplace_worker;

@@ -37,7 +37,9 @@ CREATE POLICY carts_own ON carts TO marketplace_app USING (user_id = (SELECT me(
 CREATE POLICY carts_worker ON carts TO marketplace_worker USING (true);
 CREATE POLICY cart_lines_own ON cart_lines TO marketplace_app USING (user_id = (SELECT me()));
 CREATE POLICY cart_lines_worker ON cart_lines FOR SELECT TO marketplace_worker USING (true);
-GRANT SELECT, INSERT, UPDATE, DELETE ON carts, cart_lines TO marketplace_app;
+GRANT SELECT, INSERT, DELETE ON carts, cart_lines TO marketplace_app;
+GRANT UPDATE (version, updated_at) ON carts TO marketplace_app;
+GRANT UPDATE (quantity) ON cart_lines TO marketplace_app;
 GRANT SELECT, DELETE ON carts TO marketplace_worker;
 GRANT SELECT ON cart_lines TO marketplace_worker;
 
