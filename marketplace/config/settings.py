@@ -88,6 +88,7 @@ class Config:
     support_whatsapp: str
     support_url: str
     verified_sellers: bool
+    stores_need_approval: bool
     payment_methods: tuple[str, ...]
     transfer_accounts: tuple[Mapping[str, str], ...]
     cod_max_total: Decimal
@@ -187,6 +188,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         "support_url": _matching(env, "SUPPORT_URL", _LINK, "such as https://shop.example/help"),
         **selling.loaded(env),
         "verified_sellers": boolean(env, "VERIFIED_SELLERS", False),
+        "stores_need_approval": boolean(env, "STORES_NEED_APPROVAL", False),
         "activity_retention_days": integer(env, "ACTIVITY_RETENTION_DAYS", 400, 1, 36500),
         "audit_retention_days": integer(env, "AUDIT_RETENTION_DAYS", 1100, 1, 36500),
         "log_level": checked.level(env.get("LOG_LEVEL") or "INFO"),

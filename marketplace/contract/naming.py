@@ -12,7 +12,7 @@ _INT64_MAX = 2**63 - 1
 def named(error: FieldError, document: Any) -> FieldError:
     """Return the error with the product that its row of the document names, if it names one."""
     about: dict[str, Any] = {}
-    steps = error.pointer.split("/")[1:-1]
+    steps = error.pointer.split("/")[1:]
     for step in steps:
         try:
             document = document[int(step)] if isinstance(document, list) else document[step]

@@ -4,7 +4,7 @@ A cursor is opaque: the sort keys of the last row, bound by a signature to the f
 it came from. A changed cursor, or one sent with other filters, is refused with 400.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from marketplace.contract.validation import Named, Schema
@@ -16,6 +16,8 @@ EXACT_TOTAL = 1000
 COUNTED = 250_000
 DEPTH = 10_000
 SHALLOW_DEPTH = 500
+#: The largest id: where a list that goes down begins.
+FURTHEST = 2**63 - 1
 Item = TypeVar("Item")
 
 #: The query parameters of every list.
@@ -81,6 +83,23 @@ class Window(NamedTuple):
     def limit(self) -> int:
         """One more than is shown, to know whether there is a next page."""
         return self.per_page + 1
+
+
+class Part(NamedTuple):
+    """The requested part of a list: how many, and the sort keys of the last row before it."""
+
+    limit: int
+    after: Sequence[Any] | None = None
+
+    def newer(self) -> dict[str, Any]:
+        """Return the bounds of a list that goes down."""
+        at, row_id = self.after or ("infinity", FURTHEST)
+        return {"limit": self.limit, "before_at": at, "before_id": row_id}
+
+    def older(self) -> dict[str, Any]:
+        """Return the bounds of a list that goes up."""
+        at, row_id = self.after or ("-infinity", 0)
+        return {"limit": self.limit, "after_at": at, "after_id": row_id}
 
 
 class Total(NamedTuple):

@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import idna
 
 from marketplace.config.settings import Config
-from marketplace.text.messages import Text, say, spoken
+from marketplace.text.messages import EVERY, LANGUAGES, Text, say, spoken
 
 #: An attempt, in every step of it.
 SECONDS = 10.0
@@ -67,6 +67,21 @@ KINDS: dict[str, tuple[Text, Text, Text, str | None]] = {
         say("If it was not you, write to us at once: somebody knows your password."),
         None,
     ),
+    "store_suspended": (
+        say("Your store was stopped"),
+        say(
+            "An administrator stopped your store: for now it is not shown, and nobody can buy in "
+            "it. What was ordered before may still be paid and sent."
+        ),
+        say("Your store's page in the app says why. Write to us if you think it is a mistake."),
+        None,
+    ),
+    "store_active": (
+        say("Your store is open"),
+        say("An administrator let your store go: within some minutes it is shown, and sells."),
+        say("What you had hidden yourself stays hidden."),
+        None,
+    ),
     "password_changed": (
         say("Your password was changed"),
         say("The password of your account was changed, and all other devices were signed out."),
@@ -78,15 +93,11 @@ log = logging.getLogger("marketplace.mail")
 
 
 def written(config: Config, kind: str, *, to: str, token: str, language: str) -> EmailMessage:
-    """Return a mail of a kind, in a language."""
-    subject, first, last, page = KINDS[kind]
-    lines = [say("Hello,").spoken(language), "", first.spoken(language), ""]
-    if page is not None:
-        lines += [f"    {token}", ""]
-        if config.app_url:
-            lines += [f"    {config.app_url}/{page}?token={token}", ""]
-    lines += [last.spoken(language), ""]
-    return _message(config, subject.spoken(language), lines, to, make_msgid(domain="marketplace"))
+    """Return a mail of a kind, in a language, or in all of them one below the other (EVERY)."""
+    languages = LANGUAGES[::-1] if language == EVERY else (language,)
+    subject = " / ".join(KINDS[kind][0].spoken(each) for each in languages)
+    lines = [line for each in languages for line in _lines(config, kind, token, each)]
+    return _message(config, subject, lines, to, make_msgid(domain="marketplace"))
 
 
 def letter(
@@ -121,6 +132,17 @@ def _message(
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
     message.set_content("\n".join(lines))
     return message
+
+
+def _lines(config: Config, kind: str, token: str, language: str) -> list[str]:
+    """Return what a mail says, in one language."""
+    _, first, last, page = KINDS[kind]
+    lines = [say("Hello,").spoken(language), "", first.spoken(language), ""]
+    if page is not None:
+        lines += [f"    {token}", ""]
+        if config.app_url:
+            lines += [f"    {config.app_url}/{page}?token={token}", ""]
+    return [*lines, last.spoken(language), ""]
 
 
 def _in_ascii(address: str) -> str:

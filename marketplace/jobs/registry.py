@@ -20,12 +20,14 @@ from marketplace.postgres.database import Database
 from marketplace.postgres.pool import ALIVE
 from marketplace.queries import brands, categories, search, stock
 from marketplace.queries import jobs as queue
+from marketplace.queries import stores as store_queries
 from marketplace.text.messages import say
 from marketplace.workflows import (
     checkouts,
     events,
     imports,
     mails,
+    order_timers,
     product_documents,
     proofs,
     stores,
@@ -150,6 +152,12 @@ def _add_upkeep(app: procrastinate.App, means: Means) -> None:
         with means.db.working() as conn:
             stock.refresh_low(conn)
 
+    @app.periodic(cron="*/5 * * * *", queueing_lock="refresh_store_counts")
+    @app.task(name="refresh_store_counts", queue="quick", lock="store_counts", retry=Retry())
+    def refresh_store_counts(timestamp: int = 0) -> None:
+        with means.db.working() as conn:
+            store_queries.refresh_counts(conn)
+
     @app.periodic(cron="* * * * *", queueing_lock="settle_stores")
     @app.task(name="settle_stores", queue="quick", lock="settle_stores", retry=Retry())
     def settle_stores(timestamp: int = 0) -> None:
@@ -178,6 +186,11 @@ def _add_trade(app: procrastinate.App, means: Means) -> None:
     @app.task(name="cancel_unpaid", queue="timers", lock="cancel_unpaid", retry=Retry())
     def cancel_unpaid(timestamp: int = 0) -> None:
         checkouts.cancel_due(means.db)
+
+    @app.periodic(cron="* * * * *", queueing_lock="order_timers")
+    @app.task(name="order_timers", queue="timers", lock="order_timers", retry=Retry())
+    def move_orders(timestamp: int = 0) -> None:
+        order_timers.run(means.db, stopping=means.stopping)
 
 
 def _add_housekeeping(app: procrastinate.App, means: Means) -> None:

@@ -24,6 +24,9 @@ FIELD_ERROR = Named(
         "product_id": optional(described(ID, "Of which product it is, where there are several.")),
         "variant_id": optional(described({**ID, "nullable": True}, "Of which of its variants.")),
         "sku": optional(described(TEXT, "Of what it is, where the request named a SKU.")),
+        "stage": optional(described(TEXT, "order_state: where the order is.")),
+        "state": optional(described(TEXT, "refund_state: where the refund is.")),
+        "checkout_id": optional(described(ID, "Of which checkout it is, where that is meant.")),
         "available": optional(described(COUNT, "How many pieces of it can be bought.")),
         "message": {
             **_TEXT,
@@ -50,6 +53,14 @@ PROBLEM = Named(
             "type": "list",
             "schema": {"type": "dict", "schema": FIELD_ERROR},
             "meta": {"optional": True, "description": "Every wrong field at once."},
+        },
+        "stage": optional(described(_TEXT, "Of an order: where it is.")),
+        "state": optional(described(_TEXT, "Of a refund: where it is.")),
+        "checkout_id": optional(described(ID, "order_state: what is to be moved instead.")),
+        "can": {
+            "type": "list",
+            "schema": _TEXT,
+            "meta": {"optional": True, "description": "Of an order: what the caller can do now."},
         },
         "quote": optional(
             described(of(QUOTE), "total_changed: what it costs now, as POST /api/checkout/quote.")

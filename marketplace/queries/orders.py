@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
+from marketplace.contract.pages import FURTHEST, Part
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql
@@ -13,24 +14,6 @@ SQL = named_sql("orders")
 STAGES = ("unpaid", "new", "to_ship", "shipping", "delivered", "completed", "cancelled")
 #: Counts of tabs end here.
 COUNTED = 1001
-_MOST = 2**63 - 1
-
-
-class Part(NamedTuple):
-    """The requested part of a list: how many, and the sort keys of the last row before it."""
-
-    limit: int
-    after: Sequence[Any] | None = None
-
-    def newer(self) -> dict[str, Any]:
-        """Return the bounds of a list that goes down."""
-        at, row_id = self.after or ("infinity", _MOST)
-        return {"limit": self.limit, "before_at": at, "before_id": row_id}
-
-    def older(self) -> dict[str, Any]:
-        """Return the bounds of a list that goes up."""
-        at, row_id = self.after or ("-infinity", 0)
-        return {"limit": self.limit, "after_at": at, "after_id": row_id}
 
 
 def of_buyer(conn: Conn, user_id: int, stages: Sequence[str] | None, part: Part) -> list[Row]:
@@ -66,7 +49,7 @@ def with_product(conn: Conn, store_id: int, product_id: int, part: Part) -> list
     values = {
         "store_id": store_id,
         "product_id": product_id,
-        "before_id": part.after[0] if part.after else _MOST,
+        "before_id": part.after[0] if part.after else FURTHEST,
         "limit": part.limit,
     }
     return conn.execute(SQL["with_product"], values).fetchall()

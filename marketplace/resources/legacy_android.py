@@ -86,7 +86,11 @@ class OpenStore:
         body, caller = req.context.body, req.context.caller
         with idempotency.transaction(self.db, req, resp) as conn:
             store = store_workflow.open_store(
-                conn, client.client(req), name=body["name"], description=body.get("description")
+                conn,
+                client.client(req),
+                name=body["name"],
+                description=body.get("description"),
+                pending=req.context.config.stores_need_approval,
             )
             resp.media = {
                 "message": "Toko Anda sudah dibuka. Selamat berjualan!",

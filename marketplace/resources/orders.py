@@ -6,10 +6,10 @@ import falcon
 
 from marketplace.contract import pages
 from marketplace.contract.operations import operation
+from marketplace.contract.pages import Part
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Row
 from marketplace.queries import orders
-from marketplace.queries.orders import Part
 from marketplace.schemas import orders as schemas
 from marketplace.schemas.common import of, optional
 from marketplace.web import client, paging

@@ -15,25 +15,22 @@ from marketplace.postgres.database import UNWRITABLE, Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, products, sessions
 from marketplace.queries.products import Listing
+from marketplace.schemas import bulk_products as bulk_schemas
 from marketplace.schemas import facets as facet_schemas
 from marketplace.schemas import products as schemas
 from marketplace.schemas.common import of, optional
+from marketplace.schemas.stock import STORE_QUERY
 from marketplace.web import bodies, client, etags, idempotency, paging, rendering, uploads
-from marketplace.workflows import facets, images, listings
+from marketplace.workflows import bulk_products, facets, images, listings
 from marketplace.workflows import products as workflow
 from marketplace.workflows.product_keys import keys_told
 
 SELLERS = ("seller", "admin")
 #: What the variants of a document may be refused for.
 OF_VARIANTS = ("duplicate_options", "has_variants", "price_before_too_low", "too_many_variants")
-CHANGING = (
-    "not_found",
-    "sku_taken",
-    "source_url_taken",
-    "has_open_orders",
-    "product_blocked",
-    *OF_VARIANTS,
-)
+KEYS = ("not_found", "sku_taken", "source_url_taken")
+CHANGING = (*KEYS, "has_open_orders", "product_blocked", *OF_VARIANTS)
+LISTING = ("invalid_cursor", "page_too_deep", "sort_not_offered")
 PAGE = pages.listed("products", schemas.LISTED, facets=optional(of(facet_schemas.FACETS)))
 PARTS = Parts(schemas.NEW, ("main_image",), required=False)
 
@@ -51,7 +48,7 @@ class Products:
         roles=PUBLIC,
         query={**schemas.FILTERS, **pages.QUERY, **pages.COUNT, **facet_schemas.QUERY},
         responses={200: PAGE},
-        problems=("invalid_cursor", "page_too_deep", "sort_not_offered"),
+        problems=LISTING,
         catalogue=True,
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -70,14 +67,7 @@ class Products:
         body=schemas.NEW,
         parts=PARTS,
         responses={201: schemas.PRODUCT},
-        problems=(
-            "store_required",
-            "sku_taken",
-            "source_url_taken",
-            "picture_refused",
-            "not_found",
-            *OF_VARIANTS,
-        ),
+        problems=("store_required", "picture_refused", *KEYS, *OF_VARIANTS),
         idempotent=True,
         sells=True,
     )
@@ -273,13 +263,7 @@ class Mine:
         roles=SELLERS,
         query={**schemas.OWN_FILTERS, **pages.QUERY, **pages.COUNT},
         responses={200: PAGE},
-        problems=(
-            "invalid_cursor",
-            "page_too_deep",
-            "sort_not_offered",
-            "store_required",
-            "not_found",
-        ),
+        problems=(*LISTING, "store_required", "not_found"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the products of a store, hidden and sold out too; a SKU in `search` finds its
@@ -297,6 +281,33 @@ class Mine:
                 listing = listing._replace(filters={"ids": [found]}, sort=sort)
             page = listings.page(conn, listing, window.exact_to)
         _answer(req, resp, page, window)
+
+    @operation(
+        "updateMyProducts",
+        "Change many products at once",
+        roles=SELLERS,
+        query=STORE_QUERY,
+        body=bulk_schemas.BATCH,
+        responses={200: bulk_schemas.DONE},
+        problems=("batch_refused", "store_required", "not_found"),
+        idempotent=True,
+    )
+    def on_patch(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Change price, stock, category and the like of up to 1,000 products or variants, each row
+        by itself or all together; a dry run answers what would change.
+        """
+        caller, body = req.context.caller, req.context.body
+        bulk_products.require_well_formed(body)
+        store_id = workflow.store_of(caller, req.context.query.get("store_id"))
+        with idempotency.transaction(self.db, req, resp) as conn:
+            resp.media = bulk_products.change(
+                conn,
+                client.client(req),
+                store_id,
+                body,
+                currency=req.context.config.currency,
+                language=client.language(req),
+            )
 
 
 def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listing, Window]:

@@ -18,12 +18,14 @@ from marketplace.queries import (
     exports,
     imports,
     sessions,
-    stores,
+    store_settings,
     users,
 )
 from marketplace.schemas import user_export as schemas
 from marketplace.web import client, paging, rendering
 from marketplace.workflows import products as workflow
+from marketplace.workflows import store_settings as settings_workflow
+from marketplace.workflows import stores as store_workflow
 
 BATCH = 200
 Read = Callable[[Conn, Any], list[Row]]
@@ -51,9 +53,13 @@ class UserExport:
             parts = {
                 "profile": users.find(conn, caller.user_id),
                 "sessions": sessions.all_mine(conn),
-                "store": stores.find(conn, caller.store_id) if caller.store_id else None,
+                "store": None,
                 "addresses": addresses.of_user(conn, caller.user_id),
             }
+            if caller.store_id is not None:
+                parts["store"] = store_workflow.find_own(conn, caller)
+                settings = store_settings.find(conn, caller.store_id, owner_id=caller.user_id)
+                parts["store_settings"] = settings and settings_workflow.shown(settings)
             if req.method != "HEAD":
                 activities.record(conn, client.client(req), "export_profile")
         resp.content_type = falcon.MEDIA_JSON

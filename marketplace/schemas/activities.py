@@ -34,10 +34,14 @@ TYPES = (
     "delete_avatar",
     "open_store",
     "update_store",
+    "upload_logo",
+    "delete_logo",
+    "update_store_settings",
     "view_product",
     "create_product",
     "update_product",
     "delete_product",
+    "update_products",
     "set_stock",
     "upload_image",
     "update_image",
@@ -53,6 +57,7 @@ TYPES = (
     "update_brand",
     "delete_brand",
     "manage_user",
+    "manage_store",
 )
 RELATED = ("session", "user", "store", "product", "import", "category", "brand")
 

@@ -44,6 +44,16 @@ CATEGORY_STATE = Named(
 )
 
 
+#: What of a store an app that keeps a copy needs; its page has the rest.
+STORE_STATE = Named(
+    "StoreState",
+    {
+        name: STORE[name]
+        for name in ("id", "name", "description", "version", "created_at", "updated_at")
+    },
+)
+
+
 def _state(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     words = f"The {name} in its present state; only if `type` is {name} and it is not deleted."
     return optional(described(of(schema), words))
@@ -62,7 +72,7 @@ CHANGE = Named(
         },
         "changed_at": TIME,
         "product": _state("product", PRODUCT),
-        "store": _state("store", STORE),
+        "store": _state("store", STORE_STATE),
         "category": _state("category", CATEGORY_STATE),
         "brand": _state("brand", BRAND),
     },

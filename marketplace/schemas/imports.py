@@ -3,6 +3,7 @@
 from typing import Any
 
 from marketplace.catalogue_csv import DIALECTS, FILE_CODES, NOTES
+from marketplace.contract import pages
 from marketplace.contract.validation import Named
 from marketplace.schemas.common import (
     COUNT,
@@ -112,6 +113,37 @@ EXPORT: dict[str, Any] = {
 }
 
 REPORT: dict[str, Any] = {"bom": _MARK}
+
+OUTCOMES = ("changed", "added", "unchanged")
+CHANGE_FILTERS: dict[str, Any] = {
+    "outcome": {
+        "coerce": "line",
+        "allowed": list(OUTCOMES),
+        "meta": {"description": "Only rows with this outcome."},
+    },
+}
+_FIELDS: dict[str, Any] = {"type": "dict"}
+CHANGE = Named(
+    "ImportChange",
+    {
+        "line": described(COUNT, "First line of the row in the file."),
+        "outcome": one_of(*OUTCOMES, words="What became of it, or would in a dry run."),
+        "product_id": described(
+            {**ID, "nullable": True}, "Its product; null for one that a dry run would make."
+        ),
+        "variant_id": described(
+            {**ID, "nullable": True}, "Its variant; null for the product itself."
+        ),
+        "before": described(
+            _FIELDS,
+            "Of the fields that differ. A description is cut off after 500 characters, `images` "
+            "has the first ten links. What all variants of a product share is told in its first "
+            "row.",
+        ),
+        "after": described(_FIELDS, "The same fields; of an added row its name, price and stock."),
+    },
+)
+CHANGES = pages.listed_by_cursor("changes", CHANGE)
 
 #: Why an import fails: the file cannot be read, or a failure of the worker.
 ERROR_CODES = (

@@ -319,7 +319,6 @@ _LISTED: dict[str, Any] = {
     "currency": {"type": "string", "meta": {"description": "ISO 4217.", "example": "IDR"}},
     "stock": described(NUMBER, "What can be sold, of all its visible variants."),
     "in_stock": FLAG,
-    "sold": described(COUNT, "Pieces sold so far, some minutes old."),
     "sku": TEXT_OR_NULL,
     "source_url": TEXT_OR_NULL,
     "category_id": {**ID, "nullable": True},
@@ -330,23 +329,29 @@ _LISTED: dict[str, Any] = {
     "images": described(list_of(IMAGE), "The main one first."),
     "variant_count": described(NUMBER, "How many variants it has; 0: it is sold as it is."),
     "options": described(list_of(OPTION), "What its variants differ by."),
-    "condition": one_of("new", "used", words="As it is sold."),
-    "min_quantity": NUMBER,
-    "max_per_buyer": {**NUMBER, "nullable": True},
-    "preorder_days": {**NUMBER, "nullable": True},
     "hidden": FLAG,
     **STAMPS,
 }
-#: A product in lists; GET of one adds the description, its measures and its variants.
+#: A product in lists; GET of one adds the description, how it is sold, its measures and variants.
 LISTED = Named("ListedProduct", _LISTED)
 PRODUCT = Named(
     "Product",
     {
         **_LISTED,
         "description": TEXT_OR_NULL,
+        "sold": described(COUNT, "Pieces sold so far, some minutes old."),
+        "condition": one_of("new", "used", words="As it is sold."),
+        "min_quantity": described(NUMBER, "Fewest pieces that are sold at a time."),
         **{
             name: {**NUMBER, "nullable": True}
-            for name in ("weight_grams", "length_cm", "width_cm", "height_cm")
+            for name in (
+                "max_per_buyer",
+                "preorder_days",
+                "weight_grams",
+                "length_cm",
+                "width_cm",
+                "height_cm",
+            )
         },
         "blocked": described(TEXT_OR_NULL, "Why an admin took it off sale; null: none did."),
         "variants": described(list_of(PRODUCT_VARIANT), "Empty where it is sold as it is."),

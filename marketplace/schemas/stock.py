@@ -21,7 +21,7 @@ from marketplace.schemas.common import (
 
 #: Rows of a batch.
 MOST = 1000
-_PIECES: dict[str, Any] = {"coerce": "int64", "min": 0, "max": 999_999_999}
+PIECES: dict[str, Any] = {"coerce": "int64", "min": 0, "max": 999_999_999}
 _MONEY_OR_NULL = {**TEXT_OR_NULL, "meta": {"pattern": r"^[0-9]{1,13}\.[0-9]{2}$"}}
 _ID_OR_NULL: dict[str, Any] = {**ID, "nullable": True}
 _INT32: dict[str, Any] = {"type": "integer", "meta": {"format": "int32"}}
@@ -58,15 +58,15 @@ ROW = Named(
     "StockChange",
     {
         **NAMED_BY,
-        "stock": described(_PIECES, "What can be sold. One of `stock`, `on_hand`, `change`."),
-        "on_hand": described(_PIECES, "What was counted, with what is held for orders."),
+        "stock": described(PIECES, "What can be sold. One of `stock`, `on_hand`, `change`."),
+        "on_hand": described(PIECES, "What was counted, with what is held for orders."),
         "change": {
             "coerce": "int64",
             "min": -999_999_999,
             "max": 999_999_999,
             "meta": {"description": "More or fewer pieces. Goes with an Idempotency-Key."},
         },
-        "expected_stock": described(_PIECES, "Only if this is what can be sold now."),
+        "expected_stock": described(PIECES, "Only if this is what can be sold now."),
     },
 )
 BATCH = Named(
@@ -108,7 +108,6 @@ _SUMS: dict[str, Any] = {
     "unchanged": NUMBER,
     "failed": NUMBER,
 }
-DONE = Named("StockOutcomes", {**_SUMS, "rows": list_of(OUTCOME)})
 
 
 def outcomes(name: str, row: Named) -> Named:
@@ -116,6 +115,7 @@ def outcomes(name: str, row: Named) -> Named:
     return Named(name, {**_SUMS, "rows": list_of(row)})
 
 
+DONE = outcomes("StockOutcomes", OUTCOME)
 FILTERS: dict[str, Any] = {
     **STORE_QUERY,
     "low": {

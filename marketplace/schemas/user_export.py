@@ -7,7 +7,8 @@ from marketplace.schemas.audit import ENTRY
 from marketplace.schemas.common import ID, TEXT, TEXT_OR_NULL, TIME, list_of, of, optional
 from marketplace.schemas.imports import LISTED as IMPORT
 from marketplace.schemas.products import PRODUCT
-from marketplace.schemas.stores import STORE
+from marketplace.schemas.store_settings import SETTINGS
+from marketplace.schemas.stores import OWN
 from marketplace.schemas.users import PROFILE, SESSION
 
 #: As they were bought: more fields may come.
@@ -56,7 +57,8 @@ EXPORTED = Named(
     {
         "profile": of(PROFILE),
         "sessions": list_of(SESSION),
-        "store": of(STORE, nullable=True),
+        "store": of(OWN, nullable=True),
+        "store_settings": optional(of(SETTINGS)),
         "addresses": list_of(ADDRESS),
         "activities": list_of(ACTIVITY),
         "orders": list_of(BOUGHT),

@@ -17,6 +17,8 @@ from typing import Any
 ENGLISH = "en"
 #: Languages of ours, the default first.
 LANGUAGES = (ENGLISH, "id")
+#: Instead of one, where it is not known which one is read: all of them.
+EVERY = "all"
 #: Language of Accept-Language -> ours. `in` is what Java called Indonesian, and older Android
 #: phones still do.
 _OURS = {"en": ENGLISH, "id": "id", "in": "id", "*": ENGLISH}

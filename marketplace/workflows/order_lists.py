@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from marketplace.contract.errors import FieldError, Problem
+from marketplace.contract.pages import Part
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import orders
-from marketplace.queries.orders import Part
 from marketplace.text.messages import say
 from marketplace.workflows.orders import tidy
 

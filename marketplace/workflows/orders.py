@@ -24,6 +24,11 @@ def tidy(number: str) -> str:
     return f"{bare[:4]}-{bare[4:8]}-{bare[8:]}"
 
 
+def missing() -> Problem:
+    """Return the 404 of an order that is not there, or not the caller's."""
+    return Problem("not_found", "There is no such order.")
+
+
 def cards(conn: Conn, caller: Caller, ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return the cards of these orders, in their order."""
     if not ids:
@@ -36,7 +41,7 @@ def page(conn: Conn, caller: Caller, order_id: int, language: str) -> dict[str, 
     rows = orders.cards(conn, caller, [order_id])
     rest = orders.find(conn, caller, order_id)
     if not rows or rest is None:
-        raise Problem("not_found", "There is no such order.")
+        raise missing()
     row = rows[0]
     acts = order_rules.party(row, caller)
     parcels = orders.parcels(conn, caller, order_id)

@@ -29,24 +29,46 @@ FOR EACH ROW EXECUTE FUNCTION set_document_store();
 CREATE OR REPLACE VIEW product_cards WITH (security_invoker = true) AS
 SELECT
     d.product_id,
-    hashtextextended(concat(c.sold, c.closed_until), d.digest) AS digest,
-    s.stock,
+    CASE
+        WHEN EXISTS (SELECT FROM stores AS o WHERE o.closed_until > now())
+            THEN coalesce(hashtextextended((
+                SELECT o.closed_until::text
+                FROM stores AS o
+                WHERE o.id = d.store_id AND o.closed_until > now()
+            ), d.digest), d.digest)
+        ELSE d.digest
+    END AS digest,
+    coalesce(i.quantity, (
+        SELECT least(coalesce(sum(v.quantity), 0), 2147483647)::integer
+        FROM inventory AS v
+        WHERE v.product_id = d.product_id AND v.on_sale
+    )) AS stock,
     concat(
-        coalesce(
-            replace(d.document, '"closed_until":null}', '"closed_until":"' || c.closed_until || '"}'), d.document
-        ),
         CASE
-            WHEN d.store_id IS NULL
-                THEN ',"price_before":null,"price_max":null,"variant_count":0,"options":[],"condition":"new",'
-                    '"min_quantity":1,"max_per_buyer":null,"preorder_days":null'
+            WHEN EXISTS (SELECT FROM stores AS o WHERE o.closed_until > now())
+                THEN coalesce(replace(d.document, '"closed_until":null}', '"closed_until":"' || (
+                    SELECT to_char(o.closed_until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+                    FROM stores AS o
+                    WHERE o.id = d.store_id AND o.closed_until > now()
+                ) || '"}'), d.document)
+            ELSE d.document
+        END,
+        CASE
+            WHEN d.store_id IS NULL THEN ',"price_before":null,"price_max":null,"variant_count":0,"options":[]'
         END,
         ',"stock":',
-        s.stock,
-        ',"in_stock":',
-        (s.stock > 0)::text,
-        ',"sold":',
-        c.sold,
-        '}'
+        CASE
+            WHEN i.quantity > 0 THEN concat(i.quantity, ',"in_stock":true}')
+            WHEN i.quantity = 0 THEN '0,"in_stock":false}'
+            ELSE (
+                SELECT concat(s.stock, CASE WHEN s.stock > 0 THEN ',"in_stock":true}' ELSE ',"in_stock":false}' END)
+                FROM (
+                    SELECT least(coalesce(sum(v.quantity), 0), 2147483647) AS stock
+                    FROM inventory AS v
+                    WHERE v.product_id = d.product_id AND v.on_sale
+                ) AS s
+            )
+        END
     ) AS document,
     coalesce(i.quantity::text, (
         SELECT concat(sum(v.quantity), 'v', to_hex(bit_xor(hashint8(v.variant_id * 1000003 + v.quantity))))
@@ -54,26 +76,5 @@ SELECT
         WHERE v.product_id = d.product_id
     )) AS stock_tag
 FROM product_documents AS d
-LEFT JOIN inventory AS i ON i.product_id = d.product_id AND i.variant_id = 0
-CROSS JOIN LATERAL (
-    SELECT
-        coalesce(i.quantity, (
-            SELECT least(coalesce(sum(v.quantity), 0), 2147483647)::integer
-            FROM inventory AS v
-            WHERE v.product_id = d.product_id AND v.on_sale
-        ), 0) AS stock
-) AS s
-CROSS JOIN LATERAL (
-    SELECT
-        coalesce((SELECT n.sold FROM product_counts AS n WHERE n.product_id = d.product_id), 0) AS sold,
-        CASE
-            WHEN EXISTS (SELECT FROM stores AS any_store WHERE any_store.closed_until > now())
-                THEN (
-                    SELECT to_char(o.closed_until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-                    FROM stores AS o
-                    WHERE o.id = d.store_id AND o.closed_until > now()
-                )
-        END AS closed_until
-) AS c;
-COMMENT ON COLUMN product_cards.digest IS
-'Of the document, of how many were sold, and of the holiday of its store: all but the stock.';
+LEFT JOIN inventory AS i ON i.product_id = d.product_id AND i.variant_id = 0;
+COMMENT ON COLUMN product_cards.digest IS 'Of the document and the holiday of its store: of all but the stock.';

@@ -109,7 +109,9 @@ CROSS JOIN withheld AS w
 LEFT JOIN page AS p ON true
 -- LIMIT 1: looked up one by one, whatever the planner assumes about the page.
 LEFT JOIN LATERAL (
-    SELECT card.document, coalesce(to_json(k.description)::text, 'null') AS description, more.details
+    SELECT card.document, coalesce(to_json(k.description)::text, 'null') AS description, concat(
+            more.details, CASE k.variant_count WHEN 0 THEN '[]' ELSE variants_of(k.id, false) END
+        ) AS details
     FROM products AS k
     JOIN product_cards AS card ON card.product_id = k.id
     JOIN product_details AS more ON more.product_id = k.id
@@ -119,7 +121,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT s.name, s.description, NULL::text AS slug, NULL::bigint AS parent_id, s.version, s.created_at, s.updated_at
     FROM stores AS s
-    WHERE p.type = 'store' AND s.id = p.thing_id
+    WHERE p.type = 'store' AND s.id = p.thing_id AND s.state = 'active'
     UNION ALL
     SELECT c.name, NULL, c.slug, c.parent_id, c.version, c.created_at, c.updated_at
     FROM categories AS c

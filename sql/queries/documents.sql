@@ -50,10 +50,6 @@ CROSS JOIN LATERAL (
                 ORDER BY o.place
             ) AS n
         )) AS options,
-        p.condition,
-        p.min_quantity,
-        p.max_per_buyer,
-        p.preorder_days,
         array_to_json(ARRAY(
             SELECT to_json(n)
             FROM (

@@ -49,7 +49,9 @@ LIMIT %(limit)s;
 -- Products as the API returns them.
 SELECT
     p.created_at, p.id, card.document,
-    coalesce(to_json(p.description)::text, 'null') AS description, more.own_details AS details
+    coalesce(to_json(p.description)::text, 'null') AS description, concat(
+        more.details, CASE p.variant_count WHEN 0 THEN '[]' ELSE variants_of(p.id, true) END
+    ) AS details
 FROM products AS p
 JOIN product_cards AS card ON card.product_id = p.id
 JOIN product_details AS more ON more.product_id = p.id

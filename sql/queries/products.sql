@@ -399,40 +399,44 @@ EXPLAIN (FORMAT JSON)
 /* include: counting_category */;
 
 -- name: find
--- budget: 15 buffers
+-- budget: 140 buffers
 -- One product as the API returns it; hidden ones only with `show_hidden`, hidden variants to its store and admins.
 -- `tag` changes when the response does. Document, details and description are not read for a client that has them
--- (`known`).
+-- (`known`). Values come as subqueries, so that the plan is the same for all of them, and is kept.
 SELECT
     t.tag,
-    CASE WHEN t.tag <> ALL(%(known)s::text[]) THEN card.document END AS document,
+    CASE WHEN t.tag <> ALL((SELECT %(known)s::text[])::text[]) THEN card.document END AS document,
     card.stock_tag,
-    CASE WHEN t.tag <> ALL(%(known)s::text[]) THEN coalesce(to_json(p.description)::text, 'null') END AS description,
     CASE
-        WHEN t.tag = ANY(%(known)s::text[]) THEN NULL
-        WHEN o.own THEN (SELECT more.own_details FROM product_details AS more WHERE more.product_id = p.id)
-        ELSE (SELECT more.details FROM product_details AS more WHERE more.product_id = p.id)
+        WHEN t.tag <> ALL((SELECT %(known)s::text[])::text[]) THEN coalesce(to_json(p.description)::text, 'null')
+    END AS description,
+    CASE
+        WHEN t.tag <> ALL((SELECT %(known)s::text[])::text[])
+            THEN concat(more.details, CASE p.variant_count WHEN 0 THEN '[]' ELSE variants_of(p.id, t.own) END)
     END AS details,
     p.name, p.store_id, p.version
 FROM products AS p
 JOIN product_cards AS card ON card.product_id = p.id
+JOIN product_details AS more ON more.product_id = p.id
 CROSS JOIN LATERAL (
     SELECT
-        CASE
-            WHEN %(guest)s::boolean OR p.variant_count = 0 THEN false
-            ELSE coalesce(p.store_id = (SELECT my_store_id()), false) OR coalesce((SELECT my_role()) = 'admin', false)
-        END AS own
+        o.own,
+        concat(
+            p.version, '.', card.stock_tag, '-', to_hex(card.digest), '-', more.sold, CASE WHEN o.own THEN '-own' END
+        ) AS tag
+    FROM (
+        SELECT
+            CASE
+                WHEN p.variant_count = 0 OR (SELECT %(guest)s::boolean) THEN false
+                ELSE coalesce(p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin', false)
+            END AS own
+    ) AS o
     LIMIT 1 -- so that it is computed once
-) AS o
-CROSS JOIN LATERAL (
-    SELECT
-        concat(p.version, '.', card.stock_tag, '-', to_hex(card.digest), CASE WHEN o.own THEN '-own' END) AS tag
-    LIMIT 1
 ) AS t
 WHERE p.id = %(product_id)s
     AND (
         NOT p.hidden
-        OR (%(show_hidden)s::boolean AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin'))
+        OR ((SELECT %(show_hidden)s::boolean) AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin'))
     );
 
 -- name: list_descriptions

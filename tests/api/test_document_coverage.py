@@ -13,14 +13,10 @@ pytestmark = pytest.mark.alone
 #: What the database refuses already (tests/database), and calls will come to: options and variants, blocked products,
 #: orders. A code goes from here with the first call that returns it.
 NOT_YET = {
-    "cod_one_parcel",
-    "already_shipped",
     "amount_invalid",
-    "order_state",
     "payment_open",
     "refund_too_large",
     "return_open",
-    "too_many_units",
 }
 
 

@@ -62,7 +62,7 @@ def test_every_operation_has_a_name_of_its_own_a_rate_class_and_problems(api: Ap
         security = [] if "anonymous" in call["x-roles"] else [{"bearer": []}]
         assert call["security"] == (
             [{}, {"bearer": []}]
-            if call["operationId"] in ("getProduct", "listStores")
+            if call["operationId"] in ("getProduct", "getStore", "listStores")
             else security
         )
 

@@ -103,7 +103,9 @@ def test_who_is_forgotten_is_gone_from_every_table(shop: Shop):
     problem(refreshed, 401, "invalid_refresh_token")
     login = api.post("/api/auth/login", json={"email": f"{MARK}@example.com", "password": PASSWORD})
     problem(login, 401, "invalid_credentials")
-    store = api.get(f"/api/stores/{seller.store_id}").json
+    problem(api.get(f"/api/stores/{seller.store_id}"), 404, "not_found")
+    store = api.get(f"/api/stores/{seller.store_id}", api.admin()).json
+    assert (store["state"], store["state_reason"]) == ("suspended", "owner")
     assert (store["name"], store["description"]) == (f"Closed store {seller.store_id}", None)
 
     users.forget(shop.db, seller.id, seller.store_id, shop.config.currency)

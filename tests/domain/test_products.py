@@ -41,15 +41,20 @@ def test_a_product_is_answered_as_the_contract_says(api: Api):
     assert product["created_at"].endswith("Z")
     assert api.get(f"/api/products/{product['id']}").json == product
     listed = api.get("/api/products", params={"ids": str(product["id"])}).json["products"]
-    details = (
+    details = {
         "description",
-        "blocked",
+        "sold",
+        "condition",
+        "min_quantity",
+        "max_per_buyer",
+        "preorder_days",
         "weight_grams",
         "length_cm",
         "width_cm",
         "height_cm",
+        "blocked",
         "variants",
-    )
+    }
     assert listed == [{name: value for name, value in product.items() if name not in details}]
 
 

@@ -31,9 +31,12 @@ PRODUCTS = {
 }
 
 
-def run_import(api: Api, user: User, data: bytes, name: str = "a.csv") -> dict:
+def run_import(
+    api: Api, user: User, data: bytes, name: str = "a.csv", *, variants: str = "auto"
+) -> dict:
     """Send a file and do the worker's part; the import as it ended."""
-    answer = api.upload("/api/products/import-csv", user, [("file", name, data)])
+    path = f"/api/products/import-csv?variants={variants}"
+    answer = api.upload(path, user, [("file", name, data)])
     assert answer.status_code == 202, answer.text
     worker = Database(api.config, role="marketplace_worker")
     config = replace(
@@ -51,7 +54,7 @@ def run_import(api: Api, user: User, data: bytes, name: str = "a.csv") -> dict:
 def test_a_real_catalogue_of_another_system_comes_in_whole(committed: Api, name: str):
     seller = committed.seller()
     data = (CATALOGS / name).read_bytes()
-    ended = run_import(committed, seller, data, name)
+    ended = run_import(committed, seller, data, name, variants="separate")
 
     assert (ended["state"], ended["rows_bad"], ended["rows_skipped"]) == ("done", 0, 0), ended
     assert ended["rows_created"] == PRODUCTS[name]

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from conftest import Api, User
 
+from support import order_attacks
 from support.images import picture
 from support.order_attacks import Traded, traded
-from support.order_attacks import reads as reads_of_orders
 
 _numbers = itertools.count(1)
 #: Stands only in what is the victim's alone.
@@ -44,12 +44,21 @@ ROWS = {
     "activities": "t.user_id = %(user)s",
     "imports": "t.store_id = %(store)s",
     "import_errors": "t.import_id = %(import)s",
+    "import_changes": "t.import_id = %(import)s",
     "audit": "t.store_id = %(store)s",
     "idempotency_keys": "t.user_id = %(user)s",
+    "refunds": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
     "shipments": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
     "events": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
     "auth.sessions": "t.user_id = %(user)s",
     "auth.credentials": "t.user_id = %(user)s",
+}
+KINDS = {
+    "options": ["Warna"],
+    "variants": [
+        {"options": ["Merah"], "price": "7000"},
+        {"options": [MARK], "price": "6000", "hidden": True, "sku": f"{MARK}-2"},
+    ],
 }
 KEYED = {"name": f"{MARK} by key", "price": "7000", "hidden": True}
 
@@ -65,6 +74,8 @@ class Scene(NamedTuple):
     image: int
     import_id: int
     category: int
+    kinds: int
+    variant: int
     option: int
     voucher: int
     address: int
@@ -125,6 +136,9 @@ def scene(api: Api) -> Scene:
         victim,
         json={"name": "Sari", "phone": f"{MARK} 1", "address": f"Jalan {MARK}"},
     )
+    origin = {name: ADDRESS[name] for name in ADDRESS if name not in ("label", "is_default")}
+    settings = {"origin": {**origin, "line1": f"Gudang {MARK}"}}
+    assert api.put("/api/stores/mine/settings", victim, json=settings).status_code == 200
     shown = api.product(victim, name="Teh", category_id=category)["id"]
     hidden = api.product(victim, name=f"{MARK} tea", hidden=True, category_id=category, sku=MARK)[
         "id"
@@ -149,6 +163,11 @@ def scene(api: Api) -> Scene:
             [sent.json["id"], MARK],
         )
         conn.execute(
+            "INSERT INTO import_changes (import_id, number, outcome, changes)"
+            " VALUES (%s, 2, 'added', json_build_array(json_build_object('line', 2, 'after', %s::text)))",
+            [sent.json["id"], MARK],
+        )
+        conn.execute(
             "UPDATE imports SET file_name = %s WHERE id = %s", [f"{MARK}.csv", sent.json["id"]]
         )
         conn.execute("UPDATE products SET max_per_buyer = 9 WHERE id = %s", [shown])
@@ -156,7 +175,9 @@ def scene(api: Api) -> Scene:
         api.product(intruder, name=name, category_id=category)
     kept = (*bought(api, victim, hidden), *placed(api, victim))
     orders = traded(api, victim, intruder, MARK)
-    ids = (shown, hidden, images[0]["id"], sent.json["id"], category, *kept)
+    kinds = api.post("/api/products", victim, json={"name": "Teh", **KINDS}).json
+    variant = kinds["variants"][1]["id"]  # hidden
+    ids = (shown, hidden, images[0]["id"], sent.json["id"], category, kinds["id"], variant, *kept)
     return Scene(api, victim, intruder, *ids, orders)
 
 
@@ -188,6 +209,7 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
             "/api/products/imports",
             "/api/audit",
             "/api/stores/mine",
+            "/api/stores/mine/settings",
             "/api/stores/mine/delivery-options",
             "/api/stores/mine/vouchers",
             "/api/users/addresses",
@@ -197,6 +219,7 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
             f"{mine}?count=exact&per_page=1",
             f"{mine}?min_price=1&count=exact&per_page=1",
             f"{mine}?search={MARK}",
+            f"{mine}?search={MARK}-2",
             f"{mine}?search=teh",
             f"{mine}?sort_by=name&ids={at.hidden},{at.shown}",
             f"{mine}?category_id={at.category}&in_stock=true&sort_by=name",
@@ -214,17 +237,21 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
     yield from ((f"/api/stores/mine/stock{query}", "") for query in ("", "?low=20"))
     for product in (at.hidden, at.shown):
         yield f"/api/products/{product}/stock-movements", "product"
-    yield from reads_of_orders(at.orders)
+    yield from order_attacks.reads(at.orders)
     yield f"/api/products/{at.hidden}", "product"
     yield f"/api/products/imports/{at.import_id}", "import"
     yield f"/api/products/imports/{at.import_id}/errors.csv", "import"
+    yield f"/api/products/imports/{at.import_id}/changes", "import"
+    yield f"/api/products/imports/{at.import_id}/changes.csv", "import"
     yield f"/api/audit?store_id={at.victim.store_id}", "audit"
     yield f"/api/products/export?store_id={at.victim.store_id}", "store"
-    yield f"/api/stores/mine/stock?store_id={at.victim.store_id}", "store"
+    for what in ("stock", "settings"):
+        yield f"/api/stores/mine/{what}?store_id={at.victim.store_id}", "store"
 
 
 def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     """What the intruder tries to change of the victim's: (method, path, document)."""
+    yield from order_attacks.writes(at.orders)
     for product in (at.hidden, at.shown):
         path = f"/api/products/{product}"
         yield "PUT", path, {"name": "Mine now", "price": "1", "stock": 0}
@@ -247,16 +274,29 @@ def writes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     yield "POST", f"/api/payments/{at.payment}/refuse", {"reason": "other"}
     path = f"/api/stores/mine/stock?store_id={at.victim.store_id}"
     yield "POST", path, {"rows": [{"product_id": at.shown, "stock": 1}]}
+    yield "PUT", f"/api/stores/mine/settings?store_id={at.victim.store_id}", {"taxable": True}
+    path = f"/api/stores/mine/products?store_id={at.victim.store_id}"
+    yield "PATCH", path, {"rows": [{"product_id": at.shown, "price": "1"}]}
+    kinds = f"/api/products/{at.kinds}"
+    yield "POST", f"{kinds}/variants", {"options": ["Mine now"], "price": "1"}
+    yield "PATCH", f"{kinds}/variants/{at.variant}", {"price": "1", "stock": 0, "hidden": False}
+    yield "DELETE", f"{kinds}/variants/{at.variant}", None
+    yield "PATCH", kinds, {"variants": [{"id": at.variant, "price": "1", "stock": 0}]}
+    yield "PATCH", f"/api/products/{at.shown}", {"blocked": "Mine now"}
     yield "POST", f"/api/products/imports/{at.import_id}/apply", None
     yield "POST", f"/api/products/imports/{at.import_id}/cancel", None
 
 
 def own_changes(at: Scene) -> Iterator[tuple[str, str, Any]]:
     """What the intruder changes of their own, which must change nothing else."""
+    yield from order_attacks.own_changes(at.orders)
     rows = [{"product_id": at.shown, "stock": 1}, {"sku": MARK, "stock": 1}]
     yield "POST", "/api/stores/mine/stock", {"rows": rows}
+    yield "PATCH", "/api/stores/mine/products", {"rows": [{**row, "price": "1"} for row in rows]}
     yield "PUT", "/api/users/profile", {"name": "Mine now", "phone": "1", "address": "x"}
     yield "PATCH", "/api/stores/mine", {"description": "Mine now"}
+    yield "PUT", "/api/stores/mine/settings", {"taxable": True}
+    yield "DELETE", "/api/stores/mine/logo", None
     yield "DELETE", "/api/users/avatar", None
     mine = at.api.product(at.intruder, name="Piring")["id"]
     yield "PATCH", f"/api/products/{mine}", {"stock": 3, "name": "Mine now"}

@@ -32,7 +32,8 @@ Fetch = Callable[[dict[str, Any]], dict[str, Any]]
 STATE = """
 SELECT 'product' AS type, p.id, (d.document || '}')::jsonb || jsonb_build_object(
     'stock', i.quantity, 'in_stock', i.quantity > 0, 'sold', 0, 'description', p.description,
-    'blocked', p.blocked, 'weight_grams', p.weight_grams, 'length_cm', p.length_cm, 'width_cm', p.width_cm,
+    'blocked', p.blocked, 'condition', p.condition, 'min_quantity', p.min_quantity,
+    'max_per_buyer', p.max_per_buyer, 'preorder_days', p.preorder_days, 'weight_grams', p.weight_grams, 'length_cm', p.length_cm, 'width_cm', p.width_cm,
     'height_cm', p.height_cm, 'variants', v.variants
 ) AS state
 FROM products AS p

@@ -16,6 +16,8 @@ class Traded(NamedTuple):
     bought: int
     number: str
     product: int
+    parcel: int
+    refund: int
     theirs: int
 
 
@@ -24,7 +26,9 @@ def traded(api: Api, victim: User, intruder: User, mark: str) -> Traded:
     desk = Desk(api, victim)
     product = desk.product(name="Teh")
     sold = desk.order((product, 2))
-    desk.ship(sold, (desk.lines(sold)[0], 1))
+    parcel = desk.ship(sold, (desk.lines(sold)[0], 1))
+    desk.do(None, "SELECT promise_refund(%s, 5000, 'goodwill', NULL, NULL, 'store', NULL)", sold)
+    refund = desk.one("SELECT id FROM refunds WHERE order_id = %s", sold)
     bought = Desk(api).order(buyer=victim)
     for order in (sold, bought):
         desk.change("UPDATE order_lines SET name = %s WHERE order_id = %s", mark, order)
@@ -39,7 +43,7 @@ def traded(api: Api, victim: User, intruder: User, mark: str) -> Traded:
     number = desk.one("SELECT number FROM orders WHERE id = %s", sold)
     assert victim.store_id is not None
     theirs = Desk(api, intruder).order()
-    return Traded(victim.store_id, sold, bought, number, product, theirs)
+    return Traded(victim.store_id, sold, bought, number, product, parcel, refund, theirs)
 
 
 def reads(at: Traded) -> Iterator[tuple[str, str]]:
@@ -51,6 +55,31 @@ def reads(at: Traded) -> Iterator[tuple[str, str]]:
     for query in (*listed, *more):
         yield f"/api/stores/mine/orders?{query}", ""
     yield f"/api/stores/mine/orders?store_id={at.store}", "store"
+    yield f"/api/stores/mine/balance?store_id={at.store}", "store"
+    for path in ("/api/stores/mine/balance", "/api/users/badges", "/api/refunds"):
+        yield path, ""
     yield f"/api/orders/{at.theirs}", ""
     for order in (at.sold, at.bought):
         yield f"/api/orders/{order}", "order"
+
+
+def writes(at: Traded) -> Iterator[tuple[str, str, dict | None]]:
+    """Verbs of orders, parcels and refunds: (method, path, document)."""
+    for order, parcel in ((at.sold, at.parcel), (at.bought, at.parcel)):
+        path = f"/api/orders/{order}"
+        yield "POST", f"{path}/accept", None
+        yield "POST", f"{path}/refuse-cancel", None
+        yield "POST", f"{path}/confirm", None
+        yield "POST", f"{path}/cancel", {"reason": "Mine now"}
+        yield "PATCH", f"{path}/shipments/{parcel}", {"courier": "Mine now"}
+        yield "POST", f"{path}/shipments/{parcel}/delivered", None
+        yield "POST", f"{path}/shipments/{parcel}/returned", {"outcome": "lost"}
+    bank = {"bank": "BCA", "number": "1234567", "holder": "Mine now"}
+    yield "PUT", f"/api/refunds/{at.refund}/bank", bank
+    yield "POST", f"/api/refunds/{at.refund}/done", {}
+
+
+def own_changes(at: Traded) -> Iterator[tuple[str, str, dict]]:
+    """Calls for many, which leave out what is not the intruder's."""
+    yield "POST", "/api/stores/mine/orders/accept", {"ids": [at.sold, at.bought]}
+    yield "POST", "/api/stores/mine/orders/ship", {"orders": [{"id": at.sold}, {"id": at.bought}]}

@@ -275,11 +275,12 @@ def killed(market: Market, args: argparse.Namespace) -> list[str]:
 
 def crash(market: Market) -> int:
     """Kill a backend of PostgreSQL: the server ends all others and recovers."""
+    killed = 0
     with contextlib.suppress(psycopg.Error), market.owner() as conn:
         row = conn.execute("SELECT pg_backend_pid() AS pid").fetchone()
         os.kill(row["pid"], signal.SIGKILL)
-        return 1
-    return 0
+        killed = 1
+    return killed
 
 
 def keys(market: Market, args: argparse.Namespace) -> list[str]:

@@ -95,7 +95,7 @@ def test_a_partner_who_is_silent_holds_up_neither_mails_nor_rebuilds(
     with calling_worker(shop, tmp_path):
         for queue in ("payments", "outward"):
             defer(shop, queue, f"call_from_{queue}", {"url": partner.url}, times=16)
-        assert until(lambda: len(partner.held) == 16, 15), (tmp_path / "worker.log").read_text()
+        assert until(lambda: len(partner.held) == 16, 60), (tmp_path / "worker.log").read_text()
         assert until(lambda: count(shop, "status = 'doing' AND task_name LIKE 'call%%'") == 16, 2)
         before = len(list(box.glob("*.eml")))
         started = time.monotonic()
@@ -120,7 +120,7 @@ def test_a_queue_that_may_call_nobody_does_not(shop: Shop, tmp_path: Path, partn
     with calling_worker(shop, tmp_path):
         for queue in inner:
             defer(shop, queue, f"call_from_{queue}", {"url": partner.url})
-        assert until(lambda: count(shop, "status = 'failed'") == 3, 15)
+        assert until(lambda: count(shop, "status = 'failed'") == 3, 60)
     assert partner.held == []
     assert "jobs of the queue timers call nobody" in (tmp_path / "worker.log").read_text()
 
@@ -133,8 +133,8 @@ def test_jobs_that_wait_where_a_former_release_put_them_are_done(shop: Shop, tmp
     defer(shop, "quick", "upkeep", {})
     box = shop.config.data_dir / "mail"
     with calling_worker(shop, tmp_path):
-        assert until(lambda: len(list(box.glob("*.eml"))) > 0, 15)
-        assert until(lambda: count(shop, "status IN ('todo', 'doing')") == 0, 15)
+        assert until(lambda: len(list(box.glob("*.eml"))) > 0, 60)
+        assert until(lambda: count(shop, "status IN ('todo', 'doing')") == 0, 60)
     assert count(shop, "status = 'failed'") == 0
     assert (
         shop.value("SELECT queue_name FROM jobs.procrastinate_jobs WHERE task_name = 'send_mail'")
@@ -150,7 +150,7 @@ def test_a_worker_takes_the_queues_it_is_told_and_doctor_names_the_others(
     }
     with calling_worker(shop, tmp_path, "mail", "long"):
         signed = "SELECT count(*) FROM refreshes WHERE name LIKE 'queue %%'"
-        assert until(lambda: shop.value(signed) == 2, 15)
+        assert until(lambda: shop.value(signed) == 2, 60)
         told = [each.words for each in doctor.server(shop.config) if "takes jobs of" in each.words]
         assert [words.split()[7] for words in told] == ["quick", "payments", "outward", "timers"]
         defer(shop, "quick", "clear_names", {})

@@ -30,6 +30,9 @@ PICTURES = (
     0.9,
 )  # the share of products that have none, at most one, at most two, ...
 MOST_PICTURES = len(PICTURES)
+#: Every so many products one that comes in variants, and in how many.
+WITH_VARIANTS = 20
+VARIANTS = 12  # give_variants of fill.sql makes as many
 NULL = r"\N"
 
 #: The columns of the lines, by table, in the order of the foreign keys.
@@ -101,6 +104,7 @@ class Catalogue:
             "brands": self.brands,
             "products": self.products,
             "product_images": self.products * MOST_PICTURES,
+            "variants": self.products * VARIANTS,
         }
 
     def chunks(self) -> list[range]:
@@ -109,6 +113,10 @@ class Catalogue:
             range(first, min(first + CHUNK, self.products + 1))
             for first in range(1, self.products + 1, CHUNK)
         ]
+
+    def with_variants(self, ids: range) -> list[int]:
+        """Return those of some products that come in VARIANTS variants each: one in twenty."""
+        return [product_id for product_id in ids if product_id % WITH_VARIANTS == 0]
 
     def chunk(self, ids: range) -> dict[str, list[str]]:
         """Return the lines of some products, their stock and their images."""

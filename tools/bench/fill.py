@@ -98,6 +98,7 @@ def write_chunk(url: str, made: Catalogue, ids: range) -> int:
     with connected(url) as conn, conn.transaction():
         for table, lines in made.chunk(ids).items():
             copy(conn, table, lines)
+        conn.execute(SQL["give_variants"], {"product_ids": made.with_variants(ids)})
         upkeep.refresh(conn, list(ids), CURRENCY)
         conn.execute(SQL["tell_products"], {"product_ids": list(ids)})
     return len(ids)

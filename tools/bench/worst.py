@@ -150,9 +150,7 @@ def _products(rng: random.Random, samples: Samples) -> str:
     if rng.random() < 0.4:
         query["search"] = _text(rng, samples)
     if rng.random() < 0.6:
-        query["sort_by"] = rng.choice(
-            ("newest", "created_at", "price", "name", "stock", "relevance")
-        )
+        query["sort_by"] = rng.choice(("newest", "created_at", "price", "name", "relevance"))
     if rng.random() < 0.4:
         query["sort_order"] = rng.choice(("asc", "desc"))
     if rng.random() < 0.25:

@@ -1,0 +1,68 @@
+"""Refunds as people read them, and the steps they make by hand."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+
+from marketplace.contract.errors import CONSTRAINTS, FieldError, Problem
+from marketplace.postgres.callers import Caller
+from marketplace.postgres.pool import Conn, Row
+from marketplace.queries import refunds
+
+#: Within how many days it arrives, by who sends it.
+ARRIVES = {"provider": 3, "bank": 7, "store": 7}
+ON_ITS_WAY = ("due", "sending", "sent")
+
+
+def shown(row: Row, caller: Caller) -> dict[str, Any]:
+    """Return a refund as its reader may know it."""
+    buyer, moving = row["buyer_id"] == caller.user_id, row["state"] in ON_ITS_WAY
+    arrives = row["created_at"] + timedelta(days=ARRIVES[row["way"]]) if moving else None
+    names = ("id", "order_id", "amount", "currency", "reason", "way", "reference", "lines")
+    return {
+        **{name: row[name] for name in names},
+        "state": "on_its_way" if buyer and moving else row["state"],
+        "by": arrives,
+        "bank": None if row["bank"] is None else _account(row["bank"]),
+        "version": row["version"],
+        "created_at": row["created_at"],
+    }
+
+
+def find(conn: Conn, caller: Caller, refund_id: int) -> dict[str, Any]:
+    """Return one refund. Raises 404 if it is not the caller's."""
+    row = refunds.find(conn, caller, refund_id)
+    if row is None:
+        raise _missing()
+    return shown(row, caller)
+
+
+def step(conn: Conn, caller: Caller, refund_id: int, verb: Callable[[], str | None]) -> None:
+    """Move a refund. Raises 404 if it is not the caller's, and 409 with its state if it cannot go
+    there.
+    """
+    try:
+        with conn.transaction():
+            told = verb()
+    except psycopg.errors.CheckViolation as error:
+        name = error.diag.constraint_name or ""
+        row = refunds.find(conn, caller, refund_id)
+        if name not in CONSTRAINTS or row is None:
+            raise
+        code, pointer, words = CONSTRAINTS[name]
+        state = shown(row, caller)["state"]
+        raise Problem(
+            code, errors=[FieldError(pointer, code, words, {"state": state})], more={"state": state}
+        ) from None
+    if told is None:
+        raise _missing()
+
+
+def _account(bank: dict[str, Any]) -> dict[str, Any]:
+    return {name: bank.get(name) for name in ("bank", "number", "holder")}
+
+
+def _missing() -> Problem:
+    return Problem("not_found", "There is no such refund.")
