@@ -6,7 +6,6 @@ is broken. Times differ from machine to machine and hour to hour; buffers do not
 is common, rare and absent; whatever it is, no large table is read from end to end.
 """
 
-import itertools
 import random
 import re
 from collections.abc import Iterator
@@ -113,13 +112,14 @@ def runs(config: Config, asked: list[str]) -> dict[str, list[Run]]:
 
 def country() -> Iterator[str]:
     """Codes of areas, four levels of them: 55,000."""
-    for path in itertools.product(range(11, 31), range(1, 15), range(1, 15), range(2001, 2014)):
-        parts = [str(path[0]), *(f"{part:02}" for part in path[1:])]
-        for depth in range(1, 5):
-            if all(
-                number == first for number, first in zip(path[depth:], (1, 1, 2001)[depth - 1 :])
-            ):
-                yield ".".join(parts[:depth])
+    for province in range(11, 31):
+        yield f"{province}"
+        for city in range(1, 15):
+            yield f"{province}.{city:02}"
+            for district in range(1, 15):
+                within = f"{province}.{city:02}.{district:02}"
+                yield within
+                yield from (f"{within}.{village}" for village in range(2001, 2014))
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
