@@ -12,7 +12,7 @@ ARRAY(
 ) AS path
 
 -- name: list
--- budget: 100 buffers
+-- budget: 200 buffers
 -- The areas in another one, or the largest of the country.
 SELECT
     a.code, a.name, a.level, a.postcodes,
@@ -26,7 +26,7 @@ ORDER BY a.code
 LIMIT %(limit)s;
 
 -- name: search
--- budget: 100 buffers
+-- budget: 600 buffers
 -- Those whose name begins so. The index knows names without the word for a city or a regency.
 SELECT
     a.code, a.name, a.level, a.name_key, a.postcodes,

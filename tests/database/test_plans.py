@@ -23,6 +23,7 @@ from marketplace.config.settings import Config
 from marketplace.contract import operations
 from marketplace.postgres.database import Database
 from marketplace.postgres.statements import QUERIES
+from marketplace.queries import areas
 from tools.bench import fill, samples, yardstick
 from tools.bench.catalogue import Catalogue
 from tools.bench.samples import Samples
@@ -62,6 +63,9 @@ def config(
         with fill.connected(url) as conn:
             conn.execute("SELECT refresh_search_words(20000)")
             conn.execute("VACUUM ANALYZE search_words")
+            codes = list(country())
+            areas.load(conn, "ID", codes, [f"Kota {code}" for code in codes], [""] * len(codes))
+            conn.execute("VACUUM ANALYZE areas")
         yield make_config(url, tmp_path_factory.mktemp("plans"), pool_size=1)
 
 
@@ -104,6 +108,18 @@ def runs(config: Config, asked: list[str]) -> dict[str, list[Run]]:
                 found.setdefault(sent.text.rpartition("-- ")[2], []).append(run)
     db.close()
     return found
+
+
+def country() -> Iterator[str]:
+    """Codes of areas, four levels of them: 55,000."""
+    for province in range(11, 31):
+        yield f"{province}"
+        for city in range(1, 15):
+            yield f"{province}.{city:02}"
+            for district in range(1, 15):
+                within = f"{province}.{city:02}.{district:02}"
+                yield within
+                yield from (f"{within}.{village}" for village in range(2001, 2014))
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -182,6 +198,7 @@ def paths(known: Samples, config: Config) -> Iterator[str]:
         yield f"/api/products/{last}"
         yield f"/api/products/{last}/images"
         yield from (f"/api/{noun}/{last}" for noun in ("brands", "categories", "stores"))
+        yield f"/api/stores/{last}/delivery-options"
     name = known.brands[0]["name"]
     yield from (
         f"/api/brands?{urlencode({'search': text})}" for text in (name, name[:2], "a", "qqqxqqq")
@@ -192,6 +209,12 @@ def paths(known: Samples, config: Config) -> Iterator[str]:
         "/api/stores",
         "/api/changes",
         "/api/changes?types=brand,store",
+        "/api/areas",
+        "/api/areas?parent=11",
+        "/api/areas?parent=11.01.01",
+        "/api/areas?search=Kota",
+        "/api/areas?search=30.14.14&parent=30",
+        "/api/areas?search=qqqxqqq",
     )
 
 
