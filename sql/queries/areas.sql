@@ -34,6 +34,7 @@ SELECT
 FROM areas AS a
 WHERE a.country = %(country)s
     AND a.name_key >= area_key(%(search)s)
+    AND a.name_key < area_key(%(search)s) || chr(1114111)
     AND starts_with(a.name_key, area_key(%(search)s))
     AND (a.name_key, a.code) > (%(after_key)s::text COLLATE "C", %(after_code)s::text COLLATE "C")
     AND (%(parent)s::text IS NULL OR starts_with(a.code, %(parent)s || '.'))

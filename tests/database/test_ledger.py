@@ -7,12 +7,11 @@ import psycopg
 import pytest
 from conftest import Api
 from psycopg.rows import dict_row
+from support.racing import racing
 from support.stock import Room, act_as, broken, refused
 from support.trade import Trade
 from system.books_trials import post
 from system.stock_trials import deadlocks
-
-from database.test_stock_threads import racing
 
 ENTRY = [("bank", 100), ("payable", -90, 7), ("commission", -10)]
 

@@ -1,11 +1,9 @@
 """Many orders, sellers and hands at the same stock at once: short forms of tests/system/stock_trials.py."""
 
-import threading
-from typing import Any
-
 import psycopg
 from conftest import Api
 from psycopg.rows import dict_row
+from support.racing import racing
 from support.stock import Stock, broken, hold, release, stock, take
 from system.stock_trials import Mix, deadlocks, pairs, stocked
 
@@ -25,28 +23,6 @@ def test_two_products_sold_out_through_different_variants_at_once_are_out_of_sto
     assert (sold_out.placed, sold_out.wrong, sold_out.failed) == (60, 0, [])
     with psycopg.connect(committed.owner_url, row_factory=dict_row) as conn:
         assert (deadlocks(conn), broken(conn)) == (0, [])
-
-
-def racing(url: str, work: Any, sides: int) -> list[Any]:
-    """Do the work on as many connections at once; what each returned or raised."""
-    gate = threading.Barrier(sides)
-    results: list[Any] = [None] * sides
-
-    def run(side: int) -> None:
-        with psycopg.connect(url, row_factory=dict_row) as conn:
-            gate.wait()
-            try:
-                results[side] = work(conn, side)
-                conn.commit()
-            except psycopg.Error as error:
-                results[side] = error
-
-    threads = [threading.Thread(target=run, args=(side,)) for side in range(sides)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def test_the_last_pieces_go_to_as_many_as_there_are_pieces(committed: Api):

@@ -4,9 +4,8 @@ import re
 from typing import Any
 
 from support.stock import Room, broken, role
+from support.stock_faults import FAULTS as OF_STOCK
 from support.trade import Trade, lives
-
-from database.test_invariants import FAULTS as OF_STOCK
 
 #: What somebody does wrong by the owner's hand, past all triggers, and what finds it. Names in braces are of lives().
 FAULTS: list[tuple[str, str]] = [
