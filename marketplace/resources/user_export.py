@@ -26,6 +26,7 @@ from marketplace.web import client, paging, rendering
 from marketplace.workflows import products as workflow
 from marketplace.workflows import store_settings as settings_workflow
 from marketplace.workflows import stores as store_workflow
+from marketplace.workflows.addresses import shown
 
 BATCH = 200
 Read = Callable[[Conn, Any], list[Row]]
@@ -54,7 +55,7 @@ class UserExport:
                 "profile": users.find(conn, caller.user_id),
                 "sessions": sessions.all_mine(conn),
                 "store": None,
-                "addresses": addresses.of_user(conn, caller.user_id),
+                "addresses": list(map(shown, addresses.of_user(conn, caller.user_id))),
             }
             if caller.store_id is not None:
                 parts["store"] = store_workflow.find_own(conn, caller)

@@ -164,7 +164,8 @@ def scene(api: Api) -> Scene:
         )
         conn.execute(
             "INSERT INTO import_changes (import_id, number, outcome, changes)"
-            " VALUES (%s, 2, 'added', json_build_array(json_build_object('line', 2, 'after', %s::text)))",
+            " VALUES (%s, 2, 'added', json_build_array("
+            "json_build_object('line', 2, 'after', json_build_object('name', %s::text))))",
             [sent.json["id"], MARK],
         )
         conn.execute(
