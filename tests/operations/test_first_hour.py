@@ -1,5 +1,6 @@
 """A newcomer's first hour: wrong settings and odd places are answered in words, never by a traceback."""
 
+import functools
 import logging
 import os
 import pty
@@ -133,7 +134,12 @@ def test_an_interrupted_first_start_says_so(tmp_path: Path):
     (tmp_path / "tools").mkdir()
     script = shutil.copy(ROOT / "tools" / "bootstrap.py", tmp_path / "tools")
     process = subprocess.Popen(
-        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that put the suite in the background has its children ignore Ctrl-C.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     assert process.stdout.readline().startswith("Making .venv")
