@@ -20,7 +20,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from marketplace.config.settings import Config
-from marketplace.demo import trading, unfinished
+from marketplace.demo import trading, unfinished, variants
 from marketplace.demo.drawings import draw
 from marketplace.files import images
 from marketplace.files.images import Upload
@@ -286,7 +286,7 @@ def _add_product(
             conn,
             _client(seller),
             store_id=store["id"],
-            product=product,
+            product=variants.varied(product),
             pictures=uploads,
             currency=currency,
         )

@@ -45,6 +45,14 @@ def test_the_demo_shop_is_loaded_once_and_its_logins_work(committed: Api):
         "http://falconframework.org"
     )
     assert committed.get(picture).headers["Content-Type"] == "image/webp"
+    in_kinds = {p["name"]: p for p in shown if p["variant_count"]}
+    assert {name: (p["variant_count"], p["stock"]) for name, p in in_kinds.items()} == {
+        "Kemeja Batik Kawung Lengan Pendek Pria": (4, 24),
+        "Sepatu Kanvas Tinggi Harian": (10, 20),
+        "Biji Kopi Arabika Gayo 250 g": (3, 48),
+    }
+    shirt = in_kinds["Kemeja Batik Kawung Lengan Pendek Pria"]
+    assert (shirt["price"], shirt["price_max"]) == ("189000.00", "199000.00")
     tree = committed.get("/api/categories").json["categories"]
     counts = {node["name"]: node["product_count"] for node in tree}
     assert counts["Makanan & Minuman"] == 21
