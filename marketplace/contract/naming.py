@@ -19,14 +19,14 @@ def named(error: FieldError, document: Any) -> FieldError:
         except (KeyError, ValueError, IndexError, TypeError):
             break
         if isinstance(document, dict):
-            about = {name: document[name] for name in NAMES if _is_name(document.get(name))}
-            if steps[0] == "variants" and _is_name(document.get("id")):
+            about = {name: document[name] for name in NAMES if _is_name(name, document.get(name))}
+            if steps[0] == "variants" and _is_name("variant_id", document.get("id")):
                 about["variant_id"] = document["id"]
     return error._replace(about=about or None)
 
 
-def _is_name(value: Any) -> bool:
-    """Return whether it is a name that a response may repeat: an id, a short text."""
-    if isinstance(value, str):
-        return len(value) <= 100
+def _is_name(name: str, value: Any) -> bool:
+    """Return whether it is a name that a response may repeat: an id, for a SKU a short text."""
+    if name == "sku":
+        return isinstance(value, str) and len(value) <= 100
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _INT64_MAX

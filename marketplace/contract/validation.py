@@ -168,7 +168,9 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
     def _normalize_coerce_option_name(self, value: Any) -> str:
         """Name of an option, or the object that a GET returns for it."""
         if isinstance(value, dict) and value.keys() == {"name", "values"}:
-            value = value["name"]
+            values = value["values"]
+            if isinstance(values, list) and all(isinstance(each, str) for each in values):
+                value = value["name"]
         return self._normalize_coerce_name(value)
 
     def _normalize_coerce_identity(self, value: Any) -> str:

@@ -106,6 +106,10 @@ class Components:
         made.update(
             {theirs: rule[ours] for ours, theirs in _LIMITS.items() if rule.get(ours) is not None}
         )
+        if made.get("type") == "array":
+            for of_text, of_list in (("minLength", "minItems"), ("maxLength", "maxItems")):
+                if of_text in made:
+                    made[of_list] = made.pop(of_text)
         if rule.get("check_with") == "not_blank":
             made["pattern"] = _FILLED_LINE
         if made.get("format") == "int64" and made.get("maximum", INT32_MAX + 1) <= INT32_MAX:

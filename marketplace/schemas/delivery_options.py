@@ -80,8 +80,11 @@ OPTION = Named(
         **STAMPS,
     },
 )
-NEW = Named("NewDeliveryOption", OPTION)
-CHANGE = Named("DeliveryOptionChange", OPTION)
+#: A request's rate has no other fields.
+WANTED_RATE = Named("WantedDeliveryRate", RATE)
+_WANTED: dict[str, Any] = {**OPTION, "rates": {**OPTION["rates"], "schema": of(WANTED_RATE)}}
+NEW = Named("NewDeliveryOption", _WANTED)
+CHANGE = Named("DeliveryOptionChange", _WANTED)
 LIST = Named("DeliveryOptions", {"delivery_options": list_of(OPTION)})
 OF_STORE: dict[str, Any] = {
     "store_id": {**ID, "meta": {"description": "For admins: whose."}},

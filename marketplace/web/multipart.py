@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, BinaryIO, NamedTuple
 
@@ -84,7 +84,7 @@ def parts(
             if name in seen:
                 raise repeated([name])
             seen.add(name)
-            value = _text(part, name) if name in declared.fields else ""
+            value = _text(part, name, declared.fields[name]) if name in declared.fields else ""
             _hash(body_hash, name, value)
             yield name, value
     except MultipartParseError as error:
@@ -120,14 +120,19 @@ def _form(req: falcon.Request) -> Any:
         raise Problem("invalid_multipart", "The multipart body has no usable boundary.") from error
 
 
-def _text(part: Any, name: str) -> str:
-    """Return the text of a part, read by its Content-Type; for JSON a string or number is taken."""
+def _text(part: Any, name: str, rule: Mapping[str, Any]) -> str:
+    """Return the text of a part, read by its Content-Type; for JSON a string or number is taken,
+    and the JSON itself where the field is a list.
+    """
     data: bytes = part.stream.read(TEXT_MAX_BYTES + 1)
     if len(data) > TEXT_MAX_BYTES:
         raise too_large(TEXT_MAX_BYTES)
     kind, parameters = mediatypes.parse_header(part.content_type or "")
     if kind.lower() == JSON:
-        return _of_json(parse_json(data), name)
+        value = parse_json(data)
+        if rule.get("type") == "list" and isinstance(value, list):
+            return data.decode()
+        return _of_json(value, name)
     charset = CHARSETS.get(parameters.get("charset", "utf-8").strip("'\"").lower())
     if charset is None:
         known = ", ".join(sorted(CHARSETS))

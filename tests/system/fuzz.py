@@ -68,6 +68,15 @@ def look(url: str, role: str, examples: int, seed: int) -> bool:
     return report.returncode != 0 or bool(crashes)
 
 
+#: Its phase of limits ends with an error of its own at a multipart body that has lists of objects
+#: beside a file ("Unsupported type: 'Binary'"); examples, random bodies and chains go on.
+WITHOUT_COVERAGE = """
+[[operations]]
+include-name = "POST /api/products"
+phases.coverage.enabled = false
+"""
+
+
 def fuzz(
     server: Server, database: str, role: str, examples: int, seed: int
 ) -> subprocess.CompletedProcess[str]:
@@ -105,6 +114,7 @@ def fuzz(
     if role != "anonymous":
         command += ["--header", f"Authorization: Bearer {token(server, database, role)}"]
     with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "schemathesis.toml").write_text(WITHOUT_COVERAGE)
         env = {
             **os.environ,
             "SCHEMATHESIS_HOOKS": "fuzz_checks",
