@@ -158,6 +158,10 @@ class _Builder:
         if declared.parts is not None:
             limit = 0
             content[MULTIPART] = {"schema": self._multipart(declared, declared.parts)}
+            lists = [name for name, r in declared.parts.fields.items() if r.get("type") == "list"]
+            if lists:  # a list is one part, and says that it is JSON
+                as_json = {"contentType": "application/json"}
+                content[MULTIPART]["encoding"] = {name: as_json for name in lists}
         for kind in declared.media:
             content[kind] = {"schema": {"type": "string", "format": "binary"}}
         if not content:
