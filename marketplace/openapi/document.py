@@ -161,7 +161,7 @@ class _Builder:
             lists = [name for name, r in declared.parts.fields.items() if r.get("type") == "list"]
             if lists:  # a list is one part, and says that it is JSON
                 as_json = {"contentType": "application/json"}
-                content[MULTIPART]["encoding"] = {name: as_json for name in lists}
+                content[MULTIPART]["encoding"] = dict.fromkeys(lists, as_json)
         for kind in declared.media:
             content[kind] = {"schema": {"type": "string", "format": "binary"}}
         if not content:
