@@ -16,6 +16,7 @@ NOT_YET = {
     "amount_invalid",
     "payment_open",
     "refund_too_large",
+    "request_open",
     "return_open",
 }
 

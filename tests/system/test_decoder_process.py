@@ -2,6 +2,7 @@
 422.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -251,11 +252,11 @@ def test_there_is_one_warm_process_and_one_child_however_many_ask():
 
 def children_of_threads() -> set[int]:
     """Children of this process, whichever of its threads has started them."""
-    return {
-        int(pid)
-        for task in Path("/proc/self/task").iterdir()
-        for pid in (task / "children").read_text().split()
-    }
+    children: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            children |= set(map(int, (task / "children").read_text().split()))
+    return children
 
 
 @linux
