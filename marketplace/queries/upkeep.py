@@ -1,9 +1,6 @@
 """Statements that keep tables from growing without end: sql/queries/upkeep.sql."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from marketplace.postgres.pool import Conn, Row
+from marketplace.postgres.pool import Conn
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("upkeep")
@@ -57,21 +54,6 @@ def forget_ended(conn: Conn, *, days: int, most: int) -> int:
     return int(max(row["parcels"], row["proofs"]))
 
 
-def spent_images(conn: Conn, *, days: int, most: int) -> list[Row]:
-    """Return id and key of private images that nobody needs any more, some at a time."""
-    return conn.execute(SQL["spent_images"], {"days": days, "most": most}).fetchall()
-
-
-def delete_images(conn: Conn, ids: Sequence[Any]) -> None:
-    """Delete rows of private images, whose files have gone."""
-    conn.execute(SQL["delete_images"], {"ids": list(ids)})
-
-
 def sweep_callbacks(conn: Conn, *, days: int, most: int) -> int:
     """Delete what providers told so many days ago, some at a time; return how many."""
     return int(one(conn, SQL["sweep_callbacks"], {"days": days, "most": most})["swept"])
-
-
-def forget_tracking(conn: Conn, *, days: int, most: int) -> int:
-    """Forget numbers of parcels whose order ended so many days ago, some at a time; how many."""
-    return int(one(conn, SQL["forget_tracking"], {"days": days, "most": most})["forgotten"])

@@ -33,6 +33,14 @@ def sweep(conn: Conn, *, most: int) -> list[str]:
     return [row["key"] for row in conn.execute(SQL["sweep"], {"most": most})]
 
 
+def sweep_spent(conn: Conn, *, days: int, most: int) -> list[str]:
+    """Forget images that a proof or a return named, so many days after its order ended, some at a
+    time; the keys of their files. For the worker.
+    """
+    values = {"days": days, "most": most}
+    return [row["key"] for row in conn.execute(SQL["sweep_spent"], values)]
+
+
 def kept(conn: Conn, keys: Sequence[str]) -> set[str]:
     """Return which of these files a row names. For the worker."""
     return {row["key"] for row in conn.execute(SQL["kept"], {"keys": list(keys)})}

@@ -45,8 +45,8 @@ def run(db: Database, private: Storage, uploads: Storage, config: Config) -> Non
     _sweep(db, lambda conn: carts.sweep(conn, days=CART_DAYS, most=BATCH))
     _sweep(db, lambda conn: upkeep.sweep_callbacks(conn, days=CALLBACK_DAYS, most=BATCH))
     _sweep(db, lambda conn: upkeep.forget_ended(conn, days=TRACKING_DAYS, most=BATCH))
-    _sweep(db, lambda conn: upkeep.forget_tracking(conn, days=TRACKING_DAYS, most=BATCH))
     uploads_workflow.sweep(db, private, DAY)
+    uploads_workflow.sweep_spent(db, private, TRACKING_DAYS)
     _sweep_accounts(db, config.unconfirmed_user_days)
     _prune_words(db)
     with db.working() as conn:
@@ -55,7 +55,6 @@ def run(db: Database, private: Storage, uploads: Storage, config: Config) -> Non
     _drop_months(db, config)
     _sweep_imports(db, private)
     _forget_imports(db, config)
-    _sweep_private_images(db, private)
     images.sweep(db, uploads, YOUNG)
     for storage in (private, uploads):
         storage.clear_unfinished(YOUNG)
@@ -124,21 +123,6 @@ def _forget_imports(db: Database, config: Config) -> None:
                 days=config.import_retention_days,
                 most=IMPORTS,
             )
-
-
-def _sweep_private_images(db: Database, private: Storage) -> None:
-    """Remove private images that nobody needs: the files first, so that none is left without a
-    row.
-    """
-    spent = BATCH
-    while spent >= BATCH:
-        with db.working() as conn:
-            unneeded = upkeep.spent_images(conn, days=TRACKING_DAYS, most=BATCH)
-        for image in unneeded:
-            private.delete(image["key"])
-        with db.working() as conn:
-            upkeep.delete_images(conn, [image["id"] for image in unneeded])
-        spent = len(unneeded)
 
 
 def _sweep_imports(db: Database, private: Storage) -> None:

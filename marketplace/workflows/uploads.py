@@ -1,6 +1,8 @@
 """Private images: their files, and what nobody has named."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from uuid import UUID, uuid4
 
 from marketplace.contract.errors import Problem
@@ -47,14 +49,7 @@ def sweep(db: Database, storage: Storage, min_age: float) -> int:
     """Forget images that nobody has named for a day, and files without a row that old; how many
     rows. For the worker; safe to repeat.
     """
-    done = 0
-    keys = [""]
-    while keys:
-        with db.working() as conn:
-            keys = uploads.sweep(conn, most=BATCH)
-        for key in keys:
-            _delete(storage, key)
-        done += len(keys)
+    done = _sweep(db, storage, uploads.sweep)
     before = time.time() - min_age
     old = [file.key for file in storage.keys(FOLDER) if file.modified < before]
     large = [key for key in old if key.endswith("-large.webp")]
@@ -64,10 +59,30 @@ def sweep(db: Database, storage: Storage, min_age: float) -> int:
             kept = uploads.kept(conn, some)
         for key in some:
             if key not in kept:
-                _delete(storage, key)
+                delete(storage, key)
     return done
 
 
-def _delete(storage: Storage, key: str) -> None:
+def sweep_spent(db: Database, storage: Storage, days: int) -> int:
+    """Forget images that a proof or a return named, so many days after its order ended; how many.
+    For the worker; safe to repeat.
+    """
+    return _sweep(db, storage, partial(uploads.sweep_spent, days=days))
+
+
+def _sweep(db: Database, storage: Storage, some: Callable[..., list[str]]) -> int:
+    """Forget rows, then delete their files, until none is left; how many."""
+    done, keys = 0, [""]
+    while keys:
+        with db.working() as conn:
+            keys = some(conn, most=BATCH)
+        for key in keys:
+            delete(storage, key)
+        done += len(keys)
+    return done
+
+
+def delete(storage: Storage, key: str) -> None:
+    """Delete all sizes of an image, by the key of its row."""
     storage.delete(key.replace("-large.", "-thumb."))
     storage.delete(key)

@@ -9,7 +9,7 @@ from marketplace.postgres.callers import Client
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, jobs, users
-from marketplace.workflows import product_documents
+from marketplace.workflows import product_documents, uploads
 from marketplace.workflows.product_documents import Interrupted
 
 BATCH = 1000
@@ -68,7 +68,7 @@ def forget(
         keys = users.private_images(conn, user_id)
     if private is not None:
         for key in keys:
-            private.delete(key)
+            uploads.delete(private, key)
     with db.working() as conn:
         users.forget_trade(conn, user_id)
     left = BATCH

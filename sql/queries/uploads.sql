@@ -24,6 +24,34 @@ WHERE NOT u.used
     ))
 RETURNING u.key;
 
+-- name: sweep_spent
+-- For the worker: what a proof or a return named, and none does so many days after its order ended.
+DELETE FROM uploads AS u
+WHERE u.id = ANY(ARRAY(
+    SELECT o.id
+    FROM uploads AS o
+    WHERE o.used
+        AND o.purpose <> 'qris'
+        AND o.created_at < now() - make_interval(days => %(days)s)
+        AND NOT EXISTS (
+            SELECT FROM checkouts AS c
+            JOIN payments AS p ON p.checkout_id = c.id
+            WHERE c.buyer_id = o.user_id AND p.proof ->> 'upload' = o.id::text
+        )
+        AND NOT EXISTS (
+            SELECT FROM order_requests AS q
+            JOIN orders AS r ON r.id = q.order_id
+            WHERE q.buyer_id = o.user_id AND o.id::text = ANY(q.images)
+                AND (
+                    r.stage NOT IN ('completed', 'cancelled')
+                    OR coalesce(r.completed_at, r.updated_at) >= now() - make_interval(days => %(days)s)
+                )
+        )
+    ORDER BY o.created_at
+    LIMIT %(most)s
+))
+RETURNING u.key;
+
 -- name: kept
 -- For the worker: which of these files a row names.
 SELECT u.key

@@ -45,8 +45,8 @@ def test_the_number_of_a_parcel_is_forgotten_when_its_order_ended_long_ago(
             [days, made["done"].order],
         )
         with role(room.conn, "marketplace_worker"):
-            assert upkeep.forget_tracking(room.conn, days=180, most=9) == len(forgotten)
-            assert upkeep.forget_tracking(room.conn, days=180, most=9) == 0
+            assert upkeep.forget_ended(room.conn, days=180, most=9) == len(forgotten)
+            assert upkeep.forget_ended(room.conn, days=180, most=9) == 0
         kept = {
             made[name].order: 0 if name in forgotten else 2
             for name in ("shipping", "delivered", "done", "back", "cod")

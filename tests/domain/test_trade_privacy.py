@@ -230,8 +230,9 @@ def _ship_rest(trade: Trade) -> Any:
 def mark(leaving: Leaving, sale: Any) -> str:
     """Words of the buyer wherever there is room for them; the key of an image of theirs."""
     trade, conn = leaving.trade, leaving.hall.conn
-    key = f"uploads/{MARK.lower()}.webp"
-    leaving.private.put(key, b"an image")
+    key = f"uploads/{MARK.lower()}-large.webp"
+    for size in (key, key.replace("-large.", "-thumb.")):
+        leaving.private.put(size, b"an image")
     upload = trade.one(
         "INSERT INTO uploads (user_id, purpose, key, bytes, used) VALUES (%s, 'proof', %s, 8, true) RETURNING id",
         sale.buyer, key,
@@ -282,7 +283,9 @@ def test_a_buyer_who_has_gone_leaves_sums_and_no_words(leaving: Leaving):
     leaving.forget(leaving.buyer)
     assert everywhere(conn, MARK) == []
     assert everywhere(conn, "628120001") == []
-    assert key not in [stored.key for stored in leaving.private.keys("uploads/")]
+    kept = [stored.key for stored in leaving.private.keys("uploads/")]
+    assert key not in kept
+    assert kept == []
     row = conn.execute(
         "SELECT address, total FROM checkouts WHERE id = %s", [sale.checkout]
     ).fetchone()
@@ -332,8 +335,9 @@ def test_parcels_and_proofs_of_what_ended_half_a_year_ago_lead_nowhere(leaving: 
         trade.complete(sale)
     keys = {}
     for name, sale in (("old", old), ("new", new)):
-        keys[name] = f"uploads/{name}.webp"
-        leaving.private.put(keys[name], b"an image")
+        keys[name] = f"uploads/{name}-large.webp"
+        for size in (keys[name], keys[name].replace("-large.", "-thumb.")):
+            leaving.private.put(size, b"an image")
         upload = trade.one(
             "INSERT INTO uploads (user_id, purpose, key, bytes, used, created_at)"
             " VALUES (%s, 'proof', %s, 8, true, now() - interval '200 days') RETURNING id", sale.buyer, keys[name],
@@ -360,7 +364,8 @@ def test_parcels_and_proofs_of_what_ended_half_a_year_ago_lead_nowhere(leaving: 
     assert [row["order_id"] for row in traced] == [new.order, late.order]
     proofs = conn.execute("SELECT checkout_id FROM payments WHERE proof <> '{}'").fetchall()
     assert [row["checkout_id"] for row in proofs] == [new.checkout]
-    assert [stored.key for stored in leaving.private.keys("uploads/")] == [keys["new"]]
+    kept = {stored.key for stored in leaving.private.keys("uploads/")}
+    assert kept == {keys["new"], keys["new"].replace("-large.", "-thumb.")}
 
 
 def test_one_gets_ones_orders_payments_and_returns_and_nobody_elses(leaving: Leaving):
