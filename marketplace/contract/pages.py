@@ -7,7 +7,9 @@ it came from. A changed cursor, or one sent with other filters, is refused with 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from marketplace.contract.errors import FieldError, Problem
 from marketplace.contract.validation import Named, Schema
+from marketplace.text.messages import say
 
 PER_PAGE = 20
 PER_PAGE_MAX = 100
@@ -188,4 +190,17 @@ def listed(noun: str, schema: Named, **more: Any) -> Named:
             "next_cursor": {"type": "string", "nullable": True},
             **more,
         },
+    )
+
+
+def not_offered(names: Sequence[str], message: str) -> Problem:
+    """Return the refusal of filters that a list does not offer, by name."""
+    errors = [FieldError(f"/{name}", "filter_not_offered", message) for name in names]
+    return Problem("filter_not_offered", message, errors=errors)
+
+
+def unindexed(names: Sequence[str]) -> Problem:
+    """Return the refusal of filters that no index serves together."""
+    return not_offered(
+        names, say("No index serves this here: {filters}.", filters=", ".join(names))
     )

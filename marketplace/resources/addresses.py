@@ -160,7 +160,6 @@ class Areas:
                 code = window.after[0] if window.after else None
                 rows = areas.within(conn, country, parent=parent, after_code=code, limit=limit)
                 keys = ("code",)
-        last = [rows[-2][key] for key in keys] if len(rows) == limit else None
         shown = [
             {name: value for name, value in row.items() if name != "name_key"}
             for row in rows[: window.per_page]
@@ -171,7 +170,7 @@ class Areas:
             noun="areas",
             items=paging.items(shown),
             window=window,
-            last=last,
+            last=paging.last_of(rows, window, keys),
             total=None,
         )
 

@@ -57,12 +57,13 @@ class TopUps:
         responses={201: schemas.BALANCE},
         problems=("not_found", "idempotency_key_required"),
         idempotent=True,
+        key_required=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, store_id: int) -> None:
         """Enter money that an admin has seen at the bank. Needs an Idempotency-Key, which is the
         source of the entry: it is made once.
         """
-        key, body = _key(req), req.context.body
+        key, body = req.context.idempotency_key, req.context.body
         note = ": ".join(filter(None, (body["reference"], body.get("note"))))
         with idempotency.transaction(self.db, req, resp) as conn:
             if stores.find(conn, store_id) is None:
@@ -95,12 +96,13 @@ class Entries:
         responses={201: schemas.POSTED},
         problems=("idempotency_key_required",),
         idempotent=True,
+        key_required=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Enter cash that a courier handed in, or an adjustment between four accounts, with a note.
         Needs an Idempotency-Key: it is made once.
         """
-        key, body = _key(req), req.context.body
+        key, body = req.context.idempotency_key, req.context.body
         sides = HANDED_IN if body["kind"] == "cod_handed_in" else {}
         for side in ("debit", "credit"):
             if body.get(side) is None and side not in sides:
@@ -139,12 +141,3 @@ def _amount(body: dict[str, Any]) -> Decimal:
     if amount <= 0:
         raise invalid("/amount", "too_small", "must be more than 0")
     return amount
-
-
-def _key(req: falcon.Request) -> str:
-    key: str | None = req.context.idempotency_key
-    if key is None:
-        raise Problem(
-            "idempotency_key_required", "Money that is entered twice is another sum: send a key."
-        )
-    return key

@@ -60,14 +60,13 @@ class ImportChanges:
                 limit=window.limit,
             )
         shown = rows[: window.per_page]
-        more = len(rows) > window.per_page
         paging.respond(
             req,
             resp,
             noun="changes",
             items=paging.items([_shown(row) for row in shown]),
             window=window,
-            last=[shown[-1]["number"], shown[-1]["place"]] if more else None,
+            last=paging.last_of(rows, window, ("number", "place")),
             total=None,
         )
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import falcon
 
-from marketplace.contract.errors import Problem
 from marketplace.contract.operations import operation
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
@@ -61,13 +60,13 @@ class Ship:
         responses={200: PAGE},
         problems=(*STATE, "too_many_units", "cod_one_parcel", "idempotency_key_required"),
         idempotent=True,
+        key_required=True,
         conditional=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, order_id: int) -> None:
         """Send a parcel with some lines, or with all that is left. Needs an Idempotency-Key; the
         same tracking number again is the same parcel. What is paid at the door leaves in one.
         """
-        _require_key(req)
         body = req.context.body
 
         def verb(conn: Conn) -> Any:
@@ -125,7 +124,7 @@ class Cancel:
         body = req.context.body
         lines, reason = body.get("lines"), body.get("reason")
         if lines is not None:
-            _require_key(req)
+            idempotency.require_key(req)
 
         def verb(conn: Conn) -> Any:
             if lines is not None:
@@ -321,11 +320,3 @@ def _answer(
         events.wake(conn)
         resp.media = pages.page(conn, caller, order_id, language)
     client.say_language(resp, language)
-
-
-def _require_key(req: falcon.Request) -> None:
-    if req.context.idempotency_key is None:
-        raise Problem(
-            "idempotency_key_required",
-            "What is sent or cancelled twice is gone twice: send an Idempotency-Key.",
-        )

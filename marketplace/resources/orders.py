@@ -6,7 +6,7 @@ import falcon
 
 from marketplace.contract import pages
 from marketplace.contract.operations import operation
-from marketplace.contract.pages import Part
+from marketplace.contract.pages import Part, Window
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Row
 from marketplace.queries import orders
@@ -40,12 +40,12 @@ class Orders:
         or an order that no index serves is refused by name.
         """
         caller, query = req.context.caller, req.context.query
-        part, per_page = _part(req)
+        window = paging.window_by_cursor(req, query)
         with self.db.transaction(caller) as conn:
-            rows, keys = order_lists.of_caller(conn, caller, query, part)
-            cards = workflow.cards(conn, caller, [row["id"] for row in rows[:per_page]])
+            rows, keys = order_lists.of_caller(conn, caller, query, _part(window))
+            cards = workflow.cards(conn, caller, _shown(rows, window))
             counts = orders.count_of_buyer(conn, caller.user_id) if "facets" in query else None
-        _respond(req, resp, cards, _last(rows, keys, per_page), counts)
+        _respond(req, resp, cards, window, paging.last_of(rows, window, keys), counts)
 
 
 class OfStore:
@@ -68,12 +68,12 @@ class OfStore:
         """
         caller, query = req.context.caller, req.context.query
         store_id = store_of(caller, query.get("store_id"))
-        part, per_page = _part(req)
+        window = paging.window_by_cursor(req, query)
         with self.db.transaction(caller) as conn:
-            rows, keys = order_lists.of_store(conn, store_id, query, part)
-            cards = workflow.cards(conn, caller, [row["id"] for row in rows[:per_page]])
+            rows, keys = order_lists.of_store(conn, store_id, query, _part(window))
+            cards = workflow.cards(conn, caller, _shown(rows, window))
             counts = orders.count_of_store(conn, store_id) if "facets" in query else None
-        _respond(req, resp, cards, _last(rows, keys, per_page), counts)
+        _respond(req, resp, cards, window, paging.last_of(rows, window, keys), counts)
 
 
 class Order:
@@ -98,24 +98,22 @@ class Order:
         client.say_language(resp, client.language(req))
 
 
-def _part(req: falcon.Request) -> tuple[Part, int]:
-    window = paging.window_by_cursor(req, req.context.query)
-    return Part(window.limit, window.after), window.per_page
+def _part(window: Window) -> Part:
+    return Part(window.limit, window.after)
 
 
-def _last(rows: list[Row], keys: tuple[str, ...], per_page: int) -> list[Any] | None:
-    """Return the sort keys of the last row shown, if there is a next one."""
-    return [rows[per_page - 1][key] for key in keys] if len(rows) > per_page else None
+def _shown(rows: list[Row], window: Window) -> list[int]:
+    return [row["id"] for row in rows[: window.per_page]]
 
 
 def _respond(
     req: falcon.Request,
     resp: falcon.Response,
     cards: list[dict[str, Any]],
+    window: Window,
     last: list[Any] | None,
     counts: dict[str, int] | None,
 ) -> None:
-    window = paging.window_by_cursor(req, req.context.query)
     more = {} if counts is None else {"facets": {"stage": counts}}
     items = paging.items(cards)
     paging.respond(

@@ -3,13 +3,11 @@
 import falcon
 
 from marketplace.contract import pages
-from marketplace.contract.errors import FieldError, Problem
 from marketplace.contract.operations import operation
 from marketplace.contract.pages import Part
 from marketplace.postgres.database import Database
 from marketplace.queries import refunds
 from marketplace.schemas import refunds as schemas
-from marketplace.text.messages import say
 from marketplace.web import etags, idempotency, paging
 from marketplace.workflows import refunds as workflow
 
@@ -36,7 +34,7 @@ class Refunds:
         part = Part(window.limit, window.after)
         given = [name for name in ("state", "way") if name in query]
         if given and (caller.role != "admin" or len(given) == 1):
-            raise _not_offered(given)
+            raise pages.unindexed(given)
         with self.db.transaction(caller) as conn:
             if given:
                 rows = refunds.by_hand(conn, query["way"], query["state"], part)
@@ -44,16 +42,14 @@ class Refunds:
                 rows = refunds.newest(conn, part)
             else:
                 rows = refunds.of_caller(conn, caller, part)
-        last = rows[window.per_page - 1] if len(rows) > window.per_page else None
         shown = [workflow.shown(row, caller) for row in rows[: window.per_page]]
-        keys = [last["created_at"], last["id"]] if last else None
         paging.respond(
             req,
             resp,
             noun="refunds",
             items=paging.items(shown),
             window=window,
-            last=keys,
+            last=paging.last_of(rows, window, ("created_at", "id")),
             total=None,
         )
 
@@ -112,9 +108,3 @@ class Done:
                 conn, caller, refund_id, lambda: refunds.finish(conn, refund_id, reference)
             )
             resp.media = workflow.find(conn, caller, refund_id)
-
-
-def _not_offered(names: list[str]) -> Problem:
-    words = say("No index serves this here: {filters}.", filters=", ".join(names))
-    errors = [FieldError(f"/{name}", "filter_not_offered", words) for name in names]
-    return Problem("filter_not_offered", words, errors=errors)

@@ -52,8 +52,9 @@ class Stock:
                 lambda cap: stock.count(conn, store_id, product_id=product_id, low=low, limit=cap),
             )
             more = {} if low is None else {"as_of": stock.low_as_of(conn)}
-        keys = [(row.pop("key"), row["product_id"], row["variant_id"]) for row in rows]
-        last = keys[window.per_page - 1] if len(rows) > window.per_page else None
+        last = paging.last_of(rows, window, ("key", "product_id", "variant_id"))
+        for row in rows:
+            del row["key"]
         shown = paging.items(rows[: window.per_page])
         paging.respond(
             req, resp, noun="stock", items=shown, window=window, last=last, total=total, more=more
@@ -83,11 +84,8 @@ class Stock:
             ],
         )
         relative = any(row.get("change") is not None for row in rows)
-        if relative and not body["dry_run"] and req.context.idempotency_key is None:
-            raise Problem(
-                "idempotency_key_required",
-                "A change that is done twice is another one: send an Idempotency-Key.",
-            )
+        if relative and not body["dry_run"]:
+            idempotency.require_key(req)
         store_id = workflow.store_of(caller, req.context.query.get("store_id"))
         how = {"all_or_none": body["mode"] == "all", "dry_run": body["dry_run"]}
         with idempotency.transaction(self.db, req, resp) as conn:

@@ -40,10 +40,7 @@ def begin(req: falcon.Request, *, required: bool = False) -> None:
     key = req.env.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         if required:
-            raise Problem(
-                "idempotency_key_required",
-                "Sent twice, this would be done twice: send an Idempotency-Key.",
-            )
+            require_key(req)
         return
     if not _KEY.match(key):
         raise Problem(
@@ -54,6 +51,15 @@ def begin(req: falcon.Request, *, required: bool = False) -> None:
         digest.update(hashlib.sha256(part.encode("utf-8", "replace")).digest())
     req.context.body_hash = digest
     req.context.idempotency_key = key
+
+
+def require_key(req: falcon.Request) -> None:
+    """Raise 422 for a request without a key: where not every request of a call needs one."""
+    if req.context.idempotency_key is None:
+        raise Problem(
+            "idempotency_key_required",
+            "Sent twice, this would be done twice: send an Idempotency-Key.",
+        )
 
 
 @contextmanager

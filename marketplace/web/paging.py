@@ -68,9 +68,15 @@ def respond_rows(
     """Write a list of rows, of which one more than is shown may have been read; `keys` are its sort
     keys.
     """
-    shown = rows[: window.per_page]
-    last = [shown[-1][key] for key in keys] if len(rows) > window.per_page else None
+    shown, last = rows[: window.per_page], last_of(rows, window, keys)
     respond(req, resp, noun=noun, items=items(shown), window=window, last=last, total=total)
+
+
+def last_of(
+    rows: Sequence[Mapping[str, Any]], window: Window, keys: Sequence[str]
+) -> list[Any] | None:
+    """Return the sort keys of the last row that is shown, if a next one was read."""
+    return [rows[window.per_page - 1][key] for key in keys] if len(rows) > window.per_page else None
 
 
 def respond(

@@ -44,17 +44,21 @@ def refuse(body: Mapping[str, Any], found: Sequence[FieldError]) -> None:
 
 def answered(rows: Sequence[Row], *, all_or_none: bool, dry_run: bool) -> dict[str, Any]:
     """Return what became of a batch. Raises 409 if none of it was done for the sake of one row."""
-    done = sum(row["outcome"] == "done" for row in rows)
-    unchanged = sum(row["outcome"] == "unchanged" for row in rows)
-    failed = len(rows) - done - unchanged
-    if failed and all_or_none and not dry_run:
+    sums = counted(rows)
+    if sums["failed"] and all_or_none and not dry_run:
         raise Problem(
             "batch_refused",
             "At least one row failed, so none was done. Rows that say done would have been.",
             more={"rows": rows},
         )
-    sums = {"dry_run": dry_run, "done": done, "unchanged": unchanged, "failed": failed}
-    return {**sums, "rows": rows}
+    return {"dry_run": dry_run, **sums, "rows": rows}
+
+
+def counted(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many rows were done, were so already, and failed."""
+    done = sum(row["outcome"] == "done" for row in rows)
+    unchanged = sum(row["outcome"] == "unchanged" for row in rows)
+    return {"done": done, "unchanged": unchanged, "failed": len(rows) - done - unchanged}
 
 
 def _both(pointer: str) -> FieldError:

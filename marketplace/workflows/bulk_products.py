@@ -6,9 +6,10 @@ from typing import Any
 from marketplace.contract.errors import FieldError
 from marketplace.postgres.callers import Client
 from marketplace.postgres.pool import Conn, Row
-from marketplace.queries import activities, bulk_products, documents, jobs
+from marketplace.queries import activities, bulk_products, documents
 from marketplace.text.messages import say
 from marketplace.workflows import batches
+from marketplace.workflows.products import settle_brands
 
 #: What a row says of the stock does not stand in the document of its product.
 _LIVE = {"stock"}
@@ -57,7 +58,9 @@ def change(
     if answer["done"] and not dry_run:
         done = [row for row in found if row["outcome"] == "done"]
         _refresh(conn, done, currency)
-        _settle_brands(conn, done)
+        changed = [row for row in done if row["after"].keys() & {"hidden", "brand_id"}]
+        were, are = changed, [row["after"] for row in changed]
+        settle_brands(conn, *(each.get("brand_id") for each in (*were, *are)))
         activities.record(
             conn,
             client,
@@ -108,13 +111,3 @@ def _told(row: Row, fault: str, language: str) -> dict[str, Any]:
     pointer = f"/rows/{row['row']}/{field}"
     about = {name: row[name] for name in ("product_id", "variant_id")}
     return {"pointer": pointer, "code": code, **about, "message": words.spoken(language)}
-
-
-def _settle_brands(conn: Conn, done: Sequence[Row]) -> None:
-    """Let brands be listed, or removed, to follow the change of their products."""
-    changed = [row for row in done if row["after"].keys() & {"hidden", "brand_id"}]
-    ids = {row["brand_id"] for row in changed} | {row["after"].get("brand_id") for row in changed}
-    if ids - {None}:
-        jobs.enqueue(
-            conn, "clear_names", queue="quick", lock="names", brand_ids=sorted(ids - {None})
-        )

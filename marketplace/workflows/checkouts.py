@@ -21,8 +21,6 @@ from marketplace.workflows.quotes import Part, Quote
 
 #: What place_checkout() finds changed since the quote that it was made from.
 CHANGED = ("checkouts_prices", "checkouts_total", "checkouts_tax", "checkouts_discount")
-#: What became of a cancellation -> the problem it is.
-NOT_CANCELLED = {"settled": "checkout_paid", "checking": "payment_checking"}
 #: A problem of a line -> the code that it is refused with.
 SHORT = ("sold_out", "not_enough_stock")
 REFUSED = {"variant_required": 409, "min_quantity": 409, "store_closed": 409}

@@ -12,7 +12,7 @@ from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import order_desk, orders
 from marketplace.queries.order_desk import PARCEL
-from marketplace.workflows import order_rules
+from marketplace.workflows import batches, order_rules
 from marketplace.workflows.orders import missing
 
 _BLANKS = re.compile(r"\s+")
@@ -62,10 +62,7 @@ def ship_many(db: Database, caller: Caller, parcels: Sequence[Mapping[str, Any]]
 
 def summed(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return rows of a batch with their numbers."""
-    done = sum(row["outcome"] == "done" for row in rows)
-    unchanged = sum(row["outcome"] == "unchanged" for row in rows)
-    failed = len(rows) - done - unchanged
-    return {"done": done, "unchanged": unchanged, "failed": failed, "rows": list(rows)}
+    return {**batches.counted(rows), "rows": list(rows)}
 
 
 def tidy_parcel(sent: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from marketplace.contract import pages
 from marketplace.contract.errors import FieldError, Problem
 from marketplace.contract.pages import Part
 from marketplace.postgres.callers import Caller
@@ -34,7 +35,7 @@ def of_caller(
     given = _given(query, OF_ADMIN if admin else OF_BUYER)
     _require_sort(query, ("newest",))
     if admin and "facets" in query:
-        raise _not_offered("facets", say("`facets` counts for one buyer or one store."))
+        raise pages.not_offered(["facets"], say("`facets` counts for one buyer or one store."))
     if "number" in given:
         whose = {"everything": True} if admin else {"user_id": caller.user_id}
         return orders.by_number(conn, tidy(query["number"]), **whose), NEWEST
@@ -59,7 +60,9 @@ def of_store(
         _require_sort(query, ("ship_by",))
         return orders.to_ship(conn, store_id, part, late="late" in given), ("ship_by", "id")
     if "late" in given:
-        raise _not_offered("stage", say("What is late is new or to_ship: leave `stage` out."))
+        raise pages.not_offered(
+            ["stage"], say("What is late is new or to_ship: leave `stage` out.")
+        )
     _require_sort(query, ("newest",))
     if "number" in given:
         return orders.by_number(conn, tidy(query["number"]), store_id=store_id), NEWEST
@@ -75,12 +78,7 @@ def _given(query: Mapping[str, Any], offered: tuple[set[str], ...]) -> set[str]:
     given = {name for name in FILTERS if query.get(name) not in (None, False)}
     if given not in offered:
         alone = sorted(given - set().union(*offered)) or sorted(given)
-        words = say("No index serves this here: {filters}.", filters=", ".join(alone))
-        raise Problem(
-            "filter_not_offered",
-            words,
-            errors=[FieldError(f"/{name}", "filter_not_offered", words) for name in alone],
-        )
+        raise pages.unindexed(alone)
     return given
 
 
@@ -91,8 +89,3 @@ def _require_sort(query: Mapping[str, Any], offered: tuple[str, ...]) -> None:
         words = say("This list cannot be sorted by {sort_by}.", sort_by=wanted)
         errors = [FieldError("/sort_by", "sort_not_offered", words)]
         raise Problem("sort_not_offered", words, errors=errors)
-
-
-def _not_offered(name: str, message: str) -> Problem:
-    errors = [FieldError(f"/{name}", "filter_not_offered", message)]
-    return Problem("filter_not_offered", message, errors=errors)

@@ -8,6 +8,7 @@ from typing import Any
 from marketplace.config.settings import Config
 from marketplace.contract.errors import Problem
 from marketplace.text.messages import say
+from marketplace.workflows import pricing
 
 #: Minutes to pay in.
 WITHIN = {"transfer": 1440, "store_transfer": 1440}
@@ -51,7 +52,7 @@ def _shown(config: Config, method: str, offer: Offer, language: str) -> dict[str
         "group": method,
         "name": NAMES[method].spoken(language),
         "min": None,
-        "max": _amount(config.cod_max_total) if method == "cod" else None,
+        "max": pricing.money(config.cod_max_total) if method == "cod" else None,
         "within_minutes": WITHIN.get(method),
         "available": reason is None,
         "reason": reason,
@@ -112,7 +113,3 @@ def _instructions(config: Config, payment: Mapping[str, Any]) -> dict[str, Any] 
         kept: dict[str, Any] | None = payment["instructions"]
         return kept
     return {"kind": "transfer", "accounts": accounts, "amount": payment["amount"]}
-
-
-def _amount(amount: Decimal) -> Decimal:
-    return amount.quantize(Decimal("0.01"))

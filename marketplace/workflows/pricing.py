@@ -125,6 +125,11 @@ class Priced:
         return sum((order.total for order in self.orders), ZERO)
 
 
+def money(amount: Decimal) -> Decimal:
+    """Return an amount with two decimals."""
+    return amount.quantize(CENT)
+
+
 def step_of(currency: str) -> Decimal:
     """Return the smallest coin of a currency that is used."""
     return Decimal(1) if currency in WHOLE else CENT

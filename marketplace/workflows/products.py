@@ -94,7 +94,7 @@ def change(
     if any(written[name] != before[name] for name in written) or (wanted and wanted.changed):
         products.change(conn, before["id"], store_id, written)
     if any(written[name] != before[name] for name in ("brand_id", "hidden")):
-        _settle_brands(conn, before["brand_id"], written["brand_id"])
+        settle_brands(conn, before["brand_id"], written["brand_id"])
     if wanted is not None:
         products.write_variants(
             conn, before["id"], wanted.names, wanted.rows, hide_others=wanted.whole
@@ -115,7 +115,7 @@ def block(conn: Conn, before: Row, blocked: str | None) -> Row:
         raise Problem("validation_failed", errors=[FieldError("/blocked", "not_allowed", words)])
     after = {**before, **products.block(conn, before["id"], blocked)}
     if after["hidden"] != before["hidden"]:
-        _settle_brands(conn, before["brand_id"])
+        settle_brands(conn, before["brand_id"])
     return after
 
 
@@ -223,7 +223,7 @@ def _brand(conn: Conn, product: Mapping[str, Any]) -> int | None:
     return brand_id
 
 
-def _settle_brands(conn: Conn, *brand_ids: int | None) -> None:
+def settle_brands(conn: Conn, *brand_ids: int | None) -> None:
     """Let brands be listed, or removed, to follow the change of their products."""
     ids = sorted({brand_id for brand_id in brand_ids if brand_id is not None})
     if ids:

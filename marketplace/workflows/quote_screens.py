@@ -12,7 +12,7 @@ from marketplace.config.settings import Config
 from marketplace.postgres.pool import Row
 from marketplace.workflows import carts, payment_methods, pricing
 from marketplace.workflows.addresses import one_line
-from marketplace.workflows.pricing import ZERO, Line, Order, Taken
+from marketplace.workflows.pricing import ZERO, Line, Order, Taken, money
 from marketplace.workflows.quotes import Part, Quote, line_of, used, voucher_of
 
 SUMS = ("items_total", "discount_total", "subsidy_total", "delivery_total", "tax_total", "total")
@@ -94,15 +94,7 @@ def show(quote: Quote, language: str) -> dict[str, Any]:
 
 
 def _sums(orders: Sequence[Order]) -> dict[str, Decimal]:
-    names = (
-        "items_total",
-        "discount_total",
-        "subsidy_total",
-        "delivery_total",
-        "tax_total",
-        "total",
-    )
-    return {name: money(sum((getattr(each, name) for each in orders), ZERO)) for name in names}
+    return {name: money(sum((getattr(each, name) for each in orders), ZERO)) for name in SUMS}
 
 
 def _orders(quote: Quote) -> list[dict[str, Any]]:
@@ -159,8 +151,3 @@ def _offer(row: Row, taken: Taken | None, lines: Sequence[Line]) -> dict[str, An
         "reason": used(row) or one.reason,
         "missing": one.missing,
     }
-
-
-def money(amount: Decimal) -> Decimal:
-    """Return an amount with two decimals."""
-    return amount.quantize(pricing.CENT)
