@@ -189,8 +189,8 @@ class CatalogFile:
     def fields(self) -> list[str]:
         """The fields of a product that the file has columns for: the others stay unchanged.
 
-        What a file of another system says of weight and struck price is none of these: it comes in
-        with what is new, and products that an earlier file has made stay as they are.
+        Weight and struck price of another system's file are left out: new products get them, and
+        those that an earlier file made stay as they are.
         """
         fields = set(self.columns.positions)
         if self._arranger:

@@ -27,6 +27,7 @@ from marketplace.workflows.import_work import (
     Unsettled,
     Work,
     act,
+    change_stock,
     found_wrong,
     hold,
     milliseconds_since,
@@ -130,10 +131,7 @@ def _write_stock(work: Work, batch: Batch, met: Matched) -> None:
         hold(conn, work)
         act(conn, work)
         started = time.monotonic()
-        wrong = import_rows.change_stock(conn, batch, _stocked(met))
-        if wrong:
-            import_rows.refuse(conn, work.id, wrong)
-            import_changes.leave_out(conn, work.id, [each.line for each in wrong])
+        change_stock(conn, work, batch, _stocked(met))
         import_rows.end_batch(conn, batch, keep=[])
         imports.count_applied(
             conn, work.id, **Count()._asdict(), locked_ms=milliseconds_since(started)

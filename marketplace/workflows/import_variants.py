@@ -26,6 +26,7 @@ from marketplace.workflows.import_work import (
     Unsettled,
     Work,
     act,
+    change_stock,
     found_wrong,
     hold,
     milliseconds_since,
@@ -126,10 +127,7 @@ def _write_stock(work: Work, ahead: _Ahead, later: Sequence[Stocked]) -> None:
     with work.db.working() as conn:
         hold(conn, work)
         act(conn, work)
-        wrong = import_rows.change_stock(conn, ahead.lines, later)
-        if wrong:
-            import_rows.refuse(conn, work.id, wrong)
-            import_changes.leave_out(conn, work.id, [each.line for each in wrong])
+        change_stock(conn, work, ahead.lines, later)
         import_variants.end_batch(conn, ahead.batch, keep=[])
 
 

@@ -10,7 +10,7 @@ from marketplace.config.settings import Config
 from marketplace.files.storage import Storage
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
-from marketplace.queries import categories, import_rows, import_variants, imports
+from marketplace.queries import categories, import_changes, import_rows, import_variants, imports
 from marketplace.queries.import_rows import Batch, WrongRow
 
 APPLY_ROWS = 1000
@@ -190,6 +190,18 @@ def settle_names(
             raise Found(lambda later: import_rows.refuse_unknown(later, batch))
     if has_brands:
         import_rows.add_brands(conn, batch)
+
+
+def change_stock(
+    conn: Conn, work: Work, batch: Batch, stocked: Sequence[import_rows.Stocked]
+) -> None:
+    """Write the stock of rows whose rest stands already; those that expected another one are bad
+    rows, and nothing is told of them.
+    """
+    wrong = import_rows.change_stock(conn, batch, stocked)
+    if wrong:
+        import_rows.refuse(conn, work.id, wrong)
+        import_changes.leave_out(conn, work.id, [each.line for each in wrong])
 
 
 def milliseconds_since(started: float) -> int:

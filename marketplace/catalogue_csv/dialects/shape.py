@@ -200,7 +200,7 @@ def unique(names: Iterable[str]) -> list[str]:
 
 
 def grams(cell: str, unit: str = "") -> str:
-    """Return a weight in whole grams; empty if there is none, or none that can be read. `unit`: of
+    """Return a weight in whole grams; empty if there is none or it cannot be read. `unit`: of
     a number alone.
     """
     found = _WEIGHT(cell.strip().lower())
