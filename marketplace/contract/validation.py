@@ -21,9 +21,9 @@ from cerberus import errors as reasons
 from marketplace.contract.bounds import printable, require_bounded
 from marketplace.contract.errors import FieldError, Problem
 from marketplace.contract.naming import named
+from marketplace.contract.texts import Wrong, require_encodable, text
 from marketplace.text.lines import folded, has_invisible, hides, is_seen, stripped, turns
 from marketplace.text.messages import say
-from marketplace.text.nfc import TooManyMarks, nfc
 
 Schema = Mapping[str, Mapping[str, Any]]
 
@@ -52,9 +52,6 @@ _DECIMALS = re.compile(r"\.[0-9]{1,6}")
 _BLANK_ZONE = re.compile(r"(T[0-9:.,]{5,20}) ([0-9]{2}:?[0-9]{2})\Z")
 _ZONE = re.compile(r"(?<=[+-][0-9]{2})(?=[0-9]{2}\Z)")
 
-#: Category Cc, with and without the line break, return and tab.
-_CONTROLS_AND_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 #: cerberus error -> our code. The message is cerberus's own unless a coercion gave one.
 _CODES = {
@@ -86,13 +83,6 @@ _MESSAGES = {
     "wrong_type": "must be of type {limit}",
     "excluded": "cannot be combined with the other one",
 }
-
-
-class Wrong(ValueError):
-    """A value that is refused: a stable code and words."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
 
 
 class Validator(cerberus.Validator):  # type: ignore[misc]
@@ -213,7 +203,7 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         """Text that is taken unchanged: a password or a token."""
         if not isinstance(value, str):
             raise Wrong("wrong_type", "must be a text")
-        _encodable(value)
+        require_encodable(value)
         return value
 
     def _normalize_coerce_email(self, value: Any) -> str:
@@ -302,29 +292,6 @@ def _is_column(pair: tuple[str, Any]) -> bool:
     return len(names) > 1 and all(
         isinstance(each, str) and bool(text(each, multiline=False).strip()) for each in names
     )
-
-
-def text(value: Any, *, multiline: bool) -> str:
-    """Return the text in NFC; refuse control characters, except line breaks, returns and tabs in
-    texts of several lines.
-    """
-    if not isinstance(value, str):
-        raise Wrong("wrong_type", "must be a text")
-    _encodable(value)
-    try:
-        normal = nfc(value)
-    except TooManyMarks:
-        raise Wrong("too_many_marks", "has more than 200 accents on one letter") from None
-    if (_CONTROLS if multiline else _CONTROLS_AND_BREAKS).search(normal):
-        raise Wrong("control_character", "must not have control characters")
-    return normal
-
-
-def _encodable(value: str) -> None:
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise Wrong("bad_format", "must not have half a surrogate pair") from None
 
 
 # The first validator of a process finishes classes of cerberus's own. Threads that do so at once
