@@ -158,7 +158,8 @@ class _Builder:
         if declared.parts is not None:
             limit = 0
             content[MULTIPART] = {"schema": self._multipart(declared, declared.parts)}
-            lists = [name for name, r in declared.parts.fields.items() if r.get("type") == "list"]
+            fields = self._text_parts(declared, declared.parts)
+            lists = [name for name, rule in fields.items() if rule.get("type") == "list"]
             if lists:  # a list is one part, and says that it is JSON
                 as_json = {"contentType": "application/json"}
                 content[MULTIPART]["encoding"] = dict.fromkeys(lists, as_json)
@@ -168,14 +169,18 @@ class _Builder:
             return None
         return {"required": True, "content": content, **({"x-max-bytes": limit} if limit else {})}
 
-    def _multipart(self, declared: Operation, parts: Parts) -> Document:
-        """Return its text parts, except those that may be in the query as well, and its files."""
-        texts = {
+    @staticmethod
+    def _text_parts(declared: Operation, parts: Parts) -> Document:
+        """Return the rules of its text parts, except those that may be in the query as well."""
+        return {
             name: {**rule, "nullable": False}
             for name, rule in parts.fields.items()
             if name not in declared.query and not rule.get("meta", {}).get("read_only")
         }
-        made = self._components.object(texts, request=True)
+
+    def _multipart(self, declared: Operation, parts: Parts) -> Document:
+        """Return the schema of its text parts and its files."""
+        made = self._components.object(self._text_parts(declared, parts), request=True)
         for field in made["properties"].values():
             field.pop("x-also-accepts", None)
         for name in parts.files:

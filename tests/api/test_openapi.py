@@ -87,6 +87,16 @@ def test_limits_and_money_are_in_the_document(api: Api):
     assert "main_image" in body["multipart/form-data"]["schema"]["properties"]
 
 
+def test_the_encoding_of_a_form_names_parts_that_it_has(api: Api):
+    for path in api.get("/api/openapi.json").json["paths"].values():
+        for call in path.values():
+            body = call.get("requestBody", {}).get("content", {}) if isinstance(call, dict) else {}
+            form = body.get("multipart/form-data", {})
+            assert set(form.get("encoding", {})) <= set(
+                form.get("schema", {}).get("properties", {})
+            )
+
+
 def test_what_a_hook_takes_stands_in_the_document(api: Api):
     document = api.get("/api/openapi.json").json
 
