@@ -108,6 +108,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/stores/mine/delivery-options", delivery_options.Mine(db)),
         ("/api/stores/mine/delivery-options/{option_id:id}", delivery_options.One(db)),
         ("/api/stores/mine/pay-account", pay_accounts.PayAccount(db, sign_in)),
+        ("/api/payments/{payment_id:id}/qris", pay_accounts.Code(db)),
         ("/api/stores/mine/vouchers", vouchers.Mine(db)),
         ("/api/stores/mine/vouchers/{voucher_id:id}", vouchers.MyVoucher(db)),
         ("/api/stores/mine/stock", stock.Stock(db)),

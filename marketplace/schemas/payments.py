@@ -4,6 +4,7 @@ from typing import Any
 
 from marketplace.contract.validation import Named
 from marketplace.schemas.common import (
+    FLAG,
     ID,
     NUMBER,
     STAMPS,
@@ -28,6 +29,7 @@ INSTRUCTIONS = Named(
         "kind": one_of("transfer", words="What the buyer does; more may come."),
         "accounts": optional(list_of(ACCOUNT)),
         "amount": optional(_MONEY),
+        "qris": optional(described(FLAG, "GET /api/payments/{id}/qris shows a code to pay by.")),
     },
 )
 PAYMENT = Named(
