@@ -107,7 +107,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class Callback:
-    """A knock that was signed: `key` is the same for a repeat, `our_reference` what to ask about."""
+    """A knock that was signed. A repeat has the same `key`; ask about `our_reference`."""
 
     key: str
     our_reference: str
