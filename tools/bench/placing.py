@@ -34,8 +34,10 @@ NAME = "marketplace_placing"
 SQL = named_sql("placing", Path(__file__).parent)
 FLOOR = Path(__file__).parent / "floor.sql"
 #: Tables of which a transaction only changes rows that are there.
-CHANGED_BY_PLACE = ["inventory", "carts"]
-CHANGED_BY_PAY = ["checkouts", "orders", "order_lines", "payments", "holds", "inventory"]
+CHANGED_BY_PLACE = ["inventory", "carts", "changes"]
+CHANGED_BY_PAY = [
+    "checkouts", "orders", "order_lines", "payments", "holds", "inventory", "changes",
+]  # fmt: skip
 DAY = 86_400
 #: What passes: times the floor, and of the request in Python times that of creating a product.
 MOST = {"place": 8.0, "pay": 10.0, "WAL": 1.2, "Python": 1.0}
