@@ -7,6 +7,7 @@ was killed, or taken for dead, again.
 import logging
 from collections.abc import Callable
 from email.message import EmailMessage
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import procrastinate
@@ -33,6 +34,7 @@ from marketplace.workflows import (
     payment_sessions,
     product_documents,
     proofs,
+    reconciliations,
     stores,
     upkeep,
     users,
@@ -55,8 +57,8 @@ class Means(NamedTuple):
     private: Storage
     uploads: Storage
     deliver: Callable[[EmailMessage], None]
-    providers: Providers
     stopping: Callable[[], bool]
+    providers: Providers = MappingProxyType({})
 
 
 def create_app(means: Means) -> procrastinate.App:
@@ -201,6 +203,7 @@ def _add_trade(app: procrastinate.App, means: Means) -> None:
 def _add_payments(app: procrastinate.App, means: Means) -> None:
     """Add what asks payment providers: each job about one payment, or one checkout."""
     db, providers = means.db, means.providers
+    told: dict[tuple[str, str], float] = {}
 
     @app.task(name="open_payment", queue="payments", retry=Retry())
     def open_payment(payment_id: int) -> None:
@@ -222,10 +225,26 @@ def _add_payments(app: procrastinate.App, means: Means) -> None:
     def expire_checkout(checkout_id: int) -> None:
         payment_sessions.expire_checkout(db, providers, checkout_id)
 
+    @app.task(name="settle_payment", queue="payments", retry=Retry(Silent))
+    def settle_payment(payment_id: int) -> None:
+        payment_sessions.settle_payment(db, providers, payment_id)
+
+    @app.periodic(
+        cron="3 * * * *", queueing_lock="reconcile_day"
+    )  # once a day: it looks at the hour
+    @app.task(name="reconcile_day", queue="payments", lock="reconcile_day", retry=Retry(Silent))
+    def reconcile_day(timestamp: int = 0) -> None:
+        reconciliations.run(db, providers, means.config)
+
+    @app.task(name="send_reconciliation", queue="mail", retry=Retry(OSError))
+    def send_reconciliation(provider: str, day: str) -> None:
+        reconciliations.send(db, means.config, means.deliver, provider=provider, day=day)
+
     @app.periodic(cron="* * * * *", queueing_lock="poll_payments")
     @app.task(name="poll_payments", queue="timers", lock="poll_payments", retry=Retry())
     def poll_payments(timestamp: int = 0) -> None:
         payment_sessions.poll_due(db)
+        proofs.count_calls(db, told)
 
 
 def _add_housekeeping(app: procrastinate.App, means: Means) -> None:

@@ -113,6 +113,13 @@ def poll_payment(db: Database, providers: Providers, payment_id: int) -> None:
             _wait_or_fail(db, row)
 
 
+def settle_payment(db: Database, providers: Providers, payment_id: int) -> None:
+    """Ask about a payment, whatever its state, and apply what is said. Raises Silent."""
+    row = _found(db, payment_id)
+    if row is not None and row["method"] in providers:
+        _ask(db, providers[row["method"]], row)
+
+
 def poll_due(db: Database) -> int:
     """Enqueue a job for each session that is to be asked about, and for callbacks that were left
     lying; return how many sessions.

@@ -161,7 +161,7 @@ class Midtrans:
         code, answer = self._ask("refund", "POST", url, document)
         if code in (200, 201):
             reference = answer.get("refund_chargeback_uuid") or answer.get("refund_chargeback_id")
-            return Refund("done" if code == 200 else "sent", _text(reference))
+            return Refund("done" if code == 200 else "sent", str(reference or request.key)[:200])
         if code in (USED, NO_BALANCE):  # a key that is used was sent: the status will tell
             raise Silent(_words(code, answer), sent=True, status=code)
         return Refund("refused", reason=_words(code, answer))
