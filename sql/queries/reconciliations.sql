@@ -1,10 +1,10 @@
 -- Days of providers, ours beside theirs. For the worker, but for newest.
 
 -- name: ours
--- What was booked as come by a provider in a day of the shop, and since when it is known.
+-- What was booked as come by a provider in a day of the shop. The source of such an entry is `payment N`.
 SELECT p.our_reference, p.received
 FROM ledger_entries AS e
-JOIN payments AS p ON e.source = 'payment ' || p.id
+JOIN payments AS p ON p.id = substring(e.source FROM 9)::bigint
 WHERE e.kind = 'payment'
     AND e.created_at >= (%(day)s::date)::timestamp AT TIME ZONE %(zone)s
     AND e.created_at < (%(day)s::date + 1)::timestamp AT TIME ZONE %(zone)s
