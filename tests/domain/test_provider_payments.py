@@ -11,6 +11,8 @@ from support.buying import key, quote
 from support.payments import PaidShop, bought, of, paid_shop, reference
 from support.responses import problem
 
+from marketplace.commands import settle
+
 EVENTS = "/api/payments/midtrans/events"
 
 
@@ -51,8 +53,9 @@ def test_a_virtual_account_is_opened_told_eight_times_and_paid_once(shop: PaidSh
     assert (payment["state"], payment["poll_after"], payment["channel"]) == ("open", 3, "bca_va")
     told = payment["instructions"]
     assert (told["kind"], told["bank"], len(told["number"])) == ("va", "BCA", 13)
-    assert [each["title"] for each in told["steps"]][0] == "m-BCA"
-    assert "PIN" in told["steps"][0]["steps"][-1] and unpaid.headers["content-language"] == "id"
+    assert told["steps"][0]["title"] == "m-BCA"
+    assert "PIN" in told["steps"][0]["steps"][-1]
+    assert unpaid.headers["content-language"] == "id"
     shop.bank.pay(reference(placed))
     body = shop.bank.notification(reference(placed))
     earlier = shop.bank.notification(reference(placed), "pending")
@@ -122,7 +125,8 @@ def test_a_page_that_nobody_saw_is_opened_under_the_next_number(shop: PaidShop):
     assert states(shop, placed) == [("1", "cancelled", None), ("2", "open", None)]
     told = of(shop, buys, placed)["payments"][0]["instructions"]
     assert (told["kind"], told["app_url"]) == ("redirect", None)
-    assert told["url"].startswith("http") and told["token"]
+    assert told["url"].startswith("http")
+    assert told["token"]
     # nothing is chosen on the page yet: it waits; what is paid on the lost one is taken all the same
     shop.later(2, of(shop, buys, placed)["payments"][0]["id"])
     shop.work()
@@ -265,8 +269,6 @@ def test_a_day_is_compared_and_nothing_is_moved_by_itself(shop: PaidShop, tmp_pa
     ]
     file = tmp_path / "midtrans.csv"
     file.write_text("\n".join(["Order ID,Amount,Fee,Date", *rows]))
-    from marketplace.commands import settle
-
     found = settle.compare(shop.config, shop.db, "midtrans", file)
     assert {(each["what"], each["reference"]) for each in found[day]} == {
         ("amount", reference(checkouts[1])),
