@@ -16,6 +16,7 @@ from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -186,7 +187,7 @@ class Handler(BaseHTTPRequestHandler):
         """Refuse other names for this machine: a page of somebody else's could press a button."""
         if not super().parse_request():
             return False
-        port = self.server.server_address[1]
+        port = urlsplit(self.bank.url).port
         if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
             self.send_error(421)
             return False

@@ -22,7 +22,7 @@ def named(conn: Conn, method: str, our_reference: str) -> int | None:
     """Return the id of the payment that a provider knows by our reference; None: there is none."""
     values = {"method": method, "our_reference": our_reference}
     row = conn.execute(SQL["named"], values).fetchone()
-    return row and row["id"]
+    return int(row["id"]) if row else None
 
 
 def lines(conn: Conn, checkout_id: int) -> list[Row]:

@@ -200,6 +200,7 @@ class Payments:
             resp.media = workflow.find(conn, config, checkout_id, caller, client.language(req))
             _ask_again(resp)
             resp.status = falcon.HTTP_201
+            resp.location = f"/api/payments/{resp.media['payments'][0]['id']}"
 
 
 def _ask_again(resp: falcon.Response) -> None:

@@ -96,7 +96,7 @@ def _shown(
     config: Config, method: str, channel: Channel | None, offer: Offer, language: str
 ) -> dict[str, Any]:
     reason = _reason(config, method, channel, offer)
-    most = channel and channel.most
+    most = channel.most if channel else None
     if method == "cod":
         most = config.cod_max_total
     return {

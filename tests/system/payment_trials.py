@@ -110,8 +110,6 @@ def callbacks(market: Paying, args: argparse.Namespace) -> list[str]:
         with ThreadPoolExecutor(8) as pool:
             kinds[kind] = list(pool.map(lambda token: market.buy(token, product), buyers))
         market.opened(kinds[kind])
-    everybody = {each["id"]: token for _ in kinds for each, token in ()}
-    del everybody
     bodies: list[tuple[str, bytes]] = []
     for kind, placed in kinds.items():
         for number, each in enumerate(placed):
@@ -270,7 +268,6 @@ def silent(market: Paying, args: argparse.Namespace) -> list[str]:
     silent_times = readers.taken()
     mails = len(list((Path(args.folder) / "data" / "mail").glob("*")))
     bank.silent = False
-    back = time.monotonic()
     everything = [*early, *late]
     ids = [each["id"] for each in everything]
     paid: set[str] = set()
@@ -308,7 +305,6 @@ def silent(market: Paying, args: argparse.Namespace) -> list[str]:
         faults.append(f"other calls failed: {dict(failed)}")
     if mails < len(ids):
         faults.append(f"{mails} mails of {len(ids)} checkouts left while it was silent")
-    del back
     return faults
 
 

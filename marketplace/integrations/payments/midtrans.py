@@ -202,7 +202,7 @@ def statement(file: TextIO) -> list[Settled]:
 
     Raises ValueError, with the line, for one that cannot be read.
     """
-    rows = []
+    rows: list[Settled] = []
     for row in csv.DictReader(file):
         kept = {(name or "").strip().lower(): (text or "").strip() for name, text in row.items()}
         try:
