@@ -21,7 +21,7 @@ def ours(conn: Conn, provider: str, day: date, zone: str) -> list[Row]:
 
 def known(conn: Conn, provider: str, references: Sequence[str]) -> list[Row]:
     """Return those of our payments that a provider names."""
-    values = {"provider": provider, "references": list(references)}
+    values = {"provider": provider, "named": list(references)}
     return conn.execute(SQL["known"], values).fetchall()
 
 

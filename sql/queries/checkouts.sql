@@ -82,7 +82,7 @@ SELECT change_payment(%(checkout_id)s, %(method)s, %(channel)s, %(return_url)s, 
 -- For the worker: what is unpaid and past its time, some at a time. What somebody looks at is never due.
 SELECT
     c.id,
-    EXISTS (
+    EXISTS(
         SELECT
         FROM payments AS p
         WHERE p.checkout_id = c.id

@@ -15,7 +15,7 @@ ORDER BY p.our_reference;
 -- Payments that a provider names, by our reference.
 SELECT p.id, p.our_reference, p.state, p.received, p.provider_fee
 FROM payments AS p
-WHERE p.method = %(provider)s AND p.our_reference = ANY(%(references)s);
+WHERE p.method = %(provider)s AND p.our_reference = ANY(%(named)s);
 
 -- name: write
 INSERT INTO reconciliations AS r (provider, day, ours, theirs, differences, checked_at)

@@ -96,7 +96,7 @@ def test_what_a_payment_provider_lacks_is_said(well: Config):
         operator_email="ops@shop.example",
     )
     assert [state for state, _ in payment_checks.payments(good)] == ["ok"]
-    assert states(payment_checks.payments, replace(well, payment_methods=("cod",)), "nobody") == [
+    assert states(payment_checks.payments, replace(well, payment_methods=("cod",)), "nobody can pay") == [
         "warning"
     ]
 
