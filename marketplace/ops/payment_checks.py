@@ -18,9 +18,7 @@ def payments(config: Config) -> Iterator[Finding]:
             "TRANSFER_ACCOUNTS",
         )
     if config.payment_methods and not config.operator_email:
-        yield Finding(
-            "warning", "OPERATOR_EMAIL is not set: nobody hears of problems"
-        )
+        yield Finding("warning", "OPERATOR_EMAIL is not set: nobody hears of problems")
     if not config.midtrans_server_key:
         return
     sandbox = config.midtrans_server_key.startswith("SB-")

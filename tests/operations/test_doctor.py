@@ -96,9 +96,9 @@ def test_what_a_payment_provider_lacks_is_said(well: Config):
         operator_email="ops@shop.example",
     )
     assert [state for state, _ in payment_checks.payments(good)] == ["ok"]
-    assert states(payment_checks.payments, replace(well, payment_methods=("cod",)), "nobody can pay") == [
-        "warning"
-    ]
+    assert states(
+        payment_checks.payments, replace(well, payment_methods=("cod",)), "nobody can pay"
+    ) == ["warning"]
 
 
 def test_folders_must_be_there_and_secrets_be_secret(well: Config, tmp_path: Path):
