@@ -3,7 +3,8 @@ sound application.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from conftest import Api, User
@@ -327,37 +328,69 @@ def own_buying(at: Scene) -> Iterator[tuple[str, str, Any]]:
     yield "DELETE", "/api/cart", None
 
 
-def foreign_rows(at: Scene) -> list[str]:
-    """What comes back of the victim's, and what of theirs is changed."""
+#: The name of all attacks that build upon each other.
+CHAIN = "own changes"
+
+
+def attacks(at: Scene) -> Iterator[tuple[str, Callable[[], list[str]]]]:
+    """Each attack with its name, those that build upon each other with one for all; called, it
+    answers what it has found.
+    """
     api, thief = at.api, at.intruder
-    before = snapshot(at)
-    found = []
     for path, _ in reads(at):
-        answer = api.get(path, thief)
-        if (
-            MARK in answer.text
-            or "Toko Korban" in answer.text
-            or answer.status_code not in (200, 404)
-        ):
-            found.append(f"GET {path} answers the victim's: {answer.status_code}")
-    for method, path, document in [*writes(at), *own_changes(at)]:
-        answer = api.request(method, path, thief, json=document)
-        if MARK in answer.text or answer.status_code >= 500:
-            found.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+        yield f"GET {path}", partial(_read, at, path)
+    for method, path, document in writes(at):
+        yield f"{method} {path}", partial(_write, at, method, path, document)
+    for method, path, document in own_changes(at):
+        yield CHAIN, partial(_write, at, method, path, document)
     mine = api.product(thief, name="Sendok")["id"]
-    api.get(f"/api/products/{mine}/stock-movements", thief)
-    for product in (at.hidden, at.shown, mine):
-        api.upload(f"/api/products/{product}/images", thief, [("images", "a", picture())])
-    api.upload("/api/users/upload-avatar", thief, [("avatar", "a", picture())])
-    api.upload("/api/uploads", thief, [("file", "a", picture())], {"purpose": "proof"})
-    again = api.post(
-        "/api/products", thief, json=KEYED, headers={"Idempotency-Key": "the-same-key"}
-    )
-    if again.headers.get("Idempotent-Replayed"):
-        found.append("the victim's answer is replayed")
+    yield CHAIN, partial(_read, at, f"/api/products/{mine}/stock-movements")
+    for path, part in (
+        *((f"/api/products/{product}/images", "images") for product in (at.hidden, at.shown, mine)),
+        ("/api/users/upload-avatar", "avatar"),
+        ("/api/uploads", "file"),
+    ):
+        yield f"POST {part}", partial(_upload, at, path, part)
+    yield "POST /api/products with a key of the victim's", partial(_replay, at)
+
+
+def _read(at: Scene, path: str) -> list[str]:
+    answer = at.api.get(path, at.intruder)
+    foreign = MARK in answer.text or "Toko Korban" in answer.text
+    if foreign or answer.status_code not in (200, 404):
+        return [f"GET {path} answers the victim's: {answer.status_code}"]
+    return []
+
+
+def _write(at: Scene, method: str, path: str, document: Any) -> list[str]:
+    answer = at.api.request(method, path, at.intruder, json=document)
+    if MARK in answer.text or answer.status_code >= 500:
+        return [f"{method} {path}: {answer.status_code} {answer.text[:200]}"]
+    return []
+
+
+def _upload(at: Scene, path: str, part: str) -> list[str]:
+    fields = {"purpose": "proof"} if part == "file" else None
+    at.api.upload(path, at.intruder, [(part, "a", picture())], fields)
+    return []
+
+
+def _replay(at: Scene) -> list[str]:
+    headers = {"Idempotency-Key": "the-same-key"}
+    again = at.api.post("/api/products", at.intruder, json=KEYED, headers=headers)
+    return ["the victim's answer is replayed"] if again.headers.get("Idempotent-Replayed") else []
+
+
+def foreign_rows(at: Scene, chosen: Callable[[str], bool] = lambda name: True) -> list[str]:
+    """What comes back of the victim's, and what of theirs is changed, by the attacks that are
+    chosen by name.
+    """
+    before = snapshot(at)
+    found = [line for name, attack in attacks(at) if chosen(name) for line in attack()]
     after = snapshot(at)
-    found += [f"rows of {table} are others" for table in ROWS if before[table] != after[table]]
-    return found
+    return found + [
+        f"rows of {table} are others" for table in ROWS if before[table] != after[table]
+    ]
 
 
 def refusals(at: Scene) -> list[str]:
