@@ -2,7 +2,7 @@
 
 -- fragment: columns
 p.id, p.checkout_id, p.order_id, p.store_id, p.method, p.channel, p.state, p.amount, p.currency, p.expires_at, p.problem,
-p.refusal, p.instructions, p.proof_at, p.version
+p.refusal, p.instructions, p.proof_at, p.version, p.created_at
 
 -- name: of_checkouts
 -- The newest of each thing to pay: a checkout, or with transfers to stores each of its orders.
