@@ -40,6 +40,6 @@ def post(
 
 
 def find(conn: Conn, entry_id: int) -> dict[str, Any] | None:
-    """Return an entry with its postings, amounts as texts; None: there is none, or no admin asks."""
+    """Return an entry with its postings, amounts as texts; None: none, or no admin asks."""
     found: dict[str, Any] | None = one(conn, SQL["find"], {"entry_id": entry_id})["entry"]
     return found

@@ -28,9 +28,7 @@ _LINK = re.compile(
 )
 
 
-def address(
-    req: falcon.Request, path: str, pairs: Iterable[tuple[str, str]], expires: int
-) -> str:
+def address(req: falcon.Request, path: str, pairs: Iterable[tuple[str, str]], expires: int) -> str:
     """Return where the caller opens a path with this query until a time (in seconds)."""
     caller: Caller = req.context.caller
     config: Config = req.context.config

@@ -211,9 +211,7 @@ def _labels(language: str) -> dict[str, str]:
     return {name: spoken(words, language) for name, words in labels.items()}
 
 
-def _labelled(
-    rows: Sequence[tuple[Text, str | None]], language: str
-) -> list[dict[str, str]]:
+def _labelled(rows: Sequence[tuple[Text, str | None]], language: str) -> list[dict[str, str]]:
     """Return what is said of a document; what is empty is left out."""
     return [{"label": spoken(label, language), "text": text} for label, text in rows if text]
 

@@ -1,5 +1,5 @@
--- Invoices and credit notes: what is due, what one is made of, and its number. Written by the worker; the last statement
--- is for calls.
+-- Invoices and credit notes: what is due, what one is made of, and its number: for the worker. What calls read of
+-- them, and slips, is at the end.
 
 -- name: due
 -- The oldest first.
@@ -9,7 +9,8 @@ ORDER BY d.due_at, d.order_id, d.refund_id
 LIMIT %(most)s;
 
 -- name: take
--- One of them, for this transaction: another worker waits here and finds nothing. No credit note goes before its invoice.
+-- One of them, for this transaction: another worker waits here and finds nothing. No credit note goes before its
+-- invoice.
 DELETE FROM invoices_due AS d
 WHERE d.order_id = %(order_id)s
     AND d.refund_id = %(refund_id)s
@@ -102,8 +103,8 @@ WHERE i.order_id = %(order_id)s
 ORDER BY i.kind DESC, i.issued_at, i.number;
 
 -- name: slips
--- What is packed of these orders of a store: what is still to be sent, or all that was sent where nothing is. Only while
--- the store may read where it goes.
+-- What is packed of these orders of a store: what is still to be sent, or all that was sent where nothing is. Only
+-- while the store may read where it goes.
 SELECT
     o.id, o.number, o.store_id, o.placed_at, o.stage, o.cod, o.note, o.delivery ->> 'name' AS delivery, a.address,
     s.name AS store_name, s.city AS store_city, l.lines

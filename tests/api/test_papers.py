@@ -188,9 +188,7 @@ def test_a_pile_of_slips_is_whole_or_not_there(api: Api, desk: Desk):
     found = api.get(f"{path}?ids={second},{first},{second}", desk.seller, headers=JSON).json
     assert [slip["id"] for slip in found["slips"]] == [second, first]
     assert api.get(f"{path}?ids={second},{first}", desk.seller).text.count("<main>") == 2
-    told = problem(
-        api.get(f"{path}?ids={first},{unpaid},{foreign}", desk.seller), 404, "not_found"
-    )
+    told = problem(api.get(f"{path}?ids={first},{unpaid},{foreign}", desk.seller), 404, "not_found")
     assert [error["order_id"] for error in told["errors"]] == [unpaid, foreign]
     many = ",".join(str(n) for n in range(1, 102))
     problem(api.get(f"{path}?ids={many}", desk.seller), 422, "validation_failed")

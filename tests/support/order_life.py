@@ -108,7 +108,9 @@ def lives(people: People) -> type[RuleBasedStateMachine]:
             refused = (403, 404) if stranger.store_id is None else (404,)
             assert self.act(stranger, page, action, turn).status_code in refused
             for path in ("", "/invoice"):
-                assert people.api.get(f"/api/orders/{self.order}{path}", stranger).status_code == 404
+                assert (
+                    people.api.get(f"/api/orders/{self.order}{path}", stranger).status_code == 404
+                )
 
         @invariant()
         def nothing_is_broken(self) -> None:

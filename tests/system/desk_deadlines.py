@@ -22,7 +22,11 @@ class Workers:
         from marketplace.config import settings
         from marketplace.postgres.database import Database
 
-        env = {"DATABASE_URL": hall.url, "SECRET_KEY": "k" * 40, "DATA_DIR": os.environ.get("TMPDIR", "/tmp")}
+        env = {
+            "DATABASE_URL": hall.url,
+            "SECRET_KEY": "k" * 40,
+            "DATA_DIR": os.environ.get("TMPDIR", "/tmp"),
+        }
         config = settings.load(env)
         self._all = [Database.of_worker(config) for _ in range(count)]
 
@@ -52,13 +56,16 @@ def deadlines(hall: Hall, args: argparse.Namespace, dice: random.Random) -> list
     product, each = hall.product(), 10
 
     def over(orders: list[int], deadline: str) -> None:
-        hall.sql(f"UPDATE orders SET {deadline} = now() - interval '1 second' WHERE id = ANY(%s)", orders)
+        hall.sql(
+            f"UPDATE orders SET {deadline} = now() - interval '1 second' WHERE id = ANY(%s)",  # noqa: S608
+            orders,
+        )
 
     def check(what: str, orders: list[int], stage: str, kind: str) -> None:
-        found = Counter(row["stage"] for row in hall.sql("SELECT stage FROM orders WHERE id = ANY(%s)", orders))
-        query = (
-            "SELECT count(*) AS n FROM events WHERE order_id = ANY(%s) AND type = %s AND actor = 'system' GROUP BY order_id"
+        found = Counter(
+            row["stage"] for row in hall.sql("SELECT stage FROM orders WHERE id = ANY(%s)", orders)
         )
+        query = "SELECT count(*) AS n FROM events WHERE order_id = ANY(%s) AND type = %s AND actor = 'system' GROUP BY order_id"
         told = [row["n"] for row in hall.sql(query, orders, kind)]
         if found != {stage: each} or told != [1] * each:
             wrong.append(f"{what}: {dict(found)}, told {told}")
@@ -91,9 +98,13 @@ def deadlines(hall: Hall, args: argparse.Namespace, dice: random.Random) -> list
             hall.verb(hall.seller, order, "ship", {})
         over(cash, "deliver_by")
         balance = hall.sql("SELECT * FROM store_balances ORDER BY store_id")
-        if workers.run(order_timers.run) or balance != hall.sql("SELECT * FROM store_balances ORDER BY store_id"):
+        if workers.run(order_timers.run) or balance != hall.sql(
+            "SELECT * FROM store_balances ORDER BY store_id"
+        ):
             wrong.append("cash at the door was counted as arrived")
-        found = hall.call("GET", "/api/orders?cod_overdue=true&per_page=100", hall.admin).body["orders"]
+        found = hall.call("GET", "/api/orders?cod_overdue=true&per_page=100", hall.admin).body[
+            "orders"
+        ]
         if not {card["id"] for card in found} >= set(cash):
             wrong.append("cash that is overdue is not in the operator's list")
         moved.append(workers.run(order_timers.run))
@@ -113,17 +124,27 @@ def stages(hall: Hall, args: argparse.Namespace, dice: random.Random) -> list[st
 
     order = hall.order((product, 1))
     check("new", hall.page(order, hall.buyer)["cancel"]["how"], "now")
-    check("cancelled", hall.verb(hall.buyer, order, "cancel", {"reason": "x"}).body["stage"], "cancelled")
+    check(
+        "cancelled",
+        hall.verb(hall.buyer, order, "cancel", {"reason": "x"}).body["stage"],
+        "cancelled",
+    )
     order = hall.order((product, 1))
     check("by hand", hall.verb(hall.seller, order, "accept").body["stage"], "to_ship")
     asked = hall.verb(hall.buyer, order, "cancel", {"reason": "too_slow"}).body
-    check("asked", (asked["stage"], asked["open_request"], asked["deadline"]["what"]), ("to_ship", "cancel", "answer_cancel"))
+    check(
+        "asked",
+        (asked["stage"], asked["open_request"], asked["deadline"]["what"]),
+        ("to_ship", "cancel", "answer_cancel"),
+    )
     check("no", hall.verb(hall.seller, order, "refuse-cancel").body["open_request"], None)
     hall.verb(hall.buyer, order, "cancel", {"reason": "too_slow"})
     yes = hall.verb(hall.seller, order, "cancel", {"reason": "buyer_asked"}).body
     check("yes", (yes["stage"], yes["cancel_reason"]), ("cancelled", "too_slow"))
     for minutes, accepts in ((0, True), (None, False)):
-        put = hall.call("PUT", "/api/stores/mine/settings", hall.seller, {"accept_after_minutes": minutes})
+        put = hall.call(
+            "PUT", "/api/stores/mine/settings", hall.seller, {"accept_after_minutes": minutes}
+        )
         check("settings", put.status, 200)
         order = hall.order((product, 1))
         at = hall.one("SELECT accept_at <= now() FROM orders WHERE id = %s", order)
@@ -138,7 +159,11 @@ def address(hall: Hall, args: argparse.Namespace, dice: random.Random) -> list[s
 
     def read(order: int, stage: str, masked: bool) -> None:
         page = hall.page(order, hall.seller)
-        found = page["address"] == MASKED if masked else page["address"]["text"].startswith(HOME["line1"])
+        found = (
+            page["address"] == MASKED
+            if masked
+            else page["address"]["text"].startswith(HOME["line1"])
+        )
         buyer = hall.page(order, hall.buyer)["address"]["text"].startswith(HOME["line1"])
         slip = hall.call("GET", f"/api/orders/{order}/packing-slip", hall.seller).status
         if (page["stage"], found, buyer, slip) != (stage, True, True, 404 if masked else 200):
@@ -161,7 +186,10 @@ def address(hall: Hall, args: argparse.Namespace, dice: random.Random) -> list[s
     read(order, "delivered", False)
     hall.verb(hall.buyer, order, "confirm")
     read(order, "completed", False)
-    hall.sql("UPDATE orders SET completed_at = now() - interval '30 days' + interval '1 minute' WHERE id = %s", order)
+    hall.sql(
+        "UPDATE orders SET completed_at = now() - interval '30 days' + interval '1 minute' WHERE id = %s",
+        order,
+    )
     read(order, "completed", False)
     hall.sql("SELECT promise_refund(%s, 1000, 'goodwill', NULL, NULL, 'store', NULL)", order)
     hall.sql("UPDATE orders SET completed_at = now() - interval '31 days' WHERE id = %s", order)
@@ -169,7 +197,11 @@ def address(hall: Hall, args: argparse.Namespace, dice: random.Random) -> list[s
     gone = hall.order((product, 1))
     hall.verb(hall.buyer, gone, "cancel", {})
     read(gone, "cancelled", True)
-    for query in ("SELECT address FROM checkouts", "SELECT * FROM checkouts", "SELECT pay_account FROM store_settings"):
+    for query in (
+        "SELECT address FROM checkouts",
+        "SELECT * FROM checkouts",
+        "SELECT pay_account FROM store_settings",
+    ):
         if hall.refused(query) != "42501":
             wrong.append(f"not refused: {query}")
     origin = {**HOME, "line1": "Gudang Rahasia 7"}
@@ -189,24 +221,26 @@ def numbers(hall: Hall, args: argparse.Namespace, dice: random.Random) -> list[s
     for order in orders:
         parcel = hall.verb(hall.seller, order, "ship", {}).body["shipments"][0]["id"]
         hall.verb(hall.seller, order, f"shipments/{parcel}/delivered")
-    hall.sql("UPDATE orders SET complete_at = now() - interval '1 second' WHERE id = ANY(%s)", orders)
+    hall.sql(
+        "UPDATE orders SET complete_at = now() - interval '1 second' WHERE id = ANY(%s)", orders
+    )
     with Workers(hall, 8) as workers:
         while workers.run(order_timers.run):
             pass
-        midnight = "'2026-12-31 17:00:00Z'::timestamptz"  # in Jakarta
         hall.sql(
-            f"UPDATE invoices_due SET due_at = {midnight} + make_interval(secs => (order_id %% 120 - 60)::integer)"
-            " WHERE order_id = ANY(%s)", orders,
+            "UPDATE invoices_due SET due_at = '2026-12-31 17:00:00Z'::timestamptz"  # midnight of Jakarta
+            " + make_interval(secs => (order_id %% 120 - 60)::integer) WHERE order_id = ANY(%s)", orders,
         )  # fmt: skip
         issued = workers.run(lambda db: invoices.run(db, ZONE))
     found = hall.sql(
         "SELECT year, array_agg(number ORDER BY number) AS numbers FROM invoices WHERE order_id = ANY(%s) GROUP BY 1 ORDER BY 1",
         orders,
     )
-    lasts = {row["year"]: (row["numbers"][0], row["numbers"][-1], len(row["numbers"])) for row in found}
+    lasts = {
+        row["year"]: (row["numbers"][0], row["numbers"][-1], len(row["numbers"])) for row in found
+    }
     print(f"  issued {issued}: {lasts}")
     whole = all(row["numbers"][-1] - row["numbers"][0] + 1 == len(row["numbers"]) for row in found)
     counted = sum(len(row["numbers"]) for row in found)
     good = whole and counted == count and set(lasts) == {2026, 2027} and lasts[2027][0] == 1
     return [] if good else [f"numbers: {lasts}, issued {issued} of {count}"]
-

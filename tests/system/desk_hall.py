@@ -73,7 +73,13 @@ class Hall:
         return f"hall-{os.getpid()}-{next(self._numbers)}"
 
     def call(
-        self, method: str, path: str, who: Person | None, body: Any = None, key: str | None = None, **headers: str
+        self,
+        method: str,
+        path: str,
+        who: Person | None,
+        body: Any = None,
+        key: str | None = None,
+        **headers: str,
     ) -> Told:
         """One request on the thread's own connection."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -82,7 +88,9 @@ class Hall:
         sent |= {"Idempotency-Key": key} if key else {}
         conn = getattr(self._local, "conn", None)
         if conn is None:
-            conn = self._local.conn = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+            conn = self._local.conn = http.client.HTTPConnection(
+                "127.0.0.1", self.server.port, timeout=30
+            )
         try:
             conn.request(method, path, None if body is None else json.dumps(body), sent)
             answer = conn.getresponse()
@@ -102,10 +110,18 @@ class Hall:
         time.sleep(seconds)
         conn.close()
 
-    def verb(self, who: Person, order: int, verb: str, body: Any = None, key: str | None = None) -> Told:
+    def verb(
+        self, who: Person, order: int, verb: str, body: Any = None, key: str | None = None
+    ) -> Told:
         """Move an order."""
         needed = verb == "ship" or (isinstance(body, dict) and "lines" in body)
-        return self.call("POST", f"/api/orders/{order}/{verb}", who, body, key or (self.key() if needed else None))
+        return self.call(
+            "POST",
+            f"/api/orders/{order}/{verb}",
+            who,
+            body,
+            key or (self.key() if needed else None),
+        )
 
     def page(self, order: int, who: Person | None = None) -> dict[str, Any]:
         found = self.call("GET", f"/api/orders/{order}", who or self.admin)
@@ -127,7 +143,9 @@ class Hall:
     def open_store(self) -> Person:
         """A seller who sends, paid before or at the door."""
         one = self.person("buyer")
-        made = self.call("POST", "/api/stores", one, {"name": f"Toko {next(self._numbers)} {os.getpid()}"})
+        made = self.call(
+            "POST", "/api/stores", one, {"name": f"Toko {next(self._numbers)} {os.getpid()}"}
+        )
         assert made.status == 201, made
         option = self.call("POST", "/api/stores/mine/delivery-options", one, OPTION)
         assert option.status == 201, option
@@ -139,7 +157,9 @@ class Hall:
         assert made.status == 201, made
         return int(made.body["id"])
 
-    def place(self, *wanted: tuple[int, int], method: str = "transfer", **more: Any) -> dict[str, Any]:
+    def place(
+        self, *wanted: tuple[int, int], method: str = "transfer", **more: Any
+    ) -> dict[str, Any]:
         """Place what a quote says; the checkout."""
         lines = [{"product_id": product, "quantity": pieces} for product, pieces in wanted]
         asked = {"lines": lines, "buy_now": True, **more}
@@ -200,7 +220,9 @@ class Hall:
         if (now := self.deadlocks()) != deadlocks:
             found.append(f"{now - deadlocks} deadlocks")
         log = self.server.log.read_text(errors="replace")
-        return found + ["a 500 in the log"] * bool(re.search(r'unexpected failure|"status": ?500', log))
+        return found + ["a 500 in the log"] * bool(
+            re.search(r'unexpected failure|"status": ?500', log)
+        )
 
 
 def at_once(dice: random.Random, *works: Callable[[], Any], within: float = 0.006) -> list[Any]:
@@ -232,7 +254,11 @@ def opened() -> Iterator[Hall]:
         postgres = embedded.start(Path(folder) / "postgres")
         url = postgres.dsn("postgres", "postgres")
         migrations.migrate(url, lambda line: None)
-        settings = {"RATE_LIMITS": "off", "ACCESS_TOKEN_MINUTES": "600", "TRANSFER_ACCOUNTS": ACCOUNT}
+        settings = {
+            "RATE_LIMITS": "off",
+            "ACCESS_TOKEN_MINUTES": "600",
+            "TRANSFER_ACCOUNTS": ACCOUNT,
+        }
         server = Server(url, Path(folder), **settings)
         try:
             yield Hall(url, server)

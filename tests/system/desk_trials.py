@@ -35,8 +35,16 @@ WAYS = {
         ("409 order_state", "200", CANCELLED),
         ("200", "200", CANCELLED),
     },
-    "pay": {("200", "409 checkout_paid", "new"), ("200", "200", CANCELLED), ("409 not_payable", "200", CANCELLED)},
-    "expire": {("200", "settled", "new"), ("200", "cancelled", CANCELLED), ("409 not_payable", "cancelled", CANCELLED)},
+    "pay": {
+        ("200", "409 checkout_paid", "new"),
+        ("200", "200", CANCELLED),
+        ("409 not_payable", "200", CANCELLED),
+    },
+    "expire": {
+        ("200", "settled", "new"),
+        ("200", "cancelled", CANCELLED),
+        ("409 not_payable", "cancelled", CANCELLED),
+    },
 }
 PAID_AND_CANCELLED = """
     SELECT o.id
@@ -90,11 +98,15 @@ def _pair(hall: Hall, kind: str, product: int) -> tuple[int, list[Callable[[], T
     def expire() -> str:
         with hall.owner() as conn:
             conn.execute("SET ROLE marketplace_worker")
-            row = conn.execute("SELECT cancel_checkout(%s, 'unpaid') AS told", [checkout]).fetchone()
+            row = conn.execute(
+                "SELECT cancel_checkout(%s, 'unpaid') AS told", [checkout]
+            ).fetchone()
             return str(row["told"])
 
     if kind == "expire":
-        hall.sql("UPDATE checkouts SET pay_by = now() - interval '1 second' WHERE id = %s", checkout)
+        hall.sql(
+            "UPDATE checkouts SET pay_by = now() - interval '1 second' WHERE id = %s", checkout
+        )
         return placed["orders"][0]["id"], [lambda: hall.pay(payment), expire]
     cancel = f"/api/checkouts/{checkout}/cancel"
     return placed["orders"][0]["id"], [
@@ -146,7 +158,9 @@ def parts(hall: Hall, args: argparse.Namespace, dice: random.Random) -> list[str
 
     def ship(one: tuple[int, int]) -> str:
         order, line = one
-        return hall.verb(hall.seller, order, "ship", {"lines": [{"line_id": line, "quantity": 1}]}).code
+        return hall.verb(
+            hall.seller, order, "ship", {"lines": [{"line_id": line, "quantity": 1}]}
+        ).code
 
     with ThreadPoolExecutor(8) as pool:
         counts = Counter(pool.map(ship, tries))
@@ -181,7 +195,9 @@ def undelivered(hall: Hall, args: argparse.Namespace, dice: random.Random) -> li
         return hall.verb(hall.seller, order, path, {"outcome": outcome, "sellable": True})
 
     def refunds(order: int) -> int:
-        return int(hall.one("SELECT coalesce(sum(amount), 0) FROM refunds WHERE order_id = %s", order))
+        return int(
+            hall.one("SELECT coalesce(sum(amount), 0) FROM refunds WHERE order_id = %s", order)
+        )
 
     def balance() -> int:
         found = hall.call("GET", "/api/stores/mine/balance", hall.seller)
@@ -202,13 +218,20 @@ def undelivered(hall: Hall, args: argparse.Namespace, dice: random.Random) -> li
     hall.sql(  # goodwill beside it leaves less to give back
         "SELECT promise_refund(%s, 100000, 'goodwill', NULL, NULL, 'store', NULL)", order
     )
-    check("one of two is lost", ended(order, page["shipments"][0]["id"], "lost").body["stage"], "shipping")
+    check(
+        "one of two is lost",
+        ended(order, page["shipments"][0]["id"], "lost").body["stage"],
+        "shipping",
+    )
     check("no more than is left", refunds(order), 179_000)
     check("confirmed", hall.verb(hall.buyer, order, "confirm").body["stage"], "completed")
 
     order = hall.order((product, 2))
     for number in ("A", "B"):
-        part = {"lines": [{"line_id": hall.page(order)["lines"][0]["id"], "quantity": 1}], "tracking_number": number}
+        part = {
+            "lines": [{"line_id": hall.page(order)["lines"][0]["id"], "quantity": 1}],
+            "tracking_number": number,
+        }
         page = hall.verb(hall.seller, order, "ship", part).body
     for parcel in page["shipments"]:
         last = ended(order, parcel["id"], "undeliverable")
@@ -223,10 +246,18 @@ def _vouchers(hall: Hall, product: int, check: Callable[[str, object, object], N
         code = f"P{hall.key().rpartition('-')[2]}{value}"
         body = {"name": "Hemat", "gives": "percent", "value": value, "code": code}
         made = hall.call("POST", "/api/vouchers", hall.admin, body)
-        free = hall.call("POST", "/api/vouchers", hall.admin, {"name": "Ongkir", "gives": "free_delivery", "value": "0", "code": f"{code}F"})
+        free = hall.call(
+            "POST",
+            "/api/vouchers",
+            hall.admin,
+            {"name": "Ongkir", "gives": "free_delivery", "value": "0", "code": f"{code}F"},
+        )
         check("vouchers", (made.status, free.status), (201, 201))
         codes = [code] if value == "50" else [code, f"{code}F"]
-        before = hall.one("SELECT coalesce(sum(balance), 0) FROM store_balances WHERE store_id = %s", hall.seller.store_id)
+        before = hall.one(
+            "SELECT coalesce(sum(balance), 0) FROM store_balances WHERE store_id = %s",
+            hall.seller.store_id,
+        )
         order = hall.order((product, 10), method=method, vouchers=codes)
         line = hall.page(order)["lines"][0]["id"]
         left = {"lines": [{"line_id": line, "quantity": 9}], "reason": "out_of_stock"}
@@ -234,12 +265,16 @@ def _vouchers(hall: Hall, product: int, check: Callable[[str, object, object], N
         hall.verb(hall.seller, order, "ship", {})
         done = hall.verb(hall.buyer, order, "confirm")
         check("completed", done.code, "200")
-        after = hall.one("SELECT sum(balance) FROM store_balances WHERE store_id = %s", hall.seller.store_id)
+        after = hall.one(
+            "SELECT sum(balance) FROM store_balances WHERE store_id = %s", hall.seller.store_id
+        )
         delivery = 9_000
         kept = 85_000 + delivery
         collected = (85_000 // 2 + delivery) if method == "cod" else 0  # the store has it already
         check(f"{method} {value}: the store gets what was sent", after - before, kept - collected)
-        subsidy = hall.one("SELECT subsidy_total - subsidy_returned FROM orders WHERE id = %s", order)
+        subsidy = hall.one(
+            "SELECT subsidy_total - subsidy_returned FROM orders WHERE id = %s", order
+        )
         check("the platform pays its part of one", subsidy, 42_500 if value == "50" else kept)
     return []
 
@@ -251,7 +286,9 @@ def killed(hall: Hall, args: argparse.Namespace, dice: random.Random) -> list[st
     deaths = 0
     for _ in range(args.kills):
         orders = [hall.order((product, 1), method="cod") for _ in range(args.due)]
-        hall.sql("UPDATE orders SET accept_at = now() - interval '1 second' WHERE id = ANY(%s)", orders)
+        hall.sql(
+            "UPDATE orders SET accept_at = now() - interval '1 second' WHERE id = ANY(%s)", orders
+        )
         deaths += _kill_in_the_middle(hall, orders, dice.randrange(1, args.due))
         while _moved(hall, orders) < len(orders):
             _work(hall).wait(60)
@@ -264,7 +301,9 @@ def killed(hall: Hall, args: argparse.Namespace, dice: random.Random) -> list[st
 
 
 def _moved(hall: Hall, orders: list[int]) -> int:
-    return int(hall.one("SELECT count(*) FROM orders WHERE id = ANY(%s) AND state = 'accepted'", orders))
+    return int(
+        hall.one("SELECT count(*) FROM orders WHERE id = ANY(%s) AND state = 'accepted'", orders)
+    )
 
 
 def _work(hall: Hall) -> "subprocess.Popen[bytes]":
@@ -327,7 +366,9 @@ def main() -> int:
             wrong += hall.faults(before)
             table.append((name, time.monotonic() - started, wrong))
     for name, seconds, wrong in table:
-        print(f"{'FAILED' if wrong else 'passed'}  {name:12} {seconds:6.1f} s  {'; '.join(wrong[:5])}")
+        print(
+            f"{'FAILED' if wrong else 'passed'}  {name:12} {seconds:6.1f} s  {'; '.join(wrong[:5])}"
+        )
     return 1 if any(wrong for _, _, wrong in table) else 0
 
 
