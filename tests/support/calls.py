@@ -197,6 +197,7 @@ def make_every_call_as_every_role(api: Api) -> None:
             "voucher_id:id",
             "checkout_id:id",
             "payment_id:id",
+            "entry_id:id",
         ):
             path = path.replace(part, "4611686018427387904")
         for role, user in users.items():
