@@ -8,8 +8,8 @@ from marketplace.contract.operations import operation
 from marketplace.postgres.database import Database
 from marketplace.queries import payments
 from marketplace.schemas import payments as schemas
-from marketplace.web import idempotency, paging, signed_files
-from marketplace.workflows import payment_methods
+from marketplace.web import client, idempotency, paging, signed_files
+from marketplace.workflows import events, payment_methods
 from marketplace.workflows import transfers as workflow
 
 SELLERS = ("seller", "admin")
@@ -39,7 +39,7 @@ class Payments:
             rows = payments.search(conn, query["state"], after=window.after, limit=window.limit)
         shown = [
             {
-                **payment_methods.shown(config, row),
+                **payment_methods.shown(config, row, client.language(req)),
                 "checkout_id": row["checkout_id"],
                 "proof_at": row["proof_at"],
             }
@@ -63,7 +63,7 @@ class Payment:
     def on_get(self, req: falcon.Request, resp: falcon.Response, payment_id: int) -> None:
         """Return a payment, for its buyer, admins and the store that it goes to."""
         with self.db.transaction(req.context.caller) as conn:
-            resp.media = workflow.find(conn, req.context.config, payment_id)
+            resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))
 
 
 class Proof:
@@ -94,7 +94,7 @@ class Proof:
         "Show that a transfer was made",
         body=schemas.PROOF,
         responses={200: schemas.PAYMENT},
-        problems=("not_found", "not_payable"),
+        problems=("not_found", "not_payable", "payment_open"),
         idempotent=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, payment_id: int) -> None:
@@ -103,7 +103,8 @@ class Proof:
         """
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.send_proof(conn, payment_id, req.context.body)
-            resp.media = workflow.find(conn, req.context.config, payment_id)
+            events.wake(conn)
+            resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))
 
 
 class Confirmation:
@@ -128,7 +129,8 @@ class Confirmation:
         """
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.confirm(conn, payment_id, req.context.body)
-            resp.media = workflow.find(conn, req.context.config, payment_id)
+            events.wake(conn)
+            resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))
 
 
 class Refusal:
@@ -152,4 +154,5 @@ class Refusal:
         """
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.refuse(conn, payment_id, req.context.body)
-            resp.media = workflow.find(conn, req.context.config, payment_id)
+            events.wake(conn)
+            resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))

@@ -32,12 +32,12 @@ def refuse(conn: Conn, payment_id: int, body: Mapping[str, Any]) -> None:
         raise not_found()
 
 
-def find(conn: Conn, config: Config, payment_id: int) -> dict[str, Any]:
+def find(conn: Conn, config: Config, payment_id: int, language: str) -> dict[str, Any]:
     """Return a payment as apps meet it; 404 if it is none of the caller's business."""
     payment = payments.find(conn, payment_id)
     if payment is None:
         raise not_found()
-    return payment_methods.shown(config, payment)
+    return payment_methods.shown(config, payment, language)
 
 
 def not_found() -> Problem:

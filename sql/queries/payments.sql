@@ -2,7 +2,7 @@
 
 -- fragment: columns
 p.id, p.checkout_id, p.order_id, p.store_id, p.method, p.channel, p.state, p.amount, p.currency, p.expires_at, p.problem,
-p.refusal, p.instructions, p.proof_at, p.version
+p.refusal, p.instructions, p.proof_at, p.version, p.created_at
 
 -- name: of_checkouts
 -- The newest of each thing to pay: a checkout, or with transfers to stores each of its orders.
@@ -45,3 +45,7 @@ SELECT refuse_transfer(%(payment_id)s, %(reason)s) AS outcome;
 -- Where the file of a proof is; no row for who may not see it.
 SELECT i.id, i.key
 FROM images_of_payment(%(payment_id)s) AS i;
+
+-- name: code
+-- The image of the QR code that a payment to a store goes to; NULL for who may not see it.
+SELECT code_of_payment(%(payment_id)s) AS id;
