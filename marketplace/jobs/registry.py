@@ -30,6 +30,8 @@ from marketplace.workflows import (
     order_timers,
     product_documents,
     proofs,
+    refund_sending,
+    return_timers,
     stores,
     upkeep,
     users,
@@ -191,6 +193,16 @@ def _add_trade(app: procrastinate.App, means: Means) -> None:
     @app.task(name="order_timers", queue="timers", lock="order_timers", retry=Retry())
     def move_orders(timestamp: int = 0) -> None:
         order_timers.run(means.db, stopping=means.stopping)
+
+    @app.periodic(cron="* * * * *", queueing_lock="refund_timers")
+    @app.task(name="refund_timers", queue="timers", lock="refund_timers", retry=Retry())
+    def move_returns(timestamp: int = 0) -> None:
+        return_timers.run(means.db, stopping=means.stopping)
+
+    @app.periodic(cron="* * * * *", queueing_lock="send_refunds")
+    @app.task(name="send_refunds", queue="timers", lock="send_refunds", retry=Retry())
+    def send_refunds(timestamp: int = 0) -> None:
+        refund_sending.claim(means.db)
 
 
 def _add_housekeeping(app: procrastinate.App, means: Means) -> None:

@@ -13,11 +13,7 @@ pytestmark = pytest.mark.alone
 #: What the database refuses already (tests/database), and calls will come to: options and variants, blocked products,
 #: orders. A code goes from here with the first call that returns it.
 NOT_YET = {
-    "amount_invalid",
     "payment_open",
-    "refund_too_large",
-    "request_open",
-    "return_open",
 }
 
 

@@ -60,7 +60,7 @@ def test_conditions_are_marked_in_every_private_table():
     assert {noun for noun, _, _ in CONDITIONS} == {
         "activities", "addresses", "audit", "badges", "books", "carts", "checkouts", "delivery_options", "exports",
         "idempotency", "import_rows", "import_variants", "imports", "orders", "payments", "products", "refunds",
-        "stock", "store_settings", "stores", "uploads", "users", "vouchers",
+        "returns", "stock", "store_settings", "stores", "uploads", "users", "vouchers",
     }  # fmt: skip
     assert len(CONDITIONS) >= 25
 
