@@ -123,7 +123,12 @@ FAILURE = Named(
     },
 )
 GIVEN_UP = Named(
-    "RefundGivenUp", {"message": described(_WHY, "For the books: why nobody can be paid.")}
+    "RefundGivenUp",
+    {
+        "message": described(
+            {**_WHY, "meta": {"example": "Nobody has answered"}}, "Why nobody can be paid."
+        )
+    },
 )
 #: Reasons of a refund that somebody promises by hand.
 REASONS = ("lines", "goodwill")

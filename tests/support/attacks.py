@@ -218,6 +218,8 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
             "/api/cart",
             "/api/checkouts",
             "/api/payments",
+            "/api/payments?state=open",
+            "/api/payments?problem=true",
             f"{mine}?count=exact&per_page=1",
             f"{mine}?min_price=1&count=exact&per_page=1",
             f"{mine}?search={MARK}",

@@ -73,6 +73,7 @@ def reads(at: Traded) -> Iterator[tuple[str, str]]:
     for path in ("/api/stores/mine/balance", "/api/users/badges", "/api/refunds", "/api/returns"):
         yield path, ""
     yield f"/api/returns?store_id={at.store}", "store"
+    yield "/api/returns?state=open", ""
     yield f"/api/orders/{at.sold}/refunds", "order"
     yield f"/api/orders/{at.arrived}", "order"
     yield f"/api/orders/{at.arrived}/returns/{at.asked}", "return"

@@ -231,7 +231,6 @@ class World:
 
         moved = 0
         db = Database.of_worker(make_config(self.url, self.folder))
-        db.open()
         try:
             for _ in range(rounds):
                 with self.owner() as conn:
