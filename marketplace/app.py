@@ -9,6 +9,7 @@ from falcon.routing import BaseConverter
 from marketplace.config import checked, settings
 from marketplace.config.settings import Config
 from marketplace.files.stores import of_private, of_uploads
+from marketplace.integrations.payments.providers import made
 from marketplace.postgres.database import Database
 from marketplace.resources import (
     activities,
@@ -38,6 +39,7 @@ from marketplace.resources import (
     payments,
     product_variants,
     products,
+    provider_callbacks,
     refunds,
     returns,
     stock,
@@ -73,6 +75,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
     passwords, tokens = Passwords(config.bcrypt_cost), Tokens(config)
     sign_in = SignIn(db, passwords)
     uploads, private = of_uploads(config), of_private(config)
+    providers = made(config)
     return [
         ("/healthz", health.Alive()),
         ("/readyz", health.Ready(db)),
@@ -163,6 +166,8 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/payments/{payment_id:id}/refuse", payments.Refusal(db)),
         ("/api/payments/{payment_id:id}/again", payments.Again(db)),
         ("/api/payments/{payment_id:id}/settle", payments.Settlement(db)),
+        ("/api/payments/midtrans/events", provider_callbacks.MidtransEvents(db, providers)),
+        ("/api/payments/pretend/events", provider_callbacks.PretendEvents(db, providers)),
         ("/api/uploads", private_images.Uploads(db, private)),
         ("/api/uploads/file", private_images.File(private)),
         ("/api/vouchers", vouchers.Platform(db)),

@@ -14,8 +14,8 @@ from psycopg.rows import dict_row
 from marketplace.config import settings
 from marketplace.config.settings import Config
 from marketplace.jobs.queues import POOL, QUEUES, connections
-from marketplace.ops import checks
-from marketplace.ops.checks import Finding
+from marketplace.ops import checks, payment_checks
+from marketplace.ops.findings import Finding
 from marketplace.postgres import migrations
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import doctor, jobs, sessions
@@ -261,6 +261,7 @@ def others(config: Config) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     *checks.CHECKS,
+    payment_checks.payments,
     databases,
     server,
     others,

@@ -74,6 +74,11 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 def _serve(config: Config) -> int:
     children: dict[str, Child] = {}
     try:
+        if not config.production and not config.pretend_url:
+            port = _pretend_port(config)
+            os.environ["PRETEND_URL"] = f"http://127.0.0.1:{port}"
+            arguments = ("marketplace", "pretend-provider", "--port", str(port))
+            children["pretend provider"] = _start(config, *arguments)
         children["API"] = _start(
             config, "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"
         )
@@ -157,6 +162,23 @@ def _ready(config: Config, children: dict[str, Child]) -> bool:
     return False
 
 
+def _pretend_port(config: Config) -> int:
+    """Return a free port for the pretend provider: the one of last time, since addresses of its
+    page are kept.
+    """
+    checked.made("DATA_DIR", config.data_dir)
+    kept = config.data_dir / "pretend.port"
+    for wanted in (int(kept.read_text()) if kept.exists() else 0, 0):
+        try:
+            with socket.create_server(("127.0.0.1", wanted)) as probe:
+                port = int(probe.getsockname()[1])
+        except OSError:
+            continue
+        kept.write_text(str(port))
+        return port
+    raise ConfigError("No port of this machine is free.")
+
+
 def _require_port(config: Config) -> None:
     deadline = time.monotonic() + PORT_SECONDS
     while True:
@@ -199,6 +221,8 @@ def _announce(config: Config, api: Child) -> None:
         "docs/api.md)"
     )
     print(f"  try it   {_address(config)}/docs")
+    if "PRETEND_URL" in os.environ:
+        print(f"  pay      {os.environ['PRETEND_URL']}   (a pretend provider, no money)")
     if config.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         print(f"  phones   http://{_own_address()}:{config.port} in the same network")
     if (logins := config.data_dir / demo.LOGINS).exists():

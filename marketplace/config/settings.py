@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from marketplace.config import checked, rate_limits, selling
+from marketplace.config import checked, providers, rate_limits, selling
 from marketplace.config.env import ConfigError, boolean, integer, secret
 from marketplace.config.rate_limits import Limit
 
@@ -90,6 +90,11 @@ class Config:
     verified_sellers: bool
     stores_need_approval: bool
     payment_methods: tuple[str, ...]
+    midtrans_server_key: str
+    midtrans_url: str
+    midtrans_snap_url: str
+    midtrans_channels: tuple[str, ...]
+    pretend_url: str
     transfer_accounts: tuple[Mapping[str, str], ...]
     cod_max_total: Decimal
     return_url_schemes: tuple[str, ...]
@@ -214,6 +219,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
             "IMPORTS_WAITING_MB must be at least IMPORT_MAX_MB: a file as large would never be "
             "taken."
         )
+    providers.check(config)
     if config.production:
         _check_production(config)
     return config

@@ -18,6 +18,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "page_too_deep": (400, "The page is too far down"),
     "sort_not_offered": (400, "No index serves this combination"),
     "filter_not_offered": (400, "This filter is not offered here"),
+    "forged": (400, "The signature is not the provider's"),
     "unauthorized": (401, "Sign in first"),
     "invalid_token": (401, "The token is not valid"),
     "invalid_credentials": (401, "E-mail or password is wrong"),

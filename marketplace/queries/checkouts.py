@@ -102,6 +102,8 @@ def change_payment(
     return payment_id
 
 
-def due(conn: Conn, *, most: int) -> list[int]:
-    """Return unpaid checkouts that are past their time, the oldest first. For the worker."""
-    return [row["id"] for row in conn.execute(SQL["due"], {"most": most})]
+def due(conn: Conn, *, most: int) -> list[Row]:
+    """Return unpaid checkouts that are past their time, the oldest first, and whether a session
+    waits at a provider. For the worker.
+    """
+    return conn.execute(SQL["due"], {"most": most}).fetchall()

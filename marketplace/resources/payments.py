@@ -9,7 +9,7 @@ from marketplace.contract.pages import Part
 from marketplace.postgres.database import Database
 from marketplace.queries import payments
 from marketplace.schemas import payments as schemas
-from marketplace.web import idempotency, paging, signed_files
+from marketplace.web import client, idempotency, paging, signed_files
 from marketplace.workflows import events
 from marketplace.workflows import transfers as workflow
 
@@ -46,7 +46,7 @@ class Payments:
         part = Part(window.limit, window.after)
         with self.db.transaction(caller) as conn:
             rows = payments.search(conn, queue, store_id, part)
-        shown = [workflow.waiting(config, row) for row in rows]
+        shown = [workflow.waiting(config, row, client.language(req)) for row in rows]
         keys = (payments.QUEUES[queue][1], "id")
         paging.respond_rows(req, resp, "payments", shown, window, None, keys=keys)
 
@@ -66,7 +66,7 @@ class Payment:
     def on_get(self, req: falcon.Request, resp: falcon.Response, payment_id: int) -> None:
         """Return a payment, for its buyer, admins and the store that it goes to."""
         with self.db.transaction(req.context.caller) as conn:
-            found = workflow.find(conn, req.context.config, payment_id)
+            found = workflow.find(conn, req.context.config, payment_id, client.language(req))
         resp.media = found
         resp.context.version = found["version"]
 
@@ -108,7 +108,7 @@ class Proof:
         """
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.send_proof(conn, payment_id, req.context.body)
-            resp.media = workflow.find(conn, req.context.config, payment_id)
+            resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))
 
 
 class Confirmation:
@@ -133,7 +133,7 @@ class Confirmation:
         """
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.confirm(conn, payment_id, req.context.body)
-            resp.media = workflow.find(conn, req.context.config, payment_id)
+            resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))
 
 
 class Refusal:
@@ -157,7 +157,7 @@ class Refusal:
         """
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.refuse(conn, payment_id, req.context.body)
-            resp.media = workflow.find(conn, req.context.config, payment_id)
+            resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))
 
 
 class Again:
@@ -185,7 +185,7 @@ class Again:
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.again(conn, caller.user_id, payment_id, received, key)
             events.wake(conn)
-            resp.media = workflow.find(conn, req.context.config, payment_id)
+            resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))
 
 
 class Settlement:
@@ -210,4 +210,4 @@ class Settlement:
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.settle(conn, payment_id, req.context.body["how"])
             events.wake(conn)
-            resp.media = workflow.find(conn, req.context.config, payment_id)
+            resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))

@@ -23,10 +23,20 @@ REASONS = ("not_received", "unreadable", "wrong_amount", "other")
 _MONEY: dict[str, Any] = {"type": "string", "meta": {"example": "162000.00"}}
 _AMOUNT: dict[str, Any] = {"coerce": "money", "meta": {"example": "162000.00"}}
 ACCOUNT = Named("TransferAccount", {"bank": TEXT, "number": TEXT, "holder": TEXT})
+STEPS = Named("PaymentSteps", {"title": TEXT, "steps": {"type": "list", "schema": TEXT}})
 INSTRUCTIONS = Named(
     "PaymentInstructions",
     {
-        "kind": one_of("transfer", words="What the buyer does; more may come."),
+        "kind": one_of("va", "qris", "redirect", "transfer", words="What the buyer does."),
+        "bank": optional(described(TEXT, "va: the bank of the virtual account.")),
+        "number": optional(described(TEXT, "va: its number, to be copied.")),
+        "holder": optional(described(TEXT_OR_NULL, "va: the name that is shown.")),
+        "steps": optional(list_of(STEPS)),
+        "qr": optional(described(TEXT_OR_NULL, "qris: the text to draw as a QR code.")),
+        "image_url": optional(described(TEXT_OR_NULL, "qris: the provider's own image.")),
+        "url": optional(described(TEXT, "redirect: the page to open.")),
+        "app_url": optional(described(TEXT_OR_NULL, "redirect: opens a wallet's app.")),
+        "token": optional(described(TEXT_OR_NULL, "redirect: for the provider's own SDK.")),
         "accounts": optional(list_of(ACCOUNT)),
         "amount": optional(_MONEY),
     },
@@ -141,6 +151,8 @@ LISTED = Named(
         "updated_at": TIME,
     },
 )
+#: A provider reads the status alone.
+TAKEN = Named("CallbackTaken", {})
 FILTERS: dict[str, Any] = {
     "state": {
         "coerce": "line",

@@ -216,6 +216,23 @@ def pool(stats_of: Callable[[], Mapping[str, int]]) -> None:
     POOL.labels("awaited").set(stats.get("requests_waiting", 0))
 
 
+def calls_since(before: dict[tuple[str, str], float]) -> dict[tuple[str, str], float]:
+    """Return how many calls to others this process has made, and their seconds, by name and label,
+    since the last time; `before` is what was said then, and is brought up to date.
+    """
+    names = {"_count": "provider_calls_total", "_sum": "provider_call_seconds_total"}
+    now: dict[tuple[str, str], float] = {}
+    for family in PROVIDER_SECONDS.collect():
+        for sample in family.samples:
+            name = names.get(sample.name.removeprefix(family.name))
+            if name is not None:
+                words = (sample.labels[each] for each in ("provider", "call", "outcome"))
+                now[name, " ".join(words)] = sample.value
+    fresh = {key: value - before.get(key, 0) for key, value in now.items()}
+    before.update(now)
+    return {key: value for key, value in fresh.items() if value > 0}
+
+
 class _State:
     """What the database and the host know, read once a scrape."""
 

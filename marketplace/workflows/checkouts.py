@@ -15,7 +15,13 @@ from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import carts, checkouts, payments
-from marketplace.workflows import payment_methods, pricing, quote_screens, quotes
+from marketplace.workflows import (
+    payment_methods,
+    payment_sessions,
+    pricing,
+    quote_screens,
+    quotes,
+)
 from marketplace.workflows.carts import store_of
 from marketplace.workflows.quotes import Part, Quote
 
@@ -40,14 +46,22 @@ def place(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], lan
     _require_same(quote, body["expected_total"], language)
     _require_delivery(quote)
     _require_vouchers(quote)
-    method = _method(quote, payment, language)
+    method, named = _method(quote, payment), payment.get("channel")
+    channel, minutes = payment_methods.choose(config, quote.offer, method, named, at="/payment")
     if quote.priced.total % pricing.step_of(config.currency):
         raise Problem("total_not_payable", "The total has a part of a coin that nobody pays with.")
-    document = _document(quote, method, payment, body)
+    document = {
+        **_document(quote, payment, body),
+        "method": method,
+        "channel": channel,
+        "pay_within_minutes": minutes,
+    }
     if document["from_cart"]:
         carts.touch(conn, user_id)
     try:
-        return checkouts.place(conn, document)
+        checkout_id = checkouts.place(conn, document)
+        payment_sessions.open_there(conn, checkout_id)
+        return checkout_id
     except pg.CheckViolation as error:
         if error.diag.constraint_name != "inventory_quantity_check":
             raise
@@ -164,31 +178,20 @@ def _require_vouchers(quote: Quote) -> None:
     raise Problem(code, errors=errors)
 
 
-def _method(quote: Quote, payment: Mapping[str, Any], language: str) -> str:
+def _method(quote: Quote, payment: Mapping[str, Any]) -> str:
     """Return the way to pay; nothing to pay needs none to be named."""
     method: str = payment.get("method") or ("none" if quote.priced.total == 0 else "")
     if not method:
         raise invalid("/payment", "required", "say how it is paid")
-    offered = payment_methods.offered(quote.config, quote.offer, language)
-    found = [each for each in offered if each["method"] == method]
-    if not found or not found[0]["available"]:
-        reason = found[0]["reason"] if found else "not_offered"
-        error = FieldError("/payment/method", reason, "choose another way to pay")
-        raise Problem("payment_not_offered", errors=[error])
     return method
 
 
-def _document(
-    quote: Quote, method: str, payment: Mapping[str, Any], body: Mapping[str, Any]
-) -> dict[str, Any]:
+def _document(quote: Quote, payment: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
     """Return what place_checkout() takes: what was computed, for it to hold to the tables."""
     return {
-        "method": method,
-        "channel": payment.get("channel"),
         "return_url": payment.get("return_url"),
         "currency": quote.config.currency,
         "total": quote.priced.total,
-        "pay_within_minutes": payment_methods.WITHIN.get(method, 60),
         "address_id": (quote.address or {})["id"],
         "from_cart": not (body["buy_now"] and body["lines"] is not None),
         "lines": [
@@ -231,17 +234,19 @@ def _order(quote: Quote, part: Part) -> dict[str, Any]:
     }
 
 
-def find(conn: Conn, config: Config, checkout_id: int, caller: Caller) -> dict[str, Any]:
+def find(
+    conn: Conn, config: Config, checkout_id: int, caller: Caller, language: str
+) -> dict[str, Any]:
     """Return a checkout as apps meet it; 404 if it is not the caller's."""
     row = checkouts.find(
         conn, checkout_id, user_id=caller.user_id, everything=caller.role == "admin"
     )
     if row is None:
         raise not_found()
-    return show(conn, config, [row])[0]
+    return show(conn, config, [row], language)[0]
 
 
-def show(conn: Conn, config: Config, rows: Sequence[Row]) -> list[dict[str, Any]]:
+def show(conn: Conn, config: Config, rows: Sequence[Row], language: str) -> list[dict[str, Any]]:
     """Return checkouts as apps meet them, with their orders and what is to be paid."""
     ids = [row["id"] for row in rows]
     if not ids:
@@ -251,7 +256,7 @@ def show(conn: Conn, config: Config, rows: Sequence[Row]) -> list[dict[str, Any]
         orders[order["checkout_id"]].append(_shown_order(order))
     paying: dict[int, list[dict[str, Any]]] = {each: [] for each in ids}
     for payment in payments.of_checkouts(conn, ids):
-        paying[payment["checkout_id"]].append(payment_methods.shown(config, payment))
+        paying[payment["checkout_id"]].append(payment_methods.shown(config, payment, language))
     return [
         {
             **row,
@@ -300,39 +305,53 @@ def cancel(conn: Conn, checkout_id: int, reason: str | None) -> None:
         raise Problem("checkout_paid", "It is paid, or needs no payment: cancel its orders.")
     if outcome == "checking":
         raise Problem("payment_checking", "A transfer of it is being checked.")
+    payment_sessions.close_there(conn, checkout_id)
 
 
-def change_payment(conn: Conn, config: Config, checkout_id: int, body: Mapping[str, Any]) -> None:
-    """Close the open payment of a checkout and open another one."""
+def change_payment(
+    conn: Conn, config: Config, checkout_id: int, caller: Caller, body: Mapping[str, Any]
+) -> None:
+    """Close the open payment of a checkout and open another one; jobs do it at the providers."""
     payment_methods.require_return_url(config, body.get("return_url"))
     method = body["method"]
-    if method not in config.payment_methods or method in ("cod", "store_transfer"):
+    row = checkouts.find(conn, checkout_id, user_id=caller.user_id, everything=False)
+    if row is None:
+        raise not_found()
+    if method in ("cod", "store_transfer"):
         error = FieldError("/method", "not_offered", "choose another way to pay")
         raise Problem("payment_not_offered", errors=[error])
+    offer = payment_methods.of_total(row["total"], payment_methods.silent(conn, config))
+    channel, minutes = payment_methods.choose(config, offer, method, body.get("channel"))
     opened = checkouts.change_payment(
         conn,
         checkout_id,
         method=method,
-        channel=body.get("channel"),
+        channel=channel,
         return_url=body.get("return_url"),
-        minutes=payment_methods.WITHIN.get(method, 60),
+        minutes=minutes,
     )
     if opened is None:
         raise not_found()
+    payment_sessions.close_there(conn, checkout_id)
+    payment_sessions.open_there(conn, checkout_id)
 
 
 def cancel_due(db: Database) -> int:
     """Cancel what is unpaid and past its time, each in a transaction of its own; how many.
 
-    For the worker, each minute. Looks at the time again under the lock; safe to repeat.
+    For the worker, each minute. Looks at the time again under the lock; safe to repeat. Where a
+    provider may have the money, a job asks it first.
     """
     with db.working() as conn:
         due = checkouts.due(conn, most=DUE)
     done = 0
-    for checkout_id in due:
+    for checkout in due:
         try:
             with db.working() as conn:
-                done += checkouts.cancel(conn, checkout_id, "unpaid") == "cancelled"
+                if checkout["waits_at_provider"]:
+                    payment_sessions.expire_later(conn, checkout["id"])
+                else:
+                    done += checkouts.cancel(conn, checkout["id"], "unpaid") == "cancelled"
         except psycopg.Error as error:  # the others wait for nobody; it is tried again
             log.error("a checkout was not cancelled", extra={"error": str(error)[:300]})
     return done

@@ -57,6 +57,8 @@ class Quote:
     not_in_cart: Sequence[Wanted]
     bought: Mapping[int, int]
     refused_parcels: int
+    #: Payment providers that do not respond at the moment.
+    silent: frozenset[str] = frozenset()
 
     @cached_property
     def by_store(self) -> Mapping[int, Order]:
@@ -72,6 +74,7 @@ class Quote:
             takes_cod=all(part.chosen is not None and part.chosen["cod"] for part in self.parts),
             accounts=all(row["takes_transfer"] for row in self.rows),
             refused_parcels=self.refused_parcels,
+            silent=self.silent,
         )
 
 
@@ -102,6 +105,7 @@ def make(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any]) -> Q
         not_in_cart=not_in_cart,
         bought=carts.bought(conn, limited, user_id=user_id) if limited else {},
         refused_parcels=checkouts.refused_parcels(conn, user_id) if takes_cod else 0,
+        silent=payment_methods.silent(conn, config),
     )
 
 

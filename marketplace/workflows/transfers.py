@@ -47,19 +47,19 @@ def settle(conn: Conn, payment_id: int, how: str) -> None:
         raise not_found()
 
 
-def waiting(config: Config, row: Row) -> dict[str, Any]:
+def waiting(config: Config, row: Row, language: str) -> dict[str, Any]:
     """Return a payment as a list of what has to be looked at shows it."""
     names = ("checkout_id", "proof_at", "received", "reversed", "settled", "created_at")
     shown = {name: row[name] for name in (*names, "updated_at")}
-    return {**payment_methods.shown(config, row), **shown}
+    return {**payment_methods.shown(config, row, language), **shown}
 
 
-def find(conn: Conn, config: Config, payment_id: int) -> dict[str, Any]:
+def find(conn: Conn, config: Config, payment_id: int, language: str) -> dict[str, Any]:
     """Return a payment as apps meet it; 404 if it is none of the caller's business."""
     payment = payments.find(conn, payment_id)
     if payment is None:
         raise not_found()
-    return payment_methods.shown(config, payment)
+    return payment_methods.shown(config, payment, language)
 
 
 def not_found() -> Problem:

@@ -80,7 +80,15 @@ SELECT change_payment(%(checkout_id)s, %(method)s, %(channel)s, %(return_url)s, 
 
 -- name: due
 -- For the worker: what is unpaid and past its time, some at a time. What somebody looks at is never due.
-SELECT c.id
+SELECT
+    c.id,
+    EXISTS(
+        SELECT
+        FROM payments AS p
+        WHERE p.checkout_id = c.id
+            AND p.state IN ('opening', 'open')
+            AND p.method NOT IN ('transfer', 'store_transfer')
+    ) AS waits_at_provider
 FROM checkouts AS c
 WHERE c.state = 'unpaid'
     AND c.pay_by < now()

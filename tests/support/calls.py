@@ -127,6 +127,8 @@ EXPECTED = {
     "GET /api/checkouts/{checkout_id:id}": ANY,
     "POST /api/checkouts/{checkout_id:id}/cancel": ANY,
     "POST /api/checkouts/{checkout_id:id}/payments": ANY,
+    "POST /api/payments/midtrans/events": GUEST,
+    "POST /api/payments/pretend/events": GUEST,
     "GET /api/payments": SELLERS,
     "GET /api/payments/{payment_id:id}": ANY,
     "GET /api/payments/{payment_id:id}/proof": ANY,

@@ -84,14 +84,17 @@ class Line:
 
 @dataclass(frozen=True)
 class PaymentRequest:
-    """A session to be opened. `our_reference` is ours alone, and the same for each try."""
+    """A session to be opened at `now`: adapters have no clock. `our_reference` is ours alone, and
+    the same for each try. Whom it is for is only said where a provider cannot do without.
+    """
 
     our_reference: str
     amount: Decimal
     currency: str
     channel: str | None
     expires_at: datetime
-    buyer: Buyer
+    now: datetime
+    buyer: Buyer | None = None
     lines: tuple[Line, ...] = ()
     return_url: str | None = None
 
