@@ -1,5 +1,4 @@
--- Returns: what buyers send back, or ask for because it never came. The verbs say who may, and answer NULL to everybody
--- else (migrations/V0161).
+-- Returns: what buyers send back, or want money for. The verbs say who may: NULL to everybody else (V0161).
 
 -- fragment: shown
 r.id, r.order_id, r.store_id, r.buyer_id, r.state, r.disputed, r.reason, r.message, r.reply, r.amount, r.keep_goods,

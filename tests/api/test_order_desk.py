@@ -51,7 +51,11 @@ def test_an_order_goes_from_the_store_to_its_buyer(api: Api, desk: Desk):
     assert page["fulfilment_status"] == "shipped"
     assert api.get(f"/api/products/{product}").json["stock"] == 3
     page = moved(send(api, desk.buyer, order, "confirm"), "completed")
-    assert (page["can"], page["deadline"], page["shipments"][0]["state"]) == (["return"], None, "delivered")
+    assert (page["can"], page["deadline"], page["shipments"][0]["state"]) == (
+        ["return"],
+        None,
+        "delivered",
+    )
     assert [step["type"] for step in page["timeline"]][-2:] == [
         "order.delivered",
         "order.completed",
