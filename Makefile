@@ -8,7 +8,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test test-install lint audit fuzz fuzz-decoders attack chaos test-ha edge bench-data bench bench-selling-data bench-selling bench-import worst psql migrate check-sql \
+.PHONY: help run worker test test-install lint audit fuzz fuzz-decoders attack chaos test-ha edge bench-data bench bench-selling-data bench-selling bench-selling-lists bench-import worst psql migrate check-sql \
 	check-documents check-selling statement explain openapi clients backup restore demo-reset lock clean ready ready-dev ready-fuzz ready-bench ready-clients ready-ha
 
 help: ## list these commands
@@ -66,7 +66,10 @@ bench: ready-bench ## measure what serving the generated shop costs (SECONDS=2 f
 bench-selling-data: ready ## make a trade of N=1000000 orders in a database of its own; one store has half of them
 	@exec $(VENV) -m tools.bench selling --orders $(or $(N),1000000) $(ARGS)
 
-bench-selling: ready ## measure the lists of that trade as their callers ask them, and how long its proof takes
+bench-selling: ready-dev ## measure placing and paying beside their floors, and a request's Python (ARGS="--calls 300")
+	@exec $(VENV) -m tools.bench placing $(ARGS)
+
+bench-selling-lists: ready ## measure the lists of that trade as their callers ask them, and how long its proof takes
 	@exec $(VENV) -m tools.bench lists $(ARGS)
 
 bench-import: ready-bench ## measure what importing a file of N=1000000 rows costs (ARGS="--bad 20000")
