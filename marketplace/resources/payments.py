@@ -99,7 +99,7 @@ class Proof:
         "Show that a transfer was made",
         body=schemas.PROOF,
         responses={200: schemas.PAYMENT},
-        problems=("not_found", "not_payable"),
+        problems=("not_found", "not_payable", "payment_open"),
         idempotent=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, payment_id: int) -> None:
@@ -108,6 +108,7 @@ class Proof:
         """
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.send_proof(conn, payment_id, req.context.body)
+            events.wake(conn)
             resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))
 
 
@@ -133,6 +134,7 @@ class Confirmation:
         """
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.confirm(conn, payment_id, req.context.body)
+            events.wake(conn)
             resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))
 
 
@@ -157,6 +159,7 @@ class Refusal:
         """
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.refuse(conn, payment_id, req.context.body)
+            events.wake(conn)
             resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))
 
 

@@ -97,9 +97,12 @@ def _where_there_is_room(kept: Any) -> Any:
                 self._ensure()
 
         def inc(self, amount: float) -> None:
-            with suppress(OSError):
-                self._ensure()
+            try:  # suppress() would cost as much as the rest
+                if self._begin is not None:
+                    self._ensure()
                 super().inc(amount)
+            except OSError:
+                pass
 
         def set(self, value: float, timestamp: float | None = None) -> None:
             with suppress(OSError):

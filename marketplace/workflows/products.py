@@ -71,10 +71,11 @@ def add(
         products.write_variants(conn, product_id, wanted.names, wanted.rows, hide_others=True)
     for upload in pictures:
         _attach(conn, product_id, upload, product["name"])
-    product_documents.refresh(conn, [product_id], currency)
-    activities.record(
-        conn, client, "create_product", related=("product", product_id, product["name"])
-    )
+    with conn.pipeline():
+        product_documents.send(conn, [product_id], currency)
+        activities.record(
+            conn, client, "create_product", related=("product", product_id, product["name"])
+        )
     return product_id
 
 

@@ -80,3 +80,7 @@ SELECT settle_problem(%(payment_id)s, %(how)s) AS outcome;
 -- Where the file of a proof is; no row for who may not see it.
 SELECT i.id, i.key
 FROM images_of_payment(%(payment_id)s) AS i;
+
+-- name: code
+-- The image of the QR code that a payment to a store goes to; NULL for who may not see it.
+SELECT code_of_payment(%(payment_id)s) AS id;
