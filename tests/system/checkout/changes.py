@@ -96,7 +96,7 @@ class Drifting:
 
     def _holiday(self, chance: random.Random) -> None:
         self.market.do(
-            "INSERT INTO holidays (day, name) VALUES (current_date + %s, 'Libur') ON CONFLICT DO NOTHING",
+            "INSERT INTO holidays (country, day, name) VALUES ('ID', current_date + %s, 'Libur') ON CONFLICT DO NOTHING",
             chance.randint(1, 30),
         )
 
@@ -149,7 +149,7 @@ def hoard(market: Market, args: argparse.Namespace) -> list[Figure]:
     def transfer(token: str) -> Answered:
         return market.place(token, {product: 1}, 1, method="transfer")
 
-    placed = at_once(args, [hoarder] * 50, transfer)
+    placed = [transfer(hoarder) for _ in range(50)]
     counts = Counter(each.word for each in placed)
     early = Counter(each.word for each in at_once(args, others, transfer))
     for each in placed:
