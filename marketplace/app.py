@@ -245,6 +245,9 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     root = docs.Root()
     headers.complete(root)
     app.add_route("/", root)
+    logins = docs.DemoLogins(config)
+    headers.complete(logins)
+    app.add_route("/docs/demo-logins", logins)
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
     if not config.production and not config.s3_bucket:
         checked.made("UPLOADS_DIR", config.uploads_dir)
