@@ -33,9 +33,12 @@ from marketplace.resources import (
     import_errors,
     imports,
     legacy_android,
+    links,
     openapi,
     order_desk,
     orders,
+    orders_export,
+    papers,
     pay_accounts,
     payments,
     product_variants,
@@ -111,6 +114,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/stores/mine/delivery-options", delivery_options.Mine(db)),
         ("/api/stores/mine/delivery-options/{option_id:id}", delivery_options.One(db)),
         ("/api/stores/mine/pay-account", pay_accounts.PayAccount(db, sign_in)),
+        ("/api/payments/{payment_id:id}/qris", pay_accounts.Code(db)),
         ("/api/stores/mine/vouchers", vouchers.Mine(db)),
         ("/api/stores/mine/vouchers/{voucher_id:id}", vouchers.MyVoucher(db)),
         ("/api/stores/mine/stock", stock.Stock(db)),
@@ -119,6 +123,8 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/stores/mine/orders", orders.OfStore(db)),
         ("/api/stores/mine/orders/accept", order_desk.AcceptMany(db)),
         ("/api/stores/mine/orders/ship", order_desk.ShipMany(db)),
+        ("/api/stores/mine/orders/export", orders_export.OrderExport(db)),
+        ("/api/stores/mine/packing-slips", papers.PackingSlips(db)),
         ("/api/stores/mine/balance", books.Balance(db)),
         ("/api/stores/{store_id:id}/top-ups", books.TopUps(db)),
         ("/api/stores/{store_id:id}", stores.Store(db)),
@@ -182,10 +188,13 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
             order_desk.Delivered(db),
         ),
         ("/api/orders/{order_id:id}/shipments/{shipment_id:id}/returned", order_desk.Returned(db)),
+        ("/api/orders/{order_id:id}/invoice", papers.Invoice(db)),
+        ("/api/orders/{order_id:id}/packing-slip", papers.PackingSlip(db)),
         ("/api/refunds", refunds.Refunds(db)),
         ("/api/refunds/{refund_id:id}/bank", refunds.Bank(db)),
         ("/api/refunds/{refund_id:id}/done", refunds.Done(db)),
         ("/api/ledger/entries", books.Entries(db)),
+        ("/api/ledger/entries/{entry_id:id}", books.Entry(db)),
         ("/api/audit", audit.Audit(db)),
         ("/api/config", configuration.Config(config)),
         ("/api/changes", changes.Changes(db)),
@@ -193,8 +202,9 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
 
 
 def route_table(config: Config, db: Database) -> list[tuple[str, Any]]:
-    """Return all routes, and the one that describes them."""
+    """Return all routes, and those that are about the others."""
     table = routes(config, db)
+    table.append(("/api/links", links.Links(db, table)))
     return [*table, ("/api/openapi.json", openapi.Document(table, config))]
 
 
@@ -235,6 +245,9 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     root = docs.Root()
     headers.complete(root)
     app.add_route("/", root)
+    logins = docs.DemoLogins(config)
+    headers.complete(logins)
+    app.add_route("/docs/demo-logins", logins)
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
     if not config.production and not config.s3_bucket:
         checked.made("UPLOADS_DIR", config.uploads_dir)

@@ -19,7 +19,8 @@ from typing import NoReturn
 from marketplace import demo
 from marketplace.config import checked, settings
 from marketplace.config.env import ConfigError
-from marketplace.config.settings import ROOT, Config
+from marketplace.config.folders import HOME, INSTALLED, LOGINS, command, gunicorn_conf
+from marketplace.config.settings import Config
 from marketplace.demo import unfinished
 from marketplace.integrations import http
 from marketplace.integrations.addresses import Guard
@@ -80,7 +81,7 @@ def _serve(config: Config) -> int:
             arguments = ("marketplace", "pretend-provider", "--port", str(port))
             children["pretend provider"] = _start(config, *arguments)
         children["API"] = _start(
-            config, "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"
+            config, "gunicorn", "-c", str(gunicorn_conf()), "marketplace.app:create_app()"
         )
         children["worker"] = _start(config, "marketplace", "worker")
         if _ready(config, children):
@@ -113,7 +114,7 @@ def _start(config: Config, *module: str) -> Child:
         farewell = signal.SIGQUIT  # at once: the next run is waiting for the port
     return subprocess.Popen(
         [sys.executable, "-m", *module],
-        cwd=ROOT,
+        cwd=HOME,
         env=env,
         start_new_session=True,
         preexec_fn=_end_with_parent(farewell),
@@ -200,10 +201,12 @@ def _require_port(config: Config) -> None:
 def _cannot_listen(config: Config, error: OSError) -> str:
     reason = f"Cannot listen on {config.host} port {config.port} ({error.strerror or error});"
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return f"{reason} BIND must be an address of this machine: make run BIND=127.0.0.1."
+        return (
+            f"{reason} BIND must be an address of this machine: {command('run', BIND='127.0.0.1')}."
+        )
     if error.errno == errno.EACCES:
-        return f"{reason} ports below 1024 are root's: make run PORT=8001."
-    return f"{reason} stop what is there, or choose another: make run PORT=8001."
+        return f"{reason} ports below 1024 are root's: {command('run', PORT=8001)}."
+    return f"{reason} stop what is there, or choose another: {command('run', PORT=8001)}."
 
 
 def _address(config: Config) -> str:
@@ -217,18 +220,18 @@ def _address(config: Config) -> str:
 
 def _announce(config: Config, api: Child) -> None:
     print(
-        f"\nMarketplace is up.\n  API      {_address(config)}/api/products   (described in "
-        "docs/api.md)"
+        f"\nMarketplace is up.\n  API      {_address(config)}/api/products"
+        f"{'' if INSTALLED else '   (described in docs/api.md)'}"
     )
     print(f"  try it   {_address(config)}/docs")
     if "PRETEND_URL" in os.environ:
         print(f"  pay      {os.environ['PRETEND_URL']}   (a pretend provider, no money)")
     if config.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         print(f"  phones   http://{_own_address()}:{config.port} in the same network")
-    if (logins := config.data_dir / demo.LOGINS).exists():
+    if (logins := config.data_dir / LOGINS).exists():
         print(f"  logins   {logins}")
-    print("  psql     make psql")
-    print(f"  SQL      after an edit: make check-sql && kill -HUP {api.pid}")
+    print(f"  psql     {command('psql')}")
+    print(f"  SQL      after an edit: {command('check-sql')} && kill -HUP {api.pid}")
     print("  stop     Ctrl-C\n", flush=True)
 
 

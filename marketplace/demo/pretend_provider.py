@@ -227,7 +227,8 @@ def _payment(session: Session) -> str:
     """Return the page of a payment: what it is for, and the buttons or what became of it."""
     reference, state = html.escape(session["our_reference"]), session["state"]
     lines = "".join(
-        f"<tr><td>{quantity} × {html.escape(name)}</td><td>{_money(amount)}</td></tr>"
+        f"<tr><td>{f'{quantity} × ' if quantity > 1 else ''}{html.escape(name)}</td>"
+        f"<td>{_money(amount)}</td></tr>"
         for name, quantity, amount in session["lines"]
     )
     head = (

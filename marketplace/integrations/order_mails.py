@@ -24,6 +24,13 @@ REASONS = {
     "not_shipped": say("the store did not send it in time"),
     "out_of_stock": say("it is out of stock"),
     "changed_mind": say("the buyer has changed their mind"),
+    "wrong_item": say("the wrong thing was ordered"),
+    "wrong_address": say("the address is wrong"),
+    "better_price": say("the buyer has found a better price"),
+    "too_slow": say("it takes too long"),
+    "wrong_price": say("the price was wrong"),
+    "cannot_send": say("the store cannot send it there"),
+    "buyer_asked": say("the buyer asked for it"),
     "cancel_asked": say("the buyer asked for it"),
     "refused": say("the parcel was refused"),
     "undeliverable": say("the parcel could not be delivered"),
@@ -226,7 +233,9 @@ def _shipped(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
     )
 
 
-def _delivered(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
+def _delivered(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
+    if order["state"] == "completed":
+        return None  # the buyer has said so
     lines: list[str] = [say("Your order has arrived. Please confirm it in the app.")]
     if order["stage"] == "delivered" and order["complete_at"] is not None:
         until = moment(order["complete_at"], place)

@@ -29,6 +29,7 @@ from marketplace.workflows import (
     checkouts,
     events,
     imports,
+    invoices,
     mails,
     order_timers,
     payment_sessions,
@@ -193,6 +194,11 @@ def _add_trade(app: procrastinate.App, means: Means) -> None:
     @app.task(name="cancel_unpaid", queue="timers", lock="cancel_unpaid", retry=Retry())
     def cancel_unpaid(timestamp: int = 0) -> None:
         checkouts.cancel_due(means.db)
+
+    @app.periodic(cron="* * * * *", queueing_lock="issue_invoices")
+    @app.task(name="issue_invoices", queue="quick", lock="issue_invoices", retry=Retry())
+    def issue_invoices(timestamp: int = 0) -> None:
+        invoices.run(means.db, means.config.shop_time_zone, stopping=means.stopping)
 
     @app.periodic(cron="* * * * *", queueing_lock="order_timers")
     @app.task(name="order_timers", queue="timers", lock="order_timers", retry=Retry())

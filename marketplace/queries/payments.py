@@ -59,6 +59,14 @@ def refuse(conn: Conn, payment_id: int, reason: str) -> str | None:
     return outcome
 
 
+def code(conn: Conn, payment_id: int) -> str | None:
+    """Return the image of the QR code that a payment to a store goes to; None for who may not see
+    it, or where none is.
+    """
+    found = one(conn, SQL["code"], {"payment_id": payment_id})["id"]
+    return None if found is None else str(found)
+
+
 def image(conn: Conn, payment_id: int) -> Row | None:
     """Return id and key of the file of a proof; None for who may not see it, or where none is."""
     return conn.execute(SQL["image"], {"payment_id": payment_id}).fetchone()

@@ -40,6 +40,12 @@ def find(conn: Conn, caller: Caller, refund_id: int) -> Row | None:
     return conn.execute(SQL["find"], values).fetchone()
 
 
+def lock(conn: Conn, refund_id: int) -> int | None:
+    """Return the version of a refund, locked until the transaction ends; None: not the caller's."""
+    told: int | None = one(conn, SQL["lock"], {"refund_id": refund_id})["told"]
+    return told
+
+
 def give_account(conn: Conn, refund_id: int, account: Mapping[str, Any]) -> str | None:
     """Say to which account a refund goes. None: it is not the caller's."""
     values = {"refund_id": refund_id, "account": Jsonb(dict(account))}

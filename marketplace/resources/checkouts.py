@@ -11,7 +11,7 @@ from marketplace.schemas import checkouts as schemas
 from marketplace.schemas import payments as payment_schemas
 from marketplace.web import client, idempotency, paging
 from marketplace.workflows import checkouts as workflow
-from marketplace.workflows import quote_screens, quotes
+from marketplace.workflows import events, quote_screens, quotes
 
 QUOTE_PROBLEMS = ("address_required", "voucher_invalid", "amount_too_large")
 
@@ -104,22 +104,22 @@ class Checkouts:
         `expected_total` is the total of the quote; another one is 409 `total_changed` with the new
         quote. What is placed leaves the cart. Keep the key on the device before sending it.
         """
-        config, user_id = req.context.config, req.context.caller.user_id
-        body, language = req.context.body, client.language(req)
+        config, caller = req.context.config, req.context.caller
+        language = client.language(req)
+        wish = (config, caller.user_id, req.context.body, language)
         try:
             with idempotency.transaction(self.db, req, resp) as conn:
-                checkout_id = workflow.place(conn, config, user_id, body, language)
-                resp.media = workflow.find(conn, config, checkout_id, req.context.caller, language)
+                checkout_id = workflow.place(conn, *wish)
+                resp.media = workflow.find(conn, config, checkout_id, caller, language)
                 _ask_again(resp)
                 resp.status = falcon.HTTP_201
                 resp.location = f"/api/checkouts/{checkout_id}"
         except pg.CheckViolation as error:
-            if error.diag.constraint_name not in workflow.CHANGED:
+            if error.diag.constraint_name not in workflow.OVERTAKEN:
                 raise
-            # It changed while it was placed: the new quote is what is true now.
-            with self.db.transaction(req.context.caller) as conn:
-                quote = quotes.make(conn, config, user_id, body)
-                raise workflow.changed(quote, language) from None
+            with self.db.transaction(caller) as conn:
+                problem = workflow.overtaken(conn, *wish)
+            raise problem from None
 
 
 class Checkout:
@@ -164,6 +164,7 @@ class Cancellation:
         config = req.context.config
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.cancel(conn, checkout_id, req.context.body.get("reason"))
+            events.wake(conn)
             language = client.language(req)
             resp.media = workflow.find(conn, config, checkout_id, req.context.caller, language)
 

@@ -9,7 +9,7 @@ from marketplace.postgres.database import Database
 from marketplace.queries import payments
 from marketplace.schemas import payments as schemas
 from marketplace.web import client, idempotency, paging, signed_files
-from marketplace.workflows import payment_methods
+from marketplace.workflows import events, payment_methods
 from marketplace.workflows import transfers as workflow
 
 SELLERS = ("seller", "admin")
@@ -94,7 +94,7 @@ class Proof:
         "Show that a transfer was made",
         body=schemas.PROOF,
         responses={200: schemas.PAYMENT},
-        problems=("not_found", "not_payable"),
+        problems=("not_found", "not_payable", "payment_open"),
         idempotent=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, payment_id: int) -> None:
@@ -103,6 +103,7 @@ class Proof:
         """
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.send_proof(conn, payment_id, req.context.body)
+            events.wake(conn)
             resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))
 
 
@@ -128,6 +129,7 @@ class Confirmation:
         """
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.confirm(conn, payment_id, req.context.body)
+            events.wake(conn)
             resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))
 
 
@@ -152,4 +154,5 @@ class Refusal:
         """
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.refuse(conn, payment_id, req.context.body)
+            events.wake(conn)
             resp.media = workflow.find(conn, req.context.config, payment_id, client.language(req))

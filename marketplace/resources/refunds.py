@@ -9,6 +9,7 @@ from marketplace.postgres.database import Database
 from marketplace.queries import refunds
 from marketplace.schemas import refunds as schemas
 from marketplace.web import etags, idempotency, paging
+from marketplace.workflows import events, invoices
 from marketplace.workflows import refunds as workflow
 
 
@@ -74,7 +75,7 @@ class Bank:
         """
         caller, body = req.context.caller, req.context.body
         with self.db.transaction(caller) as conn:
-            etags.require(req, workflow.find(conn, caller, refund_id)["version"])
+            etags.require(req, workflow.lock(conn, refund_id))
             workflow.step(
                 conn, caller, refund_id, lambda: refunds.give_account(conn, refund_id, body)
             )
@@ -103,8 +104,10 @@ class Done:
         """
         caller, reference = req.context.caller, req.context.body.get("reference")
         with idempotency.transaction(self.db, req, resp) as conn:
-            etags.require(req, workflow.find(conn, caller, refund_id)["version"])
+            etags.require(req, workflow.lock(conn, refund_id))
             workflow.step(
                 conn, caller, refund_id, lambda: refunds.finish(conn, refund_id, reference)
             )
+            events.wake(conn)
+            invoices.wake(conn)
             resp.media = workflow.find(conn, caller, refund_id)

@@ -65,7 +65,7 @@ ACCEPT_MANY = Named(
             "minlength": 1,
             "maxlength": MOST,
             "required": True,
-            "meta": {"example": [901, 902]},
+            "meta": {"example": [1]},
         }
     },
 )
@@ -78,7 +78,7 @@ SHIP_MANY = Named(
             minlength=1,
             maxlength=MOST,
             required=True,
-            meta={"example": [{"id": 901, "courier": "jne", "tracking_number": "JX3456"}]},
+            meta={"example": [{"id": 1, "courier": "jne", "tracking_number": "JX3456"}]},
         )
     },
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 from marketplace.contract.validation import Named
 from marketplace.schemas.common import (
+    FLAG,
     ID,
     NUMBER,
     STAMPS,
@@ -38,6 +39,7 @@ INSTRUCTIONS = Named(
         "token": optional(described(TEXT_OR_NULL, "redirect: for the provider's own SDK.")),
         "accounts": optional(list_of(ACCOUNT)),
         "amount": optional(_MONEY),
+        "qris": optional(described(FLAG, "GET /api/payments/{id}/qris shows a code to pay by.")),
     },
 )
 PAYMENT = Named(

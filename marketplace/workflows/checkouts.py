@@ -16,20 +16,31 @@ from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import carts, checkouts, payments
 from marketplace.workflows import (
+    events,
     payment_methods,
     payment_sessions,
     pricing,
     quote_screens,
     quotes,
+    refusals,
 )
 from marketplace.workflows.carts import store_of
 from marketplace.workflows.quotes import Part, Quote
 
-#: What place_checkout() finds changed since the quote that it was made from.
+#: What place_checkout() finds changed since the quote that it was made from: a price, a sum.
 CHANGED = ("checkouts_prices", "checkouts_total", "checkouts_tax", "checkouts_discount")
-#: A problem of a line -> the code that it is refused with.
-SHORT = ("sold_out", "not_enough_stock")
-REFUSED = {"variant_required": 409, "min_quantity": 409, "store_closed": 409}
+#: What it refuses because something changed between the look and the locks: another look names it.
+OVERTAKEN = (
+    *CHANGED,
+    "checkouts_lines",
+    "checkouts_delivery",
+    "checkouts_store",
+    "checkouts_method",
+    "checkouts_max_per_buyer",
+    "checkouts_address",
+    "vouchers_used_check",
+    "voucher_uses_pkey",
+)
 DUE = 100
 log = logging.getLogger("marketplace.checkouts")
 
@@ -38,26 +49,13 @@ def place(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], lan
     """Place what is wanted; the id of the checkout. Everything that can be said of what is wrong is
     said before anything is locked but the buyer's own cart.
     """
-    payment = body["payment"] or {}
-    payment_methods.require_return_url(config, payment.get("return_url"))
+    payment_methods.require_return_url(config, (body["payment"] or {}).get("return_url"))
     carts.hold(conn, user_id)
-    quote = quotes.make(conn, config, user_id, body)
-    _require_lines(quote)
-    _require_same(quote, body["expected_total"], language)
-    _require_delivery(quote)
-    _require_vouchers(quote)
-    method, named = _method(quote, payment), payment.get("channel")
-    channel, minutes = payment_methods.choose(config, quote.offer, method, named, at="/payment")
-    if quote.priced.total % pricing.step_of(config.currency):
-        raise Problem("total_not_payable", "The total has a part of a coin that nobody pays with.")
-    document = {
-        **_document(quote, payment, body),
-        "method": method,
-        "channel": channel,
-        "pay_within_minutes": minutes,
-    }
-    if document["from_cart"]:
-        carts.touch(conn, user_id)
+    document = _looked_at(conn, config, user_id, body, language)
+    with conn.pipeline():  # before what others wait for is locked
+        if document["from_cart"]:
+            carts.touch(conn, user_id)
+        events.wake(conn)
     try:
         checkout_id = checkouts.place(conn, document)
         payment_sessions.open_there(conn, checkout_id)
@@ -65,79 +63,48 @@ def place(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], lan
     except pg.CheckViolation as error:
         if error.diag.constraint_name != "inventory_quantity_check":
             raise
-        raise _short(orjson.loads(error.diag.message_detail or "[]")) from None
+        raise refusals.short(orjson.loads(error.diag.message_detail or "[]")) from None
+
+
+def overtaken(
+    conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], language: str
+) -> Problem:
+    """Return the refusal of what changed between the look and the locks, by another look; where
+    that finds nothing wrong any more, the new quote.
+    """
+    try:
+        _looked_at(conn, config, user_id, body, language)
+    except Problem as problem:
+        return problem
+    return changed(quotes.make(conn, config, user_id, body), language)
+
+
+def _looked_at(
+    conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], language: str
+) -> dict[str, Any]:
+    """Return what place_checkout() takes. Raises a Problem for all that can be seen by a look."""
+    payment = body["payment"] or {}
+    quote = quotes.make(conn, config, user_id, body)
+    refusals.require_lines(quote)
+    _require_same(quote, body["expected_total"], language)
+    refusals.require_delivery(quote, body)
+    refusals.require_vouchers(quote, body)
+    method, named = _method(quote, payment), payment.get("channel")
+    channel, minutes = payment_methods.choose(config, quote.offer, method, named, at="/payment")
+    if quote.priced.total % pricing.step_of(config.currency):
+        raise Problem("total_not_payable", "The total has a part of a coin that nobody pays with.")
+    return {
+        **_document(quote, payment, body),
+        "method": method,
+        "channel": channel,
+        "pay_within_minutes": minutes,
+    }
 
 
 def changed(quote: Quote, language: str) -> Problem:
     """Return the refusal of a checkout that costs something else now, with what it costs."""
     more = {"quote": quote_screens.show(quote, language)}
     return Problem("total_changed", "It costs something else now; show the new quote.", more=more)
-
-
-def _require_lines(quote: Quote) -> None:
-    """Refuse lines that the cart does not have, or that cannot be bought."""
-    if not quote.rows or quote.not_in_cart:
-        errors = [
-            FieldError(
-                "/lines",
-                "cart_empty",
-                "the cart does not have so many",
-                {"product_id": line.product_id, "variant_id": line.variant_id or None},
-            )
-            for line in quote.not_in_cart
-        ]
-        raise Problem("cart_empty", "The cart does not have what is to be placed.", errors=errors)
-    gone = [row for row in quote.rows if row["problem"] == "variant_gone"]
-    if gone:
-        raise Problem("validation_failed", errors=[_of(row, "invalid") for row in gone])
-    short = [row for row in quote.rows if row["problem"] in SHORT]
-    if short:
-        raise _short(
-            [
-                {
-                    "product_id": r["product_id"],
-                    "variant_id": r["variant_id"],
-                    "available": r["stock"],
-                }
-                for r in short
-            ]
-        )
-    for code in REFUSED:
-        rows = [row for row in quote.rows if row["problem"] == code]
-        if rows:
-            raise Problem(code, errors=[_of(row, code) for row in rows])
-    own = [part for part in quote.parts if part.rows[0]["store_owner"] == quote.user_id]
-    if own:
-        raise Problem("self_purchase", errors=[_of(own[0].rows[0], "self_purchase")])
-    above = quote_screens.above_most(quote)
-    if above:
-        raise Problem("max_per_buyer", errors=[_of(row, "max_per_buyer") for row in above])
-    if quote.address is None:
-        error = FieldError("/address_id", "address_required", "choose one of your addresses")
-        raise Problem("address_required", errors=[error])
-
-
-def _of(row: Row, code: str) -> FieldError:
-    about = {"product_id": row["product_id"], "variant_id": row["variant_id"] or None}
-    return FieldError("/lines", code, "this line cannot be placed", about)
-
-
-def _short(lines: Sequence[Mapping[str, Any]]) -> Problem:
-    """Return the refusal of what is not there, with what is left of each."""
-    errors = [
-        FieldError(
-            "/lines",
-            "not_enough_stock",
-            "there are fewer of it",
-            {
-                "product_id": line["product_id"],
-                "variant_id": line["variant_id"] or None,
-                "available": line["available"],
-            },
-        )
-        for line in lines
-    ]
-    return Problem("not_enough_stock", "There is less than you want to buy.", errors=errors)
 
 
 def _require_same(quote: Quote, expected: Decimal, language: str) -> None:
@@ -150,32 +117,6 @@ def _require_same(quote: Quote, expected: Decimal, language: str) -> None:
 def _is_whole(quote: Quote) -> bool:
     """Whether nothing is missing that a total is counted from."""
     return all(part.chosen is not None for part in quote.parts) and not quote.unfit
-
-
-def _require_delivery(quote: Quote) -> None:
-    missing = [part for part in quote.parts if part.chosen is None]
-    if missing:
-        errors = [
-            FieldError("/orders", "delivery_not_offered", "the store does not send it there so")
-            for _ in missing
-        ]
-        raise Problem("delivery_not_offered", errors=errors)
-
-
-def _require_vouchers(quote: Quote) -> None:
-    """Refuse codes that give nothing, each with its reason."""
-    if not quote.unfit:
-        return
-    code = {"used_up": "voucher_used_up", "used": "voucher_used"}.get(
-        next(iter(quote.unfit.values())), "voucher_invalid"
-    )
-    errors = [
-        FieldError(
-            f"/vouchers/{quote.codes.index(each)}", reason, "this voucher gives nothing here"
-        )
-        for each, reason in quote.unfit.items()
-    ]
-    raise Problem(code, errors=errors)
 
 
 def _method(quote: Quote, payment: Mapping[str, Any]) -> str:

@@ -188,9 +188,15 @@ def _instructions(
     if payment["method"] == "transfer":
         accounts = [dict(account) for account in config.transfer_accounts]
     elif payment["method"] == "store_transfer":
-        account: Mapping[str, str] = payment.get("account") or {}
+        account: Mapping[str, Any] = payment.get("account") or {}
         accounts = [{name: account.get(name, "") for name in ("bank", "number", "holder")}]
         accounts = accounts if account.get("number") else []
+        return {
+            "kind": "transfer",
+            "accounts": accounts,
+            "amount": payment["amount"],
+            "qris": bool(account.get("qris_upload")),
+        }
     else:
         kept: dict[str, Any] | None = payment["instructions"]
         return {**kept, **_steps(kept, language)} if kept else None

@@ -152,15 +152,27 @@ def _require_known(rows: Sequence[Row], body: Mapping[str, Any]) -> None:
         if row["store_id"] is None
     ]
     stores = {row["store_id"] for row in rows}
-    foreign = [
-        FieldError(f"/orders/{place}/store_id", "invalid", "nothing of this store is bought")
-        for place, order in enumerate(body["orders"])
-        if order["store_id"] not in stores
-    ]
-    if unknown or (foreign and rows):
-        raise Problem("validation_failed", errors=[*unknown, *foreign])
+    named = [order["store_id"] for order in body["orders"]]
+    wrong = [*unknown, *(_wrong_stores(named, stores) if rows else [])]
+    if wrong:
+        raise Problem("validation_failed", errors=wrong)
     if len(stores) > STORES:
         raise invalid("/lines", "too_long", "at most 20 stores are bought from at once")
+
+
+def _wrong_stores(named: Sequence[int], stores: set[int]) -> list[FieldError]:
+    """Return what is wrong with the stores that were named: nothing is bought of one, or it stands
+    there twice.
+    """
+    errors = []
+    for place, store in enumerate(named):
+        pointer, about = f"/orders/{place}/store_id", {"store_id": store}
+        if store not in stores:
+            words = "nothing of this store is bought"
+            errors.append(FieldError(pointer, "invalid", words, about))
+        elif store in named[:place]:
+            errors.append(FieldError(pointer, "repeated", "must be sent once", about))
+    return errors
 
 
 def _parts(
@@ -206,7 +218,8 @@ def _vouchers(
     conn: Conn, body: Mapping[str, Any], store_ids: Sequence[int]
 ) -> tuple[dict[int, Row], list[str]]:
     """Return vouchers by id, and the codes that were sent, each once."""
-    codes = list(dict.fromkeys(body["vouchers"]))
+    typed = [code.upper() for code in body["vouchers"]]
+    codes = list(dict.fromkeys(typed))
     rows = checkouts.vouchers(conn, codes, store_ids)
     good = {
         row["id"]: row for row in rows if row["store_id"] is None or row["store_id"] in store_ids
@@ -214,7 +227,7 @@ def _vouchers(
     known = {row["code"] for row in good.values()}
     wrong = [
         FieldError(f"/vouchers/{place}", "voucher_invalid", "no such voucher is good here")
-        for place, code in enumerate(body["vouchers"])
+        for place, code in enumerate(typed)
         if code not in known
     ]
     if wrong:

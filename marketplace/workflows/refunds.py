@@ -4,12 +4,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import psycopg
-
 from marketplace.contract.errors import CONSTRAINTS, FieldError, Problem
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import refunds
+from marketplace.workflows import verbs
 
 #: Within how many days it arrives, by who sends it.
 ARRIVES = {"provider": 3, "bank": 7, "store": 7}
@@ -43,21 +42,29 @@ def step(conn: Conn, caller: Caller, refund_id: int, verb: Callable[[], str | No
     """Move a refund. Raises 404 if it is not the caller's, and 409 with its state if it cannot go
     there.
     """
-    try:
-        with conn.transaction():
-            told = verb()
-    except psycopg.errors.CheckViolation as error:
-        name = error.diag.constraint_name or ""
-        row = refunds.find(conn, caller, refund_id)
-        if name not in CONSTRAINTS or row is None:
-            raise
-        code, pointer, words = CONSTRAINTS[name]
-        state = shown(row, caller)["state"]
-        raise Problem(
-            code, errors=[FieldError(pointer, code, words, {"state": state})], more={"state": state}
-        ) from None
-    if told is None:
+    verbs.perform(
+        conn, verb, refusal=lambda name: _refusal(conn, caller, refund_id, name), missing=_missing
+    )
+
+
+def lock(conn: Conn, refund_id: int) -> int:
+    """Return the version of a refund, which nobody else changes until this transaction ends.
+    Raises 404 if it is not the caller's.
+    """
+    version = refunds.lock(conn, refund_id)
+    if version is None:
         raise _missing()
+    return version
+
+
+def _refusal(conn: Conn, caller: Caller, refund_id: int, constraint: str) -> Problem | None:
+    """Return a refusal with the state of the refund."""
+    row = refunds.find(conn, caller, refund_id)
+    if row is None:
+        return None
+    code, pointer, words = CONSTRAINTS[constraint]
+    state = {"state": shown(row, caller)["state"]}
+    return Problem(code, errors=[FieldError(pointer, code, words, state)], more=state)
 
 
 def _account(bank: dict[str, Any]) -> dict[str, Any]:

@@ -45,3 +45,7 @@ SELECT refuse_transfer(%(payment_id)s, %(reason)s) AS outcome;
 -- Where the file of a proof is; no row for who may not see it.
 SELECT i.id, i.key
 FROM images_of_payment(%(payment_id)s) AS i;
+
+-- name: code
+-- The image of the QR code that a payment to a store goes to; NULL for who may not see it.
+SELECT code_of_payment(%(payment_id)s) AS id;

@@ -71,6 +71,10 @@ FROM refunds AS r
 WHERE r.id = %(refund_id)s
     AND /* own */ (%(everything)s::boolean OR r.buyer_id = %(user_id)s::bigint OR r.store_id = %(store_id)s::bigint);
 
+-- name: lock
+-- Its version, until the end of the transaction.
+SELECT lock_refund(%(refund_id)s) AS told;
+
 -- name: give_account
 -- Where it goes to: it is due then. The verb says who may.
 SELECT refund_step(%(refund_id)s, 'due', doc => %(account)s::jsonb) AS told;

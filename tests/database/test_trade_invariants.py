@@ -55,6 +55,8 @@ FAULTS: list[tuple[str, str]] = [
     ("DELETE FROM invoice_counters", "invoices_without_gaps"),
     ("UPDATE invoices SET number = 9 WHERE order_id = {done}; UPDATE invoice_counters SET last = 9", "invoices_without_gaps"),
     ("DELETE FROM invoices WHERE order_id = {done}", "invoices_without_gaps"),
+    ("DELETE FROM invoices_due; DELETE FROM invoices WHERE order_id = {done}", "every_sale_is_invoiced"),
+    ("UPDATE invoices SET order_id = {new} WHERE order_id = {done}", "every_sale_is_invoiced"),
     ("UPDATE order_lines SET buyer_id = {other} WHERE order_id = {new}", "no_foreign_child"),
     ("UPDATE order_lines SET product_id = {foreign} WHERE order_id = {done}", "no_foreign_child"),
     ("UPDATE shipments SET buyer_id = {other} WHERE order_id = {done}", "no_foreign_child"),

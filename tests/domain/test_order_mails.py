@@ -24,7 +24,7 @@ from marketplace.integrations import order_mails
 from marketplace.integrations.order_mails import Place
 from marketplace.postgres.database import Database
 from marketplace.queries import events as queries
-from marketplace.workflows import events
+from marketplace.workflows import events, order_texts
 
 #: The horizon that events are read below is the whole server's.
 pytestmark = pytest.mark.alone
@@ -394,7 +394,7 @@ from pathlib import Path
 from marketplace.config import settings
 from marketplace.postgres.database import Database
 from marketplace.queries import events as queries
-from marketplace.workflows import events
+from marketplace.workflows import events, order_texts
 db = Database.of_worker(settings.load())
 events.BATCH = 7
 while True:
@@ -498,3 +498,7 @@ def test_a_letter_takes_no_transaction_with_it(desk: Desk):
 
     events.send(desk.worker, desk.config, deliver, **job["args"])
     assert (seen, sale.order) == ([0], job["args"]["order_id"])
+
+
+def test_each_reason_that_a_page_offers_has_words_in_mails():
+    assert set(order_texts.REASONS) <= set(order_mails.REASONS)

@@ -48,6 +48,7 @@ ROWS = {
     "audit": "t.store_id = %(store)s",
     "idempotency_keys": "t.user_id = %(user)s",
     "refunds": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
+    "invoices": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
     "shipments": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
     "events": "t.buyer_id = %(user)s OR t.store_id = %(store)s",
     "auth.sessions": "t.user_id = %(user)s",

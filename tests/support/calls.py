@@ -62,6 +62,11 @@ EXPECTED = {
     "POST /api/orders/{order_id:id}/shipments/{shipment_id:id}/delivered": SELLERS,
     "POST /api/orders/{order_id:id}/shipments/{shipment_id:id}/returned": SELLERS,
     "POST /api/stores/mine/orders/accept": SELLERS,
+    "GET /api/stores/mine/orders/export": SELLERS,
+    "GET /api/stores/mine/packing-slips": SELLERS,
+    "GET /api/orders/{order_id:id}/invoice": ANY,
+    "GET /api/orders/{order_id:id}/packing-slip": SELLERS,
+    "POST /api/links": ANY,
     "GET /api/refunds": ANY,
     "GET /api/users/badges": ANY,
     "PUT /api/refunds/{refund_id:id}/bank": ANY,
@@ -69,6 +74,7 @@ EXPECTED = {
     "GET /api/stores/mine/balance": SELLERS,
     "POST /api/stores/{store_id:id}/top-ups": ADMIN,
     "POST /api/ledger/entries": ADMIN,
+    "GET /api/ledger/entries/{entry_id:id}": ADMIN,
     "POST /api/stores/mine/orders/ship": SELLERS,
     "GET /api/stores/mine/stock": SELLERS,
     "POST /api/stores/mine/stock": SELLERS,
@@ -141,7 +147,9 @@ EXPECTED = {
     "POST /api/stores/mine/delivery-options": SELLERS,
     "PUT /api/stores/mine/delivery-options/{option_id:id}": SELLERS,
     "DELETE /api/stores/mine/delivery-options/{option_id:id}": SELLERS,
+    "GET /api/stores/mine/pay-account": "seller",
     "PUT /api/stores/mine/pay-account": "seller",
+    "GET /api/payments/{payment_id:id}/qris": ANY,
     "GET /api/stores/mine/vouchers": SELLERS,
     "POST /api/stores/mine/vouchers": SELLERS,
     "PATCH /api/stores/mine/vouchers/{voucher_id:id}": SELLERS,
@@ -193,6 +201,7 @@ def make_every_call_as_every_role(api: Api) -> None:
             "voucher_id:id",
             "checkout_id:id",
             "payment_id:id",
+            "entry_id:id",
         ):
             path = path.replace(part, "4611686018427387904")
         for role, user in users.items():

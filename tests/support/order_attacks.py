@@ -40,6 +40,11 @@ def traded(api: Api, victim: User, intruder: User, mark: str) -> Traded:
             "UPDATE checkouts SET address = address || jsonb_build_object('recipient', %s::text)"
             " WHERE id = (SELECT checkout_id FROM orders WHERE id = %s)", mark, order,
         )  # fmt: skip
+        desk.change(
+            "INSERT INTO invoices (store_id, year, kind, number, buyer_id, order_id, document)"
+            " SELECT store_id, 2026, 'invoice', 1, buyer_id, id, jsonb_build_object('name', %s::text)"
+            " FROM orders WHERE id = %s", mark, order,
+        )  # fmt: skip
     number = desk.one("SELECT number FROM orders WHERE id = %s", sold)
     assert victim.store_id is not None
     theirs = Desk(api, intruder).order()
@@ -59,8 +64,13 @@ def reads(at: Traded) -> Iterator[tuple[str, str]]:
     for path in ("/api/stores/mine/balance", "/api/users/badges", "/api/refunds"):
         yield path, ""
     yield f"/api/orders/{at.theirs}", ""
+    yield "/api/stores/mine/orders/export", ""
+    yield f"/api/stores/mine/orders/export?store_id={at.store}", "store"
     for order in (at.sold, at.bought):
         yield f"/api/orders/{order}", "order"
+        yield f"/api/orders/{order}/invoice", "order"
+        yield f"/api/orders/{order}/packing-slip", "order"
+        yield f"/api/stores/mine/packing-slips?ids={order}", "order"
 
 
 def writes(at: Traded) -> Iterator[tuple[str, str, dict | None]]:

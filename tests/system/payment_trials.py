@@ -174,13 +174,17 @@ def callbacks(market: Paying, args: argparse.Namespace) -> list[str]:
 
 
 def before_opening(market: Paying, product: int, args: argparse.Namespace) -> list[str]:
-    """Sessions whose opening nobody saw are paid and told before they are adopted."""
+    """Sessions whose opening nobody saw are paid and told before they are adopted. The breaker
+    opens on the way: the last ones are tried minutes later.
+    """
     buyers = market.buyers[: args.orders]
     market.bank.fault("charge", *["cut_after"] * len(buyers))
     with ThreadPoolExecutor(8) as pool:
         placed = list(pool.map(lambda token: market.buy(token, product), buyers))
     references = [f"{each['number']}.1" for each in placed]
-    there = market.until(lambda: all(each in market.bank.transactions for each in references), 60)
+    there = market.until(lambda: all(each in market.bank.transactions for each in references), 400)
+    if there < 0:
+        return ["before the opening: not all sessions are there"]
     for reference in references:
         market.bank.pay(reference)
         market.tell(market.bank.notification(reference))
