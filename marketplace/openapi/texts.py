@@ -25,6 +25,7 @@ TAGS = {
     "products": "The catalogue",
     "categories": "The tree of categories",
     "brands": "Makers of products",
+    "search-synonyms": "Words that mean the same to a search, for admins",
     "imports": "Catalogues as CSV",
     "cart": "What the caller means to buy",
     "areas": "Areas of a country, to pick addresses from",
