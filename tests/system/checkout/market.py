@@ -237,8 +237,16 @@ class Market:
 
     def deadlocks(self) -> int:
         """How many deadlocks the database has had."""
-        row = self.do("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        return int(row["deadlocks"])
+        with self.owner() as conn:
+            return deadlocks_of(conn)
+
+
+def deadlocks_of(conn: Any) -> int:
+    """How many deadlocks the database has had."""
+    row = conn.execute(
+        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    ).fetchone()
+    return int(row["deadlocks"])
 
 
 @contextlib.contextmanager
