@@ -75,15 +75,16 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 def _serve(config: Config) -> int:
     children: dict[str, Child] = {}
     try:
-        if not config.production and not config.pretend_url:
-            port = _pretend_port(config)
+        port = _pretend_port(config) if not (config.production or config.pretend_url) else None
+        if port is not None:
             os.environ["PRETEND_URL"] = f"http://127.0.0.1:{port}"
-            arguments = ("marketplace", "pretend-provider", "--port", str(port))
-            children["pretend provider"] = _start(config, *arguments)
         children["API"] = _start(
             config, "gunicorn", "-c", str(gunicorn_conf()), "marketplace.app:create_app()"
         )
         children["worker"] = _start(config, "marketplace", "worker")
+        if port is not None:
+            words = ("--port", str(port), "--shop", _address(config))
+            children["pretend provider"] = _start(config, "marketplace", "pretend-provider", *words)
         if _ready(config, children):
             _announce(config, children["API"])
         while (dead := _dead(children)) is None:
@@ -169,7 +170,8 @@ def _pretend_port(config: Config) -> int:
     """
     checked.made("DATA_DIR", config.data_dir)
     kept = config.data_dir / "pretend.port"
-    for wanted in (int(kept.read_text()) if kept.exists() else 0, 0):
+    last = kept.read_text() if kept.exists() else ""
+    for wanted in (int(last) if last.isdigit() else 0, 0):
         try:
             with socket.create_server(("127.0.0.1", wanted)) as probe:
                 port = int(probe.getsockname()[1])

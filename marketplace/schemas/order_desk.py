@@ -20,7 +20,7 @@ PARCEL_FIELDS: dict[str, Any] = {
         },
     },
 }
-_PIECES = Named(
+PIECES = Named(
     "OrderPieces",
     {
         "line_id": {**ID, "required": True},
@@ -33,7 +33,7 @@ _PIECES = Named(
         },
     },
 )
-_LINES = list_of(_PIECES, minlength=1, maxlength=200)
+_LINES = list_of(PIECES, minlength=1, maxlength=200)
 SHIP = Named(
     "OrderShipping",
     {

@@ -36,7 +36,7 @@ from servers.midtrans import Midtrans, running
 from support.server import KEY, Server
 
 from marketplace.config.settings import ROOT
-from system.checkout_trials import DELIVERY, PRICE, Market, deadlocks_of
+from system.checkout.market import DELIVERY, PRICE, Market
 
 TOTAL = PRICE + DELIVERY
 OPENINGS = ("bca_va", "qris", "snap")
@@ -418,10 +418,8 @@ def main() -> int:
     wrong: list[str] = []
     with started(args) as market:
         for name in args.trials:
-            with market.owner() as conn:
-                before = deadlocks_of(conn)
+            before = market.deadlocks()
             wrong += TRIALS[name](market, args)
-            time.sleep(1)  # backends tell of deadlocks when they end
             wrong += market.faults(before)
     print(json.dumps({"faults": wrong}))
     return 1 if wrong else 0
