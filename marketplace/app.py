@@ -1,5 +1,6 @@
 """The WSGI application: every route on one page."""
 
+import gc
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ from falcon.routing import BaseConverter
 from marketplace.config import checked, settings
 from marketplace.config.settings import Config
 from marketplace.files.stores import of_private, of_uploads
+from marketplace.integrations.payments.providers import made
 from marketplace.postgres.database import Database
 from marketplace.resources import (
     activities,
@@ -31,15 +33,20 @@ from marketplace.resources import (
     import_errors,
     imports,
     legacy_android,
+    links,
     openapi,
     order_desk,
     orders,
+    orders_export,
+    papers,
     pay_accounts,
     payments,
     product_variants,
     products,
+    provider_callbacks,
     refunds,
     search_synonyms,
+    returns,
     stock,
     store_settings,
     stores,
@@ -53,15 +60,14 @@ from marketplace.resources import uploads as private_images
 from marketplace.security.passwords import Passwords
 from marketplace.security.tokens import Tokens
 from marketplace.telemetry import logs
-from marketplace.web import access_log, headers, hooks, idempotency, problems
+from marketplace.web import headers, hooks, idempotency, problems
+from marketplace.web.access_log import AccessLog
 from marketplace.web.authentication import Authentication
-from marketplace.web.compression import Compression
-from marketplace.web.etags import ConditionalRequests
+from marketplace.web.middleware import Inner, Outer
 from marketplace.web.places import Places
 from marketplace.web.rate_limits import Limits
 from marketplace.web.read_your_writes import ReadYourWrites
-from marketplace.web.rendering import Rendering
-from marketplace.web.request_state import Request
+from marketplace.web.request_state import Request, Response
 from marketplace.web.static_files import Files
 from marketplace.workflows.sign_in import SignIn
 
@@ -73,6 +79,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
     passwords, tokens = Passwords(config.bcrypt_cost), Tokens(config)
     sign_in = SignIn(db, passwords)
     uploads, private = of_uploads(config), of_private(config)
+    providers = made(config)
     return [
         ("/healthz", health.Alive()),
         ("/readyz", health.Ready(db)),
@@ -109,6 +116,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/stores/mine/delivery-options", delivery_options.Mine(db)),
         ("/api/stores/mine/delivery-options/{option_id:id}", delivery_options.One(db)),
         ("/api/stores/mine/pay-account", pay_accounts.PayAccount(db, sign_in)),
+        ("/api/payments/{payment_id:id}/qris", pay_accounts.Code(db)),
         ("/api/stores/mine/vouchers", vouchers.Mine(db)),
         ("/api/stores/mine/vouchers/{voucher_id:id}", vouchers.MyVoucher(db)),
         ("/api/stores/mine/stock", stock.Stock(db)),
@@ -117,6 +125,8 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/stores/mine/orders", orders.OfStore(db)),
         ("/api/stores/mine/orders/accept", order_desk.AcceptMany(db)),
         ("/api/stores/mine/orders/ship", order_desk.ShipMany(db)),
+        ("/api/stores/mine/orders/export", orders_export.OrderExport(db)),
+        ("/api/stores/mine/packing-slips", papers.PackingSlips(db)),
         ("/api/stores/mine/balance", books.Balance(db)),
         ("/api/stores/{store_id:id}/top-ups", books.TopUps(db)),
         ("/api/stores/{store_id:id}", stores.Store(db)),
@@ -162,6 +172,10 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/payments/{payment_id:id}/proof", payments.Proof(db)),
         ("/api/payments/{payment_id:id}/confirm", payments.Confirmation(db)),
         ("/api/payments/{payment_id:id}/refuse", payments.Refusal(db)),
+        ("/api/payments/{payment_id:id}/again", payments.Again(db)),
+        ("/api/payments/{payment_id:id}/settle", payments.Settlement(db)),
+        ("/api/payments/midtrans/events", provider_callbacks.MidtransEvents(db, providers)),
+        ("/api/payments/pretend/events", provider_callbacks.PretendEvents(db, providers)),
         ("/api/uploads", private_images.Uploads(db, private)),
         ("/api/uploads/file", private_images.File(private)),
         ("/api/vouchers", vouchers.Platform(db)),
@@ -179,10 +193,19 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
             order_desk.Delivered(db),
         ),
         ("/api/orders/{order_id:id}/shipments/{shipment_id:id}/returned", order_desk.Returned(db)),
+        ("/api/orders/{order_id:id}/refunds", refunds.OfOrder(db)),
+        ("/api/orders/{order_id:id}/returns", returns.OfOrder(db)),
+        ("/api/orders/{order_id:id}/returns/{return_id:id}", returns.Return(db)),
+        ("/api/returns", returns.Returns(db)),
+        ("/api/orders/{order_id:id}/invoice", papers.Invoice(db)),
+        ("/api/orders/{order_id:id}/packing-slip", papers.PackingSlip(db)),
         ("/api/refunds", refunds.Refunds(db)),
         ("/api/refunds/{refund_id:id}/bank", refunds.Bank(db)),
         ("/api/refunds/{refund_id:id}/done", refunds.Done(db)),
+        ("/api/refunds/{refund_id:id}/fail", refunds.Fail(db)),
+        ("/api/refunds/{refund_id:id}/give-up", refunds.GiveUp(db)),
         ("/api/ledger/entries", books.Entries(db)),
+        ("/api/ledger/entries/{entry_id:id}", books.Entry(db)),
         ("/api/audit", audit.Audit(db)),
         ("/api/config", configuration.Config(config)),
         ("/api/changes", changes.Changes(db)),
@@ -190,8 +213,9 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
 
 
 def route_table(config: Config, db: Database) -> list[tuple[str, Any]]:
-    """Return all routes, and the one that describes them."""
+    """Return all routes, and those that are about the others."""
     table = routes(config, db)
+    table.append(("/api/links", links.Links(db, table)))
     return [*table, ("/api/openapi.json", openapi.Document(table, config))]
 
 
@@ -199,26 +223,21 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     """Return the application. It opens its pool at the first request, in the process that serves
     it.
     """
+    served = config is None
     if config is None:
         config = settings.load()
         logs.install(config.log_level)
     db = db or Database(config)
-    tokens = Tokens(config)
-    # Independent middleware would respond in reverse order: the log line is written last, when all
-    # is known.
+    limits = Limits(db, config.rate_limits)
+    # Independent middleware responds in reverse order: the outer one last.
     app = App(
         middleware=[
-            access_log.AccessLog(config, db),
-            *_cors(config),
-            headers.Headers(),
-            Compression(),
-            ReadYourWrites(db),
-            ConditionalRequests(),
-            Rendering(),
-            Authentication(db, tokens, Limits(db, config.rate_limits)),
+            Outer(AccessLog(config, db), ReadYourWrites(db), _cors(config)),
+            Inner(Authentication(db, Tokens(config), limits)),
         ],
         independent_middleware=True,
         request_type=Request,
+        response_type=Response,
     )
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.keep_blank_qs_values = False
@@ -237,6 +256,9 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     root = docs.Root()
     headers.complete(root)
     app.add_route("/", root)
+    logins = docs.DemoLogins(config)
+    headers.complete(logins)
+    app.add_route("/docs/demo-logins", logins)
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
     if not config.production and not config.s3_bucket:
         checked.made("UPLOADS_DIR", config.uploads_dir)
@@ -244,13 +266,17 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
             Files("/uploads/", config.uploads_dir, keep="public, max-age=31536000, immutable"),
             "/uploads/",
         )
+    if served:
+        # What has been loaded stays. The garbage collector would look through all of it again and
+        # again, for a fifth of the time of a small request.
+        gc.freeze()
     return app
 
 
-def _cors(config: Config) -> list[headers.Cors]:
+def _cors(config: Config) -> headers.Cors | None:
     if config.cors_origins:
-        return [headers.Cors(config.cors_origins)]
-    return [] if config.production else [headers.Cors((), own_machine=True)]
+        return headers.Cors(config.cors_origins)
+    return None if config.production else headers.Cors((), own_machine=True)
 
 
 class App(falcon.App[Any, Any]):

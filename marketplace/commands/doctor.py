@@ -12,10 +12,11 @@ import psycopg
 from psycopg.rows import dict_row
 
 from marketplace.config import settings
+from marketplace.config.folders import command
 from marketplace.config.settings import Config
 from marketplace.jobs.queues import POOL, QUEUES, connections
-from marketplace.ops import checks
-from marketplace.ops.checks import Finding
+from marketplace.ops import checks, payment_checks
+from marketplace.ops.findings import Finding
 from marketplace.postgres import migrations
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import doctor, jobs, sessions
@@ -82,9 +83,7 @@ def databases(config: Config) -> Iterator[Finding]:
                         if waiting
                         else ("ok", "all migrations")
                     )
-                    yield Finding(
-                        state, f"{words}: python -m marketplace migrate" if waiting else words
-                    )
+                    yield Finding(state, f"{words}: {command('migrate')}" if waiting else words)
         except psycopg.Error as error:
             yield Finding("wrong", f"{name}: {str(error).strip().splitlines()[0]}")
 
@@ -261,6 +260,7 @@ def others(config: Config) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     *checks.CHECKS,
+    payment_checks.payments,
     databases,
     server,
     others,

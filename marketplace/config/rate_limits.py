@@ -15,6 +15,7 @@ DEFAULTS: dict[str, tuple[float, int]] = {
     "sign-in": (120, 600),
     "register": (60, 300),
     "refresh": (1_200, 2_400),
+    "callback": (600, 600),
 }
 
 

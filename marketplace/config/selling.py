@@ -7,28 +7,37 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from marketplace.config import providers
 from marketplace.config.env import ConfigError, integer
 
-#: Ways to pay that need no provider.
-METHODS = ("cod", "transfer", "store_transfer")
+#: Ways to pay, in the order in which they are offered.
+METHODS = (*providers.PROVIDERS, "cod", "transfer", "store_transfer")
+#: What a way to pay cannot do without.
+NEEDS = {
+    "midtrans": "MIDTRANS_SERVER_KEY",
+    "pretend": "PRETEND_URL",
+    "transfer": "TRANSFER_ACCOUNTS",
+}
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,40}\Z")
 _ACCOUNT = ("bank", "number", "holder")
 
 
 def loaded(env: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings of selling. Raises ConfigError."""
-    accounts = _accounts(env)
+    accounts, of_providers = _accounts(env), providers.loaded(env)
+    lacking = {*providers.PROVIDERS} - {*providers.available(of_providers)}
     return {
+        **of_providers,
         "transfer_accounts": accounts,
-        "payment_methods": _methods(env, accounts),
+        "payment_methods": _methods(env, lacking if accounts else lacking | {"transfer"}),
         "cod_max_total": Decimal(integer(env, "COD_MAX_TOTAL", 5_000_000, 0, 10**12)),
         "return_url_schemes": _schemes(env),
         "shop_time_zone": _zone(env),
     }
 
 
-def _methods(env: Mapping[str, str], accounts: tuple[Any, ...]) -> tuple[str, ...]:
-    """PAYMENT_METHODS: those that are switched on; a transfer needs an account to go to."""
+def _methods(env: Mapping[str, str], lacking: set[str]) -> tuple[str, ...]:
+    """PAYMENT_METHODS: those that are switched on; `lacking` are those that miss a setting."""
     text = env.get("PAYMENT_METHODS")
     named = METHODS if text is None else tuple(text.replace(",", " ").split())
     unknown = [name for name in named if name not in METHODS]
@@ -36,9 +45,10 @@ def _methods(env: Mapping[str, str], accounts: tuple[Any, ...]) -> tuple[str, ..
         raise ConfigError(
             f"PAYMENT_METHODS must be of {', '.join(METHODS)}, with commas; not {unknown[0]!r}."
         )
-    if text is not None and "transfer" in named and not accounts:
-        raise ConfigError("PAYMENT_METHODS has transfer, which needs TRANSFER_ACCOUNTS.")
-    return tuple(name for name in METHODS if name in named and (name != "transfer" or accounts))
+    for name in named if text is not None else ():
+        if name in lacking:
+            raise ConfigError(f"PAYMENT_METHODS has {name}, which needs {NEEDS[name]}.")
+    return tuple(name for name in METHODS if name in named and name not in lacking)
 
 
 def _accounts(env: Mapping[str, str]) -> tuple[Mapping[str, str], ...]:

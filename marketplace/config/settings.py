@@ -13,11 +13,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from marketplace.config import checked, rate_limits, selling
+from marketplace.config import checked, folders, providers, rate_limits, selling
 from marketplace.config.env import ConfigError, boolean, integer, secret
 from marketplace.config.rate_limits import Limit
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = folders.HOME
 MEBIBYTE = 1024 * 1024
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}\Z")
@@ -90,6 +90,11 @@ class Config:
     verified_sellers: bool
     stores_need_approval: bool
     payment_methods: tuple[str, ...]
+    midtrans_server_key: str
+    midtrans_url: str
+    midtrans_snap_url: str
+    midtrans_channels: tuple[str, ...]
+    pretend_url: str
     transfer_accounts: tuple[Mapping[str, str], ...]
     cod_max_total: Decimal
     return_url_schemes: tuple[str, ...]
@@ -214,6 +219,7 @@ def load(env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
             "IMPORTS_WAITING_MB must be at least IMPORT_MAX_MB: a file as large would never be "
             "taken."
         )
+    providers.check(config)
     if config.production:
         _check_production(config)
     return config

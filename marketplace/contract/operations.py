@@ -10,6 +10,7 @@ cannot drift:
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any, TypeVar
 
 from marketplace.contract.validation import Schema
@@ -46,6 +47,16 @@ class Deprecated:
     since: date
     sunset: date | None = None
     successor: str | None = None
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a call sends to PostgreSQL when it succeeds: statements, BEGIN and COMMIT too, and the
+    round trips they travel in. A test counts them; who needs more has to say so here.
+    """
+
+    statements: int
+    trips: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +99,14 @@ class operation:
     catalogue: bool = False
     #: An installation with VERIFIED_SELLERS requires a confirmed address.
     sells: bool = False
+    #: A GET that may come with `link` (POST /api/links) in its query instead of a token.
+    linked: bool = False
     #: The call is going to end; every response says so in its headers.
     deprecated: Deprecated | None = None
+    #: Of a busy call.
+    budget: Budget | None = None
 
-    @property
+    @cached_property
     def public(self) -> bool:
         """Whether it needs no token."""
         return PUBLIC[0] in self.roles

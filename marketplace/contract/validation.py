@@ -88,6 +88,18 @@ _MESSAGES = {
 class Validator(cerberus.Validator):  # type: ignore[misc]
     """Checks one document. `text=True` if values came as text (query string, multipart)."""
 
+    @property
+    def schema(self) -> Any:
+        """The rules. They are taken as they are: cerberus itself would check them, and copy and
+        check them again, for every request, which takes longer than the request. A test checks
+        those of all calls once.
+        """
+        return self._schema
+
+    @schema.setter
+    def schema(self, schema: Any) -> None:
+        self._schema = schema
+
     def _normalize_coerce_int64(self, value: Any) -> int:
         if self._config.get("text") and isinstance(value, str) and _DIGITS.match(value):
             value = int(value)

@@ -7,6 +7,7 @@ was killed, or taken for dead, again.
 import logging
 from collections.abc import Callable
 from email.message import EmailMessage
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import procrastinate
@@ -14,6 +15,8 @@ from procrastinate import JobContext
 
 from marketplace.config.settings import Config
 from marketplace.files.storage import Storage
+from marketplace.integrations.payments import Silent
+from marketplace.integrations.payments.providers import Providers
 from marketplace.jobs.queues import POOL
 from marketplace.jobs.retries import ATTEMPTS, Connector, Retry
 from marketplace.postgres.database import Database
@@ -26,10 +29,15 @@ from marketplace.workflows import (
     checkouts,
     events,
     imports,
+    invoices,
     mails,
     order_timers,
+    payment_sessions,
     product_documents,
     proofs,
+    reconciliations,
+    refund_sending,
+    return_timers,
     stores,
     upkeep,
     users,
@@ -53,6 +61,7 @@ class Means(NamedTuple):
     uploads: Storage
     deliver: Callable[[EmailMessage], None]
     stopping: Callable[[], bool]
+    providers: Providers = MappingProxyType({})
 
 
 def create_app(means: Means) -> procrastinate.App:
@@ -72,6 +81,7 @@ def create_app(means: Means) -> procrastinate.App:
     _add_work(app, means)
     _add_upkeep(app, means)
     _add_trade(app, means)
+    _add_payments(app, means)
     _add_housekeeping(app, means)
     return app
 
@@ -187,10 +197,76 @@ def _add_trade(app: procrastinate.App, means: Means) -> None:
     def cancel_unpaid(timestamp: int = 0) -> None:
         checkouts.cancel_due(means.db)
 
+    @app.periodic(cron="* * * * *", queueing_lock="issue_invoices")
+    @app.task(name="issue_invoices", queue="quick", lock="issue_invoices", retry=Retry())
+    def issue_invoices(timestamp: int = 0) -> None:
+        invoices.run(means.db, means.config.shop_time_zone, stopping=means.stopping)
+
     @app.periodic(cron="* * * * *", queueing_lock="order_timers")
     @app.task(name="order_timers", queue="timers", lock="order_timers", retry=Retry())
     def move_orders(timestamp: int = 0) -> None:
         order_timers.run(means.db, stopping=means.stopping)
+
+    @app.periodic(cron="* * * * *", queueing_lock="refund_timers")
+    @app.task(name="refund_timers", queue="timers", lock="refund_timers", retry=Retry())
+    def move_returns(timestamp: int = 0) -> None:
+        return_timers.run(means.db, stopping=means.stopping)
+
+    @app.periodic(cron="* * * * *", queueing_lock="send_refunds")
+    @app.task(name="send_refunds", queue="timers", lock="send_refunds", retry=Retry())
+    def send_refunds(timestamp: int = 0) -> None:
+        refund_sending.claim(means.db)
+
+
+def _add_payments(app: procrastinate.App, means: Means) -> None:
+    """Add what asks payment providers: each job about one payment, or one checkout."""
+    db, providers = means.db, means.providers
+    told: dict[tuple[str, str], float] = {}
+
+    @app.task(name="open_payment", queue="payments", retry=Retry())
+    def open_payment(payment_id: int) -> None:
+        payment_sessions.open_payment(db, providers, payment_id)
+
+    @app.task(name="poll_payment", queue="payments", retry=Retry())
+    def poll_payment(payment_id: int) -> None:
+        payment_sessions.poll_payment(db, providers, payment_id)
+
+    @app.task(name="apply_callback", queue="payments", retry=Retry(Silent))
+    def apply_callback(callback_id: int) -> None:
+        payment_sessions.apply_callback(db, providers, callback_id)
+
+    @app.task(name="cancel_session", queue="payments", retry=Retry(Silent))
+    def cancel_session(payment_id: int) -> None:
+        payment_sessions.cancel_session(db, providers, payment_id)
+
+    @app.task(name="expire_checkout", queue="payments", retry=Retry())
+    def expire_checkout(checkout_id: int) -> None:
+        payment_sessions.expire_checkout(db, providers, checkout_id)
+
+    @app.task(name="send_refund", queue="payments", retry=Retry())
+    def send_refund(refund_id: int) -> None:
+        refund_sending.send(db, providers, refund_id)
+
+    @app.task(name="settle_payment", queue="payments", retry=Retry(Silent))
+    def settle_payment(payment_id: int) -> None:
+        payment_sessions.settle_payment(db, providers, payment_id)
+
+    @app.periodic(
+        cron="3 * * * *", queueing_lock="reconcile_day"
+    )  # once a day: it looks at the hour
+    @app.task(name="reconcile_day", queue="payments", lock="reconcile_day", retry=Retry(Silent))
+    def reconcile_day(timestamp: int = 0) -> None:
+        reconciliations.run(db, providers, means.config)
+
+    @app.task(name="send_reconciliation", queue="mail", retry=Retry(OSError))
+    def send_reconciliation(provider: str, day: str) -> None:
+        reconciliations.send(db, means.config, means.deliver, provider=provider, day=day)
+
+    @app.periodic(cron="* * * * *", queueing_lock="poll_payments")
+    @app.task(name="poll_payments", queue="timers", lock="poll_payments", retry=Retry())
+    def poll_payments(timestamp: int = 0) -> None:
+        payment_sessions.poll_due(db)
+        proofs.count_calls(db, told)
 
 
 def _add_housekeeping(app: procrastinate.App, means: Means) -> None:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
+from functools import partial
 
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
@@ -22,10 +23,12 @@ from procrastinate.jobs import Status
 from marketplace.config.settings import Config
 from marketplace.files.stores import of_private, of_uploads
 from marketplace.integrations import mail
+from marketplace.integrations.payments.providers import guarded
 from marketplace.jobs import queues, registry
 from marketplace.jobs.queues import QUEUES
 from marketplace.postgres.database import Database
 from marketplace.queries import jobs as statements
+from marketplace.workflows import payment_sessions
 from marketplace.workflows.imports import PASSING
 
 #: Threads beside those of jobs: names are resolved in them.
@@ -56,6 +59,7 @@ class Worker:
             private=of_private(config),
             uploads=of_uploads(config),
             deliver=mail.deliverer(config),
+            providers=guarded(config, partial(payment_sessions.tell_silent, self._db)),
             stopping=self._stopping.is_set,
         )
 

@@ -23,10 +23,12 @@ FIELD_ERROR = Named(
         },
         "product_id": optional(described(ID, "Of which product it is, where there are several.")),
         "variant_id": optional(described({**ID, "nullable": True}, "Of which of its variants.")),
+        "store_id": optional(described(ID, "Of which store it is, where there are several.")),
         "sku": optional(described(TEXT, "Of what it is, where the request named a SKU.")),
         "stage": optional(described(TEXT, "order_state: where the order is.")),
         "state": optional(described(TEXT, "refund_state: where the refund is.")),
         "checkout_id": optional(described(ID, "Of which checkout it is, where that is meant.")),
+        "order_id": optional(described(ID, "Of several orders: which.")),
         "available": optional(described(COUNT, "How many pieces of it can be bought.")),
         "message": {
             **_TEXT,

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from marketplace.config.settings import Config
@@ -24,10 +23,18 @@ from marketplace.files.stores import of_private, of_uploads
 from marketplace.integrations import http
 from marketplace.integrations.addresses import Guard, Refused
 from marketplace.ops.backups import last
+from marketplace.ops.findings import Finding
 
 GIGABYTE = 1024**3
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - gunicorn's workers give signs of life there
-SECRETS = ("SECRET_KEY", "DATABASE_URL", "MIGRATE_DATABASE_URL", "WORKER_DATABASE_URL", "SMTP_URL")
+SECRETS = (
+    "SECRET_KEY",
+    "DATABASE_URL",
+    "MIGRATE_DATABASE_URL",
+    "WORKER_DATABASE_URL",
+    "SMTP_URL",
+    "MIDTRANS_SERVER_KEY",
+)
 #: The greatest age of a nightly backup, in hours.
 BACKUP_HOURS = 26
 #: Users that nginx's workers run as, by distribution.
@@ -37,13 +44,6 @@ CERTIFICATE_DAYS = 14
 SECONDS = 5.0
 #: OpenSSL's reasons for refusing a certificate that are normal in a trial installation.
 UNTRUSTED = (18, 19, 20, 21)
-
-
-class Finding(NamedTuple):
-    """One finding: `ok`, `warning` or `wrong`."""
-
-    state: str
-    words: str
 
 
 def environment(config: Config) -> Iterator[Finding]:

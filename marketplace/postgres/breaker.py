@@ -7,8 +7,7 @@ in the end all of them, so that not even /healthz would respond.
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 import psycopg
 from psycopg_pool import PoolTimeout
@@ -29,34 +28,47 @@ class CircuitBreaker:
     """
 
     def __init__(self, wait: float) -> None:
-        self._wait = wait
-        self._open = False
-        self._available_at = 0.0
-        self._probing = threading.Lock()
+        self.wait = wait
+        self.open = False
+        self.available_at = 0.0
+        self.probing = threading.Lock()
 
-    @contextmanager
-    def waiting(self) -> Iterator[float]:
+    def waiting(self) -> "_Waiting":
         """The block in which a connection is taken, within so many seconds. Raises
         CircuitOpenError.
         """
-        if self._open:
-            with self._probe():
-                yield min(PROBE, self._wait)
-        else:
-            started = time.monotonic()
-            try:
-                yield self._wait
-            except PoolTimeout:
-                self._open = self._available_at < started  # the others got none, either
-                raise
-        self._available_at = time.monotonic()
-        self._open = False
+        return _Waiting(self)
 
-    @contextmanager
-    def _probe(self) -> Iterator[None]:
-        if not self._probing.acquire(blocking=False):
+
+class _Waiting:
+    """One request that takes a connection."""
+
+    __slots__ = ("_breaker", "_probes", "_since")
+
+    def __init__(self, breaker: CircuitBreaker) -> None:
+        self._breaker = breaker
+
+    def __enter__(self) -> float:
+        breaker = self._breaker
+        self._probes = breaker.open
+        if not self._probes:
+            self._since = time.monotonic()
+            return breaker.wait
+        if not breaker.probing.acquire(blocking=False):
             raise CircuitOpenError("no connection is available")
-        try:
-            yield
-        finally:
-            self._probing.release()
+        return min(PROBE, breaker.wait)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        breaker = self._breaker
+        if self._probes:
+            breaker.probing.release()
+        if error is None:
+            breaker.available_at = time.monotonic()
+            breaker.open = False
+        elif not self._probes and isinstance(error, PoolTimeout):
+            breaker.open = breaker.available_at < self._since  # the others got none, either

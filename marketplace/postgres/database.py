@@ -16,23 +16,42 @@ Jobs have a door of their own, `working()`, on the worker's pool.
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
+from typing import NamedTuple
 
 import psycopg
 
 from marketplace.config.env import ConfigError
 from marketplace.config.settings import Config
 from marketplace.postgres.callers import Caller
-from marketplace.postgres.pool import Conn, Pool, SilentError
+from marketplace.postgres.pool import Conn, Pool, Row, SilentError
 from marketplace.postgres.replicas import Replicas
 from marketplace.postgres.statements import named_sql, one
 
-_thread = threading.local()
 SQL = named_sql("sessions")
 #: The errors of a server that can be read from but not written to: a standby, or one whose disk is
 #: full.
 UNWRITABLE = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.DiskFull)
 log = logging.getLogger("marketplace")
+
+
+class _Begun(NamedTuple):
+    """A transaction that acts as a session's user, before the responder uses it."""
+
+    held: ExitStack
+    conn: Conn
+    session_hash: bytes
+
+
+class _Thread(threading.local):
+    """Whether this thread serves a request that may write, and where its writes have come to; the
+    transaction that find_caller() has begun.
+    """
+
+    writing = False
+    written: int | None = None
+    begun: _Begun | None = None
 
 
 class Database:
@@ -52,6 +71,7 @@ class Database:
         patient: bool = False,
         more: int = 0,
     ) -> None:
+        self._thread = _Thread()
         self._pooled = bool(config.database_pooler) and not patient
         self._settings = {
             "role": role,
@@ -101,31 +121,39 @@ class Database:
             more=more,
         )
 
-    @contextmanager
-    def read(self, seen: int) -> Iterator[Conn]:
+    def read(self, seen: int) -> AbstractContextManager[Conn]:
         """Public reads: no caller, no transaction, each statement by itself.
 
         A replica serves them, if there is one that has replayed all up to `seen`, the position in
         the write-ahead log that the client has seen (replicas.position()).
         """
-        if self._replicas is None:
-            with self._connection() as conn:
-                yield conn
-            return
-        with self._replicas.connection(seen) as replica:
-            if replica is not None:
-                yield replica
-                return
-        with self._connection() as conn:
-            yield conn
+        self._let_go()
+        return self._connection() if self._replicas is None else self._nearest(seen)
 
-    @contextmanager
-    def primary(self) -> Iterator[Conn]:
+    def primary(self) -> AbstractContextManager[Conn]:
         """No transaction, each statement by itself, never a replica: for authentication, rate
         limits and health checks.
         """
-        with self._connection() as conn:
-            yield conn
+        self._let_go()
+        return self._connection()
+
+    def find_caller(self, caller: Caller) -> Row:
+        """Begin the transaction of a private read, and return user_id, role, store_id and
+        session_id of the caller in the same round trip. transaction(caller) goes on in it, and
+        commits without waiting for the disk; end_request() ends it if nobody has.
+
+        Raises psycopg.errors.InvalidAuthorizationSpecification when the session is not alive.
+        """
+        found: list[psycopg.Cursor[Row]] = []
+
+        def act(conn: Conn) -> None:
+            found.append(self._act_as(conn, caller, durable=False))
+
+        with ExitStack() as held:
+            conn = self._begun(held, act)
+            who = found[-1].fetchone()
+            self._thread.begun = _Begun(held.pop_all(), conn, caller.session_hash)
+        return who or {}
 
     @contextmanager
     def transaction(self, caller: Caller, *, durable: bool = True) -> Iterator[Conn]:
@@ -138,19 +166,13 @@ class Database:
         a logged view.
         """
 
-        def act(conn: Conn) -> None:
-            conn.execute(
-                SQL["act_as"],
-                {
-                    "session_hash": caller.session_hash,
-                    "role": caller.role,
-                    "request_id": caller.request_id,
-                },
-            )
-            if not durable:
-                conn.execute(SQL["do_not_wait"])
-
-        with self._transaction(act) as conn:
+        begun = self._thread.begun
+        if begun is not None and begun.session_hash == caller.session_hash:
+            self._thread.begun = None
+        else:
+            begun = None
+        act = partial(self._act_as, caller=caller, durable=durable)
+        with self._transaction(act, begun) as conn:
             yield conn
 
     @contextmanager
@@ -173,9 +195,11 @@ class Database:
             yield conn
 
     @contextmanager
-    def _transaction(self, start: Callable[[Conn], None]) -> Iterator[Conn]:
-        with ExitStack() as held:
-            conn = self._begun(held, start)
+    def _transaction(
+        self, start: Callable[[Conn], object], begun: _Begun | None = None
+    ) -> Iterator[Conn]:
+        with ExitStack() if begun is None else begun.held as held:
+            conn = self._begun(held, start) if begun is None else begun.conn
             try:
                 yield conn
             except BaseException:
@@ -183,10 +207,11 @@ class Database:
                 raise
             self._commit(conn)
 
-    def _begun(self, held: ExitStack, start: Callable[[Conn], None]) -> Conn:
+    def _begun(self, held: ExitStack, start: Callable[[Conn], object]) -> Conn:
         """A connection in a transaction that has started. A connection that turns out dead is
         replaced once.
         """
+        self._let_go()
         for attempt in (1, 2):
             conn = held.enter_context(self._connection())
             try:
@@ -204,9 +229,32 @@ class Database:
                 held.close()
         return conn
 
+    def _act_as(self, conn: Conn, caller: Caller, *, durable: bool) -> psycopg.Cursor[Row]:
+        return conn.execute(
+            SQL["act_as"],
+            {
+                "session_hash": caller.session_hash,
+                "role": caller.role,
+                "request_id": caller.request_id,
+                "durable": durable,
+            },
+        )
+
+    def _let_go(self) -> None:
+        """End the transaction of find_caller(): a thread has one connection at a time."""
+        begun = self._thread.begun
+        if begun is not None:
+            self._thread.begun = None
+            with suppress(psycopg.Error), begun.held:
+                self._rollback(begun.conn)
+
     def begin_request(self, *, writing: bool) -> None:
         """From here on this thread serves a request; written() is about its writes."""
-        _thread.writing, _thread.written = writing, None
+        self._thread.writing, self._thread.written = writing, None
+
+    def end_request(self) -> None:
+        """Nothing more is read for this request."""
+        self._let_go()
 
     def written(self) -> int | None:
         """Return the position in the write-ahead log that this thread's request has reached by
@@ -214,7 +262,7 @@ class Database:
 
         None if it has written nothing, or if there are no replicas that could lag behind it.
         """
-        return getattr(_thread, "written", None)
+        return self._thread.written
 
     def stats(self) -> dict[str, int]:
         """Return the pool's own statistics (psycopg_pool)."""
@@ -226,22 +274,30 @@ class Database:
         if self._replicas is not None:
             self._replicas.close()
 
+    def _connection(self) -> AbstractContextManager[Conn]:
+        return self._pool.connection()
+
     @contextmanager
-    def _connection(self) -> Iterator[Conn]:
-        with self._pool.connection() as conn:
+    def _nearest(self, seen: int) -> Iterator[Conn]:
+        if self._replicas is not None:
+            with self._replicas.connection(seen) as replica:
+                if replica is not None:
+                    yield replica
+                    return
+        with self._connection() as conn:
             yield conn
 
     def _begin(self, conn: Conn) -> None:
         conn.execute(SQL["begin"], prepare=False)
 
     def _commit(self, conn: Conn) -> None:
-        if self._replicas is None or not getattr(_thread, "writing", False):
+        if self._replicas is None or not self._thread.writing:
             conn.execute(SQL["commit"], prepare=False)
             return
         with conn.pipeline():  # one round trip for both
             conn.execute(SQL["commit"], prepare=False)
             reached = conn.execute(SQL["reached"])
-        _thread.written = (reached.fetchone() or {}).get("position")
+        self._thread.written = (reached.fetchone() or {}).get("position")
 
     def _rollback(self, conn: Conn) -> None:
         if not conn.closed:

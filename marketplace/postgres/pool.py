@@ -7,8 +7,8 @@ import select
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -44,7 +44,6 @@ ALIVE = {
 }
 
 log = logging.getLogger("marketplace")
-_thread = threading.local()
 _complained = threading.local()
 _open_pools: "weakref.WeakSet[ConnectionPool[Conn]]" = weakref.WeakSet()
 
@@ -59,14 +58,14 @@ class HastyError(SilentError):
     """The request used up its time on earlier statements: this tells nothing about the server."""
 
 
-class _counted:
-    """Count the time of the block as waited."""
+class _Thread(threading.local):
+    """The seconds this thread has waited for servers, and whether it serves a request."""
 
-    def __enter__(self) -> None:
-        self._started = time.perf_counter()
+    waited = 0.0
+    serving = False
 
-    def __exit__(self, *_: object) -> None:
-        _thread.waited = getattr(_thread, "waited", 0.0) + time.perf_counter() - self._started
+
+_thread = _Thread()
 
 
 class Connection(psycopg.Connection[Row]):
@@ -94,17 +93,19 @@ class Connection(psycopg.Connection[Row]):
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Like psycopg's. Raises SilentError when patience ends. The time counts as waited."""
         left = self.patience
-        if left is not None and getattr(_thread, "serving", False):
-            left = max(left - waited(), 0.1)
+        if left is not None and _thread.serving:
+            left = max(left - _thread.waited, 0.1)
+        started = time.perf_counter()
         try:
-            with _counted():
-                return super().wait(gen, interval, left if timeout is None else timeout)
+            return super().wait(gen, interval, left if timeout is None else timeout)
         except _WaitTimeout:
             if timeout is not None:
                 raise
             self.pgconn.finish()
             hasty = left is not None and self.patience is not None and left < self.patience * ENOUGH
             raise (HastyError if hasty else SilentError)("the server does not respond") from None
+        finally:
+            _thread.waited += time.perf_counter() - started
 
 
 def _complain(error: psycopg.OperationalError) -> None:
@@ -162,34 +163,46 @@ class Pool:
             open=False,
         )
 
-    @contextmanager
-    def connection(self) -> Iterator[Conn]:
-        """Yield a connection of the pool for the length of the block.
+    def connection(self) -> "Lease":
+        """Return a connection of the pool for the length of a block.
 
-        Raises psycopg_pool.PoolTimeout if none is available, psycopg.OperationalError if the server
-        has gone.
+        Entering it raises psycopg_pool.PoolTimeout if none is available,
+        psycopg.OperationalError if the server has gone.
         """
+        return Lease(self)
+
+    def take(self) -> Conn:
+        """Return a connection that give_back() takes again; connection() does both."""
         if self._pool.closed:
-            with self._lock:
-                if self._pool.closed:
-                    self._pool.open()
-                    _open_pools.add(self._pool)
+            self._open()
+        started = time.perf_counter()
         try:
-            with ExitStack() as held:
-                with self._breaker.waiting() as seconds, _counted():
-                    conn = held.enter_context(self._pool.connection(seconds))
-                self._lent.add(conn)
-                try:
-                    yield conn
-                finally:
-                    self._lent.discard(conn)
-                    be_patient(conn, self.patience)
-        except (SilentError, ReadOnlySqlTransaction) as error:
+            with self._breaker.waiting() as seconds:
+                conn = self._pool.getconn(seconds)
+        finally:
+            _thread.waited += time.perf_counter() - started
+        self._lent.add(conn)
+        return conn
+
+    def give_back(self, conn: Conn, error: BaseException | None) -> None:
+        """Take a connection back; a transaction that was left open is rolled back."""
+        self._lent.discard(conn)
+        be_patient(conn, self.patience)
+        self._pool.putconn(conn)
+        if (
+            isinstance(error, (SilentError, ReadOnlySqlTransaction))
+            and not isinstance(error, HastyError)
+            and time.monotonic() - self._drained_at > DRAIN
+        ):
             # The idle ones are connected to the same server: one that is frozen, or no longer the
             # primary.
-            if not isinstance(error, HastyError) and time.monotonic() - self._drained_at > DRAIN:
-                self.drain()
-            raise
+            self.drain()
+
+    def _open(self) -> None:
+        with self._lock:
+            if self._pool.closed:
+                self._pool.open()
+                _open_pools.add(self._pool)
 
     @property
     def busy(self) -> bool:
@@ -230,6 +243,27 @@ class Pool:
             raise psycopg.OperationalError("the server has closed this connection")
 
 
+class Lease:
+    """The block of a connection. A class: a generator for each would cost as much as a query."""
+
+    __slots__ = ("_conn", "_pool")
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def __enter__(self) -> Conn:
+        self._conn = self._pool.take()
+        return self._conn
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.give_back(self._conn, error)
+
+
 def be_patient(conn: Conn, seconds: float) -> None:
     """Set a longer or shorter wait for the statements of this transaction."""
     if isinstance(conn, Connection):
@@ -248,7 +282,7 @@ def end_waiting() -> None:
 
 def waited() -> float:
     """Return the seconds this thread has waited for servers."""
-    return float(getattr(_thread, "waited", 0.0))
+    return _thread.waited
 
 
 def close_all() -> None:

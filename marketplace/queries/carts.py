@@ -53,8 +53,14 @@ def version(conn: Conn, user_id: int) -> int:
 
 def hold(conn: Conn, user_id: int) -> int:
     """Return the version of a user's cart, which is made if need be and locked."""
-    conn.execute(SQL["make"], {"user_id": user_id})
-    return int(one(conn, SQL["hold"], {"user_id": user_id})["version"])
+    with conn.pipeline():  # one round trip for both
+        conn.execute(SQL["make"], {"user_id": user_id})
+        return int(one(conn, SQL["hold"], {"user_id": user_id})["version"])
+
+
+def take_turn(conn: Conn, user_id: int) -> None:
+    """Lock a cart and note that it has changed, in one."""
+    conn.execute(SQL["take_turn"], {"user_id": user_id})
 
 
 def touch(conn: Conn, user_id: int) -> None:

@@ -1,5 +1,7 @@
 """The base of reading products: documents and category rows. Statements:
 sql/queries/documents.sql.
+
+Those that write do not wait for their result: in a pipeline they travel together. ids() reads it.
 """
 
 from collections.abc import Sequence
@@ -10,6 +12,7 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("documents")
+Cursor = psycopg.Cursor[Row]
 
 #: The kinds of a rebuild: each has a statement that returns the next products.
 _TOUCHED = {
@@ -25,16 +28,16 @@ def lock(conn: Conn, product_ids: Sequence[int]) -> None:
     conn.execute(SQL["lock"], {"product_ids": product_ids})
 
 
-def write(conn: Conn, product_ids: Sequence[int], currency: str) -> list[int]:
+def write(conn: Conn, product_ids: Sequence[int], currency: str) -> Cursor:
     """Write the documents of these products from the tables; return those that were wrong."""
-    return _ids(conn.execute(SQL["write"], {"product_ids": product_ids, "currency": currency}))
+    return conn.execute(SQL["write"], {"product_ids": product_ids, "currency": currency})
 
 
-def write_categories(conn: Conn, product_ids: Sequence[int]) -> list[int]:
+def write_categories(conn: Conn, product_ids: Sequence[int]) -> Cursor:
     """Write the rows by which categories list these products, none for hidden ones; return those
     that had others.
     """
-    return _ids(conn.execute(SQL["write_categories"], {"product_ids": product_ids}))
+    return conn.execute(SQL["write_categories"], {"product_ids": product_ids})
 
 
 def add_categories(conn: Conn, product_ids: Sequence[int]) -> None:
@@ -42,14 +45,14 @@ def add_categories(conn: Conn, product_ids: Sequence[int]) -> None:
     conn.execute(SQL["add_categories"], {"product_ids": product_ids})
 
 
-def write_search(conn: Conn, product_ids: Sequence[int]) -> list[int]:
+def write_search(conn: Conn, product_ids: Sequence[int]) -> Cursor:
     """Write the words these products are found by; return those that had others."""
-    return _ids(conn.execute(SQL["write_search"], {"product_ids": product_ids}))
+    return conn.execute(SQL["write_search"], {"product_ids": product_ids})
 
 
 def waiting(conn: Conn, product_ids: Sequence[int]) -> list[int]:
     """Return those of these products that a pending job will write. For the worker."""
-    return _ids(conn.execute(SQL["waiting"], {"product_ids": product_ids}), "id")
+    return ids(conn.execute(SQL["waiting"], {"product_ids": product_ids}), "id")
 
 
 def last_id(conn: Conn) -> int:
@@ -66,8 +69,9 @@ def touched(conn: Conn, by: str, id: int | None, *, after_id: int, limit: int) -
     rows = conn.execute(
         _TOUCHED[by], {"id": id, "after_id": after_id, "limit": limit}, prepare=False
     )
-    return _ids(rows, "id")
+    return ids(rows, "id")
 
 
-def _ids(rows: psycopg.Cursor[Row], name: str = "product_id") -> list[int]:
+def ids(rows: Cursor, name: str = "product_id") -> list[int]:
+    """Return the ids that a statement has returned."""
     return [row[name] for row in rows]

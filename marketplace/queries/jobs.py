@@ -33,9 +33,9 @@ def enqueue_many(
     conn.execute(SQL["enqueue_many"], values)
 
 
-def enqueue_unless_waiting(conn: Conn, task: str, *, queue: str, lock: str) -> None:
-    """Enqueue a job without arguments, unless the same one waits already."""
-    values = {"task": task, "queue": queue, "lock": lock}
+def enqueue_unless_waiting(conn: Conn, task: str, *, queue: str, lock: str, **args: Any) -> None:
+    """Enqueue a job, unless one with its lock waits already: they are to do the same."""
+    values = {"task": task, "queue": queue, "lock": lock, "args": orjson.dumps(args).decode()}
     conn.execute(SQL["enqueue_unless_waiting"], values)
 
 

@@ -10,7 +10,7 @@ import orjson
 
 from marketplace.catalogue_csv import defuse
 from marketplace.contract import pages
-from marketplace.contract.operations import operation
+from marketplace.contract.operations import Budget, operation
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Row
@@ -44,6 +44,7 @@ class Activities:
         query={**schemas.FILTERS, **pages.QUERY},
         responses={200: pages.listed("activities", schemas.ACTIVITY)},
         problems=("invalid_cursor", "page_too_deep"),
+        budget=Budget(5, 4),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the caller's log, newest first."""

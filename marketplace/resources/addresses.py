@@ -4,7 +4,7 @@ import falcon
 
 from marketplace.contract import pages
 from marketplace.contract.errors import Problem
-from marketplace.contract.operations import PUBLIC, operation
+from marketplace.contract.operations import PUBLIC, Budget, operation
 from marketplace.postgres.database import Database
 from marketplace.queries import addresses, areas
 from marketplace.schemas import addresses as schemas
@@ -18,7 +18,12 @@ class Addresses:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("listAddresses", "The caller's addresses", responses={200: schemas.LIST})
+    @operation(
+        "listAddresses",
+        "The caller's addresses",
+        responses={200: schemas.LIST},
+        budget=Budget(4, 3),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return all of them, the default one first; there are at most 50."""
         caller = req.context.caller

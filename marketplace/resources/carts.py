@@ -2,7 +2,7 @@
 
 import falcon
 
-from marketplace.contract.operations import operation
+from marketplace.contract.operations import Budget, operation
 from marketplace.postgres.database import Database
 from marketplace.queries import carts
 from marketplace.schemas import carts as schemas
@@ -16,7 +16,7 @@ class Cart:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getCart", "The caller's cart", responses={200: schemas.CART})
+    @operation("getCart", "The caller's cart", responses={200: schemas.CART}, budget=Budget(5, 4))
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the cart by store, everything live. Nothing vanishes by itself: a line that cannot
         be bought now says why in `problem`, and prices are those of the moment.

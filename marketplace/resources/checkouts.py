@@ -11,7 +11,7 @@ from marketplace.schemas import checkouts as schemas
 from marketplace.schemas import payments as payment_schemas
 from marketplace.web import client, idempotency, paging
 from marketplace.workflows import checkouts as workflow
-from marketplace.workflows import quote_screens, quotes
+from marketplace.workflows import events, quote_screens, quotes
 
 QUOTE_PROBLEMS = ("address_required", "voucher_invalid", "amount_too_large")
 
@@ -69,7 +69,7 @@ class Checkouts:
                 before=window.after,
                 limit=window.limit,
             )
-            shown = workflow.show(conn, req.context.config, rows)
+            shown = workflow.show(conn, req.context.config, rows, client.language(req))
         paging.respond_rows(req, resp, "checkouts", shown, window, None, keys=("placed_at", "id"))
 
     @operation(
@@ -104,21 +104,22 @@ class Checkouts:
         `expected_total` is the total of the quote; another one is 409 `total_changed` with the new
         quote. What is placed leaves the cart. Keep the key on the device before sending it.
         """
-        config, user_id = req.context.config, req.context.caller.user_id
-        body, language = req.context.body, client.language(req)
+        config, caller = req.context.config, req.context.caller
+        language = client.language(req)
+        wish = (config, caller.user_id, req.context.body, language)
         try:
             with idempotency.transaction(self.db, req, resp) as conn:
-                checkout_id = workflow.place(conn, config, user_id, body, language)
-                resp.media = workflow.find(conn, config, checkout_id, req.context.caller)
+                checkout_id = workflow.place(conn, *wish)
+                resp.media = workflow.find(conn, config, checkout_id, caller, language)
+                _ask_again(resp)
                 resp.status = falcon.HTTP_201
                 resp.location = f"/api/checkouts/{checkout_id}"
         except pg.CheckViolation as error:
-            if error.diag.constraint_name not in workflow.CHANGED:
+            if error.diag.constraint_name not in workflow.OVERTAKEN:
                 raise
-            # It changed while it was placed: the new quote is what is true now.
-            with self.db.transaction(req.context.caller) as conn:
-                quote = quotes.make(conn, config, user_id, body)
-                raise workflow.changed(quote, language) from None
+            with self.db.transaction(caller) as conn:
+                problem = workflow.overtaken(conn, *wish)
+            raise problem from None
 
 
 class Checkout:
@@ -137,7 +138,9 @@ class Checkout:
         """Return what was placed, with what is to be paid: ask again after `poll_after` seconds."""
         caller = req.context.caller
         with self.db.transaction(caller) as conn:
-            resp.media = workflow.find(conn, req.context.config, checkout_id, caller)
+            language = client.language(req)
+            resp.media = workflow.find(conn, req.context.config, checkout_id, caller, language)
+        client.say_language(resp, language)
 
 
 class Cancellation:
@@ -161,7 +164,9 @@ class Cancellation:
         config = req.context.config
         with idempotency.transaction(self.db, req, resp) as conn:
             workflow.cancel(conn, checkout_id, req.context.body.get("reason"))
-            resp.media = workflow.find(conn, config, checkout_id, req.context.caller)
+            events.wake(conn)
+            language = client.language(req)
+            resp.media = workflow.find(conn, config, checkout_id, req.context.caller, language)
 
 
 class Payments:
@@ -174,7 +179,7 @@ class Payments:
         "changePayment",
         "Pay in another way",
         body=payment_schemas.CHANGE,
-        responses={200: schemas.CHECKOUT},
+        responses={201: schemas.CHECKOUT},
         problems=(
             "not_found",
             "not_payable",
@@ -188,9 +193,18 @@ class Payments:
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, checkout_id: int) -> None:
         """Close the open payment and open another one. `pay_by` may move, to three days after
-        placing at most.
+        placing at most. What the one before still brings goes home.
         """
-        config = req.context.config
+        config, caller = req.context.config, req.context.caller
         with idempotency.transaction(self.db, req, resp) as conn:
-            workflow.change_payment(conn, config, checkout_id, req.context.body)
-            resp.media = workflow.find(conn, config, checkout_id, req.context.caller)
+            workflow.change_payment(conn, config, checkout_id, caller, req.context.body)
+            resp.media = workflow.find(conn, config, checkout_id, caller, client.language(req))
+            _ask_again(resp)
+            resp.status = falcon.HTTP_201
+            resp.location = f"/api/payments/{resp.media['payments'][0]['id']}"
+
+
+def _ask_again(resp: falcon.Response) -> None:
+    """Say when it is worth asking: a payment that is being opened is there in a second."""
+    if any(payment["state"] == "opening" for payment in resp.media["payments"]):
+        resp.set_header("Retry-After", "1")

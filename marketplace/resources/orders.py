@@ -5,7 +5,7 @@ from typing import Any
 import falcon
 
 from marketplace.contract import pages
-from marketplace.contract.operations import operation
+from marketplace.contract.operations import Budget, operation
 from marketplace.contract.pages import Part, Window
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Row
@@ -34,6 +34,7 @@ class Orders:
         query={**schemas.FILTERS, **pages.BY_CURSOR},
         responses={200: LIST},
         problems=LIST_PROBLEMS,
+        budget=Budget(4, 3),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return what the caller ordered, newest first; to an admin, everybody's orders. A filter

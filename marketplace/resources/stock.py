@@ -4,7 +4,7 @@ import falcon
 
 from marketplace.contract import pages
 from marketplace.contract.errors import Problem
-from marketplace.contract.operations import operation
+from marketplace.contract.operations import Budget, operation
 from marketplace.postgres.database import Database
 from marketplace.queries import activities, stock
 from marketplace.schemas import stock as schemas
@@ -69,6 +69,7 @@ class Stock:
         responses={200: schemas.DONE},
         problems=("batch_refused", "idempotency_key_required", "store_required", "not_found"),
         idempotent=True,
+        budget=Budget(6, 5),
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Set up to 1,000 rows of stock: to what can be sold, to what was counted, or by a change,

@@ -7,7 +7,7 @@ import orjson
 
 from marketplace.contract import pages
 from marketplace.contract.errors import FieldError, Problem, invalid
-from marketplace.contract.operations import Parts, operation
+from marketplace.contract.operations import Budget, Parts, operation
 from marketplace.files import image_json, storage
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
@@ -32,7 +32,9 @@ class Profile:
         self.passwords = passwords
         self.sign_in = sign_in
 
-    @operation("getProfile", "The caller's profile", responses={200: schemas.PROFILE})
+    @operation(
+        "getProfile", "The caller's profile", responses={200: schemas.PROFILE}, budget=Budget(5, 4)
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the caller."""
         caller = req.context.caller

@@ -88,6 +88,9 @@ METHOD = Named(
             "refused_parcels",
             "store_account",
             "total_zero",
+            "amount_too_small",
+            "amount_too_large",
+            "silent",
             words="Why it is not available; more may come.",
             nullable=True,
         ),
@@ -165,7 +168,7 @@ ASK: dict[str, Any] = {
         "schema": {"coerce": "line", "maxlength": 20},
         "maxlength": 5,
         "default": [],
-        "meta": {"description": "Codes.", "example": ["HEMAT10"]},
+        "meta": {"description": "Codes.", "example": ["HEMATDP"]},
     },
 }
 QUOTE_ASKED = Named("QuoteRequest", ASK)

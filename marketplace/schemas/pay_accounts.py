@@ -3,7 +3,8 @@
 from typing import Any
 
 from marketplace.contract.validation import Named
-from marketplace.schemas.common import TEXT_OR_NULL
+from marketplace.schemas.common import TEXT_OR_NULL, URL, described, read_only
+from marketplace.schemas.uploads import NAMED
 
 
 def _text(example: str) -> dict[str, Any]:
@@ -17,13 +18,31 @@ def _text(example: str) -> dict[str, Any]:
     }
 
 
-ACCOUNT = Named("PayAccount", dict.fromkeys(("bank", "number", "holder"), TEXT_OR_NULL))
+_QRIS_URL = described({**URL, "nullable": True}, "Of the code; good for ten minutes.")
+ACCOUNT = Named(
+    "PayAccount",
+    {
+        **dict.fromkeys(("bank", "number", "holder"), TEXT_OR_NULL),
+        "qris_upload": TEXT_OR_NULL,
+        "qris_url": _QRIS_URL,
+    },
+)
 CHANGE = Named(
     "PayAccountChange",
     {
         "bank": _text("BCA"),
         "number": _text("1234567890"),
         "holder": _text("Sari Puspita"),
+        "qris_upload": {
+            **NAMED,
+            "nullable": True,
+            "default": None,
+            "meta": {
+                **NAMED["meta"],
+                "description": "`id` of POST /api/uploads with purpose `qris`; null: no code.",
+            },
+        },
+        "qris_url": read_only(**_QRIS_URL),
         "current_password": {
             "coerce": "secret",
             "minlength": 1,

@@ -4,6 +4,7 @@ from typing import Any
 
 from marketplace.contract.validation import Named
 from marketplace.schemas.common import (
+    FLAG,
     ID,
     NUMBER,
     STAMPS,
@@ -22,12 +23,23 @@ REASONS = ("not_received", "unreadable", "wrong_amount", "other")
 _MONEY: dict[str, Any] = {"type": "string", "meta": {"example": "162000.00"}}
 _AMOUNT: dict[str, Any] = {"coerce": "money", "meta": {"example": "162000.00"}}
 ACCOUNT = Named("TransferAccount", {"bank": TEXT, "number": TEXT, "holder": TEXT})
+STEPS = Named("PaymentSteps", {"title": TEXT, "steps": {"type": "list", "schema": TEXT}})
 INSTRUCTIONS = Named(
     "PaymentInstructions",
     {
-        "kind": one_of("transfer", words="What the buyer does; more may come."),
+        "kind": one_of("va", "qris", "redirect", "transfer", words="What the buyer does."),
+        "bank": optional(described(TEXT, "va: the bank of the virtual account.")),
+        "number": optional(described(TEXT, "va: its number, to be copied.")),
+        "holder": optional(described(TEXT_OR_NULL, "va: the name that is shown.")),
+        "steps": optional(list_of(STEPS)),
+        "qr": optional(described(TEXT_OR_NULL, "qris: the text to draw as a QR code.")),
+        "image_url": optional(described(TEXT_OR_NULL, "qris: the provider's own image.")),
+        "url": optional(described(TEXT, "redirect: the page to open.")),
+        "app_url": optional(described(TEXT_OR_NULL, "redirect: opens a wallet's app.")),
+        "token": optional(described(TEXT_OR_NULL, "redirect: for the provider's own SDK.")),
         "accounts": optional(list_of(ACCOUNT)),
         "amount": optional(_MONEY),
+        "qris": optional(described(FLAG, "GET /api/payments/{id}/qris shows a code to pay by.")),
     },
 )
 PAYMENT = Named(
@@ -106,10 +118,51 @@ REFUSAL = Named(
         "message": {"coerce": "trimmed_prose", "maxlength": 400, "nullable": True},
     },
 )
+AGAIN = Named(
+    "PaymentAgain",
+    {"received": described({**_AMOUNT, "required": True}, "What came once more: all goes home.")},
+)
+SETTLEMENT = Named(
+    "PaymentSettlement",
+    {
+        "how": {
+            "coerce": "line",
+            "allowed": ["send_back", "noted"],
+            "required": True,
+            "meta": {
+                "description": "`send_back` a wrong amount; `noted`: somebody has seen it.",
+                "example": "send_back",
+            },
+        }
+    },
+)
 LISTED = Named(
     "ListedPayment",
-    {**PAYMENT, "checkout_id": ID, "proof_at": {**TIME, "nullable": True}},
+    {
+        **PAYMENT,
+        "checkout_id": ID,
+        "proof_at": {**TIME, "nullable": True},
+        "received": described(_MONEY, "What has come, in all."),
+        "reversed": described(
+            TEXT_OR_NULL,
+            "What the provider says of money that it had paid: charged_back, refunded.",
+        ),
+        "settled": described(FLAG, "Somebody has looked at its problem."),
+        "created_at": TIME,
+        "updated_at": TIME,
+    },
 )
+#: A provider reads the status alone.
+TAKEN = Named("CallbackTaken", {})
 FILTERS: dict[str, Any] = {
-    "state": {"coerce": "line", "allowed": ["checking"], "default": "checking"},
+    "state": {
+        "coerce": "line",
+        "allowed": ["checking", "open"],
+        "meta": {"description": "Left out without `problem`: `checking`."},
+    },
+    "problem": {
+        "coerce": "boolean",
+        "meta": {"description": "What came wrong, late or twice, or was taken back. Alone."},
+    },
+    "store_id": described(ID, "For admins: to this store's own account."),
 }

@@ -9,6 +9,12 @@ ID: dict[str, Any] = {
     "type": "string",
     "meta": {"format": "uuid", "description": "What a later call names it by."},
 }
+#: How a later call names one.
+NAMED: dict[str, Any] = {
+    "coerce": "line",
+    "regex": r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z",
+    "meta": {"format": "uuid", "example": "6f1c0a52-8d0e-4f5b-9a55-0d3b4f3f6a11"},
+}
 FIELDS: dict[str, Any] = {
     "purpose": {
         "coerce": "line",
@@ -29,11 +35,7 @@ UPLOAD = Named(
     },
 )
 SIGNED: dict[str, Any] = {
-    "upload": {
-        "coerce": "line",
-        "regex": r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z",
-        "required": True,
-    },
+    "upload": {"coerce": "line", "regex": NAMED["regex"], "required": True},
     "size": {"coerce": "line", "allowed": ["thumb", "large"], "required": True},
     "expires": {"coerce": "int64", "min": 0, "required": True},
     "signature": {"coerce": "line", "maxlength": 64, "required": True},

@@ -12,6 +12,7 @@ import hmac
 import re
 import secrets
 import time
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -21,6 +22,8 @@ from marketplace.contract.errors import unauthorized
 from marketplace.postgres.callers import Caller
 
 ALGORITHM = "HS256"
+#: Tokens whose signature is not checked again, as a device sends its own with every request.
+REMEMBERED = 2000
 LEEWAY = 30  # seconds of clock skew accepted for iat; none for exp
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
 _ID = re.compile(r"[1-9][0-9]{0,18}\Z")
@@ -35,6 +38,7 @@ class Tokens:
     def __init__(self, config: Config) -> None:
         self._keys = {_key_id(key): _signing_key(key) for key in config.secret_keys}
         self._kid = _key_id(config.secret_keys[0])
+        self._remembered = lru_cache(maxsize=REMEMBERED)(self._signed)
         self._succession = hmac.digest(
             config.secret_keys[0].encode(), b"marketplace refresh token", "sha256"
         )
@@ -59,34 +63,38 @@ class Tokens:
         checked; 401 otherwise.
         """
         try:
-            if len(token) > 2048 or not _TOKEN.match(token):
-                raise jwt.InvalidTokenError
-            if any(b"\0" in base64.urlsafe_b64decode(part + "==") for part in token.split(".")[:2]):
-                raise jwt.InvalidTokenError  # JSON in UTF-16, which the decoder would accept
-            header = jwt.get_unverified_header(token)
-            if set(header) != {"alg", "kid", "typ"} or header["typ"] != "JWT":
-                raise jwt.InvalidTokenError
-            key = self._keys.get(header["kid"]) if isinstance(header["kid"], str) else None
-            if key is None:
-                raise jwt.InvalidTokenError
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=[ALGORITHM],
-                issuer="marketplace",
-                options={
-                    "require": ["iss", "typ", "sub", "sid", "iat", "exp"],
-                    "verify_iat": False,
-                    "verify_exp": False,
-                    "verify_nbf": False,
-                    "verify_aud": False,
-                },
-            )
-            return _caller(claims)
+            return _caller(self._remembered(token))
         except (jwt.PyJWTError, ValueError, TypeError, UnicodeError, RecursionError):
             raise unauthorized(
                 "invalid_token", "The access token is not valid or has expired."
             ) from None
+
+    def _signed(self, token: str) -> dict[str, Any]:
+        """Return the claims of a token that one of our keys has signed; raises for any other."""
+        if len(token) > 2048 or not _TOKEN.match(token):
+            raise jwt.InvalidTokenError
+        if any(b"\0" in base64.urlsafe_b64decode(part + "==") for part in token.split(".")[:2]):
+            raise jwt.InvalidTokenError  # JSON in UTF-16, which the decoder would accept
+        header = jwt.get_unverified_header(token)
+        if set(header) != {"alg", "kid", "typ"} or header["typ"] != "JWT":
+            raise jwt.InvalidTokenError
+        key = self._keys.get(header["kid"]) if isinstance(header["kid"], str) else None
+        if key is None:
+            raise jwt.InvalidTokenError
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            issuer="marketplace",
+            options={
+                "require": ["iss", "typ", "sub", "sid", "iat", "exp"],
+                "verify_iat": False,
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_aud": False,
+            },
+        )
+        return claims
 
     @staticmethod
     def new_refresh(secret: str) -> str:

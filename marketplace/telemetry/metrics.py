@@ -97,9 +97,12 @@ def _where_there_is_room(kept: Any) -> Any:
                 self._ensure()
 
         def inc(self, amount: float) -> None:
-            with suppress(OSError):
-                self._ensure()
+            try:  # suppress() would cost as much as the rest
+                if self._begin is not None:
+                    self._ensure()
                 super().inc(amount)
+            except OSError:
+                pass
 
         def set(self, value: float, timestamp: float | None = None) -> None:
             with suppress(OSError):
@@ -214,6 +217,23 @@ def pool(stats_of: Callable[[], Mapping[str, int]]) -> None:
     POOL.labels("idle").set(idle)
     POOL.labels("busy").set(stats.get("pool_size", 0) - idle)
     POOL.labels("awaited").set(stats.get("requests_waiting", 0))
+
+
+def calls_since(before: dict[tuple[str, str], float]) -> dict[tuple[str, str], float]:
+    """Return how many calls to others this process has made, and their seconds, by name and label,
+    since the last time; `before` is what was said then, and is brought up to date.
+    """
+    names = {"_count": "provider_calls_total", "_sum": "provider_call_seconds_total"}
+    now: dict[tuple[str, str], float] = {}
+    for family in PROVIDER_SECONDS.collect():
+        for sample in family.samples:
+            name = names.get(sample.name.removeprefix(family.name))
+            if name is not None:
+                words = (sample.labels[each] for each in ("provider", "call", "outcome"))
+                now[name, " ".join(words)] = sample.value
+    fresh = {key: value - before.get(key, 0) for key, value in now.items()}
+    before.update(now)
+    return {key: value for key, value in fresh.items() if value > 0}
 
 
 class _State:

@@ -34,16 +34,19 @@ class PatientHandler(logging.StreamHandler):  # type: ignore[type-arg]
             self._write(
                 logging.LogRecord("marketplace", logging.ERROR, __file__, 0, words, None, None)
             )
+            if not self._has_room(WAIT):
+                self._lost += 1
+                return
         self._write(record)
 
     def _write(self, record: logging.LogRecord) -> None:
-        """Write piece by piece: a traceback may be longer than the room there is. Its end is lost
-        then.
+        """Write piece by piece, as there is room for the first: a traceback may be longer. Its end
+        is lost then.
         """
         try:
             text = ("\n" if self._cut else "") + self.format(record) + self.terminator
             for start in range(0, len(text), SURE):
-                if not self._has_room(WAIT):
+                if start and not self._has_room(WAIT):
                     self._lost += 1
                     return
                 self._cut = start + SURE < len(text)

@@ -1,4 +1,4 @@
-"""The authentication middleware: who calls, and how often they may."""
+"""Authentication: who calls, and how often they may."""
 
 from typing import Any
 
@@ -9,13 +9,15 @@ from marketplace.contract import operations
 from marketplace.contract.errors import Problem, unauthorized
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Row
 from marketplace.queries import limits, sessions
 from marketplace.security.tokens import Tokens
+from marketplace.web import links
 from marketplace.web.rate_limits import READS, Limits, Use, by_address, set_headers
 
 
 class Authentication:
-    """Middleware: reads the token, and lets only public calls through without a living session.
+    """Reads the token, and lets only public calls through without a living session.
 
     Closed by default: only an operation with roles=PUBLIC needs no token. An invalid token is
     refused there too: the app would rather know it.
@@ -26,14 +28,14 @@ class Authentication:
         self._tokens = tokens
         self._limits = allowed
 
-    def process_resource(
-        self, req: falcon.Request, resp: falcon.Response, resource: Any, params: dict[str, Any]
-    ) -> None:
+    def authenticate(self, req: falcon.Request, resp: falcon.Response, resource: Any) -> None:
         """Set req.context.caller: None for a guest, with role and store on private calls."""
         req.context.operation = operation = operations.of(resource, req.method)
         if operation is None:  # OPTIONS, or a method that will get a 405
             return
         caller = self._bearer(req)
+        if caller is None and operation.linked:
+            caller = links.caller_of(req)
         if caller is None and not operation.public:
             raise unauthorized(
                 "unauthorized", "This call needs an access token: Authorization: Bearer ..."
@@ -41,7 +43,7 @@ class Authentication:
         limit = self._limits.of(req, operation)
         if caller is not None and not operation.public:
             counted = limit if limit is not None and limit.name not in READS else None
-            caller = self._living(caller, counted, resp)
+            caller = self._living(req, caller, counted, resp)
         if limit is not None and (operation.public or limit.name in READS):
             known = (
                 caller is not None and limit.name in READS
@@ -68,7 +70,7 @@ class Authentication:
             self._limits.take(limit, subject, resp)
 
     def _bearer(self, req: falcon.Request) -> Caller | None:
-        header = req.get_header("Authorization")
+        header = req.env.get("HTTP_AUTHORIZATION")
         if header is None:
             return None
         scheme, _, token = header.strip(" ").partition(" ")
@@ -79,21 +81,13 @@ class Authentication:
             )
         return self._tokens.read(token)._replace(request_id=req.context.request_id)
 
-    def _living(self, caller: Caller, limit: Limit | None, resp: falcon.Response) -> Caller:
+    def _living(
+        self, req: falcon.Request, caller: Caller, limit: Limit | None, resp: falcon.Response
+    ) -> Caller:
         """Return the caller with role and store, after one use of a limit if there is one; 401 if
-        the session has ended.
+        the session has ended. A request without a body goes on in the transaction that finds them.
         """
-        with self._db.primary() as conn:
-            if limit is None:
-                row = sessions.find(conn, caller.session_hash)
-            else:
-                row = limits.find_caller_and_take(
-                    conn,
-                    caller.session_hash,
-                    rate_class=limit.name,
-                    every=limit.every,
-                    burst=limit.burst,
-                )
+        row = self._find(req, caller, limit)
         if row is None or row["user_id"] != caller.user_id:
             raise unauthorized("invalid_token", "The session has ended; sign in again.")
         if limit is not None:
@@ -101,3 +95,17 @@ class Authentication:
         return caller._replace(
             role=row["role"], store_id=row["store_id"], session_id=row["session_id"]
         )
+
+    def _find(self, req: falcon.Request, caller: Caller, limit: Limit | None) -> Row | None:
+        if limit is None and req.method in ("GET", "HEAD"):
+            return self._db.find_caller(caller)
+        with self._db.primary() as conn:
+            if limit is None:
+                return sessions.find(conn, caller.session_hash)
+            return limits.find_caller_and_take(
+                conn,
+                caller.session_hash,
+                rate_class=limit.name,
+                every=limit.every,
+                burst=limit.burst,
+            )

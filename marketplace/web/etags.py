@@ -10,9 +10,7 @@ know.
 """
 
 import re
-import time
 from functools import lru_cache
-from typing import Any
 
 import falcon
 import xxhash
@@ -34,40 +32,30 @@ ANY = "*"
 _SHARED = "s-maxage=1, stale-while-revalidate=1, stale-if-error=30"
 
 
-class ConditionalRequests:
-    """Middleware: gives a response its ETag, and returns 304 to a client that has it already."""
-
-    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Note the second from which on everything in the response is read."""
-        req.context.second = int(time.time())
-
-    def process_response(
-        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
-    ) -> None:
-        """Set ETag and Cache-Control."""
-        declared: Operation | None = req.context.operation
-        if declared is None:
-            return
-        if unchanged(req, resp):
-            resp.status = falcon.HTTP_304
-            resp.data = None
-            resp.content_type = None
-        if not resp.get_header("Cache-Control"):
-            resp.set_header("Cache-Control", _cache_control(req, declared))
-            if shared(req, declared) and resp.status_code == 200:
-                # nginx counts whole seconds from the arrival of the response; this is to the end of
-                # the second it was made in. After Cache-Control: nginx below 1.23 reads no
-                # extension of it once it has seen this.
-                resp.set_header("X-Accel-Expires", f"@{req.context.second}")
+def finish(req: falcon.Request, resp: falcon.Response) -> None:
+    """Set ETag and Cache-Control; respond with 304 to a client that has the response already."""
+    declared: Operation | None = req.context.operation
+    if declared is None:
+        return
+    if unchanged(req, resp):
+        resp.status = falcon.HTTP_304
+        resp.data = None
+        resp.content_type = None
+    if not resp.get_header("Cache-Control"):
+        resp.set_header("Cache-Control", _cache_control(req, declared))
+        if shared(req, declared) and resp.status_code == 200:
+            # nginx counts whole seconds from the arrival of the response; this is to the end of
+            # the second it was made in. After Cache-Control: nginx below 1.23 reads no
+            # extension of it once it has seen this.
+            resp.set_header("X-Accel-Expires", f"@{req.context.second}")
 
 
 def unchanged(req: falcon.Request, resp: falcon.Response) -> bool:
     """Return whether the client has the response of a GET already. Sets the response's ETag."""
     reading = req.method in ("GET", "HEAD")
-    version = getattr(resp.context, "version", None)
+    version, tag = resp.context.version, resp.context.tag
     if resp.status_code not in (200, 201) or not (reading or version):
         return False
-    tag = getattr(resp.context, "tag", None)
     if tag is None:
         rendering.render(req, resp)
         if resp.data is None:
@@ -82,7 +70,7 @@ def known_tags(req: falcon.Request) -> list[str]:
     """Return the ETags of responses that the client has (If-None-Match). Raises 400 for an
     unreadable header.
     """
-    return _parsed(req, "If-None-Match")
+    return _parsed(req, "If-None-Match") if "HTTP_IF_NONE_MATCH" in req.env else []
 
 
 @lru_cache(maxsize=64)

@@ -9,11 +9,18 @@ from typing import Any
 
 import falcon
 
-from marketplace.contract.operations import Deprecated, Operation
+from marketplace.contract.operations import Deprecated
 
 #: A response is data: whatever it contains, a browser that shows it loads and runs nothing, and
 #: puts it in no frame.
 POLICY = "default-src 'none'; frame-ancestors 'none'"
+#: The headers that every response begins with, refusals too, in the lower case of falcon's own. A
+#: responder may set another policy.
+EVERY = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": POLICY,
+}
 PREFLIGHT_SECONDS = 7200  # Chromium's limit
 #: Headers that a browser app may send, beyond those of any page.
 TAKEN = (
@@ -33,24 +40,8 @@ SHOWN = (
 _OWN_MACHINE = re.compile(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?\Z")
 
 
-class Headers:
-    """Middleware: the headers of every response, refusals too, and of deprecated calls."""
-
-    def process_response(
-        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
-    ) -> None:
-        """Set them. A policy that the responder set stays."""
-        resp.set_header("X-Content-Type-Options", "nosniff")
-        resp.set_header("Referrer-Policy", "no-referrer")
-        if resp.get_header("Content-Security-Policy") is None:
-            resp.set_header("Content-Security-Policy", POLICY)
-        declared: Operation | None = req.context.operation
-        if declared is not None and declared.deprecated is not None:
-            _deprecate(resp, declared.deprecated)
-
-
-def _deprecate(resp: falcon.Response, deprecated: Deprecated) -> None:
-    """RFC 9745, RFC 8594, RFC 5829."""
+def deprecate(resp: falcon.Response, deprecated: Deprecated) -> None:
+    """Say of a call that it is going to end (RFC 9745, RFC 8594, RFC 5829)."""
     resp.set_header("Deprecation", f"@{int(_begin(deprecated.since).timestamp())}")
     if deprecated.sunset is not None:
         resp.set_header("Sunset", falcon.dt_to_http(_begin(deprecated.sunset)))
@@ -63,7 +54,7 @@ def _begin(day: date) -> datetime:
 
 
 class Cors:
-    """Middleware: lets pages of these origins (`*` is any) read responses, refusals too; with
+    """Lets pages of these origins (`*` is any) read responses, refusals too; with
     `own_machine`, pages that any port of this machine serves.
 
     Never with credentials: a client sends its token in a header, and there are no cookies.
@@ -74,9 +65,7 @@ class Cors:
         self._any = "*" in self._origins
         self._own_machine = own_machine
 
-    def process_response(
-        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
-    ) -> None:
+    def allow(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Name the origin that may read the response, and which headers; for a preflight, those it
         may send.
         """
@@ -86,7 +75,7 @@ class Cors:
             resp.append_header(
                 "Vary", "Origin"
             )  # also without an Origin: caches keep the response for others
-            origin = req.get_header("Origin")
+            origin = req.env.get("HTTP_ORIGIN")
             if origin is None or not self._may_read(origin):
                 return
             resp.set_header("Access-Control-Allow-Origin", origin)

@@ -99,7 +99,7 @@ def transaction(db: Database, req: falcon.Request, resp: falcon.Response) -> Ite
             fingerprint=fingerprint,
             status=resp.status_code,
             location=resp.get_header("Location"),
-            version=getattr(resp.context, "tag", None) or getattr(resp.context, "version", None),
+            version=resp.context.tag or resp.context.version,
             body=resp.data or b"",
         )
 

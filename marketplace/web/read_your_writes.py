@@ -6,8 +6,6 @@ token is needed, which is a device's newest. Without replicas no response carrie
 sent makes no difference.
 """
 
-from typing import Any
-
 import falcon
 
 from marketplace.postgres import replicas
@@ -18,22 +16,21 @@ _READING = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
 class ReadYourWrites:
-    """Middleware: reads the token of a request, and gives the response to a write its own."""
+    """Reads the token of a request, and gives the response to a write its own."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+    def begin(self, req: falcon.Request) -> None:
         """Set req.context.read_after. An unreadable token counts as one from the future: the
         primary serves the read.
         """
         req.context.read_after = replicas.position(req.env.get("HTTP_CONSISTENCY_TOKEN"))
         self._db.begin_request(writing=req.method not in _READING)
 
-    def process_response(
-        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
-    ) -> None:
+    def end(self, resp: falcon.Response) -> None:
         """Set the header if something was written."""
+        self._db.end_request()
         reached = self._db.written()
         if reached is not None:
             resp.set_header(NAME, replicas.token(reached))

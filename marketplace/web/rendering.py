@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import falcon
@@ -15,28 +16,26 @@ _MARKER = URL_MARKER.encode()
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}\Z")
 
 
-class Rendering:
-    """Middleware: turns `resp.media` into JSON, fills in the address of uploads, and leaves no body
-    unread.
+def finish(req: falcon.Request, resp: falcon.Response) -> None:
+    """Turn `resp.media` into JSON, fill in the address of uploads, and leave no body of a refused
+    request unread.
     """
-
-    def process_response(
-        self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool
-    ) -> None:
-        """Serialise, fill in PUBLIC_URL; drain a refused request."""
-        render(req, resp)
-        if resp.status_code >= 400 and req.method not in ("GET", "HEAD", "OPTIONS"):
-            bodies.drain(req)
+    render(req, resp)
+    if req.method not in ("GET", "HEAD", "OPTIONS") and resp.status_code >= 400:
+        bodies.drain(req)
 
 
 def render(req: falcon.Request, resp: falcon.Response) -> None:
     """Bring `resp.data` to its final form. Doing it twice does no harm."""
     serialize(resp)
-    if resp.data is not None and resp.data is not getattr(resp.context, "rendered", None):
-        data = resp.data.replace(_MARKER, uploads_url(req))
-        if resp.content_type in (falcon.MEDIA_JSON, problems.MEDIA_TYPE):
-            data += b"\n"  # a terminal's prompt starts on a line of its own
-        resp.data = resp.context.rendered = data
+    data = resp.data
+    if data is None or data is resp.context.rendered:
+        return
+    if _MARKER in data:
+        data = data.replace(_MARKER, uploads_url(req))
+    if resp.content_type in (falcon.MEDIA_JSON, problems.MEDIA_TYPE):
+        data += b"\n"  # a terminal's prompt starts on a line of its own
+    resp.data = resp.context.rendered = data
 
 
 def serialize(resp: falcon.Response) -> None:
@@ -56,9 +55,12 @@ def uploads_url(req: falcon.Request) -> bytes:
     in development the request's host.
     """
     config: Config = req.context.config
-    if config.uploads_url:
-        return f"{config.uploads_url}/".encode()
-    return f"{base_url(req)}/uploads/".encode()
+    return _encoded(f"{config.uploads_url or f'{base_url(req)}/uploads'}/")
+
+
+@lru_cache(maxsize=64)
+def _encoded(url: str) -> bytes:
+    return url.encode()
 
 
 def base_url(req: falcon.Request) -> str:
@@ -66,8 +68,10 @@ def base_url(req: falcon.Request) -> str:
     request's host.
     """
     config: Config = req.context.config
+    if config.public_url:
+        return config.public_url
     host = req.netloc if _HOST.match(req.netloc) else f"{config.host}:{config.port}"
-    return config.public_url or f"{req.scheme}://{host}"
+    return f"{req.scheme}://{host}"
 
 
 def _default(value: Any) -> str:

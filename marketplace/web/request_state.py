@@ -1,4 +1,6 @@
-"""The state of a request on its way through the middleware to the responder: `req.context`."""
+"""The state of a request on its way through the middleware to the responder, and of its response:
+`req.context` and `resp.context`.
+"""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ import falcon
 from marketplace.config.settings import Config
 from marketplace.contract.operations import Operation
 from marketplace.postgres.callers import Caller
+from marketplace.web.headers import EVERY
 
 
 @dataclass(slots=True)
@@ -18,14 +21,13 @@ class RequestState:
     """
 
     #: web/access_log.py: the client's id for the request, or ours; all settings; the clock when it
-    #: came in.
+    #: came in; the second since 1970 in which nothing had been read yet.
     request_id: str = ""
     config: Config = field(init=False)
     started: float = 0.0
+    second: int = 0
     #: web/read_your_writes.py: a position in the write-ahead log that the client has seen.
     read_after: int = 0
-    #: web/etags.py: the second since 1970 in which nothing had been read yet.
-    second: int = 0
     #: web/authentication.py: the responder's declaration, and who calls; None for a guest.
     operation: Operation | None = None
     caller: Caller | None = None
@@ -38,7 +40,29 @@ class RequestState:
     body_hash: "hashlib._Hash | None" = None
 
 
+@dataclass(slots=True)
+class ResponseState:
+    """A response on its way back: `resp.context`."""
+
+    #: The responder, or web/rendering.py: the version of the thing, and a whole ETag if it is known
+    #: without the bytes (web/etags.py).
+    version: str | None = None
+    tag: str | None = None
+    #: web/rendering.py: the bytes in their final form.
+    rendered: bytes | None = None
+
+
 class Request(falcon.Request):
     """A request whose context is a RequestState."""
 
     context_type = RequestState
+
+
+class Response(falcon.Response):
+    """A response whose context is a ResponseState."""
+
+    context_type = ResponseState
+
+    def __init__(self, options: falcon.ResponseOptions | None = None) -> None:
+        super().__init__(options)
+        self._headers.update(EVERY)

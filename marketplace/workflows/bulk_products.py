@@ -73,12 +73,13 @@ def change(
 
 def _refresh(conn: Conn, done: Sequence[Row], currency: str) -> None:
     """Write documents, category rows and search words, each where something of it has changed."""
-    documents.write(conn, _having(done, None), currency)
-    documents.write_categories(conn, _having(done, _LISTED))
     options = [row for row in done if row["variant_id"] is not None and "hidden" in row["after"]]
     found_by = {*_having(done, _FOUND_BY), *(row["product_id"] for row in options)}
-    documents.write_search(conn, sorted(found_by))
-    bulk_products.reprice_search(conn, _having(done, _LISTED))
+    with conn.pipeline():
+        documents.write(conn, _having(done, None), currency)
+        documents.write_categories(conn, _having(done, _LISTED))
+        documents.write_search(conn, sorted(found_by))
+        bulk_products.reprice_search(conn, _having(done, _LISTED))
 
 
 def _having(done: Sequence[Row], fields: set[str] | None) -> list[int]:

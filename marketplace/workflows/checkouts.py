@@ -9,21 +9,39 @@ import orjson
 import psycopg
 from psycopg import errors as pg
 
+from marketplace.config.providers import PROVIDERS
 from marketplace.config.settings import Config
 from marketplace.contract.errors import FieldError, Problem, invalid
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import carts, checkouts, payments
-from marketplace.workflows import payment_methods, pricing, quote_screens, quotes
+from marketplace.workflows import (
+    events,
+    payment_methods,
+    payment_sessions,
+    pricing,
+    quote_screens,
+    quotes,
+    refusals,
+)
 from marketplace.workflows.carts import store_of
 from marketplace.workflows.quotes import Part, Quote
 
-#: What place_checkout() finds changed since the quote that it was made from.
+#: What place_checkout() finds changed since the quote that it was made from: a price, a sum.
 CHANGED = ("checkouts_prices", "checkouts_total", "checkouts_tax", "checkouts_discount")
-#: A problem of a line -> the code that it is refused with.
-SHORT = ("sold_out", "not_enough_stock")
-REFUSED = {"variant_required": 409, "min_quantity": 409, "store_closed": 409}
+#: What it refuses because something changed between the look and the locks: another look names it.
+OVERTAKEN = (
+    *CHANGED,
+    "checkouts_lines",
+    "checkouts_delivery",
+    "checkouts_store",
+    "checkouts_method",
+    "checkouts_max_per_buyer",
+    "checkouts_address",
+    "vouchers_used_check",
+    "voucher_uses_pkey",
+)
 DUE = 100
 log = logging.getLogger("marketplace.checkouts")
 
@@ -32,26 +50,56 @@ def place(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], lan
     """Place what is wanted; the id of the checkout. Everything that can be said of what is wrong is
     said before anything is locked but the buyer's own cart.
     """
-    payment = body["payment"] or {}
-    payment_methods.require_return_url(config, payment.get("return_url"))
-    carts.hold(conn, user_id)
-    quote = quotes.make(conn, config, user_id, body)
-    _require_lines(quote)
-    _require_same(quote, body["expected_total"], language)
-    _require_delivery(quote)
-    _require_vouchers(quote)
-    method = _method(quote, payment, language)
-    if quote.priced.total % pricing.step_of(config.currency):
-        raise Problem("total_not_payable", "The total has a part of a coin that nobody pays with.")
-    document = _document(quote, method, payment, body)
-    if document["from_cart"]:
-        carts.touch(conn, user_id)
+    payment_methods.require_return_url(config, (body["payment"] or {}).get("return_url"))
+    if _is_from_cart(body):
+        carts.take_turn(conn, user_id)
+    document = _looked_at(conn, config, user_id, body, language)
+    events.wake(conn)  # before what others wait for is locked
     try:
-        return checkouts.place(conn, document)
+        checkout_id = checkouts.place(conn, document)
+        if document["method"] in PROVIDERS:
+            payment_sessions.open_there(conn, checkout_id)
+        return checkout_id
     except pg.CheckViolation as error:
         if error.diag.constraint_name != "inventory_quantity_check":
             raise
-        raise _short(orjson.loads(error.diag.message_detail or "[]")) from None
+        raise refusals.short(orjson.loads(error.diag.message_detail or "[]")) from None
+
+
+def overtaken(
+    conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], language: str
+) -> Problem:
+    """Return the refusal of what changed between the look and the locks, by another look; where
+    that finds nothing wrong any more, the new quote.
+    """
+    try:
+        _looked_at(conn, config, user_id, body, language)
+    except Problem as problem:
+        return problem
+    return changed(quotes.make(conn, config, user_id, body), language)
+
+
+def _looked_at(
+    conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], language: str
+) -> dict[str, Any]:
+    """Return what place_checkout() takes. Raises a Problem for all that can be seen by a look."""
+    payment = body["payment"] or {}
+    quote = quotes.make(conn, config, user_id, body, paid_by=payment.get("method") or "none")
+    refusals.require_lines(quote)
+    if _is_another(quote, body["expected_total"]):
+        raise changed(quotes.make(conn, config, user_id, body), language)
+    refusals.require_delivery(quote, body)
+    refusals.require_vouchers(quote, body)
+    method, named = _method(quote, payment), payment.get("channel")
+    channel, minutes = payment_methods.choose(config, quote.offer, method, named, at="/payment")
+    if quote.priced.total % pricing.step_of(config.currency):
+        raise Problem("total_not_payable", "The total has a part of a coin that nobody pays with.")
+    return {
+        **_document(quote, payment, body),
+        "method": method,
+        "channel": channel,
+        "pay_within_minutes": minutes,
+    }
 
 
 def changed(quote: Quote, language: str) -> Problem:
@@ -60,77 +108,17 @@ def changed(quote: Quote, language: str) -> Problem:
     return Problem("total_changed", "It costs something else now; show the new quote.", more=more)
 
 
-def _require_lines(quote: Quote) -> None:
-    """Refuse lines that the cart does not have, or that cannot be bought."""
-    if not quote.rows or quote.not_in_cart:
-        errors = [
-            FieldError(
-                "/lines",
-                "cart_empty",
-                "the cart does not have so many",
-                {"product_id": line.product_id, "variant_id": line.variant_id or None},
-            )
-            for line in quote.not_in_cart
-        ]
-        raise Problem("cart_empty", "The cart does not have what is to be placed.", errors=errors)
-    gone = [row for row in quote.rows if row["problem"] == "variant_gone"]
-    if gone:
-        raise Problem("validation_failed", errors=[_of(row, "invalid") for row in gone])
-    short = [row for row in quote.rows if row["problem"] in SHORT]
-    if short:
-        raise _short(
-            [
-                {
-                    "product_id": r["product_id"],
-                    "variant_id": r["variant_id"],
-                    "available": r["stock"],
-                }
-                for r in short
-            ]
-        )
-    for code in REFUSED:
-        rows = [row for row in quote.rows if row["problem"] == code]
-        if rows:
-            raise Problem(code, errors=[_of(row, code) for row in rows])
-    own = [part for part in quote.parts if part.rows[0]["store_owner"] == quote.user_id]
-    if own:
-        raise Problem("self_purchase", errors=[_of(own[0].rows[0], "self_purchase")])
-    above = quote_screens.above_most(quote)
-    if above:
-        raise Problem("max_per_buyer", errors=[_of(row, "max_per_buyer") for row in above])
-    if quote.address is None:
-        error = FieldError("/address_id", "address_required", "choose one of your addresses")
-        raise Problem("address_required", errors=[error])
+def _is_from_cart(body: Mapping[str, Any]) -> bool:
+    """Whether what is wanted is taken out of the cart."""
+    return not (body["buy_now"] and body["lines"] is not None)
 
 
-def _of(row: Row, code: str) -> FieldError:
-    about = {"product_id": row["product_id"], "variant_id": row["variant_id"] or None}
-    return FieldError("/lines", code, "this line cannot be placed", about)
-
-
-def _short(lines: Sequence[Mapping[str, Any]]) -> Problem:
-    """Return the refusal of what is not there, with what is left of each."""
-    errors = [
-        FieldError(
-            "/lines",
-            "not_enough_stock",
-            "there are fewer of it",
-            {
-                "product_id": line["product_id"],
-                "variant_id": line["variant_id"] or None,
-                "available": line["available"],
-            },
-        )
-        for line in lines
-    ]
-    return Problem("not_enough_stock", "There is less than you want to buy.", errors=errors)
-
-
-def _require_same(quote: Quote, expected: Decimal, language: str) -> None:
-    """Refuse a total other than the one that the buyer has seen, and what was hidden since."""
+def _is_another(quote: Quote, expected: Decimal) -> bool:
+    """Whether the total is another than the one that the buyer has seen, or something was hidden
+    since.
+    """
     hidden = any(row["problem"] == "hidden" for row in quote.rows)
-    if hidden or (quote.priced.total != expected and _is_whole(quote)):
-        raise changed(quote, language)
+    return hidden or (quote.priced.total != expected and _is_whole(quote))
 
 
 def _is_whole(quote: Quote) -> bool:
@@ -138,59 +126,22 @@ def _is_whole(quote: Quote) -> bool:
     return all(part.chosen is not None for part in quote.parts) and not quote.unfit
 
 
-def _require_delivery(quote: Quote) -> None:
-    missing = [part for part in quote.parts if part.chosen is None]
-    if missing:
-        errors = [
-            FieldError("/orders", "delivery_not_offered", "the store does not send it there so")
-            for _ in missing
-        ]
-        raise Problem("delivery_not_offered", errors=errors)
-
-
-def _require_vouchers(quote: Quote) -> None:
-    """Refuse codes that give nothing, each with its reason."""
-    if not quote.unfit:
-        return
-    code = {"used_up": "voucher_used_up", "used": "voucher_used"}.get(
-        next(iter(quote.unfit.values())), "voucher_invalid"
-    )
-    errors = [
-        FieldError(
-            f"/vouchers/{quote.codes.index(each)}", reason, "this voucher gives nothing here"
-        )
-        for each, reason in quote.unfit.items()
-    ]
-    raise Problem(code, errors=errors)
-
-
-def _method(quote: Quote, payment: Mapping[str, Any], language: str) -> str:
+def _method(quote: Quote, payment: Mapping[str, Any]) -> str:
     """Return the way to pay; nothing to pay needs none to be named."""
     method: str = payment.get("method") or ("none" if quote.priced.total == 0 else "")
     if not method:
         raise invalid("/payment", "required", "say how it is paid")
-    offered = payment_methods.offered(quote.config, quote.offer, language)
-    found = [each for each in offered if each["method"] == method]
-    if not found or not found[0]["available"]:
-        reason = found[0]["reason"] if found else "not_offered"
-        error = FieldError("/payment/method", reason, "choose another way to pay")
-        raise Problem("payment_not_offered", errors=[error])
     return method
 
 
-def _document(
-    quote: Quote, method: str, payment: Mapping[str, Any], body: Mapping[str, Any]
-) -> dict[str, Any]:
+def _document(quote: Quote, payment: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
     """Return what place_checkout() takes: what was computed, for it to hold to the tables."""
     return {
-        "method": method,
-        "channel": payment.get("channel"),
         "return_url": payment.get("return_url"),
         "currency": quote.config.currency,
         "total": quote.priced.total,
-        "pay_within_minutes": payment_methods.WITHIN.get(method, 60),
         "address_id": (quote.address or {})["id"],
-        "from_cart": not (body["buy_now"] and body["lines"] is not None),
+        "from_cart": _is_from_cart(body),
         "lines": [
             {
                 "product_id": line.product_id,
@@ -231,27 +182,35 @@ def _order(quote: Quote, part: Part) -> dict[str, Any]:
     }
 
 
-def find(conn: Conn, config: Config, checkout_id: int, caller: Caller) -> dict[str, Any]:
+def find(
+    conn: Conn, config: Config, checkout_id: int, caller: Caller, language: str
+) -> dict[str, Any]:
     """Return a checkout as apps meet it; 404 if it is not the caller's."""
-    row = checkouts.find(
+    rows = checkouts.find(
         conn, checkout_id, user_id=caller.user_id, everything=caller.role == "admin"
     )
-    if row is None:
+    if not rows:
         raise not_found()
-    return show(conn, config, [row])[0]
+    checkout = {name: rows[0][name] for name in checkouts.COLUMNS}
+    return _shown(conn, config, [checkout], rows, language)[0]
 
 
-def show(conn: Conn, config: Config, rows: Sequence[Row]) -> list[dict[str, Any]]:
+def show(conn: Conn, config: Config, rows: Sequence[Row], language: str) -> list[dict[str, Any]]:
     """Return checkouts as apps meet them, with their orders and what is to be paid."""
     ids = [row["id"] for row in rows]
-    if not ids:
-        return []
+    return _shown(conn, config, rows, checkouts.orders(conn, ids), language) if ids else []
+
+
+def _shown(
+    conn: Conn, config: Config, rows: Sequence[Row], orders_of: Sequence[Row], language: str
+) -> list[dict[str, Any]]:
+    ids = [row["id"] for row in rows]
     orders: dict[int, list[dict[str, Any]]] = {each: [] for each in ids}
-    for order in checkouts.orders(conn, ids):
+    for order in orders_of:
         orders[order["checkout_id"]].append(_shown_order(order))
     paying: dict[int, list[dict[str, Any]]] = {each: [] for each in ids}
     for payment in payments.of_checkouts(conn, ids):
-        paying[payment["checkout_id"]].append(payment_methods.shown(config, payment))
+        paying[payment["checkout_id"]].append(payment_methods.shown(config, payment, language))
     return [
         {
             **row,
@@ -265,8 +224,8 @@ def show(conn: Conn, config: Config, rows: Sequence[Row]) -> list[dict[str, Any]
 
 def _shown_order(order: Row) -> dict[str, Any]:
     return {
-        "id": order["id"],
-        "number": order["number"],
+        "id": order["order_id"],
+        "number": order["order_number"],
         "store": store_of(order),
         "stage": order["stage"],
         "first_line": {
@@ -275,7 +234,7 @@ def _shown_order(order: Row) -> dict[str, Any]:
             "quantity": order["quantity"],
         },
         "more_lines": order["more_lines"],
-        "total": order["total"],
+        "total": order["order_total"],
     }
 
 
@@ -300,39 +259,53 @@ def cancel(conn: Conn, checkout_id: int, reason: str | None) -> None:
         raise Problem("checkout_paid", "It is paid, or needs no payment: cancel its orders.")
     if outcome == "checking":
         raise Problem("payment_checking", "A transfer of it is being checked.")
+    payment_sessions.close_there(conn, checkout_id)
 
 
-def change_payment(conn: Conn, config: Config, checkout_id: int, body: Mapping[str, Any]) -> None:
-    """Close the open payment of a checkout and open another one."""
+def change_payment(
+    conn: Conn, config: Config, checkout_id: int, caller: Caller, body: Mapping[str, Any]
+) -> None:
+    """Close the open payment of a checkout and open another one; jobs do it at the providers."""
     payment_methods.require_return_url(config, body.get("return_url"))
     method = body["method"]
-    if method not in config.payment_methods or method in ("cod", "store_transfer"):
+    rows = checkouts.find(conn, checkout_id, user_id=caller.user_id, everything=False)
+    if not rows:
+        raise not_found()
+    if method in ("cod", "store_transfer"):
         error = FieldError("/method", "not_offered", "choose another way to pay")
         raise Problem("payment_not_offered", errors=[error])
+    offer = payment_methods.of_total(rows[0]["total"], payment_methods.silent(conn, config))
+    channel, minutes = payment_methods.choose(config, offer, method, body.get("channel"))
     opened = checkouts.change_payment(
         conn,
         checkout_id,
         method=method,
-        channel=body.get("channel"),
+        channel=channel,
         return_url=body.get("return_url"),
-        minutes=payment_methods.WITHIN.get(method, 60),
+        minutes=minutes,
     )
     if opened is None:
         raise not_found()
+    payment_sessions.close_there(conn, checkout_id)
+    payment_sessions.open_there(conn, checkout_id)
 
 
 def cancel_due(db: Database) -> int:
     """Cancel what is unpaid and past its time, each in a transaction of its own; how many.
 
-    For the worker, each minute. Looks at the time again under the lock; safe to repeat.
+    For the worker, each minute. Looks at the time again under the lock; safe to repeat. Where a
+    provider may have the money, a job asks it first.
     """
     with db.working() as conn:
         due = checkouts.due(conn, most=DUE)
     done = 0
-    for checkout_id in due:
+    for checkout in due:
         try:
             with db.working() as conn:
-                done += checkouts.cancel(conn, checkout_id, "unpaid") == "cancelled"
+                if checkout["waits_at_provider"]:
+                    payment_sessions.expire_later(conn, checkout["id"])
+                else:
+                    done += checkouts.cancel(conn, checkout["id"], "unpaid") == "cancelled"
         except psycopg.Error as error:  # the others wait for nobody; it is tried again
             log.error("a checkout was not cancelled", extra={"error": str(error)[:300]})
     return done

@@ -32,9 +32,18 @@ class Untrue(NamedTuple):
 
 def refresh(conn: Conn, product_ids: Sequence[int], currency: str) -> Untrue:
     """Write documents, category rows and search words of these products, in the transaction that
-    changed them.
+    changed them and in one round trip.
     """
-    return Untrue(
+    with conn.pipeline():
+        written = send(conn, product_ids, currency)
+    return Untrue(*map(documents.ids, written))
+
+
+def send(
+    conn: Conn, product_ids: Sequence[int], currency: str
+) -> tuple[documents.Cursor, documents.Cursor, documents.Cursor]:
+    """The same in a pipeline of the caller's, which has more to send."""
+    return (
         documents.write(conn, product_ids, currency),
         documents.write_categories(conn, product_ids),
         documents.write_search(conn, product_ids),
@@ -43,9 +52,10 @@ def refresh(conn: Conn, product_ids: Sequence[int], currency: str) -> Untrue:
 
 def add(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
     """The same for products that this transaction has made: they have no rows yet."""
-    documents.write(conn, product_ids, currency)
-    documents.add_categories(conn, product_ids)
-    documents.write_search(conn, product_ids)
+    with conn.pipeline():
+        documents.write(conn, product_ids, currency)
+        documents.add_categories(conn, product_ids)
+        documents.write_search(conn, product_ids)
 
 
 def rebuild(

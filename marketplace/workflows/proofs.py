@@ -6,6 +6,7 @@ import logging
 
 from marketplace.postgres.database import Database
 from marketplace.queries import invariants, metrics
+from marketplace.telemetry.metrics import calls_since
 
 log = logging.getLogger("marketplace.proofs")
 
@@ -28,3 +29,18 @@ def count(db: Database) -> None:
     """Count orders, checkouts and lapsed holds. For the worker."""
     with db.working() as conn:
         metrics.count(conn)
+
+
+def count_calls(db: Database, told: dict[tuple[str, str], float]) -> None:
+    """Add what this process has called since it last did so; `told` is what it has said."""
+    before = {**told}
+    counts = calls_since(told)
+    if not counts:
+        return
+    try:
+        with db.working() as conn:
+            metrics.add_calls(conn, counts)
+    except BaseException:
+        told.clear()
+        told.update(before)
+        raise

@@ -57,6 +57,8 @@ class Quote:
     not_in_cart: Sequence[Wanted]
     bought: Mapping[int, int]
     refused_parcels: int
+    #: Payment providers that do not respond at the moment.
+    silent: frozenset[str] = frozenset()
 
     @cached_property
     def by_store(self) -> Mapping[int, Order]:
@@ -72,12 +74,18 @@ class Quote:
             takes_cod=all(part.chosen is not None and part.chosen["cod"] for part in self.parts),
             accounts=all(row["takes_transfer"] for row in self.rows),
             refused_parcels=self.refused_parcels,
+            silent=self.silent,
         )
 
 
-def make(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any]) -> Quote:
+def make(
+    conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], paid_by: str | None = None
+) -> Quote:
     """Read and price what is wanted. Raises 422 for what no screen can show: a product that does
     not exist, a code that is none, an address of somebody else, amounts above the type.
+
+    Where it is known how it is `paid_by`, what only a screen shows is not read: vouchers that are
+    on offer, and whether other ways to pay are.
     """
     wanted, not_in_cart = _wanted(conn, user_id, body)
     address = _address(conn, user_id, body.get("address_id"))
@@ -85,10 +93,13 @@ def make(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any]) -> Q
     rows = carts.priced(conn, wanted, country) if wanted else []
     _require_known(rows, body)
     parts = _parts(conn, rows, body, country, address)
-    vouchers, codes = _vouchers(conn, body, [part.store_id for part in parts])
+    offered = [part.store_id for part in parts]
+    vouchers, codes = (
+        _vouchers(conn, body, offered) if body["vouchers"] or not paid_by else ({}, [])
+    )
     priced, unfit = _priced(config, rows, parts, vouchers, codes)
     limited = [row["product_id"] for row in rows if row["max_per_buyer"] is not None]
-    takes_cod = "cod" in config.payment_methods and bool(parts)
+    takes_cod = "cod" in config.payment_methods and bool(parts) and paid_by in (None, "cod")
     return Quote(
         config=config,
         user_id=user_id,
@@ -102,6 +113,7 @@ def make(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any]) -> Q
         not_in_cart=not_in_cart,
         bought=carts.bought(conn, limited, user_id=user_id) if limited else {},
         refused_parcels=checkouts.refused_parcels(conn, user_id) if takes_cod else 0,
+        silent=payment_methods.silent(conn, config),
     )
 
 
@@ -148,15 +160,27 @@ def _require_known(rows: Sequence[Row], body: Mapping[str, Any]) -> None:
         if row["store_id"] is None
     ]
     stores = {row["store_id"] for row in rows}
-    foreign = [
-        FieldError(f"/orders/{place}/store_id", "invalid", "nothing of this store is bought")
-        for place, order in enumerate(body["orders"])
-        if order["store_id"] not in stores
-    ]
-    if unknown or (foreign and rows):
-        raise Problem("validation_failed", errors=[*unknown, *foreign])
+    named = [order["store_id"] for order in body["orders"]]
+    wrong = [*unknown, *(_wrong_stores(named, stores) if rows else [])]
+    if wrong:
+        raise Problem("validation_failed", errors=wrong)
     if len(stores) > STORES:
         raise invalid("/lines", "too_long", "at most 20 stores are bought from at once")
+
+
+def _wrong_stores(named: Sequence[int], stores: set[int]) -> list[FieldError]:
+    """Return what is wrong with the stores that were named: nothing is bought of one, or it stands
+    there twice.
+    """
+    errors = []
+    for place, store in enumerate(named):
+        pointer, about = f"/orders/{place}/store_id", {"store_id": store}
+        if store not in stores:
+            words = "nothing of this store is bought"
+            errors.append(FieldError(pointer, "invalid", words, about))
+        elif store in named[:place]:
+            errors.append(FieldError(pointer, "repeated", "must be sent once", about))
+    return errors
 
 
 def _parts(
@@ -202,7 +226,8 @@ def _vouchers(
     conn: Conn, body: Mapping[str, Any], store_ids: Sequence[int]
 ) -> tuple[dict[int, Row], list[str]]:
     """Return vouchers by id, and the codes that were sent, each once."""
-    codes = list(dict.fromkeys(body["vouchers"]))
+    typed = [code.upper() for code in body["vouchers"]]
+    codes = list(dict.fromkeys(typed))
     rows = checkouts.vouchers(conn, codes, store_ids)
     good = {
         row["id"]: row for row in rows if row["store_id"] is None or row["store_id"] in store_ids
@@ -210,7 +235,7 @@ def _vouchers(
     known = {row["code"] for row in good.values()}
     wrong = [
         FieldError(f"/vouchers/{place}", "voucher_invalid", "no such voucher is good here")
-        for place, code in enumerate(body["vouchers"])
+        for place, code in enumerate(typed)
         if code not in known
     ]
     if wrong:

@@ -59,7 +59,7 @@ FROM unnest(%(args)s::text[], %(seconds)s::integer[]) WITH ORDINALITY AS j (args
 -- A job that needs to be done only once, however many ask for it. Not by the queue's own lock: who asks would wait for
 -- the other's transaction to end. Two at the same time are two jobs, which does no harm.
 SELECT jobs.procrastinate_defer_jobs_v1(ARRAY[
-    ROW(%(queue)s, %(task)s, 0, %(lock)s, NULL, '{}'::jsonb, NULL)::jobs.procrastinate_job_to_defer_v1
+    ROW(%(queue)s, %(task)s, 0, %(lock)s, NULL, %(args)s::jsonb, NULL)::jobs.procrastinate_job_to_defer_v1
 ]) AS ids
 WHERE NOT EXISTS (
     SELECT FROM jobs.procrastinate_jobs AS j

@@ -7,7 +7,19 @@ SELECT
 FROM service_state() AS s
 UNION ALL
 SELECT t.name, t.labels, t.value, t.words
-FROM trade_state() AS t;
+FROM trade_state() AS t
+UNION ALL
+SELECT p.name, p.labels, p.value, p.words
+FROM provider_state() AS p;
+
+-- name: add_calls
+-- What this process has called since it last said so is added to what all have.
+INSERT INTO gauges AS g (name, label, value, measured_at)
+SELECT c.name, c.label, c.value, clock_timestamp()
+FROM unnest(%(names)s::text[], %(labels)s::text[], %(values)s::float8[]) AS c (name, label, value)
+ORDER BY c.name, c.label
+ON CONFLICT (name, label) DO UPDATE
+    SET value = g.value + excluded.value, measured_at = excluded.measured_at;
 
 -- name: count
 -- What takes a look at all orders: too much for every scrape. For the worker.

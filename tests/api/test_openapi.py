@@ -1,5 +1,6 @@
 """The API's description of itself."""
 
+import copy
 import json
 import re
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cerberus.schema import DefinitionSchema
 from conftest import Api
 from openapi_spec_validator import validate
 from support.calls import EXPECTED, declared
@@ -163,6 +165,20 @@ def test_every_example_is_taken(api: Api):
                 example = example_of(declared.body)
                 assert example, f"{method} {path} has none"
                 validation.check(example, declared.body, partial=declared.partial)
+
+
+def test_every_rule_is_one_that_cerberus_knows(api: Api):
+    """It is not asked again while requests wait."""
+    for _, resource in app.route_table(api.config, api.db):
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            declared = operations.of(resource, method)
+            if declared is not None:
+                for rules in (
+                    declared.query,
+                    declared.body,
+                    declared.parts and declared.parts.fields,
+                ):
+                    DefinitionSchema(validation.Validator(), copy.deepcopy(dict(rules or {})))
 
 
 def test_no_object_of_an_answer_is_without_a_name(api: Api):

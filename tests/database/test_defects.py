@@ -21,7 +21,7 @@ from marketplace.contract.errors import Problem
 from marketplace.postgres.callers import Caller
 from marketplace.queries import activities as activity_statements
 from marketplace.queries import idempotency as key_statements
-from marketplace.queries import sessions
+from marketplace.queries import users as user_statements
 from marketplace.resources import activities, exports
 from marketplace.security import tokens
 from marketplace.security.passwords import Passwords
@@ -167,13 +167,14 @@ def an_address_of_ones_choice(api: Api) -> list[str]:
 
 
 def internals(api: Api, monkeypatch: Patch) -> list[str]:
-    def broken(conn: Any, session_hash: bytes) -> Any:
+    def broken(conn: Any, user_id: int) -> Any:
         raise RuntimeError("SELECT secret FROM users")
 
+    user = api.buyer()
     with monkeypatch.context() as patch:
-        patch.setattr(sessions, "find", broken)
+        patch.setattr(user_statements, "find", broken)
         answer = api.client.simulate_get(
-            "/api/users/profile", headers={"Authorization": f"Bearer {api.buyer().token}"}
+            "/api/users/profile", headers={"Authorization": f"Bearer {user.token}"}
         )
     return ["a 500 shows what broke"] * ("secret" in answer.text)
 

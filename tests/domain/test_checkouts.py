@@ -1,32 +1,31 @@
 """From cart to order over HTTP: the quote, placing it, and what was placed."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from conftest import Api, RollbackDatabase
-from support.buying import HOME, buyer, key, place, put, quote, seller, try_to_place
+from conftest import Api
+from support.buying import (
+    ACCOUNT,
+    HOME,
+    buyer,
+    key,
+    opened,
+    place,
+    put,
+    quote,
+    seller,
+    try_to_place,
+)
 from support.images import picture
 from support.responses import problem
 from support.stock import add_variants, broken, stock
 
-ACCOUNT = {"bank": "BCA", "number": "123", "holder": "PT Toko"}
-
 
 @pytest.fixture
 def shop(config, shared_database: str) -> Iterator[Api]:
-    """An installation with an account for transfers."""
-    config = replace(
-        config,
-        transfer_accounts=(ACCOUNT,),
-        payment_methods=("cod", "transfer", "store_transfer"),
-        return_url_schemes=("tokoku",),
-        rate_limits={},
-    )
-    db = RollbackDatabase(config)
-    yield Api(config, db, shared_database)
-    db.close()
+    with opened(config, shared_database) as api:
+        yield api
 
 
 def invariants(api: Api) -> list:

@@ -151,12 +151,16 @@ def test_an_admin_names_the_store(api: Api):
 def test_what_was_offered_is_in_the_audit_trail(api: Api):
     seller = api.seller()
     option = add(api, seller, FLAT)
-    api.put(f"{MINE}/{option['id']}", seller, json={**FLAT, "price": "10000"})
+    dearer = {**FLAT, "price": "10000", "free_from": "50000"}
+    api.put(f"{MINE}/{option['id']}", seller, json=dearer)
     trail = api.get("/api/audit", seller, params={"type": "delivery_option"}).json["audit"]
     assert [(entry["action"], entry["thing_id"]) for entry in trail] == [
         ("update", option["id"]),
         ("create", option["id"]),
     ]
+    assert trail[0]["before"] == {"price": "9000.00", "free_from": None}
+    assert trail[0]["after"] == {"price": "10000.00", "free_from": "50000.00"}
+    assert (trail[1]["after"]["price"], trail[1]["after"]["per_kg"]) == ("9000.00", "0.00")
 
 
 def test_a_store_offers_a_hundred_ways_at_most(api: Api, monkeypatch: pytest.MonkeyPatch):

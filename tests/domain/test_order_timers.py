@@ -1,6 +1,7 @@
 """Deadlines of orders: each moves its order once, by the worker, and only when it is due."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psycopg
@@ -12,7 +13,7 @@ from support.import_shop import Shop
 from support.stock import broken
 
 from marketplace.postgres.database import Database
-from marketplace.workflows import order_timers
+from marketplace.workflows import invoices, order_timers
 
 
 class Clocks:
@@ -183,3 +184,50 @@ def test_two_workers_move_each_order_once(clocks: Clocks):
     for order in orders:
         types = [step["type"] for step in clocks.page(order)["timeline"]]
         assert types.count("order.cancelled") == 1
+
+
+def test_invoices_are_numbered_without_a_gap_over_new_year(clocks: Clocks):
+    orders = [clocks.order("cod", pieces=1) for _ in range(6)]
+    for order in orders:
+        clocks.send(clocks.seller, order, "ship", {})
+        clocks.send(clocks.buyer, order, "confirm")
+    with psycopg.connect(clocks.api.owner_url) as conn:
+        for place, order in enumerate(orders):  # midnight of Jakarta
+            query = (
+                "UPDATE invoices_due SET due_at = '2026-12-31 17:00:00Z'::timestamptz"
+                " + make_interval(secs => %s) WHERE order_id = %s"
+            )
+            conn.execute(query, [place - 3, order])
+    workers = [Database.of_worker(replace(clocks.shop.config)) for _ in range(3)]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        issued = list(pool.map(lambda db: invoices.run(db, "Asia/Jakarta"), workers))
+    for db in workers:
+        db.close()
+    assert sum(issued) == 6
+    assert clocks.run() == 0
+    with psycopg.connect(clocks.api.owner_url) as conn:
+        found = conn.execute(
+            "SELECT year, array_agg(number ORDER BY number) FROM invoices GROUP BY year ORDER BY year"
+        ).fetchall()
+    assert found == [(2026, [1, 2, 3]), (2027, [1, 2, 3])]
+
+
+def test_an_invoice_that_fails_gives_its_number_back(clocks: Clocks):
+    first, second = (clocks.order("cod", pieces=1) for _ in range(2))
+    for order in (first, second):
+        clocks.send(clocks.seller, order, "ship", {})
+        clocks.send(clocks.buyer, order, "confirm")
+    with psycopg.connect(clocks.api.owner_url) as conn:
+        conn.execute(
+            f"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF new.order_id = {first} THEN"
+            " RAISE 'no'; END IF; RETURN new; END $$"
+        )  # fmt: skip
+        conn.execute(
+            "CREATE TRIGGER fail BEFORE INSERT ON invoices FOR EACH ROW EXECUTE FUNCTION fail()"
+        )
+    assert invoices.run(clocks.shop.db, "Asia/Jakarta") == 1
+    with psycopg.connect(clocks.api.owner_url) as conn:
+        assert conn.execute("SELECT order_id, number FROM invoices").fetchall() == [(second, 1)]
+        conn.execute("DROP TRIGGER fail ON invoices")
+    assert invoices.run(clocks.shop.db, "Asia/Jakarta") == 1
+    assert clocks.run() == 0

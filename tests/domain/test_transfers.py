@@ -110,9 +110,9 @@ def test_a_transfer_to_the_store_is_confirmed_by_the_store(shop: Shop):
     )
     half = api.put(path, sells, json={**account, "bank": None, **secret})
     assert problem(half, 422, "validation_failed")["errors"][0]["pointer"] == "/bank"
-    nothing = dict.fromkeys(account)
+    nothing = dict.fromkeys((*account, "qris_upload", "qris_url"))
     assert api.put(path, sells, json={**nothing, **secret}).json == nothing
-    assert api.put(path, sells, json={**account, **secret}).json == account
+    assert api.put(path, sells, json={**account, **secret}).json == {**nothing, **account}
     buys, placed, product = bought(shop, "store_transfer", sells)
     (payment,) = placed["payments"]
     assert payment["order_id"] == placed["orders"][0]["id"]
@@ -140,6 +140,69 @@ def test_a_proof_names_an_image_of_the_buyers_own(shop: Shop):
     assert late.json["state"] == "checking"  # money may have left by then
     _, paid, _ = bought(shop, "cod")
     assert paid["payments"] == []
+
+
+def test_a_proof_keeps_its_pieces_once_and_one_payment_of_a_checkout_is_looked_at(shop: Shop):
+    api = shop.api
+    buys, placed, _ = bought(shop)
+    first = placed["payments"][0]["id"]
+    path = f"/api/checkouts/{placed['id']}"
+
+    def send(payment: int):
+        body = {"upload": upload(api, buys)}
+        return api.post(f"/api/payments/{payment}/proof", buys, json=body)
+
+    def held_until():
+        with psycopg.connect(api.owner_url) as conn:
+            return conn.execute("SELECT max(expires_at) FROM holds").fetchone()
+
+    changed = api.post(f"{path}/payments", buys, json={"method": "transfer"}, headers=key()).json
+    second = changed["payments"][0]["id"]
+    problem(send(first), 409, "not_payable")
+    assert send(second).json["state"] == "checking"
+    until = held_until()
+    again = send(second)
+    assert (again.json["state"], held_until()) == ("checking", until)
+    api.post(f"{path}/cancel", api.admin(), json={})
+    assert send(first).json["state"] == "checking"
+    problem(send(second), 409, "payment_open")
+
+
+def test_a_store_shows_a_code_to_whoever_pays_there(shop: Shop):
+    api, sells = shop.api, seller(shop.api)
+    path, secret = "/api/stores/mine/pay-account", {"current_password": PASSWORD}
+    empty = dict.fromkeys(("bank", "number", "holder", "qris_upload", "qris_url"))
+    assert api.get(path, sells).json == empty
+    code, wrong = upload(api, sells, "qris"), upload(api, sells, "proof")
+    bank = {"bank": "BRI", "number": "9", "holder": "Sari"}
+    for image in (wrong, upload(api, api.seller(), "qris")):
+        answer = api.put(path, sells, json={**bank, "qris_upload": image, **secret})
+        assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == "/qris_upload"
+    assert api.get(path, sells).json == empty
+    kept = api.put(path, sells, json={**bank, "qris_upload": code, **secret}).json
+    assert (kept["number"], kept["qris_upload"]) == ("9", code)
+    assert api.put(path, sells, json={**kept, **secret}).json["qris_upload"] == code
+    buys, placed, _ = bought(shop, "store_transfer", sells)
+    (payment,) = placed["payments"]
+    assert payment["instructions"]["qris"] is True
+    image = f"/api/payments/{payment['id']}/qris"
+    for user in (buys, sells, api.admin()):
+        shown = api.get(image, user)
+        assert shown.status_code == 302
+        served = api.get("/" + shown.headers["location"].partition("://")[2].partition("/")[2])
+        assert served.content[:4] == b"RIFF"
+    for user in (api.buyer(), api.seller()):
+        problem(api.get(image, user), 404, "not_found")
+    alone = upload(api, sells, "qris")
+    api.put(path, sells, json={**empty, "qris_upload": alone, **secret})
+    seen = api.get(f"/api/payments/{payment['id']}", buys).json["instructions"]
+    assert (seen["accounts"], seen["qris"]) == ([], True)
+    with psycopg.connect(api.owner_url) as conn:
+        used = conn.execute("SELECT id::text FROM uploads WHERE used").fetchall()
+    assert used == [(alone,)]
+    api.post(f"/api/checkouts/{placed['id']}/cancel", buys, json={})
+    problem(api.get(image, buys), 404, "not_found")
+    assert api.put(path, sells, json={**empty, **secret}).json == empty
 
 
 def test_a_private_image_is_served_at_a_signed_address_for_ten_minutes(

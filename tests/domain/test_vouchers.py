@@ -126,8 +126,17 @@ def test_so_many_are_open_at_a_time(api: Api, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_voucher_is_in_the_audit_trail_and_its_uses_are_not(api: Api):
     seller = api.seller()
-    voucher = add(api, seller)
-    api.patch(f"{MINE}/{voucher['id']}", seller, json={"active": False})
+    voucher = add(api, seller, max_discount="20000", starts_at="2026-12-01T00:00:00Z")
+    path = f"{MINE}/{voucher['id']}"
+    api.patch(path, seller, json={"active": False, "listed": False, "min_total": "50000"})
     trail = api.get("/api/audit", seller, params={"type": "voucher"}).json["audit"]
     assert [entry["action"] for entry in trail] == ["update", "create"]
-    assert trail[0]["after"] == {"active": False}
+    assert trail[0]["before"] == {"active": True, "listed": True, "min_total": "0.00"}
+    assert trail[0]["after"] == {"active": False, "listed": False, "min_total": "50000.00"}
+    said = trail[1]["after"]
+    assert (said["value"], said["max_discount"], said["min_total"], said["starts_at"]) == (
+        "10.00",
+        "20000.00",
+        "0.00",
+        "2026-12-01T00:00:00Z",
+    )

@@ -68,6 +68,10 @@ def test_every_metric_of_an_alert_exists(committed: Api):
     metrics.POOL.labels("idle").set(0)
     with psycopg.connect(committed.owner_url) as conn:  # as the nightly proof leaves it
         conn.execute("INSERT INTO gauges (name, label, value) VALUES ('invariants_broken', 'x', 0)")
+        conn.execute("INSERT INTO provider_states (provider) VALUES ('midtrans')")
+        conn.execute(
+            "INSERT INTO reconciliations (provider, day, ours, theirs) VALUES ('midtrans', current_date, 1, 1)"
+        )
     committed.config.data_dir.mkdir(exist_ok=True)
     (committed.config.data_dir / "last-backup").touch()
     families = text_string_to_metric_families(committed.get("/metrics").text)

@@ -251,6 +251,7 @@ def test_the_table_has_medians_and_ratios():
         ]
         for name in (shapes.HELLO, shapes.LISTING, shapes.FIRST, shapes.DEEP_NAME)
     }
+    measured["gunicorn", rounds.PROTOTYPE[shapes.LISTING]] = [rounds.Measured(100, 50, 9, 1, 2, 0)]
     pgbench = {"gunicorn": [yardstick.Spent(80.0, 1.0)] * 3}
     results = rounds.Results(measured, {"gunicorn": (120.0, 20.0)}, pgbench, {"facets": "422"})
     lines: list[str] = []
@@ -259,6 +260,7 @@ def test_the_table_has_medians_and_ratios():
     text = "\n".join(lines)
     assert re.search(r"^listing +200 +100 ", text, re.MULTILINE)
     assert "listing by pgbench, PostgreSQL: 1.25" in text
+    assert "listing by the bare prototype, both: 2.00" in text
     assert "120 MB for 2 workers" in text
     assert "left out: facets: 422" in text
     assert "by without, both: 1.20" in text

@@ -6,7 +6,7 @@ import psycopg
 from conftest import created
 from psycopg.rows import dict_row
 
-from tools.bench import selling
+from tools.bench import placing, selling
 
 
 def test_a_generated_trade_is_sound_and_its_lists_are_read_as_their_callers_do(
@@ -33,3 +33,14 @@ def test_a_generated_trade_is_sound_and_its_lists_are_read_as_their_callers_do(
                 "UPDATE orders SET state = 'accepted' WHERE id = (SELECT min(id) FROM orders WHERE stage = 'new')"
             )
             assert conn.execute("SELECT count(*) AS n FROM events").fetchone()["n"] == before + 1
+
+
+def test_the_floor_of_placing_and_paying_writes_the_rows_that_the_verbs_write(
+    owner_url: str, template: str
+):
+    told: list[str] = []
+    with created(owner_url, f"{template}_{secrets.token_hex(4)}", template) as url:
+        placing.measure(url, url, told.append, calls=2, rounds=1)
+    assert [line.split()[0] for line in told] == [
+        "place", "pay", "place", "pay", "place", "pricing:",
+    ]  # fmt: skip

@@ -24,8 +24,8 @@ from psycopg.conninfo import make_conninfo
 
 from marketplace.commands import doctor
 from marketplace.config.settings import Config
-from marketplace.ops import checks
-from marketplace.ops.checks import Finding
+from marketplace.ops import checks, payment_checks
+from marketplace.ops.findings import Finding
 
 Look = Callable[[Config], Iterator[Finding]]
 
@@ -69,6 +69,36 @@ def test_settings_that_are_unsafe_are_wrong_in_production(well: Config):
         assert states(checks.environment, bad, word) == [state]
     assert states(checks.environment, bad, "CORS_ORIGINS") == ["warning"]
     assert states(checks.environment, bad, "RATE_LIMITS") == ["warning"]
+
+
+def test_what_a_payment_provider_lacks_is_said(well: Config):
+    key = {
+        "midtrans_server_key": "SB-Mid-server-1",
+        "midtrans_url": "https://api.sandbox.midtrans.com",
+    }
+    methods = {"payment_methods": ("midtrans", "cod")}
+    sandbox = replace(
+        well, environment="production", public_url="http://shop.example", **key, **methods
+    )
+    for word, state in {
+        "sandbox": "wrong",
+        "PUBLIC_URL": "wrong",
+        "RETURN_URLS": "warning",
+        "OPERATOR_EMAIL": "warning",
+    }.items():
+        assert states(payment_checks.payments, sandbox, word) == [state]
+    good = replace(
+        sandbox,
+        public_url="https://shop.example",
+        midtrans_server_key="Mid-server-1",
+        midtrans_url="https://api.midtrans.com",
+        return_url_schemes=("tokoku",),
+        operator_email="ops@shop.example",
+    )
+    assert [state for state, _ in payment_checks.payments(good)] == ["ok"]
+    assert states(
+        payment_checks.payments, replace(well, payment_methods=("cod",)), "nobody can pay"
+    ) == ["warning"]
 
 
 def test_folders_must_be_there_and_secrets_be_secret(well: Config, tmp_path: Path):

@@ -1,10 +1,14 @@
 """Somebody who buys over HTTP, and somebody who sells to them."""
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
-from conftest import Api, User
+from conftest import Api, RollbackDatabase, User
 
+from marketplace.config.settings import Config
 from support.images import picture
 
 _numbers = itertools.count(1)
@@ -19,6 +23,26 @@ HOME = {
     "line1": "Jl. Veteran 5",
 }
 OPTION = {"name": "JNE Reguler", "pricing": "flat", "price": "9000", "cod": True}
+
+
+ACCOUNT = {"bank": "BCA", "number": "123", "holder": "PT Toko"}
+
+
+@contextmanager
+def opened(config: Config, url: str) -> Iterator[Api]:
+    """An installation that takes cash, and transfers to it and to its stores; what is done there is
+    rolled back.
+    """
+    config = replace(
+        config,
+        transfer_accounts=(ACCOUNT,),
+        payment_methods=("cod", "transfer", "store_transfer"),
+        return_url_schemes=("tokoku",),
+        rate_limits={},
+    )
+    db = RollbackDatabase(config)
+    yield Api(config, db, url)
+    db.close()
 
 
 def key() -> dict[str, str]:

@@ -22,6 +22,7 @@ from tools.bench import (
     databases,
     fill,
     load,
+    placing,
     rounds,
     samples,
     selling,
@@ -70,6 +71,11 @@ def main(arguments: list[str]) -> int:
     lists = commands.add_parser("lists", help="measure the lists of that trade, and its proof")
     lists.add_argument("--database", default=selling.NAME)
     lists.set_defaults(run=measure_trade)
+    verbs = commands.add_parser("placing", help="measure placing and paying beside their floors")
+    verbs.add_argument("--calls", type=int, default=1000)
+    verbs.add_argument("--rounds", type=int, default=3)
+    verbs.add_argument("--database", default=placing.NAME)
+    verbs.set_defaults(run=measure_placing)
     parsed = parser.parse_args(arguments)
     try:
         return int(parsed.run(parsed))
@@ -121,6 +127,16 @@ def measure_trade(args: argparse.Namespace) -> int:
         slow = selling.measure(urls.owner, print)
         broken = selling.prove(urls.owner, print)
     return 1 if slow or broken else 0
+
+
+def measure_placing(args: argparse.Namespace) -> int:
+    """Print what placing and paying cost in a database of their own; 1 where it is too much."""
+    with databases.served(args.database) as urls:
+        databases.make_anew(urls)
+        migrations.migrate(urls.owner, lambda line: None)
+        above = placing.measure(urls.owner, urls.api, print, calls=args.calls, rounds=args.rounds)
+    print(f"above what passes: {', '.join(above)}" if above else "all pass")
+    return 1 if above else 0
 
 
 def run_bench(args: argparse.Namespace) -> int:

@@ -11,9 +11,11 @@ from tools.bench import processes, servers, shop, yardstick
 from tools.bench.creation import Cost
 from tools.bench.load import Connection, Load, get
 from tools.bench.servers import Server
-from tools.bench.shapes import CREATE, DEEP_NAME, FIRST, HELLO, LISTING, Shapes
+from tools.bench.shapes import CREATE, DEEP_NAME, DETAIL, FIRST, HELLO, LISTING, Shapes
 
 BARE = "hello, bare server"
+#: What prototype.py serves too, by the name of the shape that the application serves.
+PROTOTYPE = {LISTING: "listing, prototype", DETAIL: "detail, prototype"}
 WARM = 0.3  # seconds
 CREATES = 0.3  # of the seconds of the others: there are fewer of them
 
@@ -66,10 +68,12 @@ class Bench(NamedTuple):
         left_out = self._left_out(shapes)
         offered = {name: requests for name, requests in shapes.items() if name not in left_out}
         results = Results({}, {}, {}, left_out)
-        with Progress("measurements", (rounds + 1) * len(self.running) * (len(offered) + 1)) as bar:
+        bare = [(PROTOTYPE[name], offered[name]) for name in PROTOTYPE if name in offered]
+        driven = [(BARE, [get("/")]), *bare, *offered.items()]
+        with Progress("measurements", (rounds + 1) * len(self.running) * len(driven)) as bar:
             for number in range(rounds + 1):  # the first is for warming up
                 for server in self.running:
-                    for name, requests in [(BARE, [get("/")]), *offered.items()]:
+                    for name, requests in driven:
                         if number:
                             self._add(results, server, name, requests, seconds)
                         else:
@@ -99,7 +103,11 @@ class Bench(NamedTuple):
         self, server: Server, name: str, requests: Sequence[bytes], seconds: float
     ) -> Measured:
         bare = name == BARE
-        port, root = (server.hello_port, server.hello_pid) if bare else (server.port, server.pid)
+        port, root = server.port, server.pid
+        if bare:
+            port, root = server.hello_port, server.hello_pid
+        elif name in PROTOTYPE.values():
+            port, root = server.bare_port, server.bare_pid
         app, database = self._used(root)
         done = self.load.drive(port, requests, seconds)
         app_after, database_after = self._used(root)
@@ -155,6 +163,11 @@ def ratios(results: Results, cost: Cost, say: Callable[[str], None]) -> None:
         listing, hello = results.median(server, LISTING), results.median(server, HELLO)
         say(f"\n{server}")
         say(f"  listing above hello, application: {listing.app - hello.app:.0f} us")
+        for shape, prototype in PROTOTYPE.items():
+            if (server, prototype) in results.measured:
+                whole, bare = results.median(server, shape), results.median(server, prototype)
+                say(f"  {shape} by the bare prototype, both: "
+                    f"{(whole.app + whole.database) / (bare.app + bare.database):.2f}")  # fmt: skip
         pgbench = results.pgbench.get(server)
         if not pgbench:
             say("  there is no pgbench here to hold the listing against")

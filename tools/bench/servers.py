@@ -1,4 +1,6 @@
-"""The measured servers: gunicorn and granian, each with the application and with an empty one."""
+"""The measured servers: gunicorn and granian, each with the application, an empty one and the bare
+prototype.
+"""
 
 import os
 import socket
@@ -21,8 +23,8 @@ HOST = "127.0.0.1"
 
 
 class Server(NamedTuple):
-    """A server with the application, and the same one with hello.py, by their ports and
-    processes.
+    """A server with the application, and the same one with hello.py and with prototype.py, by their
+    ports and processes.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Server(NamedTuple):
     pid: int
     hello_port: int
     hello_pid: int
+    bare_port: int
+    bare_pid: int
 
 
 class StartError(Exception):
@@ -58,9 +62,10 @@ def running(config: Config) -> Iterator[list[Server]]:
                 for what, port in (
                     ("marketplace.app:create_app", _free_port()),
                     ("tools.bench.hello:app", _free_port()),
+                    ("tools.bench.prototype:create_app", _free_port()),
                 )
             ]
-            started.append(Server(name, *made[0], *made[1]))
+            started.append(Server(name, *made[0], *made[1], *made[2]))
         yield started
 
 

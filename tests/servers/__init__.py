@@ -1,0 +1,1 @@
+"""Servers of others, small and real: written from their public pages, with faults on demand."""
