@@ -8,7 +8,7 @@ from marketplace.queries import search_synonyms
 
 
 def replace(conn: Conn, groups: Sequence[Sequence[str]]) -> None:
-    """Write the whole list of groups; what stays is not written. Raises validation_failed."""
+    """Write the whole list of groups, unless it is the same. Raises validation_failed."""
     places = [(group, word) for group, words in enumerate(groups) for word in range(len(words))]
     folded = search_synonyms.fold(conn, [word for words in groups for word in words])
     wrong: list[FieldError] = []
@@ -22,6 +22,9 @@ def replace(conn: Conn, groups: Sequence[Sequence[str]]) -> None:
         known.add(word)
     if wrong:
         raise Problem("validation_failed", errors=wrong)
+    rest = iter(folded)
+    if [[next(rest) for _ in words] for words in groups] == search_synonyms.groups(conn):
+        return
     search_synonyms.replace(
         conn, folded, [group + 1 for group, _ in places], [place + 1 for _, place in places]
     )
