@@ -2,7 +2,7 @@
 -- V0008__search.sql explains what words are and how they count, V0174__typed_words.sql what they may stand for.
 
 -- name: understand
--- budget: 220 buffers
+-- budget: 600 buffers
 -- Returns a row for each word typed or excluded (-word), and for each filter (#c12; prices unless the range is
 -- very wide), as the query that finds it. `forms` is the word in any form. A stop word of a language (for, dan)
 -- is not `required`. `joined` neighbours (head set) find the two as one (headset). `rarity` is the root of BM25's
@@ -170,7 +170,7 @@ coalesce((
 + CASE WHEN a.with_neighbours THEN coalesce((SELECT sum(n.bonus) FROM asked_neighbours AS n WHERE s.words @@ n.words), 0) ELSE 0 END
 
 -- name: find
--- budget: 17000 buffers
+-- budget: 5000 buffers
 -- Finds products in steps: at most 1,000 with all words as typed in name, brand or category; if these are fewer
 -- than 300, as many as are missing with the words anywhere, then with `related` words, or if there are fewer than
 -- `little`, with `corrected` ones; and if there are fewer than `few`, with some of the words. Each step stands behind
