@@ -21,7 +21,7 @@ from psycopg.rows import dict_row
 from support.server import Server
 from support.stock import broken
 
-from system.checkout_trials import deadlocks_of
+from system.checkout.market import deadlocks_of
 
 ACCOUNT = '[{"bank": "BCA", "number": "123", "holder": "PT Toko"}]'
 HOME = {
