@@ -45,6 +45,7 @@ from marketplace.resources import (
     products,
     provider_callbacks,
     refunds,
+    returns,
     stock,
     store_settings,
     stores,
@@ -169,6 +170,8 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/payments/{payment_id:id}/proof", payments.Proof(db)),
         ("/api/payments/{payment_id:id}/confirm", payments.Confirmation(db)),
         ("/api/payments/{payment_id:id}/refuse", payments.Refusal(db)),
+        ("/api/payments/{payment_id:id}/again", payments.Again(db)),
+        ("/api/payments/{payment_id:id}/settle", payments.Settlement(db)),
         ("/api/payments/midtrans/events", provider_callbacks.MidtransEvents(db, providers)),
         ("/api/payments/pretend/events", provider_callbacks.PretendEvents(db, providers)),
         ("/api/uploads", private_images.Uploads(db, private)),
@@ -188,11 +191,17 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
             order_desk.Delivered(db),
         ),
         ("/api/orders/{order_id:id}/shipments/{shipment_id:id}/returned", order_desk.Returned(db)),
+        ("/api/orders/{order_id:id}/refunds", refunds.OfOrder(db)),
+        ("/api/orders/{order_id:id}/returns", returns.OfOrder(db)),
+        ("/api/orders/{order_id:id}/returns/{return_id:id}", returns.Return(db)),
+        ("/api/returns", returns.Returns(db)),
         ("/api/orders/{order_id:id}/invoice", papers.Invoice(db)),
         ("/api/orders/{order_id:id}/packing-slip", papers.PackingSlip(db)),
         ("/api/refunds", refunds.Refunds(db)),
         ("/api/refunds/{refund_id:id}/bank", refunds.Bank(db)),
         ("/api/refunds/{refund_id:id}/done", refunds.Done(db)),
+        ("/api/refunds/{refund_id:id}/fail", refunds.Fail(db)),
+        ("/api/refunds/{refund_id:id}/give-up", refunds.GiveUp(db)),
         ("/api/ledger/entries", books.Entries(db)),
         ("/api/ledger/entries/{entry_id:id}", books.Entry(db)),
         ("/api/audit", audit.Audit(db)),
@@ -245,6 +254,9 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     root = docs.Root()
     headers.complete(root)
     app.add_route("/", root)
+    logins = docs.DemoLogins(config)
+    headers.complete(logins)
+    app.add_route("/docs/demo-logins", logins)
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
     if not config.production and not config.s3_bucket:
         checked.made("UPLOADS_DIR", config.uploads_dir)

@@ -7,7 +7,7 @@ import falcon
 
 from marketplace.config.settings import Config
 from marketplace.contract.operations import operation
-from marketplace.integrations.order_mails import Place
+from marketplace.integrations.letters import Place
 from marketplace.postgres.database import Database
 from marketplace.schemas import papers as schemas
 from marketplace.text.html import Html

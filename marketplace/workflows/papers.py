@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from marketplace.contract.errors import FieldError, Problem
-from marketplace.integrations.order_mails import MONTHS, Place, money
+from marketplace.integrations.letters import MONTHS, Place, money
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import invoices

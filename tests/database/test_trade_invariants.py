@@ -46,6 +46,7 @@ FAULTS: list[tuple[str, str]] = [
     ("DELETE FROM shipment_lines WHERE order_id = {done}", "shipped_is_in_shipments"),
     ("UPDATE order_lines SET returned = 1 WHERE order_id = {done}", "returned_is_in_requests"),
     ("UPDATE order_requests SET state = 'done' WHERE order_id = {back}", "returned_is_in_requests"),
+    ("UPDATE order_requests SET came_back = true WHERE order_id = {back}", "returned_is_in_requests"),
     ("UPDATE order_requests SET refund_id = {refund} WHERE order_id = {back}", "returned_is_in_requests"),
     ("UPDATE orders SET ship_by = NULL WHERE id = {new}", "deadlines_are_set"),
     ("UPDATE orders SET deliver_by = NULL WHERE id = {shipping}", "deadlines_are_set"),

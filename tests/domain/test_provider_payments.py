@@ -249,6 +249,16 @@ def test_a_provider_that_is_silent_is_not_asked_for_a_while_and_not_offered(shop
     shop.work()
     assert states(shop, placed) == [("1", "failed", None)]
     assert shop.value("SELECT error FROM payments") == "silent"
+    metrics = shop.api.get("/metrics").text
+    assert 'marketplace_provider_silent{provider="midtrans"} 1.0' in metrics
+    (calls,) = [
+        line
+        for line in metrics.splitlines()
+        if line.startswith("marketplace_provider_calls_total{")
+        and 'call="open"' in line
+        and 'outcome="silent"' in line
+    ]
+    assert float(calls.split()[-1]) >= 5
 
 
 def test_a_day_is_compared_and_nothing_is_moved_by_itself(shop: PaidShop, tmp_path):

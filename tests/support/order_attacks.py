@@ -19,6 +19,8 @@ class Traded(NamedTuple):
     parcel: int
     refund: int
     theirs: int
+    arrived: int
+    asked: int
 
 
 def traded(api: Api, victim: User, intruder: User, mark: str) -> Traded:
@@ -48,7 +50,19 @@ def traded(api: Api, victim: User, intruder: User, mark: str) -> Traded:
     number = desk.one("SELECT number FROM orders WHERE id = %s", sold)
     assert victim.store_id is not None
     theirs = Desk(api, intruder).order()
-    return Traded(victim.store_id, sold, bought, number, product, parcel, refund, theirs)
+    arrived, asked = _asked(desk, product, mark)
+    there = (victim.store_id, sold, bought, number, product, parcel, refund, theirs)
+    return Traded(*there, arrived, asked)
+
+
+def _asked(desk: Desk, product: int, mark: str) -> tuple[int, int]:
+    """A return of an order of the victim's store; the order and the return."""
+    arrived = desk.order((product, 1))
+    parcel = desk.ship(arrived)
+    desk.do(desk.seller, "SELECT deliver_shipment(%s, %s)", arrived, parcel)
+    (line,) = desk.lines(arrived)
+    opening = "SELECT open_return(%s, 'damaged', %s, '{}', ARRAY[%s::bigint], ARRAY[1], false)"
+    return arrived, desk.do(desk.buyer, opening, arrived, mark, line)
 
 
 def reads(at: Traded) -> Iterator[tuple[str, str]]:
@@ -61,8 +75,13 @@ def reads(at: Traded) -> Iterator[tuple[str, str]]:
         yield f"/api/stores/mine/orders?{query}", ""
     yield f"/api/stores/mine/orders?store_id={at.store}", "store"
     yield f"/api/stores/mine/balance?store_id={at.store}", "store"
-    for path in ("/api/stores/mine/balance", "/api/users/badges", "/api/refunds"):
+    for path in ("/api/stores/mine/balance", "/api/users/badges", "/api/refunds", "/api/returns"):
         yield path, ""
+    yield f"/api/returns?store_id={at.store}", "store"
+    yield "/api/returns?state=open", ""
+    yield f"/api/orders/{at.sold}/refunds", "order"
+    yield f"/api/orders/{at.arrived}", "order"
+    yield f"/api/orders/{at.arrived}/returns/{at.asked}", "return"
     yield f"/api/orders/{at.theirs}", ""
     yield "/api/stores/mine/orders/export", ""
     yield f"/api/stores/mine/orders/export?store_id={at.store}", "store"
@@ -87,6 +106,9 @@ def writes(at: Traded) -> Iterator[tuple[str, str, dict | None]]:
     bank = {"bank": "BCA", "number": "1234567", "holder": "Mine now"}
     yield "PUT", f"/api/refunds/{at.refund}/bank", bank
     yield "POST", f"/api/refunds/{at.refund}/done", {}
+    path = f"/api/orders/{at.arrived}/returns"
+    for body in ({"state": "withdrawn"}, {"state": "rejected"}, {"disputed": True}):
+        yield "PATCH", f"{path}/{at.asked}", {**body, "message": "Mine now"}
 
 
 def own_changes(at: Traded) -> Iterator[tuple[str, str, dict]]:

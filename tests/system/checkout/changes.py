@@ -96,7 +96,7 @@ class Drifting:
 
     def _holiday(self, chance: random.Random) -> None:
         self.market.do(
-            "INSERT INTO holidays (day, name) VALUES (current_date + %s, 'Libur') ON CONFLICT DO NOTHING",
+            "INSERT INTO holidays (country, day, name) VALUES ('ID', current_date + %s, 'Libur') ON CONFLICT DO NOTHING",
             chance.randint(1, 30),
         )
 
@@ -143,13 +143,14 @@ def while_it_changes(market: Market, args: argparse.Namespace) -> Figure:
 
 def hoard(market: Market, args: argparse.Namespace) -> list[Figure]:
     """5.7: one buyer places 50 that are not paid; the worker is stopped; others buy what lapsed."""
-    (product,) = market.sell(1, 1, 10)
+    (product,), (plenty,) = market.sell(1, 1, 10), market.sell(1, 1, 100)
     hoarder, others = market.buyers[-1], market.buyers[-11:-1]
 
     def transfer(token: str) -> Answered:
         return market.place(token, {product: 1}, 1, method="transfer")
 
-    placed = at_once(args, [hoarder] * 50, transfer)
+    placed = [transfer(hoarder) for _ in range(10)]
+    placed += [market.place(hoarder, {plenty: 1}, 1, method="transfer") for _ in range(40)]
     counts = Counter(each.word for each in placed)
     early = Counter(each.word for each in at_once(args, others, transfer))
     for each in placed:
