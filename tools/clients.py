@@ -75,10 +75,11 @@ def without_legacy(document: "dict[str, Any]") -> int:
     Return how many calls are left.
     """
     for calls in document["paths"].values():
-        for method in [m for m, call in calls.items() if "legacy" in call.get("tags", ())]:
-            del calls[method]
-        for call in calls.values():
-            for response in call.get("responses", {}).values() if isinstance(call, dict) else ():
+        for method in calls.keys() - {"parameters"}:
+            if "legacy" in calls[method]["tags"]:
+                del calls[method]
+                continue
+            for response in calls[method]["responses"].values():
                 response.pop("links", None)  # they may name what is gone
     document["paths"] = {
         path: calls for path, calls in document["paths"].items() if set(calls) - {"parameters"}

@@ -21,7 +21,7 @@ from marketplace.config.settings import ROOT
 
 pytest.importorskip("build", reason="what makes a release is not installed: make ready-release")
 TOUR = ROOT / "docs" / "tour.md"
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def room() -> Iterator[Path]:
     """A folder that PostgreSQL's own user can read, too."""
-    with tempfile.TemporaryDirectory(prefix="marketplace-wheel-") as name:
+    with tempfile.TemporaryDirectory(
+        prefix="marketplace-wheel-", ignore_cleanup_errors=True
+    ) as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
