@@ -268,7 +268,7 @@ class Mine:
         query={**schemas.OWN_FILTERS, **pages.QUERY, **pages.COUNT},
         responses={200: PAGE},
         problems=(*LISTING, "store_required", "not_found"),
-        budget=Budget(5, 3),
+        budget=Budget(4, 3),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the products of a store, hidden and sold out too; a SKU in `search` finds its
