@@ -9,7 +9,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 
 .DEFAULT_GOAL := help
 .PHONY: help run worker test test-install lint audit fuzz fuzz-decoders attack chaos test-ha edge bench-data bench bench-selling-data bench-selling bench-selling-lists bench-import worst psql migrate check-sql \
-	check-documents check-selling statement explain openapi clients backup restore demo-reset lock clean ready ready-dev ready-fuzz ready-bench ready-clients ready-ha
+	check-documents check-selling statement explain openapi clients image release backup restore demo-reset lock clean ready ready-dev ready-fuzz ready-bench ready-clients ready-ha ready-release
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -102,6 +102,13 @@ openapi: ready ## write the OpenAPI document (FILE=openapi.json)
 clients: ready ready-clients ## make clients for Kotlin, Swift, Dart and Python in clients/ (ARGS="kotlin dart")
 	@$(VENV) tools/clients.py $(ARGS)
 
+image: ## build the container image with docker, podman or buildah (ARGS="--tag marketplace:0.2.0")
+	@exec $(PYTHON) deploy/image.py $(ARGS)
+
+release: ready-dev ready-release ## check, build wheel, source archive, bill of materials and checksums, tag (VERSION=0.2.0)
+	@test -n "$(VERSION)" || { echo "Name the version: make release VERSION=0.2.0"; exit 2; }
+	@exec $(VENV) tools/release.py "$(VERSION)" $(ARGS)
+
 backup: ready ## write database and uploads into a folder (FOLDER=backups, ARGS="--keep 14")
 	@exec $(COMMAND) backup $(if $(FOLDER),--to "$(abspath $(FOLDER))") $(ARGS)
 
@@ -121,6 +128,7 @@ lock: ready-dev ## pin requirements*.txt anew from requirements*.in
 	@$(COMPILE) requirements-bench.in -c requirements.txt -c requirements-dev.txt -o requirements-bench.txt
 	@$(COMPILE) requirements-clients.in -c requirements.txt -c requirements-dev.txt -c requirements-fuzz.txt -o requirements-clients.txt
 	@$(COMPILE) requirements-ha.in -c requirements.txt -c requirements-dev.txt -o requirements-ha.txt
+	@$(COMPILE) requirements-release.in -c requirements.txt -c requirements-dev.txt -o requirements-release.txt
 
 clean: ## remove .venv and caches; the data in .data stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
@@ -143,3 +151,6 @@ ready-clients:
 
 ready-ha:
 	@$(PYTHON) tools/bootstrap.py ha
+
+ready-release:
+	@$(PYTHON) tools/bootstrap.py release

@@ -22,11 +22,20 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http import wsgi
 
-RELEASE = Path(__file__).resolve().parent
-sys.path[:] = [
-    str(RELEASE),
-    *(each for each in sys.path if not Path(each, "gunicorn.conf.py").exists()),
-]
+
+def release_of(folder: Path) -> Path | None:
+    """Return the checkout whose configuration lies in a folder; None where the code is an
+    installed package, and this file in it or a copy.
+    """
+    return folder if Path(folder, "marketplace", "__init__.py").exists() else None
+
+
+RELEASE = release_of(Path(__file__).resolve().parent)
+if RELEASE is not None:
+    sys.path[:] = [
+        str(RELEASE),
+        *(each for each in sys.path if not Path(each, "gunicorn.conf.py").exists()),
+    ]
 for name in [each for each in sys.modules if each.partition(".")[0] == "marketplace"]:
     del sys.modules[name]
 importlib.invalidate_caches()
@@ -35,7 +44,7 @@ server_workers = importlib.import_module("marketplace.server.workers")
 draining = importlib.import_module("marketplace.server.draining")
 rehearsal = importlib.import_module("marketplace.server.rehearsal")
 
-chdir = str(RELEASE)
+chdir = str(RELEASE or Path.cwd())
 
 # Before marketplace.telemetry.metrics is imported: workers count in files of one folder, and each
 # of them reports for all.
@@ -158,7 +167,7 @@ def when_ready(server: Any) -> None:
 
     def rehearse_and_reload() -> None:
         started = time.monotonic()
-        refused = rehearsal.refusal(Path(server.cfg.config).resolve().parent)
+        refused = rehearsal.refusal(release_of(Path(server.cfg.config).resolve().parent))
         server.rehearsed = time.monotonic() - started
         if refused is None:
             reload()

@@ -20,6 +20,7 @@ from types import ModuleType
 import psycopg
 
 from marketplace.config.env import ConfigError
+from marketplace.config.folders import program
 from marketplace.postgres.embedded import provision
 from marketplace.postgres.embedded.server import EmbeddedError
 from marketplace.postgres.roles import MigrationError
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> int:
         files.get(path.stem, path.stem.replace("_", "-")) for path in COMMANDS.glob("[a-z]*.py")
     )
     if not arguments or arguments[0] not in names:
-        print("usage: python -m marketplace NAME [--help] ...\n")
+        print(f"usage: {program()} NAME [--help] ...\n")
         for name in names:
             print(f"  {name:14} {_summary(name)}")
         return 0 if arguments[:1] in ([], ["help"], ["-h"], ["--help"]) else 2
@@ -68,7 +69,9 @@ def main(arguments: list[str]) -> int:
 
 def _run(module: ModuleType, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog=f"python -m marketplace {arguments[0]}", description=module.__doc__
+        prog=f"{program()} {arguments[0]}",
+        description=(module.__doc__ or "").replace("python -m marketplace", program()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
     parsed, rest = parser.parse_known_args(arguments[1:])
@@ -102,5 +105,10 @@ def _summary(name: str) -> str:
     return first.partition(": ")[2] or first
 
 
+def script() -> int:
+    """Run as the program `marketplace`, which comes with the package."""
+    return main(sys.argv[1:])
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(script())

@@ -33,15 +33,20 @@ from marketplace.resources import (
     import_errors,
     imports,
     legacy_android,
+    links,
     openapi,
     order_desk,
     orders,
+    orders_export,
+    papers,
     pay_accounts,
     payments,
     product_variants,
     products,
     provider_callbacks,
     refunds,
+    returns,
+    search_synonyms,
     stock,
     store_settings,
     stores,
@@ -120,6 +125,8 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/stores/mine/orders", orders.OfStore(db)),
         ("/api/stores/mine/orders/accept", order_desk.AcceptMany(db)),
         ("/api/stores/mine/orders/ship", order_desk.ShipMany(db)),
+        ("/api/stores/mine/orders/export", orders_export.OrderExport(db)),
+        ("/api/stores/mine/packing-slips", papers.PackingSlips(db)),
         ("/api/stores/mine/balance", books.Balance(db)),
         ("/api/stores/{store_id:id}/top-ups", books.TopUps(db)),
         ("/api/stores/{store_id:id}", stores.Store(db)),
@@ -151,6 +158,7 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/products/{product_id:id}/stock-movements", stock.Movements(db)),
         ("/api/products/{product_id:id}/images", images.Images(db, uploads)),
         ("/api/products/{product_id:id}/images/{image_id:id}", images.Image(db)),
+        ("/api/search-synonyms", search_synonyms.Synonyms(db)),
         ("/api/areas", addresses.Areas(db)),
         ("/api/cart", carts.Cart(db)),
         ("/api/cart/lines", carts.CartLines(db)),
@@ -164,6 +172,8 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
         ("/api/payments/{payment_id:id}/proof", payments.Proof(db)),
         ("/api/payments/{payment_id:id}/confirm", payments.Confirmation(db)),
         ("/api/payments/{payment_id:id}/refuse", payments.Refusal(db)),
+        ("/api/payments/{payment_id:id}/again", payments.Again(db)),
+        ("/api/payments/{payment_id:id}/settle", payments.Settlement(db)),
         ("/api/payments/midtrans/events", provider_callbacks.MidtransEvents(db, providers)),
         ("/api/payments/pretend/events", provider_callbacks.PretendEvents(db, providers)),
         ("/api/uploads", private_images.Uploads(db, private)),
@@ -183,10 +193,19 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
             order_desk.Delivered(db),
         ),
         ("/api/orders/{order_id:id}/shipments/{shipment_id:id}/returned", order_desk.Returned(db)),
+        ("/api/orders/{order_id:id}/refunds", refunds.OfOrder(db)),
+        ("/api/orders/{order_id:id}/returns", returns.OfOrder(db)),
+        ("/api/orders/{order_id:id}/returns/{return_id:id}", returns.Return(db)),
+        ("/api/returns", returns.Returns(db)),
+        ("/api/orders/{order_id:id}/invoice", papers.Invoice(db)),
+        ("/api/orders/{order_id:id}/packing-slip", papers.PackingSlip(db)),
         ("/api/refunds", refunds.Refunds(db)),
         ("/api/refunds/{refund_id:id}/bank", refunds.Bank(db)),
         ("/api/refunds/{refund_id:id}/done", refunds.Done(db)),
+        ("/api/refunds/{refund_id:id}/fail", refunds.Fail(db)),
+        ("/api/refunds/{refund_id:id}/give-up", refunds.GiveUp(db)),
         ("/api/ledger/entries", books.Entries(db)),
+        ("/api/ledger/entries/{entry_id:id}", books.Entry(db)),
         ("/api/audit", audit.Audit(db)),
         ("/api/config", configuration.Config(config)),
         ("/api/changes", changes.Changes(db)),
@@ -194,8 +213,9 @@ def routes(config: Config, db: Database) -> list[tuple[str, Any]]:
 
 
 def route_table(config: Config, db: Database) -> list[tuple[str, Any]]:
-    """Return all routes, and the one that describes them."""
+    """Return all routes, and those that are about the others."""
     table = routes(config, db)
+    table.append(("/api/links", links.Links(db, table)))
     return [*table, ("/api/openapi.json", openapi.Document(table, config))]
 
 
@@ -236,6 +256,9 @@ def create_app(config: Config | None = None, db: Database | None = None) -> "fal
     root = docs.Root()
     headers.complete(root)
     app.add_route("/", root)
+    logins = docs.DemoLogins(config)
+    headers.complete(logins)
+    app.add_route("/docs/demo-logins", logins)
     app.add_sink(Files("/docs/", docs.FOLDER, keep="no-cache"), "/docs/")
     if not config.production and not config.s3_bucket:
         checked.made("UPLOADS_DIR", config.uploads_dir)

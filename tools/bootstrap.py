@@ -3,7 +3,7 @@
     python3 tools/bootstrap.py          what runs
     python3 tools/bootstrap.py dev      and what checks
     python3 tools/bootstrap.py fuzz     and what fuzzes the API; `clients`: makes clients of it; `bench`: measures it
-    python3 tools/bootstrap.py ha       and what keeps several PostgreSQL servers together
+    python3 tools/bootstrap.py ha       and what keeps several PostgreSQL servers together; `release`: builds packages
 
 Needs the standard library alone. It reads on any Python 3.6 or newer, so that it can look for a suitable one. Where the
 venv module or pip is missing, as on a bare Debian, it tries the ways round that; else it names what to install.

@@ -23,7 +23,8 @@ from psycopg import IsolationLevel
 from psycopg.rows import dict_row
 
 from marketplace.config import settings
-from marketplace.config.settings import ROOT, Config
+from marketplace.config.folders import HOME
+from marketplace.config.settings import Config
 from marketplace.files.storage import Storage, StorageUnavailableError
 from marketplace.files.stores import of_private, of_uploads
 from marketplace.ops import backups
@@ -42,7 +43,7 @@ SHOWN = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """--to and --keep, --files, --jobs; or --check."""
     parser.add_argument(
-        "--to", type=Path, default=ROOT / "backups", metavar="FOLDER", help="default %(default)s"
+        "--to", type=Path, default=HOME / "backups", metavar="FOLDER", help="default %(default)s"
     )
     parser.add_argument(
         "--keep", type=number, metavar="N", help="then remove all but the newest N backups there"

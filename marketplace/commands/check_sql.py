@@ -12,6 +12,7 @@ import sys
 import psycopg
 
 from marketplace.config import settings
+from marketplace.config.folders import command
 from marketplace.postgres import migrations, statement_checks
 from marketplace.postgres.statements import ADMIN, named_sql, nouns
 
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         conn.execute(named_sql("explain", ADMIN)["only_look"])
         if waiting := migrations.pending(conn):
             missing = f"{len(waiting)} migrations are not applied ({waiting[0]}, ...)"
-            print(f"{missing}: make migrate comes first.")
+            print(f"{missing}: {command('migrate')} comes first.")
             return 1
         count, mistakes = statement_checks.check(conn, args.nouns)
     for line in mistakes:

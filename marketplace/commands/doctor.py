@@ -12,6 +12,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from marketplace.config import settings
+from marketplace.config.folders import command
 from marketplace.config.settings import Config
 from marketplace.jobs.queues import POOL, QUEUES, connections
 from marketplace.ops import checks, payment_checks
@@ -82,9 +83,7 @@ def databases(config: Config) -> Iterator[Finding]:
                         if waiting
                         else ("ok", "all migrations")
                     )
-                    yield Finding(
-                        state, f"{words}: python -m marketplace migrate" if waiting else words
-                    )
+                    yield Finding(state, f"{words}: {command('migrate')}" if waiting else words)
         except psycopg.Error as error:
             yield Finding("wrong", f"{name}: {str(error).strip().splitlines()[0]}")
 

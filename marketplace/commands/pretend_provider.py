@@ -15,6 +15,7 @@ own_database = True  # it has none
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The port is that of PRETEND_URL."""
     parser.add_argument("--port", type=int, required=True, help="a port of this machine")
+    parser.add_argument("--shop", help="the API's address: http://127.0.0.1:8000")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,5 +27,5 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    pretend_provider.serve(config, args.port, stop.is_set)
+    pretend_provider.serve(config, args.port, args.shop, stop.is_set)
     return 0

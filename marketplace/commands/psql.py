@@ -9,6 +9,7 @@ import sys
 import psycopg
 
 from marketplace.config import settings
+from marketplace.config.folders import program
 from marketplace.postgres import programs
 
 takes_anything = True
@@ -16,7 +17,7 @@ takes_anything = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Everything after the name goes to psql unchanged."""
-    parser.usage = "python -m marketplace psql [what psql itself takes, such as -c 'SELECT 1']"
+    parser.usage = f"{program()} psql [what psql itself takes, such as -c 'SELECT 1']"
 
 
 def run(args: argparse.Namespace) -> int:

@@ -19,7 +19,8 @@ from typing import NoReturn
 from marketplace import demo
 from marketplace.config import checked, settings
 from marketplace.config.env import ConfigError
-from marketplace.config.settings import ROOT, Config
+from marketplace.config.folders import HOME, INSTALLED, LOGINS, command, gunicorn_conf
+from marketplace.config.settings import Config
 from marketplace.demo import unfinished
 from marketplace.integrations import http
 from marketplace.integrations.addresses import Guard
@@ -74,15 +75,16 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 def _serve(config: Config) -> int:
     children: dict[str, Child] = {}
     try:
-        if not config.production and not config.pretend_url:
-            port = _pretend_port(config)
+        port = _pretend_port(config) if not (config.production or config.pretend_url) else None
+        if port is not None:
             os.environ["PRETEND_URL"] = f"http://127.0.0.1:{port}"
-            arguments = ("marketplace", "pretend-provider", "--port", str(port))
-            children["pretend provider"] = _start(config, *arguments)
         children["API"] = _start(
-            config, "gunicorn", "-c", "gunicorn.conf.py", "marketplace.app:create_app()"
+            config, "gunicorn", "-c", str(gunicorn_conf()), "marketplace.app:create_app()"
         )
         children["worker"] = _start(config, "marketplace", "worker")
+        if port is not None:
+            words = ("--port", str(port), "--shop", _address(config))
+            children["pretend provider"] = _start(config, "marketplace", "pretend-provider", *words)
         if _ready(config, children):
             _announce(config, children["API"])
         while (dead := _dead(children)) is None:
@@ -113,7 +115,7 @@ def _start(config: Config, *module: str) -> Child:
         farewell = signal.SIGQUIT  # at once: the next run is waiting for the port
     return subprocess.Popen(
         [sys.executable, "-m", *module],
-        cwd=ROOT,
+        cwd=HOME,
         env=env,
         start_new_session=True,
         preexec_fn=_end_with_parent(farewell),
@@ -168,7 +170,8 @@ def _pretend_port(config: Config) -> int:
     """
     checked.made("DATA_DIR", config.data_dir)
     kept = config.data_dir / "pretend.port"
-    for wanted in (int(kept.read_text()) if kept.exists() else 0, 0):
+    last = kept.read_text() if kept.exists() else ""
+    for wanted in (int(last) if last.isdigit() else 0, 0):
         try:
             with socket.create_server(("127.0.0.1", wanted)) as probe:
                 port = int(probe.getsockname()[1])
@@ -200,10 +203,12 @@ def _require_port(config: Config) -> None:
 def _cannot_listen(config: Config, error: OSError) -> str:
     reason = f"Cannot listen on {config.host} port {config.port} ({error.strerror or error});"
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return f"{reason} BIND must be an address of this machine: make run BIND=127.0.0.1."
+        return (
+            f"{reason} BIND must be an address of this machine: {command('run', BIND='127.0.0.1')}."
+        )
     if error.errno == errno.EACCES:
-        return f"{reason} ports below 1024 are root's: make run PORT=8001."
-    return f"{reason} stop what is there, or choose another: make run PORT=8001."
+        return f"{reason} ports below 1024 are root's: {command('run', PORT=8001)}."
+    return f"{reason} stop what is there, or choose another: {command('run', PORT=8001)}."
 
 
 def _address(config: Config) -> str:
@@ -217,18 +222,18 @@ def _address(config: Config) -> str:
 
 def _announce(config: Config, api: Child) -> None:
     print(
-        f"\nMarketplace is up.\n  API      {_address(config)}/api/products   (described in "
-        "docs/api.md)"
+        f"\nMarketplace is up.\n  API      {_address(config)}/api/products"
+        f"{'' if INSTALLED else '   (described in docs/api.md)'}"
     )
     print(f"  try it   {_address(config)}/docs")
     if "PRETEND_URL" in os.environ:
         print(f"  pay      {os.environ['PRETEND_URL']}   (a pretend provider, no money)")
     if config.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         print(f"  phones   http://{_own_address()}:{config.port} in the same network")
-    if (logins := config.data_dir / demo.LOGINS).exists():
+    if (logins := config.data_dir / LOGINS).exists():
         print(f"  logins   {logins}")
-    print("  psql     make psql")
-    print(f"  SQL      after an edit: make check-sql && kill -HUP {api.pid}")
+    print(f"  psql     {command('psql')}")
+    print(f"  SQL      after an edit: {command('check-sql')} && kill -HUP {api.pid}")
     print("  stop     Ctrl-C\n", flush=True)
 
 

@@ -13,11 +13,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from marketplace.config import checked, providers, rate_limits, selling
+from marketplace.config import checked, folders, providers, rate_limits, selling
 from marketplace.config.env import ConfigError, boolean, integer, secret
 from marketplace.config.rate_limits import Limit
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = folders.HOME
 MEBIBYTE = 1024 * 1024
 _COUNTRY = re.compile(r"[A-Z]{2}\Z")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}\Z")

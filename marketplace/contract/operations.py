@@ -99,6 +99,8 @@ class operation:
     catalogue: bool = False
     #: An installation with VERIFIED_SELLERS requires a confirmed address.
     sells: bool = False
+    #: A GET that may come with `link` (POST /api/links) in its query instead of a token.
+    linked: bool = False
     #: The call is going to end; every response says so in its headers.
     deprecated: Deprecated | None = None
     #: Of a busy call.

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
+from marketplace.config.folders import LOGINS, command
 from marketplace.config.settings import Config
 from marketplace.demo import trading, unfinished, variants
 from marketplace.demo.drawings import draw
@@ -36,8 +37,6 @@ from marketplace.security.tokens import Tokens, hashed, new_secret
 from marketplace.workflows import categories, products, stores
 from marketplace.workflows import images as image_workflow
 
-#: The file in the data folder that has the logins.
-LOGINS = "demo-logins.txt"
 PRODUCTS = Path(__file__).with_name("products.csv")
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that looks like another
 
@@ -94,8 +93,8 @@ def load(config: Config, report: Callable[[str], None]) -> bool:
                 _keep(file, lines)
         except BaseException:
             report(
-                "The demo shop is not complete. In the embedded database the next `make run` makes "
-                "it anew."
+                f"The demo shop is not complete. In the embedded database the next"
+                f" `{command('run')}` makes it anew."
             )
             raise
     report(f"Demo logins (also in {file}):")

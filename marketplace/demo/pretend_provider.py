@@ -52,10 +52,10 @@ log = logging.getLogger("marketplace.pretend")
 class Bank:
     """The provider behind the pages: its sessions, and how it tells the shop."""
 
-    def __init__(self, config: Config, url: str) -> None:
+    def __init__(self, config: Config, url: str, shop: str | None = None) -> None:
         self.url = url
         self.sessions = Sessions(config.data_dir / FILE, ZoneInfo(config.shop_time_zone))
-        shop = config.public_url or f"http://{HOST}:{config.port}"
+        shop = shop or config.public_url or f"http://{HOST}:{config.port}"
         self._events = f"{shop}/api/payments/pretend/events"
         self._guard = Guard.configured(self._events)
         self._key = pretend.key_of(config)
@@ -197,9 +197,9 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing of requests: the shop's log has them."""
 
 
-def serve(config: Config, port: int, stopped: Callable[[], bool] = lambda: False) -> None:
-    """Serve on a port of this machine until the process is told to end."""
-    with server(config, port) as running:
+def serve(config: Config, port: int, shop: str | None, stopped: Callable[[], bool]) -> None:
+    """Serve on a port of this machine until the process is told to end; callbacks go to `shop`."""
+    with server(config, port, shop) as running:
         bank = running.bank
         threading.Thread(target=running.serve_forever, name="serving", daemon=True).start()
         while not stopped():
@@ -215,10 +215,10 @@ class Server(ThreadingHTTPServer):
     bank: Bank
 
 
-def server(config: Config, port: int) -> Server:
+def server(config: Config, port: int, shop: str | None = None) -> Server:
     """Return a server that listens; 0 is any port."""
     made = Server((HOST, port), type("PretendHandler", (Handler,), {}))
-    made.bank = Bank(config, f"http://{HOST}:{made.server_address[1]}")
+    made.bank = Bank(config, f"http://{HOST}:{made.server_address[1]}", shop)
     made.RequestHandlerClass.bank = made.bank  # type: ignore[attr-defined]
     return made
 
@@ -227,7 +227,8 @@ def _payment(session: Session) -> str:
     """Return the page of a payment: what it is for, and the buttons or what became of it."""
     reference, state = html.escape(session["our_reference"]), session["state"]
     lines = "".join(
-        f"<tr><td>{quantity} × {html.escape(name)}</td><td>{_money(amount)}</td></tr>"
+        f"<tr><td>{f'{quantity} × ' if quantity > 1 else ''}{html.escape(name)}</td>"
+        f"<td>{_money(amount)}</td></tr>"
         for name, quantity, amount in session["lines"]
     )
     head = (

@@ -4,19 +4,13 @@ Written from the facts as they are when the mail is sent. What a seller has type
 and of the store) is one short line each; no mail has an address, a phone number or a buyer's name.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
-from decimal import Decimal
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-from marketplace.text.messages import Text, say
+from marketplace.integrations import return_mails
+from marketplace.integrations.letters import Facts, Letter, Place, goods, moment, money, short
+from marketplace.text.messages import say
 
-Facts = Mapping[str, Any]
-#: Country -> how far its clocks are ahead of UTC, and what that time is called there.
-CLOCKS = {"ID": (7, "WIB"), "MY": (8, "MYT"), "SG": (8, "SGT")}
-#: Currencies whose smallest coin is whole.
-WHOLE = ("IDR", "JPY", "KRW", "VND")
-LONGEST = 80
 #: What a parcel is found by.
 PARCEL = ("courier", "service", "tracking_number")
 REASONS = {
@@ -24,6 +18,13 @@ REASONS = {
     "not_shipped": say("the store did not send it in time"),
     "out_of_stock": say("it is out of stock"),
     "changed_mind": say("the buyer has changed their mind"),
+    "wrong_item": say("the wrong thing was ordered"),
+    "wrong_address": say("the address is wrong"),
+    "better_price": say("the buyer has found a better price"),
+    "too_slow": say("it takes too long"),
+    "wrong_price": say("the price was wrong"),
+    "cannot_send": say("the store cannot send it there"),
+    "buyer_asked": say("the buyer asked for it"),
     "cancel_asked": say("the buyer asked for it"),
     "refused": say("the parcel was refused"),
     "undeliverable": say("the parcel could not be delivered"),
@@ -36,27 +37,6 @@ REFUSALS = {
 }
 
 
-class Letter(NamedTuple):
-    """A subject and the lines of a mail; a line is a text of ours, or one that is the same in every
-    language.
-    """
-
-    subject: Text
-    lines: list[str]
-
-
-class Place(NamedTuple):
-    """Where the installation is, as far as texts need it."""
-
-    country: str
-    language: str
-
-
-def language_of(country: str) -> str:
-    """Return the language of mails that nobody's request has caused."""
-    return "id" if country == "ID" else "en"
-
-
 def written(
     kind: str, order: Facts, thing: Facts | None, data: Facts, place: Place
 ) -> Letter | None:
@@ -65,52 +45,6 @@ def written(
     `thing` is the refund or the payment that the event is about; `data` is the event's own.
     """
     return KINDS[kind](order, thing or {}, data, place)
-
-
-def money(amount: Any, currency: str, place: Place) -> str:
-    """Return an amount as people of the place write it."""
-    value = Decimal(amount)
-    digits = 0 if currency in WHOLE and value == value.to_integral_value() else 2
-    written = f"{value:,.{digits}f}"
-    if place.language == "id":
-        written = written.translate(str.maketrans(",.", ".,"))
-    return f"Rp{written}" if currency == "IDR" else f"{currency} {written}"
-
-
-def moment(at: datetime, place: Place) -> Text:
-    """Return a time on the clocks of the place."""
-    hours, name = CLOCKS.get(place.country, (0, "UTC"))
-    there = at.astimezone(timezone(timedelta(hours=hours)))
-    day, month, year = there.strftime("%d"), there.month, there.year
-    return say(
-        "{day} {month} {year}, {time} {zone}",
-        day=int(day), month=MONTHS[month - 1], year=year, time=there.strftime("%H:%M"), zone=name,
-    )  # fmt: skip
-
-
-MONTHS = (
-    say("January"), say("February"), say("March"), say("April"), say("May"), say("June"),
-    say("July"), say("August"), say("September"), say("October"), say("November"), say("December"),
-)  # fmt: skip
-
-
-def _short(words: str) -> str:
-    line = " ".join(words.split())
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
-
-
-def _goods(order: Facts, place: Place, *, whole: bool) -> list[str]:
-    """Return the lines of this order, or of all orders of the checkout, by store."""
-    lines: list[str] = []
-    for each in order["orders"]:
-        if not whole and each["id"] != order["id"]:
-            continue
-        lines += ["", f"{_short(each['store'])} · {each['number']}"]
-        for line in each["lines"]:
-            options = f" ({', '.join(line['options'])})" if line["options"] else ""
-            total = money(line["total"], order["currency"], place)
-            lines.append(f"  {line['quantity']} × {_short(line['name'] + options)}  {total}")
-    return lines
 
 
 def _placed(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
@@ -132,7 +66,7 @@ def _placed(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | N
             total=total, until=until,
         )  # fmt: skip
         lines += [words, *_how_to_pay(order, place)]
-    return Letter(subject, [*lines, *_goods(order, place, whole=True)])
+    return Letter(subject, [*lines, *goods(order, place, whole=True)])
 
 
 def _how_to_pay(order: Facts, place: Place) -> list[str]:
@@ -156,7 +90,7 @@ def _how_to_pay(order: Facts, place: Place) -> list[str]:
 
 def _accounts(accounts: Any) -> list[str]:
     kept = [[each.get("bank"), each.get("number"), each.get("holder")] for each in accounts]
-    return [f"    {' · '.join(_short(str(word)) for word in words if word)}" for words in kept]
+    return [f"    {' · '.join(short(str(word)) for word in words if word)}" for words in kept]
 
 
 def _paid(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
@@ -165,7 +99,7 @@ def _paid(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
         say("Your payment has arrived: order {number}", number=order["checkout_number"]),
         [
             say("Your payment for the order of {total} has arrived.", total=total),
-            *_goods(order, place, whole=True),
+            *goods(order, place, whole=True),
         ],
     )
 
@@ -179,7 +113,7 @@ def _new(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None
     if order["ship_by"] is not None:
         lines.append(say("Please send it by {until}.", until=moment(order["ship_by"], place)))
     subject = say("New order {number}", number=order["number"])
-    return Letter(subject, [*lines, *_goods(order, place, whole=False)])
+    return Letter(subject, [*lines, *goods(order, place, whole=False)])
 
 
 def _because(order: Facts, data: Facts) -> list[str]:
@@ -197,7 +131,7 @@ def _cancelled(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
             say("Your order was cancelled."),
             *_because(order, data),
             *back,
-            *_goods(order, place, whole=whole),
+            *goods(order, place, whole=whole),
         ],
     )
 
@@ -208,25 +142,27 @@ def _cancelled_seller(order: Facts, thing: Facts, data: Facts, place: Place) -> 
         [
             say("This order was cancelled. Please do not send it."),
             *_because(order, data),
-            *_goods(order, place, whole=False),
+            *goods(order, place, whole=False),
         ],
     )
 
 
 def _shipped(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
     parcels = [
-        " · ".join(_short(each[name]) for name in PARCEL if each[name]) for each in order["parcels"]
+        " · ".join(short(each[name]) for name in PARCEL if each[name]) for each in order["parcels"]
     ]
     lines: list[str] = [say("The store has sent your order.")]
     if any(parcels):
         lines += ["", *(f"    {each}" for each in parcels if each)]
     return Letter(
         say("Order {number} is on its way", number=order["number"]),
-        [*lines, *_goods(order, place, whole=False)],
+        [*lines, *goods(order, place, whole=False)],
     )
 
 
-def _delivered(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
+def _delivered(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
+    if order["state"] == "completed":
+        return None  # the buyer has said so
     lines: list[str] = [say("Your order has arrived. Please confirm it in the app.")]
     if order["stage"] == "delivered" and order["complete_at"] is not None:
         until = moment(order["complete_at"], place)
@@ -234,7 +170,7 @@ def _delivered(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
         lines.append(words)
     return Letter(
         say("Order {number} has arrived", number=order["number"]),
-        [*lines, *_goods(order, place, whole=False)],
+        [*lines, *goods(order, place, whole=False)],
     )
 
 
@@ -286,7 +222,7 @@ def _asked(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | No
     else:
         lines = [say("The buyer asks to return something. Please reply in the app.")]
         subject = say("A return of order {number}", number=order["number"])
-    return Letter(subject, [*lines, *_goods(order, place, whole=False)])
+    return Letter(subject, [*lines, *goods(order, place, whole=False)])
 
 
 def _decided(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
@@ -335,4 +271,5 @@ KINDS: dict[str, Callable[[Facts, Facts, Facts, Place], Letter | None]] = {
     "request_closed": _decided,
     "payment_problem": _problem,
     "refund_given_up": _given_up,
+    **return_mails.KINDS,
 }

@@ -27,7 +27,7 @@ class Queue(NamedTuple):
 
 
 QUEUES = {
-    "quick": Queue(1, False, "rebuilds, and what is told of events"),
+    "quick": Queue(1, False, "rebuilds, what is told of events, invoices"),
     "mail": Queue(2, True, "mails"),
     "long": Queue(1, False, "imports, upkeep, proofs"),
     "payments": Queue(8, True, "payments and refunds at providers"),

@@ -29,12 +29,15 @@ from marketplace.workflows import (
     checkouts,
     events,
     imports,
+    invoices,
     mails,
     order_timers,
     payment_sessions,
     product_documents,
     proofs,
     reconciliations,
+    refund_sending,
+    return_timers,
     stores,
     upkeep,
     users,
@@ -194,10 +197,25 @@ def _add_trade(app: procrastinate.App, means: Means) -> None:
     def cancel_unpaid(timestamp: int = 0) -> None:
         checkouts.cancel_due(means.db)
 
+    @app.periodic(cron="* * * * *", queueing_lock="issue_invoices")
+    @app.task(name="issue_invoices", queue="quick", lock="issue_invoices", retry=Retry())
+    def issue_invoices(timestamp: int = 0) -> None:
+        invoices.run(means.db, means.config.shop_time_zone, stopping=means.stopping)
+
     @app.periodic(cron="* * * * *", queueing_lock="order_timers")
     @app.task(name="order_timers", queue="timers", lock="order_timers", retry=Retry())
     def move_orders(timestamp: int = 0) -> None:
         order_timers.run(means.db, stopping=means.stopping)
+
+    @app.periodic(cron="* * * * *", queueing_lock="refund_timers")
+    @app.task(name="refund_timers", queue="timers", lock="refund_timers", retry=Retry())
+    def move_returns(timestamp: int = 0) -> None:
+        return_timers.run(means.db, stopping=means.stopping)
+
+    @app.periodic(cron="* * * * *", queueing_lock="send_refunds")
+    @app.task(name="send_refunds", queue="timers", lock="send_refunds", retry=Retry())
+    def send_refunds(timestamp: int = 0) -> None:
+        refund_sending.claim(means.db)
 
 
 def _add_payments(app: procrastinate.App, means: Means) -> None:
@@ -224,6 +242,10 @@ def _add_payments(app: procrastinate.App, means: Means) -> None:
     @app.task(name="expire_checkout", queue="payments", retry=Retry())
     def expire_checkout(checkout_id: int) -> None:
         payment_sessions.expire_checkout(db, providers, checkout_id)
+
+    @app.task(name="send_refund", queue="payments", retry=Retry())
+    def send_refund(refund_id: int) -> None:
+        refund_sending.send(db, providers, refund_id)
 
     @app.task(name="settle_payment", queue="payments", retry=Retry(Silent))
     def settle_payment(payment_id: int) -> None:

@@ -74,17 +74,25 @@ class _Builder:
             if found
         }
         ids = [
-            {"name": name, "in": "path", "required": True, "schema": _ID}
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "schema": _ID,
+                "example": 1,  # the demo shop has one of most
+            }
             for name in _PARAMETER.findall(path)
         ]
         return {**({"parameters": ids} if ids else {}), **calls}
 
     def _operation(self, method: str, path: str, declared: Operation, responder: Any) -> Document:
+        name = self._name(declared)
+        legacy = declared.deprecated is not None or name != declared.name
         made: Document = {
-            "operationId": self._name(declared),
+            "operationId": name,
             "summary": declared.summary,
             "description": inspect.getdoc(responder),
-            "tags": [_tag(path)],
+            "tags": ["legacy" if legacy else _tag(path)],
             "x-roles": ["anonymous", *operations.EVERYONE]
             if declared.public
             else list(declared.roles),

@@ -28,6 +28,7 @@ FIELD_ERROR = Named(
         "stage": optional(described(TEXT, "order_state: where the order is.")),
         "state": optional(described(TEXT, "refund_state: where the refund is.")),
         "checkout_id": optional(described(ID, "Of which checkout it is, where that is meant.")),
+        "order_id": optional(described(ID, "Of several orders: which.")),
         "available": optional(described(COUNT, "How many pieces of it can be bought.")),
         "message": {
             **_TEXT,

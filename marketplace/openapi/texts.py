@@ -18,24 +18,31 @@ STATUSES = {
     302: "It is there",
 }
 
+#: In the order of a journey: look around, sign in, buy, pay, follow the order; then sell; then what
+#: keeps a copy, and what an administrator reads.
 TAGS = {
-    "auth": "Opening an account, signing in and out, devices",
-    "users": "The caller's profile and activity log; users, for admins",
-    "stores": "Stores of sellers",
     "products": "The catalogue",
     "categories": "The tree of categories",
     "brands": "Makers of products",
-    "imports": "Catalogues as CSV",
-    "cart": "What the caller means to buy",
+    "auth": "Opening an account, signing in and out, devices",
+    "users": "The caller's profile, addresses and activity log; users, for admins",
     "areas": "Areas of a country, to pick addresses from",
-    "vouchers": "Vouchers of the platform, for admins",
+    "cart": "What the caller means to buy",
     "checkout": "What a purchase costs: the screen before it is placed",
     "checkouts": "What was placed and is paid at once",
     "payments": "Ways to pay, and transfers that somebody looks at",
     "uploads": "Private images that a later call names",
-    "audit": "Who changed what",
+    "orders": "What was bought and sold, from new to completed",
+    "refunds": "Money that goes back",
+    "stores": "Stores of sellers: settings, products, stock, orders, balance",
+    "search-synonyms": "Words that mean the same to a search, for admins",
+    "imports": "Catalogues as CSV",
+    "vouchers": "Vouchers of the platform, for admins",
+    "ledger": "The books, for admins",
     "changes": "What is new, for apps that keep a copy",
+    "audit": "Who changed what",
     "service": "The service itself",
+    "legacy": "Calls of the legacy Android app, and second addresses of others: not for new apps",
 }
 
 HEADERS: dict[str, Any] = {

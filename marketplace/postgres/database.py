@@ -230,17 +230,15 @@ class Database:
         return conn
 
     def _act_as(self, conn: Conn, caller: Caller, *, durable: bool) -> psycopg.Cursor[Row]:
-        acting = conn.execute(
+        return conn.execute(
             SQL["act_as"],
             {
                 "session_hash": caller.session_hash,
                 "role": caller.role,
                 "request_id": caller.request_id,
+                "durable": durable,
             },
         )
-        if not durable:
-            conn.execute(SQL["do_not_wait"])
-        return acting
 
     def _let_go(self) -> None:
         """End the transaction of find_caller(): a thread has one connection at a time."""

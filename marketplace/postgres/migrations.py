@@ -19,14 +19,14 @@ import psycopg
 from psycopg.errors import error_from_result
 from psycopg.rows import tuple_row
 
-from marketplace.config.settings import ROOT
+from marketplace.config.folders import SQL as FOLDER
 from marketplace.postgres import queue_schema, roles
 from marketplace.postgres.roles import MigrationError
 from marketplace.postgres.statements import ADMIN, named_sql, script
 
 __all__ = ["MIGRATIONS", "MigrationError", "migrate", "pending"]
 
-MIGRATIONS = ROOT / "sql" / "migrations"
+MIGRATIONS = FOLDER / "migrations"
 SQL = named_sql("migrate", ADMIN)
 LOCALE = named_sql("doctor")["locale"]
 LOCK = 0x6D61726B6574  # "market"; the key of the advisory lock

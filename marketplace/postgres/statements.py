@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from marketplace.config.settings import ROOT
+from marketplace.config.folders import HOME, SQL
 from marketplace.postgres import statement_files
 from marketplace.postgres.pool import Conn, LiteralString, Row
 from marketplace.postgres.statement_files import Statement
@@ -23,8 +23,8 @@ __all__ = [
     "shown",
 ]
 
-QUERIES = ROOT / "sql" / "queries"
-ADMIN = ROOT / "sql" / "admin"
+QUERIES = SQL / "queries"
+ADMIN = SQL / "admin"
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 
 
@@ -108,7 +108,7 @@ def written(text: str, position: int) -> int:
 
 def shown(path: Path) -> str:
     """Return a path as messages name it: below the project's folder."""
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+    return str(path.relative_to(HOME)) if path.is_relative_to(HOME) else str(path)
 
 
 def one(conn: Conn, statement: LiteralString, values: Mapping[str, Any] | None = None) -> Row:

@@ -1,6 +1,7 @@
 """The books: balances of stores, and entries by hand. Statements: sql/queries/books.sql."""
 
 from decimal import Decimal
+from typing import Any
 
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
@@ -36,3 +37,9 @@ def post(
     }
     posted: int | None = one(conn, SQL["post"], values)["id"]
     return posted
+
+
+def find(conn: Conn, entry_id: int) -> dict[str, Any] | None:
+    """Return an entry with its postings, amounts as texts; None: none, or no admin asks."""
+    found: dict[str, Any] | None = one(conn, SQL["find"], {"entry_id": entry_id})["entry"]
+    return found

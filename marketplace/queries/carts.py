@@ -58,6 +58,11 @@ def hold(conn: Conn, user_id: int) -> int:
         return int(one(conn, SQL["hold"], {"user_id": user_id})["version"])
 
 
+def take_turn(conn: Conn, user_id: int) -> None:
+    """Lock a cart and note that it has changed, in one."""
+    conn.execute(SQL["take_turn"], {"user_id": user_id})
+
+
 def touch(conn: Conn, user_id: int) -> None:
     """Note that a cart has changed."""
     conn.execute(SQL["touch"], {"user_id": user_id})

@@ -10,6 +10,11 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("checkouts")
+#: What a row of a checkout and its orders says of the checkout.
+COLUMNS = (
+    *("id", "number", "state", "method", "channel", "currency", "total", "units"),
+    *("placed_at", "pay_by", "version"),
+)
 
 
 def deliveries(
@@ -47,10 +52,12 @@ def place(conn: Conn, document: dict[str, Any]) -> int:
     return int(one(conn, SQL["place"], {"document": text})["checkout_id"])
 
 
-def find(conn: Conn, checkout_id: int, *, user_id: int, everything: bool) -> Row | None:
-    """Return a checkout of a buyer, with `everything` anybody's; None if it is not theirs."""
+def find(conn: Conn, checkout_id: int, *, user_id: int, everything: bool) -> list[Row]:
+    """Return a checkout of a buyer, with `everything` anybody's, and its orders: a row an order,
+    none if it is not theirs.
+    """
     values = {"checkout_id": checkout_id, "user_id": user_id, "everything": everything}
-    return conn.execute(SQL["find"], values).fetchone()
+    return conn.execute(SQL["find"], values).fetchall()
 
 
 def search(

@@ -8,7 +8,7 @@ SQL = named_sql("events")
 
 def next(conn: Conn, reader: str, most: int) -> list[Row]:
     """Return the next events that this reader was not told of, and move its cursor: id, type,
-    actor, data, order_id, cod, state, first. For the worker.
+    actor, data, order_id, cod, state, way (of a refund), first. For the worker.
     """
     return conn.execute(SQL["next"], {"reader": reader, "most": most}).fetchall()
 

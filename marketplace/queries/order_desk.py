@@ -15,6 +15,12 @@ SQL = named_sql("order_desk")
 PARCEL = ("courier", "service", "tracking_number")
 
 
+def lock(conn: Conn, order_id: int) -> int | None:
+    """Return the version of an order, locked until the transaction ends; None: not the caller's."""
+    told: int | None = _told(conn, "lock", {"order_id": order_id})
+    return told
+
+
 def accept(conn: Conn, order_ids: Sequence[int]) -> list[Row]:
     """Accept orders for their store: id and outcome of each, by id."""
     return conn.execute(SQL["accept"], {"order_ids": list(order_ids)}).fetchall()

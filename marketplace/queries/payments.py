@@ -6,10 +6,17 @@ from typing import Any
 
 import orjson
 
+from marketplace.contract.pages import Part
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("payments")
+#: Queue -> its statement, and the time that it is sorted by.
+QUEUES = {
+    "checking": ("list", "proof_at"),
+    "open": ("list_open", "created_at"),
+    "problem": ("list_problems", "updated_at"),
+}
 
 
 def of_checkouts(conn: Conn, checkout_ids: Sequence[int]) -> list[Row]:
@@ -24,11 +31,12 @@ def find(conn: Conn, payment_id: int) -> Row | None:
     return conn.execute(SQL["find"], {"payment_id": payment_id}).fetchone()
 
 
-def search(conn: Conn, state: str, *, after: Sequence[Any] | None, limit: int) -> list[Row]:
-    """Return payments that the caller has to look at, the longest waiting first."""
-    after_at, after_id = after or ("-infinity", 0)
-    values = {"state": state, "after_at": after_at, "after_id": after_id, "limit": limit}
-    return conn.execute(SQL["list"], values).fetchall()
+def search(conn: Conn, queue: str, store_id: int | None, part: Part) -> list[Row]:
+    """Return payments of a queue (QUEUES) that the caller has to look at, the longest waiting
+    first; those to one store's own account, or all.
+    """
+    values = {"store_id": store_id, **part.older()}
+    return conn.execute(SQL[QUEUES[queue][0]], values, prepare=False).fetchall()
 
 
 def send_proof(conn: Conn, payment_id: int, document: dict[str, Any]) -> str | None:
@@ -56,6 +64,25 @@ def refuse(conn: Conn, payment_id: int, reason: str) -> str | None:
     """Say that a transfer has not arrived: the payment's state; None if not the caller's to say."""
     values = {"payment_id": payment_id, "reason": reason}
     outcome: str | None = one(conn, SQL["refuse"], values)["outcome"]
+    return outcome
+
+
+def again(conn: Conn, payment_id: int, received: Decimal, key: str) -> str | None:
+    """Say that money came once more for a transfer: twice or repeated; None if it is not the
+    caller's to say.
+
+    Raises CheckViolation (checkouts_not_payable, payments_received_coin).
+    """
+    values = {"payment_id": payment_id, "received": received, "key": key}
+    outcome: str | None = one(conn, SQL["again"], values)["outcome"]
+    return outcome
+
+
+def settle(conn: Conn, payment_id: int, how: str) -> str | None:
+    """Close the problem of a payment: settled or repeated; None if it is not the caller's."""
+    outcome: str | None = one(conn, SQL["settle"], {"payment_id": payment_id, "how": how})[
+        "outcome"
+    ]
     return outcome
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
+import psycopg
 from psycopg.rows import namedtuple_row, tuple_row
 
 from marketplace.postgres.pool import Conn, Row
@@ -194,6 +195,12 @@ def find(
         "known": list(known),
     }
     return conn.execute(SQL["find"], values).fetchone()
+
+
+def find_later(conn: Conn, product_id: int) -> psycopg.Cursor[Row]:
+    """Return where the row of find() will be, hidden products too, once a pipeline has ended."""
+    values = {"product_id": product_id, "guest": False, "show_hidden": True, "known": []}
+    return conn.execute(SQL["find"], values)
 
 
 def list_descriptions(conn: Conn, ids: Sequence[int]) -> dict[int, str | None]:

@@ -22,7 +22,7 @@ def act_as(conn: Conn, session_hash: bytes, request_id: str | None = None) -> Ro
     """Make the rest of this transaction act as a session's user; return user_id, role, store_id,
     session_id.
     """
-    values = {"session_hash": session_hash, "role": None, "request_id": request_id}
+    values = {"session_hash": session_hash, "role": None, "request_id": request_id, "durable": True}
     return one(conn, SQL["act_as"], values)
 
 

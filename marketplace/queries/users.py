@@ -138,3 +138,16 @@ def add_admin(conn: Conn, *, name: str, email: str, password_hash: str) -> int:
     """
     values = {"name": name, "email": email, "password_hash": password_hash}
     return int(one(conn, SQL["add_admin"], values)["user_id"])
+
+
+def manage_as_owner(
+    conn: Conn, who: str, *, role: str | None = None, suspended: bool | None = None
+) -> Row | None:
+    """Change a user's role, or suspend them, as the owner of the tables; None leaves a value
+    unchanged.
+
+    `who` is an address or an id. Returns id, name, email, role and suspended; None where nobody has
+    it, or where it is the last admin who can sign in.
+    """
+    values = {"who": who, "role": role, "suspended": suspended}
+    return conn.execute(SQL["manage_as_owner"], values).fetchone()

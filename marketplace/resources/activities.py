@@ -44,7 +44,7 @@ class Activities:
         query={**schemas.FILTERS, **pages.QUERY},
         responses={200: pages.listed("activities", schemas.ACTIVITY)},
         problems=("invalid_cursor", "page_too_deep"),
-        budget=Budget(6, 4),
+        budget=Budget(5, 4),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the caller's log, newest first."""

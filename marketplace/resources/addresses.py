@@ -22,7 +22,7 @@ class Addresses:
         "listAddresses",
         "The caller's addresses",
         responses={200: schemas.LIST},
-        budget=Budget(5, 3),
+        budget=Budget(4, 3),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return all of them, the default one first; there are at most 50."""

@@ -12,6 +12,7 @@ from marketplace.postgres.pool import Conn
 from marketplace.queries import books, stores
 from marketplace.schemas import books as schemas
 from marketplace.web import idempotency
+from marketplace.workflows import books as workflow
 from marketplace.workflows.products import store_of
 
 ADMINS = ("admin",)
@@ -68,7 +69,7 @@ class TopUps:
         with idempotency.transaction(self.db, req, resp) as conn:
             if stores.find(conn, store_id) is None:
                 raise Problem("not_found", "There is no such store.")
-            books.post(
+            workflow.post(
                 conn,
                 "top_up",
                 key,
@@ -108,7 +109,7 @@ class Entries:
             if body.get(side) is None and side not in sides:
                 raise invalid(f"/{side}", "required", "is required")
         with idempotency.transaction(self.db, req, resp) as conn:
-            posted = books.post(
+            posted = workflow.post(
                 conn,
                 body["kind"],
                 key,
@@ -121,6 +122,28 @@ class Entries:
             resp.media = {"id": posted}
             resp.location = f"/api/ledger/entries/{posted}"
             resp.status = falcon.HTTP_201
+
+
+class Entry:
+    """/api/ledger/entries/{entry_id}"""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    @operation(
+        "getLedgerEntry",
+        "An entry of the books",
+        roles=ADMINS,
+        responses={200: schemas.BOOKED},
+        problems=("not_found",),
+    )
+    def on_get(self, req: falcon.Request, resp: falcon.Response, entry_id: int) -> None:
+        """Return an entry with its postings, whoever or whatever made it."""
+        with self.db.transaction(req.context.caller) as conn:
+            entry = books.find(conn, entry_id)
+        if entry is None:
+            raise Problem("not_found", "There is no such entry.")
+        resp.media = entry
 
 
 def _balance(req: falcon.Request, conn: Conn, store_id: int) -> dict[str, Any]:

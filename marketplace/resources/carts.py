@@ -16,7 +16,7 @@ class Cart:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getCart", "The caller's cart", responses={200: schemas.CART}, budget=Budget(6, 4))
+    @operation("getCart", "The caller's cart", responses={200: schemas.CART}, budget=Budget(5, 4))
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the cart by store, everything live. Nothing vanishes by itself: a line that cannot
         be bought now says why in `problem`, and prices are those of the moment.

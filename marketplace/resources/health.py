@@ -7,6 +7,7 @@ import falcon
 import psycopg
 import psycopg_pool
 
+from marketplace.config.folders import command
 from marketplace.contract.errors import Problem
 from marketplace.contract.operations import PUBLIC, operation
 from marketplace.contract.validation import Named
@@ -55,7 +56,11 @@ class Ready:
         if pending:
             raise Problem(
                 "unavailable",
-                say("{count} migrations wait; run `make migrate`.", count=len(pending)),
+                say(
+                    "{count} migrations wait; run `{command}`.",
+                    count=len(pending),
+                    command=command("migrate"),
+                ),
             )
         resp.media = {"status": "ready"}
 

@@ -173,7 +173,7 @@ class CreateProduct:
         image_workflow.save(self.files, found)
         with idempotency.transaction(self.db, req, resp) as conn:
             image_workflow.hold(conn, self.files, found)
-            product_id = product_workflow.add(
+            product_id, product = product_workflow.add(
                 conn,
                 client.client(req),
                 store_id=store_id,
@@ -181,7 +181,6 @@ class CreateProduct:
                 pictures=made,
                 currency=config.currency,
             )
-            product = products.find(conn, product_id, show_hidden=True) or {}
             whole = orjson.loads(product_workflow.whole(product))
             resp.media = {
                 "message": "Produk Anda sudah ditambahkan.",

@@ -8,11 +8,11 @@ import falcon
 from marketplace.contract.operations import operation
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
-from marketplace.queries import order_desk, orders
+from marketplace.queries import order_desk
 from marketplace.schemas import order_desk as schemas
 from marketplace.schemas.orders import PAGE
 from marketplace.web import client, etags, idempotency
-from marketplace.workflows import events
+from marketplace.workflows import events, invoices
 from marketplace.workflows import order_desk as workflow
 from marketplace.workflows import orders as pages
 
@@ -221,6 +221,7 @@ class Shipment:
         caller = req.context.caller
 
         def verb(conn: Conn) -> Any:
+            workflow.lock(conn, order_id)
             before = workflow.find_parcel(conn, caller, order_id, shipment_id)
             parcel = workflow.tidy_parcel({**before, **req.context.body})
             return _performed(req, conn, order_id, order_desk.track, shipment_id, parcel)
@@ -312,11 +313,10 @@ def _answer(
     caller, language = req.context.caller, client.language(req)
     with idempotency.transaction(db, req, resp) as conn:
         if req.get_header("If-Match") is not None:
-            rows = orders.cards(conn, caller, [order_id])
-            if not rows:
-                raise pages.missing()
-            etags.require(req, rows[0]["version"])
+            etags.require(req, workflow.lock(conn, order_id))
         verb(conn)
         events.wake(conn)
-        resp.media = pages.page(conn, caller, order_id, language)
+        page = resp.media = pages.page(conn, caller, order_id, language)
+        if page["stage"] == "completed":
+            invoices.wake(conn)
     client.say_language(resp, language)

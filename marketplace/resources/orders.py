@@ -34,7 +34,7 @@ class Orders:
         query={**schemas.FILTERS, **pages.BY_CURSOR},
         responses={200: LIST},
         problems=LIST_PROBLEMS,
-        budget=Budget(5, 3),
+        budget=Budget(4, 3),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return what the caller ordered, newest first; to an admin, everybody's orders. A filter

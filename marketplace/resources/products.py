@@ -71,7 +71,7 @@ class Products:
         problems=("store_required", "picture_refused", *KEYS, *OF_VARIANTS),
         idempotent=True,
         sells=True,
-        budget=Budget(10, 6),
+        budget=Budget(10, 5),
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a product to the caller's store (an admin names one), from JSON or multipart with a
@@ -91,7 +91,7 @@ class Products:
             idempotency.transaction(self.db, req, resp) as conn,
         ):
             images.hold(conn, self.files, found)
-            product_id = workflow.add(
+            product_id, added = workflow.add(
                 conn,
                 client.client(req),
                 store_id=store_id,
@@ -99,7 +99,7 @@ class Products:
                 pictures=made,
                 currency=config.currency,
             )
-            _show(req, resp, products.find(conn, product_id, show_hidden=True))
+            _show(req, resp, added)
             resp.status = falcon.HTTP_201
             resp.location = f"/api/products/{product_id}"
 
@@ -174,7 +174,7 @@ class Product:
         responses={200: schemas.PRODUCT},
         problems=CHANGING,
         conditional=True,
-        budget=Budget(12, 9),
+        budget=Budget(12, 7),
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Change the given fields, leave the rest; {"hidden": false} shows a removed product again,
@@ -201,13 +201,12 @@ class Product:
             etags.require(req, workflow.version(before))
             if not before["hidden"]:
                 workflow.change(
-                    conn, before, store_id, {**before, "hidden": True}, req.context.config.currency
-                )
-                activities.record(
                     conn,
                     client.client(req),
-                    "delete_product",
-                    related=("product", product_id, before["name"]),
+                    before,
+                    store_id,
+                    {**before, "hidden": True},
+                    req.context.config.currency,
                 )
         resp.status = falcon.HTTP_204
 
@@ -232,15 +231,16 @@ class Product:
                 if merge
                 else body
             )
-            workflow.change(conn, before, store_id, after, req.context.config.currency)
-            activities.record(
+            changed = workflow.change(
                 conn,
                 client.client(req),
-                "update_product",
-                related=("product", product_id, after["name"]),
-                details={"fields": sorted(body)},
+                before,
+                store_id,
+                after,
+                req.context.config.currency,
+                said=body,
             )
-            _show(req, resp, products.find(conn, product_id, show_hidden=True))
+            _show(req, resp, changed)
 
 
 def _blocked(req: falcon.Request, conn: Conn, before: Row) -> Row:
@@ -268,7 +268,7 @@ class Mine:
         query={**schemas.OWN_FILTERS, **pages.QUERY, **pages.COUNT},
         responses={200: PAGE},
         problems=(*LISTING, "store_required", "not_found"),
-        budget=Budget(5, 3),
+        budget=Budget(4, 3),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the products of a store, hidden and sold out too; a SKU in `search` finds its

@@ -33,7 +33,7 @@ class Profile:
         self.sign_in = sign_in
 
     @operation(
-        "getProfile", "The caller's profile", responses={200: schemas.PROFILE}, budget=Budget(6, 4)
+        "getProfile", "The caller's profile", responses={200: schemas.PROFILE}, budget=Budget(5, 4)
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the caller."""

@@ -49,6 +49,7 @@ TYPES = (
     "import_csv",
     "export_activities",
     "export_products",
+    "export_orders",
     "export_profile",
     "create_category",
     "update_category",

@@ -4,7 +4,7 @@ from typing import Any
 
 from marketplace.contract.validation import Named
 from marketplace.schemas.carts import MONEY
-from marketplace.schemas.common import ID, TEXT, TIME, described, list_of
+from marketplace.schemas.common import ID, TEXT, TEXT_OR_NULL, TIME, described, list_of
 from marketplace.schemas.payments import ACCOUNT
 
 _AMOUNT: dict[str, Any] = {"coerce": "money", "required": True, "meta": {"example": "21000.00"}}
@@ -59,3 +59,27 @@ ENTRY = Named(
     },
 )
 POSTED = Named("PostedEntry", {"id": ID})
+_ID_OR_NULL: dict[str, Any] = {**ID, "nullable": True}
+BOOKED = Named(
+    "BookedEntry",
+    {
+        "id": ID,
+        "kind": TEXT,
+        "source": described(TEXT, "What of: `order 901`, or who made it and by which key."),
+        "order_id": _ID_OR_NULL,
+        "user_id": described(_ID_OR_NULL, "Who acted; null: the worker."),
+        "note": TEXT_OR_NULL,
+        "created_at": TIME,
+        "postings": list_of(
+            Named(
+                "Posting",
+                {
+                    "account": TEXT,
+                    "store_id": described(_ID_OR_NULL, "Of a payable: whose."),
+                    "provider": described(TEXT_OR_NULL, "Of a provider: which."),
+                    "amount": described(MONEY, "Debit above 0, credit below; they sum to 0."),
+                },
+            )
+        ),
+    },
+)

@@ -41,7 +41,7 @@ BATCH = Named(
             minlength=1,
             maxlength=MOST,
             required=True,
-            meta={"example": [{"product_id": 7, "price": "85000.00", "expected_version": 11}]},
+            meta={"example": [{"product_id": 2, "price": "235000.00", "expected_version": 1}]},
         ),
     },
 )

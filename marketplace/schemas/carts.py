@@ -105,7 +105,7 @@ PUT = Named(
             "minlength": 1,
             "maxlength": 200,
             "required": True,
-            "meta": {"example": [{"product_id": 63, "variant_id": None, "quantity": 2}]},
+            "meta": {"example": [{"product_id": 22, "variant_id": None, "quantity": 2}]},
         },
         "merge": described(
             {"coerce": "boolean", "default": False},

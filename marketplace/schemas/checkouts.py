@@ -168,7 +168,7 @@ ASK: dict[str, Any] = {
         "schema": {"coerce": "line", "maxlength": 20},
         "maxlength": 5,
         "default": [],
-        "meta": {"description": "Codes.", "example": ["HEMAT10"]},
+        "meta": {"description": "Codes.", "example": ["HEMATDP"]},
     },
 }
 QUOTE_ASKED = Named("QuoteRequest", ASK)

@@ -20,7 +20,7 @@ PARCEL_FIELDS: dict[str, Any] = {
         },
     },
 }
-_PIECES = Named(
+PIECES = Named(
     "OrderPieces",
     {
         "line_id": {**ID, "required": True},
@@ -33,7 +33,7 @@ _PIECES = Named(
         },
     },
 )
-_LINES = list_of(_PIECES, minlength=1, maxlength=200)
+_LINES = list_of(PIECES, minlength=1, maxlength=200)
 SHIP = Named(
     "OrderShipping",
     {
@@ -65,7 +65,7 @@ ACCEPT_MANY = Named(
             "minlength": 1,
             "maxlength": MOST,
             "required": True,
-            "meta": {"example": [901, 902]},
+            "meta": {"example": [1]},
         }
     },
 )
@@ -78,7 +78,7 @@ SHIP_MANY = Named(
             minlength=1,
             maxlength=MOST,
             required=True,
-            meta={"example": [{"id": 901, "courier": "jne", "tracking_number": "JX3456"}]},
+            meta={"example": [{"id": 1, "courier": "jne", "tracking_number": "JX3456"}]},
         )
     },
 )

@@ -19,11 +19,14 @@ from marketplace.schemas.common import (
     one_of,
     optional,
 )
+from marketplace.schemas.refunds import REFUND
+from marketplace.schemas.returns import RETURN
 
 STAGES = ("unpaid", "new", "to_ship", "shipping", "delivered", "completed", "cancelled")
 ACTIONS = (
     *("cancel", "confirm"),
     *("accept", "ship", "cancel_lines", "refuse_cancel", "delivered", "returned"),
+    *("return", "refund"),
 )
 REQUESTS = ("cancel", "return", "dispute")
 _TIME_OR_NULL: dict[str, Any] = {**TIME, "nullable": True}
@@ -107,6 +110,9 @@ DEADLINE = Named(
             "deliver",
             "complete",
             "answer_cancel",
+            "answer_return",
+            "send_back",
+            "finish_return",
             words="What is to be done, or is done by itself, by then; more may come.",
         ),
         "at": TIME,
@@ -267,7 +273,11 @@ PAGE = Named(
         "shipments": list_of(PARCEL),
         "timeline": list_of(MOMENT),
         "cancel": of(CANCEL),
-        "return_until": described(_TIME_OR_NULL, "Until when it can be sent back."),
+        "return_until": described(
+            _TIME_OR_NULL, "Until when it can be sent back; null: not completed yet."
+        ),
+        "returns": described(list_of(RETURN), "Newest first, 20 at most."),
+        "refunds": described(list_of(REFUND), "Newest first, 20 at most."),
         "sale": optional(described(of(SALE), "For the store and admins.")),
     },
 )

@@ -118,12 +118,51 @@ REFUSAL = Named(
         "message": {"coerce": "trimmed_prose", "maxlength": 400, "nullable": True},
     },
 )
+AGAIN = Named(
+    "PaymentAgain",
+    {"received": described({**_AMOUNT, "required": True}, "What came once more: all goes home.")},
+)
+SETTLEMENT = Named(
+    "PaymentSettlement",
+    {
+        "how": {
+            "coerce": "line",
+            "allowed": ["send_back", "noted"],
+            "required": True,
+            "meta": {
+                "description": "`send_back` a wrong amount; `noted`: somebody has seen it.",
+                "example": "send_back",
+            },
+        }
+    },
+)
 LISTED = Named(
     "ListedPayment",
-    {**PAYMENT, "checkout_id": ID, "proof_at": {**TIME, "nullable": True}},
+    {
+        **PAYMENT,
+        "checkout_id": ID,
+        "proof_at": {**TIME, "nullable": True},
+        "received": described(_MONEY, "What has come, in all."),
+        "reversed": described(
+            TEXT_OR_NULL,
+            "What the provider says of money that it had paid: charged_back, refunded.",
+        ),
+        "settled": described(FLAG, "Somebody has looked at its problem."),
+        "created_at": TIME,
+        "updated_at": TIME,
+    },
 )
 #: A provider reads the status alone.
 TAKEN = Named("CallbackTaken", {})
 FILTERS: dict[str, Any] = {
-    "state": {"coerce": "line", "allowed": ["checking"], "default": "checking"},
+    "state": {
+        "coerce": "line",
+        "allowed": ["checking", "open"],
+        "meta": {"description": "Left out without `problem`: `checking`."},
+    },
+    "problem": {
+        "coerce": "boolean",
+        "meta": {"description": "What came wrong, late or twice, or was taken back. Alone."},
+    },
+    "store_id": described(ID, "For admins: to this store's own account."),
 }

@@ -16,17 +16,18 @@ from marketplace.schemas.common import (
     of,
     one_of,
 )
+from marketplace.schemas.order_desk import PIECES
 
 _ID_OR_NULL: dict[str, Any] = {**ID, "nullable": True}
 FILTERS: dict[str, Any] = {
     "way": {
         "coerce": "line",
-        "allowed": ["bank", "store"],
+        "allowed": ["bank", "store", "provider"],
         "meta": {"description": "For admins, with `state`: who has to send it."},
     },
     "state": {
         "coerce": "line",
-        "allowed": ["due", "needs_bank"],
+        "allowed": ["due", "needs_bank", "sending", "sent"],
         "meta": {"description": "For admins, with `way`: the longest waiting first."},
     },
 }
@@ -39,7 +40,12 @@ REFUND = Named(
         "order_id": described(_ID_OR_NULL, "null: of a payment that paid nothing."),
         "amount": MONEY,
         "currency": TEXT,
-        "reason": TEXT,
+        "reason": described(
+            TEXT,
+            "cancelled, out_of_stock, lines, undelivered, return, goodwill, late_payment, twice, "
+            "mismatch, surplus, or a reason of the cancellation.",
+        ),
+        "bearer": one_of("store", "platform", words="Who bears it."),
         "way": one_of("provider", "bank", "store", words="Who sends it; more may come."),
         "state": one_of(
             "on_its_way",
@@ -57,6 +63,10 @@ REFUND = Named(
             "Whole for admins; four digits for the buyer; null for the store.",
         ),
         "reference": described(TEXT_OR_NULL, "What whoever sent it calls it."),
+        "problem": described(
+            TEXT_OR_NULL,
+            "Why it could not be sent, while an account is wanted; admins read it always.",
+        ),
         "lines": list_of(_LINE),
         "version": {**COUNT, "min": 1},
         "created_at": TIME,
@@ -96,5 +106,53 @@ DONE = Named(
             "nullable": True,
             "meta": {"description": "Of the transfer.", "example": "BCA 30/11 0042"},
         }
+    },
+)
+_WHY: dict[str, Any] = {
+    "coerce": "name",
+    "minlength": 1,
+    "maxlength": 400,
+    "required": True,
+}
+FAILURE = Named(
+    "RefundFailure",
+    {
+        "reason": described(
+            {**_WHY, "meta": {"example": "The account is closed"}}, "Its buyer reads it."
+        )
+    },
+)
+GIVEN_UP = Named(
+    "RefundGivenUp",
+    {
+        "message": described(
+            {**_WHY, "meta": {"example": "Nobody has answered"}}, "Why nobody can be paid."
+        )
+    },
+)
+#: Reasons of a refund that somebody promises by hand.
+REASONS = ("lines", "goodwill")
+NEW = Named(
+    "NewRefund",
+    {
+        "lines": described(
+            list_of(PIECES, minlength=1, maxlength=200),
+            "Pieces that have left; their part of commission and vouchers goes back with them.",
+        ),
+        "amount": described(
+            {"coerce": "money", "meta": {"example": "5000.00"}},
+            "Or a sum: the sale and its commission stand.",
+        ),
+        "reason": {
+            "coerce": "line",
+            "allowed": list(REASONS),
+            "meta": {"description": "Left out: by what is given.", "example": "goodwill"},
+        },
+        "bearer": {
+            "coerce": "line",
+            "allowed": ["store", "platform"],
+            "default": "store",
+            "meta": {"description": "`platform`: by an admin, and only a sum.", "example": "store"},
+        },
     },
 )

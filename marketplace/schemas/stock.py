@@ -43,7 +43,7 @@ MODES: dict[str, Any] = {
 }
 #: What a row of a batch is about.
 NAMED_BY: dict[str, Any] = {
-    "product_id": {**ID, "meta": {"description": "Or `sku`.", "example": 7}},
+    "product_id": {**ID, "meta": {"description": "Or `sku`.", "example": 2}},
     "variant_id": described(VARIANT_ID, "Of a product with variants."),
     "sku": {
         "coerce": "key",
@@ -78,7 +78,7 @@ BATCH = Named(
             minlength=1,
             maxlength=MOST,
             required=True,
-            meta={"example": [{"product_id": 7, "stock": 40, "expected_stock": 50}]},
+            meta={"example": [{"product_id": 2, "stock": 40, "expected_stock": 15}]},
         ),
     },
 )

@@ -14,12 +14,13 @@ REFUSED = 3
 SECONDS = 60.0
 
 
-def refusal(release: Path) -> str | None:
+def refusal(release: Path | None) -> str | None:
     """Return why the code in a folder could not serve, or was not seen to; None where it could.
+    Without a folder it is the installed package.
 
     None also of a release without a rehearsal, and while the database is away.
     """
-    env = {**os.environ, "PYTHONPATH": str(release)}
+    env = {**os.environ, **({"PYTHONPATH": str(release)} if release else {})}
     command = [sys.executable, "-m", "marketplace.server.rehearse"]
     try:
         done = subprocess.run(

@@ -12,6 +12,7 @@ from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Row
 from marketplace.queries import limits, sessions
 from marketplace.security.tokens import Tokens
+from marketplace.web import links
 from marketplace.web.rate_limits import READS, Limits, Use, by_address, set_headers
 
 
@@ -33,6 +34,8 @@ class Authentication:
         if operation is None:  # OPTIONS, or a method that will get a 405
             return
         caller = self._bearer(req)
+        if caller is None and operation.linked:
+            caller = links.caller_of(req)
         if caller is None and not operation.public:
             raise unauthorized(
                 "unauthorized", "This call needs an access token: Authorization: Bearer ..."

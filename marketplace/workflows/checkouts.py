@@ -9,6 +9,7 @@ import orjson
 import psycopg
 from psycopg import errors as pg
 
+from marketplace.config.providers import PROVIDERS
 from marketplace.config.settings import Config
 from marketplace.contract.errors import FieldError, Problem, invalid
 from marketplace.postgres.callers import Caller
@@ -50,15 +51,14 @@ def place(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], lan
     said before anything is locked but the buyer's own cart.
     """
     payment_methods.require_return_url(config, (body["payment"] or {}).get("return_url"))
-    carts.hold(conn, user_id)
+    if _is_from_cart(body):
+        carts.take_turn(conn, user_id)
     document = _looked_at(conn, config, user_id, body, language)
-    with conn.pipeline():  # before what others wait for is locked
-        if document["from_cart"]:
-            carts.touch(conn, user_id)
-        events.wake(conn)
+    events.wake(conn)  # before what others wait for is locked
     try:
         checkout_id = checkouts.place(conn, document)
-        payment_sessions.open_there(conn, checkout_id)
+        if document["method"] in PROVIDERS:
+            payment_sessions.open_there(conn, checkout_id)
         return checkout_id
     except pg.CheckViolation as error:
         if error.diag.constraint_name != "inventory_quantity_check":
@@ -84,9 +84,10 @@ def _looked_at(
 ) -> dict[str, Any]:
     """Return what place_checkout() takes. Raises a Problem for all that can be seen by a look."""
     payment = body["payment"] or {}
-    quote = quotes.make(conn, config, user_id, body)
+    quote = quotes.make(conn, config, user_id, body, paid_by=payment.get("method") or "none")
     refusals.require_lines(quote)
-    _require_same(quote, body["expected_total"], language)
+    if _is_another(quote, body["expected_total"]):
+        raise changed(quotes.make(conn, config, user_id, body), language)
     refusals.require_delivery(quote, body)
     refusals.require_vouchers(quote, body)
     method, named = _method(quote, payment), payment.get("channel")
@@ -107,11 +108,17 @@ def changed(quote: Quote, language: str) -> Problem:
     return Problem("total_changed", "It costs something else now; show the new quote.", more=more)
 
 
-def _require_same(quote: Quote, expected: Decimal, language: str) -> None:
-    """Refuse a total other than the one that the buyer has seen, and what was hidden since."""
+def _is_from_cart(body: Mapping[str, Any]) -> bool:
+    """Whether what is wanted is taken out of the cart."""
+    return not (body["buy_now"] and body["lines"] is not None)
+
+
+def _is_another(quote: Quote, expected: Decimal) -> bool:
+    """Whether the total is another than the one that the buyer has seen, or something was hidden
+    since.
+    """
     hidden = any(row["problem"] == "hidden" for row in quote.rows)
-    if hidden or (quote.priced.total != expected and _is_whole(quote)):
-        raise changed(quote, language)
+    return hidden or (quote.priced.total != expected and _is_whole(quote))
 
 
 def _is_whole(quote: Quote) -> bool:
@@ -134,7 +141,7 @@ def _document(quote: Quote, payment: Mapping[str, Any], body: Mapping[str, Any])
         "currency": quote.config.currency,
         "total": quote.priced.total,
         "address_id": (quote.address or {})["id"],
-        "from_cart": not (body["buy_now"] and body["lines"] is not None),
+        "from_cart": _is_from_cart(body),
         "lines": [
             {
                 "product_id": line.product_id,
@@ -179,21 +186,27 @@ def find(
     conn: Conn, config: Config, checkout_id: int, caller: Caller, language: str
 ) -> dict[str, Any]:
     """Return a checkout as apps meet it; 404 if it is not the caller's."""
-    row = checkouts.find(
+    rows = checkouts.find(
         conn, checkout_id, user_id=caller.user_id, everything=caller.role == "admin"
     )
-    if row is None:
+    if not rows:
         raise not_found()
-    return show(conn, config, [row], language)[0]
+    checkout = {name: rows[0][name] for name in checkouts.COLUMNS}
+    return _shown(conn, config, [checkout], rows, language)[0]
 
 
 def show(conn: Conn, config: Config, rows: Sequence[Row], language: str) -> list[dict[str, Any]]:
     """Return checkouts as apps meet them, with their orders and what is to be paid."""
     ids = [row["id"] for row in rows]
-    if not ids:
-        return []
+    return _shown(conn, config, rows, checkouts.orders(conn, ids), language) if ids else []
+
+
+def _shown(
+    conn: Conn, config: Config, rows: Sequence[Row], orders_of: Sequence[Row], language: str
+) -> list[dict[str, Any]]:
+    ids = [row["id"] for row in rows]
     orders: dict[int, list[dict[str, Any]]] = {each: [] for each in ids}
-    for order in checkouts.orders(conn, ids):
+    for order in orders_of:
         orders[order["checkout_id"]].append(_shown_order(order))
     paying: dict[int, list[dict[str, Any]]] = {each: [] for each in ids}
     for payment in payments.of_checkouts(conn, ids):
@@ -211,8 +224,8 @@ def show(conn: Conn, config: Config, rows: Sequence[Row], language: str) -> list
 
 def _shown_order(order: Row) -> dict[str, Any]:
     return {
-        "id": order["id"],
-        "number": order["number"],
+        "id": order["order_id"],
+        "number": order["order_number"],
         "store": store_of(order),
         "stage": order["stage"],
         "first_line": {
@@ -221,7 +234,7 @@ def _shown_order(order: Row) -> dict[str, Any]:
             "quantity": order["quantity"],
         },
         "more_lines": order["more_lines"],
-        "total": order["total"],
+        "total": order["order_total"],
     }
 
 
@@ -255,13 +268,13 @@ def change_payment(
     """Close the open payment of a checkout and open another one; jobs do it at the providers."""
     payment_methods.require_return_url(config, body.get("return_url"))
     method = body["method"]
-    row = checkouts.find(conn, checkout_id, user_id=caller.user_id, everything=False)
-    if row is None:
+    rows = checkouts.find(conn, checkout_id, user_id=caller.user_id, everything=False)
+    if not rows:
         raise not_found()
     if method in ("cod", "store_transfer"):
         error = FieldError("/method", "not_offered", "choose another way to pay")
         raise Problem("payment_not_offered", errors=[error])
-    offer = payment_methods.of_total(row["total"], payment_methods.silent(conn, config))
+    offer = payment_methods.of_total(rows[0]["total"], payment_methods.silent(conn, config))
     channel, minutes = payment_methods.choose(config, offer, method, body.get("channel"))
     opened = checkouts.change_payment(
         conn,

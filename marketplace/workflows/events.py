@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from marketplace.config.settings import Config
 from marketplace.integrations import mail, order_mails
-from marketplace.integrations.order_mails import Place
+from marketplace.integrations.letters import Place, language_of
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import events, jobs
@@ -21,7 +21,8 @@ from marketplace.workflows.product_documents import Interrupted
 READER = "mail"
 BATCH = 500
 DAY = 86_400
-#: Days after which a buyer is reminded of money that waits for an account, and from what amount on.
+#: Days after which a buyer is reminded of money that waits for an account, from what amount on, and
+#: a store of money that it has to give back itself.
 REMINDERS = (1, 3, 7)
 WORTH = Decimal(10_000)
 
@@ -75,9 +76,15 @@ def mails_of(event: Row) -> Iterator[Mail]:
     elif kind == "order.cancelled":
         yield Mail("buyer", "order_cancelled")
         yield Mail("seller", "order_cancelled_seller")
+    elif kind == "request.opened" and event["data"].get("kind") == "dispute":
+        yield Mail("buyer" if event["actor"] == "seller" else "seller", "dispute_opened")
+        yield Mail("operator", "dispute_to_decide")
     elif kind == "request.opened":
         if event["actor"] != "seller":
             yield Mail("seller", "request_opened")
+    elif kind == "refund.due":
+        if event["way"] == "store":
+            yield from (Mail("seller", "refund_due_store", days) for days in (0, *REMINDERS))
     elif kind == "refund.needs_bank":
         yield Mail("buyer", "refund_needs_bank")
         if Decimal(event["data"].get("amount") or 0) >= WORTH:
@@ -93,6 +100,8 @@ PARTIES = {
     "order.delivered": "buyer",
     "payment.refused": "buyer",
     "refund.done": "buyer",
+    "request.approved": "buyer",
+    "request.sent_back": "seller",
     "request.closed": "buyer",
     "payment.problem": "operator",
     "refund.given_up": "operator",
@@ -129,7 +138,7 @@ def send(
     to = config.operator_email if party == "operator" else (order or {}).get("email")
     if order is None or not to:
         return
-    place = Place(config.country, order_mails.language_of(config.country))
+    place = Place(config.country, language_of(config.country))
     letter = order_mails.written(kind, order, thing, data, place)
     if letter is None:
         return

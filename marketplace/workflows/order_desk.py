@@ -4,15 +4,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import psycopg
-
 from marketplace.contract.errors import CONSTRAINTS, FieldError, Problem
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import order_desk, orders
 from marketplace.queries.order_desk import PARCEL
-from marketplace.workflows import batches, order_rules
+from marketplace.workflows import batches, order_rules, verbs
 from marketplace.workflows.orders import missing
 
 _BLANKS = re.compile(r"\s+")
@@ -24,14 +22,19 @@ def perform(conn: Conn, caller: Caller, order_id: int, verb: Callable[[], Any]) 
     """Return what a verb says. Raises 404 if the order is not the caller's to move, and what the
     verb refuses by name with the stage of the order and what would be possible.
     """
-    try:
-        with conn.transaction():
-            told = verb()
-    except psycopg.errors.CheckViolation as error:
-        raise _refusal(conn, caller, order_id, error) from None
-    if told is None:
+    return verbs.perform(
+        conn, verb, refusal=lambda name: _problem(conn, caller, order_id, name), missing=missing
+    )
+
+
+def lock(conn: Conn, order_id: int) -> int:
+    """Return the version of an order, which nobody else changes until this transaction ends.
+    Raises 404 if it is not the caller's.
+    """
+    version = order_desk.lock(conn, order_id)
+    if version is None:
         raise missing()
-    return told
+    return version
 
 
 def accept(conn: Conn, caller: Caller, order_id: int) -> None:
@@ -83,26 +86,21 @@ def find_parcel(conn: Conn, caller: Caller, order_id: int, shipment_id: int) -> 
 
 
 def _ship_whole(conn: Conn, caller: Caller, parcel: Mapping[str, Any]) -> str:
-    before = orders.cards(conn, caller, [parcel["id"]])
-    try:
-        with conn.transaction():
-            told = order_desk.ship(conn, parcel["id"], None, tidy_parcel(parcel))
-    except psycopg.errors.CheckViolation as error:
-        name = error.diag.constraint_name or ""
-        if name not in CONSTRAINTS:
-            raise
-        return "unchanged" if before[0]["stage"] in SENT else CONSTRAINTS[name][0]
-    if told is None:
+    order_id = parcel["id"]
+    before = order_desk.lock(conn, order_id)
+    if before is None:
         return "not_found"
-    after = orders.cards(conn, caller, [parcel["id"]])
-    return "unchanged" if after[0]["version"] == before[0]["version"] else "done"
-
-
-def _refusal(
-    conn: Conn, caller: Caller, order_id: int, error: psycopg.errors.CheckViolation
-) -> Exception:
-    name = error.diag.constraint_name or ""
-    return _problem(conn, caller, order_id, name) if name in CONSTRAINTS else error
+    try:
+        perform(
+            conn,
+            caller,
+            order_id,
+            lambda: order_desk.ship(conn, order_id, None, tidy_parcel(parcel)),
+        )
+    except Problem as problem:
+        sent = problem.more.get("stage") in SENT and problem.code == "order_state"
+        return "unchanged" if sent else problem.code
+    return "unchanged" if order_desk.lock(conn, order_id) == before else "done"
 
 
 def _problem(conn: Conn, caller: Caller, order_id: int, constraint: str) -> Problem:

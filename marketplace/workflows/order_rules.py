@@ -5,12 +5,18 @@ buttons that work and no others.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from marketplace.postgres.callers import Caller
 
 BUYER, SELLER, ADMIN = "buyer", "seller", "admin"
+#: A completed order can be given back for so long.
+RETURNABLE = timedelta(days=7)
+#: Where an option of delivery promises none.
+PROMISED_DAYS = 7
+#: What is waited for, by the state of the open return.
+RETURNING = {"open": "answer_return", "approved": "send_back", "sent_back": "finish_return"}
 
 
 def party(order: Mapping[str, Any], caller: Caller) -> str:
@@ -25,12 +31,14 @@ def possible(order: Mapping[str, Any], acts: str) -> list[str]:
     able = {
         "cancel": cancelling(order, acts) != "no",
         "confirm": acts != SELLER and _can_confirm(order, acts),
+        "return": acts == BUYER and _can_return(order, datetime.now(timezone.utc)),
         "accept": acts != BUYER and order["stage"] == "new",
         "ship": acts != BUYER and order["stage"] in ("new", "to_ship"),
         "cancel_lines": acts != BUYER and order["stage"] in ("new", "to_ship"),
         "refuse_cancel": acts != BUYER and order["open_request"] == "cancel",
         "delivered": acts != BUYER and on_the_way(order) > 0 and _knows_of_cash(order, acts),
         "returned": acts != BUYER and on_the_way(order) > 0,
+        "refund": acts != BUYER and order["units_shipped"] > 0 and _has_money(order),
     }
     return [action for action, is_able in able.items() if is_able]
 
@@ -48,6 +56,12 @@ def cancelling(order: Mapping[str, Any], acts: str) -> str:
     return "now"
 
 
+def return_until(order: Mapping[str, Any]) -> datetime | None:
+    """Return until when a completed order can be given back; None: that is not known yet."""
+    completed: datetime | None = order["completed_at"]
+    return None if completed is None else completed + RETURNABLE
+
+
 def on_the_way(order: Mapping[str, Any]) -> int:
     """Return how many pieces are with a courier."""
     on_road: int = order["units_shipped"] - order["units_delivered"] - order["units_undelivered"]
@@ -63,6 +77,10 @@ def deadline(order: Mapping[str, Any]) -> dict[str, Any] | None:
 def _next(order: Mapping[str, Any]) -> tuple[str, datetime | None]:
     if order["open_request"] == "cancel":
         return "answer_cancel", order["cancel_by"]
+    if order["open_request"] == "return":
+        kept = order["return_state"] == "approved" and order["keep_goods"]
+        what = "finish_return" if kept else RETURNING.get(order["return_state"], "")
+        return what, order["return_by"]
     return {
         "unpaid": ("pay", order["pay_by"]),
         "new": ("ship", order["ship_by"]),
@@ -70,6 +88,27 @@ def _next(order: Mapping[str, Any]) -> tuple[str, datetime | None]:
         "shipping": ("deliver", order["deliver_by"]),
         "delivered": ("complete", order["complete_at"]),
     }.get(order["stage"], ("", None))
+
+
+def _has_money(order: Mapping[str, Any]) -> bool:
+    """Return whether something was paid that is not promised back."""
+    return bool(order["paid"] > order["refund_total"])
+
+
+def _can_return(order: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether the buyer can give back what has arrived, or ask for what never came: once the
+    promised days and two more are over.
+    """
+    if not _has_money(order) or order["open_request"] in ("return", "dispute"):
+        return False
+    if order["stage"] == "completed" and now >= order["completed_at"] + RETURNABLE:
+        return False
+    if order["stage"] not in ("shipping", "delivered", "completed"):
+        return False
+    if order["units_delivered"] > order["units_returned"]:
+        return True
+    late = timedelta(days=(order["days_max"] or PROMISED_DAYS) + 2)
+    return on_the_way(order) > 0 and order["shipped_at"] + late <= now
 
 
 def _can_confirm(order: Mapping[str, Any], acts: str) -> bool:

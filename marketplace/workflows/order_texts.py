@@ -37,6 +37,8 @@ _HAPPENED: Mapping[str, Text] = {
     "refund.sent": say("A refund is on its way"),
     "refund.done": say("The refund has arrived"),
     "refund.given_up": say("The refund could not be paid"),
+    "request.approved": say("The store agrees to the return"),
+    "request.sent_back": say("The buyer has sent it back"),
     "payment.checking": say("The proof of payment is being checked"),
     "payment.refused": say("The proof of payment was refused"),
 }

@@ -8,7 +8,7 @@ from marketplace.contract.errors import Problem
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import orders
-from marketplace.workflows import order_rules, order_texts
+from marketplace.workflows import order_rules, order_texts, refunds, returns
 from marketplace.workflows.addresses import one_line
 from marketplace.workflows.carts import options_of, store_of
 
@@ -63,7 +63,9 @@ def page(conn: Conn, caller: Caller, order_id: int, language: str) -> dict[str, 
             "how": order_rules.cancelling(row, acts),
             "reasons": order_texts.reasons(codes, language),
         },
-        "return_until": None,
+        "return_until": order_rules.return_until(row),
+        "returns": returns.of_order(conn, caller, order_id),
+        "refunds": refunds.of_order(conn, caller, order_id),
     }
 
 

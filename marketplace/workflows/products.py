@@ -56,8 +56,8 @@ def add(
     product: Mapping[str, Any],
     pictures: Sequence[Upload],
     currency: str,
-) -> int:
-    """Add a product, and log that; return its id."""
+) -> tuple[int, Row]:
+    """Add a product, and log that; return its id, and it as products.find does."""
     wanted = product_variants.whole_set(Present(None, [], [], set()), product)
     fields = _fields(product)
     fields["brand_id"] = _brand(conn, product)
@@ -71,18 +71,24 @@ def add(
         products.write_variants(conn, product_id, wanted.names, wanted.rows, hide_others=True)
     for upload in pictures:
         _attach(conn, product_id, upload, product["name"])
-    with conn.pipeline():
-        product_documents.send(conn, [product_id], currency)
-        activities.record(
-            conn, client, "create_product", related=("product", product_id, product["name"])
-        )
-    return product_id
+    made = ("product", product_id, product["name"])
+    return product_id, _finish(conn, client, "create_product", made, currency)
 
 
 def change(
-    conn: Conn, before: Row, store_id: int | None, product: Mapping[str, Any], currency: str
-) -> None:
-    """Replace a product that find_own has locked. Stock, hidden and variants stay unless given."""
+    conn: Conn,
+    client: Client,
+    before: Row,
+    store_id: int | None,
+    product: Mapping[str, Any],
+    currency: str,
+    *,
+    said: Sequence[str] | None = None,
+) -> Row:
+    """Replace a product that find_own has locked, and log that (`said` are the fields that were
+    sent; None: it is removed); return it as products.find does. Stock, hidden and variants stay
+    unless given.
+    """
     wanted = _wanted(conn, before, product)
     written = _fields(product)
     written["brand_id"] = _brand(conn, product)
@@ -102,7 +108,27 @@ def change(
         )
     elif product.get("stock") is not None and not before["variant_count"]:
         products.set_stock(conn, before["id"], product["stock"])
-    product_documents.refresh(conn, [before["id"]], currency)
+    changed = ("product", before["id"], product["name"])
+    if said is None:
+        return _finish(conn, client, "delete_product", changed, currency)
+    details = {"fields": sorted(said)}
+    return _finish(conn, client, "update_product", changed, currency, details)
+
+
+def _finish(
+    conn: Conn,
+    client: Client,
+    activity: str,
+    product: tuple[str, int, str],
+    currency: str,
+    details: Mapping[str, Any] | None = None,
+) -> Row:
+    """Write what reads need of a product, log what was done and read it, in one round trip."""
+    with conn.pipeline():
+        product_documents.send(conn, [product[1]], currency)
+        activities.record(conn, client, activity, related=product, details=details)
+        shown = products.find_later(conn, product[1])
+    return shown.fetchone() or {}
 
 
 def block(conn: Conn, before: Row, blocked: str | None) -> Row:

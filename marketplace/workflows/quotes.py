@@ -78,9 +78,14 @@ class Quote:
         )
 
 
-def make(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any]) -> Quote:
+def make(
+    conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], paid_by: str | None = None
+) -> Quote:
     """Read and price what is wanted. Raises 422 for what no screen can show: a product that does
     not exist, a code that is none, an address of somebody else, amounts above the type.
+
+    Where it is known how it is `paid_by`, what only a screen shows is not read: vouchers that are
+    on offer, and whether other ways to pay are.
     """
     wanted, not_in_cart = _wanted(conn, user_id, body)
     address = _address(conn, user_id, body.get("address_id"))
@@ -88,10 +93,13 @@ def make(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any]) -> Q
     rows = carts.priced(conn, wanted, country) if wanted else []
     _require_known(rows, body)
     parts = _parts(conn, rows, body, country, address)
-    vouchers, codes = _vouchers(conn, body, [part.store_id for part in parts])
+    offered = [part.store_id for part in parts]
+    vouchers, codes = (
+        _vouchers(conn, body, offered) if body["vouchers"] or not paid_by else ({}, [])
+    )
     priced, unfit = _priced(config, rows, parts, vouchers, codes)
     limited = [row["product_id"] for row in rows if row["max_per_buyer"] is not None]
-    takes_cod = "cod" in config.payment_methods and bool(parts)
+    takes_cod = "cod" in config.payment_methods and bool(parts) and paid_by in (None, "cod")
     return Quote(
         config=config,
         user_id=user_id,

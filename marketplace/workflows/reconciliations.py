@@ -13,7 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from marketplace.config.settings import Config
-from marketplace.integrations import mail, order_mails
+from marketplace.integrations import mail
+from marketplace.integrations.letters import language_of
 from marketplace.integrations.payments import Provider, Status
 from marketplace.integrations.payments.providers import Providers
 from marketplace.postgres.database import Database
@@ -151,7 +152,7 @@ def send(
         found = reconciliations.find(conn, provider, date.fromisoformat(day))
     if found is None or not found["differences"] or not config.operator_email:
         return
-    language = order_mails.language_of(config.country)
+    language = language_of(config.country)
     subject = say("Payments of {day} differ: {provider}", day=day, provider=provider)
     deliver(
         mail.letter(

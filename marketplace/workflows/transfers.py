@@ -1,11 +1,13 @@
 """Transfers: shown by a proof, confirmed and refused by who has the account."""
 
+import hashlib
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from marketplace.config.settings import Config
 from marketplace.contract.errors import Problem
-from marketplace.postgres.pool import Conn
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import payments
 from marketplace.workflows import payment_methods
 
@@ -30,6 +32,26 @@ def refuse(conn: Conn, payment_id: int, body: Mapping[str, Any]) -> None:
     words = ": ".join(filter(None, (body["reason"], body.get("message"))))
     if payments.refuse(conn, payment_id, words) is None:
         raise not_found()
+
+
+def again(conn: Conn, user_id: int, payment_id: int, received: Decimal, key: str) -> None:
+    """Say that money came once more: it is promised back, once a key of this user."""
+    kept = hashlib.sha256(f"{user_id} {key}".encode()).hexdigest()[:40]
+    if payments.again(conn, payment_id, received, kept) is None:
+        raise not_found()
+
+
+def settle(conn: Conn, payment_id: int, how: str) -> None:
+    """Close the problem of a payment: what came wrong goes home, or somebody has seen it."""
+    if payments.settle(conn, payment_id, how) is None:
+        raise not_found()
+
+
+def waiting(config: Config, row: Row, language: str) -> dict[str, Any]:
+    """Return a payment as a list of what has to be looked at shows it."""
+    names = ("checkout_id", "proof_at", "received", "reversed", "settled", "created_at")
+    shown = {name: row[name] for name in (*names, "updated_at")}
+    return {**payment_methods.shown(config, row, language), **shown}
 
 
 def find(conn: Conn, config: Config, payment_id: int, language: str) -> dict[str, Any]:

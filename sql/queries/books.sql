@@ -18,3 +18,7 @@ SELECT
         much => %(amount)s,
         why => %(note)s
     ) AS id;
+
+-- name: find
+-- An entry with its postings, for admins. NULL: there is none.
+SELECT ledger_entry(%(entry_id)s) AS entry;

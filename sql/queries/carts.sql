@@ -100,6 +100,13 @@ FROM carts AS c
 WHERE /* own */ c.user_id = %(user_id)s
 FOR NO KEY UPDATE;
 
+-- name: take_turn
+-- Makes, locks and changes a cart in one: for a checkout, which takes lines out of it or is rolled back.
+INSERT INTO carts AS c (user_id, version)
+VALUES (%(user_id)s, 1)
+ON CONFLICT (user_id) DO UPDATE
+SET version = c.version + 1, updated_at = now();
+
 -- name: touch
 UPDATE carts
 SET version = version + 1, updated_at = now()

@@ -36,12 +36,33 @@ FROM place_checkout(%(document)s::jsonb) AS p;
 -- fragment: columns
 c.id, c.number, c.state, c.method, c.channel, c.currency, c.total, c.units, c.placed_at, c.pay_by, c.version
 
+-- fragment: order_columns
+o.checkout_id, o.id AS order_id, o.number AS order_number, o.stage, o.total AS order_total, o.store_id,
+s.name AS store_name, s.logo AS store_logo, s.city AS store_city, s.closed_until, f.name AS line_name, f.image_url,
+f.quantity, n.lines - 1 AS more_lines
+
+-- fragment: order_tables
+JOIN stores AS s ON s.id = o.store_id
+CROSS JOIN LATERAL (SELECT count(*)::integer AS lines FROM order_lines AS l WHERE l.order_id = o.id) AS n
+CROSS JOIN LATERAL (
+    SELECT l.name, l.image_url, l.quantity
+    FROM order_lines AS l
+    WHERE l.order_id = o.id
+    ORDER BY l.id
+    LIMIT 1
+) AS f
+
 -- name: find
+-- A checkout with its orders, each with its store and its first line: a row an order.
 SELECT
-    /* include: columns */
+    /* include: columns */,
+    /* include: order_columns */
 FROM checkouts AS c
+JOIN orders AS o ON o.checkout_id = c.id
+/* include: order_tables */
 WHERE c.id = %(checkout_id)s
-    AND /* own */ (%(everything)s::boolean OR c.buyer_id = %(user_id)s);
+    AND /* own */ (%(everything)s::boolean OR c.buyer_id = %(user_id)s)
+ORDER BY o.id;
 
 -- name: list
 -- A buyer's, the newest first; all, or those of a state.
@@ -57,18 +78,9 @@ LIMIT %(limit)s;
 -- name: orders
 -- The orders of some checkouts, each with its store and its first line.
 SELECT
-    o.checkout_id, o.id, o.number, o.stage, o.total, o.store_id, s.name AS store_name, s.logo AS store_logo,
-    s.city AS store_city, s.closed_until, f.name AS line_name, f.image_url, f.quantity, n.lines - 1 AS more_lines
+    /* include: order_columns */
 FROM orders AS o
-JOIN stores AS s ON s.id = o.store_id
-CROSS JOIN LATERAL (SELECT count(*)::integer AS lines FROM order_lines AS l WHERE l.order_id = o.id) AS n
-CROSS JOIN LATERAL (
-    SELECT l.name, l.image_url, l.quantity
-    FROM order_lines AS l
-    WHERE l.order_id = o.id
-    ORDER BY l.id
-    LIMIT 1
-) AS f
+/* include: order_tables */
 WHERE o.checkout_id = ANY(%(checkout_ids)s)
 ORDER BY o.checkout_id, o.id;
 

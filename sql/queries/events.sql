@@ -5,7 +5,7 @@
 -- event without an order is told by the first order of its checkout. `first` is false where the same transaction has
 -- already told the same of another order of the checkout: what is placed and paid at once is one mail.
 SELECT
-    e.id, e.type, e.actor, e.data, o.id AS order_id, o.cod, o.state,
+    e.id, e.type, e.actor, e.data, o.id AS order_id, o.cod, o.state, r.way,
     NOT EXISTS (
         SELECT FROM events AS f
         WHERE f.xid = e.xid AND f.id < e.id AND f.type = e.type AND f.checkout_id = e.checkout_id
@@ -25,12 +25,20 @@ ORDER BY e.ordinality;
 -- parcels.
 SELECT
     m.email, o.id, o.number, o.state, o.stage, o.cod, o.currency, o.total, o.paid, o.cancel_reason, o.open_request,
-    o.cancel_by, o.ship_by, o.complete_at, s.name AS store, c.number AS checkout_number, c.total AS checkout_total,
-    c.method, c.state AS checkout_state, c.pay_by, every.orders, pay.payments, sent.parcels
+    o.cancel_by, o.ship_by, o.complete_at, asked.state AS return_state, asked.keep_goods, asked.deadline_at AS return_by,
+    s.name AS store, c.number AS checkout_number, c.total AS checkout_total, c.method,
+    c.state AS checkout_state, c.pay_by, every.orders, pay.payments, sent.parcels
 FROM orders AS o
 JOIN checkouts AS c ON c.id = o.checkout_id
 JOIN stores AS s ON s.id = o.store_id
 CROSS JOIN LATERAL order_mail(o.id, %(party)s) AS m
+LEFT JOIN LATERAL (
+    SELECT q.state, q.keep_goods, q.deadline_at
+    FROM order_requests AS q
+    WHERE q.order_id = o.id
+    ORDER BY q.id DESC
+    LIMIT 1
+) AS asked ON true
 CROSS JOIN LATERAL (
     SELECT json_agg(json_build_object(
         'id', x.id, 'store', t.name, 'number', x.number, 'total', x.total::text, 'lines', l.lines

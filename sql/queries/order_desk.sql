@@ -1,5 +1,9 @@
 -- The order desk: the verbs of orders as calls use them. Who may is asked by the verbs, which answer NULL to everybody
--- else (migrations/V0099, V0102, V0111 to V0113).
+-- else (migrations/V0099, V0102, V0111 to V0113, V0140).
+
+-- name: lock
+-- Its version, until the end of the transaction.
+SELECT lock_order(%(order_id)s) AS told;
 
 -- name: accept
 -- Many at once; what became of each.

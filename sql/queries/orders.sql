@@ -144,11 +144,13 @@ CROSS JOIN LATERAL (
 -- What lists show of these orders. A buyer's name is for stores and admins, a letter of it.
 SELECT
     o.id, o.number, o.checkout_id, o.stage, o.state, o.store_id, o.buyer_id, o.units, o.units_cancelled, o.units_shipped,
-    o.units_delivered, o.units_undelivered, o.total, o.currency, o.cod, o.cod_collector, o.open_request, o.cancel_by,
-    o.ship_by, o.deliver_by, o.complete_at, c.pay_by, o.placed_at, o.version,
+    o.units_delivered, o.units_undelivered, o.units_returned, o.total, o.paid, o.refund_total, o.currency, o.cod,
+    o.cod_collector, o.open_request, o.cancel_by, o.ship_by, o.deliver_by, o.complete_at, o.completed_at, c.pay_by,
+    o.placed_at, o.version, (o.delivery ->> 'days_max')::integer AS days_max,
+    q.state AS return_state, q.keep_goods, q.deadline_at AS return_by,
     f.product_id, f.variant_id, f.name, f.option_names, f.options, f.image_url, f.placeholder, f.quantity, f.price,
     f.total AS line_total, n.lines - 1 AS more_lines,
-    t.courier, t.tracking_number, b.name AS buyer_name,
+    t.courier, t.tracking_number, t.shipped_at, b.name AS buyer_name,
     s.name AS store_name, s.logo AS store_logo, s.city AS store_city, s.closed_until
 FROM orders AS o
 JOIN stores AS s ON s.id = o.store_id
@@ -167,12 +169,17 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS f
 LEFT JOIN LATERAL (
-    SELECT h.courier, h.tracking_number
+    SELECT h.courier, h.tracking_number, h.shipped_at
     FROM shipments AS h
     WHERE h.order_id = o.id
     ORDER BY h.id DESC
     LIMIT 1
 ) AS t ON true
+LEFT JOIN order_requests AS q
+    ON q.order_id = o.id
+    AND o.open_request = 'return'
+    AND q.state IN ('open', 'approved', 'sent_back')
+    AND NOT q.disputed
 LEFT JOIN checkouts AS c ON c.id = o.checkout_id
 LEFT JOIN order_buyers(%(ids)s::bigint[]) AS b ON b.order_id = o.id
 WHERE o.id = ANY(%(ids)s::bigint[])

@@ -58,14 +58,16 @@ COMMIT;
 -- name: act_as
 -- The first statement of every private transaction; SQLSTATE 28000 when the session is not alive, 42501 when
 -- the role that the call was allowed for has been taken away. The request's id is for the audit trail, and for
--- the server's log (%%a in log_line_prefix) and pg_stat_activity.
+-- the server's log (%%a in log_line_prefix) and pg_stat_activity. What is not durable may be lost in a crash: its
+-- commit does not wait for the disk.
 SELECT
     a.user_id,
     a.role,
     a.store_id,
     a.session_id,
     set_config('app.request_id', coalesce(%(request_id)s::text, ''), true),
-    set_config('application_name', 'marketplace ' || coalesce(%(request_id)s::text, ''), true)
+    set_config('application_name', 'marketplace ' || coalesce(%(request_id)s::text, ''), true),
+    CASE WHEN NOT %(durable)s THEN set_config('synchronous_commit', 'off', true) END
 FROM auth.act_as(%(session_hash)s::bytea, %(role)s::text) AS a;
 
 -- name: name_request

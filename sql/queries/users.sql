@@ -121,3 +121,60 @@ INSERT INTO auth.credentials (user_id, password_hash)
 SELECT a.id, %(password_hash)s
 FROM added AS a
 RETURNING user_id;
+
+-- name: manage_as_owner
+-- By the tables' owner, on the command line; as auth.manage_user, and admins too. NULL leaves a value as it is. The
+-- last admin who can sign in stays one: no row then, as for an address or id that nobody has.
+WITH found AS (
+    SELECT u.id
+    FROM users AS u
+    WHERE (lower(u.email) = lower(%(who)s) OR u.id::text = %(who)s)
+        AND (
+            u.role <> 'admin'
+            OR NOT (coalesce(%(role)s::text, 'admin') <> 'admin' OR coalesce(%(suspended)s::boolean, FALSE))
+            OR EXISTS (
+                SELECT
+                FROM users AS other
+                WHERE other.role = 'admin' AND other.suspended_at IS NULL AND other.id <> u.id
+            )
+        )
+    FOR UPDATE
+),
+
+changed AS (
+    UPDATE users AS u
+    SET role = coalesce(%(role)s::text, u.role),
+        suspended_at = CASE
+            WHEN %(suspended)s::boolean IS NULL THEN u.suspended_at
+            WHEN %(suspended)s::boolean THEN coalesce(u.suspended_at, now())
+        END,
+        version = u.version + 1,
+        updated_at = now()
+    FROM found
+    WHERE u.id = found.id
+    RETURNING u.id, u.name, u.email, u.role, u.suspended_at IS NOT NULL AS suspended
+),
+
+ended AS (
+    UPDATE auth.sessions AS s
+    SET ended_at = now()
+    FROM changed
+    WHERE s.user_id = changed.id AND changed.suspended AND s.ended_at IS NULL
+),
+
+closed AS (
+    UPDATE stores AS s
+    SET state = CASE WHEN changed.suspended THEN 'suspended' ELSE 'active' END,
+        state_reason = CASE WHEN changed.suspended THEN 'owner' END,
+        version = s.version + 1,
+        updated_at = now()
+    FROM changed
+    WHERE s.owner_id = changed.id
+        AND (
+            (changed.suspended AND s.state = 'active')
+            OR (NOT changed.suspended AND s.state = 'suspended' AND s.state_reason = 'owner')
+        )
+)
+
+SELECT c.id, c.name, c.email, c.role, c.suspended
+FROM changed AS c;

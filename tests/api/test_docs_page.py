@@ -23,7 +23,7 @@ VENDORED = {
     "swagger-ui-bundle.js.LICENSE.txt": "37eb6e7e59aed57b2c1acf076574b818ea07b74265717e0bd67b59e0baf9abbb",
     "swagger-ui.css": "5ed08757e53da3e026d6cbecc61fe5d43585c9560b302d534ad56692519a273d",
 }
-OURS = {"README.md", "start.js"}
+OURS = {"README.md", "page.css", "start.js"}
 TYPES = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
 #: "Try it out" on the list of products, as a person clicks it.
 CLICKS = """
@@ -90,7 +90,7 @@ def test_the_page_runs_nothing_inline_and_nothing_of_others(api: Api):
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert page.inline.strip() == ""
     assert not [name for name, _ in page.attributes if name == "style" or name.startswith("on")]
-    assert len(page.addresses) == 6
+    assert len(page.addresses) == 7
     assert "//" not in "".join(page.addresses)
     script = (docs.FOLDER / "start.js").read_text(encoding="utf-8")
     assert "://" not in script

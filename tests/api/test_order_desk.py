@@ -51,7 +51,11 @@ def test_an_order_goes_from_the_store_to_its_buyer(api: Api, desk: Desk):
     assert page["fulfilment_status"] == "shipped"
     assert api.get(f"/api/products/{product}").json["stock"] == 3
     page = moved(send(api, desk.buyer, order, "confirm"), "completed")
-    assert (page["can"], page["deadline"], page["shipments"][0]["state"]) == ([], None, "delivered")
+    assert (page["can"], page["deadline"], page["shipments"][0]["state"]) == (
+        ["return"],
+        None,
+        "delivered",
+    )
     assert [step["type"] for step in page["timeline"]][-2:] == [
         "order.delivered",
         "order.completed",
@@ -218,7 +222,7 @@ def test_refusals_name_the_stage_and_what_would_go(api: Api, desk: Desk):
     assert told["errors"][0]["stage"] == "new"
     moved(ship(api, desk, order), "shipping")
     told = problem(ship(api, desk, order, "again"), 409, "order_state")
-    assert (told["stage"], told["can"]) == ("shipping", ["delivered", "returned"])
+    assert (told["stage"], told["can"]) == ("shipping", ["delivered", "returned", "refund"])
     parcel = desk.one("SELECT id FROM shipments WHERE order_id = %s", order)
     moved(send(api, desk.buyer, order, "confirm"), "completed")
     answer = send(api, desk.seller, order, f"shipments/{parcel}/returned", {"outcome": "lost"})

@@ -211,9 +211,9 @@ def test_a_card_says_what_a_list_shows(api: Api, desk: Desk):
         "can": ["confirm"], "placed_at": card["placed_at"], "version": row["version"],
     }  # fmt: skip
     (theirs,) = api.get(MINE, desk.seller).json["orders"]
-    assert theirs == {**card, "buyer": {"name": "S***"}, "can": ["delivered", "returned"]}
+    assert theirs == {**card, "buyer": {"name": "S***"}, "can": ["delivered", "returned", "refund"]}
     (admins,) = api.get(f"{ALL}?number={row['number']}", desk.admin).json["orders"]
-    assert admins == {**theirs, "can": ["confirm", "delivered", "returned"]}
+    assert admins == {**theirs, "can": ["confirm", "delivered", "returned", "refund"]}
 
 
 def test_a_page_says_all_of_an_order(api: Api, desk: Desk):

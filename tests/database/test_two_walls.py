@@ -105,7 +105,8 @@ def played(stage: Stage) -> Iterator[Stage]:
 def test_conditions_are_marked_in_every_private_table():
     assert {noun for noun, _, _ in CONDITIONS} == {
         "activities", "addresses", "audit", "badges", "books", "carts", "checkouts", "delivery_options", "exports",
-        "idempotency", "import_rows", "import_variants", "imports", "orders", "payments", "products", "refunds",
+        "idempotency", "import_rows", "import_variants", "imports", "invoices", "orders", "orders_export", "payments",
+        "products", "refunds", "returns",
         "stock", "store_settings", "stores", "uploads", "users", "vouchers",
     }  # fmt: skip
     assert len(CONDITIONS) >= 25

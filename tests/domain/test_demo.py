@@ -13,6 +13,7 @@ from support.responses import problem
 from marketplace import demo
 from marketplace.commands import create_admin
 from marketplace.config import settings
+from marketplace.config.folders import LOGINS
 from marketplace.demo import unfinished
 from marketplace.postgres import migrations
 from marketplace.postgres.embedded import provision
@@ -23,7 +24,7 @@ def test_the_demo_shop_is_loaded_once_and_its_logins_work(committed: Api):
     demo.load(committed.config, lines.append)
 
     logins = [line.split() for line in lines[2:]]
-    kept = committed.config.data_dir / demo.LOGINS
+    kept = committed.config.data_dir / LOGINS
     assert [line.split() for line in kept.read_text().splitlines()] == logins
     assert kept.stat().st_mode & 0o777 == 0o600
     assert [role for _, _, role in logins] == [

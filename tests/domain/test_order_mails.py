@@ -21,10 +21,10 @@ from support.trade import Trade, number
 
 from marketplace.config.settings import ROOT
 from marketplace.integrations import order_mails
-from marketplace.integrations.order_mails import Place
+from marketplace.integrations.letters import Place, money
 from marketplace.postgres.database import Database
 from marketplace.queries import events as queries
-from marketplace.workflows import events
+from marketplace.workflows import events, order_texts
 
 #: The horizon that events are read below is the whole server's.
 pytestmark = pytest.mark.alone
@@ -197,6 +197,46 @@ def test_a_return_is_told_to_the_seller_and_its_end_to_the_buyer(desk: Desk):
     assert desk.told() == ["buyer: request_closed"]
 
 
+def test_steps_of_a_return_are_told_to_who_has_to_do_something(desk: Desk):
+    sale = desk.trade.place()
+    for step in (desk.trade.pay, desk.trade.ship, desk.trade.deliver, desk.trade.open_return):
+        step(sale)
+    desk.told()
+    change = "UPDATE order_requests SET state = %s, deadline_at = '2026-12-01T16:30:00Z' WHERE order_id = %s"
+    texts = []
+    for state in ("approved", "sent_back"):
+        desk.trade.do(change, state, sale.order)
+        (message,) = desk.letters()
+        texts.append(message.get_content())
+    assert "Send the goods back" in texts[0]
+    assert "After 2 December 2026, 00:30 SGT" in texts[0]
+    assert "sent the goods back" in texts[1]
+    assert "Kopi Gayo" in texts[1]
+    desk.trade.do("UPDATE order_requests SET disputed = true WHERE order_id = %s", sale.order)
+    desk.trade.do("UPDATE orders SET open_request = 'dispute' WHERE id = %s", sale.order)
+    subjects = [message["Subject"].split(":")[0].split(" about")[0] for message in desk.letters()]
+    assert subjects == ["A dispute", "A dispute needs you"]
+
+
+def test_a_store_is_reminded_of_money_that_it_has_to_give_back(desk: Desk):
+    sale = desk.trade.place(method="cod")
+    desk.told()
+    desk.trade.do(
+        "INSERT INTO refunds (buyer_id, store_id, order_id, amount, currency, reason, way)"
+        " SELECT buyer_id, store_id, id, 500, 'IDR', 'lines', 'store' FROM orders WHERE id = %s", sale.order,
+    )  # fmt: skip
+    events.tell(desk.worker)
+    waiting = sorted(desk.jobs(), key=lambda each: each["id"])
+    kinds = [(each["args"]["party"], each["args"]["kind"]) for each in waiting]
+    assert kinds == [("seller", "refund_due_store")] * 4
+    sent: list[EmailMessage] = []
+    events.send(desk.worker, desk.config, sent.append, **waiting[0]["args"])
+    assert "Rp500 that belongs to the buyer" in sent[0].get_content()
+    desk.trade.do("UPDATE refunds SET state = 'done'")
+    events.send(desk.worker, desk.config, sent.append, **waiting[-1]["args"])
+    assert len(sent) == 1
+
+
 def test_money_that_waits_for_an_account_is_reminded_of_where_it_is_worth_it(desk: Desk):
     sale = desk.trade.place()
     desk.trade.pay(sale)
@@ -349,16 +389,19 @@ def test_every_event_has_its_mail_or_none_on_purpose():
         "cod": False,
         "actor": "buyer",
         "state": "placed",
+        "way": "store",
         "data": data,
     }
     kinds = {
         kind: [f"{each.party}: {each.kind}" for each in events.mails_of({**event, "type": kind})]
         for kind in TYPES
     }
+    about = {**event, "type": "request.opened", "data": {**data, "kind": "dispute"}}
+    kinds["a dispute"] = [f"{each.party}: {each.kind}" for each in events.mails_of(about)]
     assert {kind for kind, mails in kinds.items() if not mails} == {
         "order.accepted", "order.undelivered", "order.lines_cancelled", "order.completed", "order.refunded",
         "payment.open", "payment.checking", "payment.paid", "payment.failed", "payment.expired", "payment.cancelled",
-        "refund.due", "refund.sent",
+        "refund.sent",
     }  # fmt: skip
     written = {each.split(": ")[1] for mails in kinds.values() for each in mails}
     assert written == set(order_mails.KINDS), "no mail without an event"
@@ -367,6 +410,7 @@ def test_every_event_has_its_mail_or_none_on_purpose():
 TYPES = (
     "order.placed", "order.new", "order.paid", "order.accepted", "order.shipped", "order.delivered", "order.undelivered",
     "order.lines_cancelled", "order.completed", "order.cancelled", "order.refunded", "request.opened", "request.closed",
+    "request.approved", "request.sent_back",
     "payment.open", "payment.checking", "payment.refused", "payment.paid", "payment.failed", "payment.expired",
     "payment.cancelled", "payment.problem", "refund.due", "refund.needs_bank", "refund.sent", "refund.done",
     "refund.given_up",
@@ -382,7 +426,7 @@ TYPES = (
     ],
 )  # fmt: skip
 def test_amounts_are_as_people_write_them(amount: str, currency: str, language: str, written: str):
-    assert order_mails.money(amount, currency, Place("ID", language)) == written
+    assert money(amount, currency, Place("ID", language)) == written
 
 
 # Once, whoever is killed
@@ -394,7 +438,7 @@ from pathlib import Path
 from marketplace.config import settings
 from marketplace.postgres.database import Database
 from marketplace.queries import events as queries
-from marketplace.workflows import events
+from marketplace.workflows import events, order_texts
 db = Database.of_worker(settings.load())
 events.BATCH = 7
 while True:
@@ -498,3 +542,7 @@ def test_a_letter_takes_no_transaction_with_it(desk: Desk):
 
     events.send(desk.worker, desk.config, deliver, **job["args"])
     assert (seen, sale.order) == ([0], job["args"]["order_id"])
+
+
+def test_each_reason_that_a_page_offers_has_words_in_mails():
+    assert set(order_texts.REASONS) <= set(order_mails.REASONS)

@@ -1,7 +1,9 @@
 """Deadlines of orders: each moves its order once, by the worker, and only when it is due."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -9,10 +11,11 @@ from conftest import Api, User
 from psycopg.rows import dict_row
 from support.buying import buyer, place, put, seller
 from support.import_shop import Shop
+from support.processes import until
 from support.stock import broken
 
 from marketplace.postgres.database import Database
-from marketplace.workflows import order_timers
+from marketplace.workflows import invoices, order_timers
 
 
 class Clocks:
@@ -183,3 +186,110 @@ def test_two_workers_move_each_order_once(clocks: Clocks):
     for order in orders:
         types = [step["type"] for step in clocks.page(order)["timeline"]]
         assert types.count("order.cancelled") == 1
+
+
+def test_invoices_are_numbered_without_a_gap_over_new_year(clocks: Clocks):
+    orders = [clocks.order("cod", pieces=1) for _ in range(6)]
+    for order in orders:
+        clocks.send(clocks.seller, order, "ship", {})
+        clocks.send(clocks.buyer, order, "confirm")
+    with psycopg.connect(clocks.api.owner_url) as conn:
+        for place, order in enumerate(orders):  # midnight of Jakarta
+            query = (
+                "UPDATE invoices_due SET due_at = '2026-12-31 17:00:00Z'::timestamptz"
+                " + make_interval(secs => %s) WHERE order_id = %s"
+            )
+            conn.execute(query, [place - 3, order])
+    workers = [Database.of_worker(replace(clocks.shop.config)) for _ in range(3)]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        issued = list(pool.map(lambda db: invoices.run(db, "Asia/Jakarta"), workers))
+    for db in workers:
+        db.close()
+    assert sum(issued) == 6
+    assert clocks.run() == 0
+    with psycopg.connect(clocks.api.owner_url) as conn:
+        found = conn.execute(
+            "SELECT year, array_agg(number ORDER BY number) FROM invoices GROUP BY year ORDER BY year"
+        ).fetchall()
+    assert found == [(2026, [1, 2, 3]), (2027, [1, 2, 3])]
+
+
+def test_an_invoice_that_fails_gives_its_number_back(clocks: Clocks):
+    first, second = (clocks.order("cod", pieces=1) for _ in range(2))
+    for order in (first, second):
+        clocks.send(clocks.seller, order, "ship", {})
+        clocks.send(clocks.buyer, order, "confirm")
+    with psycopg.connect(clocks.api.owner_url) as conn:
+        conn.execute(
+            f"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF new.order_id = {first} THEN"
+            " RAISE 'no'; END IF; RETURN new; END $$"
+        )  # fmt: skip
+        conn.execute(
+            "CREATE TRIGGER fail BEFORE INSERT ON invoices FOR EACH ROW EXECUTE FUNCTION fail()"
+        )
+    assert invoices.run(clocks.shop.db, "Asia/Jakarta") == 1
+    with psycopg.connect(clocks.api.owner_url) as conn:
+        assert conn.execute("SELECT order_id, number FROM invoices").fetchall() == [(second, 1)]
+        conn.execute("DROP TRIGGER fail ON invoices")
+    assert invoices.run(clocks.shop.db, "Asia/Jakarta") == 1
+    assert clocks.run() == 0
+
+
+# Two at once --------------------------------------------------------------------------------------
+
+
+def meanwhile(clocks: Clocks, order: int, *works: Any) -> list[Any]:
+    """Hold the order until all of these wait for it, then let them go; what each returned."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock'"
+    )
+    with psycopg.connect(clocks.api.owner_url) as holds, ThreadPoolExecutor(len(works)) as pool:
+        holds.execute(
+            "SELECT FROM checkouts WHERE id = (SELECT checkout_id FROM orders WHERE id = %s) FOR UPDATE",
+            [order],
+        )
+        holds.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", [order])
+        running = [pool.submit(work) for work in works]
+        with psycopg.connect(clocks.api.owner_url, autocommit=True) as looks:
+            assert until(lambda: looks.execute(waiting).fetchone()[0] == len(works), 2.5)
+        holds.rollback()
+        return [each.result() for each in running]
+
+
+def test_of_two_that_read_the_same_version_one_moves_the_order(clocks: Clocks):
+    order = clocks.order()
+    tag = clocks.api.get(f"/api/orders/{order}", clocks.seller).headers["etag"]
+
+    def act(user: User, verb: str, body: dict | None) -> int:
+        options = {} if body is None else {"json": body}
+        path = f"/api/orders/{order}/{verb}"
+        return clocks.api.post(path, user, headers={"If-Match": tag}, **options).status_code
+
+    told = meanwhile(
+        clocks,
+        order,
+        lambda: act(clocks.seller, "accept", None),
+        lambda: act(clocks.buyer, "cancel", {"reason": "too_slow"}),
+    )
+    assert sorted(told) == [200, 412]
+
+
+def test_two_mends_of_a_parcel_are_both_kept(clocks: Clocks):
+    order = clocks.order()
+    page = clocks.send(clocks.seller, order, "ship", {"courier": "jne"})
+    path = f"/api/orders/{order}/shipments/{page['shipments'][0]['id']}"
+
+    def mend(body: dict) -> int:
+        return clocks.api.patch(path, clocks.seller, json=body).status_code
+
+    told = meanwhile(
+        clocks,
+        order,
+        lambda: mend({"service": "YES"}),
+        lambda: mend({"tracking_number": "jx 9"}),
+    )
+    assert told == [200, 200]
+    (parcel,) = clocks.page(order)["shipments"]
+    kept = (parcel["courier"], parcel["service"], parcel["tracking_number"])
+    assert kept == ("jne", "YES", "JX9")

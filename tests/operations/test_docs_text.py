@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.documents import blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 120
@@ -159,10 +160,10 @@ def rooms_there() -> set[str]:
 
 
 def test_every_room_is_on_both_maps():
-    table = (ROOT / "docs" / "architecture.md").read_text().partition("\n## Rules")[0]
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    table = page.partition("\nThe whole repository")[0]
     assert rooms_there() <= set(re.findall(r"`([a-z_]+)/`", table))
-    readme = (ROOT / "README.md").read_text()
-    block = readme[readme.index("```\nmarketplace/ ") :].split("```")[1]
+    block = page[page.index("```\nmarketplace/ ") :].split("```")[1]
     folder, mapped = Path(), set()
     for line in block.strip().splitlines():
         name = line.split()[0]
@@ -171,6 +172,16 @@ def test_every_room_is_on_both_maps():
         assert place.exists(), line
         mapped.add(place.name)
     assert rooms_there() <= mapped
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.id.md", "docs/tour.md", "docs/clients.md"])
+def test_every_command_is_run_by_a_test_or_marked_as_not_run(name: str):
+    """Of the tour test_tour.py runs what is not marked; the others are marked, each with the reason."""
+    told = list(blocks(ROOT / name))
+    assert told
+    if name != "docs/tour.md":
+        assert not [block.line for block in told if block.is_run]
+    assert (ROOT / "README.md").read_text().count("\n") < 75, "a screen and a half"
 
 
 def test_tests_that_the_table_of_walls_names_exist():

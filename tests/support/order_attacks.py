@@ -19,6 +19,8 @@ class Traded(NamedTuple):
     parcel: int
     refund: int
     theirs: int
+    arrived: int
+    asked: int
 
 
 def traded(api: Api, victim: User, intruder: User, mark: str) -> Traded:
@@ -40,10 +42,27 @@ def traded(api: Api, victim: User, intruder: User, mark: str) -> Traded:
             "UPDATE checkouts SET address = address || jsonb_build_object('recipient', %s::text)"
             " WHERE id = (SELECT checkout_id FROM orders WHERE id = %s)", mark, order,
         )  # fmt: skip
+        desk.change(
+            "INSERT INTO invoices (store_id, year, kind, number, buyer_id, order_id, document)"
+            " SELECT store_id, 2026, 'invoice', 1, buyer_id, id, jsonb_build_object('name', %s::text)"
+            " FROM orders WHERE id = %s", mark, order,
+        )  # fmt: skip
     number = desk.one("SELECT number FROM orders WHERE id = %s", sold)
     assert victim.store_id is not None
     theirs = Desk(api, intruder).order()
-    return Traded(victim.store_id, sold, bought, number, product, parcel, refund, theirs)
+    arrived, asked = _asked(desk, product, mark)
+    there = (victim.store_id, sold, bought, number, product, parcel, refund, theirs)
+    return Traded(*there, arrived, asked)
+
+
+def _asked(desk: Desk, product: int, mark: str) -> tuple[int, int]:
+    """A return of an order of the victim's store; the order and the return."""
+    arrived = desk.order((product, 1))
+    parcel = desk.ship(arrived)
+    desk.do(desk.seller, "SELECT deliver_shipment(%s, %s)", arrived, parcel)
+    (line,) = desk.lines(arrived)
+    opening = "SELECT open_return(%s, 'damaged', %s, '{}', ARRAY[%s::bigint], ARRAY[1], false)"
+    return arrived, desk.do(desk.buyer, opening, arrived, mark, line)
 
 
 def reads(at: Traded) -> Iterator[tuple[str, str]]:
@@ -56,11 +75,21 @@ def reads(at: Traded) -> Iterator[tuple[str, str]]:
         yield f"/api/stores/mine/orders?{query}", ""
     yield f"/api/stores/mine/orders?store_id={at.store}", "store"
     yield f"/api/stores/mine/balance?store_id={at.store}", "store"
-    for path in ("/api/stores/mine/balance", "/api/users/badges", "/api/refunds"):
+    for path in ("/api/stores/mine/balance", "/api/users/badges", "/api/refunds", "/api/returns"):
         yield path, ""
+    yield f"/api/returns?store_id={at.store}", "store"
+    yield "/api/returns?state=open", ""
+    yield f"/api/orders/{at.sold}/refunds", "order"
+    yield f"/api/orders/{at.arrived}", "order"
+    yield f"/api/orders/{at.arrived}/returns/{at.asked}", "return"
     yield f"/api/orders/{at.theirs}", ""
+    yield "/api/stores/mine/orders/export", ""
+    yield f"/api/stores/mine/orders/export?store_id={at.store}", "store"
     for order in (at.sold, at.bought):
         yield f"/api/orders/{order}", "order"
+        yield f"/api/orders/{order}/invoice", "order"
+        yield f"/api/orders/{order}/packing-slip", "order"
+        yield f"/api/stores/mine/packing-slips?ids={order}", "order"
 
 
 def writes(at: Traded) -> Iterator[tuple[str, str, dict | None]]:
@@ -77,6 +106,9 @@ def writes(at: Traded) -> Iterator[tuple[str, str, dict | None]]:
     bank = {"bank": "BCA", "number": "1234567", "holder": "Mine now"}
     yield "PUT", f"/api/refunds/{at.refund}/bank", bank
     yield "POST", f"/api/refunds/{at.refund}/done", {}
+    path = f"/api/orders/{at.arrived}/returns"
+    for body in ({"state": "withdrawn"}, {"state": "rejected"}, {"disputed": True}):
+        yield "PATCH", f"{path}/{at.asked}", {**body, "message": "Mine now"}
 
 
 def own_changes(at: Traded) -> Iterator[tuple[str, str, dict]]:

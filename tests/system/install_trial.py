@@ -1,9 +1,10 @@
 """Follows the chapter "Install on a server" of docs/operations.md in a fresh Debian: `make
 test-install`.
 
-    PYTHONPATH=.:tests .venv/bin/python tests/system/install_trial.py --base FOLDER
+    PYTHONPATH=.:tests .venv/bin/python tests/system/install_trial.py [--base FOLDER] [RELEASE ...]
 
-FOLDER has a Debian, which debootstrap makes the first time.
+In Debian 12 and 13 (bookworm and trixie), or in those named. FOLDER-RELEASE has a Debian, which
+debootstrap makes the first time.
 Needs root, debootstrap and systemd-nspawn (Debian: systemd-container). A copy of the Debian is
 booted in a container with a network of its own, which leads nowhere. Of each block it runs what
 stands there; only the values of the first are the trial's. Packages are fetched through this
@@ -27,6 +28,7 @@ from system.install_trial_machine import MAIL, Machine
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTER = "Install on a server"
+RELEASES = ("bookworm", "trixie")
 PASSWORD = "kopi-susu-tanpa-gula-7"
 #: What an operator would write there.
 VALUES = {
@@ -45,8 +47,9 @@ def main() -> int:
         "--base",
         type=Path,
         default=Path("/var/tmp/marketplace-debian"),
-        help="a Debian to be copied",
+        help="the start of the name of a Debian to be copied",
     )
+    options.add_argument("release", nargs="*", default=RELEASES, help="of Debian")
     args = options.parse_args()
     if os.geteuid() != 0 or not shutil.which("debootstrap") or not shutil.which("systemd-nspawn"):
         print(
@@ -54,19 +57,24 @@ def main() -> int:
             "systemd-container)."
         )
         return 2
-    if not (args.base / "bin" / "bash").exists():
-        subprocess.run(
-            ["debootstrap", "bookworm", str(args.base)], check=True, stdout=subprocess.DEVNULL
-        )
-    with tempfile.TemporaryDirectory(prefix="marketplace-install-", dir=args.base.parent) as name:
+    well = [trial(Path(f"{args.base}-{release}"), release) for release in args.release]
+    return 0 if all(well) else 1
+
+
+def trial(base: Path, release: str) -> bool:
+    """Follow the chapter in one release; whether all is well."""
+    print(f"== Debian {release}", flush=True)
+    if not (base / "bin" / "bash").exists():
+        subprocess.run(["debootstrap", release, str(base)], check=True, stdout=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory(prefix="marketplace-install-", dir=base.parent) as name:
         root = Path(name, "debian")
-        subprocess.run(["cp", "-a", "--reflink=auto", str(args.base), str(root)], check=True)
-        bound = rig(root)
+        subprocess.run(["cp", "-a", "--reflink=auto", str(base), str(root)], check=True)
+        bound = rig(root, release)
         with Machine(root, bound) as machine:
             well = follow(machine) and tried(machine)
         with Machine(root, bound) as machine:
             again = [report(*each) for each in checks(machine, VALUES, "tomorrow")]
-            return 0 if well and all(again) else 1
+            return all(again) and well
 
 
 def follow(machine: Machine) -> bool:
@@ -117,7 +125,7 @@ def runbook() -> list[tuple[str, str]]:
     return found
 
 
-def rig(root: Path) -> list[Path]:
+def rig(root: Path, release: str) -> list[Path]:
     """What is this machine's affair and no part of the chapter: where packages come from, names,
     the code.
 
@@ -126,7 +134,10 @@ def rig(root: Path) -> list[Path]:
     sources = root / "etc/apt/sources.list.d"
     (root / "etc/apt/sources.list").unlink(missing_ok=True)
     for file in Path("/etc/apt/sources.list.d").glob("debian*"):
-        shutil.copy(file, sources)
+        text = file.read_text()
+        for known in RELEASES:  # this machine's own, with its updates
+            text = re.sub(rf"\b{known}\b", release, text)
+        (sources / file.name).write_text(text)
     shutil.copytree("/usr/share/keyrings", root / "usr/share/keyrings", dirs_exist_ok=True)
     shutil.copytree(
         "/usr/local/share/ca-certificates",

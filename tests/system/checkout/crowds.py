@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import random
 import statistics
 import threading
@@ -27,15 +28,14 @@ def race(market: Market, args: argparse.Namespace) -> list[Figure]:
         args, buyers, lambda token: market.post(token, "/api/checkouts", nothing, market.key())
     )
     late = [each for each in found if each.code == "not_enough_stock"]
-    refused = statistics.median(each.seconds for each in late) * 1000
-    empty = statistics.median(each.seconds for each in idle) * 1000
+    refused, empty = middle(late), middle([each for each in idle if each.code == "cart_empty"])
     return [
         sold_out(market, "5.1 race", found, {(product, 0): 37}),
         Figure(
             "5.1 refused",
             "median at most 3 x cart_empty",
             f"{refused:.0f} ms beside {empty:.0f} ms ({refused / empty:.2f} x)",
-            refused <= 3 * empty,
+            refused <= 3 * empty < math.inf,
         ),
     ]
 
@@ -59,6 +59,12 @@ def last_pieces(market: Market, args: argparse.Namespace) -> list[Figure]:
         sold_out(market, "5.2 one piece", one, {(single, 0): 1}),
         sold_out(market, "5.2 two variants", two, {(turned, red): 1, (turned, blue): 1}),
     ]
+
+
+def middle(answers: list[Answered]) -> float:
+    """Milliseconds of the median; infinite where nobody was answered so."""
+    found = [each.seconds * 1000 for each in answers]
+    return statistics.median(found) if found else math.inf
 
 
 def at_once(
@@ -138,7 +144,11 @@ def keys(market: Market, args: argparse.Namespace) -> list[Figure]:
             def once(_: int, key: str = key, token: str = token) -> Answered:
                 return market.place(token, {product: 1}, 1, key)
 
-            for found in pool.map(once, range(64)):
+            twins = list(pool.map(once, range(64)))
+            while all(each.status != 201 for each in twins):  # no room for any: sent again
+                time.sleep(0.5)
+                twins.append(once(0))
+            for found in twins:
                 counts[found.word] += 1
                 silent += found.status == 503 and not found.waits
                 if found.status == 201:

@@ -1,0 +1,43 @@
+"""Entries in the books that an admin makes by hand."""
+
+import hashlib
+from decimal import Decimal
+
+from marketplace.contract.errors import Problem
+from marketplace.postgres.pool import Conn
+from marketplace.queries import books
+
+#: A source of an entry has room for so much of a key.
+LONGEST = 100
+
+
+def post(
+    conn: Conn,
+    kind: str,
+    key: str,
+    *,
+    debit: str,
+    credit: str,
+    store_id: int | None,
+    amount: Decimal,
+    note: str | None,
+) -> int:
+    """Make an entry once a key, for ever; return its id. Raises 422 for a key that another entry
+    was made by: responses are kept for a day, the books for good.
+    """
+    source = key if len(key) <= LONGEST else hashlib.sha256(key.encode()).hexdigest()
+    posted = books.post(
+        conn, kind, source,
+        debit=debit, credit=credit, store_id=store_id, amount=amount, note=note,
+    )  # fmt: skip
+    entry = None if posted is None else books.find(conn, posted)
+    if posted is None or entry is None:
+        raise Problem("forbidden")
+    wanted = {(debit, amount), (credit, -amount)}
+    made = {(each["account"], Decimal(each["amount"])) for each in entry["postings"]}
+    stores = {each["store_id"] for each in entry["postings"]} - {None}
+    if made != wanted or stores != ({store_id} - {None}) or entry["note"] != note:
+        raise Problem(
+            "idempotency_key_reused", "This Idempotency-Key came with another entry before."
+        )
+    return posted
