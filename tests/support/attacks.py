@@ -367,7 +367,8 @@ def _read(at: Scene, path: str) -> list[str]:
 
 
 def _write(at: Scene, method: str, path: str, document: Any) -> list[str]:
-    answer = at.api.request(method, path, at.intruder, json=document)
+    keyed = {"Idempotency-Key": f"attack-{next(_numbers)}"} if method == "POST" else {}
+    answer = at.api.request(method, path, at.intruder, json=document, headers=keyed)
     if MARK in answer.text or answer.status_code >= 500:
         return [f"{method} {path}: {answer.status_code} {answer.text[:200]}"]
     return []

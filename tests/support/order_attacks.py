@@ -112,6 +112,8 @@ def writes(at: Traded) -> Iterator[tuple[str, str, dict | None]]:
 
 
 def own_changes(at: Traded) -> Iterator[tuple[str, str, dict]]:
-    """Calls for many, which leave out what is not the intruder's."""
+    """Calls for many, which leave out what is not the intruder's; and a refund of the intruder's."""
     yield "POST", "/api/stores/mine/orders/accept", {"ids": [at.sold, at.bought]}
     yield "POST", "/api/stores/mine/orders/ship", {"orders": [{"id": at.sold}, {"id": at.bought}]}
+    given = {"amount": "1000.00", "reason": "goodwill", "bearer": "store"}
+    yield "POST", f"/api/orders/{at.theirs}/refunds", given
