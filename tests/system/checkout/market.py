@@ -140,11 +140,12 @@ class Market:
         """
         total = PRICE * sum(lines.values()) + DELIVERY * stores
         wanted = [{"product_id": product, "quantity": n} for product, n in lines.items()]
+        method, named = more.pop("method", "cod"), more.pop("wanted", wanted)
         document = {
-            "lines": wanted,
+            "lines": named,
             "buy_now": True,
             "expected_total": str(total),
-            "payment": {"method": more.pop("method", "cod")},
+            "payment": {"method": method},
             **more,
         }
         return self.post(token, "/api/checkouts", document, key or self.key())
