@@ -35,6 +35,7 @@ TAGS = {
     "orders": "What was bought and sold, from new to completed",
     "refunds": "Money that goes back",
     "stores": "Stores of sellers: settings, products, stock, orders, balance",
+    "search-synonyms": "Words that mean the same to a search, for admins",
     "imports": "Catalogues as CSV",
     "vouchers": "Vouchers of the platform, for admins",
     "ledger": "The books, for admins",

@@ -13,15 +13,23 @@ SQL = named_sql("search")
 
 
 class Question(NamedTuple):
-    """Words as queries: for all of them, for any, and each by itself with its weight.
+    """Words as queries: for all of them as typed, with related or corrected ones, for some of them,
+    and each by itself with its weight.
 
-    `few`: with fewer whole matches, products with any word are returned too.
+    `little`: with fewer products found as typed, corrected words are looked for. `few`: with fewer
+    whole matches, products with some of the words are returned too. `neighbours`: pairs of typed
+    words as phrases, with their bonuses.
     """
 
     all_words: str
+    related: str | None
+    corrected: str | None
     any_word: str
     forms: Sequence[str]
     rarities: Sequence[float]
+    neighbours: Sequence[str]
+    bonuses: Sequence[float]
+    little: int
     few: int
 
 
@@ -32,13 +40,12 @@ def understand(
     left_out: str,
     filters: Sequence[str] = (),
     prices: tuple[Decimal | None, Decimal | None] = (None, None),
-    meant: Sequence[tuple[str, str]] = (),
 ) -> list[Row]:
     """Return the words and filters (word, role: typed, left out, filter; forms, required, named,
-    found, rarity, newest_id).
+    found, rarity, newest_id), and of typed words what they may stand for: related, corrected, each
+    with how many products it finds.
 
-    `filters`: words such as #c12. `prices`: from, to. `meant`: pairs of a misspelt word and one it
-    may stand for.
+    `filters`: words such as #c12. `prices`: from, to.
     """
     values = {
         "typed": typed,
@@ -46,8 +53,6 @@ def understand(
         "filters": list(filters),
         "min_price": prices[0],
         "max_price": prices[1],
-        "misspelt": [pair[0] for pair in meant],
-        "meant": [pair[1] for pair in meant],
     }
     return conn.execute(SQL["understand"], values, prepare=True).fetchall()
 
@@ -55,21 +60,14 @@ def understand(
 def find(
     conn: Conn, listing: Mapping[str, Any], question: Question, *, with_ids: bool = False
 ) -> list[Any]:
-    """Return rows (item, id, key, matches, whole) in the requested order; items are JSON.
+    """Return rows (item, id, key, matches) in the requested order; items are JSON.
 
-    `matches` (at most 1,000) and `whole`, how many of them have all words, are the same in every
-    row; if the page is empty, they are in one row whose item is None. `with_ids`: also `ids`, of
-    all matches.
+    `matches` (at most 1,000) is the same in every row; if the page is empty, it is in one row whose
+    item is None. `with_ids`: also `ids`, of all matches.
     """
     values = {**listing, **question._asdict(), "with_ids": with_ids}
     with conn.cursor(row_factory=namedtuple_row) as cursor:
         return cursor.execute(SQL["find"], values, prepare=True).fetchall()
-
-
-def correct(conn: Conn, words: Sequence[str]) -> list[tuple[str, str]]:
-    """Return pairs of a word and one of the catalogue that it may mean, at most three each."""
-    rows = conn.execute(SQL["correct"], {"words": words}, prepare=True)
-    return [(row["misspelt"], row["meant"]) for row in rows]
 
 
 def suggest(conn: Conn, typed: str) -> list[Row]:

@@ -16,6 +16,7 @@ TYPES = [
     "product",
     "product_image",
     "store",
+    "synonym",
     "user",
     "voucher",
 ]

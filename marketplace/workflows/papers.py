@@ -145,19 +145,24 @@ def _invoiced(line: Mapping[str, Any], currency: str, place: Place) -> dict[str,
 
 def _sums(document: Mapping[str, Any], place: Place) -> list[dict[str, str]]:
     """Return the sums below the lines; of the optional ones those that are not 0. A tax that is in
-    the prices is told as that. A credit note is made of what was given back.
+    the prices is told behind the total. A credit note is made of what was given back.
     """
     totals, currency, kind = document["totals"], document["currency"], document["kind"]
     taken_off = TAKEN_OFF if kind == "invoice" else ()
-    rows = [(say("Items"), money(totals["items"], currency, place))]
+    within = totals["tax_included"]
+    rows = [("", say("Items"), money(totals["items"], currency, place))]
     for name, words in SUMS.items():
         amount = Decimal(totals[name])
-        if amount:
-            label = say("Tax, included") if name == "tax" and totals["tax_included"] else words
+        if amount and not (name == "tax" and within):
             sign = "−" if name in taken_off and amount > 0 else ""
-            rows.append((label, f"{sign}{money(abs(amount), currency, place)}"))
-    rows.append((say("Total"), money(totals["total"], currency, place)))
-    return [{"label": spoken(label, place.language), "amount": amount} for label, amount in rows]
+            rows.append(("", words, f"{sign}{money(abs(amount), currency, place)}"))
+    rows.append(("total", say("Total"), money(totals["total"], currency, place)))
+    if within and Decimal(totals["tax"]):
+        rows.append(("", say("Tax in it"), money(totals["tax"], currency, place)))
+    return [
+        {"mark": mark, "label": spoken(label, place.language), "amount": amount}
+        for mark, label, amount in rows
+    ]
 
 
 def _packed(slip: Mapping[str, Any], place: Place, zone: str) -> dict[str, Any]:
@@ -190,7 +195,9 @@ def _packed(slip: Mapping[str, Any], place: Place, zone: str) -> dict[str, Any]:
             }
             for line in slip["lines"]
         ],
-        "sums": [{"label": spoken(say("Pieces"), tongue), "amount": slip["units"]}],
+        "sums": [
+            {"mark": "total", "label": spoken(say("Pieces"), tongue), "amount": slip["units"]}
+        ],
         **_labels(tongue),
     }
 

@@ -1,10 +1,12 @@
-"""Finding products by words: the typed text is parsed, and corrected if it finds little.
+"""Finding products by words: the typed text is parsed, then looked for as typed, with related words
+(synonyms), and corrected if it finds little.
 
-sql/migrations/V0008__search.sql and sql/queries/search.sql explain how words are folded, stemmed
-and ranked.
+sql/migrations/V0008__search.sql, V0174__typed_words.sql and sql/queries/search.sql explain how
+words are folded, stemmed, corrected and ranked.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from marketplace.postgres.pool import Conn, Row
@@ -12,16 +14,19 @@ from marketplace.queries import search
 from marketplace.queries.products import Listing
 from marketplace.queries.search import Question
 
-#: Candidates that are ranked; further matches are not counted.
-CANDIDATES = 1000
+#: Matches that are ranked; further ones are counted only if names have all words, to a thousand.
+CANDIDATES = 300
 #: With fewer whole matches, relevance goes on with products that have only some of the words.
 FEW = 20
-#: With fewer whole matches, words that hardly any product has count as misspelt.
+#: With fewer products found as typed, words that hardly any product has count as misspelt.
 LITTLE = 5
-RARE = 2
-SHORTEST_CORRECTED = 4
+#: How much two typed neighbours count that are neighbours in the name, to the words themselves.
+NEIGHBOURS = 0.1
+#: From how many words on all but one will do, and up to how many any one may be missing.
+MANY = 3
+FEW_WORDS = 6
 #: How many products the rarest words may find together, when any word will do.
-ANY_WORD = 900
+ANY_WORD = 100
 #: A word that more products have is searched in the newest ones only.
 COMMON = 25_000
 #: Products to a place of the catalogue (#n), as in search_filters.
@@ -30,8 +35,8 @@ _FILTERS = {"category_id": "#c", "brand_id": "#b", "store_id": "#s"}
 
 
 class Found(NamedTuple):
-    """A page of matches. `matches` is at most CANDIDATES, and `exact` only if that is all there is;
-    `ids` of all of them, if they were requested.
+    """A page of matches. `matches` is at most 1,000, and `exact` only below CANDIDATES; `ids` of
+    all of them, if they were requested.
     """
 
     rows: list[Any]
@@ -55,31 +60,14 @@ def candidates(conn: Conn, listing: Listing) -> list[int]:
 
 
 def _search(conn: Conn, listing: Listing, *, with_ids: bool = False) -> tuple[list[Any], list[Row]]:
-    """Return rows of search.find, and the words they are found by."""
-    asked = _asked(listing)
-    words = search.understand(conn, **asked)
-    doubtful = [word for word in words if _doubtful(word)]
-    rows = None
-    if all(word["found"] for word in doubtful):
-        rows = _find(conn, listing, words, with_ids)
-    if doubtful and (not rows or rows[0].whole < LITTLE):
-        meant = search.correct(conn, [word["word"] for word in doubtful])
-        if meant:
-            words = search.understand(conn, **asked, meant=meant)
-            rows = None
-    if rows is None:
-        rows = _find(conn, listing, words, with_ids)
-    return rows, words
-
-
-def _find(conn: Conn, listing: Listing, words: Sequence[Row], with_ids: bool) -> list[Any]:
-    """Return what they find; empty, without a second lookup in the index, if none of them finds
-    anything.
+    """Return rows of search.find, and the words they are found by; no rows, without a second lookup
+    in the index, if no word finds anything.
     """
-    typed = [word for word in words if word["role"] == "typed" and word["found"]]
-    if not typed:
-        return []
-    return search.find(conn, listing.values(), _question(words, listing.sort), with_ids=with_ids)
+    words = search.understand(conn, **_asked(listing))
+    if not any(_finds(word) for word in words if word["role"] == "typed"):
+        return [], words
+    question = _question(words, listing.sort)
+    return search.find(conn, listing.values(), question, with_ids=with_ids), words
 
 
 def _asked(listing: Listing) -> dict[str, Any]:
@@ -101,18 +89,23 @@ def _split(text: str) -> tuple[str, str]:
     return " ".join(word for word in words if word not in left_out), " ".join(left_out)
 
 
-def _doubtful(word: Row) -> bool:
-    text = word["word"]
-    return (
-        word["role"] == "typed"
-        and word["named"] <= RARE
-        and len(text) >= SHORTEST_CORRECTED
-        and text.isalpha()
-    )
-
-
 def _rarest(words: Sequence[Row]) -> int:
     return min((int(word["found"]) for word in words if word["role"] != "left out"), default=0)
+
+
+def _finds(word: Row) -> bool:
+    """Whether a word, or what it may stand for, finds anything."""
+    return bool(word["found"] or word["related"] or word["corrected"])
+
+
+def _widest(word: Row) -> int:
+    """Return about how many products a word finds, with all that it may stand for."""
+    return max(int(word[name] or 0) for name in ("found", "related_found", "corrected_found"))
+
+
+def _forms(word: Row, *kinds: str) -> str:
+    """Return a word as a query, with those of its `related` and `corrected` words."""
+    return " | ".join(filter(None, [word["forms"], *(word[kind] for kind in kinds)]))
 
 
 def _question(words: Sequence[Row], sort: str) -> Question:
@@ -122,22 +115,51 @@ def _question(words: Sequence[Row], sort: str) -> Question:
     filters = [word for word in words if word["role"] == "filter"]
     limits = [f"({word['forms']})" for word in filters]
     limits += [f"!({word['forms']})" for word in words if word["role"] == "left out"]
-    rare = _rare(required)
+    newest = _newest(required + filters)
+    by_relevance = sort == "relevance"
     return Question(
-        all_words=" & ".join(
-            [*(f"({word['forms']})" for word in required), *limits, *_newest(required + filters)]
-        ),
-        any_word=" & ".join(
-            [
-                "(" + " | ".join(f"({word['forms']})" for word in rare) + ")",
-                *limits,
-                *_newest(rare[-1:] + filters),
-            ]
-        ),
-        forms=[word["forms"] for word in required],
+        all_words=_all(required, [*limits, *newest]),
+        related=_wider(required, [*limits, *newest], "related"),
+        corrected=_wider(required, [*limits, *newest], "related", "corrected"),
+        any_word=_some(required, limits, filters),
+        forms=[_forms(word, "related", "corrected") for word in required],
         rarities=[word["rarity"] for word in required],
-        few=FEW if sort == "relevance" else 1,
+        neighbours=[f"{_literal(one)} <-> {_literal(next_)}" for one, next_ in pairwise(typed)],
+        bonuses=[NEIGHBOURS * (one["rarity"] + next_["rarity"]) for one, next_ in pairwise(typed)],
+        little=LITTLE if by_relevance else 1,
+        few=FEW if by_relevance else 1,
     )
+
+
+def _literal(word: Row) -> str:
+    """Return a word as it stands in a name. Folded words have letters, digits and points alone."""
+    return f"'{word['word']}':A"
+
+
+def _all(words: Sequence[Row], limits: Sequence[str], *kinds: str) -> str:
+    return " & ".join([*(f"({_forms(word, *kinds)})" for word in words), *limits])
+
+
+def _wider(words: Sequence[Row], limits: Sequence[str], *kinds: str) -> str | None:
+    """Return the query for all words with what they may stand for; None if that is no more."""
+    if not any(word[kind] for word in words for kind in kinds):
+        return None
+    return _all(words, limits, *kinds)
+
+
+def _some(words: Sequence[Row], limits: Sequence[str], filters: Sequence[Row]) -> str:
+    """Return the query for the rarest words, or for all of some words but one."""
+    kinds = ("related", "corrected")
+    rare = _rare(words)
+    ways = [f"({_forms(word, *kinds)})" for word in rare]
+    if len(rare) == 1 and len(words) >= MANY:
+        others = [[other for other in words if other is not word] for word in words]
+        if _widest(rare[0]) <= ANY_WORD:
+            others = [[word for word in words if word is not rare[0]]]
+        elif len(words) <= FEW_WORDS:
+            ways = []
+        ways += ["(" + _all(each, [], *kinds) + ")" for each in others]
+    return " & ".join(["(" + " | ".join(ways) + ")", *limits, *_newest([*rare[-1:], *filters])])
 
 
 def _newest(words: Sequence[Row]) -> list[str]:
@@ -149,14 +171,14 @@ def _newest(words: Sequence[Row]) -> list[str]:
 
 
 def _rare(words: Sequence[Row]) -> list[Row]:
-    """Return the rarest words that find anything, as many as find ANY_WORD products together, and
+    """Return the rarest words that find anything, until they find ANY_WORD products together, and
     one at least.
     """
     chosen: list[Row] = []
     found = 0
-    for word in sorted(words, key=lambda word: word["found"]):
-        if found and found + word["found"] > ANY_WORD:
+    for word in sorted(words, key=_widest):
+        if found and found + _widest(word) > ANY_WORD:
             break
         chosen.append(word)
-        found += word["found"]
+        found += _widest(word)
     return chosen

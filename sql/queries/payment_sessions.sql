@@ -89,7 +89,7 @@ FROM refunds AS r
 WHERE r.payment_id = %(payment_id)s
     AND r.id = ANY(%(refund_ids)s)
     AND r.way = 'provider'
-    AND r.state IN ('sending', 'sent')
+    AND r.state IN ('due', 'sending', 'sent')
 ORDER BY r.id;
 
 -- name: take_callback

@@ -1,14 +1,14 @@
--- Search: the typed text is parsed first, then products are found, and if there are few, words are corrected.
--- V0008__search.sql explains what words are and how they count.
+-- Search: the typed text is parsed first, with all that its words may stand for; then products are found.
+-- V0008__search.sql explains what words are and how they count, V0174__typed_words.sql what they may stand for.
 
 -- name: understand
--- budget: 220 buffers
+-- budget: 600 buffers
 -- Returns a row for each word typed or excluded (-word), and for each filter (#c12; prices unless the range is
 -- very wide), as the query that finds it. `forms` is the word in any form. A stop word of a language (for, dan)
--- is not `required`. `joined` neighbours (head set) find the two as one (headset), and `meant` words stand for
--- a `misspelt` one. `rarity` is BM25's idf; `found` is about how many products it finds. Words that the worker
--- has not counted yet are new or rare, and are counted here. As in `find`, values come in by subqueries, which
--- no plan depends on.
+-- is not `required`. `joined` neighbours (head set) find the two as one (headset). `rarity` is the root of BM25's
+-- idf; `found` is about how many products it finds. Words that the worker has not counted yet are new or rare,
+-- and are counted here. `related` words (synonyms) are found behind it, `corrected` ones (of a word that hardly
+-- any product has) if it finds little. As in `find`, values come in by subqueries, which no plan depends on.
 WITH typed AS MATERIALIZED (
     SELECT t.word, t.place::integer AS place, 'typed' AS role
     FROM (SELECT %(typed)s::text AS words) AS a
@@ -82,9 +82,14 @@ forms AS (
     SELECT j.place, quote_literal(j.word), j.word
     FROM joined AS j
     UNION
-    SELECT t.place, quote_literal(m.word), m.word
-    FROM unnest((SELECT %(misspelt)s::text[]), (SELECT %(meant)s::text[])) AS m (misspelt, word)
-    JOIN typed AS t ON t.word = m.misspelt AND t.role = 'typed'
+    -- A part of a run of letters of a script without blanks.
+    SELECT t.place, string_agg(quote_literal(r.word), ' & '), NULL
+    FROM typed AS t
+    CROSS JOIN LATERAL regexp_split_to_table(
+        CASE WHEN octet_length(t.word) > length(t.word) THEN search_runs(t.word) END, ' '
+    ) AS r (word)
+    WHERE t.role <> 'filter'
+    GROUP BY t.place
 ),
 
 known AS (
@@ -113,7 +118,8 @@ known AS (
 
 SELECT
     k.word, k.role, k.forms, k.required, n.named, n.found,
-    ln(1 + greatest(c.reltuples, 10000) / (1 + n.named)) AS rarity,
+    r.forms AS related, r.most AS related_found, m.forms AS corrected, m.most AS corrected_found,
+    sqrt(ln(1 + greatest(c.reltuples, 10000) / (1 + n.named))) AS rarity,
     (SELECT max(p.id) FROM products AS p) AS newest_id
 FROM known AS k
 CROSS JOIN LATERAL (
@@ -126,32 +132,61 @@ CROSS JOIN LATERAL (
                     SELECT FROM product_search AS s WHERE search_title(s.words) @@ k.forms::tsquery LIMIT 1000
                 ) AS counted
             )
-        END AS named,
+        END::integer AS named,
         CASE
             WHEN k.found > 0 THEN k.found
             ELSE (
                 SELECT count(*)
                 FROM (SELECT FROM product_search AS s WHERE s.words @@ k.forms::tsquery LIMIT 1000) AS counted
             )
-        END AS found
+        END::integer AS found
+    OFFSET 0 -- once, though it is named thrice
 ) AS n
+CROSS JOIN LATERAL search_related(CASE WHEN k.role = 'typed' THEN k.word END, n.found) AS r
+CROSS JOIN LATERAL search_corrected(CASE WHEN k.role = 'typed' AND n.found < 5 THEN k.word END, n.found) AS m
 CROSS JOIN pg_class AS c
 WHERE c.oid = 'product_search'::regclass
 ORDER BY k.place;
 
+-- fragment: shown
+CASE WHEN a.show_hidden THEN (a.reached OR p.store_id = (SELECT my_store_id())) ELSE NOT p.hidden END
+    AND (a.hidden IS NULL OR p.hidden = a.hidden)
+    AND (a.min_price IS NULL OR p.price >= a.min_price)
+    AND (a.max_price IS NULL OR p.price <= a.max_price)
+    AND (a.in_stock IS NULL OR p.in_stock = a.in_stock)
+    AND (a.ids IS NULL OR p.id = ANY(a.ids))
+
+-- fragment: candidate
+-- The saturation x / (x + 0.3) is written so that ts_rank is called once.
+p.id, p.created_at, p.price, p.name_key, CASE WHEN a.sort = 'relevance' THEN /* include: score */ END AS score
+
+-- fragment: score
+coalesce((
+    SELECT sum(w.rarity * (1 - 0.3 / (0.3 + (
+        ts_rank('{0.2,0.4,0.4,1}', s.words, w.forms)::float8 / (0.9 + 0.1 * s.name_words / 12)
+    ))))
+    FROM asked_words AS w
+), 0)
++ CASE WHEN a.with_neighbours THEN coalesce((SELECT sum(n.bonus) FROM asked_neighbours AS n WHERE s.words @@ n.words), 0) ELSE 0 END
+
 -- name: find
--- budget: 17000 buffers
--- Finds at most 1,000 products: those with all words in name, brand or category, then those with all words
--- anywhere, and if these are fewer than `few`, those with any of the rarest words. Returns the page of them, in
--- the requested order. A page behind the end is one row without a document. rank is BM25-like (Robertson and
+-- budget: 5000 buffers
+-- Finds products in steps: at most 1,000 with all words as typed in name, brand or category; if these are fewer
+-- than 300, as many as are missing with the words anywhere, then with `related` words, or if there are fewer than
+-- `little`, with `corrected` ones; and if there are fewer than `few`, with some of the words. Each step stands behind
+-- the ones before. Returns the page of them, in the
+-- requested order. A page behind the end is one row without a document. The score is BM25-like (Robertson and
 -- Zaragoza, The Probabilistic Relevance Framework, 2009): a word counts more the rarer it is (`rarity`),
--- saturating, and less the longer the name is; products with all words come first. Conditions that are no words
--- (the exact price, stock, ids) are checked in 2,000 products that match. All values come through `asked`, so
--- the plan is the same for all of them, and is made once for a connection.
+-- saturating, and less the longer the name is; neighbours that are neighbours in the name count more. Conditions
+-- that are no words (the exact price, stock, ids) are checked in 2,000 products that match. All values come
+-- through `asked`, so the plan is the same for all of them, and is made once for a connection.
 WITH asked AS MATERIALIZED (
     SELECT
         %(all_words)s::tsquery AS all_words,
+        %(related)s::tsquery AS related,
+        %(corrected)s::tsquery AS corrected,
         %(any_word)s::tsquery AS any_word,
+        %(little)s::integer AS little,
         %(few)s::integer AS few,
         %(with_ids)s::boolean AS with_ids,
         %(show_hidden)s::boolean AS show_hidden,
@@ -168,6 +203,7 @@ WITH asked AS MATERIALIZED (
         %(after_price)s::numeric AS after_price,
         %(after_name)s::text COLLATE "C" AS after_name,
         %(after_rank)s::float8 AS after_rank,
+        cardinality(%(neighbours)s::tsquery[]) > 0 AS with_neighbours,
         %(limit)s::integer AS page_size,
         %(offset)s::integer AS skipped
 ),
@@ -177,91 +213,119 @@ asked_words AS MATERIALIZED (
     FROM unnest((SELECT %(forms)s::tsquery[]), (SELECT %(rarities)s::float8[])) AS w (forms, rarity)
 ),
 
+asked_neighbours AS MATERIALIZED (
+    SELECT n.words, n.bonus
+    FROM unnest((SELECT %(neighbours)s::tsquery[]), (SELECT %(bonuses)s::float8[])) AS n (words, bonus)
+),
+
 title AS MATERIALIZED (
-    SELECT p.id
+    SELECT /* include: candidate */
     FROM (
-        SELECT s.product_id
+        SELECT s.product_id, s.words, s.name_words
         FROM product_search AS s
         WHERE search_title(s.words) @@ (SELECT a.all_words FROM asked AS a)
         LIMIT 2000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
-    WHERE CASE WHEN a.show_hidden THEN (a.reached OR p.store_id = (SELECT my_store_id())) ELSE NOT p.hidden END
-        AND (a.hidden IS NULL OR p.hidden = a.hidden)
-        AND (a.min_price IS NULL OR p.price >= a.min_price)
-        AND (a.max_price IS NULL OR p.price <= a.max_price)
-        AND (a.in_stock IS NULL OR p.in_stock = a.in_stock)
-        AND (a.ids IS NULL OR p.id = ANY(a.ids))
+    WHERE /* include: shown */
     LIMIT 1000
 ),
 
 anywhere AS MATERIALIZED (
-    SELECT p.id
+    SELECT /* include: candidate */
     FROM (
-        SELECT s.product_id
+        SELECT s.product_id, s.words, s.name_words
         FROM product_search AS s
-        WHERE s.words @@ (SELECT a.all_words FROM asked AS a) AND (SELECT count(*) FROM title) < 1000
+        WHERE s.words @@ (SELECT a.all_words FROM asked AS a) AND (SELECT count(*) FROM title) < 300
         LIMIT 2000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
-    WHERE p.id <> ALL(ARRAY(SELECT t.id FROM title AS t))
-        AND CASE WHEN a.show_hidden THEN (a.reached OR p.store_id = (SELECT my_store_id())) ELSE NOT p.hidden END
-        AND (a.hidden IS NULL OR p.hidden = a.hidden)
-        AND (a.min_price IS NULL OR p.price >= a.min_price)
-        AND (a.max_price IS NULL OR p.price <= a.max_price)
-        AND (a.in_stock IS NULL OR p.in_stock = a.in_stock)
-        AND (a.ids IS NULL OR p.id = ANY(a.ids))
-    LIMIT (SELECT 1000 - count(*) FROM title AS t)
+    WHERE s.product_id NOT IN (SELECT t.id FROM title AS t)
+        AND /* include: shown */
+    LIMIT (SELECT greatest(300 - count(*), 0) FROM title AS t)
+),
+
+so_far AS MATERIALIZED (
+    SELECT
+        n.found,
+        CASE WHEN n.found < a.little THEN a.corrected ELSE a.related END AS words
+    FROM (SELECT (SELECT count(*) FROM title) + (SELECT count(*) FROM anywhere) AS found) AS n
+    CROSS JOIN asked AS a
+),
+
+wide_title AS MATERIALIZED (
+    SELECT /* include: candidate */
+    FROM (
+        SELECT s.product_id, s.words, s.name_words
+        FROM product_search AS s
+        WHERE search_title(s.words) @@ (SELECT f.words FROM so_far AS f WHERE f.found < 300)
+        LIMIT 2000
+    ) AS s
+    JOIN products AS p ON p.id = s.product_id
+    CROSS JOIN asked AS a
+    WHERE s.product_id NOT IN (SELECT t.id FROM title AS t UNION ALL SELECT y.id FROM anywhere AS y)
+        AND /* include: shown */
+    LIMIT (SELECT greatest(300 - f.found, 0) FROM so_far AS f)
+),
+
+wide_anywhere AS MATERIALIZED (
+    SELECT /* include: candidate */
+    FROM (
+        SELECT s.product_id, s.words, s.name_words
+        FROM product_search AS s
+        WHERE s.words @@ (SELECT f.words FROM so_far AS f)
+            AND (SELECT f.found FROM so_far AS f) + (SELECT count(*) FROM wide_title) < (SELECT a.few FROM asked AS a)
+        LIMIT 2000
+    ) AS s
+    JOIN products AS p ON p.id = s.product_id
+    CROSS JOIN asked AS a
+    WHERE s.product_id NOT IN (
+            SELECT t.id FROM title AS t
+            UNION ALL SELECT y.id FROM anywhere AS y
+            UNION ALL SELECT w.id FROM wide_title AS w
+        )
+        AND /* include: shown */
+    LIMIT 300
 ),
 
 whole AS MATERIALIZED (
-    SELECT t.id FROM title AS t
-    UNION ALL
-    SELECT a.id FROM anywhere AS a
+    SELECT f.found + (SELECT count(*) FROM wide_title) + (SELECT count(*) FROM wide_anywhere) AS found
+    FROM so_far AS f
 ),
 
 partial AS MATERIALIZED (
-    SELECT p.id
+    SELECT /* include: candidate */
     FROM (
-        SELECT s.product_id
+        SELECT s.product_id, s.words, s.name_words
         FROM product_search AS s
         WHERE s.words @@ (SELECT a.any_word FROM asked AS a)
-            AND (SELECT count(*) FROM whole) < (SELECT a.few FROM asked AS a)
+            AND (SELECT w.found FROM whole AS w) < (SELECT a.few FROM asked AS a)
         LIMIT 2000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
-    WHERE p.id <> ALL(ARRAY(SELECT w.id FROM whole AS w))
-        AND CASE WHEN a.show_hidden THEN (a.reached OR p.store_id = (SELECT my_store_id())) ELSE NOT p.hidden END
-        AND (a.hidden IS NULL OR p.hidden = a.hidden)
-        AND (a.min_price IS NULL OR p.price >= a.min_price)
-        AND (a.max_price IS NULL OR p.price <= a.max_price)
-        AND (a.in_stock IS NULL OR p.in_stock = a.in_stock)
-        AND (a.ids IS NULL OR p.id = ANY(a.ids))
-    LIMIT (SELECT 1000 - count(*) FROM whole AS w)
+    WHERE s.product_id NOT IN (
+            SELECT t.id FROM title AS t
+            UNION ALL SELECT y.id FROM anywhere AS y
+            UNION ALL SELECT w.id FROM wide_title AS w
+            UNION ALL SELECT v.id FROM wide_anywhere AS v
+        )
+        AND /* include: shown */
+    LIMIT 300
 ),
 
-candidates AS MATERIALIZED (
-    SELECT
-        f.id, p.created_at, p.price, p.name_key, f.bonus + g.score AS rank
-    FROM (
-        SELECT w.id, 1000::float8 AS bonus FROM whole AS w
-        UNION ALL
-        SELECT s.id, 0 FROM partial AS s
-    ) AS f
-    JOIN product_search AS s ON s.product_id = f.id
-    JOIN products AS p ON p.id = f.id
-    CROSS JOIN LATERAL (
-        SELECT sum(w.rarity * x.found / (x.found + 1)) AS score
-        FROM asked_words AS w
-        CROSS JOIN LATERAL (
-            SELECT
-                ts_rank('{0,0.4,0.4,1}', s.words, w.forms)::float8 / (0.7 + 0.3 * s.name_words / 12)
-                + ts_rank('{0.1,0,0,0}', s.words, w.forms)::float8 AS found
-        ) AS x
-    ) AS g
+candidates AS NOT MATERIALIZED (
+    SELECT t.id, t.created_at, t.price, t.name_key, 2000 + t.score AS rank FROM title AS t
+    UNION ALL
+    SELECT y.id, y.created_at, y.price, y.name_key, 2000 + y.score FROM anywhere AS y
+    UNION ALL
+    SELECT w.id, w.created_at, w.price, w.name_key, 1000 + w.score FROM wide_title AS w
+    UNION ALL
+    SELECT v.id, v.created_at, v.price, v.name_key, 1000 + v.score FROM wide_anywhere AS v
+    UNION ALL
+    SELECT s.id, s.created_at, s.price, s.name_key, s.score FROM partial AS s
 )
 
 SELECT
@@ -273,12 +337,10 @@ SELECT
         ELSE page.rank::text
     END AS key,
     n.matches,
-    n.whole,
     n.ids
 FROM (
     SELECT
-        (SELECT count(*) FROM candidates AS c) AS matches,
-        (SELECT count(*) FROM whole AS w) AS whole,
+        (SELECT w.found FROM whole AS w) + (SELECT count(*) FROM partial AS s) AS matches,
         CASE WHEN a.with_ids THEN ARRAY(SELECT c.id FROM candidates AS c) END AS ids
     FROM asked AS a
 ) AS n
@@ -299,54 +361,28 @@ LEFT JOIN (
                 WHEN a.descending THEN (-c.rank, c.id) > (-a.after_rank, a.after_id)
                 ELSE (c.rank, c.id) > (a.after_rank, a.after_id)
             END
+        -- Numbers are compared as one key: a time and an amount are exact as float8.
         ORDER BY
-            CASE WHEN a.sort = 'newest' AND a.descending THEN c.created_at END DESC,
-            CASE WHEN a.sort = 'newest' AND NOT a.descending THEN c.created_at END,
-            CASE WHEN a.sort = 'price' AND a.descending THEN c.price END DESC,
-            CASE WHEN a.sort = 'price' AND NOT a.descending THEN c.price END,
-            CASE WHEN a.sort = 'name' AND a.descending THEN c.name_key END DESC,
+            CASE
+                WHEN a.sort = 'relevance' THEN c.rank
+                WHEN a.sort = 'newest' THEN extract(EPOCH FROM c.created_at)::float8
+                WHEN a.sort = 'price' THEN c.price::float8
+            END * CASE WHEN a.descending THEN -1 ELSE 1 END,
             CASE WHEN a.sort = 'name' AND NOT a.descending THEN c.name_key END,
-            CASE WHEN a.sort = 'relevance' AND a.descending THEN c.rank END DESC,
-            CASE WHEN a.sort = 'relevance' AND NOT a.descending THEN c.rank END,
-            CASE WHEN a.descending AND a.sort <> 'relevance' THEN c.id END DESC,
-            c.id
+            CASE WHEN a.sort = 'name' AND a.descending THEN c.name_key END DESC,
+            CASE WHEN a.descending AND a.sort <> 'relevance' THEN -c.id ELSE c.id END
         LIMIT (SELECT a.page_size FROM asked AS a) OFFSET (SELECT a.skipped FROM asked AS a)
     ) AS sorted
 ) AS page ON true
 LEFT JOIN product_cards AS card ON card.product_id = page.id
 ORDER BY page.place;
 
--- name: correct
--- budget: 140 buffers
--- Words of the catalogue that a misspelt word may mean: one letter off, or two neighbours exchanged, or two
--- letters off in a longer word; at most three of the nearest. pg_trgm.similarity_threshold (sessions.configure)
--- is how similar words must be for the index to return them.
-SELECT t.word AS misspelt, near.word AS meant
-FROM unnest(%(words)s::text[]) AS t (word)
-CROSS JOIN LATERAL (
-    SELECT w.word
-    FROM search_words AS w
-    CROSS JOIN LATERAL (
-        SELECT
-            levenshtein(w.word, t.word) AS letters,
-            length(w.word) = length(t.word)
-            AND regexp_split_to_array(w.word, '') @> regexp_split_to_array(t.word, '') AS exchanged
-    ) AS off
-    WHERE w.word OPERATOR(public.%%) t.word -- noqa: LT01
-        AND length(w.word) BETWEEN length(t.word) - 1 AND length(t.word) + 1
-        AND w.word ~ '^[[:alpha:]]+$'
-        AND w.word <> t.word
-        AND (w.named > 0 OR w.found = 0)
-        AND (off.letters = 1 OR off.letters = 2 AND (off.exchanged OR length(t.word) > 5))
-    ORDER BY off.letters = 2 AND NOT off.exchanged, w.named DESC, w.word
-    LIMIT 3
-) AS near;
-
 -- name: suggest
 -- budget: 2300 buffers
 -- Completions of the typed text, five of each kind. The last word may be unfinished: `completed` are the most
--- common words that begin with it. Products match that have one of them and all words before; only the newest
--- 25,000 are searched if the words are common. Names that begin as typed come first, then short ones.
+-- common words that begin with it. Words that the catalogue lacks are corrected, and synonyms stand for each
+-- other (`others`). Products match that have one of them and all words before; only the newest 25,000 are
+-- searched if the words are common. Names that begin as typed come first, then short ones.
 WITH typed AS MATERIALIZED (
     SELECT t.word, t.place, t.place = max(t.place) OVER () AS last, a.begins
     FROM (SELECT search_spaced(search_fold(%(typed)s::text)) AS begins) AS a
@@ -370,26 +406,71 @@ completed AS MATERIALIZED (
     WHERE t.last
 ),
 
+others AS MATERIALIZED (
+    SELECT t.place, concat_ws(' | ', r.forms, m.forms, p.forms) AS forms, greatest(r.most, m.most) AS found
+    FROM (
+        SELECT
+            t.place, t.word,
+            CASE
+                WHEN t.last THEN (SELECT count(*) > 0 FROM completed AS c)
+                ELSE EXISTS (
+                    SELECT
+                    FROM search_words AS w
+                    WHERE w.word = t.word COLLATE "C" AND (w.named > 0 OR w.found = 0)
+                )
+            END AS known
+        FROM typed AS t
+        OFFSET 0
+    ) AS t
+    CROSS JOIN LATERAL search_related(t.word, CASE WHEN t.known THEN 1 ELSE 0 END) AS r
+    CROSS JOIN LATERAL search_corrected(CASE WHEN NOT t.known THEN t.word END, 0) AS m
+    CROSS JOIN LATERAL (
+        SELECT '(' || string_agg(quote_literal(r.word), ' & ') || ')' AS forms
+        FROM regexp_split_to_table(
+            CASE WHEN octet_length(t.word) > length(t.word) THEN search_runs(t.word) END, ' '
+        ) AS r (word)
+    ) AS p
+),
+
 asked AS MATERIALIZED (
-    SELECT concat_ws(
+    SELECT nullif(concat_ws(
         ' & ',
-        (SELECT string_agg(quote_literal(t.word), ' & ') FROM typed AS t WHERE NOT t.last),
-        (SELECT '(' || string_agg(quote_literal(c.word), ' | ') || ')' FROM completed AS c),
+        (
+            SELECT string_agg('(' || concat_ws(' | ', quote_literal(t.word), nullif(o.forms, '')) || ')', ' & ')
+            FROM typed AS t
+            JOIN others AS o ON o.place = t.place
+            WHERE NOT t.last
+        ),
+        '(' || last.forms || ')',
         CASE
-            WHEN (SELECT sum(c.found) FROM completed AS c) > 25000 THEN (
+            WHEN last.found > 25000 THEN (
                 SELECT '(' || string_agg(format('''#n%%s''', n.place), ' | ') || ')'
                 FROM (SELECT max(p.id) / 8192 AS place FROM products AS p) AS newest
                 CROSS JOIN LATERAL generate_series(newest.place - 3, newest.place) AS n (place)
             )
         END
-    )::tsquery AS words
-    FROM (SELECT count(*) AS words FROM completed AS c) AS n
-    WHERE n.words > 0
+    ), '')::tsquery AS words
+    FROM (
+        SELECT string_agg(f.form, ' | ') AS forms, sum(f.found) AS found
+        FROM (
+            SELECT quote_literal(c.word) AS form, c.found FROM completed AS c
+            UNION ALL
+            SELECT o.forms, o.found
+            FROM others AS o
+            JOIN typed AS t ON t.place = o.place AND t.last
+            WHERE o.forms <> ''
+        ) AS f
+    ) AS last
+    WHERE last.forms IS NOT NULL
 ),
 
 unfinished AS MATERIALIZED (
-    SELECT string_agg(quote_literal(t.word) || CASE WHEN t.last THEN ':*' ELSE '' END, ' & ')::tsquery AS words
+    SELECT string_agg(
+        '(' || concat_ws(' | ', quote_literal(t.word) || CASE WHEN t.last THEN ':*' ELSE '' END, nullif(o.forms, ''))
+        || ')', ' & '
+    )::tsquery AS words
     FROM typed AS t
+    JOIN others AS o ON o.place = t.place
 )
 
 (

@@ -47,6 +47,7 @@ SEEN: dict[str, tuple[str, dict[str, str] | None]] = {
     "provider_states": ("provider", EVERYBODY),
     "provider_callbacks": ("id", None),
     "invoice_counters": ("store_id", None),
+    "invoices_due": ("order_id", None),
     "ledger_accounts": ("id", None),
     "ledger_entries": ("id", None),
     "ledger_postings": ("entry_id", None),
@@ -63,6 +64,7 @@ WRITES = {
         ("uploads", "INSERT"), ("uploads", "DELETE"), ("holidays", "INSERT"), ("holidays", "DELETE"),
         ("provider_callbacks", "DELETE"), ("reconciliations", "INSERT"), ("reconciliations", "UPDATE"),
         ("invoice_counters", "INSERT"), ("invoice_counters", "UPDATE"), ("invoices", "INSERT"), ("shipments", "UPDATE"),
+        ("invoices_due", "DELETE"),
         ("provider_states", "INSERT"), ("provider_states", "UPDATE"),
     },
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -10,6 +11,7 @@ from conftest import Api, User
 from psycopg.rows import dict_row
 from support.buying import buyer, place, put, seller
 from support.import_shop import Shop
+from support.processes import until
 from support.stock import broken
 
 from marketplace.postgres.database import Database
@@ -231,3 +233,63 @@ def test_an_invoice_that_fails_gives_its_number_back(clocks: Clocks):
         conn.execute("DROP TRIGGER fail ON invoices")
     assert invoices.run(clocks.shop.db, "Asia/Jakarta") == 1
     assert clocks.run() == 0
+
+
+# Two at once --------------------------------------------------------------------------------------
+
+
+def meanwhile(clocks: Clocks, order: int, *works: Any) -> list[Any]:
+    """Hold the order until all of these wait for it, then let them go; what each returned."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock'"
+    )
+    with psycopg.connect(clocks.api.owner_url) as holds, ThreadPoolExecutor(len(works)) as pool:
+        holds.execute(
+            "SELECT FROM checkouts WHERE id = (SELECT checkout_id FROM orders WHERE id = %s) FOR UPDATE",
+            [order],
+        )
+        holds.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", [order])
+        running = [pool.submit(work) for work in works]
+        with psycopg.connect(clocks.api.owner_url, autocommit=True) as looks:
+            assert until(lambda: looks.execute(waiting).fetchone()[0] == len(works), 2.5)
+        holds.rollback()
+        return [each.result() for each in running]
+
+
+def test_of_two_that_read_the_same_version_one_moves_the_order(clocks: Clocks):
+    order = clocks.order()
+    tag = clocks.api.get(f"/api/orders/{order}", clocks.seller).headers["etag"]
+
+    def act(user: User, verb: str, body: dict | None) -> int:
+        options = {} if body is None else {"json": body}
+        path = f"/api/orders/{order}/{verb}"
+        return clocks.api.post(path, user, headers={"If-Match": tag}, **options).status_code
+
+    told = meanwhile(
+        clocks,
+        order,
+        lambda: act(clocks.seller, "accept", None),
+        lambda: act(clocks.buyer, "cancel", {"reason": "too_slow"}),
+    )
+    assert sorted(told) == [200, 412]
+
+
+def test_two_mends_of_a_parcel_are_both_kept(clocks: Clocks):
+    order = clocks.order()
+    page = clocks.send(clocks.seller, order, "ship", {"courier": "jne"})
+    path = f"/api/orders/{order}/shipments/{page['shipments'][0]['id']}"
+
+    def mend(body: dict) -> int:
+        return clocks.api.patch(path, clocks.seller, json=body).status_code
+
+    told = meanwhile(
+        clocks,
+        order,
+        lambda: mend({"service": "YES"}),
+        lambda: mend({"tracking_number": "jx 9"}),
+    )
+    assert told == [200, 200]
+    (parcel,) = clocks.page(order)["shipments"]
+    kept = (parcel["courier"], parcel["service"], parcel["tracking_number"])
+    assert kept == ("jne", "YES", "JX9")

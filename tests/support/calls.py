@@ -126,6 +126,8 @@ EXPECTED = {
         for one, methods in ((None, ("GET", "POST")), (singular, ("GET", "PUT", "PATCH", "DELETE")))
         for method in methods
     },
+    "GET /api/search-synonyms": ADMIN,
+    "PUT /api/search-synonyms": ADMIN,
     "GET /api/areas": GUEST,
     "POST /api/checkout/quote": ANY,
     "GET /api/checkouts": ANY,

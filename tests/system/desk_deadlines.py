@@ -200,7 +200,7 @@ def address(hall: Hall, args: argparse.Namespace, dice: random.Random) -> list[s
     for query in (
         "SELECT address FROM checkouts",
         "SELECT * FROM checkouts",
-        "SELECT pay_account FROM store_settings",
+        "SELECT bank FROM refunds",
     ):
         if hall.refused(query) != "42501":
             wrong.append(f"not refused: {query}")

@@ -54,11 +54,12 @@ PAID_AND_CANCELLED = """
         AND NOT EXISTS (
             SELECT
             FROM refunds AS r
-            JOIN events AS e ON e.created_at = r.created_at
+            JOIN events AS told ON (told.data ->> 'refund')::bigint = r.id
+            JOIN events AS cause ON cause.xid = told.xid
             WHERE (r.order_id = o.id OR r.payment_id = p.id)
                 AND (
-                    (e.order_id = o.id AND e.type = 'order.cancelled')
-                    OR (e.type = 'payment.paid' AND (e.data ->> 'payment')::bigint = p.id)
+                    (cause.order_id = o.id AND cause.type = 'order.cancelled')
+                    OR (cause.type = 'payment.paid' AND (cause.data ->> 'payment')::bigint = p.id)
                 )
         )
 """

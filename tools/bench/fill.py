@@ -21,7 +21,7 @@ from psycopg.rows import dict_row
 from marketplace.ops.progress import Progress
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql
-from marketplace.queries import categories
+from marketplace.queries import categories, search
 from marketplace.workflows import product_documents as upkeep
 from tools.bench.catalogue import COLUMNS, Catalogue
 
@@ -32,6 +32,8 @@ SETTINGS = (
     "-c max_parallel_maintenance_workers=0 -c max_parallel_workers_per_gather=0 -c "
     "client_min_messages=warning"
 )
+#: Products that words are counted from, as the worker does.
+WORDS = 20_000
 Report = Callable[[str], None]
 
 
@@ -64,6 +66,9 @@ def fill(url: str, made: Catalogue, report: Report) -> None:
                 conn.execute(thing["restore"].encode())
     with timed("vacuum, analyze", report):
         at_once(url, "tables", [f"VACUUM (ANALYZE) {table}" for table in tables])
+    with timed("words counted", report), connected(url) as conn:
+        search.refresh_words(conn, WORDS)
+    at_once(url, "words", ["VACUUM (ANALYZE) search_words"])
 
 
 def copy(conn: Conn, table: str, lines: Iterator[str] | list[str]) -> None:
