@@ -52,7 +52,7 @@ def last_pieces(market: Market, args: argparse.Namespace) -> list[Figure]:
     def buy(token: str) -> Answered:
         variant = random.choice([red, blue])
         line = {"product_id": turned, "variant_id": variant, "quantity": 1}
-        return market.place(token, {turned: 1}, 1, lines=[line])
+        return market.place(token, {turned: 1}, 1, wanted=[line])
 
     two = at_once(args, buyers, buy)
     return [
