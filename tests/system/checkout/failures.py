@@ -60,11 +60,12 @@ class Assassin:
 
     def _backend(self) -> bool:
         """The server ends all other backends and recovers."""
+        killed = False
         with contextlib.suppress(psycopg.Error), self.market.owner() as conn:
             row = conn.execute("SELECT pg_backend_pid() AS pid").fetchone()
             os.kill(row["pid"], signal.SIGKILL)
-            return True
-        return False
+            killed = True  # the connection's end, which is an error, comes behind
+        return killed
 
 
 def killed(market: Market, args: argparse.Namespace) -> list[Figure]:
