@@ -378,7 +378,7 @@ LEFT JOIN product_cards AS card ON card.product_id = page.id
 ORDER BY page.place;
 
 -- name: suggest
--- budget: 2300 buffers
+-- budget: 3000 buffers
 -- Completions of the typed text, five of each kind. The last word may be unfinished: `completed` are the most
 -- common words that begin with it. Words that the catalogue lacks are corrected, and synonyms stand for each
 -- other (`others`). Products match that have one of them and all words before; only the newest 25,000 are
