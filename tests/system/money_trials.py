@@ -71,7 +71,8 @@ def kill(world: World, until: threading.Event, seed: int) -> None:
                     killed["workers"] += 1
         else:
             with contextlib.suppress(psycopg.Error), world.owner() as conn:
-                os.kill(conn.info.backend_pid, signal.SIGKILL)
+                pid = conn.execute("SELECT pg_backend_pid() AS pid").fetchone()["pid"]
+                os.kill(pid, signal.SIGKILL)
                 killed["PostgreSQL"] += 1
     print(f"killed {dict(killed)}")
 
