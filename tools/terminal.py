@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, SIZE, LINE, LEFT, TOP = 860, 14, 20, 20, 62
-COLUMNS = 98
+COLUMNS = 95
 #: Where the tour says something: the headings whose last block is shown, with a few lines of each.
 CHAPTERS = ("Sell", "Buy")
 COLOURS = {"prompt": "#7ee787", "said": "#c9d1d9", "dim": "#8b949e", "word": "#ffffff"}
@@ -82,7 +82,7 @@ def picture(tour: str) -> str:
         ' that is sent and paid">\n'
         f'<rect width="{WIDTH}" height="{height}" rx="10" fill="#0d1117"/>\n{dots}\n'
         f'<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"'
-        f' font-size="{SIZE}" xml:space="preserve">\n{texts}\n</g>\n</svg>\n'
+        f' font-size="{SIZE}" style="white-space: pre" xml:space="preserve">\n{texts}\n</g>\n</svg>\n'
     )
 
 

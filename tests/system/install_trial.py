@@ -34,6 +34,26 @@ PASSWORD = "kopi-susu-tanpa-gula-7"
 VALUES = {
     "SITE": "toko.example", "CODE": "/opt/code", "SMTP": f"smtp://127.0.0.1:{MAIL}", "ADMIN": "admin@toko.example",
 }  # fmt: skip
+#: Runs a command at a terminal, and types a password at each of its prompts.
+TYPIST = """
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+said = b""
+while True:
+    try:
+        data = os.read(terminal, 1024)
+    except OSError:
+        break
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+    said += data
+    if said.rstrip().endswith(b":"):
+        said = b""
+        os.write(terminal, sys.argv[1].encode() + b"\\n")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
 ONLINE = re.compile(r"^(?:DEBIAN_FRONTEND=\S+ )?(?:apt-get|git clone|\S*pip install)", re.MULTILINE)
 NAMES = re.compile(r"(?:^|(?<=[ )]))([A-Za-z_]+)=", re.MULTILINE)
 
@@ -202,8 +222,12 @@ def run(machine: Machine, block: str, *, online: bool) -> int:
     )
     text = f"set -e\nif [ -e /opt/.shell ]; then . /opt/.shell; fi\n{block}\n{keep}"
     (machine.root / "opt/.block").write_text(text)
-    typed = f"{PASSWORD}\n{PASSWORD}\n" if "create-admin" in block else ""
-    return machine.enter(["bash", "/opt/.block"], online=online, typed=typed)
+    if "create-admin" not in block:
+        return machine.enter(["bash", "/opt/.block"], online=online)
+    (machine.root / "opt/.typist").write_text(TYPIST)
+    return machine.enter(
+        ["python3", "/opt/.typist", PASSWORD, "bash", "/opt/.block"], online=online
+    )
 
 
 def report(words: str, well: bool) -> bool:

@@ -145,7 +145,7 @@ class Lives:
         if dice.random() < 0.08:
             key = self.world.key()
             for _ in range(2):
-                told = self.world.call("POST", f"{path}/again", token, {"received": "5001"}, key)
+                told = self.world.post(f"{path}/again", token, {"received": "5001"}, key=key)
                 if not told.good:
                     self.faults.append(f"payment {payment['id']} did not come again: {told}")
             self.did["paid again"] += 1
@@ -331,11 +331,10 @@ class Lives:
             return None
         missing = dice.random() < 0.3
         if missing:  # the promised days and two more are over
-            with self.world.owner() as conn:
-                conn.execute(
-                    "UPDATE shipments SET shipped_at = shipped_at - interval '9 days' WHERE order_id = %s",
-                    [order.id],
-                )
+            self.world.rows(
+                "UPDATE shipments SET shipped_at = shipped_at - interval '9 days' WHERE order_id = %s RETURNING id",
+                order.id,
+            )
         there = {
             i: (line.quantity - line.cancelled - line.undelivered - line.delivered) if missing else line.delivered - line.returned
             for i, line in order.lines.items()

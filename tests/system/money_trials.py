@@ -47,12 +47,14 @@ def lives(world: World, args: argparse.Namespace) -> list[str]:
                 for order in orders:
                     told.live(order, dice, dice.randrange(2, 9))
 
-    with ThreadPoolExecutor(args.threads) as pool:
-        for outcome in [pool.submit(run, number) for number in range(args.threads)]:
-            outcome.result()
-    until.set()
-    if args.kill:
-        killer.join()
+    try:
+        with ThreadPoolExecutor(args.threads) as pool:
+            for outcome in [pool.submit(run, number) for number in range(args.threads)]:
+                outcome.result()
+    finally:
+        until.set()
+        if args.kill:
+            killer.join()
     print(f"{len(told.orders)} orders; did {dict(told.did)}; refused {dict(world.refused)}")
     end(told, Random(args.seed))
     return told.faults + compared(told, args)
@@ -61,7 +63,7 @@ def lives(world: World, args: argparse.Namespace) -> list[str]:
 def kill(world: World, until: threading.Event, seed: int) -> None:
     """Kill workers of the API, and now and then a backend of PostgreSQL, which ends all others."""
     dice, killed = random.Random(seed), Counter[str]()
-    while not until.wait(dice.uniform(1, 4)):
+    while not until.wait(dice.uniform(4, 12)):
         if dice.random() < 0.7:
             for pid in children(world.server.process.pid)[:1]:
                 with contextlib.suppress(OSError):

@@ -118,9 +118,17 @@ class World:
         assert told.status == 200, (path, told)
         return told.document
 
-    def post(self, path: str, token: str, document: Any = None, *, keyed: bool = True) -> Answered:
+    def post(
+        self,
+        path: str,
+        token: str,
+        document: Any = None,
+        *,
+        keyed: bool = True,
+        key: str | None = None,
+    ) -> Answered:
         """A POST with a key, sent again with it until it is answered; refusals are counted."""
-        key = self.key() if keyed else None
+        key = key or (self.key() if keyed else None)
         for _ in range(200):
             told = self.call("POST", path, token, document, key)
             if told.status not in (0, 503) and told.code != "request_in_progress":
@@ -142,11 +150,18 @@ class World:
         return told
 
     def owner(self) -> Any:
+        """A connection with the rights of the owner; one that breaks while PostgreSQL recovers is made anew."""
+        for _ in range(100):
+            with contextlib.suppress(psycopg.OperationalError):
+                return psycopg.connect(self.url, row_factory=dict_row, autocommit=True)
+            time.sleep(0.1)
         return psycopg.connect(self.url, row_factory=dict_row, autocommit=True)
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        with self.owner() as conn:
-            return list(conn.execute(query, values).fetchall())
+        for _ in range(20):
+            with contextlib.suppress(psycopg.OperationalError), self.owner() as conn:
+                return list(conn.execute(query, values).fetchall())
+        raise AssertionError("PostgreSQL does not come back")
 
     # Who is there -----------------------------------------------------------------------------
 
