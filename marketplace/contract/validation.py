@@ -276,9 +276,10 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
     def _normalize_coerce_ids(self, value: Any) -> list[int]:
         """Ids with commas between, at most 100."""
         pieces = value.split(",") if isinstance(value, str) else []
-        if not 1 <= len(pieces) <= 100:
+        ids = [self._normalize_coerce_int64(piece) for piece in pieces[:101]]
+        if not 1 <= len(ids) <= 100 or min(ids) < 1:
             raise Wrong("bad_format", "must be 1 to 100 ids with commas between them")
-        return [self._normalize_coerce_int64(piece) for piece in pieces]
+        return ids
 
     def _normalize_coerce_names(self, value: Any) -> list[str]:
         """Names with commas between; each once and in order, so that the same choice is always the

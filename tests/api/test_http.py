@@ -13,6 +13,7 @@ import pytest
 from conftest import Api, User
 from support import buying
 from support.images import picture
+from support.orders import Desk
 from support.responses import problem
 
 from marketplace import app
@@ -21,8 +22,9 @@ from marketplace.openapi import document
 from marketplace.web import headers
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-#: A proof leads to a signed address; without a signature no file is shown.
-NOT_200 = {"proof": 302, "file": 422}
+#: A proof leads to a signed address; without a signature no file is shown; an invoice comes when an
+#: order is completed; the store has no QR code.
+NOT_200 = {"proof": 302, "file": 422, "invoice": 404, "qris": 404}
 EACH_ITS_OWN = ("x-request-id", "ratelimit")
 
 
@@ -67,10 +69,25 @@ def bought(api: Api, user: User) -> dict[str, Any]:
         "voucher_id": api.post("/api/stores/mine/vouchers", user, json=voucher).json["id"],
         "checkout_id": checkout["id"],
         "payment_id": payment,
-        "order_id": checkout["orders"][0]["id"],
         "variant_id": 1,
-        "shipment_id": 1,
+        **sold(api, user),
+    }
+
+
+def sold(api: Api, user: User) -> dict[str, Any]:
+    """An order of the user's store that arrived, and of which something comes back."""
+    desk = Desk(api, user)
+    order = desk.order((desk.product(), 2))
+    line = desk.lines(order)[0]
+    parcel = desk.ship(order)
+    desk.do(desk.seller, "SELECT deliver_shipment(%s, %s)", order, parcel)
+    opening = "SELECT open_return(%s, 'damaged', 'Pecah', '{}', ARRAY[%s::bigint], ARRAY[1], false)"
+    return {
+        "order_id": order,
+        "shipment_id": parcel,
+        "return_id": desk.do(desk.buyer, opening, order, line),
         "refund_id": 1,
+        "entry_id": desk.one("SELECT max(id) FROM ledger_entries"),
     }
 
 
@@ -89,12 +106,12 @@ def test_head_answers_what_get_would_and_nothing_is_logged(
         for path, resource in paths(api, found)
         if (operation := operations.of(resource, "GET"))
     ]
+    asked = {"suggest": "q=kopi", "packing-slips": f"ids={found['order_id']}"}
     before = api.get("/api/users/activities", seller).json["total_items"]
     for path, user in readable:
-        head = api.request(
-            "HEAD", path, user, query_string="q=kopi" if path.endswith("/suggest") else None
-        )
-        expected = NOT_200.get(path.rsplit("/", 1)[-1], 200)
+        last = path.rsplit("/", 1)[-1]
+        head = api.request("HEAD", path, user, query_string=asked.get(last))
+        expected = NOT_200.get(last, 200)
         assert (head.status_code, head.content) == (expected, b""), path
     assert api.get("/api/users/activities", seller).json["total_items"] == before
 
