@@ -34,6 +34,7 @@ BEYOND = {
     "too_many_marks",
     "too_large",
     "control_character",
+    "repeated",  # one store or id in two objects of a list
 }
 
 
