@@ -1,3 +1,3 @@
 """Marketplace: a REST backend for multi-seller mobile shopping apps."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
