@@ -140,7 +140,7 @@ CROSS JOIN LATERAL (
                 FROM (SELECT FROM product_search AS s WHERE s.words @@ k.forms::tsquery LIMIT 1000) AS counted
             )
         END::integer AS found
-    OFFSET 0 -- once, though it is named thrice
+    LIMIT 1 -- once, though it is named thrice
 ) AS n
 CROSS JOIN LATERAL search_related(CASE WHEN k.role = 'typed' THEN k.word END, n.found) AS r
 CROSS JOIN LATERAL search_corrected(CASE WHEN k.role = 'typed' AND n.found < 5 THEN k.word END, n.found) AS m
