@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from support.processes import until
 
 from marketplace.demo import pretend_provider
 from marketplace.demo.pretend_provider import Server
+from marketplace.integrations.payments import pretend
 from marketplace.integrations.payments.providers import guarded
 from marketplace.jobs import registry
 
@@ -117,6 +119,10 @@ def test_money_goes_the_whole_way_with_a_button(bank: tuple[Server, PaidShop]):
     kept["later_at"] = "2020-01-01T00:00:00+00:00"
     again.pay_due()
     assert until(lambda: knocks(shop) == 4)
+    body = json.dumps({"id": "by-hand", "our_reference": f"{placed['number']}.2"}).encode()
+    signed = {pretend.SIGNATURE: pretend.sign(pretend.key_of(shop.config), body)}
+    told = shop.api.post("/api/payments/pretend/events", body=body, headers=signed)
+    assert (told.status_code, knocks(shop)) == (200, 5)
 
 
 def test_another_name_for_this_machine_is_refused(bank: tuple[Server, PaidShop]):
