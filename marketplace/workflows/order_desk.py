@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from marketplace.contract.errors import CONSTRAINTS, FieldError, Problem
+from marketplace.contract.errors import Problem
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
@@ -107,7 +107,6 @@ def _problem(conn: Conn, caller: Caller, order_id: int, constraint: str) -> Prob
     """Return a refusal with the stage of the order, what the caller can do with it, and where the
     checkout is meant, that.
     """
-    code, pointer, words = CONSTRAINTS[constraint]
     rows = orders.cards(conn, caller, [order_id])
     if not rows:
         return missing()
@@ -116,5 +115,4 @@ def _problem(conn: Conn, caller: Caller, order_id: int, constraint: str) -> Prob
     if constraint == "orders_unpaid_checkout":
         about["checkout_id"] = order["checkout_id"]
     can = order_rules.possible(order, order_rules.party(order, caller))
-    errors = [FieldError(pointer, code, words, about)]
-    return Problem(code, errors=errors, more={**about, "can": can})
+    return verbs.refused(constraint, about, can=can)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from marketplace.contract.errors import CONSTRAINTS, FieldError, Problem
+from marketplace.contract.errors import FieldError, Problem
 from marketplace.contract.pages import Part
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.pool import Conn, Row
@@ -96,9 +96,7 @@ def _refusal(conn: Conn, caller: Caller, refund_id: int, constraint: str) -> Pro
     row = refunds.find(conn, caller, refund_id)
     if row is None:
         return None
-    code, pointer, words = CONSTRAINTS[constraint]
-    state = {"state": shown(row, caller)["state"]}
-    return Problem(code, errors=[FieldError(pointer, code, words, state)], more=state)
+    return verbs.refused(constraint, {"state": shown(row, caller)["state"]})
 
 
 def _account(bank: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """Returns and disputes: what the two sides and an admin can do with one, and how it is shown."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import psycopg
 
-from marketplace.contract.errors import CONSTRAINTS, FieldError, Problem, invalid
+from marketplace.contract.errors import Problem, invalid
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import returns
+from marketplace.workflows import verbs
 from marketplace.workflows.order_rules import ADMIN, BUYER, SELLER, party
 
 OPEN = ("open", "approved", "sent_back")
@@ -102,14 +103,12 @@ def move(
     if row is None:
         raise _missing()
     step, values = _step(row, body)
-    told = _performed(
+    verbs.perform(
         conn,
-        caller,
-        row,
         lambda: returns.move(conn, order_id, return_id, step, **values),
+        refusal=lambda name: _refusal(conn, caller, row, name),
+        missing=_missing,
     )
-    if told is None:
-        raise _missing()
     return find(conn, caller, order_id, return_id)
 
 
@@ -141,23 +140,13 @@ def _step(row: Row, body: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     return step, {**values, "sellable": bool(body.get("sellable"))}
 
 
-def _performed(conn: Conn, caller: Caller, row: Row, verb: Callable[[], str | None]) -> str | None:
-    """Return what a verb says; what it refuses by name names the state too, and what would go."""
-    try:
-        with conn.transaction():
-            return verb()
-    except psycopg.errors.CheckViolation as error:
-        name = error.diag.constraint_name or ""
-        now = returns.find(conn, caller, row["order_id"], row["id"])
-        if name not in CONSTRAINTS or now is None:
-            raise
-        code, pointer, words = CONSTRAINTS[name]
-        about = {"state": now["state"], "can": shown(now, caller)["can"]}
-        raise Problem(
-            code,
-            errors=[FieldError(pointer, code, words, {"state": now["state"]})],
-            more=about,
-        ) from None
+def _refusal(conn: Conn, caller: Caller, row: Row, constraint: str) -> Problem | None:
+    """Return a refusal with the state of the return, and what would go."""
+    now = returns.find(conn, caller, row["order_id"], row["id"])
+    if now is None:
+        return None
+    can = shown(now, caller)["can"]
+    return verbs.refused(constraint, {"state": now["state"]}, can=can)
 
 
 def _same(rows: list[Row], asked: Mapping[str, Any]) -> Row | None:

@@ -1,11 +1,11 @@
 """Verbs of the database as calls use them: what one refuses, and whose the thing is not."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import psycopg
 
-from marketplace.contract.errors import CONSTRAINTS, Problem
+from marketplace.contract.errors import CONSTRAINTS, FieldError, Problem
 from marketplace.postgres.pool import Conn
 
 Told = TypeVar("Told")
@@ -35,3 +35,11 @@ def perform(
     if told is None:
         raise missing()
     return told
+
+
+def refused(constraint: str, about: Mapping[str, Any], **more: Any) -> Problem:
+    """Return the refusal of a named constraint: its error says what it is about, and the document
+    says that too, and `more`.
+    """
+    code, pointer, words = CONSTRAINTS[constraint]
+    return Problem(code, errors=[FieldError(pointer, code, words, about)], more={**about, **more})
