@@ -149,7 +149,7 @@ class Fail:
         """
         caller, reason = req.context.caller, req.context.body["reason"]
         with idempotency.transaction(self.db, req, resp) as conn:
-            etags.require(req, workflow.find(conn, caller, refund_id)["version"])
+            etags.require(req, workflow.lock(conn, refund_id))
             workflow.step(conn, caller, refund_id, lambda: refunds.fail(conn, refund_id, reason))
             events.wake(conn)
             resp.media = workflow.find(conn, caller, refund_id)
@@ -177,7 +177,7 @@ class GiveUp:
         """
         caller, words = req.context.caller, req.context.body["message"]
         with idempotency.transaction(self.db, req, resp) as conn:
-            etags.require(req, workflow.find(conn, caller, refund_id)["version"])
+            etags.require(req, workflow.lock(conn, refund_id))
             workflow.step(conn, caller, refund_id, lambda: refunds.give_up(conn, refund_id, words))
             events.wake(conn)
             resp.media = workflow.find(conn, caller, refund_id)

@@ -131,8 +131,7 @@ class Return:
             raise Problem("forbidden", "An administrator decides.")
         with self.db.transaction(caller) as conn:
             if req.get_header("If-Match") is not None:
-                found = workflow.find(conn, caller, order_id, return_id)
-                etags.require(req, found["version"])
+                etags.require(req, workflow.lock(conn, caller, order_id, return_id))
             moved = workflow.move(conn, caller, order_id, return_id, body)
             events.wake(conn)
             resp.media = moved

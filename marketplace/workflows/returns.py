@@ -9,7 +9,7 @@ import psycopg
 from marketplace.contract.errors import Problem, invalid
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.pool import Conn, Row
-from marketplace.queries import returns
+from marketplace.queries import order_desk, returns
 from marketplace.workflows import verbs
 from marketplace.workflows.order_rules import ADMIN, BUYER, SELLER, party
 
@@ -63,6 +63,15 @@ def find(conn: Conn, caller: Caller, order_id: int, return_id: int) -> dict[str,
     if row is None:
         raise _missing()
     return shown(row, caller)
+
+
+def lock(conn: Conn, caller: Caller, order_id: int, return_id: int) -> int:
+    """Return the version of a return, which nobody else changes until this transaction ends: its
+    order is locked. Raises 404 if it is not the caller's.
+    """
+    order_desk.lock(conn, order_id)
+    version: int = find(conn, caller, order_id, return_id)["version"]
+    return version
 
 
 def of_order(conn: Conn, caller: Caller, order_id: int) -> list[dict[str, Any]]:

@@ -275,6 +275,35 @@ def test_of_two_that_read_the_same_version_one_moves_the_order(clocks: Clocks):
     assert sorted(told) == [200, 412]
 
 
+def test_of_two_that_read_the_same_version_one_moves_the_return(clocks: Clocks):
+    order = clocks.order()
+    parcel = clocks.send(clocks.seller, order, "ship", {})["shipments"][0]["id"]
+    clocks.send(clocks.seller, order, f"shipments/{parcel}/delivered")
+    wanted = {"lines": [{"line_id": clocks.page(order)["lines"][0]["id"], "quantity": 1}]}
+    path = f"/api/orders/{order}/returns"
+    asked = clocks.api.post(
+        path,
+        clocks.buyer,
+        json={**wanted, "reason": "damaged"},
+        headers={"Idempotency-Key": "one-return"},
+    )
+    assert asked.status_code == 201, asked.text
+    path = f"{path}/{asked.json['id']}"
+    tag = clocks.api.get(path, clocks.seller).headers["etag"]
+
+    def move(user: User, state: str) -> int:
+        body = {"state": state, "message": "Begini"}
+        return clocks.api.patch(path, user, json=body, headers={"If-Match": tag}).status_code
+
+    told = meanwhile(
+        clocks,
+        order,
+        lambda: move(clocks.seller, "approved"),
+        lambda: move(clocks.buyer, "withdrawn"),
+    )
+    assert sorted(told) == [200, 412]
+
+
 def test_two_mends_of_a_parcel_are_both_kept(clocks: Clocks):
     order = clocks.order()
     page = clocks.send(clocks.seller, order, "ship", {"courier": "jne"})
