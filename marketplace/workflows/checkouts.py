@@ -1,12 +1,10 @@
 """Placing what a quote says, showing what was placed, cancelling it, paying it in another way."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import orjson
-import psycopg
 from psycopg import errors as pg
 
 from marketplace.config.providers import PROVIDERS
@@ -17,6 +15,7 @@ from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import carts, checkouts, payments
 from marketplace.workflows import (
+    due,
     events,
     payment_methods,
     payment_sessions,
@@ -43,7 +42,6 @@ OVERTAKEN = (
     "voucher_uses_pkey",
 )
 DUE = 100
-log = logging.getLogger("marketplace.checkouts")
 
 
 def place(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], language: str) -> int:
@@ -297,18 +295,21 @@ def cancel_due(db: Database) -> int:
     provider may have the money, a job asks it first.
     """
     with db.working() as conn:
-        due = checkouts.due(conn, most=DUE)
-    done = 0
-    for checkout in due:
-        try:
-            with db.working() as conn:
-                if checkout["waits_at_provider"]:
-                    payment_sessions.expire_later(conn, checkout["id"])
-                else:
-                    done += checkouts.cancel(conn, checkout["id"], "unpaid") == "cancelled"
-        except psycopg.Error as error:  # the others wait for nobody; it is tried again
-            log.error("a checkout was not cancelled", extra={"error": str(error)[:300]})
-    return done
+        rows = checkouts.due(conn, most=DUE)
+    return due.each(
+        db,
+        rows,
+        _cancel_due,
+        failed="a checkout was not cancelled",
+        job=lambda row: f"checkout {row['id']}",
+    )
+
+
+def _cancel_due(conn: Conn, row: Row) -> bool:
+    if row["waits_at_provider"]:
+        payment_sessions.expire_later(conn, row["id"])
+        return False
+    return checkouts.cancel(conn, row["id"], "unpaid") == "cancelled"
 
 
 def not_found() -> Problem:

@@ -5,24 +5,21 @@ kept in one transaction of its own, so that a killed worker leaves neither a gap
 A document says what was true then and never changes.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
 
-import psycopg
-
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import invoices, jobs
+from marketplace.workflows import due
 from marketplace.workflows.carts import options_of
 
 #: What a run takes; the next minute takes more.
 MOST = 500
 INVOICE, CREDIT_NOTE = "invoice", "credit_note"
 PREFIXES = {INVOICE: "INV", CREDIT_NOTE: "CN"}
-log = logging.getLogger("marketplace.jobs")
 
 
 def wake(conn: Conn) -> None:
@@ -33,18 +30,15 @@ def wake(conn: Conn) -> None:
 def run(db: Database, zone: str, *, stopping: Callable[[], bool] = lambda: False) -> int:
     """Issue what is due; return how many. One that fails is logged and holds up nobody."""
     with db.working() as conn:
-        due = invoices.due(conn, MOST)
-    done = 0
-    for row in due:
-        if stopping():
-            break
-        try:
-            with db.working() as conn:
-                done += issue(conn, row["order_id"], row["refund_id"], zone)
-        except psycopg.Error as error:
-            job = f"invoice of order {row['order_id']}, refund {row['refund_id']}"
-            log.error("an invoice was not issued", extra={"error": str(error)[:300], "job": job})
-    return done
+        rows = invoices.due(conn, MOST)
+    return due.each(
+        db,
+        rows,
+        lambda conn, row: issue(conn, row["order_id"], row["refund_id"], zone),
+        failed="an invoice was not issued",
+        job=lambda row: f"invoice of order {row['order_id']}, refund {row['refund_id']}",
+        stopping=stopping,
+    )
 
 
 def issue(conn: Conn, order_id: int, refund_id: int, zone: str) -> bool:

@@ -1,42 +1,34 @@
-"""Timers of orders: whatever is due is moved by its verb, each order in a transaction of its own.
+"""Timers of orders: whatever is due is moved by its verb."""
 
-The verbs look at the time again under the lock, so that it does no harm to run this twice, or
-beside another worker.
-"""
-
-import logging
 from collections.abc import Callable
 from typing import Any
-
-import psycopg
 
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import order_desk
+from marketplace.workflows import due
 
 #: Orders of a kind that a run takes; the next minute takes more.
 MOST = 100
-log = logging.getLogger("marketplace.jobs")
+#: What a verb says that has moved nothing.
+STILL = (None, "already", "not_due", "unchanged")
 
 
 def run(db: Database, stopping: Callable[[], bool] = lambda: False) -> int:
     """Move what is due; return how many were. One that fails is logged and holds up nobody."""
     with db.working() as conn:
-        due = order_desk.due(conn, most=MOST)
-    done = 0
-    for row in due:
-        if stopping():
-            break
-        try:
-            with db.working() as conn:
-                done += _move(conn, row) not in (None, "already", "not_due", "unchanged")
-        except psycopg.Error as error:
-            extra = {"error": str(error)[:300], "job": f"{row['what']} {row['id']}"}
-            log.error("an order was not moved", extra=extra)
-    return done
+        rows = order_desk.due(conn, most=MOST)
+    return due.each(
+        db,
+        rows,
+        lambda conn, row: _told(conn, row) not in STILL,
+        failed="an order was not moved",
+        job=lambda row: f"{row['what']} {row['id']}",
+        stopping=stopping,
+    )
 
 
-def _move(conn: Conn, row: Row) -> Any:
+def _told(conn: Conn, row: Row) -> Any:
     """Return what the verb of a timer said."""
     order_id = row["id"]
     if row["what"] == "accept":
