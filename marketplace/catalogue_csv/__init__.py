@@ -24,7 +24,7 @@ from marketplace.catalogue_csv.model import (
     SharedRow,
 )
 from marketplace.catalogue_csv.reader import CatalogFile, read
-from marketplace.catalogue_csv.spreadsheet import defuse, restore
+from marketplace.catalogue_csv.spreadsheet import defuse, restore, written
 
 __all__ = [
     "DIALECTS",
@@ -43,4 +43,5 @@ __all__ = [
     "read",
     "restore",
     "write_path",
+    "written",
 ]

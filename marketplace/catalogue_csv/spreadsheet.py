@@ -4,7 +4,10 @@ in.
 And the other way round: `="00123"`, with which people make a spreadsheet keep a number unchanged.
 """
 
+import csv
+import io
 import re
+from collections.abc import Iterable
 
 _FORMULA = re.compile(
     r"'*[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n\0\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS "
@@ -20,6 +23,15 @@ def defuse(cell: str) -> str:
     treated so.
     """
     return f"'{cell}" if _FORMULA(cell) else cell
+
+
+def written(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as CSV (RFC 4180), each text made harmless."""
+    out = io.StringIO()
+    csv.writer(out).writerows(
+        [defuse(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+    )
+    return out.getvalue()
 
 
 def restore(cell: str) -> str:

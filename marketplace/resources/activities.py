@@ -1,14 +1,12 @@
 """The caller's own activity log, as a list and as a file."""
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
 import falcon
 import orjson
 
-from marketplace.catalogue_csv import defuse
+from marketplace.catalogue_csv import written
 from marketplace.contract import pages
 from marketplace.contract.operations import Budget, operation
 from marketplace.postgres.callers import Caller
@@ -112,20 +110,16 @@ def _batches(
 
 
 def _csv(batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
-    yield (",".join(COLUMNS) + "\r\n").encode()
+    yield written([COLUMNS]).encode()
     for rows in batches:
-        out = io.StringIO()
-        writer = csv.writer(out)
-        for row in rows:
-            row["details"] = orjson.dumps(row["details"]).decode() if row["details"] else None
-            row["created_at"] = row["created_at"].strftime("%Y-%m-%dT%H:%M:%SZ")
-            writer.writerow(
-                [
-                    defuse(value) if isinstance(value, str) else value
-                    for value in map(row.get, COLUMNS)
-                ]
-            )
-        yield out.getvalue().encode()
+        yield written(map(_cells, rows)).encode()
+
+
+def _cells(row: Row) -> list[object]:
+    details = orjson.dumps(row["details"]).decode() if row["details"] else None
+    created = row["created_at"].strftime("%Y-%m-%dT%H:%M:%SZ")
+    shown = {**row, "details": details, "created_at": created}
+    return [shown.get(name) for name in COLUMNS]
 
 
 def _json(batches: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:

@@ -1,14 +1,12 @@
 """A store's whole catalogue as a file."""
 
-import csv
-import io
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain, islice, zip_longest
 
 import falcon
 
-from marketplace.catalogue_csv import HEADER, defuse, write_path
+from marketplace.catalogue_csv import HEADER, write_path, written
 from marketplace.contract import pages
 from marketplace.contract.errors import Problem
 from marketplace.contract.operations import operation
@@ -69,14 +67,15 @@ class ProductExport:
 
 
 def _csv(db: Database, caller: Caller, store_id: int, uploads: bytes) -> Iterator[bytes]:
-    yield _written([HEADER])
+    yield written([HEADER]).encode()
 
     def read(after: exports.VariantPlace | None) -> list[Row]:
         with db.transaction(caller) as conn:
             return exports.rows(conn, store_id, after=after, limit=BATCH)
 
     for rows in pages.batches(read, _variant_place, size=BATCH):
-        yield _written(_cells(row) for row in rows).replace(URL_MARKER.encode(), uploads)
+        text = written(_cells(row) for row in rows)
+        yield text.encode().replace(URL_MARKER.encode(), uploads)
 
 
 def _lines(db: Database, caller: Caller, store_id: int, uploads: bytes) -> Iterator[bytes]:
@@ -123,11 +122,3 @@ def _cells(row: Row) -> list[object]:
         row["barcode"],
         row["variant_image"],
     ]
-
-
-def _written(rows: Iterable[Iterable[object]]) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    for row in rows:
-        writer.writerow([defuse(cell) if isinstance(cell, str) else cell for cell in row])
-    return out.getvalue().encode()

@@ -1,7 +1,5 @@
 """What an import changed, or a dry run would: row by row, before and after."""
 
-import csv
-import io
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -10,7 +8,7 @@ from typing import Any
 import falcon
 import orjson
 
-from marketplace.catalogue_csv import defuse
+from marketplace.catalogue_csv import written
 from marketplace.contract import pages
 from marketplace.contract.errors import Problem
 from marketplace.contract.operations import operation
@@ -151,8 +149,4 @@ def _cell(value: Any) -> str:
 
 
 def _written(rows: Iterable[Iterable[Any]], uploads: bytes) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    for row in rows:
-        writer.writerow([defuse(cell) if isinstance(cell, str) else cell for cell in row])
-    return out.getvalue().encode().replace(URL_MARKER.encode(), uploads)
+    return written(rows).encode().replace(URL_MARKER.encode(), uploads)

@@ -1,15 +1,13 @@
 """The rows an import refused, as a file that can be corrected and sent again."""
 
-import csv
-import io
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 import falcon
 
-from marketplace.catalogue_csv import REPORT_HEADER, defuse
+from marketplace.catalogue_csv import REPORT_HEADER, written
 from marketplace.contract import pages
 from marketplace.contract.errors import Problem
 from marketplace.contract.operations import operation
@@ -101,9 +99,5 @@ def _cells(cells: Sequence[str], kept: Sequence[int], width: int) -> list[str]:
     return [cells[place] if place < len(cells) else "" for place in kept] + list(cells[width:])
 
 
-def _lines(rows: Any) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    for row in rows:
-        writer.writerow([defuse(value) if isinstance(value, str) else value for value in row])
-    return out.getvalue().encode("utf-8", "replace")
+def _lines(rows: Iterable[Iterable[object]]) -> bytes:
+    return written(rows).encode("utf-8", "replace")

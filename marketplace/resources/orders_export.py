@@ -1,9 +1,7 @@
 """A store's orders as a file."""
 
-import csv
-import io
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain, groupby
 from typing import Any
@@ -11,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import falcon
 
-from marketplace.catalogue_csv import defuse
+from marketplace.catalogue_csv import written
 from marketplace.contract import pages
 from marketplace.contract.errors import Problem
 from marketplace.contract.operations import operation
@@ -79,7 +77,7 @@ def _stream(
     db: Database, caller: Caller, store_id: int, query: dict[str, Any], zone: ZoneInfo
 ) -> Iterator[bytes]:
     """Yield the file, a batch of whole orders at a time: no transaction waits for a slow phone."""
-    yield _written([COLUMNS])
+    yield written([COLUMNS]).encode()
 
     def read(after: Place | None) -> list[Row]:
         with db.transaction(caller) as conn:
@@ -90,11 +88,11 @@ def _stream(
 
     for rows in pages.batches(read, lambda row: (row["placed_at"], row["id"]), size=BATCH):
         orders = groupby(rows, key=lambda row: row["id"])
-        yield _written(
+        yield written(
             _cells(row, zone, first=place == 0)
             for _, lines in orders
             for place, row in enumerate(lines)
-        )
+        ).encode()
 
 
 def _cells(row: Row, zone: ZoneInfo, *, first: bool) -> list[object]:
@@ -111,11 +109,3 @@ def _cells(row: Row, zone: ZoneInfo, *, first: bool) -> list[object]:
         row["line_total"],
         *(row[name] if first else "" for name in _ONCE),
     ]
-
-
-def _written(rows: Iterable[Iterable[object]]) -> bytes:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    for row in rows:
-        writer.writerow([defuse(cell) if isinstance(cell, str) else cell for cell in row])
-    return out.getvalue().encode()
