@@ -57,16 +57,8 @@ class Refunds:
                 rows = refunds.newest(conn, part)
             else:
                 rows = refunds.of_caller(conn, caller, part)
-        shown = [workflow.shown(row, caller) for row in rows[: window.per_page]]
-        paging.respond(
-            req,
-            resp,
-            noun="refunds",
-            items=paging.items(shown),
-            window=window,
-            last=paging.last_of(rows, window, ("created_at", "id")),
-            total=None,
-        )
+        shown = [workflow.shown(row, caller) for row in rows]
+        paging.respond_rows(req, resp, "refunds", shown, window, None, keys=("created_at", "id"))
 
 
 class Bank:
@@ -204,10 +196,8 @@ class OfOrder:
             rows = refunds.of_order(conn, caller, order_id, Part(window.limit, window.after))
             if not rows and not order_pages.cards(conn, caller, [order_id]):
                 raise order_pages.missing()
-        shown = [workflow.shown(row, caller) for row in rows[: window.per_page]]
-        last = paging.last_of(rows, window, ("id",))
-        items = paging.items(shown)
-        paging.respond(req, resp, noun="refunds", items=items, window=window, last=last, total=None)
+        shown = [workflow.shown(row, caller) for row in rows]
+        paging.respond_rows(req, resp, "refunds", shown, window, None, keys=("id",))
 
     @operation(
         "refundOrder",

@@ -41,16 +41,8 @@ class Returns:
         window = paging.window_by_cursor(req, query)
         with self.db.transaction(caller) as conn:
             rows = _listed(conn, caller, query, Part(window.limit, window.after))
-        shown = [workflow.shown(row, caller) for row in rows[: window.per_page]]
-        paging.respond(
-            req,
-            resp,
-            noun="returns",
-            items=paging.items(shown),
-            window=window,
-            last=paging.last_of(rows, window, ("created_at", "id")),
-            total=None,
-        )
+        shown = [workflow.shown(row, caller) for row in rows]
+        paging.respond_rows(req, resp, "returns", shown, window, None, keys=("created_at", "id"))
 
 
 class OfOrder:
