@@ -94,6 +94,7 @@ def code(conn: Conn, payment_id: int) -> str | None:
     return None if found is None else str(found)
 
 
-def image(conn: Conn, payment_id: int) -> Row | None:
-    """Return id and key of the file of a proof; None for who may not see it, or where none is."""
-    return conn.execute(SQL["image"], {"payment_id": payment_id}).fetchone()
+def image(conn: Conn, payment_id: int) -> str | None:
+    """Return the image of a proof; None for who may not see it, or where none is."""
+    row = conn.execute(SQL["image"], {"payment_id": payment_id}).fetchone()
+    return None if row is None else str(row["id"])

@@ -97,10 +97,7 @@ class Code:
         """
         with self.db.transaction(req.context.caller) as conn:
             image = payments.code(conn, payment_id)
-        if image is None:
-            raise Problem("not_found", "There is no such image.")
-        resp.status = falcon.HTTP_302
-        resp.location = signed_files.address(req, image, "large")
+        signed_files.redirect(req, resp, image)
 
 
 def _shown(req: falcon.Request, account: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import falcon
 
 from marketplace.contract import pages
-from marketplace.contract.errors import Problem
 from marketplace.contract.operations import operation
 from marketplace.contract.pages import Part
 from marketplace.postgres.database import Database
@@ -89,10 +88,7 @@ class Proof:
         """
         with self.db.transaction(req.context.caller) as conn:
             image = payments.image(conn, payment_id)
-        if image is None:
-            raise Problem("not_found", "There is no such image.")
-        resp.status = falcon.HTTP_302
-        resp.location = signed_files.address(req, str(image["id"]), "large")
+        signed_files.redirect(req, resp, image)
 
     @operation(
         "sendPaymentProof",

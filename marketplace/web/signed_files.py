@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import falcon
 
 from marketplace.config.settings import Config
+from marketplace.contract.errors import Problem
 from marketplace.web import rendering
 
 SECONDS = 600
@@ -25,6 +26,14 @@ def address(req: falcon.Request, upload_id: str, size: str) -> str:
         "signature": _sign(config.secret_keys[0], upload_id, size, expires),
     }
     return f"{rendering.base_url(req)}{PATH}?{urlencode(query)}"
+
+
+def redirect(req: falcon.Request, resp: falcon.Response, upload_id: str | None) -> None:
+    """Redirect to a private image at such an address. Raises 404 where there is none."""
+    if upload_id is None:
+        raise Problem("not_found", "There is no such image.")
+    resp.status = falcon.HTTP_302
+    resp.location = address(req, upload_id, "large")
 
 
 def is_good(config: Config, query: dict[str, Any]) -> bool:

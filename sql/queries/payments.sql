@@ -77,8 +77,8 @@ SELECT transfer_again(%(payment_id)s, %(received)s, %(key)s) AS outcome;
 SELECT settle_problem(%(payment_id)s, %(how)s) AS outcome;
 
 -- name: image
--- Where the file of a proof is; no row for who may not see it.
-SELECT i.id, i.key
+-- The image of a proof; no row for who may not see it.
+SELECT i.id
 FROM images_of_payment(%(payment_id)s) AS i;
 
 -- name: code
