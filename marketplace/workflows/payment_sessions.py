@@ -18,6 +18,8 @@ from marketplace.integrations.payments import (
     Refused,
     Silent,
     Status,
+    key_of,
+    refund_of,
 )
 from marketplace.integrations.payments.providers import Providers
 from marketplace.postgres.database import Database
@@ -328,14 +330,14 @@ def _tell(
 def _end_refunds(db: Database, row: Row, status: Status) -> None:
     """End refunds of ours that the provider names, each in a transaction of its own."""
     named = {
-        int(key.removeprefix("refund-")): amount
+        refund_id: amount
         for key, amount in status.refunds.items()
-        if key.startswith("refund-") and key.removeprefix("refund-").isdigit()
+        if (refund_id := refund_of(key)) is not None
     }
     with db.working() as conn:
         found = payment_sessions.returned(conn, row["id"], list(named))
     for refund in found:
         if refund["amount"] == named[refund["id"]]:
             with db.working() as conn:
-                refunds.finish(conn, refund["id"], f"refund-{refund['id']}")
+                refunds.finish(conn, refund["id"], key_of(refund["id"]))
                 events.wake(conn)

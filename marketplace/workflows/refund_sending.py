@@ -10,7 +10,14 @@ from collections.abc import Mapping
 
 from psycopg.errors import CheckViolation
 
-from marketplace.integrations.payments import Provider, Refund, RefundRequest, Silent, Status
+from marketplace.integrations.payments import (
+    Provider,
+    Refund,
+    RefundRequest,
+    Silent,
+    Status,
+    key_of,
+)
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import jobs, refunds
@@ -57,11 +64,6 @@ def send(db: Database, providers: Mapping[str, Provider], refund_id: int) -> str
         extra = {"job": f"send_refund {refund_id}", "error": f"{told.state} came too late"}
         log.error("a refund has ended before its provider said so", extra=extra)
         return None
-
-
-def key_of(refund_id: int) -> str:
-    """Return what a provider knows a refund by."""
-    return f"refund-{refund_id}"
 
 
 def _told(provider: Provider, row: Row) -> Refund:

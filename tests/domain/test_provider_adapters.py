@@ -18,7 +18,9 @@ from marketplace.integrations.payments import (
     RefundRequest,
     Refused,
     breaker,
+    key_of,
     midtrans,
+    refund_of,
 )
 
 #: From docs.midtrans.com: "Receiving Notifications".
@@ -281,3 +283,11 @@ def test_settings_of_providers_say_what_is_wrong(tmp_path):
     ):
         with pytest.raises(ConfigError, match=word):
             load(**production, **env)
+
+
+@pytest.mark.parametrize(
+    "key", ["refund-", "refund-0", "refund-²", "refund-7x", "refund-" + "9" * 19, "other-7", "7"]
+)
+def test_a_key_that_we_never_made_names_no_refund_of_ours(key: str):
+    assert refund_of(key) is None
+    assert refund_of(key_of(7)) == 7

@@ -5,6 +5,7 @@ state and opens no transaction. `Silent` (no response in time, a broken one, a 5
 means no: whoever meets it asks `status` later.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -15,7 +16,7 @@ from marketplace.integrations.http import Silent
 from marketplace.text.messages import Text
 
 __all__ = [
-    "Buyer",
+    "OURS",
     "Callback",
     "Channel",
     "Forged",
@@ -29,8 +30,13 @@ __all__ = [
     "Silent",
     "State",
     "Status",
+    "key_of",
+    "refund_of",
 ]
 
+#: Keys of our refunds begin so.
+OURS = "refund-"
+_OURS = re.compile(OURS + r"([1-9][0-9]{0,17})\Z")
 #: What a provider says of a payment. `refunded` is money that went back by another hand than ours,
 #: `charged_back` what the buyer's bank took back.
 State = Literal["open", "paid", "failed", "expired", "cancelled", "charged_back", "refunded"]
@@ -65,15 +71,6 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class Buyer:
-    """Who pays, as far as a provider's page may know."""
-
-    name: str
-    email: str
-    phone: str | None = None
-
-
-@dataclass(frozen=True)
 class Line:
     """What is paid for. All lines sum to the amount: one named `discount` is below 0."""
 
@@ -85,7 +82,7 @@ class Line:
 @dataclass(frozen=True)
 class PaymentRequest:
     """A session to be opened at `now`: adapters have no clock. `our_reference` is ours alone, and
-    the same for each try. Whom it is for is only said where a provider cannot do without.
+    the same for each try. Whom it is for is nobody's business there.
     """
 
     our_reference: str
@@ -94,7 +91,6 @@ class PaymentRequest:
     channel: str | None
     expires_at: datetime
     now: datetime
-    buyer: Buyer | None = None
     lines: tuple[Line, ...] = ()
     return_url: str | None = None
 
@@ -153,6 +149,17 @@ class Refund:
     state: Literal["done", "sent", "refused"]
     reference: str | None = None
     reason: str | None = None
+
+
+def key_of(refund_id: int) -> str:
+    """Return what a provider knows a refund of ours by."""
+    return f"{OURS}{refund_id}"
+
+
+def refund_of(key: str) -> int | None:
+    """Return the refund of ours that a key names; None for other keys."""
+    found = _OURS.match(key)
+    return None if found is None else int(found[1])
 
 
 class Provider(Protocol):

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TextIO
 from marketplace.config.settings import Config
 from marketplace.integrations.addresses import Guard
 from marketplace.integrations.payments import (
+    OURS,
     Callback,
     Channel,
     Forged,
@@ -60,8 +61,6 @@ STATES: Mapping[str, State] = {
     "chargeback": "charged_back",
     "partial_chargeback": "charged_back",
 }
-#: Our keys of refunds begin so: money that went back by another is none of ours.
-OURS = "refund-"
 USED, TOO_LATE, NO_BALANCE = 406, 412, 414
 log = logging.getLogger("marketplace.payments")
 
