@@ -5,7 +5,7 @@ from typing import Any
 
 import falcon
 
-from marketplace.contract.errors import FieldError, Problem, invalid
+from marketplace.contract.errors import invalid
 from marketplace.contract.operations import operation
 from marketplace.postgres.database import Database
 from marketplace.queries import pay_accounts, payments, users
@@ -69,14 +69,7 @@ class PayAccount:
         caller, given = req.context.caller, req.context.body["current_password"]
         with self.db.transaction(caller) as conn:
             seen = users.find(conn, caller.user_id) or {}
-        proof = self.sign_in.prove(
-            seen["email"], given, client.client_ip(req), client.language(req)
-        )
-        if proof is None or proof.user_id != caller.user_id:
-            reason = FieldError(
-                "/current_password", "wrong_password", "is not the present password"
-            )
-            raise Problem("wrong_password", "The present password is wrong.", errors=[reason])
+        self.sign_in.prove_present(seen, given, client.client_ip(req), client.language(req))
 
 
 class Code:

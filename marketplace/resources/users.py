@@ -6,7 +6,7 @@ import falcon
 import orjson
 
 from marketplace.contract import pages
-from marketplace.contract.errors import FieldError, Problem, invalid
+from marketplace.contract.errors import Problem, invalid
 from marketplace.contract.operations import Budget, Parts, operation
 from marketplace.files import image_json, storage
 from marketplace.postgres.database import Database
@@ -17,7 +17,7 @@ from marketplace.security.passwords import Passwords
 from marketplace.web import client, etags, idempotency, paging, uploads
 from marketplace.workflows import images, mails
 from marketplace.workflows import users as workflow
-from marketplace.workflows.sign_in import Proof, SignIn
+from marketplace.workflows.sign_in import Proof, SignIn, wrong_password
 
 AVATAR = Parts(files=("avatar",))
 LEAVE_PROBLEMS = ("wrong_password", "has_open_orders", "too_many_requests")
@@ -171,16 +171,12 @@ def _leave(db: Database, sign_in: SignIn, req: falcon.Request) -> None:
     with db.transaction(caller) as conn:
         etags.require(req, users.hold(conn, caller.user_id))
         if not workflow.leave(conn, caller.user_id, proof.hash):
-            raise _wrong_password()
+            raise wrong_password()
 
 
 def _prove(sign_in: SignIn, req: falcon.Request, seen: dict[str, Any]) -> Proof:
-    """Return the proof that the caller knows the present password: counted and checked."""
     given = req.context.body["current_password"]
-    proof = sign_in.prove(seen["email"], given, client.client_ip(req), client.language(req))
-    if proof is None or proof.user_id != seen["id"]:
-        raise _wrong_password()
-    return proof
+    return sign_in.prove_present(seen, given, client.client_ip(req), client.language(req))
 
 
 def _change_secrets(
@@ -193,12 +189,7 @@ def _change_secrets(
     if good and password is not None:
         good = sessions.change_password(conn, password, proof.hash)
     if not good:
-        raise _wrong_password()
-
-
-def _wrong_password() -> Problem:
-    reason = FieldError("/current_password", "wrong_password", "is not the present password")
-    return Problem("wrong_password", "The present password is wrong.", errors=[reason])
+        raise wrong_password()
 
 
 class UploadAvatar:

@@ -10,7 +10,7 @@ import logging
 import threading
 from typing import NamedTuple
 
-from marketplace.contract.errors import too_many_requests
+from marketplace.contract.errors import FieldError, Problem, too_many_requests
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Row
 from marketplace.queries import sign_in_attempts
@@ -26,6 +26,12 @@ class Proof(NamedTuple):
 
     user_id: int
     hash: str
+
+
+def wrong_password() -> Problem:
+    """Return the refusal of a change that needs the present password."""
+    reason = FieldError("/current_password", "wrong_password", "is not the present password")
+    return Problem("wrong_password", "The present password is wrong.", errors=[reason])
 
 
 class SignIn:
@@ -66,6 +72,15 @@ class SignIn:
         if verdict["user_id"] is None:
             return None
         return self._at_todays_cost(Proof(verdict["user_id"], proof), password, ip)
+
+    def prove_present(self, user: Row, password: str, ip: str | None, language: str) -> Proof:
+        """Return the proof that a user (id, email) knows their present password, counted as a
+        sign-in is. Raises wrong_password.
+        """
+        proof = self.prove(user["email"], password, ip, language)
+        if proof is None or proof.user_id != user["id"]:
+            raise wrong_password()
+        return proof
 
     def _verdict(self, ticket: bytes, proof: str, email: str, language: str) -> Row:
         """Compare and count it; the owner hears of the tenth wrong one in a row."""
