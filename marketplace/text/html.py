@@ -27,7 +27,7 @@ class Html(str):
 
 def page(name: str, values: Mapping[str, Any]) -> Html:
     """Return a template, filled. Raises KeyError for a value that is not given."""
-    return _filled(_read(name), values)
+    return _filled(read(name), values)
 
 
 def _filled(template: str, values: Mapping[str, Any]) -> Html:
@@ -42,5 +42,6 @@ def _filled(template: str, values: Mapping[str, Any]) -> Html:
 
 
 @cache
-def _read(name: str) -> str:
+def read(name: str) -> str:
+    """Return a file from beside the templates; it is read once."""
     return (TEMPLATES / name).read_text(encoding="utf-8")

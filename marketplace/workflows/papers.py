@@ -13,7 +13,7 @@ from marketplace.integrations.letters import MONTHS, Place, money
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import invoices
-from marketplace.text.html import TEMPLATES, Html, page
+from marketplace.text.html import Html, page, read
 from marketplace.text.messages import Text, say, spoken
 from marketplace.workflows.addresses import one_line
 from marketplace.workflows.carts import options_of
@@ -203,7 +203,7 @@ def _packed(slip: Mapping[str, Any], place: Place, zone: str) -> dict[str, Any]:
 
 
 def _page(template: str, papers: Sequence[Mapping[str, Any]], title: str, language: str) -> Html:
-    style = Html((TEMPLATES / "paper.css").read_text(encoding="utf-8"))
+    style = Html(read("paper.css"))
     values = {"language": language, "title": title, "style": style, "papers": papers}
     return page(template, values)
 
