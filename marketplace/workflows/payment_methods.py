@@ -67,8 +67,9 @@ def offered(config: Config, offer: Offer, language: str) -> list[dict[str, Any]]
 
 def _offered(config: Config, offer: Offer, language: str) -> Iterator[dict[str, Any]]:
     methods = ["none"] if offer.total == 0 and offer.order_totals else []
+    by_provider = channels(config)
     for method in (*methods, *config.payment_methods):
-        for channel in channels(config).get(method) or (None,):
+        for channel in by_provider.get(method) or (None,):
             yield _shown(config, method, channel, offer, language)
 
 
@@ -185,22 +186,19 @@ def _poll_after(payment: Mapping[str, Any]) -> int:
 def _instructions(
     config: Config, payment: Mapping[str, Any], language: str
 ) -> dict[str, Any] | None:
-    if payment["method"] == "transfer":
-        accounts = [dict(account) for account in config.transfer_accounts]
-    elif payment["method"] == "store_transfer":
-        account: Mapping[str, Any] = payment.get("account") or {}
-        accounts = [{name: account.get(name, "") for name in ("bank", "number", "holder")}]
-        accounts = accounts if account.get("number") else []
-        return {
-            "kind": "transfer",
-            "accounts": accounts,
-            "amount": payment["amount"],
-            "qris": bool(account.get("qris_upload")),
-        }
-    else:
+    if payment["method"] not in TRANSFERS:
         kept: dict[str, Any] | None = payment["instructions"]
         return {**kept, **_steps(kept, language)} if kept else None
-    return {"kind": "transfer", "accounts": accounts, "amount": payment["amount"]}
+    transfer = {"kind": "transfer", "amount": payment["amount"]}
+    if payment["method"] == "transfer":
+        return {**transfer, "accounts": [dict(each) for each in config.transfer_accounts]}
+    account: Mapping[str, Any] = payment.get("account") or {}
+    own = {name: account.get(name, "") for name in ("bank", "number", "holder")}
+    return {
+        **transfer,
+        "accounts": [own] if account.get("number") else [],
+        "qris": bool(account.get("qris_upload")),
+    }
 
 
 def _steps(instructions: Mapping[str, Any], language: str) -> dict[str, Any]:

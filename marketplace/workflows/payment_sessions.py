@@ -6,6 +6,7 @@ run one after the other, under its reference (`lock_of`), and do no harm when th
 """
 
 import logging
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
@@ -91,28 +92,12 @@ def _apply_later(conn: Conn, callback_id: int, about: str) -> None:
 
 def open_payment(db: Database, providers: Providers, payment_id: int) -> None:
     """Open a session that was placed. One that was tried before is asked about first."""
-    row = _found(db, payment_id)
-    if row is None or row["state"] != "opening":
-        return
-    provider = _provider(db, providers, row)
-    if provider is not None:
-        try:
-            _open(db, provider, row)
-        except Silent:
-            _wait_or_fail(db, row)
+    _attempt(db, providers, payment_id, _open, of=("opening",))
 
 
 def poll_payment(db: Database, providers: Providers, payment_id: int) -> None:
     """Ask about a session that waits, and apply what is said."""
-    row = _found(db, payment_id)
-    if row is None or row["state"] not in ("opening", "open"):
-        return
-    provider = _provider(db, providers, row)
-    if provider is not None:
-        try:
-            _ask(db, provider, row)
-        except Silent:
-            _wait_or_fail(db, row)
+    _attempt(db, providers, payment_id, _ask, of=("opening", "open"))
 
 
 def settle_payment(db: Database, providers: Providers, payment_id: int) -> None:
@@ -204,14 +189,28 @@ def _found(db: Database, payment_id: int) -> Row | None:
         return payment_sessions.find(conn, payment_id)
 
 
-def _provider(db: Database, providers: Providers, row: Row) -> Provider | None:
-    """Return the provider of a payment that is being opened or asked; one that is not here any
-    more fails what was not opened.
+def _attempt(
+    db: Database,
+    providers: Providers,
+    payment_id: int,
+    step: Callable[[Database, Provider, Row], str],
+    *,
+    of: Sequence[str],
+) -> None:
+    """Make a step of a session in one of these states; a silent provider is met again. One that is
+    not here any more fails what was not opened.
     """
+    row = _found(db, payment_id)
+    if row is None or row["state"] not in of:
+        return
     provider = providers.get(row["method"])
-    if provider is None and row["state"] == "opening":
+    if provider is not None:
+        try:
+            step(db, provider, row)
+        except Silent:
+            _wait_or_fail(db, row)
+    elif row["state"] == "opening":
         _refuse(db, row, "not_configured")
-    return provider
 
 
 def _ask(db: Database, provider: Provider, row: Row) -> str:

@@ -80,7 +80,7 @@ class Midtrans:
     name = NAME
 
     def __init__(self, config: Config, statement: Sequence[Settled] | None = None) -> None:
-        self.channels = tuple(each for each in CHANNELS if each.key in config.midtrans_channels)
+        self.channels = channels(config)
         self._key = config.midtrans_server_key
         self._url, self._snap = config.midtrans_url, config.midtrans_snap_url
         self._guards = {url: Guard.configured(url) for url in (self._url, self._snap)}
@@ -111,8 +111,9 @@ class Midtrans:
         return Opened(_text(answer.get("transaction_id")), instructions, until)
 
     def _open_page(self, request: PaymentRequest, document: dict[str, Any]) -> Opened:
-        start = request.now.astimezone(JAKARTA).strftime("%Y-%m-%d %H:%M:%S +0700")
-        document["expiry"] = {"start_time": start, "unit": "minute", "duration": _minutes(request)}
+        document["expiry"] = {
+            "start_time": _begin(request), "unit": "minute", "duration": _minutes(request),
+        }  # fmt: skip
         if request.return_url is not None:
             document["callbacks"] = {"finish": request.return_url}
         code, answer = self._ask("open", "POST", self._snap, document)
@@ -188,6 +189,11 @@ class Midtrans:
         if code >= 500 or code == 429:
             raise Silent(_words(code, answer), sent=True, status=code)
         return code, answer
+
+
+def channels(config: Config) -> tuple[Channel, ...]:
+    """Return the ways to pay that are switched on."""
+    return tuple(each for each in CHANNELS if each.key in config.midtrans_channels)
 
 
 def signature(order_id: str, status_code: str, gross_amount: str, key: str) -> str:
@@ -290,9 +296,15 @@ def _instructions(answer: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _expiry(request: PaymentRequest) -> dict[str, Any]:
-    asked = request.now.astimezone(JAKARTA).strftime("%Y-%m-%d %H:%M:%S +0700")
-    expiry = {"order_time": asked, "expiry_duration": _minutes(request), "unit": "minute"}
-    return {"custom_expiry": expiry}
+    return {
+        "custom_expiry": {
+            "order_time": _begin(request), "expiry_duration": _minutes(request), "unit": "minute",
+        }
+    }  # fmt: skip
+
+
+def _begin(request: PaymentRequest) -> str:
+    return request.now.astimezone(JAKARTA).strftime("%Y-%m-%d %H:%M:%S +0700")
 
 
 def _minutes(request: PaymentRequest) -> int:

@@ -31,5 +31,4 @@ def guarded(config: Config, tell: Callable[[str, float], None]) -> Providers:
 
 def channels(config: Config) -> Mapping[str, tuple[Channel, ...]]:
     """Return the ways to pay of each provider, by its name; nothing is made for it."""
-    own = tuple(each for each in midtrans.CHANNELS if each.key in config.midtrans_channels)
-    return {midtrans.NAME: own, pretend.NAME: pretend.CHANNELS}
+    return {midtrans.NAME: midtrans.channels(config), pretend.NAME: pretend.CHANNELS}
