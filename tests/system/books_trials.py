@@ -20,8 +20,9 @@ import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
 from support.stock import broken
+from support.trial_system import deadlocks
 
-from system.stock_trials import deadlocks, stocked
+from system.stock_trials import stocked
 
 POST = "SELECT post_entry(%s, %s, NULL, %s::text[], %s::bigint[], %s::numeric[])"
 TOLD = """

@@ -8,18 +8,15 @@ import itertools
 import json
 import os
 import random
-import re
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.rows import dict_row
+from support import trial_system
 from support.server import Server
-from support.stock import broken
+from support.trial_system import TrialSystem
 
 ACCOUNT = '[{"bank": "BCA", "number": "123", "holder": "PT Toko"}]'
 HOME = {
@@ -51,11 +48,11 @@ class Person(NamedTuple):
     store_id: int | None = None
 
 
-class Hall:
+class Hall(TrialSystem):
     """The system, and who is in it."""
 
     def __init__(self, url: str, server: Server) -> None:
-        self.url, self.server = url, server
+        super().__init__(url, server)
         self._local = threading.local()
         self._numbers = itertools.count(1)
         self.admin = self.person("admin")
@@ -184,9 +181,6 @@ class Hall:
 
     # The database ---------------------------------------------------------------------------------
 
-    def owner(self) -> Any:
-        return psycopg.connect(self.url, row_factory=dict_row)
-
     def sql(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """What a statement returns to the owner of the tables."""
         with self.owner() as conn:
@@ -206,22 +200,6 @@ class Hall:
             except psycopg.Error as error:
                 return error.sqlstate
         return None
-
-    def deadlocks(self) -> int:
-        """How many deadlocks the database has had."""
-        query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-        return int(self.one(query))
-
-    def faults(self, deadlocks: int) -> list[str]:
-        """What is not as it must be, after a trial."""
-        with self.owner() as conn:
-            found = [f"invariant {name}: {times}" for name, times in broken(conn, orders=True)]
-        if (now := self.deadlocks()) != deadlocks:
-            found.append(f"{now - deadlocks} deadlocks")
-        log = self.server.log.read_text(errors="replace")
-        return found + ["a 500 in the log"] * bool(
-            re.search(r'unexpected failure|"status": ?500', log)
-        )
 
 
 def at_once(dice: random.Random, *works: Callable[[], Any], within: float = 0.006) -> list[Any]:
@@ -245,22 +223,6 @@ def at_once(dice: random.Random, *works: Callable[[], Any], within: float = 0.00
 
 @contextlib.contextmanager
 def opened() -> Iterator[Hall]:
-    """A system on a PostgreSQL of its own."""
-    from marketplace.postgres import migrations
-    from marketplace.postgres.embedded import server as embedded
-
-    with tempfile.TemporaryDirectory() as folder:
-        postgres = embedded.start(Path(folder) / "postgres")
-        url = postgres.dsn("postgres", "postgres")
-        migrations.migrate(url, lambda line: None)
-        settings = {
-            "RATE_LIMITS": "off",
-            "ACCESS_TOKEN_MINUTES": "600",
-            "TRANSFER_ACCOUNTS": ACCOUNT,
-        }
-        server = Server(url, Path(folder), **settings)
-        try:
-            yield Hall(url, server)
-        finally:
-            server.stop()
-            postgres.stop()
+    """A hall with all who are in it."""
+    with trial_system.started(TRANSFER_ACCOUNTS=ACCOUNT) as it:
+        yield Hall(it.url, it.server)

@@ -6,8 +6,6 @@ import itertools
 import json
 import os
 import random
-import re
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -19,8 +17,9 @@ from typing import Any, NamedTuple
 import psycopg
 from conftest import make_config
 from psycopg.rows import dict_row
+from support import trial_system
 from support.server import Server
-from support.stock import broken
+from support.trial_system import TrialSystem
 
 PASSWORD = "kopi-susu-tanpa-gula"
 ACCOUNTS = '[{"bank": "BCA", "number": "8808123", "holder": "PT Toko"}]'
@@ -68,11 +67,12 @@ class Buyer(NamedTuple):
     token: str
 
 
-class World:
+class World(TrialSystem):
     """The system, and who is in it."""
 
     def __init__(self, url: str, server: Server, folder: Path, seed: int) -> None:
-        self.url, self.server, self.folder = url, server, folder
+        super().__init__(url, server)
+        self.folder = folder
         self.dice = random.Random(seed)
         self.stores: dict[int, Store] = {}
         self.buyers: list[Buyer] = []
@@ -271,36 +271,11 @@ class World:
             db.close()
         return moved
 
-    def deadlocks(self) -> int:
-        (row,) = self.rows(
-            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-        )
-        return int(row["deadlocks"])
-
-    def faults(self) -> list[str]:
-        with self.owner() as conn:
-            found = [f"invariant {name}: {times}" for name, times in broken(conn, orders=True)]
-        log = self.server.log.read_text()
-        return found + ["a 500 in the log"] * bool(re.search(r"unexpected failure|is a bug", log))
-
 
 @contextlib.contextmanager
 def started(seed: int, **settings: str) -> Iterator[World]:
-    """A system on a PostgreSQL of its own."""
-    from marketplace.postgres import migrations
-    from marketplace.postgres.embedded import server as embedded
-
-    with tempfile.TemporaryDirectory() as folder:
-        postgres = embedded.start(Path(folder) / "postgres")
-        url = postgres.dsn("postgres", "postgres")
-        migrations.migrate(url, lambda line: None)
-        settings = {
-            "RATE_LIMITS": "off", "ACCESS_TOKEN_MINUTES": "600", "TRANSFER_ACCOUNTS": ACCOUNTS,
-            "PAYMENT_METHODS": "cod, transfer, store_transfer", **settings,
-        }  # fmt: skip
-        server = Server(url, Path(folder), **settings)
-        try:
-            yield World(url, server, Path(folder), seed)
-        finally:
-            server.stop()
-            postgres.stop()
+    """A world of this seed."""
+    methods = "cod, transfer, store_transfer"
+    settings = {"TRANSFER_ACCOUNTS": ACCOUNTS, "PAYMENT_METHODS": methods, **settings}
+    with trial_system.started(**settings) as it:
+        yield World(it.url, it.server, it.folder, seed)

@@ -21,7 +21,6 @@ import re
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -33,7 +32,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from servers.midtrans import Midtrans, running
+from support import trial_system
 from support.server import KEY, Server
+from support.trial_system import Started
 
 from marketplace.config.settings import ROOT
 from system.checkout.market import DELIVERY, PRICE, Market
@@ -374,45 +375,40 @@ TRIALS: dict[str, Callable[[Paying, argparse.Namespace], list[str]]] = {
 
 @contextlib.contextmanager
 def started(args: argparse.Namespace) -> Iterator[Paying]:
-    """A system with a worker and a provider, on a PostgreSQL of its own."""
-    from marketplace.postgres import migrations
-    from marketplace.postgres.embedded import server as embedded
-
-    with tempfile.TemporaryDirectory() as folder, running() as bank:
-        args.folder = folder
-        postgres = embedded.start(Path(folder) / "postgres")
-        url = postgres.dsn("postgres", "postgres")
-        migrations.migrate(url, lambda line: None)
+    """A system with a worker and a provider."""
+    with running() as bank:
         settings = {
-            "RATE_LIMITS": "off",
-            "ACCESS_TOKEN_MINUTES": "600",
             "MIDTRANS_SERVER_KEY": bank.key,
             "MIDTRANS_URL": bank.url,
             "MIDTRANS_SNAP_URL": bank.snap_url,
         }
-        server = Server(url, Path(folder), **settings)
-        args.env = {
-            **os.environ, **settings, "DATABASE_URL": url, "DATA_DIR": f"{folder}/data",
-            "UPLOADS_DIR": f"{folder}/uploads", "SECRET_KEY": KEY,
-        }  # fmt: skip
-        log = (Path(folder) / "worker.log").open("wb")
+        with trial_system.started(**settings) as it, working(it, settings, args):
+            market = Paying(it.url, it.server, bank)
+            market.register(max(args.buyers, args.orders))
+            yield market
+
+
+@contextlib.contextmanager
+def working(it: Started, settings: dict[str, str], args: argparse.Namespace) -> Iterator[None]:
+    """A worker beside it; what its log has of errors is printed at the end."""
+    args.folder = str(it.folder)
+    args.env = {
+        **os.environ, **settings, "DATABASE_URL": it.url, "DATA_DIR": f"{it.folder}/data",
+        "UPLOADS_DIR": f"{it.folder}/uploads", "SECRET_KEY": KEY,
+    }  # fmt: skip
+    file = it.folder / "worker.log"
+    with file.open("wb") as log:
         worker = subprocess.Popen(
             [sys.executable, "-m", "marketplace", "worker"],
             cwd=ROOT, env=args.env, stdout=log, stderr=log,
         )  # fmt: skip
         try:
-            market = Paying(url, server, bank)
-            market.register(max(args.buyers, args.orders))
-            yield market
+            yield
         finally:
             worker.terminate()
             worker.wait(30)
-            log.close()
-            text = (Path(folder) / "worker.log").read_text()
-            bad = [line for line in text.splitlines() if re.search(r"ERROR|Traceback", line)]
-            print(f"worker: {len(bad)} errors", *bad[:5], sep="\n  ")
-            server.stop()
-            postgres.stop()
+    bad = [line for line in file.read_text().splitlines() if re.search(r"ERROR|Traceback", line)]
+    print(f"worker: {len(bad)} errors", *bad[:5], sep="\n  ")
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
 from support.stock import add_variants, broken, hold, rehold, release, take
+from support.trial_system import deadlocks
 
 #: What a verb of stock refuses without harm: more than is held, a second hold, a negative number.
 REFUSALS = (errors.CheckViolation, errors.UniqueViolation)
@@ -57,15 +58,6 @@ def stocked(conn: Any, products: int, quantity: int) -> Shelf:
             rows.append((product, 0))
     conn.commit()
     return Shelf(store, user, rows)
-
-
-def deadlocks(conn: Any) -> int:
-    """How many deadlocks the database has had; its threads have ended and told."""
-    row = conn.execute(
-        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    ).fetchone()
-    conn.rollback()
-    return int(row["deadlocks"])
 
 
 class Mix:

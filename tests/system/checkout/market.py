@@ -7,21 +7,17 @@ import http.client
 import itertools
 import json
 import os
-import re
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import psycopg
 from conftest import multipart
-from psycopg.rows import dict_row
+from support import trial_system
 from support.images import picture
 from support.placing import ADDRESS, OPTION
 from support.server import Server
-from support.stock import broken
+from support.trial_system import TrialSystem
 
 PRICE, DELIVERY = 85_000, 9_000
 PASSWORD = "kopi-susu-tanpa-gula"
@@ -68,11 +64,11 @@ class Seller(NamedTuple):
     option: int
 
 
-class Market:
+class Market(TrialSystem):
     """Stores, buyers and an admin of a started system; `url` is the owner's."""
 
     def __init__(self, url: str, server: Server) -> None:
-        self.url, self.server = url, server
+        super().__init__(url, server)
         self.buyers: list[str] = []
         self.admin = ""
         self._local = threading.local()
@@ -150,9 +146,6 @@ class Market:
         }
         return self.post(token, "/api/checkouts", document, key or self.key())
 
-    def owner(self) -> Any:
-        return psycopg.connect(self.url, row_factory=dict_row)
-
     def do(self, statement: str, *values: Any) -> Any:
         """The first row of a statement of the owner's, if it has any."""
         with self.owner() as conn:
@@ -226,51 +219,11 @@ class Market:
                     {"by": hours * 3600, "id": checkout},
                 )
 
-    def faults(self, deadlocks: int) -> list[str]:
-        """What is not as it must be: invariants, deadlocks since, a 500 in the log."""
-        time.sleep(1)  # backends tell of deadlocks when they end
-        with self.owner() as conn:
-            found = [f"invariant {name}: {times}" for name, times in broken(conn, orders=True)]
-        now = self.deadlocks()
-        if now != deadlocks:
-            found.append(f"{now - deadlocks} deadlocks")
-        log = self.server.log.read_text()
-        return found + ["a 500 in the log"] * bool(re.search(r"unexpected failure", log))
-
-    def deadlocks(self) -> int:
-        """How many deadlocks the database has had."""
-        with self.owner() as conn:
-            return deadlocks_of(conn)
-
-
-def deadlocks_of(conn: Any) -> int:
-    """How many deadlocks the database has had."""
-    row = conn.execute(
-        "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    ).fetchone()
-    return int(row["deadlocks"])
-
 
 @contextlib.contextmanager
 def started(buyers: int) -> Iterator[Market]:
-    """A system on a PostgreSQL of its own, which waits for its disk as one in use does."""
-    from marketplace.postgres import migrations
-    from marketplace.postgres.embedded import server as embedded
-
-    with tempfile.TemporaryDirectory() as folder:
-        postgres = embedded.start(Path(folder) / "postgres")
-        url = postgres.dsn("postgres", "postgres")
-        migrations.migrate(url, lambda line: None)
-        settings = {
-            "RATE_LIMITS": "off",
-            "ACCESS_TOKEN_MINUTES": "600",
-            "TRANSFER_ACCOUNTS": ACCOUNT,
-        }
-        server = Server(url, Path(folder), **settings)
-        try:
-            market = Market(url, server)
-            market.register(buyers)
-            yield market
-        finally:
-            server.stop()
-            postgres.stop()
+    """A market with so many buyers."""
+    with trial_system.started(TRANSFER_ACCOUNTS=ACCOUNT) as it:
+        market = Market(it.url, it.server)
+        market.register(buyers)
+        yield market
