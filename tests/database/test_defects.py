@@ -15,6 +15,7 @@ import pytest
 from conftest import PASSWORD, Api, User
 from support.attacks import foreign_rows, scene
 
+from marketplace.catalogue_csv import spreadsheet
 from marketplace.config.settings import Config
 from marketplace.contract import validation
 from marketplace.contract.errors import Problem
@@ -22,7 +23,6 @@ from marketplace.postgres.callers import Caller
 from marketplace.queries import activities as activity_statements
 from marketplace.queries import idempotency as key_statements
 from marketplace.queries import users as user_statements
-from marketplace.resources import activities, exports
 from marketplace.security import tokens
 from marketplace.security.passwords import Passwords
 from marketplace.security.tokens import Tokens, hashed
@@ -302,8 +302,7 @@ def guard_no_products(patch: Patch, api: Api) -> None:
 
 
 def leave_formulas(patch: Patch, api: Api) -> None:
-    for module in (activities, exports):
-        patch.setattr(module, "defuse", lambda cell: cell)
+    patch.setattr(spreadsheet, "defuse", lambda cell: cell)
 
 
 def answer_unknown_at_once(patch: Patch, api: Api) -> None:
