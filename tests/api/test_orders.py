@@ -10,11 +10,6 @@ ALL = "/api/orders"
 NOBODY = 4611686018427387904
 
 
-@pytest.fixture
-def desk(api: Api) -> Desk:
-    return Desk(api)
-
-
 def ids(api: Api, path: str, user: User, **params) -> list[int]:
     """The ids of a list, all its pages, two a page."""
     found, query = [], {"per_page": 2, **params}

@@ -210,6 +210,28 @@ def users_are_found_and_suspended(program: str, shop: Shop) -> None:
     )
 
 
+def what_the_last_lines_name_works(program: str, shop: Shop) -> None:
+    """The commands behind the last heading, in the folder of the shop."""
+    named = re.findall(r"`marketplace ([^`]+)`", TOUR.read_text().split("\n## Go on\n", 1)[1])
+    shown = {
+        words: subprocess.run(
+            [program, *words.split()],
+            cwd=shop.folder,
+            env=environment(),
+            input="SELECT stage FROM orders;\n",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        for words in named
+    }
+    assert set(shown) == {"psql", "backup", "users find sari"}
+    assert " completed\n" in shown["psql"]
+    assert list(shop.folder.glob("backups/*/manifest.json")), shown["backup"]
+    assert " sari@example.com " in shown["users find sari"]
+
+
 def the_sql_is_copied_out_and_used(program: str, tmp_path: Path) -> None:
     copy = tmp_path / "ours"
     made = run(program, tmp_path, "sql-copy", str(copy))
@@ -238,4 +260,5 @@ def test_an_installed_wheel_takes_the_whole_tour(program: str, room: Path, tmp_p
         every_block_does_what_it_says(shop, tmp_path)
         messages_name_the_command(program, shop, tmp_path)
         users_are_found_and_suspended(program, shop)
+        what_the_last_lines_name_works(program, shop)
     the_sql_is_copied_out_and_used(program, tmp_path)
