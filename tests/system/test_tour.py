@@ -172,7 +172,7 @@ def the_first_steps_of_the_api_page_succeed(shop: Shop) -> None:
     """In a new demo shop, as its numbers are those of the page: from an account to a balance."""
     told = [block for block in documents.blocks(API) if block.is_run and block.heading in STEPS]
     assert {block.heading for block in told} == set(STEPS)
-    strict = 'curl() { command curl --fail-with-body -w "\\n" "$@"; }\n'
+    strict = 'curl() { command curl --fail-with-body "$@"; }\n'
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail"],
         input=strict + "".join(block.commands for block in told),
