@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CHANNELS = ("bca_va", "bca_va", "qris", "snap", "snap")
 #: Seconds after which a payment that has come should be everywhere, whoever was killed meanwhile.
-PATIENCE = 400
+PATIENCE = 900
 #: Faults of the provider that the next calls meet.
 FAULTS = (
     ("charge", "cut_after"), ("charge", "cut_before"), ("charge", "500"), ("snap", "cut_after"), ("status", "500"),

@@ -33,6 +33,10 @@ from system.money_oracle import Order
 from system.money_provider import Till
 from system.money_world import World, started
 
+#: Jobs that the worker has done, and how many it does at least before it is killed again.
+DONE = "SELECT count(*) AS n FROM jobs.procrastinate_jobs WHERE status = 'succeeded' AND queue_name = 'payments'"
+BETWEEN = 12
+
 
 def lives(world: World, args: argparse.Namespace) -> list[str]:
     """Random lives, each to its end."""
@@ -71,9 +75,14 @@ def kill(world: World, until: threading.Event, seed: int) -> None:
     """Kill -9: workers of the API, the worker of the queue, the provider, and now and then a backend of PostgreSQL, which
     ends all others.
     """
-    dice, killed = random.Random(seed), Counter[str]()
+    dice, killed, done = random.Random(seed), Counter[str](), 0
     while not until.wait(dice.uniform(3, 9)):
         what = dice.choice(("API", "PostgreSQL", *world.programs, "worker"))
+        if what == "worker":  # it has to come to something in between
+            before, done = done, world.rows(DONE)[0]["n"]
+            if done - before < BETWEEN:
+                done = before
+                continue
         if what == "API":
             for pid in children(world.server.process.pid)[:1]:
                 with contextlib.suppress(OSError):
@@ -174,7 +183,7 @@ def main() -> int:
             wrong += TRIALS[name](world, args)
             wrong += world.faults(before)
             print(f"{name}: {time.monotonic() - start:.0f} s")
-    print(f"{len(wrong)} faults: {wrong[:20]}")
+    print(f"{len(wrong)} faults", *wrong[:40], sep="\n  ")
     return 1 if wrong else 0
 
 
