@@ -110,7 +110,7 @@ def take_callback(conn: Conn, provider: str, *, key: str, subject: str, body: by
 
 
 def callback(conn: Conn, callback_id: int) -> Row | None:
-    """Return provider and subject of a callback; None: it was applied."""
+    """Return provider and subject of a callback; None: it is there no more."""
     return conn.execute(SQL["callback"], {"callback_id": callback_id}).fetchone()
 
 
