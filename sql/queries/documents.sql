@@ -4,8 +4,8 @@
 -- than the rest. The plans hold for a thousand ids too.
 
 -- fragment: document
--- A document is a JSON object without its last brace: stock, in_stock (both live) and the description follow when it is
--- sent. `closed_until` is live, too: product_cards (V0067) puts it where NULL stands here.
+-- A document is a JSON object without its last brace: stock, in_stock (both live) and the description follow when it
+-- is sent. `closed_until` is live, too: product_cards (V0067) puts it where NULL stands here.
 INSERT INTO product_documents AS kept (product_id, document)
 SELECT p.id, left(to_json(shown)::text, -1)
 FROM products AS p

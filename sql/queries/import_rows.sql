@@ -126,8 +126,8 @@ WHERE i.id = %(import_id)s AND (c.bad > 0 OR c.same > 0);
 -- name: fit_categories
 -- Of the categories that are missing so many are made, those of the first rows first, a parent before what is below
 -- it; rows that name another one keep the nearest category above it, and what they wished for. Twice is as good as
--- once. Rows are found again by their lines: nothing is known yet of rows that were copied just now, and by their paths
--- each would be compared with each path.
+-- once. Rows are found again by their lines: nothing is known yet of rows that were copied just now, and by their
+-- paths each would be compared with each path.
 WITH wanted AS MATERIALIZED (
     SELECT r.category, min(r.line) AS line, array_agg(r.line) AS lines
     FROM import_rows AS r
