@@ -90,6 +90,9 @@ check-sql: ready ## make PostgreSQL prepare every statement of sql/queries
 check-documents: ready ## compare product documents with the tables (ARGS=--rebuild)
 	@$(COMMAND) check-documents $(ARGS)
 
+check-selling: ready ## look for what must not be in stock, orders and books, one line a fault
+	@$(COMMAND) check-selling $(ARGS)
+
 statement: ready ## print a statement as it is sent, with its fragments in it (NAME=products.list)
 	@$(COMMAND) statement $(NAME)
 

@@ -45,7 +45,7 @@ def scene(tour: str) -> "list[tuple[str, str]]":
     shown.append(("said", ""))
     for command in _commands(commands):
         shown.append(("prompt", command))
-        if " -o " not in command:
+        if " -o " not in command and not re.match(r"\w+=", command):
             shown.append(("word", outputs.pop(0)))
     return [(colour, line.replace("...", "…")) for colour, line in shown]
 
@@ -66,7 +66,7 @@ def picture(tour: str) -> str:
         cut = line if len(line) <= COLUMNS else f"{line[: COLUMNS - 1]}…"
         mark = f'<tspan fill="{COLOURS["prompt"]}">$ </tspan>' if colour == "prompt" else ""
         fill = COLOURS["said"] if colour == "prompt" else COLOURS[colour]
-        rows.append(f'{mark}<tspan fill="{fill}">{html.escape(cut)}</tspan>')
+        rows.append(f'{mark}<tspan fill="{fill}">{_spaced(cut)}</tspan>')
     texts = "\n".join(
         f'<text x="{LEFT}" y="{TOP + number * LINE}">{row}</text>'
         for number, row in enumerate(rows)
@@ -79,11 +79,16 @@ def picture(tour: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
         f' height="{height}" role="img" aria-label="A terminal: marketplace run, and an order'
-        ' that is sent and paid">\n'
+        ' that is sent, and refunded in part">\n'
         f'<rect width="{WIDTH}" height="{height}" rx="10" fill="#0d1117"/>\n{dots}\n'
         f'<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"'
         f' font-size="{SIZE}" style="white-space: pre" xml:space="preserve">\n{texts}\n</g>\n</svg>\n'
     )
+
+
+def _spaced(line: str) -> str:
+    """Return a line as text of the picture: browsers make one of several blanks."""
+    return html.escape(line).replace("  ", "\u00a0\u00a0")
 
 
 if __name__ == "__main__":

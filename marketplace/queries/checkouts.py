@@ -109,8 +109,8 @@ def change_payment(
     return payment_id
 
 
-def due(conn: Conn, *, most: int) -> list[Row]:
+def due(conn: Conn, had: list[int], most: int) -> list[Row]:
     """Return unpaid checkouts that are past their time, the oldest first, and whether a session
-    waits at a provider. For the worker.
+    waits at a provider; not those that were had. For the worker.
     """
-    return conn.execute(SQL["due"], {"most": most}).fetchall()
+    return conn.execute(SQL["due"], {"had": had, "most": most}).fetchall()

@@ -12,9 +12,11 @@ from marketplace.postgres.statements import named_sql, one
 SQL = named_sql("invoices")
 
 
-def due(conn: Conn, most: int) -> list[Row]:
-    """Return what is to be issued, the oldest first: order_id and refund_id (0: the invoice)."""
-    return conn.execute(SQL["due"], {"most": most}).fetchall()
+def due(conn: Conn, had: list[int], most: int) -> list[Row]:
+    """Return what is to be issued, the oldest first: the order's id and refund_id (0: the invoice),
+    without the orders that were had.
+    """
+    return conn.execute(SQL["due"], {"had": had, "most": most}).fetchall()
 
 
 def take(conn: Conn, order_id: int, refund_id: int, zone: str) -> Row | None:

@@ -82,9 +82,11 @@ def track(
     return _word(conn, "track", {"order_id": order_id, "shipment_id": shipment_id, **values})
 
 
-def due(conn: Conn, *, most: int) -> list[Row]:
-    """Return what timers have to move: what, id, shipment_id; at most so many of each kind."""
-    return conn.execute(SQL["due"], {"most": most}, prepare=False).fetchall()
+def due(conn: Conn, had: list[int], most: int) -> list[Row]:
+    """Return what timers have to move: what, id, shipment_id; at most so many of each kind, without
+    the orders that were had.
+    """
+    return conn.execute(SQL["due"], {"had": had, "most": most}, prepare=False).fetchall()
 
 
 def assume_delivered(conn: Conn, order_id: int, shipment_id: int) -> str | None:

@@ -104,9 +104,9 @@ def move(
     return told
 
 
-def due(conn: Conn, *, most: int) -> list[Row]:
-    """Return what silence decides: order_id, id, step. For the worker."""
-    return conn.execute(SQL["due"], {"most": most}).fetchall()
+def due(conn: Conn, had: list[int], most: int) -> list[Row]:
+    """Return what silence decides: order_id, id, step; not those that were had. For the worker."""
+    return conn.execute(SQL["due"], {"had": had, "most": most}).fetchall()
 
 
 def _whose(caller: Caller) -> dict[str, Any]:

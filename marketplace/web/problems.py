@@ -11,7 +11,8 @@ import psycopg
 import psycopg_pool
 from psycopg import errors as pg
 
-from marketplace.contract.errors import CONSTRAINTS, PROBLEMS, FieldError, Problem, unauthorized
+from marketplace.contract.constraints import CONSTRAINTS
+from marketplace.contract.errors import PROBLEMS, FieldError, Problem, unauthorized
 from marketplace.files.storage import URL_MARKER, StorageUnavailableError
 from marketplace.text.messages import ENGLISH, negotiate, say, sentence, spoken
 

@@ -41,7 +41,6 @@ OVERTAKEN = (
     "vouchers_used_check",
     "voucher_uses_pkey",
 )
-DUE = 100
 
 
 def place(conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], language: str) -> int:
@@ -294,11 +293,9 @@ def cancel_due(db: Database) -> int:
     For the worker, each minute. Looks at the time again under the lock; safe to repeat. Where a
     provider may have the money, a job asks it first.
     """
-    with db.working() as conn:
-        rows = checkouts.due(conn, most=DUE)
     return due.each(
         db,
-        rows,
+        checkouts.due,
         _cancel_due,
         failed="a checkout was not cancelled",
         job=lambda row: f"checkout {row['id']}",

@@ -16,8 +16,6 @@ from marketplace.queries import invoices, jobs
 from marketplace.workflows import due
 from marketplace.workflows.carts import options_of
 
-#: What a run takes; the next minute takes more.
-MOST = 500
 INVOICE, CREDIT_NOTE = "invoice", "credit_note"
 PREFIXES = {INVOICE: "INV", CREDIT_NOTE: "CN"}
 
@@ -29,14 +27,12 @@ def wake(conn: Conn) -> None:
 
 def run(db: Database, zone: str, *, stopping: Callable[[], bool] = lambda: False) -> int:
     """Issue what is due; return how many. One that fails is logged and holds up nobody."""
-    with db.working() as conn:
-        rows = invoices.due(conn, MOST)
     return due.each(
         db,
-        rows,
-        lambda conn, row: issue(conn, row["order_id"], row["refund_id"], zone),
+        invoices.due,
+        lambda conn, row: issue(conn, row["id"], row["refund_id"], zone),
         failed="an invoice was not issued",
-        job=lambda row: f"invoice of order {row['order_id']}, refund {row['refund_id']}",
+        job=lambda row: f"invoice of order {row['id']}, refund {row['refund_id']}",
         stopping=stopping,
     )
 

@@ -8,19 +8,15 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import order_desk
 from marketplace.workflows import due
 
-#: Orders of a kind that a run takes; the next minute takes more.
-MOST = 100
 #: What a verb says that has moved nothing.
 STILL = (None, "already", "not_due", "unchanged")
 
 
 def run(db: Database, stopping: Callable[[], bool] = lambda: False) -> int:
     """Move what is due; return how many were. One that fails is logged and holds up nobody."""
-    with db.working() as conn:
-        rows = order_desk.due(conn, most=MOST)
     return due.each(
         db,
-        rows,
+        order_desk.due,
         lambda conn, row: _told(conn, row) not in STILL,
         failed="an order was not moved",
         job=lambda row: f"{row['what']} {row['id']}",

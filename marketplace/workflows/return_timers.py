@@ -7,17 +7,12 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import returns
 from marketplace.workflows import due
 
-#: Returns that a run takes; the next minute takes more.
-MOST = 100
-
 
 def run(db: Database, stopping: Callable[[], bool] = lambda: False) -> int:
     """Move what is due; return how many were. One that fails is logged and holds up nobody."""
-    with db.working() as conn:
-        rows = returns.due(conn, most=MOST)
     return due.each(
         db,
-        rows,
+        returns.due,
         _move,
         failed="a return was not moved",
         job=lambda row: f"return {row['id']} {row['step']}",

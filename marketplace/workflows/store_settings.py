@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from marketplace.contract.errors import CONSTRAINTS, FieldError, Problem, invalid
+from marketplace.contract.constraints import CONSTRAINTS
+from marketplace.contract.errors import FieldError, Problem, invalid
 from marketplace.postgres.pool import Conn, Row
 from marketplace.workflows import addresses
 

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from marketplace.contract.errors import CONSTRAINTS, FieldError, Problem
+from marketplace.contract.constraints import CONSTRAINTS
+from marketplace.contract.errors import FieldError, Problem
 from marketplace.postgres.pool import Conn
 
 Told = TypeVar("Told")

@@ -91,7 +91,8 @@ SELECT cancel_checkout(%(checkout_id)s, %(reason)s) AS outcome;
 SELECT change_payment(%(checkout_id)s, %(method)s, %(channel)s, %(return_url)s, %(minutes)s) AS payment_id;
 
 -- name: due
--- For the worker: what is unpaid and past its time, some at a time. What somebody looks at is never due.
+-- For the worker: what is unpaid and past its time, without what this run has had. What somebody looks at is never
+-- due.
 SELECT
     c.id,
     EXISTS(
@@ -105,5 +106,6 @@ FROM checkouts AS c
 WHERE c.state = 'unpaid'
     AND c.pay_by < now()
     AND NOT EXISTS (SELECT FROM payments AS p WHERE p.checkout_id = c.id AND p.state = 'checking')
+    AND c.id <> ALL(%(had)s::bigint[])
 ORDER BY c.pay_by
 LIMIT %(most)s;

@@ -2,9 +2,10 @@
 -- them, and slips, is at the end.
 
 -- name: due
--- The oldest first.
-SELECT d.order_id, d.refund_id
+-- The oldest first, without the orders that this run has had.
+SELECT d.order_id AS id, d.refund_id
 FROM invoices_due AS d
+WHERE d.order_id <> ALL(%(had)s::bigint[])
 ORDER BY d.due_at, d.order_id, d.refund_id
 LIMIT %(most)s;
 

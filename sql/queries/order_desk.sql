@@ -52,12 +52,12 @@ SELECT
     ) AS told;
 
 -- name: due
--- What is due, by partial indexes, at most so many of each. The job takes them one by one, each in a transaction of
--- its own, through the verb of its kind. What is unpaid is another job's.
+-- What is due, by partial indexes, at most so many of each, without what this run has had. The job takes them one by
+-- one, each in a transaction of its own, through the verb of its kind. What is unpaid is another job's.
 (
     SELECT 'accept' AS what, o.id, NULL::bigint AS shipment_id
     FROM orders AS o
-    WHERE o.stage = 'new' AND o.accept_at IS NOT NULL AND o.accept_at < now()
+    WHERE o.stage = 'new' AND o.accept_at IS NOT NULL AND o.accept_at < now() AND o.id <> ALL(%(had)s::bigint[])
     ORDER BY o.accept_at
     LIMIT %(most)s
 )
@@ -65,7 +65,7 @@ UNION ALL
 (
     SELECT 'not_shipped', o.id, NULL
     FROM orders AS o
-    WHERE o.stage IN ('new', 'to_ship') AND o.ship_by < now()
+    WHERE o.stage IN ('new', 'to_ship') AND o.ship_by < now() AND o.id <> ALL(%(had)s::bigint[])
     ORDER BY o.ship_by
     LIMIT %(most)s
 )
@@ -73,7 +73,7 @@ UNION ALL
 (
     SELECT 'cancel_asked', o.id, NULL
     FROM orders AS o
-    WHERE o.open_request = 'cancel' AND o.cancel_by < now()
+    WHERE o.open_request = 'cancel' AND o.cancel_by < now() AND o.id <> ALL(%(had)s::bigint[])
     ORDER BY o.cancel_by
     LIMIT %(most)s
 )
@@ -84,6 +84,7 @@ UNION ALL
     JOIN shipments AS s ON s.order_id = o.id AND s.state = 'shipped'
     WHERE o.stage = 'shipping'
         AND o.deliver_by < now()
+        AND o.id <> ALL(%(had)s::bigint[])
         AND NOT o.cod
         AND o.open_request IS NULL -- not what is said to be missing
         AND NOT EXISTS (SELECT FROM stores AS t WHERE t.id = o.store_id AND t.state = 'suspended')
@@ -96,6 +97,7 @@ UNION ALL
     FROM orders AS o
     WHERE o.stage = 'delivered'
         AND o.complete_at < now()
+        AND o.id <> ALL(%(had)s::bigint[])
         AND o.open_request IS NULL
         AND NOT EXISTS (SELECT FROM stores AS t WHERE t.id = o.store_id AND t.state = 'suspended')
     ORDER BY o.complete_at

@@ -140,7 +140,8 @@ SELECT
     ) AS told;
 
 -- name: due
--- What silence decides, at most so many. The worker takes them one by one, each in a transaction of its own.
+-- What silence decides, at most so many, without what this run has had. The worker takes them one by one, each in a
+-- transaction of its own.
 SELECT
     r.order_id, r.id,
     CASE
@@ -149,6 +150,9 @@ SELECT
         ELSE 'done'
     END AS step
 FROM order_requests AS r
-WHERE r.state IN ('open', 'approved', 'sent_back') AND NOT r.disputed AND r.deadline_at < now()
+WHERE r.state IN ('open', 'approved', 'sent_back')
+    AND NOT r.disputed
+    AND r.deadline_at < now()
+    AND r.id <> ALL(%(had)s::bigint[])
 ORDER BY r.deadline_at
 LIMIT %(most)s;

@@ -13,7 +13,7 @@ from support.words import Words, placeholders
 from zxcvbn import feedback, zxcvbn
 
 from marketplace.config.settings import ROOT
-from marketplace.contract import errors, validation
+from marketplace.contract import constraints, errors, validation
 from marketplace.text import messages
 
 PACKAGE = ROOT / "marketplace"
@@ -42,7 +42,7 @@ def templates() -> set[str]:
     """Everything that can be said to a client of the API."""
     found = {template for words in said() for template in words.templates}
     found |= {title for _, title in errors.PROBLEMS.values()}
-    found |= {words for _, _, words in errors.CONSTRAINTS.values()}
+    found |= {words for _, _, words in constraints.CONSTRAINTS.values()}
     found |= set(validation._MESSAGES.values())
     limited = {roles for roles in EXPECTED.values() if GUEST not in roles and roles != ANY}
     return found | {" and ".join(f"{role}s" for role in roles.split()) for roles in limited}

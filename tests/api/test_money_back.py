@@ -1,26 +1,13 @@
 """Money that people give back over HTTP: pieces, sums, what did not arrive, transfers that came twice or wrong."""
 
-import itertools
-
 import pytest
 from conftest import Api, User
+from support.buying import key
 from support.orders import Desk
 from support.responses import problem
 
 NOBODY = 4611686018427387904
 BANK = {"bank": "BCA", "number": "1234567890", "holder": "Siti"}
-_keys = itertools.count(1)
-
-
-@pytest.fixture
-def desk(api: Api):
-    desk = Desk(api)
-    yield desk
-    assert desk.broken() == []
-
-
-def key() -> dict[str, str]:
-    return {"Idempotency-Key": f"dana-{next(_keys)}"}
 
 
 def give(api: Api, user: User, order: int, **body):

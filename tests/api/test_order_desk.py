@@ -10,13 +10,6 @@ MINE = "/api/stores/mine/orders"
 NOBODY = 4611686018427387904
 
 
-@pytest.fixture
-def desk(api: Api):
-    desk = Desk(api)
-    yield desk
-    assert desk.broken() == []
-
-
 def send(api: Api, user: User, order: int, verb: str, body: dict | None = None, **headers: str):
     """POST a verb of an order. A body of None sends none."""
     options = {} if body is None else {"json": body}

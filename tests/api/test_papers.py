@@ -24,13 +24,6 @@ JSON = {"Accept": "application/json"}
 EVIL = "<script>alert(1)</script>{{number}}<!-- end: lines -->"
 
 
-@pytest.fixture
-def desk(api: Api):
-    desk = Desk(api)
-    yield desk
-    assert desk.broken() == []
-
-
 def send(api: Api, user: User, order: int, verb: str, body: dict | None = None) -> dict:
     headers = {"Idempotency-Key": f"{verb}-{order}".replace("/", "-")}
     options = {} if body is None else {"json": body}

@@ -10,13 +10,6 @@ BANK = {"bank": "BCA", "number": "1234567890", "holder": "Siti"}
 NOBODY = 4611686018427387904
 
 
-@pytest.fixture
-def desk(api: Api):
-    desk = Desk(api)
-    yield desk
-    assert desk.broken() == []
-
-
 def listed(api: Api, user: User, query: str = "") -> list[dict]:
     answer = api.get(f"{REFUNDS}{query}", user)
     assert answer.status_code == 200, answer.text

@@ -1,13 +1,12 @@
 """Returns and disputes over HTTP: who makes which step, what goes back, and what silence decides."""
 
-import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from conftest import Api, User
-from support.buying import upload
+from support.buying import key, upload
 from support.orders import Desk
 from support.responses import problem
 
@@ -16,18 +15,6 @@ from marketplace.workflows import return_timers
 ORDERS = "/api/orders"
 NOBODY = 4611686018427387904
 BANK = {"bank": "BCA", "number": "1234567890", "holder": "Siti"}
-_keys = itertools.count(1)
-
-
-@pytest.fixture
-def desk(api: Api):
-    desk = Desk(api)
-    yield desk
-    assert desk.broken() == []
-
-
-def key() -> dict[str, str]:
-    return {"Idempotency-Key": f"retur-{next(_keys)}"}
 
 
 def arrived(desk: Desk, pieces: int = 2, **options) -> tuple[int, int, int]:
@@ -211,7 +198,7 @@ def test_what_is_of_somebody_else_is_not_there_or_not_taken(api: Api, desk: Desk
     for uploads in (
         [foreign],
         [upload(api, desk.buyer, "proof")],
-        [str(next(_keys)).rjust(8, "0") + foreign[8:]],
+        [f"00000000{foreign[8:]}"],
     ):
         told = problem(ask(api, desk, order, (line, 1), uploads=uploads), 422, "validation_failed")
         assert told["errors"][0]["pointer"] == "/uploads"

@@ -176,12 +176,43 @@ def test_every_room_is_on_both_maps():
 
 @pytest.mark.parametrize("name", ["README.md", "README.id.md", "docs/tour.md", "docs/clients.md"])
 def test_every_command_is_run_by_a_test_or_marked_as_not_run(name: str):
-    """Of the tour test_tour.py runs what is not marked; the others are marked, each with the reason."""
+    """Of the tour test_tour.py runs what is not marked, and compares what is shown behind it or as
+    the console; the others are marked, each with the reason, and show nothing.
+    """
     told = list(blocks(ROOT / name))
     assert told
+    fences = re.findall(r"^```(.*)$", (ROOT / name).read_text(), re.MULTILINE)[::2]
+    shown = [block for block in told if block.output is not None]
+    assert len(fences) - len(told) - len(shown) == fences.count("console")
+    assert fences.count("console") == (name == "docs/tour.md")
     if name != "docs/tour.md":
+        assert not shown
         assert not [block.line for block in told if block.is_run]
     assert (ROOT / "README.md").read_text().count("\n") < 75, "a screen and a half"
+
+
+#: A command at the start of a piece of code, or behind another one in it.
+COMMAND = re.compile(r"(?:^|\n|[&|] |-m |bin/) *(make|marketplace) ([a-z][a-z-]*)")
+CODE = re.compile(r"^```\w*\n(.*?)^```$|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
+
+
+def test_commands_that_documents_name_exist():
+    """Each command has a module, each target a rule: make itself ends well where a target has none."""
+    there = {
+        "make": set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)),
+        "marketplace": {
+            path.stem.removesuffix("_file").replace("_", "-")
+            for path in (ROOT / "marketplace" / "commands").glob("[a-z]*.py")
+        },
+    }
+    named = [
+        (name_of(path), *found)
+        for path in (*DOCUMENTS, ROOT / "README.id.md", ROOT / "llms.txt")
+        for code in CODE.findall(path.read_text())
+        for found in COMMAND.findall("\n".join(code))
+    ]
+    assert len({name for _, _, name in named}) > 40
+    assert not [found for found in named if found[2] not in there[found[1]]]
 
 
 def test_tests_that_the_table_of_walls_names_exist():

@@ -11,9 +11,12 @@ _CHECKER = doctest.OutputChecker()
 
 
 class Block(NamedTuple):
-    """A shell block: the line it starts at, its text, and the output that follows, if any."""
+    """A shell block: the line it starts at, the heading it is below, its text, and the output that
+    follows, if any.
+    """
 
     line: int
+    heading: str
     commands: str
     output: str | None
     is_run: bool
@@ -31,7 +34,9 @@ def blocks(path: Path) -> Iterator[Block]:
         if after and after[0] == end + 1 and lines[after[0]] == "```":
             output = "\n".join(lines[after[0] + 1 : after[1]]) + "\n"
         marked = start > 0 and lines[start - 1].startswith(_MARK)
-        yield Block(start + 2, "\n".join(lines[start + 1 : end]) + "\n", output, not marked)
+        code = "\n".join(lines[start + 1 : end]) + "\n"
+        heading = next((line for line in lines[start::-1] if re.match(r"#+ ", line)), "")
+        yield Block(start + 2, heading.lstrip("# "), code, output, not marked)
 
 
 def same(wanted: str, got: str) -> bool:

@@ -119,7 +119,7 @@ def _name(call: ast.AST) -> str:
 
 
 def _assigned(name: str, function: ast.AST) -> list[ast.expr | None]:
-    """What a variable is set to; None where it is one of several, as those of errors.CONSTRAINTS
+    """What a variable is set to; None where it is one of several, as those of CONSTRAINTS
     are.
     """
     values: list[ast.expr | None] = []

@@ -1,5 +1,6 @@
 """An installed wheel in an empty folder: it starts, and docs/tour.md is true of it, word for word."""
 
+import json
 import os
 import re
 import signal
@@ -21,6 +22,9 @@ from marketplace.config.settings import ROOT
 
 pytest.importorskip("build", reason="what makes a release is not installed: make ready-release")
 TOUR = ROOT / "docs" / "tour.md"
+API = ROOT / "docs" / "api.md"
+#: What somebody new pastes from it, one after the other.
+STEPS = ("Quick start", "Buying", "Paying", "From paid to completed")
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
@@ -164,6 +168,25 @@ def it_starts_as_the_tour_shows(shop: Shop) -> None:
     assert "make " not in "".join(shop.lines)
 
 
+def the_first_steps_of_the_api_page_succeed(shop: Shop) -> None:
+    """In a new demo shop, as its numbers are those of the page: from an account to a balance."""
+    told = [block for block in documents.blocks(API) if block.is_run and block.heading in STEPS]
+    assert {block.heading for block in told} == set(STEPS)
+    strict = 'curl() { command curl --fail-with-body "$@"; }\n'
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail"],
+        input=strict + "".join(block.commands for block in told),
+        env=environment(B=f"http://127.0.0.1:{shop.port}"),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["balance"] == "179000.00", last
+
+
 def every_block_does_what_it_says(shop: Shop, tmp_path: Path) -> None:
     """All blocks in one shell, as a reader pastes them."""
     told = [block for block in documents.blocks(TOUR) if block.is_run]
@@ -210,6 +233,28 @@ def users_are_found_and_suspended(program: str, shop: Shop) -> None:
     )
 
 
+def what_the_last_lines_name_works(program: str, shop: Shop) -> None:
+    """The commands behind the last heading, in the folder of the shop."""
+    named = re.findall(r"`marketplace ([^`]+)`", TOUR.read_text().split("\n## Go on\n", 1)[1])
+    shown = {
+        words: subprocess.run(
+            [program, *words.split()],
+            cwd=shop.folder,
+            env=environment(),
+            input="SELECT stage FROM orders;\n",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        for words in named
+    }
+    assert set(shown) == {"psql", "backup", "users find sari"}
+    assert " completed\n" in shown["psql"]
+    assert list(shop.folder.glob("backups/*/manifest.json")), shown["backup"]
+    assert " sari@example.com " in shown["users find sari"]
+
+
 def the_sql_is_copied_out_and_used(program: str, tmp_path: Path) -> None:
     copy = tmp_path / "ours"
     made = run(program, tmp_path, "sql-copy", str(copy))
@@ -235,7 +280,9 @@ def test_an_installed_wheel_takes_the_whole_tour(program: str, room: Path, tmp_p
     """One server for all of it: that is what costs."""
     with serving(program, room / "shop") as shop:
         it_starts_as_the_tour_shows(shop)
+        the_first_steps_of_the_api_page_succeed(shop)
         every_block_does_what_it_says(shop, tmp_path)
         messages_name_the_command(program, shop, tmp_path)
         users_are_found_and_suspended(program, shop)
+        what_the_last_lines_name_works(program, shop)
     the_sql_is_copied_out_and_used(program, tmp_path)
