@@ -1,5 +1,6 @@
 -- Search: the typed text is parsed first, with all that its words may stand for; then products are found.
--- V0008__search.sql explains what words are and how they count, V0174__typed_words.sql what they may stand for.
+-- V0008__search.sql explains what words are and how they count, V0174__typed_words.sql and
+-- V0211__understood_words.sql what they may stand for.
 
 -- name: understand
 -- budget: 600 buffers
