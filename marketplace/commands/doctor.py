@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from marketplace.config import settings
 from marketplace.config.folders import command
 from marketplace.config.settings import Config
+from marketplace.integrations.payments import midtrans
 from marketplace.jobs.queues import POOL, QUEUES, connections
 from marketplace.ops import checks, payment_checks
 from marketplace.ops.findings import Finding
@@ -27,6 +28,8 @@ from marketplace.server import workers
 SKEW = 5
 #: Seconds without a heartbeat after which a worker counts as dead.
 DEAD = 30
+#: Notifications of a provider that are looked at, the newest.
+TOLD = 200
 SERVERS = (15, 18)
 GROUPS = {"application": "marketplace_app", "worker": "marketplace_worker"}
 
@@ -221,6 +224,17 @@ def _connections(config: Config, room: int) -> Finding:
     return Finding("wrong" if wanted > room else "warning" if wanted + api > room else "ok", words)
 
 
+def told(config: Config) -> Iterator[Finding]:
+    """Check what a payment provider has told lately."""
+    if not config.midtrans_server_key:
+        return
+    with (
+        contextlib.suppress(psycopg.Error),
+        _connected(config.worker_database_url) as conn,
+    ):  # reported already
+        yield from payment_checks.fees(doctor.notifications(conn, midtrans.NAME, TOLD))
+
+
 def others(config: Config) -> Iterator[Finding]:
     """Check a pooler's login, and replicas, if there are any."""
     if config.database_pooler:
@@ -263,5 +277,6 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     payment_checks.payments,
     databases,
     server,
+    told,
     others,
 )

@@ -1,8 +1,10 @@
 """The doctor's checks of payments: whether anybody can pay, and what a provider still lacks."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 
 from marketplace.config.settings import Config
+from marketplace.integrations.payments import Forged, Silent, midtrans
 from marketplace.ops.findings import Finding
 
 #: Ways to pay before anything is sent.
@@ -44,4 +46,18 @@ def payments(config: Config) -> Iterator[Finding]:
         yield Finding(
             "ok",
             f"Midtrans notifies {config.public_url}/api/payments/midtrans/events (set it there)",
+        )
+
+
+def fees(notifications: Sequence[bytes]) -> Iterator[Finding]:
+    """Check whether Midtrans lets buyers pay more than was asked for."""
+    more = 0
+    for body in notifications:
+        with contextlib.suppress(Forged, Silent):
+            more += midtrans.fee_on_top(body)
+    if more:
+        yield Finding(
+            "warning",
+            f"Midtrans adds a fee that its buyers pay: the gross amount of {more} of its newest "
+            f"{len(notifications)} notifications is not what was asked for",
         )

@@ -30,3 +30,9 @@ def replica(conn: Conn) -> Row:
     it is.
     """
     return one(conn, SQL["replica"])
+
+
+def notifications(conn: Conn, provider: str, most: int) -> list[bytes]:
+    """Return the newest callbacks of a provider, as they came."""
+    rows = conn.execute(SQL["notifications"], {"provider": provider, "most": most}).fetchall()
+    return [bytes(row["body"]) for row in rows]

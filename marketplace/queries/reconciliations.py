@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from marketplace.postgres.pool import Conn, Row
-from marketplace.postgres.statements import named_sql
+from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("reconciliations")
 
@@ -48,3 +48,21 @@ def write(
 def find(conn: Conn, provider: str, day: date) -> Row | None:
     """Return how a day compared; None: it was not compared."""
     return conn.execute(SQL["find"], {"provider": provider, "day": day}).fetchone()
+
+
+def post_settlement(conn: Conn, provider: str, day: date, amount: Decimal) -> int:
+    """Book what a provider has paid out, once a day of it; the entry's id, also of one that is
+    there.
+    """
+    values = {"provider": provider, "day": day, "amount": amount}
+    return int(one(conn, SQL["post_settlement"], values)["id"])
+
+
+def settled(conn: Conn, entry_id: int) -> Decimal:
+    """Return what an entry has booked as paid out."""
+    return Decimal(one(conn, SQL["settled"], {"entry_id": entry_id})["amount"])
+
+
+def left(conn: Conn, provider: str) -> Decimal:
+    """Return what the books have with a provider."""
+    return Decimal(one(conn, SQL["left"], {"provider": provider})["amount"])

@@ -123,22 +123,27 @@ def poll_due(db: Database) -> int:
 def apply_callback(db: Database, providers: Providers, callback_id: int) -> None:
     """Ask about the payment of a callback; what is said is applied, once for all that wait.
 
-    Raises Silent.
+    One that is applied may have others behind it: they saw this job waiting. Raises Silent.
     """
     with db.working() as conn:
         callback = payment_sessions.callback(conn, callback_id)
         if callback is None:
             return
-        about = payment_sessions.callbacks_about(conn, callback["provider"], callback["subject"])
-        payment_id = payment_sessions.named(conn, callback["provider"], callback["subject"])
+        provider, subject = callback["provider"], callback["subject"]
+        about = payment_sessions.callbacks_about(conn, provider, subject)
+        payment_id = payment_sessions.named(conn, provider, subject)
+    if not about:
+        return
     outcome = "unknown"
     row = _found(db, payment_id) if payment_id is not None else None
-    if row is not None and callback["provider"] in providers:
-        outcome = _ask(db, providers[callback["provider"]], row)
+    if row is not None and provider in providers:
+        outcome = _ask(db, providers[provider], row)
     with db.working() as conn:
         for each in about:
             payment_sessions.callback_applied(conn, each, outcome)
-    log.info("callback applied", extra={"outcome": outcome, "provider": callback["provider"]})
+        for each in payment_sessions.callbacks_about(conn, provider, subject):
+            _apply_later(conn, each, subject)  # they came meanwhile, and saw this job waiting too
+    log.info("callback applied", extra={"outcome": outcome, "provider": provider})
 
 
 def cancel_session(db: Database, providers: Providers, payment_id: int) -> None:

@@ -68,3 +68,11 @@ SELECT
             THEN coalesce(extract(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 'infinity')::float8
         ELSE 0
     END AS seconds_behind;
+
+-- name: notifications
+-- The newest callbacks of a provider, as they came. For the worker.
+SELECT c.body
+FROM provider_callbacks AS c
+WHERE c.provider = %(provider)s
+ORDER BY c.id DESC
+LIMIT %(most)s;

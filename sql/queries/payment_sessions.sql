@@ -98,7 +98,7 @@ SELECT take_callback(%(provider)s, %(key)s, %(subject)s, %(body)s) AS id;
 -- name: callback
 SELECT c.provider, c.subject
 FROM provider_callbacks AS c
-WHERE c.id = %(callback_id)s AND c.applied_at IS NULL;
+WHERE c.id = %(callback_id)s;
 
 -- name: callbacks_about
 -- Those about the same payment that have come so far: asking once is enough for all.

@@ -29,3 +29,20 @@ ON CONFLICT (provider, day) DO UPDATE
 SELECT r.provider, r.day, r.ours, r.theirs, r.differences, r.checked_at
 FROM reconciliations AS r
 WHERE r.provider = %(provider)s AND r.day = %(day)s;
+
+-- name: post_settlement
+-- What a provider has paid out to the bank, once a day of it.
+SELECT post_settlement(of_provider => %(provider)s, of_day => %(day)s, much => %(amount)s) AS id;
+
+-- name: settled
+-- What an entry has booked as paid out.
+SELECT p.amount
+FROM ledger_postings AS p
+WHERE p.entry_id = %(entry_id)s AND p.line = 1;
+
+-- name: left
+-- What the books have with a provider: it came there, and was neither sent back nor paid out.
+SELECT coalesce(sum(p.amount), 0) AS amount
+FROM ledger_accounts AS a
+LEFT JOIN ledger_postings AS p ON p.account_id = a.id
+WHERE a.kind = 'provider' AND a.provider = %(provider)s;

@@ -77,6 +77,49 @@ def test_a_virtual_account_is_opened_told_eight_times_and_paid_once(shop: PaidSh
     shop.check()
 
 
+def come_unseen(shop: PaidShop, about: str) -> None:
+    """A callback whose transaction saw a job about its payment waiting, and enqueued none."""
+    shop.rows(
+        "INSERT INTO provider_callbacks (provider, key, subject, body) VALUES ('midtrans', 'k', %s, '{}')"
+        " RETURNING id",
+        about,
+    )
+
+
+def test_a_callback_that_comes_while_another_is_applied_is_not_left_lying(
+    shop: PaidShop, monkeypatch: pytest.MonkeyPatch
+):
+    _, placed = bought(shop)
+    shop.work()
+    shop.bank.pay(reference(placed))
+    tell(shop, shop.bank.notification(reference(placed)))
+    status = shop.bank.status
+
+    def another(order_id: str):
+        monkeypatch.undo()
+        come_unseen(shop, order_id)
+        return status(order_id)
+
+    monkeypatch.setattr(shop.bank, "status", another)
+    assert shop.work() == []
+    kept = shop.rows("SELECT outcome FROM provider_callbacks ORDER BY id")
+    assert [row["outcome"] for row in kept] == ["paid", "repeated"]
+
+
+def test_a_callback_behind_one_that_is_applied_is_not_left_lying(shop: PaidShop):
+    _, placed = bought(shop)
+    shop.work()
+    shop.bank.pay(reference(placed))
+    tell(shop, shop.bank.notification(reference(placed)))
+    shop.rows(  # by the job before this one, which found it too
+        "UPDATE provider_callbacks SET applied_at = now(), outcome = 'waiting' RETURNING id"
+    )
+    come_unseen(shop, reference(placed))
+    assert shop.work() == []
+    assert states(shop, placed) == [("1", "paid", None)]
+    assert shop.value("SELECT outcome FROM provider_callbacks WHERE key = 'k'") == "paid"
+
+
 def test_what_is_not_signed_or_no_callback_leaves_nothing(shop: PaidShop):
     _, placed = bought(shop)
     shop.work()

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import functools
 import http.server
+import json
 import os
 import socket
 import ssl
@@ -99,6 +100,23 @@ def test_what_a_payment_provider_lacks_is_said(well: Config):
     assert states(
         payment_checks.payments, replace(well, payment_methods=("cod",)), "nobody can pay"
     ) == ["warning"]
+
+
+def test_a_fee_on_top_is_said(well: Config, committed: Api):
+    plain = {"order_id": "A.1", "gross_amount": "44000.00"}
+    info = {"extra_info": {"gross_amount_info": {"original_amount": "40000.00"}}}
+    bodies = [plain, {**plain, "metadata": info}, {**plain, "gross_amount": "x"}]
+    config = replace(well, midtrans_server_key="Mid-server-1")
+    with psycopg.connect(committed.owner_url) as conn:
+        for number, body in enumerate(bodies):
+            conn.execute(
+                "INSERT INTO provider_callbacks (provider, key, subject, body)"
+                " VALUES ('midtrans', %s, 'A.1', %s)",
+                [str(number), json.dumps(body).encode()],
+            )
+    assert states(doctor.told, config, "gross amount of 1 of its newest 3") == ["warning"]
+    assert list(doctor.told(well)) == []
+    assert list(payment_checks.fees([json.dumps(plain).encode(), b"{"])) == []
 
 
 def test_folders_must_be_there_and_secrets_be_secret(well: Config, tmp_path: Path):

@@ -89,3 +89,26 @@ def test_holidays_and_commission_are_set(committed: Api, tmp_path: Path):
     with psycopg.connect(committed.owner_url) as conn:
         rules = conn.execute("SELECT count(*), count(active_to) FROM commission_rules").fetchone()
     assert rules == (2, 1)
+
+
+def test_what_a_provider_pays_out_is_booked_once_a_day(committed: Api, tmp_path: Path):
+    def run(*arguments: str):
+        return command(committed.owner_url, tmp_path, "paid-out", "midtrans", *arguments)
+
+    done = run("2026-11-20", "1191600.50")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(
+        ": 1191600.50 of midtrans for 2026-11-20; -1191600.50 are left there.\n"
+    )
+    assert run("2026-11-20", "1191600.50").stdout == done.stdout
+    other = run("2026-11-20", "5000")
+    assert (other.returncode, "booked already" in other.stderr) == (1, True)
+    for wrong in (("2999-01-01", "1"), ("20.11.2026", "1"), ("2026-11-20", "0"), ("2026-11-20", "NaN"),
+                  ("2026-11-20", "1.001"), ("2026-11-20", "1e13")):  # fmt: skip
+        assert run(*wrong).returncode == 2, wrong
+    with psycopg.connect(committed.owner_url) as conn:
+        booked = conn.execute(
+            "SELECT a.kind, p.amount::text FROM ledger_postings AS p JOIN ledger_accounts AS a ON a.id = p.account_id"
+            " JOIN ledger_entries AS e ON e.id = p.entry_id WHERE e.kind = 'settlement' ORDER BY p.line"
+        ).fetchall()
+    assert booked == [("bank", "1191600.50"), ("provider", "-1191600.50")]

@@ -45,18 +45,18 @@ def signature(order_id: str, status_code: str, gross_amount: str, key: str) -> s
 class Midtrans:
     """The provider: what it knows, what it is told to break, what it was asked."""
 
-    def __init__(self, key: str = "SB-Mid-server-test") -> None:
+    def __init__(self, key: str = "SB-Mid-server-test", port: int = 0, **known: Any) -> None:
         self.key = key
         self.events = ""
-        self.transactions: dict[str, Transaction] = {}
-        self.tokens: dict[str, Transaction] = {}
+        self.transactions: dict[str, Transaction] = known.get("transactions", {})
+        self.tokens: dict[str, Transaction] = known.get("tokens", {})
         self.asked: Counter[str] = Counter()
         self.refunded: Counter[str] = Counter()
         self.silent = False
         self._faults: dict[str, deque[str]] = {}
         self._lock = threading.RLock()
         handler = type("MidtransHandler", (_Handler,), {"bank": self})
-        self._server = _Server(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.snap_url = f"{self.url}/snap/v1/transactions"
         threading.Thread(target=self._server.serve_forever, name="midtrans", daemon=True).start()
@@ -107,6 +107,15 @@ class Midtrans:
             made["gross_amount"] = f"{float(original) + fee:.2f}"
             info = {"gross_amount_info": {"original_amount": original}}
             made["metadata"] = {"extra_info": info}
+
+    def control(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Do what a test asks for by HTTP."""
+        for call, fault in asked.get("faults", ()):
+            self.fault(call, fault)
+        for order_id in filter(None, [asked.get("pay")]):
+            self.pay(order_id)
+        self.silent = bool(asked.get("silent", self.silent))
+        return {"asked": dict(self.asked), "refunded": dict(self.refunded)}
 
     # Notifications --------------------------------------------------------------------------
 
@@ -256,7 +265,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = json.loads(body) if body else {}
         parts = [part for part in self.path.split("/") if part]
         if parts == ["_control"]:
-            self._send(200, self._control(asked))
+            self._send(200, self.bank.control(asked))
             return
         call, done = self._call(method, parts)
         self.bank.asked[call] += 1
@@ -267,6 +276,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._cut()
         elif fault in ("500", "429"):
             self._send(int(fault), _said(fault, "Sorry. Our system is recovering."))
+        elif fault in REFUSED:
+            self._send(*REFUSED[fault])
         elif not self._known():
             self._send(401, _said("401", "Unknown Merchant server_key/id"))
         else:
@@ -289,14 +300,6 @@ class _Handler(BaseHTTPRequestHandler):
         if method == "POST" and len(parts) == 3 and parts[2] in ("cancel", "expire"):
             return "cancel", lambda asked: bank.close_session(parts[1], parts[2])
         return "nothing", lambda asked: (404, _said("404", "The requested resource is not found"))
-
-    def _control(self, asked: dict[str, Any]) -> dict[str, Any]:
-        for call, fault in asked.get("faults", ()):
-            self.bank.fault(call, fault)
-        for order_id in filter(None, [asked.get("pay")]):
-            self.bank.pay(order_id)
-        self.bank.silent = bool(asked.get("silent", self.bank.silent))
-        return {"asked": dict(self.bank.asked), "refunded": dict(self.bank.refunded)}
 
     def _known(self) -> bool:
         token = base64.b64encode(f"{self.bank.key}:".encode()).decode()
@@ -330,10 +333,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _spoiled(fault: str | None, status: int, answer: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    if fault == "refund_refused":
-        return 412, _said("412", "Payment provider doesn't allow refund.")
-    if fault == "no_balance":
-        return 414, _said("414", "Refund request is rejected due to insufficient funds.")
     if fault == "key_used":
         return 406, _said("406", "Refund key has been used.")
     if fault == "wrong_amount":
@@ -357,6 +356,13 @@ def _unknown(order_id: str) -> Transaction:
 
 def _said(code: str, words: str) -> dict[str, Any]:
     return {"status_code": code, "status_message": words, "id": str(uuid4())}
+
+
+#: What is refused with nothing done.
+REFUSED = {
+    "refund_refused": (412, _said("412", "Payment provider doesn't allow refund.")),
+    "no_balance": (414, _said("414", "Refund request is rejected due to insufficient funds.")),
+}
 
 
 def _expiry(custom: dict[str, Any] | None) -> datetime | None:

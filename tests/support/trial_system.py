@@ -3,7 +3,11 @@ one in use does; and what is asked of it after each trial.
 """
 
 import contextlib
+import os
 import re
+import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,7 +17,8 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import dict_row
 
-from support.server import Server
+from marketplace.config.settings import ROOT
+from support.server import KEY, Server
 from support.stock import broken
 
 #: What the log of a request that failed for no reason of its own has.
@@ -26,6 +31,51 @@ class Started(NamedTuple):
     url: str
     server: Server
     folder: Path
+
+
+class Program:
+    """A process of the system beside the API, which may be killed and started again."""
+
+    def __init__(self, log: Path, env: dict[str, str], *words: str) -> None:
+        self.log = log
+        self._env, self._words = env, words
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *self._words],
+                cwd=ROOT, env=self._env, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(30)
+        self.kill()
+
+    def errors(self) -> list[str]:
+        """Lines of its log that are an operator's business."""
+        text = self.log.read_text(errors="replace")
+        return [line for line in text.splitlines() if re.search(r"ERROR|Traceback", line)]
+
+
+def worker(it: Started, **settings: str) -> Program:
+    """A worker of all queues, beside the API."""
+    return Program(it.folder / "worker.log", environment(it, **settings), "marketplace", "worker")
+
+
+def environment(it: Started, **settings: str) -> dict[str, str]:
+    """What its processes find in the environment."""
+    return {
+        **os.environ, "DATABASE_URL": it.url, "DATA_DIR": f"{it.folder}/data",
+        "UPLOADS_DIR": f"{it.folder}/uploads", "SECRET_KEY": KEY, **settings,
+    }  # fmt: skip
 
 
 class TrialSystem:

@@ -4,9 +4,10 @@
 
 `parts`: random parts of an order until `refund_too_large`, 16 at once, of cash, of a payment that came twice; returns too
 late, of too many pieces, of rejected ones. `lives`: orders of 20 stores through random lives with parts, returns, disputes,
-cash on delivery and vouchers of both kinds, 5 % commission and 11 % tax on it, each ended by its timers. Then each buyer's
-money, each store's balance, commission, the platform's cost and the stock are what the oracle says; the books sum to 0, all
-invariants hold, and nothing is left open. With `--kill` workers of the API and PostgreSQL are killed meanwhile.
+cash on delivery and vouchers of both kinds, 5 % commission and 11 % tax on it, half of them paid at a provider that is told
+twice, late, wrong or not at all, each ended by its timers. Then each buyer's money, each store's balance, commission, the
+platform's cost, the stock and what lies at the provider are what the oracle says; the books sum to 0, all invariants hold,
+and nothing is left open. With `--kill` workers of the API and of the queue, PostgreSQL and the provider are killed meanwhile.
 """
 
 import argparse
@@ -26,26 +27,36 @@ from random import Random
 import psycopg
 from support.processes import children
 
-from system.money_lives import BANK, Lives
-from system.money_oracle import NOTHING, Order
+from system.money_end import compared, end
+from system.money_lives import Lives
+from system.money_oracle import Order
+from system.money_provider import Till
 from system.money_world import World, started
+
+#: Jobs that the worker has done, and how many it does at least before it is killed again.
+DONE = "SELECT count(*) AS n FROM jobs.procrastinate_jobs WHERE status = 'succeeded' AND queue_name = 'payments'"
+BETWEEN = 12
 
 
 def lives(world: World, args: argparse.Namespace) -> list[str]:
     """Random lives, each to its end."""
     told = Lives(world)
+    tills = [Till(told) for _ in range(args.threads)]
     until = threading.Event()
     killer = threading.Thread(target=kill, args=(world, until, args.seed))
     if args.kill:
         killer.start()
 
     def run(number: int) -> None:
-        dice = Random(args.seed * 1_000_003 + number)
-        while len(told.orders) < args.orders:
-            orders = told.place(dice.choice(world.buyers), dice)
+        dice, till = Random(args.seed * 1_000_003 + number), tills[number]
+        while (more := len(told.orders) < args.orders) or till.waits:
+            orders = told.place(dice.choice(world.buyers), dice, till) if more else []
+            orders += till.goes_on()
             for _ in range(3):
                 for order in orders:
                     told.live(order, dice, dice.randrange(2, 9))
+            if not more:
+                time.sleep(0.2)
 
     try:
         with ThreadPoolExecutor(args.threads) as pool:
@@ -56,187 +67,36 @@ def lives(world: World, args: argparse.Namespace) -> list[str]:
         if args.kill:
             killer.join()
     print(f"{len(told.orders)} orders; did {dict(told.did)}; refused {dict(world.refused)}")
-    end(told, Random(args.seed))
+    end(told, Random(args.seed), tills)
     return told.faults + compared(told, args)
 
 
 def kill(world: World, until: threading.Event, seed: int) -> None:
-    """Kill workers of the API, and now and then a backend of PostgreSQL, which ends all others."""
-    dice, killed = random.Random(seed), Counter[str]()
-    while not until.wait(dice.uniform(4, 12)):
-        if dice.random() < 0.7:
+    """Kill -9: workers of the API, the worker of the queue, the provider, and now and then a backend of PostgreSQL, which
+    ends all others.
+    """
+    dice, killed, done = random.Random(seed), Counter[str](), 0
+    while not until.wait(dice.uniform(3, 9)):
+        what = dice.choice(("API", "PostgreSQL", *world.programs, "worker"))
+        if what == "worker":  # it has to come to something in between
+            before, done = done, world.rows(DONE)[0]["n"]
+            if done - before < BETWEEN:
+                done = before
+                continue
+        if what == "API":
             for pid in children(world.server.process.pid)[:1]:
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
-                    killed["workers"] += 1
-        else:
+        elif what == "PostgreSQL":
             with contextlib.suppress(psycopg.Error), world.owner() as conn:
                 pid = conn.execute("SELECT pg_backend_pid() AS pid").fetchone()["pid"]
                 os.kill(pid, signal.SIGKILL)
-                killed["PostgreSQL"] += 1
+        else:
+            world.programs[what].kill()
+            until.wait(dice.choice((0, 0, 2, 5)))
+            world.programs[what].start()
+        killed[what] += 1
     print(f"killed {dict(killed)}")
-
-
-def end(told: Lives, dice: Random) -> None:
-    """Whatever waits for a person is done, and all timers run."""
-    world = told.world
-    for order in told.orders.values():
-        while order.asked is not None and order.asked.disputed:
-            told._decide(order, dice)
-        for parcel in list(order.parcels) if order.method == "cod" else ():
-            answer = world.post(f"/api/orders/{order.id}/shipments/{parcel}/delivered", world.admin)
-            if answer.good:
-                order.deliver(parcel)
-            else:
-                told.faults.append(f"parcel {parcel} of {order.id} was not delivered: {answer}")
-    moved = world.run_timers()
-    for order in told.orders.values():
-        before = None
-        while before != (order.state, order.stage):
-            before = (order.state, order.stage)
-            order.run_out()
-        told.compare(order)
-    print(f"timers moved {moved}; refunds sent {dict(send_all(told, dice))}")
-
-
-def send_all(told: Lives, dice: Random) -> Counter[str]:
-    """All refunds go home: by bank, or by the store that has the money; a few fail at first, a few are given up."""
-    world, sent = told.world, Counter[str]()
-    tokens = {buyer.id: buyer.token for buyer in world.buyers}
-    while rows := world.rows(
-        "SELECT r.id, r.way, r.state, r.buyer_id, r.store_id FROM refunds AS r WHERE r.state NOT IN ('done', 'given_up') LIMIT 500"
-    ):
-        for row in rows:
-            path, luck = f"/api/refunds/{row['id']}", dice.random()
-            if row["state"] == "needs_bank" and luck < 0.03:
-                answer = world.post(f"{path}/give-up", world.admin, {"message": "tidak ketemu"})
-            elif row["state"] == "needs_bank":
-                answer = world.call("PUT", f"{path}/bank", tokens[row["buyer_id"]], BANK)
-            elif luck < 0.05:
-                answer = world.post(f"{path}/fail", world.admin, {"reason": "kembali"})
-            else:
-                token = (
-                    world.stores[row["store_id"]].token if row["way"] == "store" else world.admin
-                )
-                answer = world.post(f"{path}/done", token, {"reference": "BCA 1"})
-            if not answer.good:
-                told.faults.append(f"refund {row}: {answer}")
-                return sent
-            sent[f"{row['way']} {row['state']}"] += 1
-    return sent
-
-
-def compared(told: Lives, args: argparse.Namespace) -> list[str]:
-    """What differs from the oracle, and what is left open."""
-    world, orders = told.world, list(told.orders.values())
-    found: list[str] = []
-    for order in orders:
-        if order.stage not in ("completed", "cancelled"):
-            found.append(f"order {order.id} is {order.stage} in the end")
-    found += (
-        _buyers(world, orders)
-        + _stores(told, orders)
-        + _platform(world, orders)
-        + _stock(told, orders, args.stock)
-    )
-    for what, query in OPEN.items():
-        (row,) = world.rows(query)
-        if row["n"]:
-            found.append(f"{row['n']} {what} are left open")
-    return found
-
-
-OPEN = {
-    "orders": "SELECT count(*) AS n FROM orders WHERE stage NOT IN ('completed', 'cancelled') OR open_request IS NOT NULL",
-    "checkouts": "SELECT count(*) AS n FROM checkouts WHERE state = 'unpaid'",
-    "payments": "SELECT count(*) AS n FROM payments WHERE state IN ('opening', 'open', 'checking')",
-    "returns": "SELECT count(*) AS n FROM order_requests WHERE state IN ('open', 'approved', 'sent_back')"
-    " OR (disputed AND decided_by IS NULL)",
-    "refunds": "SELECT count(*) AS n FROM refunds WHERE state NOT IN ('done', 'given_up')",
-    "holds": "SELECT count(*) AS n FROM holds",
-}
-
-
-def _buyers(world: World, orders: list[Order]) -> list[str]:
-    """What each buyer has paid in all: from the money that came and went, beside the oracle's orders."""
-    meant: Counter[int] = Counter()
-    for order in orders:
-        meant[order.buyer] += int(order.rest)
-    rows = world.rows(
-        "SELECT b.buyer_id, sum(b.much) AS much FROM ("
-        " SELECT buyer_id, received AS much FROM payments UNION ALL SELECT buyer_id, paid FROM orders WHERE cod"
-        " UNION ALL SELECT buyer_id, -amount FROM refunds WHERE state IN ('done', 'given_up')) AS b GROUP BY 1"
-    )
-    said = {row["buyer_id"]: int(row["much"]) for row in rows}
-    return [
-        f"buyer {buyer} has paid {said.get(buyer, 0)}, not {meant[buyer]}"
-        for buyer in {*said, *meant}
-        if said.get(buyer, 0) != meant[buyer]
-    ]
-
-
-def _stores(told: Lives, orders: list[Order]) -> list[str]:
-    """Each store's balance, as its seller reads it."""
-    world, found = told.world, []
-    rows = world.rows(
-        "SELECT store_id, sum(amount) AS much FROM refunds WHERE way = 'store' AND state = 'done' GROUP BY 1"
-    )
-    sent = {row["store_id"]: row["much"] for row in rows}
-    for store in world.stores.values():
-        mine = [order for order in orders if order.store == store.id]
-        cash = sum(
-            (order.paid for order in mine if order.method == "cod" and order.cash_at == "store"),
-            NOTHING,
-        )
-        earned = sum((order.earned() for order in mine), NOTHING)
-        meant = earned - cash - told.at_stores[store.id] + sent.get(store.id, NOTHING)
-        said = Decimal(world.get("/api/stores/mine/balance", store.token)["balance"])
-        if said != meant:
-            found.append(f"store {store.id} has {said}, not {meant}")
-    return found
-
-
-def _platform(world: World, orders: list[Order]) -> list[str]:
-    """What the platform takes and bears, from the books; and that they sum to 0, with nothing left between."""
-    rows = world.rows(
-        "SELECT a.kind, sum(p.amount) AS much FROM ledger_postings AS p JOIN ledger_accounts AS a ON a.id = p.account_id GROUP BY 1"
-    )
-    said = {row["kind"]: row["much"] for row in rows}
-    fees = [order.commission() for order in orders]
-    given_up = world.rows(
-        "SELECT coalesce(sum(amount), 0) AS much FROM refunds WHERE state = 'given_up'"
-    )[0]["much"]
-    meant = {
-        "commission": -sum((fee for fee, _ in fees), NOTHING),
-        "commission_tax": -sum((tax for _, tax in fees), NOTHING),
-        "expense": sum((order.platform_bears() for order in orders), NOTHING),
-        "escrow": NOTHING,
-        "refund_due": NOTHING,
-        "unallocated": -given_up,
-    }
-    said["expense"] = said.get("expense_voucher", NOTHING) + said.get("expense_dispute", NOTHING)
-    found = [
-        f"{kind}: {said.get(kind, NOTHING)}, not {much}"
-        for kind, much in meant.items()
-        if said.get(kind, NOTHING) != much
-    ]
-    total = sum((much for kind, much in said.items() if kind != "expense"), NOTHING)
-    return found + ([f"the books sum to {total}"] if total else [])
-
-
-def _stock(told: Lives, orders: list[Order], at_first: int) -> list[str]:
-    """The stock of each product, as anybody reads it."""
-    back: Counter[int] = Counter()
-    for order in orders:
-        back.update(order.restocked)
-    found = []
-    for store in told.world.stores.values():
-        for product in store.products:
-            said = told.world.get(f"/api/products/{product}", "")["stock"]
-            meant = at_first - told.ordered[product] + back[product]
-            if said != meant:
-                found.append(f"product {product} has {said}, not {meant}")
-    return found
 
 
 def parts(world: World, args: argparse.Namespace) -> list[str]:
@@ -317,13 +177,13 @@ def main() -> int:
     args = parser.parse_args()
     wrong: list[str] = []
     for name in args.trials:
-        with started(args.seed) as world:
+        with started(args.seed, provider=name == "lives") as world:
             world.open_up(args.stores, args.buyers, args.stock)
             before, start = world.deadlocks(), time.monotonic()
             wrong += TRIALS[name](world, args)
             wrong += world.faults(before)
             print(f"{name}: {time.monotonic() - start:.0f} s")
-    print(f"{len(wrong)} faults: {wrong[:20]}")
+    print(f"{len(wrong)} faults", *wrong[:40], sep="\n  ")
     return 1 if wrong else 0
 
 

@@ -17,9 +17,13 @@ from typing import Any, NamedTuple
 import psycopg
 from conftest import make_config
 from psycopg.rows import dict_row
+from servers.midtrans_process import AtMidtrans
 from support import trial_system
 from support.server import Server
-from support.trial_system import TrialSystem
+from support.trial_system import Program, Started, TrialSystem
+
+from marketplace.config.settings import ROOT
+from system.ha.programs import ports
 
 PASSWORD = "kopi-susu-tanpa-gula"
 ACCOUNTS = '[{"bank": "BCA", "number": "8808123", "holder": "PT Toko"}]'
@@ -36,7 +40,12 @@ OVER = (
     "UPDATE orders SET deliver_by = now() - interval '1 minute' WHERE stage = 'shipping'",
     "UPDATE orders SET complete_at = now() - interval '1 minute' WHERE stage = 'delivered' AND complete_at IS NOT NULL",
     "UPDATE order_requests SET deadline_at = now() - interval '1 minute' WHERE deadline_at IS NOT NULL",
+    "UPDATE payments SET poll_at = now() WHERE state IN ('opening', 'open') AND poll_at IS NOT NULL",
+    "UPDATE refunds SET try_at = now() WHERE way = 'provider' AND state IN ('due', 'sending', 'sent') AND try_at > now()",
 )
+#: Jobs at a provider that are not done yet, and those that were tried too often.
+JOBS = "SELECT count(*) AS n FROM jobs.procrastinate_jobs WHERE queue_name = 'payments' AND status IN ('todo', 'doing')"
+KEY = "SB-Mid-server-test"
 
 
 class Answered(NamedTuple):
@@ -78,6 +87,9 @@ class World(TrialSystem):
         self.buyers: list[Buyer] = []
         self.admin = ""
         self.vouchers: list[str] = []
+        #: What stands beside the API, by name; and whoever pays at the provider, where there is one.
+        self.programs: dict[str, Program] = {}
+        self.bank: AtMidtrans | None = None
         self.refused: Counter[str] = Counter()
         self._local = threading.local()
         self._numbers = itertools.count(1)
@@ -250,7 +262,8 @@ class World(TrialSystem):
     def run_timers(self, rounds: int = 12) -> int:
         """Move all deadlines into the past and run all timers, until nothing moves; how many did."""
         from marketplace.postgres.database import Database
-        from marketplace.workflows import checkouts, order_timers, return_timers
+        from marketplace.workflows import checkouts, order_timers, payment_sessions, return_timers
+        from marketplace.workflows import refund_sending as refunds
 
         moved = 0
         db = Database.of_worker(make_config(self.url, self.folder))
@@ -259,6 +272,9 @@ class World(TrialSystem):
                 with self.owner() as conn:
                     for statement in OVER:
                         conn.execute(statement)
+                if self.bank is not None:
+                    payment_sessions.poll_due(db)
+                    refunds.claim(db)
                 now = 0
                 while (
                     some := checkouts.cancel_due(db) + return_timers.run(db) + order_timers.run(db)
@@ -271,11 +287,45 @@ class World(TrialSystem):
             db.close()
         return moved
 
+    def done_there(self, seconds: float = 300) -> bool:
+        """Wait until the worker has done all that is to be done at a provider."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if not self.rows(JOBS)[0]["n"]:
+                return True
+            time.sleep(0.5)
+        return False
+
 
 @contextlib.contextmanager
-def started(seed: int, **settings: str) -> Iterator[World]:
-    """A world of this seed."""
+def started(seed: int, *, provider: bool = False, **settings: str) -> Iterator[World]:
+    """A world of this seed; with a provider and a worker, each a process of its own, where asked for."""
     methods = "cod, transfer, store_transfer"
     settings = {"TRANSFER_ACCOUNTS": ACCOUNTS, "PAYMENT_METHODS": methods, **settings}
+    (port,) = ports(1)
+    url = f"http://127.0.0.1:{port}"
+    if provider:
+        settings |= {
+            "PAYMENT_METHODS": f"{methods}, midtrans", "MIDTRANS_SERVER_KEY": KEY, "MIDTRANS_URL": url,
+            "MIDTRANS_SNAP_URL": f"{url}/snap/v1/transactions",
+        }  # fmt: skip
     with trial_system.started(**settings) as it:
-        yield World(it.url, it.server, it.folder, seed)
+        world = World(it.url, it.server, it.folder, seed)
+        try:
+            if provider:
+                _join_provider(world, it, port, settings)
+            yield world
+        finally:
+            for each in world.programs.values():
+                each.stop()
+
+
+def _join_provider(world: World, it: Started, port: int, settings: dict[str, str]) -> None:
+    events = f"http://127.0.0.1:{it.server.port}/api/payments/midtrans/events"
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/tests"}
+    world.bank = AtMidtrans(port)
+    world.programs["worker"] = trial_system.worker(it, **settings)
+    world.programs["provider"] = Program(
+        it.folder / "provider.log", env, "servers.midtrans_process",
+        "--port", str(port), "--journal", str(it.folder / "provider.journal"), "--events", events,
+    )  # fmt: skip

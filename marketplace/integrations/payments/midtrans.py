@@ -245,18 +245,20 @@ def _status(our_reference: str, answer: Mapping[str, Any]) -> Status:
     )
 
 
+def fee_on_top(body: bytes) -> bool:
+    """Return whether a notification has a fee on top of what was asked for. Raises Forged or Silent
+    for one that cannot be read.
+    """
+    told = wire.read(body)
+    return _amount(told) != wire.amount(told.get("gross_amount"))
+
+
 def _amount(answer: Mapping[str, Any]) -> Decimal:
     """Return what was asked for: a fee on top of it is the buyer's, and stands in gross_amount."""
-    gross = wire.amount(answer.get("gross_amount"))
     found: Any = answer
     for name in ("metadata", "extra_info", "gross_amount_info", "original_amount"):
         found = found.get(name) if isinstance(found, dict) else None
-    if found is None:
-        return gross
-    original = wire.amount(found)
-    if original != gross:
-        log.info("Midtrans adds a fee that its buyer pays", extra={"provider": NAME})
-    return original
+    return wire.amount(answer.get("gross_amount") if found is None else found)
 
 
 def _refunds(answer: Mapping[str, Any]) -> tuple[dict[str, Decimal], bool]:

@@ -17,9 +17,11 @@ import sys
 import time
 from pathlib import Path
 
+from servers.midtrans import Midtrans
+
 from marketplace.postgres.embedded import account as server_account
 from marketplace.postgres.embedded.account import Account
-from system.ha import consistency, costs, faults, files, programs
+from system.ha import consistency, costs, faults, files, programs, trade
 from system.ha.faults import FAULTS, Trial
 from system.ha.hosts import Host, open_shop
 from system.ha.load import seller
@@ -28,11 +30,12 @@ from system.ha.nodes import Cluster
 CONSISTENCY = "consistency"
 COSTS = "costs"
 FILES = "files"
+TRADE = "trade"
 
 
 def main() -> int:
     """Make the system, let things happen to it, judge."""
-    names = [FILES, CONSISTENCY, *FAULTS]
+    names = [FILES, CONSISTENCY, TRADE, *FAULTS]
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -70,7 +73,8 @@ def run(folder: Path, account: Account | None, chosen: list[str], pairs: int) ->
         return 2
     cluster = Cluster(folder, account)
     hosts: list[Host] = []
-    bucket = files.Bucket()
+    bucket, bank = files.Bucket(), Midtrans()
+    settings = {**bucket.settings, **trade.settings(bank)}
     try:
         started = time.monotonic()
         cluster.start()
@@ -78,20 +82,26 @@ def run(folder: Path, account: Account | None, chosen: list[str], pairs: int) ->
         say(
             f"Two nodes, {cluster.primary.name} is primary, the other is synchronous ({took:.0f} s)"
         )
-        hosts += [Host(name, cluster, bucket.settings) for name in ("app1", "app2")]
+        hosts += [Host(name, cluster, settings) for name in ("app1", "app2")]
         open_shop(cluster, hosts)
         took = time.monotonic() - started
         say(f"Two application hosts, each with HAProxy and PgBouncer, and a worker ({took:.0f} s)")
-        return judge(cluster, hosts, bucket, chosen, pairs)
+        return judge(cluster, hosts, bucket, bank, chosen, pairs)
     finally:
         for host in hosts:
             host.stop()
         cluster.stop()
         bucket.stop()
+        bank.close()
 
 
 def judge(
-    cluster: Cluster, hosts: list[Host], bucket: files.Bucket, chosen: list[str], pairs: int
+    cluster: Cluster,
+    hosts: list[Host],
+    bucket: files.Bucket,
+    bank: Midtrans,
+    chosen: list[str],
+    pairs: int,
 ) -> int:
     """Let all that was chosen happen."""
     token = seller(hosts[0], "writer")
@@ -102,6 +112,8 @@ def judge(
             continue
         if name == FILES:
             results = [files.check(hosts, bucket, token)]
+        elif name == TRADE:
+            results = [trade.check(cluster, hosts, bank)]
         elif name == CONSISTENCY:
             results = consistency.check(cluster, hosts, pairs)
         else:
