@@ -8,7 +8,7 @@ COMPILE := $(VENV) -m uv pip compile --quiet --universal --generate-hashes --pyt
 	--custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help run worker test test-install lint audit fuzz fuzz-decoders attack chaos test-ha edge bench-data bench bench-selling-data bench-selling bench-selling-lists bench-import worst psql migrate check-sql \
+.PHONY: help run worker test test-install lint audit fuzz fuzz-decoders attack chaos test-ha edge bench-data bench bench-calls bench-selling-data bench-selling bench-selling-lists bench-import worst psql migrate check-sql \
 	check-documents check-selling statement explain openapi clients image release backup restore demo-reset lock clean ready ready-dev ready-fuzz ready-bench ready-clients ready-ha ready-release
 
 help: ## list these commands
@@ -62,6 +62,9 @@ bench-data: ready ## make a shop of N=1000000 generated products in a database o
 
 bench: ready-bench ## measure what serving the generated shop costs (SECONDS=2 for each measure, ARGS="--rounds 5")
 	@exec $(VENV) -m tools.bench run --seconds $(or $(SECONDS),2) $(ARGS)
+
+bench-calls: ready ## measure what calls cost in Python, in one process (ARGS="--beside ../other" for another checkout in turns)
+	@exec $(VENV) -m tools.bench calls $(ARGS)
 
 bench-selling-data: ready ## make a trade of N=1000000 orders in a database of its own; one store has half of them
 	@exec $(VENV) -m tools.bench selling --orders $(or $(N),1000000) $(ARGS)

@@ -3,7 +3,8 @@ environment.
 
 Each worker opens its own pool of connections at its first request, never before the fork. Each
 loads the application itself, so that a HUP takes new code: what the master has loaded, its workers
-have too. From marketplace the master loads only modules that need nothing but the standard library,
+have too. That is wanted of packages of others, which the master loads before it forks. From
+marketplace the master loads only modules that need nothing but the standard library,
 and forgets them when it reads this file again. If `-c` names this file by an absolute path, HUP
 follows links in that path anew, and only then: a release may be behind one, and a worker that is
 replaced before HUP belongs to the release of its neighbours.
@@ -43,6 +44,7 @@ places = importlib.import_module("marketplace.config.places")
 server_workers = importlib.import_module("marketplace.server.workers")
 draining = importlib.import_module("marketplace.server.draining")
 rehearsal = importlib.import_module("marketplace.server.rehearsal")
+packages = importlib.import_module("marketplace.server.packages")
 
 chdir = str(RELEASE or Path.cwd())
 
@@ -112,10 +114,11 @@ util.write_error = write_error
 
 
 def on_starting(server: Any) -> None:
-    """Counts start anew with the master; they continue after a reload."""
+    """Counts start anew with the master; they continue after a reload. So do the packages."""
     draining.forget()
     for file in COUNTS.glob("*.db"):
         file.unlink(missing_ok=True)
+    packages.share()
 
 
 def on_reload(server: Any) -> None:

@@ -10,7 +10,7 @@ cannot drift:
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from marketplace.contract.validation import Schema
@@ -101,6 +101,9 @@ class operation:
     sells: bool = False
     #: A GET that may come with `link` (POST /api/links) in its query instead of a token.
     linked: bool = False
+    #: A GET of private rows, for any role, whose responder finds the caller's session in its one
+    #: round trip (web/authentication.read).
+    at_once: bool = False
     #: The call is going to end; every response says so in its headers.
     deprecated: Deprecated | None = None
     #: Of a busy call.
@@ -122,5 +125,11 @@ Operation = operation
 
 def of(resource: Any, method: str) -> Operation | None:
     """Return what the resource declares for a method; HEAD is GET."""
+    kind: Any = type(resource)
+    return _of(kind, method)
+
+
+@lru_cache(maxsize=1024)
+def _of(kind: Any, method: str) -> Operation | None:
     name = "get" if method == "HEAD" else method.lower()
-    return getattr(getattr(resource, f"on_{name}", None), "operation", None)
+    return getattr(getattr(kind, f"on_{name}", None), "operation", None)

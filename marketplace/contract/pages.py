@@ -14,6 +14,8 @@ from marketplace.text.messages import say
 PER_PAGE = 20
 PER_PAGE_MAX = 100
 EXACT_TOTAL = 1000
+#: A count goes so far, to know whether there are more.
+CAP = EXACT_TOTAL + 1
 #: With count=exact.
 COUNTED = 250_000
 DEPTH = 10_000
@@ -117,7 +119,7 @@ def capped(window: Window, count: Callable[[int], int]) -> Total | None:
     """
     if window.page is None:
         return None
-    counted = count(EXACT_TOTAL + 1)
+    counted = count(CAP)
     return Total(min(counted, EXACT_TOTAL), counted <= EXACT_TOTAL)
 
 

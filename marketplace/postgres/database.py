@@ -6,6 +6,7 @@ A responder goes through exactly one door:
   enough.
 * `transaction(caller)`: private reads and all writes. The `with` block is the
   transaction; it acts as the caller, whom row-level security and the guards of the catalogue see.
+* `at_once(caller, send)`: such reads in one round trip, for calls that declare it.
 * `signing_in()`: the narrow door before there is a caller (register, login, refresh, reset).
 
 Before the responder, authentication and rate limits use `primary()`; so do health checks.
@@ -18,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import psycopg
 
@@ -33,6 +34,7 @@ SQL = named_sql("sessions")
 #: The errors of a server that can be read from but not written to: a standby, or one whose disk is
 #: full.
 UNWRITABLE = (psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.DiskFull)
+Sent = TypeVar("Sent")
 log = logging.getLogger("marketplace")
 
 
@@ -155,6 +157,31 @@ class Database:
             self._thread.begun = _Begun(held.pop_all(), conn, caller.session_hash)
         return who or {}
 
+    def at_once(self, caller: Caller, send: Callable[[Conn], Sent]) -> tuple[Row, Sent]:
+        """Make a private read in one round trip; return user_id, role, store_id and session_id of
+        the caller, and the cursors that `send` returns, which can be fetched from then on. The
+        statements that it sends need nothing of each other, and write nothing.
+
+        Raises psycopg.errors.InvalidAuthorizationSpecification when the session is not alive.
+        """
+        self._let_go()
+        attempt = 1
+        while True:
+            with self._connection() as conn:
+                try:
+                    with conn.pipeline():
+                        self._begin(conn)
+                        who = self._act_as(conn, caller, durable=False)
+                        sent = send(conn)
+                        self._commit(conn)
+                    return who.fetchone() or {}, sent
+                except BaseException as error:
+                    dead = _is_dead(conn, error)
+                    self._rollback(conn)
+                    if attempt == 2 or not dead:
+                        raise
+            attempt += 1
+
     @contextmanager
     def transaction(self, caller: Caller, *, durable: bool = True) -> Iterator[Conn]:
         """One transaction that acts as the caller; committed at the end, rolled back on any
@@ -220,9 +247,7 @@ class Database:
                     start(conn)
                 break
             except psycopg.Error as error:
-                dead = conn.broken and not isinstance(
-                    error, SilentError
-                )  # a server that is silent once is not tried again
+                dead = _is_dead(conn, error)
                 self._rollback(conn)
                 if attempt == 2 or not dead:
                     raise
@@ -322,3 +347,10 @@ class Database:
             )
             conn.close()  # the pool leaves that to the garbage collector
             raise psycopg.OperationalError("the login is not set up for a pooler")
+
+
+def _is_dead(conn: Conn, error: BaseException) -> bool:
+    """Return whether a statement can be sent once more, on another connection: a server that is
+    silent once is not tried again.
+    """
+    return conn.broken and isinstance(error, psycopg.Error) and not isinstance(error, SilentError)

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from psycopg.rows import tuple_row
+
 from marketplace.config.folders import HOME, SQL
 from marketplace.postgres import statement_files
-from marketplace.postgres.pool import Conn, LiteralString, Row
+from marketplace.postgres.pool import Conn, Connection, LiteralString, Row
 from marketplace.postgres.statement_files import Statement
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "nouns",
     "numbered",
     "one",
+    "quick",
     "script",
     "shown",
 ]
@@ -109,6 +112,19 @@ def written(text: str, position: int) -> int:
 def shown(path: Path) -> str:
     """Return a path as messages name it: below the project's folder."""
     return str(path.relative_to(HOME)) if path.is_relative_to(HOME) else str(path)
+
+
+def quick(
+    conn: Conn, statement: LiteralString, values: Mapping[str, Any]
+) -> tuple[Any, ...] | None:
+    """Return the row of a frequent statement, or None: as a tuple, by a cursor that stays with its
+    connection, which knows from the last time how values and results are read.
+    """
+    kept = conn.cursors if isinstance(conn, Connection) else {}
+    cursor = kept.get(statement)
+    if cursor is None:
+        cursor = kept[statement] = conn.cursor(row_factory=tuple_row, binary=True)
+    return cursor.execute(statement, values, prepare=True).fetchone()
 
 
 def one(conn: Conn, statement: LiteralString, values: Mapping[str, Any] | None = None) -> Row:

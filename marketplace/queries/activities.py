@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+import psycopg
 
 from marketplace.postgres.callers import Client
 from marketplace.postgres.pool import Conn, Row
-from marketplace.postgres.statements import named_sql, one
+from marketplace.postgres.statements import named_sql
 
 SQL = named_sql("activities")
 
@@ -63,8 +64,10 @@ def search(
     after: tuple[str | datetime, int] | None,
     limit: int,
     offset: int = 0,
-) -> list[Row]:
-    """Return a user's own log, newest first; `after` is created_at and id of the last row seen."""
+) -> psycopg.Cursor[Row]:
+    """Return where a user's own log will be, newest first, once a pipeline has ended; `after` is
+    created_at and id of the last row seen.
+    """
     after_time, after_id = after or (None, None)
     values = {
         "user_id": user_id,
@@ -76,7 +79,7 @@ def search(
         "limit": limit,
         "offset": offset,
     }
-    return conn.execute(SQL["search"], values, prepare=False).fetchall()
+    return conn.execute(SQL["search"], values, prepare=False)
 
 
 def count(
@@ -87,7 +90,9 @@ def count(
     since: datetime | None,
     until: datetime | None,
     limit: int,
-) -> int:
-    """Return how many rows match, counted up to `limit`."""
+) -> psycopg.Cursor[Row]:
+    """Return where the number of `matches` will be, counted up to `limit`, once a pipeline has
+    ended.
+    """
     values = {"user_id": user_id, "type": type, "from": since, "to": until, "limit": limit}
-    return int(one(conn, SQL["count"], values)["matches"])
+    return conn.execute(SQL["count"], values)

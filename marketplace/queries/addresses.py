@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import psycopg
+
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
@@ -36,6 +38,15 @@ def of_user(conn: Conn, user_id: int) -> list[Row]:
 def find(conn: Conn, address_id: int, *, user_id: int) -> Row | None:
     """Return an address, or None if it is not the user's."""
     return conn.execute(SQL["find"], {"address_id": address_id, "user_id": user_id}).fetchone()
+
+
+def send_find(conn: Conn, address_id: int | None, *, user_id: int) -> psycopg.Cursor[Row]:
+    """Return where one address of a user will be, or all of them, the default one first, once a
+    pipeline has ended.
+    """
+    if address_id is None:
+        return conn.execute(SQL["list"], {"user_id": user_id})
+    return conn.execute(SQL["find"], {"address_id": address_id, "user_id": user_id})
 
 
 def take_turn(conn: Conn, user_id: int) -> None:

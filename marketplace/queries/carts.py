@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import psycopg
+
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
@@ -17,15 +19,17 @@ class Wanted(NamedTuple):
     quantity: int
 
 
-def lines(conn: Conn, user_id: int) -> list[Row]:
-    """Return what is in a cart: everything about each line, live, with the `problem` it has."""
-    return conn.execute(SQL["lines"], {"user_id": user_id}).fetchall()
+def send_whole(conn: Conn, user_id: int) -> tuple[psycopg.Cursor[Row], psycopg.Cursor[Row]]:
+    """Return where a cart will be, once a pipeline has ended: its `version`, no row if it was never
+    used; everything about each line, live, with the `problem` it has.
+    """
+    version = conn.execute(SQL["version"], {"user_id": user_id})
+    return version, conn.execute(SQL["lines"], {"user_id": user_id})
 
 
-def wanted(conn: Conn, user_id: int) -> list[Wanted]:
-    """Return what is in a cart."""
-    rows = conn.execute(SQL["wanted"], {"user_id": user_id})
-    return [Wanted(row["product_id"], row["variant_id"], row["quantity"]) for row in rows]
+def wanted(conn: Conn, user_id: int) -> psycopg.Cursor[Row]:
+    """Return where rows of what is in a cart (Wanted) will be, once a pipeline has ended."""
+    return conn.execute(SQL["wanted"], {"user_id": user_id})
 
 
 def priced(conn: Conn, lines: Sequence[Wanted], country: str) -> list[Row]:
@@ -39,16 +43,11 @@ def priced(conn: Conn, lines: Sequence[Wanted], country: str) -> list[Row]:
     return conn.execute(SQL["priced"], values).fetchall()
 
 
-def bought(conn: Conn, product_ids: Sequence[int], *, user_id: int) -> dict[int, int]:
-    """Return how many pieces of products a buyer has bought in 30 days."""
-    values = {"product_ids": list(product_ids), "user_id": user_id}
-    return {row["product_id"]: row["pieces"] for row in conn.execute(SQL["bought"], values)}
-
-
-def version(conn: Conn, user_id: int) -> int:
-    """Return the version of a cart; 0 for one that was never used."""
-    row = conn.execute(SQL["version"], {"user_id": user_id}).fetchone()
-    return int(row["version"]) if row else 0
+def bought(conn: Conn, product_ids: Sequence[int], *, user_id: int) -> psycopg.Cursor[Row]:
+    """Return where rows will be, once a pipeline has ended: product_id and the pieces of it that a
+    buyer has bought in 30 days.
+    """
+    return conn.execute(SQL["bought"], {"product_ids": list(product_ids), "user_id": user_id})
 
 
 def hold(conn: Conn, user_id: int) -> int:

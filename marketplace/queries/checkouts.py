@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+import psycopg
 
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
@@ -19,27 +20,30 @@ COLUMNS = (
 
 def deliveries(
     conn: Conn, parcels: Sequence[tuple[int, int, Decimal]], *, country: str, area: str | None
-) -> list[Row]:
-    """Return the ways to send parcels (store, grams, price of the things) to a place, with their
-    price.
+) -> psycopg.Cursor[Row]:
+    """Return where rows will be, once a pipeline has ended: the ways to send parcels (store, grams,
+    price of the things) to a place, with their price.
     """
     values = {
         "store_ids": [store_id for store_id, _, _ in parcels],
         "grams": [grams for _, grams, _ in parcels],
         "items": [items for _, _, items in parcels],
     }
-    return conn.execute(SQL["deliveries"], {**values, "country": country, "area": area}).fetchall()
+    return conn.execute(SQL["deliveries"], {**values, "country": country, "area": area})
 
 
-def vouchers(conn: Conn, codes: Sequence[str], store_ids: Sequence[int]) -> list[Row]:
-    """Return vouchers that a checkout of these stores may show or use, those of the codes first."""
-    values = {"codes": list(codes), "store_ids": list(store_ids)}
-    return conn.execute(SQL["vouchers"], values).fetchall()
+def vouchers(conn: Conn, codes: Sequence[str], store_ids: Sequence[int]) -> psycopg.Cursor[Row]:
+    """Return where rows will be, once a pipeline has ended: vouchers that a checkout of these
+    stores may show or use, those of the codes first.
+    """
+    return conn.execute(SQL["vouchers"], {"codes": list(codes), "store_ids": list(store_ids)})
 
 
-def refused_parcels(conn: Conn, user_id: int) -> int:
-    """Return how many parcels with cash on delivery a buyer has refused in 180 days."""
-    return int(one(conn, SQL["refused_parcels"], {"user_id": user_id})["parcels"])
+def refused_parcels(conn: Conn, user_id: int) -> psycopg.Cursor[Row]:
+    """Return where a row will be, once a pipeline has ended: the `parcels` with cash on delivery
+    that a buyer has refused in 180 days.
+    """
+    return conn.execute(SQL["refused_parcels"], {"user_id": user_id})
 
 
 def place(conn: Conn, document: dict[str, Any]) -> int:

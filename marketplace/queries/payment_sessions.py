@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+import psycopg
 
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
@@ -129,9 +130,11 @@ def callback_applied(conn: Conn, callback_id: int, outcome: str) -> None:
     conn.execute(SQL["callback_applied"], {"callback_id": callback_id, "outcome": outcome})
 
 
-def silent(conn: Conn) -> frozenset[str]:
-    """Return the providers that are not asked at the moment. Also for the API."""
-    return frozenset(row["provider"] for row in conn.execute(SQL["silent"]))
+def silent(conn: Conn) -> psycopg.Cursor[Row]:
+    """Return where rows will be, once a pipeline has ended: each `provider` that is not asked at
+    the moment. Also for the API.
+    """
+    return conn.execute(SQL["silent"])
 
 
 def say_silent(conn: Conn, provider: str, seconds: float) -> None:

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import orjson
 import psycopg
-from psycopg.rows import namedtuple_row, tuple_row
+from psycopg.rows import namedtuple_row
 
 from marketplace.postgres.pool import Conn, Row
-from marketplace.postgres.statements import named_sql, one
+from marketplace.postgres.statements import named_sql, one, quick
 
 SQL = named_sql("products")
 
@@ -125,8 +125,8 @@ def hot(conn: Conn, listing: Listing, most: int) -> HotPage | None:
         "offset": listing.offset,
         "most": most,
     }
-    with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
-        return HotPage(*cursor.execute(SQL[name], values, prepare=True).fetchall()[0])
+    row = quick(conn, SQL[name], values)
+    return HotPage(*row) if row else None
 
 
 def search(conn: Conn, listing: Listing, walk: int | None = None) -> list[Any]:
@@ -175,7 +175,6 @@ def find(
     conn: Conn,
     product_id: int,
     *,
-    guest: bool = False,
     show_hidden: bool = False,
     known: Sequence[str] = (),
 ) -> Row | None:
@@ -183,23 +182,31 @@ def find(
     or None.
 
     Document and description are JSON, details are members of a JSON object: what lists do not
-    return, variants above all, hidden ones only to the store and admins. `guest`: nobody is signed
-    in, which need not be looked up.
+    return, variants above all, hidden ones only to the store and admins.
 
     If the tag is among those that are `known`, document, description and details are None.
     """
     values = {
         "product_id": product_id,
-        "guest": guest,
         "show_hidden": show_hidden,
         "known": list(known),
     }
     return conn.execute(SQL["find"], values).fetchone()
 
 
+def find_for_guest(
+    conn: Conn, product_id: int, known: Sequence[str] = ()
+) -> tuple[str, str | None] | None:
+    """Return the tag of a product and its JSON, as guests see it, or None; without the JSON if the
+    tag is among those that are `known`.
+    """
+    values = {"product_id": product_id, "known": " ".join(known) or None}
+    return quick(conn, SQL["find_for_guest"], values)
+
+
 def find_later(conn: Conn, product_id: int) -> psycopg.Cursor[Row]:
     """Return where the row of find() will be, hidden products too, once a pipeline has ended."""
-    values = {"product_id": product_id, "guest": False, "show_hidden": True, "known": []}
+    values = {"product_id": product_id, "show_hidden": True, "known": []}
     return conn.execute(SQL["find"], values)
 
 

@@ -5,16 +5,17 @@ from typing import Any
 
 import falcon
 import orjson
+from psycopg import Cursor
 
 from marketplace.catalogue_csv import written
 from marketplace.contract import pages
 from marketplace.contract.operations import Budget, operation
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
-from marketplace.postgres.pool import Row
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities
 from marketplace.schemas import activities as schemas
-from marketplace.web import client, paging
+from marketplace.web import authentication, client, paging
 
 BATCH = 1000
 COLUMNS = (
@@ -42,25 +43,27 @@ class Activities:
         query={**schemas.FILTERS, **pages.QUERY},
         responses={200: pages.listed("activities", schemas.ACTIVITY)},
         problems=("invalid_cursor", "page_too_deep"),
-        budget=Budget(5, 4),
+        at_once=True,
+        budget=Budget(5, 1),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the caller's log, newest first."""
-        caller, query = req.context.caller, req.context.query
+        user_id, query = req.context.caller.user_id, req.context.query
         filters = _filters(query)
         window = paging.window(req, query)
-        with self.db.transaction(caller) as conn:
-            rows = activities.search(
-                conn,
-                caller.user_id,
-                **filters,
-                after=tuple(window.after) if window.after else None,
-                limit=window.limit,
-                offset=window.offset,
+
+        def send(conn: Conn) -> tuple[Cursor[Row], Cursor[Row] | None]:
+            after = tuple(window.after) if window.after else None
+            found = activities.search(
+                conn, user_id, **filters, after=after, limit=window.limit, offset=window.offset
             )
-            total = pages.capped(
-                window, lambda cap: activities.count(conn, caller.user_id, **filters, limit=cap)
-            )
+            if window.page is None:
+                return found, None
+            return found, activities.count(conn, user_id, **filters, limit=pages.CAP)
+
+        found, counted = authentication.read(self.db, req, send)
+        total = pages.capped(window, lambda cap: sum(row["matches"] for row in counted or ()))
+        rows = found.fetchall()
         paging.respond_rows(req, resp, "activities", rows, window, total, keys=("created_at", "id"))
 
 
@@ -104,7 +107,9 @@ def _batches(
 ) -> Iterator[list[dict[str, Any]]]:
     def read(after: Any) -> list[Row]:
         with db.transaction(caller) as conn:
-            return activities.search(conn, caller.user_id, **filters, after=after, limit=BATCH)
+            return activities.search(
+                conn, caller.user_id, **filters, after=after, limit=BATCH
+            ).fetchall()
 
     return pages.batches(read, lambda row: (row["created_at"], row["id"]), size=BATCH)
 

@@ -8,7 +8,7 @@ from marketplace.contract.operations import PUBLIC, Budget, operation
 from marketplace.postgres.database import Database
 from marketplace.queries import addresses, areas
 from marketplace.schemas import addresses as schemas
-from marketplace.web import etags, idempotency, paging
+from marketplace.web import authentication, etags, idempotency, paging
 from marketplace.workflows import addresses as workflow
 
 
@@ -22,13 +22,15 @@ class Addresses:
         "listAddresses",
         "The caller's addresses",
         responses={200: schemas.LIST},
-        budget=Budget(4, 3),
+        at_once=True,
+        budget=Budget(4, 1),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return all of them, the default one first; there are at most 50."""
-        caller = req.context.caller
-        with self.db.transaction(caller) as conn:
-            rows = addresses.of_user(conn, caller.user_id)
+        user_id = req.context.caller.user_id
+        rows = authentication.read(
+            self.db, req, lambda conn: addresses.send_find(conn, None, user_id=user_id)
+        )
         resp.media = {"addresses": [workflow.shown(row) for row in rows]}
 
     @operation(

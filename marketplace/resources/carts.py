@@ -6,7 +6,7 @@ from marketplace.contract.operations import Budget, operation
 from marketplace.postgres.database import Database
 from marketplace.queries import carts
 from marketplace.schemas import carts as schemas
-from marketplace.web import etags
+from marketplace.web import authentication, etags
 from marketplace.workflows import carts as workflow
 
 
@@ -16,14 +16,23 @@ class Cart:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    @operation("getCart", "The caller's cart", responses={200: schemas.CART}, budget=Budget(5, 4))
+    @operation(
+        "getCart",
+        "The caller's cart",
+        responses={200: schemas.CART},
+        at_once=True,
+        budget=Budget(5, 1),
+    )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the cart by store, everything live. Nothing vanishes by itself: a line that cannot
         be bought now says why in `problem`, and prices are those of the moment.
         """
-        caller = req.context.caller
-        with self.db.transaction(caller) as conn:
-            resp.media = workflow.show(conn, caller.user_id, req.context.config.currency)
+        user_id = req.context.caller.user_id
+        version, lines = authentication.read(
+            self.db, req, lambda conn: carts.send_whole(conn, user_id)
+        )
+        currency = req.context.config.currency
+        resp.media = workflow.shown(version.fetchone(), lines.fetchall(), currency)
 
     @operation("clearCart", "Empty the cart", responses={204: None}, conditional=True)
     def on_delete(self, req: falcon.Request, resp: falcon.Response) -> None:

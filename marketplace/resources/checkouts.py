@@ -4,7 +4,7 @@ import falcon
 from psycopg import errors as pg
 
 from marketplace.contract import pages
-from marketplace.contract.operations import operation
+from marketplace.contract.operations import Budget, operation
 from marketplace.postgres.database import Database
 from marketplace.queries import checkouts
 from marketplace.schemas import checkouts as schemas
@@ -29,6 +29,7 @@ class Quote:
         responses={200: schemas.QUOTE},
         problems=QUOTE_PROBLEMS,
         rate="quote",
+        budget=Budget(10, 6),
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return the checkout screen: address, lines, ways to send, vouchers on offer, ways to pay

@@ -123,8 +123,10 @@ class Product:
         """Return a product; a hidden one only to its store and admins."""
         if req.context.caller is None:
             with self.db.read(req.context.read_after) as conn:
-                row = products.find(conn, product_id, guest=True, known=_known(req))
-                _show(req, resp, row)
+                found = products.find_for_guest(conn, product_id, _known(req))
+            if found is None:
+                raise _not_found()
+            _show_text(req, resp, *found)
             return
         try:
             self._view(req, resp, product_id)
@@ -174,7 +176,7 @@ class Product:
         responses={200: schemas.PRODUCT},
         problems=CHANGING,
         conditional=True,
-        budget=Budget(12, 7),
+        budget=Budget(11, 7),
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Change the given fields, leave the rest; {"hidden": false} shows a removed product again,
@@ -252,7 +254,7 @@ def _blocked(req: falcon.Request, conn: Conn, before: Row) -> Row:
         return before
     if req.context.caller.role != "admin":
         raise Problem("forbidden", "Only an admin blocks a product, or lets it go.")
-    return workflow.block(conn, before, body["blocked"])
+    return workflow.block(conn, before, body["blocked"], req.context.config.currency)
 
 
 class Mine:
@@ -392,9 +394,13 @@ def _show(req: falcon.Request, resp: falcon.Response, row: Row | None) -> None:
     if row is None:
         raise _not_found()
     resp.context.version = workflow.version(row)
-    resp.context.tag = f"{row['tag']}{etags.dressing(rendering.uploads_url(req))}"
-    if row["document"] is not None:
-        resp.data = workflow.whole(row).encode()
+    _show_text(req, resp, row["tag"], row["document"] and workflow.whole(row))
+
+
+def _show_text(req: falcon.Request, resp: falcon.Response, tag: str, text: str | None) -> None:
+    resp.context.tag = f"{tag}{etags.dressing(rendering.uploads_url(req))}"
+    if text is not None:
+        resp.data = text.encode()
         resp.content_type = falcon.MEDIA_JSON
 
 

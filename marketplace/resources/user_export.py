@@ -90,7 +90,7 @@ def _lists(caller: Caller) -> dict[str, tuple[Any, ...]]:
     def acts(conn: Conn, after: Any) -> list[Row]:
         return activities.search(
             conn, caller.user_id, type=None, since=None, until=None, after=after, limit=BATCH
-        )
+        ).fetchall()
 
     def files(conn: Conn, after: Any) -> list[Row]:
         rows = imports.search(

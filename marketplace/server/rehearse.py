@@ -1,8 +1,8 @@
 """The rehearsal of a reload: loads the application, and makes PostgreSQL parse every statement.
 
-It exits with REFUSED, and prints why, if a worker could not start or a statement would fail. It
-serves nobody. Nothing of the application is imported at the top: failures of loading are what it
-looks for.
+It exits with REFUSED, and prints why, if a worker could not start, packages have changed, or a
+statement would fail. It serves nobody. Nothing of the application is imported at the top: failures
+of loading are what it looks for.
 """
 
 import importlib
@@ -12,6 +12,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from marketplace.server import packages
 from marketplace.server.rehearsal import REFUSED
 
 
@@ -22,7 +23,7 @@ def main() -> int:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
         try:
             importlib.import_module("marketplace.app").create_app()
-            mistakes = _mistakes()
+            mistakes = [*packages.changed(), *_mistakes()]
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{Path(where.filename).name}:{where.lineno}"

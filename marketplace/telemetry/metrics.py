@@ -40,15 +40,16 @@ ROOM = 1024 * 1024
 KINDS = ("counter", "histogram", "gauge_livesum")
 #: A client may name any method it likes; each would be a row for ever.
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-_numbers: dict[int, int] = {}
+_numbers: list[int] = []
+# A fork has its parent's memory, and needs a number of its own.
+os.register_at_fork(after_in_child=_numbers.clear)
 
 
 def _number() -> int:
     """Return the lowest number that no living process of the folder holds; a lock on a file holds
     it to the end of this one.
     """
-    own = _numbers.get(os.getpid())  # a fork has its parent's memory, and needs a number of its own
-    return _take_number() if own is None else own
+    return _numbers[0] if _numbers else _take_number()
 
 
 def _take_number() -> int:
@@ -69,7 +70,7 @@ def _take_number() -> int:
         except OSError:
             os.close(handle)
             raise
-        _numbers[os.getpid()] = number
+        _numbers[:] = [number]
         return number
 
 

@@ -22,6 +22,8 @@ class PatientHandler(logging.StreamHandler):  # type: ignore[type-arg]
         super().__init__(sys.stderr)
         self._lost = 0
         self._cut = False
+        self._watched = -1
+        self._poll = select.poll()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line, or count it as lost. Called by one thread at a time."""
@@ -57,9 +59,12 @@ class PatientHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
     def _has_room(self, milliseconds: int) -> bool:
         """Return whether SURE can be written without waiting."""
-        poll = select.poll()
         try:
-            poll.register(self.stream.fileno(), select.POLLOUT)
-            return bool(poll.poll(milliseconds))
+            file = self.stream.fileno()
+            if file != self._watched:
+                self._poll = select.poll()
+                self._poll.register(file, select.POLLOUT)
+                self._watched = file
+            return bool(self._poll.poll(milliseconds))
         except (OSError, ValueError):
             return True  # no file: it does not block

@@ -4,8 +4,6 @@ import logging
 import os
 import re
 import time
-from collections.abc import Mapping
-from typing import Any
 
 import falcon
 
@@ -13,24 +11,11 @@ from marketplace.config.settings import Config
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import begin_waiting, end_waiting, waited
 from marketplace.telemetry import metrics
-from marketplace.telemetry.json_lines import current_request
+from marketplace.telemetry.json_lines import RequestRecord, current_request
 from marketplace.web import client
 
 log = logging.getLogger("marketplace.access")
 _SANE_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}\Z")
-#: What the records of all requests have in common.
-_RECORD = logging.LogRecord(
-    "marketplace.access", logging.INFO, __file__, 0, "request", None, None
-).__dict__
-
-
-class RequestRecord(logging.LogRecord):
-    """A log record of a request. logging would look up for each of them which line of the code
-    logs, and in which thread, which nobody reads.
-    """
-
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self.__dict__ = {**_RECORD, "created": time.time(), **fields}
 
 
 class AccessLog:
@@ -50,6 +35,7 @@ class AccessLog:
         state.config = self._config
         state.started = time.perf_counter()
         state.second = int(time.time())
+        state.ip = client.client_ip(req)
         begin_waiting()
         current_request.set(state.request_id)
         resp.set_header("X-Request-ID", state.request_id)
@@ -72,6 +58,6 @@ class AccessLog:
             "ms": round(seconds * 1000, 1),
             "database_ms": round(database * 1000, 1),
             "user_id": state.caller.user_id if state.caller else None,
-            "ip": client.client_ip(req),
+            "ip": state.ip,
         }
         log.handle(RequestRecord(fields))

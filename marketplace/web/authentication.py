@@ -1,6 +1,7 @@
 """Authentication: who calls, and how often they may."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import falcon
 
@@ -9,11 +10,13 @@ from marketplace.contract import operations
 from marketplace.contract.errors import Problem, unauthorized
 from marketplace.postgres.callers import Caller
 from marketplace.postgres.database import Database
-from marketplace.postgres.pool import Row
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import limits, sessions
 from marketplace.security.tokens import Tokens
 from marketplace.web import links
 from marketplace.web.rate_limits import READS, Limits, Use, by_address, set_headers
+
+Sent = TypeVar("Sent")
 
 
 class Authentication:
@@ -41,7 +44,7 @@ class Authentication:
                 "unauthorized", "This call needs an access token: Authorization: Bearer ..."
             )
         limit = self._limits.of(req, operation)
-        if caller is not None and not operation.public:
+        if caller is not None and not (operation.public or operation.at_once):
             counted = limit if limit is not None and limit.name not in READS else None
             caller = self._living(req, caller, counted, resp)
         if limit is not None and (operation.public or limit.name in READS):
@@ -89,7 +92,7 @@ class Authentication:
         """
         row = self._find(req, caller, limit)
         if row is None or row["user_id"] != caller.user_id:
-            raise unauthorized("invalid_token", "The session has ended; sign in again.")
+            raise _ended()
         if limit is not None:
             set_headers(resp, limit, Use(row["remaining"], row["reset_after"], row["retry_after"]))
         return caller._replace(
@@ -109,3 +112,18 @@ class Authentication:
                 every=limit.every,
                 burst=limit.burst,
             )
+
+
+def read(db: Database, req: falcon.Request, send: Callable[[Conn], Sent]) -> Sent:
+    """Return what `send` does: cursors of statements that need nothing of each other, sent in the
+    caller's name. It is for calls that declare `at_once`; 401 if the session has ended.
+    """
+    caller = req.context.caller
+    who, sent = db.at_once(caller, send)
+    if who["user_id"] != caller.user_id:
+        raise _ended()
+    return sent
+
+
+def _ended() -> Problem:
+    return unauthorized("invalid_token", "The session has ended; sign in again.")

@@ -42,7 +42,8 @@ def finish(req: falcon.Request, resp: falcon.Response) -> None:
         resp.data = None
         resp.content_type = None
     if not resp.get_header("Cache-Control"):
-        resp.set_header("Cache-Control", _cache_control(req, declared))
+        guest = req.context.caller is None
+        resp.set_header("Cache-Control", _cache_control(declared, req.method, guest))
         if shared(req, declared) and resp.status_code == 200:
             # nginx counts whole seconds from the arrival of the response; this is to the end of
             # the second it was made in. After Cache-Control: nginx below 1.23 reads no
@@ -134,12 +135,13 @@ def shared(req: falcon.Request, declared: Operation) -> bool:
     return declared.catalogue and req.context.caller is None and req.method in ("GET", "HEAD")
 
 
-def _cache_control(req: falcon.Request, declared: Operation) -> str:
+@lru_cache(maxsize=1024)
+def _cache_control(declared: Operation, method: str, guest: bool) -> str:
     if not declared.public:
         return "private, no-store"
-    if req.context.caller is not None:
+    if not guest:
         return "private, no-cache"  # kept by the device alone, and revalidated each time
-    if req.method not in ("GET", "HEAD"):
+    if method not in ("GET", "HEAD"):
         return "no-store"
     if declared.catalogue:
         return f"public, max-age={declared.max_age}, {_SHARED}"

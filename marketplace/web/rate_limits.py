@@ -80,7 +80,7 @@ def by_address(req: falcon.Request) -> str:
     """Return the client's address as a limit counts it; clients of a Unix socket that no proxy
     names are counted as one.
     """
-    ip = client.client_ip(req)
+    ip: str | None = req.context.ip
     if ip is not None and ":" in ip:  # whoever has one IPv6 address has a /64 of them
         ip = client.network(ip)
     return f"address {ip or 'unix'}"

@@ -2,7 +2,6 @@
 
 import re
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 import falcon
@@ -54,13 +53,12 @@ def uploads_url(req: falcon.Request) -> bytes:
     """Return the address that uploads are served from, with the slash: UPLOADS_URL, PUBLIC_URL, or
     in development the request's host.
     """
-    config: Config = req.context.config
-    return _encoded(f"{config.uploads_url or f'{base_url(req)}/uploads'}/")
-
-
-@lru_cache(maxsize=64)
-def _encoded(url: str) -> bytes:
-    return url.encode()
+    state = req.context
+    known: bytes | None = state.uploads
+    if known is None:
+        known = f"{state.config.uploads_url or f'{base_url(req)}/uploads'}/".encode()
+        state.uploads = known
+    return known
 
 
 def base_url(req: falcon.Request) -> str:

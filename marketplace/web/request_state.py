@@ -21,11 +21,12 @@ class RequestState:
     """
 
     #: web/access_log.py: the client's id for the request, or ours; all settings; the clock when it
-    #: came in; the second since 1970 in which nothing had been read yet.
+    #: came in; the second since 1970 in which nothing had been read yet; the client's address.
     request_id: str = ""
     config: Config = field(init=False)
     started: float = 0.0
     second: int = 0
+    ip: str | None = None
     #: web/read_your_writes.py: a position in the write-ahead log that the client has seen.
     read_after: int = 0
     #: web/authentication.py: the responder's declaration, and who calls; None for a guest.
@@ -34,6 +35,8 @@ class RequestState:
     #: web/hooks.py: the query and the body, checked and converted.
     query: dict[str, Any] = field(default_factory=dict)
     body: Any = None
+    #: web/rendering.py: the address that uploads are served from.
+    uploads: bytes | None = None
     #: web/idempotency.py: the key, and the hash of everything the request says, updated while it is
     #: read.
     idempotency_key: str | None = None
@@ -66,3 +69,7 @@ class Response(falcon.Response):
     def __init__(self, options: falcon.ResponseOptions | None = None) -> None:
         super().__init__(options)
         self._headers.update(EVERY)
+
+    def set_header(self, name: str, value: str) -> None:
+        """Set a header. falcon would also look for cookies, of which there are none here."""
+        self._headers[name.lower()] = value

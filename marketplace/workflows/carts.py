@@ -43,13 +43,18 @@ def clear(conn: Conn, user_id: int) -> None:
 
 def show(conn: Conn, user_id: int, currency: str) -> dict[str, Any]:
     """Return a cart as it is now."""
-    version = carts.version(conn, user_id)
-    rows = carts.lines(conn, user_id)
+    with conn.pipeline():
+        version, lines = carts.send_whole(conn, user_id)
+    return shown(version.fetchone(), lines.fetchall(), currency)
+
+
+def shown(used: Row | None, rows: Sequence[Row], currency: str) -> dict[str, Any]:
+    """Return a cart as apps meet it, from what carts.send_whole() has found."""
     stores: dict[int, list[Row]] = {}
     for row in rows:
         stores.setdefault(row["store_id"], []).append(row)
     return {
-        "version": version,
+        "version": used["version"] if used else 0,
         "currency": currency,
         "count": len(rows),
         "problems": sum(row["problem"] is not None for row in rows),

@@ -6,12 +6,14 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
 
+import psycopg
+
 from marketplace.config.providers import PROVIDERS
 from marketplace.config.settings import Config
 from marketplace.contract.errors import FieldError, Problem
 from marketplace.integrations.payments import Channel
 from marketplace.integrations.payments.providers import channels
-from marketplace.postgres.pool import Conn
+from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import payment_sessions
 from marketplace.text.messages import ENGLISH, say
 from marketplace.workflows import pricing
@@ -142,8 +144,13 @@ def _reason_of_channel(method: str, channel: Channel, offer: Offer) -> str | Non
 
 def silent(conn: Conn, config: Config) -> frozenset[str]:
     """Return the providers that do not respond at the moment, if there are any."""
+    return frozenset(row["provider"] for row in send_silent(conn, config) or ())
+
+
+def send_silent(conn: Conn, config: Config) -> psycopg.Cursor[Row] | None:
+    """Return where rows with such a `provider` will be, once a pipeline has ended."""
     named = {*PROVIDERS} & {*config.payment_methods}
-    return payment_sessions.silent(conn) if named else frozenset()
+    return payment_sessions.silent(conn) if named else None
 
 
 def require_return_url(config: Config, url: str | None) -> None:

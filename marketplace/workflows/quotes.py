@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from marketplace.config.settings import Config
 from marketplace.contract.errors import FieldError, Problem, invalid
@@ -87,19 +87,15 @@ def make(
     Where it is known how it is `paid_by`, what only a screen shows is not read: vouchers that are
     on offer, and whether other ways to pay are.
     """
-    wanted, not_in_cart = _wanted(conn, user_id, body)
-    address = _address(conn, user_id, body.get("address_id"))
+    asked = _asked(conn, config, user_id, body, paid_by)
+    wanted, not_in_cart = _wanted(asked.in_cart, body)
+    address = _address(asked.addresses, body.get("address_id"))
     country = address["country"] if address else config.country
     rows = carts.priced(conn, wanted, country) if wanted else []
     _require_known(rows, body)
-    parts = _parts(conn, rows, body, country, address)
-    offered = [part.store_id for part in parts]
-    vouchers, codes = (
-        _vouchers(conn, body, offered) if body["vouchers"] or not paid_by else ({}, [])
-    )
+    parts, found, bought = _more(conn, rows, body, user_id, address, paid_by)
+    vouchers, codes = _vouchers(found, body, [part.store_id for part in parts])
     priced, unfit = _priced(config, rows, parts, vouchers, codes)
-    limited = [row["product_id"] for row in rows if row["max_per_buyer"] is not None]
-    takes_cod = "cod" in config.payment_methods and bool(parts) and paid_by in (None, "cod")
     return Quote(
         config=config,
         user_id=user_id,
@@ -111,16 +107,76 @@ def make(
         codes=codes,
         unfit=unfit,
         not_in_cart=not_in_cart,
-        bought=carts.bought(conn, limited, user_id=user_id) if limited else {},
-        refused_parcels=checkouts.refused_parcels(conn, user_id) if takes_cod else 0,
-        silent=payment_methods.silent(conn, config),
+        bought=bought,
+        refused_parcels=asked.refused_parcels if parts else 0,
+        silent=asked.silent,
     )
 
 
-def _wanted(conn: Conn, user_id: int, body: Mapping[str, Any]) -> tuple[list[Wanted], list[Wanted]]:
+class _Asked(NamedTuple):
+    """What is known before the prices."""
+
+    in_cart: list[Wanted]
+    addresses: list[Row]
+    refused_parcels: int
+    silent: frozenset[str]
+
+
+def _asked(
+    conn: Conn, config: Config, user_id: int, body: Mapping[str, Any], paid_by: str | None
+) -> _Asked:
+    """Read it in one round trip: the cart, the address that is named, else all, and what the buyer
+    may pay by.
+    """
+    alone = body["buy_now"] and body.get("lines") is not None
+    takes_cod = "cod" in config.payment_methods and paid_by in (None, "cod")
+    with conn.pipeline():
+        cart = None if alone else carts.wanted(conn, user_id)
+        kept = addresses.send_find(conn, body.get("address_id"), user_id=user_id)
+        parcels = checkouts.refused_parcels(conn, user_id) if takes_cod else None
+        silent = payment_methods.send_silent(conn, config)
+    return _Asked(
+        [Wanted(*row.values()) for row in cart or ()],
+        kept.fetchall(),
+        sum(row["parcels"] for row in parcels or ()),
+        frozenset(row["provider"] for row in silent or ()),
+    )
+
+
+def _more(
+    conn: Conn,
+    rows: Sequence[Row],
+    body: Mapping[str, Any],
+    user_id: int,
+    address: Row | None,
+    paid_by: str | None,
+) -> tuple[list[Part], list[Row], dict[int, int]]:
+    """Return each store's part with the ways to send it to the address, none without one; vouchers;
+    and what the buyer has bought of things of which one buyer gets only so many.
+    """
+    parts = _parts(rows)
+    limited = [row["product_id"] for row in rows if row["max_per_buyer"] is not None]
+    codes = [code.upper() for code in body["vouchers"]]
+    with conn.pipeline():
+        ways = None
+        if address and parts:
+            parcels = [(part.store_id, part.grams, _items(part.rows)) for part in parts]
+            place = {"country": address["country"], "area": address["area_code"]}
+            ways = checkouts.deliveries(conn, parcels, **place)
+        found = None
+        if codes or not paid_by:
+            found = checkouts.vouchers(conn, codes, [part.store_id for part in parts])
+        bought = carts.bought(conn, limited, user_id=user_id) if limited else None
+    return (
+        _sent(parts, ways or (), body),
+        [*(found or ())],
+        {row["product_id"]: row["pieces"] for row in bought or ()},
+    )
+
+
+def _wanted(in_cart: list[Wanted], body: Mapping[str, Any]) -> tuple[list[Wanted], list[Wanted]]:
     """Return what is to be bought, each thing once, and what of it the cart does not have."""
     named = body.get("lines")
-    in_cart = [] if body["buy_now"] and named is not None else carts.wanted(conn, user_id)
     if named is None:
         if len(in_cart) > LINES:
             raise invalid("/lines", "too_long", "at most 100 lines are bought at once; name some")
@@ -138,15 +194,13 @@ def _wanted(conn: Conn, user_id: int, body: Mapping[str, Any]) -> tuple[list[Wan
     return wanted, [line for line in wanted if there.get(line[:2], 0) < line.quantity]
 
 
-def _address(conn: Conn, user_id: int, address_id: int | None) -> Row | None:
+def _address(kept: list[Row], address_id: int | None) -> Row | None:
     """Return the address that is named, else the default one."""
     if address_id is not None:
-        address = addresses.find(conn, address_id, user_id=user_id)
-        if address is None:
+        if not kept:
             error = FieldError("/address_id", "address_required", "choose one of your addresses")
             raise Problem("address_required", errors=[error])
-        return address
-    kept = addresses.of_user(conn, user_id)
+        return kept[0]
     return kept[0] if kept and kept[0]["is_default"] else None
 
 
@@ -183,25 +237,20 @@ def _wrong_stores(named: Sequence[int], stores: set[int]) -> list[FieldError]:
     return errors
 
 
-def _parts(
-    conn: Conn,
-    rows: Sequence[Row],
-    body: Mapping[str, Any],
-    country: str,
-    address: Row | None,
-) -> list[Part]:
-    """Return each store's part with the ways to send it to the address; none without one."""
+def _parts(rows: Sequence[Row]) -> list[Part]:
+    """Return each store's part, without ways to send it."""
     stores: dict[int, list[Row]] = {}
     for row in rows:
         stores.setdefault(row["store_id"], []).append(row)
+    return [Part(store, own, [], None, None) for store, own in stores.items()]
+
+
+def _sent(parts: Sequence[Part], ways: Iterable[Row], body: Mapping[str, Any]) -> list[Part]:
+    """Return the parts with the ways to send them."""
     said = {order["store_id"]: order for order in body["orders"]}
-    parts = [Part(store, own, [], None, None) for store, own in stores.items()]
-    options: dict[int, list[Row]] = {store: [] for store in stores}
-    if address and parts:
-        parcels = [(part.store_id, part.grams, _items(part.rows)) for part in parts]
-        area = address["area_code"]
-        for option in checkouts.deliveries(conn, parcels, country=country, area=area):
-            options[option["store_id"]].append(option)
+    options: dict[int, list[Row]] = {part.store_id: [] for part in parts}
+    for way in ways:
+        options[way["store_id"]].append(way)
     return [
         _chosen(replace(part, options=options[part.store_id]), said.get(part.store_id, {}))
         for part in parts
@@ -223,12 +272,11 @@ def _items(rows: Iterable[Row]) -> Decimal:
 
 
 def _vouchers(
-    conn: Conn, body: Mapping[str, Any], store_ids: Sequence[int]
+    rows: Sequence[Row], body: Mapping[str, Any], store_ids: Sequence[int]
 ) -> tuple[dict[int, Row], list[str]]:
     """Return vouchers by id, and the codes that were sent, each once."""
     typed = [code.upper() for code in body["vouchers"]]
     codes = list(dict.fromkeys(typed))
-    rows = checkouts.vouchers(conn, codes, store_ids)
     good = {
         row["id"]: row for row in rows if row["store_id"] is None or row["store_id"] in store_ids
     }

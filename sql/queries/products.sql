@@ -427,7 +427,7 @@ CROSS JOIN LATERAL (
     FROM (
         SELECT
             CASE
-                WHEN p.variant_count = 0 OR (SELECT %(guest)s::boolean) THEN false
+                WHEN p.variant_count = 0 THEN false
                 ELSE coalesce(p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin', false)
             END AS own
     ) AS o
@@ -438,6 +438,31 @@ WHERE p.id = %(product_id)s
         NOT p.hidden
         OR ((SELECT %(show_hidden)s::boolean) AND (p.store_id = (SELECT my_store_id()) OR (SELECT my_role()) = 'admin'))
     );
+
+-- name: find_for_guest
+-- budget: 140 buffers
+-- One product as guests see it: `tag`, as find has it, and the whole JSON as one text, for a client that does not
+-- have it. `known` are the tags of a client, with blanks between.
+SELECT
+    t.tag,
+    CASE
+        WHEN t.tag = ANY(string_to_array((SELECT %(known)s::text), ' ')) THEN NULL
+        ELSE concat(
+            left(card.document, -1),
+            ',"description":', coalesce(to_json(p.description)::text, 'null'), ',',
+            more.details,
+            CASE p.variant_count WHEN 0 THEN '[]' ELSE variants_of(p.id, false) END,
+            '}'
+        )
+    END AS body
+FROM products AS p
+JOIN product_cards AS card ON card.product_id = p.id
+JOIN product_details AS more ON more.product_id = p.id
+CROSS JOIN LATERAL (
+    SELECT concat(p.version, '.', card.stock_tag, '-', to_hex(card.digest), '-', more.sold) AS tag
+    LIMIT 1 -- so that it is computed once
+) AS t
+WHERE p.id = %(product_id)s AND NOT p.hidden;
 
 -- name: list_descriptions
 SELECT p.id, p.description

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from conftest import Api, User, created, make_config
 from psycopg.pq import Trace
+from support import buying
 
 from marketplace import app
 from marketplace.contract import operations
@@ -63,7 +64,11 @@ def spent(api: Api, call: Callable[[], Any]) -> Budget:
 
 def busy(api: Api, seller: User, product: dict[str, Any]) -> dict[str, Callable[[], Any]]:
     """The busy calls, each as its clients make it again and again."""
-    buyer, one = api.buyer(), f"/api/products/{product['id']}"
+    buyer, one = buying.buyer(api), f"/api/products/{product['id']}"
+    api.put(
+        "/api/cart/lines", buyer, json={"lines": [{"product_id": product["id"], "quantity": 1}]}
+    )
+    api.post("/api/stores/mine/delivery-options", seller, json=buying.OPTION)
     category = f"/api/products?category_id={product['category_id']}&count=none"
     numbers = iter(range(1000))
     return {
@@ -74,6 +79,7 @@ def busy(api: Api, seller: User, product: dict[str, Any]) -> dict[str, Callable[
         "listActivities": lambda: api.get("/api/users/activities", buyer),
         "getCart": lambda: api.get("/api/cart", buyer),
         "listOrders": lambda: api.get("/api/orders", buyer),
+        "quoteCheckout": lambda: api.post("/api/checkout/quote", buyer, json={}),
         "listMyProducts": lambda: api.get("/api/stores/mine/products?count=none", seller),
         "createProduct": lambda: api.post(
             "/api/products",

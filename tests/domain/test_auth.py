@@ -9,6 +9,8 @@ import pytest
 from conftest import PASSWORD, Api, User
 from support.responses import problem
 
+from marketplace import app
+from marketplace.contract import operations
 from marketplace.security.tokens import Tokens, _signing_key
 
 
@@ -165,6 +167,32 @@ def test_logging_out_ends_the_session_at_once(api: Api):
         401,
         "invalid_refresh_token",
     )
+
+
+def test_calls_that_find_their_caller_in_their_one_round_trip_refuse_an_ended_session(api: Api):
+    paths = [
+        path
+        for path, resource in app.route_table(api.config, api.db)
+        if (declared := operations.of(resource, "GET")) and declared.at_once
+    ]
+    assert "/api/cart" in paths
+    user, other = api.buyer(), api.buyer()
+    for path in paths:
+        assert api.get(path, user).status_code == 200, path
+    api.post("/api/auth/logout", user)
+    for path in paths:
+        problem(api.get(path, user), 401, "invalid_token")
+        problem(api.get(path), 401, "unauthorized")
+        assert api.get(path, other).status_code == 200, path
+
+
+def test_a_token_that_names_another_than_its_session_does_reads_nothing(api: Api):
+    user, other = api.buyer(), api.buyer()
+    tokens = Tokens(api.config)
+    secret = jwt.decode(user.token, options={"verify_signature": False})["sid"]
+    user.token = tokens.access(other.id, secret, 60)
+    problem(api.get("/api/cart", user), 401, "invalid_token")
+    problem(api.get("/api/users/profile", user), 401, "invalid_token")
 
 
 def test_devices_are_listed_and_ended_one_by_one(api: Api):

@@ -6,11 +6,13 @@ import ast
 import subprocess
 import sys
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from marketplace.config.settings import ROOT
+from marketplace.server import packages
 
 PACKAGE = ROOT / "marketplace"
 #: Room -> floor. An import goes only to a room on a lower floor.
@@ -177,4 +179,30 @@ def test_gunicorns_master_loads_only_the_standard_library_from_the_package():
     assert [(PACKAGE / room / "__init__.py").read_text() for room in ("server", "telemetry")] == [
         "",
         "",
+    ]
+
+
+def test_gunicorns_master_shares_all_packages_that_the_application_imports():
+    code = (
+        "import sys\n"
+        "from marketplace.server import packages\n"
+        "packages.share()\n"
+        "shared = set(sys.modules)\n"
+        "assert not list(packages.changed())\n"
+        "import marketplace.app\n"
+        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - shared}\n"
+        "    - {'marketplace', *sys.stdlib_module_names}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    # It chooses how to count when it is loaded, and each worker does so for itself.
+    assert done.stdout.split() == ["prometheus_client"]
+
+
+def test_a_reload_with_other_packages_than_the_masters_is_refused(monkeypatch: pytest.MonkeyPatch):
+    running = f"falcon=0.1 orjson={metadata.version('orjson')} gone=1"
+    monkeypatch.setenv(packages.RUNNING, running)
+    assert [*packages.changed()] == [
+        f"falcon {metadata.version('falcon')} is installed, and 0.1 runs: restart, do not reload"
     ]

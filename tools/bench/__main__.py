@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 import time
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
@@ -18,6 +19,7 @@ from marketplace.postgres.pool import Conn
 from marketplace.postgres.roles import MigrationError
 from marketplace.postgres.statements import one
 from tools.bench import (
+    calls,
     creation,
     databases,
     fill,
@@ -50,6 +52,12 @@ def main(arguments: list[str]) -> int:
     bench.add_argument("--seed", type=int, default=1)
     bench.add_argument("--database", default=databases.NAME)
     bench.set_defaults(run=run_bench)
+    python = commands.add_parser("calls", help="measure what calls cost in Python, in one process")
+    python.add_argument("--beside", type=Path, help="another checkout, measured in turns with this")
+    python.add_argument("--rounds", type=int, default=25)
+    python.add_argument("--only", default="", help="the names of some calls, with commas")
+    python.add_argument("--database", default=databases.NAME)
+    python.set_defaults(run=measure_calls)
     search = commands.add_parser(
         "worst", help="look for the public request that costs the database most"
     )
@@ -159,6 +167,22 @@ def run_bench(args: argparse.Namespace) -> int:
             db.close()
     rounds.table(results, print)
     rounds.ratios(results, cost, print)
+    return 0
+
+
+def measure_calls(args: argparse.Namespace) -> int:
+    """Print what each call costs in Python, and in that of another checkout."""
+    with databases.served(args.database) as urls, fill.connected(urls.owner) as conn:
+        config = settings.load(database_url=urls.api, pool_size=1, secret_keys=(shop.new_key(),))
+        print(f"{args.database}: {databases.described(urls)}; {machine(conn)}")
+        known = samples.load(conn)
+        with shop.kept(conn):
+            db = Database(config)
+            seller = shop.sign_in(conn, db, config, known.stores[0]["id"])
+            db.close()
+            shop.fill_cart(conn, seller, known)
+            made = calls.build(known, seller.token, args.only)
+            calls.measure(config, made, print, beside=args.beside, rounds=args.rounds)
     return 0
 
 

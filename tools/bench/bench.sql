@@ -16,6 +16,17 @@ WHERE s.id = %(store_id)s;
 INSERT INTO auth.sessions (user_id, secret_hash, expires_at)
 VALUES (%(user_id)s, %(session_hash)s, now() + make_interval(secs => %(seconds)s));
 
+-- name: make_cart
+INSERT INTO carts (user_id)
+VALUES (%(user_id)s)
+ON CONFLICT DO NOTHING;
+
+-- name: fill_cart
+INSERT INTO cart_lines (user_id, product_id, quantity)
+SELECT %(user_id)s, p.id, 1
+FROM unnest(%(products)s::bigint[]) AS p (id)
+ON CONFLICT DO NOTHING;
+
 -- name: last_product
 SELECT coalesce(max(p.id), 0) AS id
 FROM products AS p;
@@ -34,6 +45,9 @@ DELETE FROM activities;
 
 -- name: forget_sessions
 DELETE FROM auth.sessions;
+
+-- name: forget_carts
+DELETE FROM carts;
 
 -- name: version
 SELECT split_part(version(), ' ', 2) AS version;

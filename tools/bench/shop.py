@@ -15,6 +15,7 @@ from marketplace.postgres.pool import Conn
 from marketplace.postgres.statements import named_sql, one
 from marketplace.security.tokens import Tokens, hashed, new_secret
 from tools.bench import fill
+from tools.bench.samples import Samples
 
 SQL = named_sql("bench", Path(__file__).parent)
 SECONDS = 86_400
@@ -37,6 +38,15 @@ def sign_in(conn: Conn, db: Database, config: Config, store_id: int) -> Seller:
     return Seller(caller, Tokens(config).access(user_id, secret, SECONDS))
 
 
+def fill_cart(conn: Conn, buyer: Seller, samples: Samples) -> None:
+    """Put three products of other stores into somebody's cart."""
+    own = buyer.caller.store_id
+    foreign = [product["id"] for product in samples.products if product["store_id"] != own]
+    values = {"user_id": buyer.caller.user_id, "products": foreign[:3]}
+    conn.execute(SQL["make_cart"], values)
+    conn.execute(SQL["fill_cart"], values)
+
+
 @contextmanager
 def kept(conn: Conn) -> Iterator[None]:
     """Delete after the block what was created in it. `conn` is the owner's; the audit trail keeps
@@ -52,6 +62,7 @@ def kept(conn: Conn) -> Iterator[None]:
                 "forget_changes",
                 "forget_activities",
                 "forget_sessions",
+                "forget_carts",
             ):
                 conn.execute(SQL[name], last)
         for table in fill.sizes(conn):
