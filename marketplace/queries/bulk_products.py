@@ -54,13 +54,6 @@ def change(
     return conn.execute(SQL["change"], values).fetchall()
 
 
-def reprice_search(conn: Conn, product_ids: Sequence[int]) -> None:
-    """Make the words that products are found by true of their prices, where nothing else of them
-    has changed.
-    """
-    conn.execute(SQL["reprice_search"], {"product_ids": list(product_ids)})
-
-
 def _as_json(row: Mapping[str, Any]) -> str:
     """Return the fields of a row as JSON; amounts are texts with two decimals."""
     fields = {name: row[name] for name in FIELDS if name in row}

@@ -33,6 +33,11 @@ def write(conn: Conn, product_ids: Sequence[int], currency: str) -> Cursor:
     return conn.execute(SQL["write"], {"product_ids": product_ids, "currency": currency})
 
 
+def add(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
+    """The same for products that are new."""
+    conn.execute(SQL["add"], {"product_ids": product_ids, "currency": currency})
+
+
 def write_categories(conn: Conn, product_ids: Sequence[int]) -> Cursor:
     """Write the rows by which categories list these products, none for hidden ones; return those
     that had others.
@@ -48,6 +53,18 @@ def add_categories(conn: Conn, product_ids: Sequence[int]) -> None:
 def write_search(conn: Conn, product_ids: Sequence[int]) -> Cursor:
     """Write the words these products are found by; return those that had others."""
     return conn.execute(SQL["write_search"], {"product_ids": product_ids})
+
+
+def add_search(conn: Conn, product_ids: Sequence[int]) -> None:
+    """The same for products that are new."""
+    conn.execute(SQL["add_search"], {"product_ids": product_ids})
+
+
+def reprice_search(conn: Conn, product_ids: Sequence[int]) -> None:
+    """Make the words that products are found by true of their prices, where nothing else of them
+    has changed.
+    """
+    conn.execute(SQL["reprice_search"], {"product_ids": product_ids})
 
 
 def waiting(conn: Conn, product_ids: Sequence[int]) -> list[int]:

@@ -6,11 +6,10 @@ from marketplace.contract.errors import Problem, invalid
 from marketplace.contract.operations import Parts, operation
 from marketplace.files import storage
 from marketplace.postgres.database import Database
-from marketplace.queries import activities, images, products
+from marketplace.queries import activities, documents, images, products
 from marketplace.schemas import products as schemas
 from marketplace.web import client, etags, idempotency, uploads
 from marketplace.workflows import images as images_workflows
-from marketplace.workflows import product_documents
 from marketplace.workflows import products as workflow
 
 SELLERS = ("seller", "admin")
@@ -124,7 +123,7 @@ class Image:
                 alt=after["alt"],
             )
             products.touch(conn, product_id, store_id)
-            product_documents.refresh(conn, [product_id], req.context.config.currency)
+            documents.write(conn, [product_id], req.context.config.currency)
             activities.record(
                 conn, client.client(req), "update_image", related=("product", product_id, None)
             )
@@ -151,7 +150,7 @@ class Image:
             if not images.remove(conn, product_id, image_id):
                 raise _not_found()
             products.touch(conn, product_id, store_id)
-            product_documents.refresh(conn, [product_id], req.context.config.currency)
+            documents.write(conn, [product_id], req.context.config.currency)
             activities.record(
                 conn, client.client(req), "delete_image", related=("product", product_id, None)
             )

@@ -176,7 +176,7 @@ class Product:
         responses={200: schemas.PRODUCT},
         problems=CHANGING,
         conditional=True,
-        budget=Budget(12, 7),
+        budget=Budget(11, 7),
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Change the given fields, leave the rest; {"hidden": false} shows a removed product again,
@@ -254,7 +254,7 @@ def _blocked(req: falcon.Request, conn: Conn, before: Row) -> Row:
         return before
     if req.context.caller.role != "admin":
         raise Problem("forbidden", "Only an admin blocks a product, or lets it go.")
-    return workflow.block(conn, before, body["blocked"])
+    return workflow.block(conn, before, body["blocked"], req.context.config.currency)
 
 
 class Mine:

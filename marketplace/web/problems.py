@@ -2,7 +2,8 @@
 
 import errno
 import logging
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import falcon
@@ -38,6 +39,8 @@ SHORTAGES = {
 #: PostgreSQL's messages of 42501 for a row that is not the caller's: a guard that raises it, a
 #: policy that a new row does not satisfy. A table without a grant is a bug of ours.
 REFUSING = ("exec_stmt_raise", "ExecWithCheckOptions")
+#: How a message begins that goes on behind the name of its field; others are sentences.
+PREDICATE = re.compile(r"(?:must|is|has|have|cannot|stands|needs|does|belongs)\b")
 _BY_STATUS = {
     400: "bad_request",
     401: "unauthorized",
@@ -74,7 +77,8 @@ def body(problem: Problem, request_id: str | None, language: str = ENGLISH) -> b
         for field in problem.errors
     ]
     title = PROBLEMS[problem.code][1]
-    detail = spoken(problem.detail, language) if problem.detail else _details(errors, language)
+    details = _details(problem.errors, language)
+    detail = spoken(problem.detail, language) if problem.detail else details
     document: dict[str, Any] = {
         "type": f"urn:marketplace:problem:{problem.code}",
         "title": spoken(title, language),
@@ -98,13 +102,20 @@ def _amount(value: Any) -> str:
     return format(value, "f")
 
 
-def _details(errors: Sequence[Mapping[str, str]], language: str) -> str:
+def _details(errors: Sequence[FieldError], language: str) -> str:
     """Return the first wrong fields in one sentence, for those who read only that."""
-    whole = say("the document").spoken(language)
-    named = "; ".join(f"{error['pointer'][1:] or whole} {error['message']}" for error in errors[:3])
+    named = "; ".join(_named(error, language) for error in errors[:3])
     if len(errors) > 3:
         return say("{named}; and {more} more.", named=named, more=len(errors) - 3).spoken(language)
     return f"{named}." if named else ""
+
+
+def _named(error: FieldError, language: str) -> str:
+    """Return the words of an error behind its field; a whole sentence needs none to be read."""
+    words, field = spoken(error.message, language), error.pointer[1:]
+    if PREDICATE.match(error.message):
+        return f"{field or say('the document').spoken(language)} {words}"
+    return f"{field}: {words}" if field else f"{words[:1].upper()}{words[1:]}"
 
 
 def _problem(req: falcon.Request, resp: falcon.Response, problem: Problem, params: Any) -> None:

@@ -1,6 +1,6 @@
 """Many products of a store changed at once, with their documents and the entry in the log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from marketplace.contract.errors import FieldError
@@ -8,14 +8,11 @@ from marketplace.postgres.callers import Client
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, bulk_products, documents
 from marketplace.text.messages import say
-from marketplace.workflows import batches
+from marketplace.workflows import batches, product_documents
 from marketplace.workflows.products import settle_brands
 
 #: What a row says of the stock does not stand in the document of its product.
 _LIVE = {"stock"}
-#: What the rows of categories say of a product, and what it is found by besides its price.
-_LISTED = {"price", "hidden", "category_id"}
-_FOUND_BY = {"category_id", "brand_id"}
 _WORDS = {
     "product_blocked": say("an administrator blocked it"),
     "price_before_too_low": say("the old price is above the price"),
@@ -74,15 +71,19 @@ def change(
 def _refresh(conn: Conn, done: Sequence[Row], currency: str) -> None:
     """Write documents, category rows and search words, each where something of it has changed."""
     options = [row for row in done if row["variant_id"] is not None and "hidden" in row["after"]]
-    found_by = {*_having(done, _FOUND_BY), *(row["product_id"] for row in options)}
+    found_by = {*_having(done, product_documents.FOUND_BY), *(row["product_id"] for row in options)}
+    listed = _having(done, product_documents.LISTED)
     with conn.pipeline():
         documents.write(conn, _having(done, None), currency)
-        documents.write_categories(conn, _having(done, _LISTED))
-        documents.write_search(conn, sorted(found_by))
-        bulk_products.reprice_search(conn, _having(done, _LISTED))
+        if listed:
+            documents.write_categories(conn, listed)
+        if found_by:
+            documents.write_search(conn, sorted(found_by))
+        if listed:
+            documents.reprice_search(conn, listed)
 
 
-def _having(done: Sequence[Row], fields: set[str] | None) -> list[int]:
+def _having(done: Sequence[Row], fields: Set[str] | None) -> list[int]:
     """Return the products of which one of these fields changed; None: anything but the stock."""
     return sorted(
         {

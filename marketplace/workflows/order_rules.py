@@ -101,6 +101,8 @@ def _can_return(order: Mapping[str, Any], now: datetime) -> bool:
     """
     if not _has_money(order) or order["open_request"] in ("return", "dispute"):
         return False
+    if order["returns_end"]:
+        return False
     if order["stage"] == "completed" and now >= order["completed_at"] + RETURNABLE:
         return False
     if order["stage"] not in ("shipping", "delivered", "completed"):

@@ -8,6 +8,10 @@ from marketplace.postgres.pool import Conn
 from marketplace.queries import documents
 
 BATCH = 1000
+#: Fields of a product that its rows of categories repeat.
+LISTED = frozenset({"name", "price", "hidden", "category_id"})
+#: Fields that it is found by. The price is one word among many, which is exchanged by itself.
+FOUND_BY = frozenset({"name", "description", "category_id", "brand_id"})
 
 
 class Interrupted(Exception):
@@ -50,12 +54,30 @@ def send(
     )
 
 
+def send_changed(conn: Conn, product_id: int, fields: Set[str], currency: str) -> None:
+    """The same for a product of which these fields alone have changed, its images or none of
+    them: only what repeats them is written.
+    """
+    documents.write(conn, [product_id], currency)
+    if fields & LISTED:
+        documents.write_categories(conn, [product_id])
+    if fields & FOUND_BY:
+        documents.write_search(conn, [product_id])
+    elif "price" in fields:
+        documents.reprice_search(conn, [product_id])
+
+
 def add(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
-    """The same for products that this transaction has made: they have no rows yet."""
+    """Write all of it for products that this transaction has made: they have no rows yet."""
     with conn.pipeline():
-        documents.write(conn, product_ids, currency)
-        documents.add_categories(conn, product_ids)
-        documents.write_search(conn, product_ids)
+        send_new(conn, product_ids, currency)
+
+
+def send_new(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
+    """The same in a pipeline of the caller's, which has more to send."""
+    documents.add(conn, product_ids, currency)
+    documents.add_categories(conn, product_ids)
+    documents.add_search(conn, product_ids)
 
 
 def rebuild(

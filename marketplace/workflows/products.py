@@ -1,6 +1,6 @@
 """A product with all its parts: brand, stock, images, and its documents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from marketplace.contract.errors import FieldError, Problem
@@ -8,7 +8,7 @@ from marketplace.files import image_json
 from marketplace.files.images import Upload
 from marketplace.postgres.callers import Caller, Client
 from marketplace.postgres.pool import Conn, Row
-from marketplace.queries import activities, brands, images, jobs, products
+from marketplace.queries import activities, brands, documents, images, jobs, products
 from marketplace.text.messages import say
 from marketplace.workflows import product_documents, product_variants
 from marketplace.workflows.product_variants import Present, Wanted
@@ -72,7 +72,11 @@ def add(
     for upload in pictures:
         _attach(conn, product_id, upload, product["name"])
     made = ("product", product_id, product["name"])
-    return product_id, _finish(conn, client, "create_product", made, currency)
+    with conn.pipeline():
+        product_documents.send_new(conn, [product_id], currency)
+        activities.record(conn, client, "create_product", related=made)
+        shown = products.find_later(conn, product_id)
+    return product_id, shown.fetchone() or {}
 
 
 def change(
@@ -98,9 +102,10 @@ def change(
         written["price"] = before["price"]
         written["price_before"] = before["price_before"] if before["variant_count"] else None
         written["sku"] = None
-    if any(written[name] != before[name] for name in written) or (wanted and wanted.changed):
+    fields = {name for name in written if written[name] != before[name]}
+    if fields or (wanted and wanted.changed):
         products.change(conn, before["id"], store_id, written)
-    if any(written[name] != before[name] for name in ("brand_id", "hidden")):
+    if fields & {"brand_id", "hidden"}:
         settle_brands(conn, before["brand_id"], written["brand_id"])
     if wanted is not None:
         products.write_variants(
@@ -109,29 +114,28 @@ def change(
     elif product.get("stock") is not None and not before["variant_count"]:
         products.set_stock(conn, before["id"], product["stock"])
     changed = ("product", before["id"], product["name"])
-    if said is None:
-        return _finish(conn, client, "delete_product", changed, currency)
-    details = {"fields": sorted(said)}
-    return _finish(conn, client, "update_product", changed, currency, details)
-
-
-def _finish(
-    conn: Conn,
-    client: Client,
-    activity: str,
-    product: tuple[str, int, str],
-    currency: str,
-    details: Mapping[str, Any] | None = None,
-) -> Row:
-    """Write what reads need of a product, log what was done and read it, in one round trip."""
     with conn.pipeline():
-        product_documents.send(conn, [product[1]], currency)
-        activities.record(conn, client, activity, related=product, details=details)
-        shown = products.find_later(conn, product[1])
+        _refresh(conn, before["id"], fields if wanted is None else None, currency)
+        if said is None:
+            activities.record(conn, client, "delete_product", related=changed)
+        else:
+            details = {"fields": sorted(said)}
+            activities.record(conn, client, "update_product", related=changed, details=details)
+        shown = products.find_later(conn, before["id"])
     return shown.fetchone() or {}
 
 
-def block(conn: Conn, before: Row, blocked: str | None) -> Row:
+def _refresh(conn: Conn, product_id: int, fields: Set[str] | None, currency: str) -> None:
+    """Write what repeats these fields of a product, and nothing if there are none; None: all of
+    it.
+    """
+    if fields is None:
+        product_documents.send(conn, [product_id], currency)
+    elif fields:
+        product_documents.send_changed(conn, product_id, fields, currency)
+
+
+def block(conn: Conn, before: Row, blocked: str | None, currency: str) -> Row:
     """Take a product off sale with a word, or let it go (None), for an admin; return it as it is
     now.
     """
@@ -141,6 +145,8 @@ def block(conn: Conn, before: Row, blocked: str | None) -> Row:
         words = say("{word} is the word for a store that is stopped", word=STOPPED)
         raise Problem("validation_failed", errors=[FieldError("/blocked", "not_allowed", words)])
     after = {**before, **products.block(conn, before["id"], blocked)}
+    with conn.pipeline():
+        product_documents.send_changed(conn, before["id"], {"hidden"}, currency)
     if after["hidden"] != before["hidden"]:
         settle_brands(conn, before["brand_id"])
     return after
@@ -188,7 +194,7 @@ def add_images(
     require_room(conn, product["id"], len(made), most=most)
     added = [_attach(conn, product["id"], upload, None) for upload in made]
     products.touch(conn, product["id"], store_id)
-    product_documents.refresh(conn, [product["id"]], currency)
+    documents.write(conn, [product["id"]], currency)
     return added
 
 

@@ -39,8 +39,10 @@ def possible(row: Mapping[str, Any], acts: str, now: datetime) -> list[str]:
     """Return what this party can do with a return now."""
     state, decided = row["state"], row["decided_by"] is not None
     free = not row["disputed"]
+    # one at a time: a no is not disputed while another return of the order is open
+    refused = state == "rejected" and row["open_request"] is None
     disputable = row["order_state"] != "cancelled" and (
-        state in OPEN or (state == "rejected" and row["updated_at"] > now - DISPUTABLE)
+        state in OPEN or (refused and row["updated_at"] > now - DISPUTABLE)
     )
     approved = state == "approved"
     able = {

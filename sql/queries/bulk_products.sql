@@ -17,13 +17,3 @@ FROM change_products(
     dry_run => %(dry_run)s
 ) AS c
 ORDER BY c.number;
-
--- name: reprice_search
--- The words of products whose price alone has changed: only the one that stands for it is another, where it is.
--- Written as search_vector writes them, at a tenth of the cost.
-UPDATE product_search AS s
-SET words = regexp_replace(s.words::text, '''#p[0-9]+''', concat('''#p', search_price(p.price), ''''))::tsvector
-FROM products AS p
-WHERE s.product_id = ANY(ARRAY(SELECT unnest(%(product_ids)s::bigint[])))
-    AND p.id = s.product_id
-    AND NOT s.words @@ concat('#p', search_price(p.price))::tsquery;

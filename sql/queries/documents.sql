@@ -3,11 +3,9 @@
 -- unnest(...)), so that no plan depends on them: for the one product of a request planning would take longer
 -- than the rest. The plans hold for a thousand ids too.
 
--- name: write
--- Writes the documents of some products, and returns which of them were wrong (so do the next two). A document
--- is a JSON object without its last brace: stock, in_stock (both live) and the description follow when it is
--- sent. `closed_until` is live, too: product_cards (V0067) puts it where NULL stands here. A text is unchanged if
--- nothing changed.
+-- fragment: document
+-- A document is a JSON object without its last brace: stock, in_stock (both live) and the description follow when it
+-- is sent. `closed_until` is live, too: product_cards (V0067) puts it where NULL stands here.
 INSERT INTO product_documents AS kept (product_id, document)
 SELECT p.id, left(to_json(shown)::text, -1)
 FROM products AS p
@@ -65,10 +63,19 @@ CROSS JOIN LATERAL (
         to_char(p.updated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS updated_at
 ) AS shown
 WHERE p.id = ANY(ARRAY(SELECT unnest(%(product_ids)s::bigint[])))
+
+-- name: write
+-- Writes the documents of some products, and returns which of them were wrong (so do the next two). A text is
+-- unchanged if nothing changed.
+/* include: document */
 ON CONFLICT (product_id) DO UPDATE
 SET document = excluded.document
 WHERE kept.document <> excluded.document OR kept.store_id IS NULL
 RETURNING product_id;
+
+-- name: add
+-- The documents of new products.
+/* include: document */;
 
 -- name: write_categories
 -- A row for the category and each of its ancestors, for visible products; none for hidden ones.
@@ -112,41 +119,34 @@ JOIN categories AS c ON c.id = p.category_id
 CROSS JOIN LATERAL unnest(c.path) AS step (category_id)
 WHERE p.id = ANY(ARRAY(SELECT unnest(%(product_ids)s::bigint[]))) AND NOT p.hidden;
 
--- name: write_search
--- Writes the words that products are found by, and adds new words of names and brands to search_words. The
--- latter are written in the order of words and last of all, so that two transactions that add the same new
--- words wait for each other and for nothing else. The index alone finds the words that exist. Leaving them out
--- by a join first is a plan that was right for few words, and took a minute a batch of an import for many.
-WITH written AS (
-    INSERT INTO product_search AS kept (product_id, words, name_words)
-    SELECT p.id, found.words, length(ts_filter(found.words, '{a}'))
-    FROM products AS p
-    LEFT JOIN brands AS b ON b.id = p.brand_id
-    LEFT JOIN categories AS c ON c.id = p.category_id
-    CROSS JOIN LATERAL (
-        SELECT
-            search_vector(
-                p.name,
-                b.name,
-                -- What kinds there are counts as the category does: red finds the shirt that comes in red, too.
-                concat_ws(' ', c.name, (
-                    SELECT string_agg(DISTINCT o.value, ' ')
-                    FROM variants AS v
-                    CROSS JOIN LATERAL unnest(v.options) AS o (value)
-                    WHERE v.product_id = p.id AND NOT v.hidden
-                )),
-                p.description,
-                search_filters(p.id, p.store_id, p.brand_id, c.path, p.price)
-            ) AS words
-        LIMIT 1
-    ) AS found
-    WHERE p.id = ANY(ARRAY(SELECT unnest(%(product_ids)s::bigint[])))
-    ON CONFLICT (product_id) DO UPDATE
-    SET words = excluded.words, name_words = excluded.name_words
-    WHERE (kept.words, kept.name_words) IS DISTINCT FROM (excluded.words, excluded.name_words)
-    RETURNING product_id, words
-),
+-- fragment: words
+INSERT INTO product_search AS kept (product_id, words, name_words)
+SELECT p.id, found.words, length(ts_filter(found.words, '{a}'))
+FROM products AS p
+LEFT JOIN brands AS b ON b.id = p.brand_id
+LEFT JOIN categories AS c ON c.id = p.category_id
+CROSS JOIN LATERAL (
+    SELECT
+        search_vector(
+            p.name,
+            b.name,
+            -- What kinds there are counts as the category does: red finds the shirt that comes in red, too.
+            concat_ws(' ', c.name, (
+                SELECT string_agg(DISTINCT o.value, ' ')
+                FROM variants AS v
+                CROSS JOIN LATERAL unnest(v.options) AS o (value)
+                WHERE v.product_id = p.id AND NOT v.hidden
+            )),
+            p.description,
+            search_filters(p.id, p.store_id, p.brand_id, c.path, p.price)
+        ) AS words
+    LIMIT 1
+) AS found
+WHERE p.id = ANY(ARRAY(SELECT unnest(%(product_ids)s::bigint[])))
 
+-- fragment: new_words
+-- The index alone finds the words that exist. Leaving them out by a join first is a plan that was right for few words,
+-- and took a minute a batch of an import for many.
 added AS (
     INSERT INTO search_words (word)
     SELECT DISTINCT u.lexeme
@@ -156,7 +156,42 @@ added AS (
     ON CONFLICT (word) DO NOTHING
 )
 
+-- name: write_search
+-- Writes the words that products are found by, and adds new words of names and brands to search_words. The
+-- latter are written in the order of words and last of all, so that two transactions that add the same new
+-- words wait for each other and for nothing else.
+WITH written AS (
+    /* include: words */
+    ON CONFLICT (product_id) DO UPDATE
+    SET words = excluded.words, name_words = excluded.name_words
+    WHERE (kept.words, kept.name_words) IS DISTINCT FROM (excluded.words, excluded.name_words)
+    RETURNING product_id, words
+),
+
+/* include: new_words */
+
 SELECT w.product_id FROM written AS w;
+
+-- name: add_search
+-- The words of new products.
+WITH written AS (
+    /* include: words */
+    RETURNING product_id, words
+),
+
+/* include: new_words */
+
+SELECT count(*) AS added FROM written AS w;
+
+-- name: reprice_search
+-- The words of products whose price alone has changed: only the one that stands for it is another, where it is.
+-- Written as search_vector writes them, at a tenth of the cost.
+UPDATE product_search AS s
+SET words = regexp_replace(s.words::text, '''#p[0-9]+''', concat('''#p', search_price(p.price), ''''))::tsvector
+FROM products AS p
+WHERE s.product_id = ANY(ARRAY(SELECT unnest(%(product_ids)s::bigint[])))
+    AND p.id = s.product_id
+    AND NOT s.words @@ concat('#p', search_price(p.price))::tsquery;
 
 -- name: waiting
 -- Products among the given ones that a pending job will write: after a rename or a move.

@@ -126,16 +126,17 @@ WHERE i.id = %(import_id)s AND (c.bad > 0 OR c.same > 0);
 -- name: fit_categories
 -- Of the categories that are missing so many are made, those of the first rows first, a parent before what is below
 -- it; rows that name another one keep the nearest category above it, and what they wished for. Twice is as good as
--- once.
+-- once. Rows are found again by their lines: nothing is known yet of rows that were copied just now, and by their
+-- paths each would be compared with each path.
 WITH wanted AS MATERIALIZED (
-    SELECT r.category, min(r.line) AS line
+    SELECT r.category, min(r.line) AS line, array_agg(r.line) AS lines
     FROM import_rows AS r
     WHERE r.import_id = %(import_id)s AND r.category IS NOT NULL
     GROUP BY r.category
 ),
 
 missing AS MATERIALIZED (
-    SELECT w.category, w.line
+    SELECT w.category, w.line, w.lines
     FROM wanted AS w
     WHERE find_category(w.category) IS NULL
 ),
@@ -159,7 +160,7 @@ admitted AS MATERIALIZED (
 ),
 
 fitted AS MATERIALIZED (
-    SELECT m.category, nullif(m.category[1:k.depth], '{}') AS nearest
+    SELECT m.lines, nullif(m.category[1:k.depth], '{}') AS nearest
     FROM missing AS m
     CROSS JOIN LATERAL (
         SELECT count(*)::integer AS depth
@@ -175,7 +176,8 @@ moved AS (
     UPDATE import_rows AS r
     SET category = f.nearest, wished_category = r.category
     FROM fitted AS f
-    WHERE r.import_id = %(import_id)s AND r.category = f.category
+    CROSS JOIN LATERAL unnest(f.lines) AS l (line)
+    WHERE r.import_id = %(import_id)s AND r.line = l.line
     RETURNING r.line
 )
 

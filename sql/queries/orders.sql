@@ -147,7 +147,7 @@ SELECT
     o.units_delivered, o.units_undelivered, o.units_returned, o.total, o.paid, o.refund_total, o.currency, o.cod,
     o.cod_collector, o.open_request, o.cancel_by, o.ship_by, o.deliver_by, o.complete_at, o.completed_at, c.pay_by,
     o.placed_at, o.version, (o.delivery ->> 'days_max')::integer AS days_max,
-    q.state AS return_state, q.keep_goods, q.deadline_at AS return_by,
+    q.state AS return_state, q.keep_goods, q.deadline_at AS return_by, r.returns_end,
     f.product_id, f.variant_id, f.name, f.option_names, f.options, f.image_url, f.placeholder, f.quantity, f.price,
     f.total AS line_total, n.lines - 1 AS more_lines,
     t.courier, t.tracking_number, t.shipped_at, b.name AS buyer_name,
@@ -180,6 +180,26 @@ LEFT JOIN order_requests AS q
     AND o.open_request = 'return'
     AND q.state IN ('open', 'approved', 'sent_back')
     AND NOT q.disputed
+-- Three returns that came to nothing are enough, and of a line that was rejected none is asked for again.
+LEFT JOIN LATERAL (
+    SELECT
+        count(*) FILTER (WHERE e.state = 'withdrawn') >= 3
+        OR NOT EXISTS (
+            SELECT
+            FROM order_lines AS l
+            WHERE l.order_id = o.id
+                AND l.quantity > l.cancelled + l.undelivered + l.returned
+                AND l.id <> ALL(ARRAY(
+                    SELECT x.line_id
+                    FROM order_requests AS e
+                    JOIN order_request_lines AS x ON x.order_id = e.order_id AND x.request_id = e.id
+                    WHERE e.order_id = o.id AND e.state = 'rejected'
+                ))
+        ) AS returns_end
+    FROM order_requests AS e
+    WHERE e.order_id = o.id
+    HAVING count(*) > 0
+) AS r ON o.units_shipped > 0
 LEFT JOIN checkouts AS c ON c.id = o.checkout_id
 LEFT JOIN order_buyers(%(ids)s::bigint[]) AS b ON b.order_id = o.id
 WHERE o.id = ANY(%(ids)s::bigint[])

@@ -3,7 +3,7 @@
 -- fragment: shown
 r.id, r.order_id, r.store_id, r.buyer_id, r.state, r.disputed, r.reason, r.message, r.reply, r.amount, r.keep_goods,
 r.tracking_number, r.bearer, r.deadline_at, r.decided_by, r.came_back, r.refund_id, r.version, r.created_at,
-r.updated_at, o.number AS order_number, o.currency, o.state AS order_state,
+r.updated_at, o.number AS order_number, o.currency, o.state AS order_state, o.open_request,
 ARRAY(
     SELECT json_build_object('line_id', l.line_id, 'quantity', l.quantity)
     FROM order_request_lines AS l

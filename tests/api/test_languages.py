@@ -15,6 +15,7 @@ from zxcvbn import feedback, zxcvbn
 from marketplace.config.settings import ROOT
 from marketplace.contract import constraints, errors, validation
 from marketplace.text import messages
+from marketplace.web.problems import body
 
 PACKAGE = ROOT / "marketplace"
 JSON = {"Content-Type": "application/json"}
@@ -68,7 +69,7 @@ def test_no_words_are_put_together_where_they_cannot_be_translated():
         'raise Problem("not_found", say(f"There is no {thing}."))',
         'raise Problem("not_found", say("There is no {thing!r}.", thing=thing))',
         'raise Wrong("bad_format", say("is no {thing}", thing=thing))',
-        'raise Problem("validation_failed", errors=[FieldError("/x", "y", f"is no {thing}")])',
+        'raise errors.Problem("validation_failed", errors=[errors.FieldError("/x", "y", f"is no {thing}")])',
         'raise invalid("/x", "y", str(error))',
         "self._error(field, f'is no {thing}')",
     ],
@@ -272,6 +273,38 @@ def test_a_picture_is_refused_by_its_own_name_in_the_sellers_language(api: Api, 
         )
         problem(answer, 422, "picture_refused")
         assert answer.json["detail"] == answer.json["errors"][0]["message"] == f"{name}: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("pointer", "message", "english", "indonesian"),
+    [
+        (
+            "/price",
+            "must not be negative",
+            "price must not be negative.",
+            "price tidak boleh negatif.",
+        ),
+        ("", "must be an object", "the document must be an object.", "data harus berupa objek."),
+        (
+            "/payment",
+            "say how it is paid",
+            "payment: say how it is paid.",
+            "payment: sebutkan cara bayarnya.",
+        ),
+        (
+            "",
+            "a return of the order is open",
+            "A return of the order is open.",
+            "Pengembalian pesanan ini masih terbuka.",
+        ),
+    ],
+)
+def test_details_read_as_sentences(pointer: str, message: str, english: str, indonesian: str):
+    refusal = errors.Problem(
+        "validation_failed", errors=[errors.FieldError(pointer, "invalid", message)]
+    )
+    told = [json.loads(body(refusal, None, language))["detail"] for language in ("en", "id")]
+    assert told == [english, indonesian]
 
 
 def test_success_says_nothing_of_languages(api: Api):

@@ -183,6 +183,33 @@ def test_a_no_is_disputed_and_not_asked_again(api: Api, desk: Desk):
     assert told["state"] == "rejected"
 
 
+def test_buttons_about_returns_are_those_that_work(api: Api, desk: Desk):
+    order = desk.order((desk.product(), 1), (desk.product(), 2))
+    desk.ship(order)
+    api.post(f"{ORDERS}/{order}/confirm", desk.buyer)
+    first, second = desk.lines(order)
+
+    def can(*returned: dict) -> list[list[str]]:
+        paths = ["", *(f"/returns/{each['id']}" for each in returned)]
+        return [api.get(f"{ORDERS}/{order}{path}", desk.buyer).json["can"] for path in paths]
+
+    no = opened(api, desk, order, (first, 1))
+    moved(api, no, desk.seller, state="rejected")
+    assert can(no) == [["return"], ["dispute"]]
+    other = opened(api, desk, order, (second, 1))
+    assert can(no, other) == [[], [], ["withdraw", "dispute"]]
+    problem(step(api, no, desk.buyer, disputed=True), 409, "return_open")
+    for _ in range(2):
+        moved(api, other, desk.buyer, state="withdrawn")
+        other = opened(api, desk, order, (second, 1))
+    moved(api, other, desk.seller, state="rejected")
+    assert can(no, other) == [[], ["dispute"], ["dispute"]]
+    problem(ask(api, desk, order, (second, 1)), 409, "return_state")
+    desk.change("UPDATE order_requests SET state = 'withdrawn' WHERE order_id = %s", order)
+    assert can() == [[]]
+    problem(ask(api, desk, order, (second, 1)), 409, "too_late")
+
+
 @pytest.mark.parametrize(("pieces", "code"), [(3, "too_many_units"), (0, None)])
 def test_a_return_names_pieces_that_are_there(api: Api, desk: Desk, pieces: int, code: str | None):
     order, _, line = arrived(desk)

@@ -42,7 +42,7 @@ def measure(
                 if whole:
                     _create(conn, config, seller, product)
                 else:
-                    with mock.patch.object(documents, "write"):
+                    with mock.patch.object(documents, "add"):
                         _create(conn, config, seller, product)
             taken[whole].append(processes.running(backend) + time.thread_time() * 1e6 - before)
     return Cost(statistics.median(taken[True]), statistics.median(taken[False]))
