@@ -399,7 +399,6 @@ EXPLAIN (FORMAT JSON)
 /* include: counting_category */;
 
 -- name: find
--- budget: 140 buffers
 -- One product as the API returns it; hidden ones only with `show_hidden`, hidden variants to its store and admins.
 -- `tag` changes when the response does. Document, details and description are not read for a client that has them
 -- (`known`). Values come as subqueries, so that the plan is the same for all of them, and is kept.
