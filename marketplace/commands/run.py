@@ -106,6 +106,7 @@ def _start(config: Config, *module: str) -> Child:
     farewell = signal.SIGTERM
     env = {
         "MALLOC_MMAP_THRESHOLD_": "1048576",
+        "MALLOC_ARENA_MAX": "2",
         **os.environ,
     }  # glibc returns the memory of large images
     env.update({"DATA_DIR": str(config.data_dir), "UPLOADS_DIR": str(config.uploads_dir)})
