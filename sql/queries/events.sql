@@ -22,7 +22,8 @@ ORDER BY e.ordinality;
 
 -- name: order_facts
 -- What a mail about an order says, as it is now: to whom, the order, its checkout with all orders, how to pay,
--- parcels. Pieces that were cancelled of an order that goes on are not in its lines; what a return is about has its own.
+-- parcels. Pieces that were cancelled of an order that goes on are not in its lines; what a return is about has lines of
+-- its own.
 SELECT
     m.email, o.id, o.number, o.state, o.stage, o.cod, o.currency, o.total, o.paid, o.cancel_reason, o.open_request,
     o.cancel_by, o.ship_by, o.complete_at, asked.state AS return_state, asked.keep_goods, asked.deadline_at AS return_by, asked.lines AS return_lines,
