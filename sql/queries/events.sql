@@ -22,7 +22,7 @@ ORDER BY e.ordinality;
 
 -- name: order_facts
 -- What a mail about an order says, as it is now: to whom, the order, its checkout with all orders, how to pay,
--- parcels. Pieces that were cancelled of an order that goes on are not in its lines; what a return is about has lines of
+-- parcels. Pieces that were cancelled of an order that goes on are not in its lines; what a return is about has
 -- its own.
 SELECT
     m.email, o.id, o.number, o.state, o.stage, o.cod, o.currency, o.total, o.paid, o.cancel_reason, o.open_request,
