@@ -57,8 +57,8 @@ def run(args: argparse.Namespace) -> int:
         with provision.connected() as embedded:
             config = settings.load()
             migrations.migrate(config.migrate_database_url, print)
-            if embedded:
-                demo.load(config, print)
+            if embedded and not demo.load(config, print) and (config.data_dir / LOGINS).exists():
+                print(f"Demo logins are in {config.data_dir / LOGINS}")
             return _serve(config)
     except KeyboardInterrupt:
         print("Stopped.")

@@ -5,6 +5,7 @@ sql/migrations/V0008__search.sql, V0174__typed_words.sql and sql/queries/search.
 words are folded, stemmed, corrected and ranked.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -27,10 +28,13 @@ MANY = 3
 FEW_WORDS = 6
 #: How many products the rarest words may find together, when any word will do.
 ANY_WORD = 100
+#: How many products partial matches have to find: no more ways to match are taken behind that.
+ENOUGH = 1000
 #: A word that more products have is searched in the newest ones only.
 COMMON = 25_000
 #: Products to a place of the catalogue (#n), as in search_filters.
 PLACE = 8192
+KINDS = ("related", "corrected")
 _FILTERS = {"category_id": "#c", "brand_id": "#b", "store_id": "#s"}
 
 
@@ -64,7 +68,8 @@ def _search(conn: Conn, listing: Listing, *, with_ids: bool = False) -> tuple[li
     in the index, if no word finds anything.
     """
     words = search.understand(conn, **_asked(listing))
-    if not any(_finds(word) for word in words if word["role"] == "typed"):
+    typed = [word for word in words if word["role"] == "typed"]
+    if not any(word["found"] or word["related"] or word["corrected"] for word in typed):
         return [], words
     question = _question(words, listing.sort)
     return search.find(conn, listing.values(), question, with_ids=with_ids), words
@@ -93,14 +98,9 @@ def _rarest(words: Sequence[Row]) -> int:
     return min((int(word["found"]) for word in words if word["role"] != "left out"), default=0)
 
 
-def _finds(word: Row) -> bool:
-    """Whether a word, or what it may stand for, finds anything."""
-    return bool(word["found"] or word["related"] or word["corrected"])
-
-
-def _widest(word: Row) -> int:
-    """Return about how many products a word finds, with all that it may stand for."""
-    return max(int(word[name] or 0) for name in ("found", "related_found", "corrected_found"))
+def _finds(word: Row, *kinds: str) -> int:
+    """Return about how many products a word finds, with those of its `related` and `corrected`."""
+    return max(int(word[name] or 0) for name in ("found", *(f"{kind}_found" for kind in kinds)))
 
 
 def _forms(word: Row, *kinds: str) -> str:
@@ -115,13 +115,12 @@ def _question(words: Sequence[Row], sort: str) -> Question:
     filters = [word for word in words if word["role"] == "filter"]
     limits = [f"({word['forms']})" for word in filters]
     limits += [f"!({word['forms']})" for word in words if word["role"] == "left out"]
-    newest = _newest(required + filters)
     by_relevance = sort == "relevance"
     return Question(
-        all_words=_all(required, [*limits, *newest]),
-        related=_wider(required, [*limits, *newest], "related"),
-        corrected=_wider(required, [*limits, *newest], "related", "corrected"),
-        any_word=_some(required, limits, filters),
+        all_words=_all(required, filters, limits),
+        related=_wider(required, filters, limits, "related"),
+        corrected=_wider(required, filters, limits, *KINDS),
+        any_word=_some(required, filters, limits),
         forms=[_forms(word, "related", "corrected") for word in required],
         rarities=[word["rarity"] for word in required],
         neighbours=[f"{_literal(one)} <-> {_literal(next_)}" for one, next_ in pairwise(typed)],
@@ -136,35 +135,57 @@ def _literal(word: Row) -> str:
     return f"'{word['word']}':A"
 
 
-def _all(words: Sequence[Row], limits: Sequence[str], *kinds: str) -> str:
-    return " & ".join([*(f"({_forms(word, *kinds)})" for word in words), *limits])
+def _all(words: Sequence[Row], filters: Sequence[Row], limits: Sequence[str], *kinds: str) -> str:
+    """Return the query for all words; the newest places of the catalogue if all are common."""
+    ways = [f"({_forms(word, *kinds)})" for word in words]
+    return " & ".join([*ways, *limits, *_newest([*words, *filters], *kinds)])
 
 
-def _wider(words: Sequence[Row], limits: Sequence[str], *kinds: str) -> str | None:
+def _wider(
+    words: Sequence[Row], filters: Sequence[Row], limits: Sequence[str], *kinds: str
+) -> str | None:
     """Return the query for all words with what they may stand for; None if that is no more."""
     if not any(word[kind] for word in words for kind in kinds):
         return None
-    return _all(words, limits, *kinds)
+    return _all(words, filters, limits, *kinds)
 
 
-def _some(words: Sequence[Row], limits: Sequence[str], filters: Sequence[Row]) -> str:
+def _some(words: Sequence[Row], filters: Sequence[Row], limits: Sequence[str]) -> str:
     """Return the query for the rarest words, or for all of some words but one."""
-    kinds = ("related", "corrected")
     rare = _rare(words)
-    ways = [f"({_forms(word, *kinds)})" for word in rare]
+    ways = [[word] for word in rare]
     if len(rare) == 1 and len(words) >= MANY:
-        others = [[other for other in words if other is not word] for word in words]
-        if _widest(rare[0]) <= ANY_WORD:
-            others = [[word for word in words if word is not rare[0]]]
-        elif len(words) <= FEW_WORDS:
-            ways = []
-        ways += ["(" + _all(each, [], *kinds) + ")" for each in others]
-    return " & ".join(["(" + " | ".join(ways) + ")", *limits, *_newest([*rare[-1:], *filters])])
+        if _finds(rare[0], *KINDS) <= ANY_WORD:
+            ways += [[word for word in words if word is not rare[0]]]
+        else:
+            ways = [*(ways if len(words) > FEW_WORDS else []), *_all_but_one(words)]
+    return " | ".join(f"({_all(way, filters, limits, *KINDS)})" for way in ways)
 
 
-def _newest(words: Sequence[Row]) -> list[str]:
+def _all_but_one(words: Sequence[Row]) -> list[list[Row]]:
+    """Return the words without one of them, for as many of them as find enough together: without
+    the most common first, so that what is rare is found, and very common words alone are not read.
+    """
+    ways: list[list[Row]] = []
+    enough = 0.0
+    for left_out in sorted(words, key=lambda word: _finds(word, *KINDS), reverse=True):
+        way = [word for word in words if word is not left_out]
+        ways.append(way)
+        enough += _expected(way)
+        if enough > ENOUGH:
+            break
+    return ways
+
+
+def _expected(words: Sequence[Row]) -> float:
+    """Return about how many products have all words, if they do not go together."""
+    there = max(int(words[0]["newest_id"] or 0), 1)
+    return there * math.prod(min(_finds(word, *KINDS) / there, 1) for word in words)
+
+
+def _newest(words: Sequence[Row], *kinds: str) -> list[str]:
     """Return the newest places of the catalogue, if all of these words are common."""
-    if _rarest(words) <= COMMON:
+    if min(_finds(word, *kinds) for word in words) <= COMMON:
         return []
     newest = words[0]["newest_id"] // PLACE
     return ["(" + " | ".join(f"'#n{newest - step}'" for step in range(-(-COMMON // PLACE))) + ")"]
@@ -176,9 +197,9 @@ def _rare(words: Sequence[Row]) -> list[Row]:
     """
     chosen: list[Row] = []
     found = 0
-    for word in sorted(words, key=_widest):
-        if found and found + _widest(word) > ANY_WORD:
+    for word in sorted(words, key=lambda word: _finds(word, *KINDS)):
+        if found and found + _finds(word, *KINDS) > ANY_WORD:
             break
         chosen.append(word)
-        found += _widest(word)
+        found += _finds(word, *KINDS)
     return chosen

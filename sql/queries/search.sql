@@ -1,5 +1,6 @@
 -- Search: the typed text is parsed first, with all that its words may stand for; then products are found.
--- V0008__search.sql explains what words are and how they count, V0174__typed_words.sql what they may stand for.
+-- V0008__search.sql explains what words are and how they count, V0174__typed_words.sql and
+-- V0211__understood_words.sql what they may stand for.
 
 -- name: understand
 -- budget: 600 buffers
@@ -18,7 +19,9 @@ WITH typed AS MATERIALIZED (
     UNION ALL
     SELECT t.word, 100 + t.place::integer, 'left out'
     FROM (SELECT %(left_out)s::text AS words) AS a
-    CROSS JOIN LATERAL regexp_split_to_table(search_spaced(search_fold(a.words)), ' ')
+    CROSS JOIN LATERAL regexp_split_to_table(
+        CASE WHEN a.words <> '' THEN search_spaced(search_fold(a.words)) END, ' '
+    )
         WITH ORDINALITY AS t (word, place)
     WHERE t.word <> '' AND t.place <= 12
     UNION ALL
@@ -34,119 +37,24 @@ WITH typed AS MATERIALIZED (
     CROSS JOIN LATERAL generate_series(range.low, range.high) AS n (price)
     WHERE range.high - range.low < 20
     HAVING count(*) > 0
-),
-
-joined AS (
-    SELECT step.place, pair.word
-    FROM (
-        SELECT t.place, t.word || lead(t.word) OVER (ORDER BY t.place) AS word
-        FROM typed AS t
-        WHERE t.role = 'typed'
-    ) AS pair
-    CROSS JOIN LATERAL (
-        SELECT w.word
-        FROM search_words AS w
-        WHERE w.word = pair.word COLLATE "C"
-        LIMIT 1
-    ) AS known
-    CROSS JOIN LATERAL (VALUES (pair.place), (pair.place + 1)) AS step (place)
-),
-
-forms AS (
-    SELECT t.place, quote_literal(w.word) AS form, w.word
-    FROM typed AS t
-    CROSS JOIN LATERAL regexp_split_to_table(t.word, ' ') AS w (word)
-    UNION
-    SELECT t.place, quote_literal(s.lexeme), s.lexeme
-    FROM typed AS t
-    CROSS JOIN LATERAL unnest(search_stems(t.word)) AS s
-    WHERE t.role <> 'filter' AND search_pieces(t.word) = t.word
-    UNION
-    SELECT pieces.place, string_agg(quote_literal(pieces.word || pieces.next), ' & '), NULL
-    FROM (
-        SELECT t.place, r.word, lead(r.word) OVER (PARTITION BY t.place ORDER BY r.place) AS next
-        FROM typed AS t
-        CROSS JOIN LATERAL regexp_split_to_table(search_pieces(t.word), ' ') WITH ORDINALITY AS r (word, place)
-        WHERE t.role <> 'filter'
-    ) AS pieces
-    WHERE pieces.next IS NOT NULL
-    GROUP BY pieces.place
-    UNION
-    -- 3.5mm: the index has a number with a point and its unit apart.
-    SELECT t.place, string_agg(quote_literal(r.word), ' & '), NULL
-    FROM typed AS t
-    CROSS JOIN LATERAL regexp_split_to_table(search_pieces(t.word), ' ') AS r (word)
-    WHERE t.role <> 'filter' AND strpos(t.word, '.') > 0 AND search_pieces(t.word) <> t.word
-    GROUP BY t.place
-    UNION
-    SELECT j.place, quote_literal(j.word), j.word
-    FROM joined AS j
-    UNION
-    -- A part of a run of letters of a script without blanks.
-    SELECT t.place, string_agg(quote_literal(r.word), ' & '), NULL
-    FROM typed AS t
-    CROSS JOIN LATERAL regexp_split_to_table(
-        CASE WHEN octet_length(t.word) > length(t.word) THEN search_runs(t.word) END, ' '
-    ) AS r (word)
-    WHERE t.role <> 'filter'
-    GROUP BY t.place
-),
-
-known AS (
-    SELECT
-        t.word, t.place, t.role, f.forms, f.named, f.found,
-        t.role = 'filter'
-        OR to_tsvector('search_first', t.word) <> ''::tsvector
-        AND to_tsvector('search_second', t.word) <> ''::tsvector AS required
-    FROM typed AS t
-    CROSS JOIN LATERAL (
-        SELECT
-            string_agg('(' || f.form || ')', ' | ') AS forms,
-            max(w.named) AS named,
-            CASE WHEN t.role = 'filter' THEN sum(w.found) ELSE max(w.found) END AS found
-        FROM forms AS f
-        -- LIMIT 1, here and above: looked up one by one, however many words the planner assumes.
-        LEFT JOIN LATERAL (
-            SELECT w.named, w.found
-            FROM search_words AS w
-            WHERE w.word = f.word COLLATE "C"
-            LIMIT 1
-        ) AS w ON true
-        WHERE f.place = t.place
-    ) AS f
 )
 
 SELECT
-    k.word, k.role, k.forms, k.required, n.named, n.found,
-    r.forms AS related, r.most AS related_found, m.forms AS corrected, m.most AS corrected_found,
-    sqrt(ln(1 + greatest(c.reltuples, 10000) / (1 + n.named))) AS rarity,
+    t.word, t.role, u.forms, u.required, u.in_names AS named, u.finds AS found,
+    u.related, u.related_found, u.corrected, u.corrected_found,
+    sqrt(ln(1 + greatest(c.reltuples, 10000) / (1 + u.in_names))) AS rarity,
     (SELECT max(p.id) FROM products AS p) AS newest_id
-FROM known AS k
-CROSS JOIN LATERAL (
-    SELECT
-        CASE
-            WHEN k.found > 0 THEN k.named
-            ELSE (
-                SELECT count(*)
-                FROM (
-                    SELECT FROM product_search AS s WHERE search_title(s.words) @@ k.forms::tsquery LIMIT 1000
-                ) AS counted
-            )
-        END::integer AS named,
-        CASE
-            WHEN k.found > 0 THEN k.found
-            ELSE (
-                SELECT count(*)
-                FROM (SELECT FROM product_search AS s WHERE s.words @@ k.forms::tsquery LIMIT 1000) AS counted
-            )
-        END::integer AS found
-    LIMIT 1 -- once, though it is named thrice
-) AS n
-CROSS JOIN LATERAL search_related(CASE WHEN k.role = 'typed' THEN k.word END, n.found) AS r
-CROSS JOIN LATERAL search_corrected(CASE WHEN k.role = 'typed' AND n.found < 5 THEN k.word END, n.found) AS m
+FROM (
+    SELECT t.word, t.role, t.place, lag(t.word) OVER neighbours AS before, lead(t.word) OVER neighbours AS after
+    FROM typed AS t
+    WINDOW neighbours AS (PARTITION BY t.role ORDER BY t.place)
+) AS t
+CROSS JOIN LATERAL search_understood(
+    t.word, t.role, CASE WHEN t.role = 'typed' THEN t.before END, CASE WHEN t.role = 'typed' THEN t.after END
+) AS u
 CROSS JOIN pg_class AS c
 WHERE c.oid = 'product_search'::regclass
-ORDER BY k.place;
+ORDER BY t.place;
 
 -- fragment: shown
 CASE WHEN a.show_hidden THEN (a.reached OR p.store_id = (SELECT my_store_id())) ELSE NOT p.hidden END
@@ -379,127 +287,61 @@ ORDER BY page.place;
 
 -- name: suggest
 -- budget: 3000 buffers
--- Completions of the typed text, five of each kind. The last word may be unfinished: `completed` are the most
--- common words that begin with it. Words that the catalogue lacks are corrected, and synonyms stand for each
--- other (`others`). Products match that have one of them and all words before; only the newest 25,000 are
--- searched if the words are common. Names that begin as typed come first, then short ones.
-WITH typed AS MATERIALIZED (
-    SELECT t.word, t.place, t.place = max(t.place) OVER () AS last, a.begins
-    FROM (SELECT search_spaced(search_fold(%(typed)s::text)) AS begins) AS a
-    CROSS JOIN LATERAL regexp_split_to_table(
-        regexp_replace(a.begins, '(\.\d+)(?=[[:alpha:]])', '\1 ', 'g'), ' '
-    ) WITH ORDINALITY AS t (word, place)
-    WHERE t.word <> '' AND t.place <= 12
+-- Completions of the typed text, five of each kind: products that match as typed, and if these are fewer than five,
+-- those that match in a `wider` sense. Of both, names that begin as typed come first, then short ones.
+WITH asked AS MATERIALIZED (
+    SELECT b.begins, b.as_typed, b.wider, b.names
+    FROM search_begun((SELECT %(typed)s::text)) AS b
 ),
 
-completed AS MATERIALIZED (
-    SELECT w.word, w.found
-    FROM typed AS t
-    CROSS JOIN LATERAL (
-        SELECT w.word, w.found
-        FROM search_words AS w
-        WHERE w.word >= t.word COLLATE "C" AND w.word < (t.word || chr(1114111)) COLLATE "C"
-            AND (w.named > 0 OR w.found = 0)
-        ORDER BY w.named DESC, w.word
-        LIMIT 10
-    ) AS w
-    WHERE t.last
-),
-
-others AS MATERIALIZED (
-    SELECT t.place, concat_ws(' | ', r.forms, m.forms, p.forms) AS forms, greatest(r.most, m.most) AS found
+as_typed AS MATERIALIZED (
+    SELECT p.id, p.name, p.name_key, s.name_words
     FROM (
-        SELECT
-            t.place, t.word,
-            CASE
-                WHEN t.last THEN (SELECT count(*) > 0 FROM completed AS c)
-                ELSE EXISTS (
-                    SELECT
-                    FROM search_words AS w
-                    WHERE w.word = t.word COLLATE "C" AND (w.named > 0 OR w.found = 0)
-                )
-            END AS known
-        FROM typed AS t
-        OFFSET 0
-    ) AS t
-    CROSS JOIN LATERAL search_related(t.word, CASE WHEN t.known THEN 1 ELSE 0 END) AS r
-    CROSS JOIN LATERAL search_corrected(CASE WHEN NOT t.known THEN t.word END, 0) AS m
-    CROSS JOIN LATERAL (
-        SELECT '(' || string_agg(quote_literal(r.word), ' & ') || ')' AS forms
-        FROM regexp_split_to_table(
-            CASE WHEN octet_length(t.word) > length(t.word) THEN search_runs(t.word) END, ' '
-        ) AS r (word)
-    ) AS p
+        SELECT s.product_id, s.name_words
+        FROM product_search AS s
+        WHERE search_title(s.words) @@ (SELECT a.as_typed FROM asked AS a)
+        LIMIT 200
+    ) AS s
+    JOIN products AS p ON p.id = s.product_id
+    WHERE NOT p.hidden
 ),
 
-asked AS MATERIALIZED (
-    SELECT nullif(concat_ws(
-        ' & ',
-        (
-            SELECT string_agg('(' || concat_ws(' | ', quote_literal(t.word), nullif(o.forms, '')) || ')', ' & ')
-            FROM typed AS t
-            JOIN others AS o ON o.place = t.place
-            WHERE NOT t.last
-        ),
-        '(' || last.forms || ')',
-        CASE
-            WHEN last.found > 25000 THEN (
-                SELECT '(' || string_agg(format('''#n%%s''', n.place), ' | ') || ')'
-                FROM (SELECT max(p.id) / 8192 AS place FROM products AS p) AS newest
-                CROSS JOIN LATERAL generate_series(newest.place - 3, newest.place) AS n (place)
-            )
-        END
-    ), '')::tsquery AS words
+wider AS MATERIALIZED (
+    SELECT p.id, p.name, p.name_key, s.name_words
     FROM (
-        SELECT string_agg(f.form, ' | ') AS forms, sum(f.found) AS found
-        FROM (
-            SELECT quote_literal(c.word) AS form, c.found FROM completed AS c
-            UNION ALL
-            SELECT o.forms, o.found
-            FROM others AS o
-            JOIN typed AS t ON t.place = o.place AND t.last
-            WHERE o.forms <> ''
-        ) AS f
-    ) AS last
-    WHERE last.forms IS NOT NULL
-),
-
-unfinished AS MATERIALIZED (
-    SELECT string_agg(
-        '(' || concat_ws(' | ', quote_literal(t.word) || CASE WHEN t.last THEN ':*' ELSE '' END, nullif(o.forms, ''))
-        || ')', ' & '
-    )::tsquery AS words
-    FROM typed AS t
-    JOIN others AS o ON o.place = t.place
+        SELECT s.product_id, s.name_words
+        FROM product_search AS s
+        WHERE search_title(s.words) @@ (SELECT a.wider FROM asked AS a) AND (SELECT count(*) FROM as_typed) < 5
+        LIMIT 200
+    ) AS s
+    JOIN products AS p ON p.id = s.product_id
+    WHERE NOT p.hidden AND s.product_id NOT IN (SELECT y.id FROM as_typed AS y)
 )
 
 (
     SELECT 'products' AS kind, p.id, p.name
     FROM (
-        SELECT s.product_id, s.name_words
-        FROM product_search AS s
-        WHERE search_title(s.words) @@ (SELECT a.words FROM asked AS a)
-        LIMIT 200
-    ) AS s
-    JOIN products AS p ON p.id = s.product_id
-    WHERE NOT p.hidden
-    ORDER BY starts_with(p.name_key, (SELECT t.begins FROM typed AS t WHERE t.last)) DESC, s.name_words, p.id
+        SELECT y.id, y.name, y.name_key, y.name_words, 1 AS step FROM as_typed AS y
+        UNION ALL
+        SELECT w.id, w.name, w.name_key, w.name_words, 2 FROM wider AS w
+    ) AS p
+    ORDER BY p.step, starts_with(p.name_key, (SELECT a.begins FROM asked AS a)) DESC, p.name_words, p.id
     LIMIT 5
 )
 UNION ALL
 (
     SELECT 'brands', b.id, b.name
     FROM brands AS b
-    WHERE b.listed AND to_tsvector('names', b.name) @@ (SELECT u.words FROM unfinished AS u)
-    ORDER BY starts_with(lower(b.name), (SELECT t.begins FROM typed AS t WHERE t.last)) DESC, length(b.name), b.id
+    WHERE b.listed AND to_tsvector('names', b.name) @@ (SELECT a.names FROM asked AS a)
+    ORDER BY starts_with(lower(b.name), (SELECT a.begins FROM asked AS a)) DESC, length(b.name), b.id
     LIMIT 5
 )
 UNION ALL
 (
     SELECT 'categories', c.id, c.name
     FROM categories AS c
-    WHERE c.listed AND to_tsvector('names', c.name) @@ (SELECT u.words FROM unfinished AS u)
-    ORDER BY starts_with(lower(c.name), (SELECT t.begins FROM typed AS t WHERE t.last)) DESC, length(c.name), c.id
+    WHERE c.listed AND to_tsvector('names', c.name) @@ (SELECT a.names FROM asked AS a)
+    ORDER BY starts_with(lower(c.name), (SELECT a.begins FROM asked AS a)) DESC, length(c.name), c.id
     LIMIT 5
 );
 

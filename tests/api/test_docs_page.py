@@ -4,13 +4,13 @@ import hashlib
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin
 
-from conftest import Api
+from conftest import PASSWORD, Api
 from support import browser
 from support.responses import problem
 
+from marketplace.config.folders import LOGINS
 from marketplace.resources import docs
 
 #: What came from swagger-ui-dist 5.35.0, unchanged.
@@ -25,18 +25,46 @@ VENDORED = {
 }
 OURS = {"README.md", "page.css", "start.js"}
 TYPES = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
-#: "Try it out" on the list of products, as a person clicks it.
-CLICKS = """
-const when = (selector, then) => {
-  const timer = setInterval(() => {
-    const found = document.querySelector(`#operations-products-listProducts ${selector}`);
-    if (found) { clearInterval(timer); then(found); }
-  }, 20);
+#: Waits for what a person would look for.
+WHEN = """
+const pause = () => new Promise((go) => setTimeout(go, 20));
+const when = async (selector) => {
+  for (const start = Date.now(); Date.now() - start < 60000; await pause()) {
+    const found = document.querySelector(selector);
+    if (found) return found;
+  }
+  throw new Error(`${selector} has not come`);
 };
-when(".opblock-summary-control", (summary) => {
-  summary.click();
-  when(".try-out__btn", (button) => { button.click(); when("button.execute", (execute) => execute.click()); });
-});
+"""
+#: To the end of the page: calls are drawn when they come into view.
+LOOK = f"""{WHEN}
+const calls = new Set();
+await when(".opblock");
+for (let top = 0; top < document.documentElement.scrollHeight; top += innerHeight / 2) {{
+  scrollTo(0, top);
+  await pause();
+  await new Promise(requestAnimationFrame);
+  for (const each of document.querySelectorAll(".opblock")) calls.add(each.id);
+}}
+return [...calls];
+"""
+SIGN_IN = f"""{WHEN}
+(await when("#demo button")).click();
+await when("#demo button[aria-pressed=true]");
+return document.querySelector("#demo output").textContent;
+"""
+#: "Try it out" and "Execute" on a call as it stands there.
+EXECUTE = """
+const place = "#operations-CALL";
+for (let top = 0; !document.querySelector(place); top += innerHeight / 2) {
+  scrollTo(0, top);
+  await pause();
+}
+(await when(`${place} .opblock-summary-control`)).click();
+(await when(`${place} .try-out__btn`)).click();
+(await when(`${place} button.execute`)).click();
+const row = await when(`${place} .live-responses-table tbody .response`);
+return [row.querySelector(".response-col_status").textContent.trim(), row.textContent];
 """
 
 
@@ -143,29 +171,33 @@ def test_below_docs_there_is_nothing_else(api: Api):
     assert (options.status_code, options.content) == (204, b"")
 
 
-def test_a_browser_shows_every_call_and_tries_one(api: Api, tmp_path: Path):
-    api.product(api.seller(), name="Kopi yang dicoba")
-    paths = []
-
-    def app(env: dict[str, Any], start_response: Any) -> Any:
-        paths.append(f"{env['REQUEST_METHOD']} {env['PATH_INFO']}")
-        if env["PATH_INFO"] != "/docs/start.js":
-            return api.app(env, start_response)
-        start_response("200 OK", [("Content-Type", "text/javascript")])
-        return [(docs.FOLDER / "start.js").read_bytes(), CLICKS.encode()]
-
-    with browser.serving(app) as server:
-        dom, said = browser.visit(f"{server}/docs", tmp_path)
-
-    calls = [
+def test_a_browser_shows_every_call_signs_in_and_tries_two(committed: Api, tmp_path: Path):
+    seller = committed.seller()
+    committed.product(seller, name="Kopi yang dicoba")
+    kept = committed.config.data_dir / LOGINS
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(f"{seller.email} {PASSWORD} seller\n")
+    calls = {
         call["operationId"]
-        for methods in api.get("/api/openapi.json").json["paths"].values()
+        for methods in committed.get("/api/openapi.json").json["paths"].values()
         for method, call in methods.items()
         if method != "parameters"
-    ]
-    for call in calls:
-        assert re.search(rf'id="operations-[a-z]+-{call}"', dom), call
-    assert "GET /api/products" in paths
-    assert "Kopi yang dicoba" in dom
-    assert "Content Security Policy" not in said
-    assert "Uncaught" not in said
+    }
+
+    with browser.serving(committed.app) as server, browser.opened(tmp_path) as page:
+        for width, height in ((390, 844), (1280, 900)):
+            page.show(f"{server}/docs", width, height)
+            assert {each.rpartition("-")[2] for each in page.run(LOOK)} == calls
+            assert page.run("return document.documentElement.scrollWidth") <= width
+        assert page.run(SIGN_IN).startswith("Signed in as Budi, seller")
+        for call, status, word in (
+            ("products-listProducts", "200", "Kopi yang dicoba"),
+            ("products-createProduct", "201", "Kopi Gayo 250 g"),
+        ):
+            shown = page.run(WHEN + EXECUTE.replace("CALL", call))
+            assert shown[0] == status
+            assert word in shown[1]
+
+    assert page.errors == []
+    mine = committed.get("/api/stores/mine/products", seller).json["products"]
+    assert {product["name"] for product in mine} == {"Kopi Gayo 250 g", "Kopi yang dicoba"}

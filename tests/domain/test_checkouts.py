@@ -84,6 +84,10 @@ def test_buying_one_thing_takes_five_calls(shop: Api):
     assert first["thumb_url"] == order["lines"][0]["thumb_url"]
     assert shop.get("/api/cart", buys).json["count"] == 0
     assert pieces(shop, product) == (10, 2)
+    moved = shop.get(f"/api/products/{product}/stock-movements", sells).json["movements"][0]
+    of_order = placed["orders"][0]
+    assert (moved["kind"], moved["order_id"]) == ("hold", of_order["id"])
+    assert moved["order_number"] == of_order["number"]
     assert invariants(shop) == []
 
 

@@ -120,6 +120,57 @@ def test_synonyms_stand_behind_what_is_as_typed(api: Api, seller: User):
     assert suggested(api, "ponsel bek") == ["HP Bekas"]
 
 
+def test_suggestions_are_as_typed_first(api: Api, seller: User):
+    for name in ("HP", "Handphone", "Ponsel Bekas Mulus Sekali", "Ponsel Baru Garansi Toko"):
+        api.product(seller, name=name)
+
+    names = suggested(api, "ponsel")
+    assert {name.split()[0] for name in names[:2]} == {"Ponsel"}
+    assert set(names[2:]) == {"HP", "Handphone"}
+    for number in range(5):
+        api.product(seller, name=f"Ponsel Lipat Nomor {number}")
+    assert all(name.startswith("Ponsel") for name in suggested(api, "ponsel"))
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("Headset Bluetooth", "head se"),
+        ("Headset Bluetooth", "head set blue"),
+        ("Buku Tulis", "buku2"),
+        ("Buku Tulis", "buku2 tul"),
+        ("Laptop Stand", "laptops"),
+        ("Laptop Stand", "laptops sta"),
+        ("Gula dan Kopi", "gula untuk ko"),
+        ("Kabel Jack 3.5mm", "jack 3.5mm"),
+        ("Kabel Jack 3.5mm", "kbael jac"),
+    ],
+)
+def test_suggestions_understand_what_searches_do(api: Api, seller: User, name: str, typed: str):
+    api.product(seller, name=name)
+    api.product(seller, name="Ember Plastik")
+    count_words(api)
+
+    assert suggested(api, typed) == [name]
+
+
+def test_words_that_join_others_need_not_be_there(api: Api, seller: User):
+    api.product(seller, name="Kopi Susu")
+    api.product(seller, name="Gelas untuk Kopi")
+
+    assert set(found(api, "kopi dan susu", sort_by="name")) == {"Kopi Susu"}
+    assert set(found(api, "gelas yang kopi", sort_by="name")) == {"Gelas untuk Kopi"}
+
+
+def test_some_words_are_found_by_the_rare_ones(api: Api, seller: User):
+    """All but one: without the most common first, until enough are found."""
+    for name in ("Meja lipat kayu", "Meja lipat besi", "Kursi lipat", "Meja kayu"):
+        api.product(seller, name=name)
+    count_words(api)
+
+    assert set(found(api, "meja lipat kayu jati")[:3]) >= {"Meja lipat kayu"}
+
+
 def test_runs_of_a_shop_that_was_there_before_are_written_by_a_job(committed: Api):
     """A migration that wrote them itself would hold a large shop up."""
     path = next(migrations.MIGRATIONS.glob("V0170*"))

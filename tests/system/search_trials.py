@@ -169,7 +169,9 @@ def ndcg(shop: Shop, queries: dict[str, dict[str, int]], *, judged: bool) -> Sco
             found = [key for key in found if key in grades]
         ideal = gain(sorted(grades.values(), reverse=True))
         scores[query] = gain([grades.get(key, 0) for key in found]) / ideal
-    low = sorted(scores, key=lambda query: scores[query])[:8]
+    low = sorted(
+        (query for query in scores if not reported(query)), key=lambda query: scores[query]
+    )[:8]
     return Score(
         statistics.mean(scores.values()), len(scores), [f"{q} {scores[q]:.2f}" for q in low]
     )
