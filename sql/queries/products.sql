@@ -519,8 +519,8 @@ WHERE v.store_id = %(store_id)s AND v.sku = %(sku)s
 LIMIT 1;
 
 -- name: lock_own_stock
--- Before find_own: the stock first and in the order of ids, as a sale locks it that then flips in_stock. Sent again
--- where it returned a variant: another one may have come while this waited for those that were there.
+-- Before find_own: the stock first and in the order of ids, as a sale locks it that then flips in_stock. Sent twice:
+-- variants may have come while the first waited for those that were there.
 SELECT i.variant_id
 FROM inventory AS i
 JOIN products AS p ON p.id = i.product_id

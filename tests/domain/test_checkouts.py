@@ -445,6 +445,8 @@ def test_another_way_to_pay_is_asked_with_a_key(shop: Api):
 def test_a_total_with_a_part_of_a_coin_cannot_be_paid(shop: Api):
     buys = buyer(shop)
     put(shop, buys, (shop.product(seller(shop), price="100.50")["id"], 1))
+    quoted = shop.post("/api/checkout/quote", buys, json={}).json["problems"]
+    assert [each["code"] for each in quoted] == ["total_not_payable"]
     problem(try_to_place(shop, buys), 422, "total_not_payable")
 
 
