@@ -125,7 +125,8 @@ Operation = operation
 
 def of(resource: Any, method: str) -> Operation | None:
     """Return what the resource declares for a method; HEAD is GET."""
-    return _of(type(resource), method)
+    kind: Any = type(resource)
+    return _of(kind, method)
 
 
 @lru_cache(maxsize=1024)

@@ -73,6 +73,13 @@ def short(words: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
+def returned(order: Facts) -> list[str]:
+    """Return the lines of what the newest return of this order is about."""
+    store = next(each["store"] for each in order["orders"] if each["id"] == order["id"])
+    head = f"{short(store)} · {order['number']}"
+    return ["", head, *map(_pieces, order["return_lines"] or ())]
+
+
 def goods(order: Facts, place: Place, *, whole: bool) -> list[str]:
     """Return the lines of this order, or of all orders of the checkout, by store."""
     lines: list[str] = []
@@ -81,7 +88,12 @@ def goods(order: Facts, place: Place, *, whole: bool) -> list[str]:
             continue
         lines += ["", f"{short(each['store'])} · {each['number']}"]
         for line in each["lines"]:
-            options = f" ({', '.join(line['options'])})" if line["options"] else ""
             total = money(line["total"], order["currency"], place)
-            lines.append(f"  {line['quantity']} × {short(line['name'] + options)}  {total}")
+            lines.append(f"{_pieces(line)}  {total}")
     return lines
+
+
+def _pieces(line: Facts) -> str:
+    """Return how many pieces of what."""
+    options = f" ({', '.join(line['options'])})" if line["options"] else ""
+    return f"  {line['quantity']} × {short(line['name'] + options)}"

@@ -8,7 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 from marketplace.integrations import return_mails
-from marketplace.integrations.letters import Facts, Letter, Place, goods, moment, money, short
+from marketplace.integrations.letters import (
+    Facts,
+    Letter,
+    Place,
+    goods,
+    moment,
+    money,
+    returned,
+    short,
+)
 from marketplace.text.messages import say
 
 #: What a parcel is found by.
@@ -213,15 +222,19 @@ def _refunded(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter |
 def _asked(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
     if order["open_request"] is None:
         return None
-    if data.get("kind") == "cancel":
-        lines: list[str] = [say("The buyer asks you to cancel this order.")]
-        if order["cancel_by"] is not None:
-            until = moment(order["cancel_by"], place)
-            lines.append(say("Please reply by {until}, or it is cancelled.", until=until))
-        subject = say("The buyer wants to cancel order {number}", number=order["number"])
-    else:
-        lines = [say("The buyer asks to return something. Please reply in the app.")]
-        subject = say("A return of order {number}", number=order["number"])
+    if data.get("kind") != "cancel":
+        return Letter(
+            say("A return of order {number}", number=order["number"]),
+            [
+                say("The buyer asks to return something. Please reply in the app."),
+                *returned(order),
+            ],
+        )
+    lines: list[str] = [say("The buyer asks you to cancel this order.")]
+    if order["cancel_by"] is not None:
+        until = moment(order["cancel_by"], place)
+        lines.append(say("Please reply by {until}, or it is cancelled.", until=until))
+    subject = say("The buyer wants to cancel order {number}", number=order["number"])
     return Letter(subject, [*lines, *goods(order, place, whole=False)])
 
 

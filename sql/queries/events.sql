@@ -22,10 +22,11 @@ ORDER BY e.ordinality;
 
 -- name: order_facts
 -- What a mail about an order says, as it is now: to whom, the order, its checkout with all orders, how to pay,
--- parcels.
+-- parcels. Pieces that were cancelled of an order that goes on are not in its lines; what a return is about has
+-- its own.
 SELECT
     m.email, o.id, o.number, o.state, o.stage, o.cod, o.currency, o.total, o.paid, o.cancel_reason, o.open_request,
-    o.cancel_by, o.ship_by, o.complete_at, asked.state AS return_state, asked.keep_goods, asked.deadline_at AS return_by,
+    o.cancel_by, o.ship_by, o.complete_at, asked.state AS return_state, asked.keep_goods, asked.deadline_at AS return_by, asked.lines AS return_lines,
     s.name AS store, c.number AS checkout_number, c.total AS checkout_total, c.method,
     c.state AS checkout_state, c.pay_by, every.orders, pay.payments, sent.parcels
 FROM orders AS o
@@ -33,7 +34,14 @@ JOIN checkouts AS c ON c.id = o.checkout_id
 JOIN stores AS s ON s.id = o.store_id
 CROSS JOIN LATERAL order_mail(o.id, %(party)s) AS m
 LEFT JOIN LATERAL (
-    SELECT q.state, q.keep_goods, q.deadline_at
+    SELECT q.state, q.keep_goods, q.deadline_at, (
+        SELECT json_agg(json_build_object(
+            'name', n.name, 'options', n.options, 'quantity', y.quantity
+        ) ORDER BY n.id)
+        FROM order_request_lines AS y
+        JOIN order_lines AS n ON n.order_id = y.order_id AND n.id = y.line_id
+        WHERE y.order_id = q.order_id AND y.request_id = q.id
+    ) AS lines
     FROM order_requests AS q
     WHERE q.order_id = o.id
     ORDER BY q.id DESC
@@ -46,11 +54,15 @@ CROSS JOIN LATERAL (
     FROM orders AS x
     JOIN stores AS t ON t.id = x.store_id
     CROSS JOIN LATERAL (
-        SELECT json_agg(json_build_object(
-            'name', n.name, 'options', n.options, 'quantity', n.quantity, 'total', n.total::text
-        ) ORDER BY n.id) AS lines
+        SELECT coalesce(json_agg(json_build_object(
+            'name', n.name, 'options', n.options, 'quantity', k.pieces,
+            'total', round_money(n.total * k.pieces / n.quantity, x.currency)::text
+        ) ORDER BY n.id), '[]') AS lines
         FROM order_lines AS n
-        WHERE n.order_id = x.id
+        CROSS JOIN LATERAL (
+            SELECT n.quantity - CASE WHEN x.state = 'cancelled' THEN 0 ELSE n.cancelled END AS pieces
+        ) AS k
+        WHERE n.order_id = x.id AND k.pieces > 0
     ) AS l
     WHERE x.checkout_id = o.checkout_id
 ) AS every

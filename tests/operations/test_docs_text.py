@@ -191,6 +191,15 @@ def test_every_command_is_run_by_a_test_or_marked_as_not_run(name: str):
     assert (ROOT / "README.md").read_text().count("\n") < 75, "a screen and a half"
 
 
+@pytest.mark.parametrize("name", ["docs/api.md", "docs/operations.md"])
+def test_the_list_of_contents_names_every_chapter(name: str):
+    text = "\n".join(line for _, line in outside_code((ROOT / name).read_text()))
+    contents, *chapters = text.split("\n## ")
+    headings = [chapter.partition("\n")[0].strip() for chapter in chapters]
+    listed = re.findall(r"\[([^\]]+)\]\(#", contents)
+    assert [name for name in listed if name in headings] == headings
+
+
 #: A command at the start of a piece of code, or behind another one in it.
 COMMAND = re.compile(r"(?:^|\n|[&|] |-m |bin/) *(make|marketplace) ([a-z][a-z-]*)")
 CODE = re.compile(r"^```\w*\n(.*?)^```$|`([^`\n]+)`", re.MULTILINE | re.DOTALL)

@@ -22,8 +22,8 @@ from system.ha.nodes import Cluster
 PRICE, DELIVERY = 85_000, 9_000
 THREADS = 6
 BUYERS = 12
-#: Places and payments in all, and after how many the primary moves.
-MANY, BEFORE = 200, 60
+#: Places and payments at least, how many before the primary moves and after it has; and a buyer's pause in seconds.
+MANY, BEFORE, AFTER, PAUSE = 200, 60, 60, 0.3
 #: Seconds until the worker has applied what was acknowledged.
 PATIENCE = 120
 
@@ -47,7 +47,7 @@ class Trade:
         self.placed: dict[int, str] = {}
         self.paid: dict[int, int] = {}
         self._cluster, self._hosts, self._bank = cluster, hosts, bank
-        self._numbers = itertools.count(1)
+        self._numbers, self._over = itertools.count(1), threading.Event()
         client = Client(hosts[0])
         self._admin, admin = _user(client, "admin")
         token = seller(hosts[0], "toko")
@@ -66,21 +66,31 @@ class Trade:
                 conn.execute(ADDRESS, [user])
 
     def run(self, meanwhile: Callable[[], None]) -> tuple[float, float]:
-        """Buy MANY times; something happens in the middle: when it began, and when all was done."""
+        """Buy MANY times at least, and on until something in the middle has happened: when it began and ended."""
         threads = [threading.Thread(target=self._buy, args=(n,)) for n in range(THREADS)]
         for thread in threads:
             thread.start()
-        while len(self.paid) < BEFORE and any(thread.is_alive() for thread in threads):
+        try:
+            self._come_to(BEFORE)
+            started = time.monotonic()
+            meanwhile()
+            ended = time.monotonic()
+            self._come_to(max(MANY, len(self.paid) + AFTER))
+        finally:
+            self._over.set()
+            for thread in threads:
+                thread.join()
+        return started, ended
+
+    def _come_to(self, many: int) -> None:
+        end = time.monotonic() + PATIENCE
+        while len(self.paid) < many and time.monotonic() < end:
             time.sleep(0.05)
-        started = time.monotonic()
-        meanwhile()
-        for thread in threads:
-            thread.join()
-        return started, time.monotonic()
 
     def _buy(self, number: int) -> None:
         clients, turn = [Client(host) for host in self._hosts], number
-        while (count := next(self._numbers)) <= MANY:
+        while not self._over.wait(PAUSE):
+            count = next(self._numbers)
             buyer = self._buyers[count % BUYERS]
             method = "midtrans" if count % 2 else "transfer"
             turn, placed = self._until(
@@ -142,6 +152,7 @@ def check(cluster: Cluster, hosts: list[Host], bank: Midtrans) -> tuple[str, lis
     trade = Trade(cluster, hosts, bank)
     started, ended = trade.run(cluster.switch_over)
     cluster.settle()
+    stood = gap(trade.record.written_at, started, time.monotonic())
     wrong = list(trade.record.wrong[:3])
     rows = _stored(cluster, trade)
     open_ = [row for row in rows.values() if row["state"] != "settled"]
@@ -161,10 +172,13 @@ def check(cluster: Cluster, hosts: list[Host], bank: Midtrans) -> tuple[str, lis
         broken = conn.execute("SELECT name, broken FROM broken_invariants()").fetchall()
     wrong += [f"invariants: {broken}"] if broken else []
     wrong += [f"connections were cut: {trade.record.cut}"] if trade.record.cut else []
+    if len(trade.paid) < MANY or not [at for at in trade.record.written_at if at > ended]:
+        wrong.append(f"{len(trade.paid)} payments: too few, or none after the switchover")
     return (
-        f"{len(trade.placed)} places and {len(trade.paid)} payments acknowledged, switchover after {BEFORE}: "
+        f"{len(trade.placed)} places and {len(trade.paid)} payments acknowledged, a switchover of "
+        f"{ended - started:.0f} s among them: "
         f"{len(lost)} and {len(unpaid)} lost, {len(twice) + len(unknown)} twice; {len(trade.record.refused)} answers 503; "
-        f"writes stood still {gap(trade.record.written_at, started, ended):.1f} s",
+        f"writes stood still {stood:.1f} s",
         wrong,
     )
 
