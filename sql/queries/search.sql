@@ -159,7 +159,7 @@ so_far AS MATERIALIZED (
     SELECT
         n.found,
         -- Without those that were looked at before.
-        CASE WHEN n.found < a.little THEN a.corrected ELSE a.related END && !!a.all_words AS words
+        tsquery_and(CASE WHEN n.found < a.little THEN a.corrected ELSE a.related END, tsquery_not(a.all_words)) AS words
     FROM (SELECT (SELECT count(*) FROM title) + (SELECT count(*) FROM anywhere) AS found) AS n
     CROSS JOIN asked AS a
 ),
