@@ -281,13 +281,11 @@ def begin_waiting() -> None:
     _thread.waited, _thread.serving = 0.0, True
 
 
-def end_waiting() -> None:
-    """The response has begun: a stream may take its time, statement by statement."""
+def end_waiting() -> float:
+    """Return the seconds this thread has waited for servers. The response has begun: a stream may
+    take its time, statement by statement.
+    """
     _thread.serving = False
-
-
-def waited() -> float:
-    """Return the seconds this thread has waited for servers."""
     return _thread.waited
 
 

@@ -1,7 +1,7 @@
 """The base of reading products: documents and category rows. Statements:
 sql/queries/documents.sql.
 
-Those that write do not wait for their result: in a pipeline they travel together. ids() reads it.
+Those that write do not wait for their result: in a pipeline they travel with others.
 """
 
 from collections.abc import Sequence
@@ -28,43 +28,34 @@ def lock(conn: Conn, product_ids: Sequence[int]) -> None:
     conn.execute(SQL["lock"], {"product_ids": product_ids})
 
 
-def write(conn: Conn, product_ids: Sequence[int], currency: str) -> Cursor:
-    """Write the documents of these products from the tables; return those that were wrong."""
-    return conn.execute(SQL["write"], {"product_ids": product_ids, "currency": currency})
-
-
 def add(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
-    """The same for products that are new."""
+    """Write all three for products that this transaction has made: documents, category rows and
+    search words.
+    """
     conn.execute(SQL["add"], {"product_ids": product_ids, "currency": currency})
 
 
-def write_categories(conn: Conn, product_ids: Sequence[int]) -> Cursor:
-    """Write the rows by which categories list these products, none for hidden ones; return those
-    that had others.
+def write(
+    conn: Conn,
+    currency: str,
+    *,
+    documents: Sequence[int] = (),
+    categories: Sequence[int] = (),
+    words: Sequence[int] = (),
+    prices: Sequence[int] = (),
+) -> Cursor:
+    """Write parts of products from the tables: their documents, the rows by which categories list
+    them (none for hidden ones), the words they are found by; of `prices` the word that stands for
+    the price alone. Return one row of ids: documents, categories, search were wrong.
     """
-    return conn.execute(SQL["write_categories"], {"product_ids": product_ids})
-
-
-def add_categories(conn: Conn, product_ids: Sequence[int]) -> None:
-    """The same for products that are new."""
-    conn.execute(SQL["add_categories"], {"product_ids": product_ids})
-
-
-def write_search(conn: Conn, product_ids: Sequence[int]) -> Cursor:
-    """Write the words these products are found by; return those that had others."""
-    return conn.execute(SQL["write_search"], {"product_ids": product_ids})
-
-
-def add_search(conn: Conn, product_ids: Sequence[int]) -> None:
-    """The same for products that are new."""
-    conn.execute(SQL["add_search"], {"product_ids": product_ids})
-
-
-def reprice_search(conn: Conn, product_ids: Sequence[int]) -> None:
-    """Make the words that products are found by true of their prices, where nothing else of them
-    has changed.
-    """
-    conn.execute(SQL["reprice_search"], {"product_ids": product_ids})
+    values = {
+        "documents": list(documents),
+        "categories": list(categories),
+        "words": list(words),
+        "prices": list(prices),
+        "currency": currency,
+    }
+    return conn.execute(SQL["write"], values)
 
 
 def waiting(conn: Conn, product_ids: Sequence[int]) -> list[int]:

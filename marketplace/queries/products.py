@@ -227,10 +227,11 @@ def find_own(conn: Conn, product_id: int, store_id: int | None) -> Row | None:
     store: an admin's view.
     """
     values = {"product_id": product_id, "store_id": store_id}
-    locked = conn.execute(SQL["lock_own_stock"], values).fetchall()
-    if any(row["variant_id"] for row in locked):
+    with conn.pipeline():
         conn.execute(SQL["lock_own_stock"], values)
-    return conn.execute(SQL["find_own"], values).fetchone()
+        conn.execute(SQL["lock_own_stock"], values)
+        found = conn.execute(SQL["find_own"], values)
+    return found.fetchone()
 
 
 def find_holder(

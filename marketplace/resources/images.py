@@ -123,7 +123,7 @@ class Image:
                 alt=after["alt"],
             )
             products.touch(conn, product_id, store_id)
-            documents.write(conn, [product_id], req.context.config.currency)
+            documents.write(conn, req.context.config.currency, documents=[product_id])
             activities.record(
                 conn, client.client(req), "update_image", related=("product", product_id, None)
             )
@@ -150,7 +150,7 @@ class Image:
             if not images.remove(conn, product_id, image_id):
                 raise _not_found()
             products.touch(conn, product_id, store_id)
-            documents.write(conn, [product_id], req.context.config.currency)
+            documents.write(conn, req.context.config.currency, documents=[product_id])
             activities.record(
                 conn, client.client(req), "delete_image", related=("product", product_id, None)
             )

@@ -71,7 +71,7 @@ class Products:
         problems=("store_required", "picture_refused", *KEYS, *OF_VARIANTS),
         idempotent=True,
         sells=True,
-        budget=Budget(10, 5),
+        budget=Budget(8, 5),
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Add a product to the caller's store (an admin names one), from JSON or multipart with a
@@ -176,7 +176,7 @@ class Product:
         responses={200: schemas.PRODUCT},
         problems=CHANGING,
         conditional=True,
-        budget=Budget(11, 7),
+        budget=Budget(11, 5),
     )
     def on_patch(self, req: falcon.Request, resp: falcon.Response, product_id: int) -> None:
         """Change the given fields, leave the rest; {"hidden": false} shows a removed product again,

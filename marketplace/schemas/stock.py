@@ -182,6 +182,7 @@ MOVEMENT = Named(
         "change": described(_INT32, "By how many pieces what can be sold changed."),
         "change_reserved": described(_INT32, "By how many what orders hold changed."),
         "order_id": described(_ID_OR_NULL, "The order it was for."),
+        "order_number": TEXT_OR_NULL,
         "by": one_of("store", "admin", "order", "system", words="Who did it; more may come."),
         "user_id": _ID_OR_NULL,
     },

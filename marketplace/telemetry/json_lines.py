@@ -30,6 +30,19 @@ class RequestRecord(logging.LogRecord):
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self.__dict__ = {**_REQUEST, "created": time.time(), **fields}
 
+    def line(self) -> str:
+        """Return it as JSON. All but the id is ours, or has been checked."""
+        values, created = self.__dict__, self.created
+        second, user = int(created), values["user_id"]
+        return (
+            f'{{"time": "{_second(second)}.{int((created - second) * 1000):03}+00:00", '
+            '"level": "info", "logger": "marketplace.access", "message": "request", '
+            f'"request_id": {_json(current_request.get())}, '
+            f"{_kind(values['method'], values['route'], values['status'])}, "
+            f'"ms": {values["ms"]}, "database_ms": {values["database_ms"]}, '
+            f'"user_id": {"null" if user is None else user}, "ip": {_json(values["ip"])}}}'
+        )
+
 
 class JsonFormatter(logging.Formatter):
     """A log record as one line of JSON; line breaks inside it are escaped, so that nobody can forge
@@ -38,30 +51,20 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        values, created = record.__dict__, record.created
-        second = int(created)
-        line = (
-            f'{{"time": "{_second(second)}.{int((created - second) * 1000):03}+00:00", '
-            f"{_source(record.levelname, record.name)}, "
-            f'"message": {_json(record.getMessage())}, "request_id": {_json(current_request.get())}'
-        )
         if isinstance(record, RequestRecord):
-            kind = _kind(values["method"], values["route"], values["status"])
-            return (
-                f'{line}, {kind}, "ms": {values["ms"]}, "database_ms": {values["database_ms"]}, '
-                f'"user_id": {_json(values["user_id"])}, "ip": {_json(values["ip"])}}}'
-            )
-        for name in _FIELDS:
-            if name in values:
-                line += f', "{name}": {_json(values[name])}'
+            return record.line()
+        values = record.__dict__
+        line = [
+            f'"time": "{_second(int(record.created))}.{int(record.created % 1 * 1000):03}+00:00"',
+            f'"level": "{record.levelname.lower()}"',
+            f'"logger": "{record.name}"',
+            f'"message": {_json(record.getMessage())}',
+            f'"request_id": {_json(current_request.get())}',
+            *[f'"{name}": {_json(values[name])}' for name in _FIELDS if name in values],
+        ]
         if record.exc_info:
-            line += f', "traceback": {_json(self.formatException(record.exc_info))}'
-        return f"{line}}}"
-
-
-@lru_cache(maxsize=64)
-def _source(level: str, logger: str) -> str:
-    return f'"level": "{level.lower()}", "logger": "{logger}"'
+            line.append(f'"traceback": {_json(self.formatException(record.exc_info))}')
+        return f"{{{', '.join(line)}}}"
 
 
 @lru_cache(maxsize=1024)

@@ -10,8 +10,10 @@ itself.
 import fcntl
 import logging
 import os
+import struct
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -41,6 +43,8 @@ KINDS = ("counter", "histogram", "gauge_livesum")
 #: A client may name any method it likes; each would be a row for ever.
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _numbers: list[int] = []
+_adding = threading.Lock()
+_value_and_time = struct.Struct("dd").pack
 # A fork has its parent's memory, and needs a number of its own.
 os.register_at_fork(after_in_child=_numbers.clear)
 
@@ -99,9 +103,17 @@ def _where_there_is_room(kept: Any) -> Any:
 
         def inc(self, amount: float) -> None:
             try:  # suppress() would cost as much as the rest
-                if self._begin is not None:
+                if self._begin is None and _numbers:
+                    # As super() and its file do, in fewer steps, and without a look at whether this
+                    # is a fork.
+                    file = self._file
+                    at = file._positions[self._key]
+                    with _adding:
+                        self._value += amount
+                        file._m[at : at + 16] = _value_and_time(self._value, 0.0)
+                else:
                     self._ensure()
-                super().inc(amount)
+                    super().inc(amount)
             except OSError:
                 pass
 
@@ -189,18 +201,22 @@ def count_request(
     method: str, route: str | None, status: int, seconds: float, database: float
 ) -> None:
     """Count one request; `route` is the pattern, never the path."""
-    requests, spent, waited = _children(
+    requests, spent, buckets, waited = _values(
         method if method in METHODS else "other", route or "none", status
     )
-    requests.inc()
-    spent.observe(seconds)
+    requests.inc(1)
+    spent.inc(seconds)
+    buckets[bisect_left(BUCKETS, seconds)].inc(1)
     waited.inc(database)
 
 
 @lru_cache(maxsize=4096)
-def _children(method: str, route: str, status: int) -> tuple[Counter, Histogram, Counter]:
-    """Return the counters of a kind of request; looking them up costs more than counting."""
-    return REQUESTS.labels(method, route, status), SECONDS.labels(route), DATABASE.labels(route)
+def _values(method: str, route: str, status: int) -> tuple[Any, Any, list[Any], Any]:
+    """Return what is counted of a kind of request: the number, seconds, their buckets, and seconds
+    of the database. To look them up, or to go through their metrics, costs more than to count.
+    """
+    number, seconds = REQUESTS.labels(method, route, status), SECONDS.labels(route)
+    return number._value, seconds._sum, seconds._buckets, DATABASE.labels(route)._value
 
 
 def pool(stats_of: Callable[[], Mapping[str, int]]) -> None:

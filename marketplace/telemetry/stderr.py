@@ -53,7 +53,7 @@ class PatientHandler(logging.StreamHandler):  # type: ignore[type-arg]
                     return
                 self._cut = start + SURE < len(text)
                 self.stream.write(text[start : start + SURE])
-                self.flush()
+                self.stream.flush()
         except Exception:  # as logging's own handlers do: a line is no reason to fail
             self.handleError(record)
 

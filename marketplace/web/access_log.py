@@ -9,7 +9,7 @@ import falcon
 
 from marketplace.config.settings import Config
 from marketplace.postgres.database import Database
-from marketplace.postgres.pool import begin_waiting, end_waiting, waited
+from marketplace.postgres.pool import begin_waiting, end_waiting
 from marketplace.telemetry import metrics
 from marketplace.telemetry.json_lines import RequestRecord, current_request
 from marketplace.web import client
@@ -45,8 +45,7 @@ class AccessLog:
         mistake.
         """
         state, status = req.context, resp.status_code
-        seconds, database = time.perf_counter() - state.started, waited()
-        end_waiting()
+        seconds, database = time.perf_counter() - state.started, end_waiting()
         metrics.count_request(req.method, req.uri_template, status, seconds, database)
         metrics.pool(self._db.stats)
         if not log.isEnabledFor(logging.INFO):

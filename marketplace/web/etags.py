@@ -59,11 +59,15 @@ def unchanged(req: falcon.Request, resp: falcon.Response) -> bool:
         return False
     if tag is None:
         rendering.render(req, resp)
-        if resp.data is None:
+        data = resp.data
+        if data is None:
             return False
-        tag = _tag(resp.data, version)
+        digest = xxhash.xxh3_64_hexdigest(data)
+        tag = f"{version}-{digest}" if version else digest
     resp.set_header("ETag", f'"{tag}"')
-    known = known_tags(req) if reading else []
+    if not reading or "HTTP_IF_NONE_MATCH" not in req.env:
+        return False
+    known = known_tags(req)
     return ANY in known or tag in known
 
 
@@ -123,11 +127,6 @@ def _parsed(req: falcon.Request, name: str) -> list[str]:
             "bad_request", say('{name} must be * or tags in quotation marks: "7-1f0c".', name=name)
         )
     return tags
-
-
-def _tag(data: bytes, version: str | None) -> str:
-    digest = xxhash.xxh3_64_hexdigest(data)
-    return f"{version}-{digest}" if version else digest
 
 
 def shared(req: falcon.Request, declared: Operation) -> bool:

@@ -39,12 +39,13 @@ def render(req: falcon.Request, resp: falcon.Response) -> None:
 
 def serialize(resp: falcon.Response) -> None:
     """Turn `resp.media`, if there is any, into JSON. The address of uploads stays a marker."""
-    if resp.media is not None:
+    media = resp.media
+    if media is not None:
         resp.data = orjson.dumps(
-            resp.media, default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+            media, default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
         )
-        if isinstance(resp.media, dict) and "version" in resp.media:
-            resp.context.version = str(resp.media["version"])
+        if isinstance(media, dict) and "version" in media:
+            resp.context.version = str(media["version"])
         resp.media = None
         resp.content_type = falcon.MEDIA_JSON
 

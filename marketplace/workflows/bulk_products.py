@@ -73,14 +73,14 @@ def _refresh(conn: Conn, done: Sequence[Row], currency: str) -> None:
     options = [row for row in done if row["variant_id"] is not None and "hidden" in row["after"]]
     found_by = {*_having(done, product_documents.FOUND_BY), *(row["product_id"] for row in options)}
     listed = _having(done, product_documents.LISTED)
-    with conn.pipeline():
-        documents.write(conn, _having(done, None), currency)
-        if listed:
-            documents.write_categories(conn, listed)
-        if found_by:
-            documents.write_search(conn, sorted(found_by))
-        if listed:
-            documents.reprice_search(conn, listed)
+    documents.write(
+        conn,
+        currency,
+        documents=_having(done, None),
+        categories=listed,
+        words=sorted(found_by),
+        prices=listed,
+    )
 
 
 def _having(done: Sequence[Row], fields: Set[str] | None) -> list[int]:

@@ -189,7 +189,10 @@ def find(
     if not rows:
         raise not_found()
     checkout = {name: rows[0][name] for name in checkouts.COLUMNS}
-    return _shown(conn, config, [checkout], rows, language)[0]
+    shown = _shown(conn, config, [checkout], rows, language)[0]
+    if rows[0]["buyer_id"] != caller.user_id:  # an admin cancels, also while a proof is checked
+        shown["can"] = ["cancel"] if checkout["state"] == "unpaid" else []
+    return shown
 
 
 def show(conn: Conn, config: Config, rows: Sequence[Row], language: str) -> list[dict[str, Any]]:

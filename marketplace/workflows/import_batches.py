@@ -233,7 +233,7 @@ def _write(conn: Conn, work: Work, batch: Batch, ahead: dict[str, Any]) -> tuple
     _note_changes(conn, work, batch, met, before=ahead["settled"])
     product_ids = import_rows.add_products(conn, batch, met.met) if new else []
     if product_ids:
-        product_documents.add(conn, product_ids, work.config.currency)
+        documents.add(conn, product_ids, work.config.currency)
     if work.on_match == "update":
         _change(conn, work, batch, met)
     return met, _counted(work, met, created=len(product_ids), before=ahead["settled"])

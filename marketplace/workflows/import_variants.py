@@ -229,7 +229,7 @@ def _write(conn: Conn, work: Work, ahead: _Ahead) -> list[Met]:
     touched = _change(conn, batch, old)
     _note_new(conn, work, rows, ids)
     if made:
-        product_documents.add(conn, made, work.config.currency)
+        documents.add(conn, made, work.config.currency)
     if touched:
         product_documents.refresh(conn, touched, work.config.currency)
     return rows

@@ -36,21 +36,16 @@ class Untrue(NamedTuple):
 
 def refresh(conn: Conn, product_ids: Sequence[int], currency: str) -> Untrue:
     """Write documents, category rows and search words of these products, in the transaction that
-    changed them and in one round trip.
+    changed them; return what was wrong.
     """
-    with conn.pipeline():
-        written = send(conn, product_ids, currency)
-    return Untrue(*map(documents.ids, written))
+    written = send(conn, product_ids, currency).fetchone() or {}
+    return Untrue(written["documents"], written["categories"], written["search"])
 
 
-def send(
-    conn: Conn, product_ids: Sequence[int], currency: str
-) -> tuple[documents.Cursor, documents.Cursor, documents.Cursor]:
-    """The same in a pipeline of the caller's, which has more to send."""
-    return (
-        documents.write(conn, product_ids, currency),
-        documents.write_categories(conn, product_ids),
-        documents.write_search(conn, product_ids),
+def send(conn: Conn, product_ids: Sequence[int], currency: str) -> documents.Cursor:
+    """The same in a pipeline of the caller's."""
+    return documents.write(
+        conn, currency, documents=product_ids, categories=product_ids, words=product_ids
     )
 
 
@@ -58,26 +53,15 @@ def send_changed(conn: Conn, product_id: int, fields: Set[str], currency: str) -
     """The same for a product of which these fields alone have changed, its images or none of
     them: only what repeats them is written.
     """
-    documents.write(conn, [product_id], currency)
-    if fields & LISTED:
-        documents.write_categories(conn, [product_id])
-    if fields & FOUND_BY:
-        documents.write_search(conn, [product_id])
-    elif "price" in fields:
-        documents.reprice_search(conn, [product_id])
-
-
-def add(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
-    """Write all of it for products that this transaction has made: they have no rows yet."""
-    with conn.pipeline():
-        send_new(conn, product_ids, currency)
-
-
-def send_new(conn: Conn, product_ids: Sequence[int], currency: str) -> None:
-    """The same in a pipeline of the caller's, which has more to send."""
-    documents.add(conn, product_ids, currency)
-    documents.add_categories(conn, product_ids)
-    documents.add_search(conn, product_ids)
+    found_by = bool(fields & FOUND_BY)
+    documents.write(
+        conn,
+        currency,
+        documents=[product_id],
+        categories=[product_id] if fields & LISTED else (),
+        words=[product_id] if found_by else (),
+        prices=[product_id] if "price" in fields and not found_by else (),
+    )
 
 
 def rebuild(

@@ -73,7 +73,7 @@ def add(
         _attach(conn, product_id, upload, product["name"])
     made = ("product", product_id, product["name"])
     with conn.pipeline():
-        product_documents.send_new(conn, [product_id], currency)
+        documents.add(conn, [product_id], currency)
         activities.record(conn, client, "create_product", related=made)
         shown = products.find_later(conn, product_id)
     return product_id, shown.fetchone() or {}
@@ -103,18 +103,18 @@ def change(
         written["price_before"] = before["price_before"] if before["variant_count"] else None
         written["sku"] = None
     fields = {name for name in written if written[name] != before[name]}
-    if fields or (wanted and wanted.changed):
-        products.change(conn, before["id"], store_id, written)
-    if fields & {"brand_id", "hidden"}:
-        settle_brands(conn, before["brand_id"], written["brand_id"])
-    if wanted is not None:
-        products.write_variants(
-            conn, before["id"], wanted.names, wanted.rows, hide_others=wanted.whole
-        )
-    elif product.get("stock") is not None and not before["variant_count"]:
-        products.set_stock(conn, before["id"], product["stock"])
     changed = ("product", before["id"], product["name"])
     with conn.pipeline():
+        if fields or (wanted and wanted.changed):
+            products.change(conn, before["id"], store_id, written)
+        if fields & {"brand_id", "hidden"}:
+            settle_brands(conn, before["brand_id"], written["brand_id"])
+        if wanted is not None:
+            products.write_variants(
+                conn, before["id"], wanted.names, wanted.rows, hide_others=wanted.whole
+            )
+        elif product.get("stock") is not None and not before["variant_count"]:
+            products.set_stock(conn, before["id"], product["stock"])
         _refresh(conn, before["id"], fields if wanted is None else None, currency)
         if said is None:
             activities.record(conn, client, "delete_product", related=changed)
@@ -145,8 +145,7 @@ def block(conn: Conn, before: Row, blocked: str | None, currency: str) -> Row:
         words = say("{word} is the word for a store that is stopped", word=STOPPED)
         raise Problem("validation_failed", errors=[FieldError("/blocked", "not_allowed", words)])
     after = {**before, **products.block(conn, before["id"], blocked)}
-    with conn.pipeline():
-        product_documents.send_changed(conn, before["id"], {"hidden"}, currency)
+    product_documents.send_changed(conn, before["id"], {"hidden"}, currency)
     if after["hidden"] != before["hidden"]:
         settle_brands(conn, before["brand_id"])
     return after
@@ -194,7 +193,7 @@ def add_images(
     require_room(conn, product["id"], len(made), most=most)
     added = [_attach(conn, product["id"], upload, None) for upload in made]
     products.touch(conn, product["id"], store_id)
-    documents.write(conn, [product["id"]], currency)
+    documents.write(conn, currency, documents=[product["id"]])
     return added
 
 

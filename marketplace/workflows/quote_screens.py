@@ -33,6 +33,8 @@ def problems(quote: Quote) -> list[dict[str, Any]]:
             found.append(_problem("self_purchase", store_id=part.store_id))
         if quote.address and part.chosen is None:
             found.append(_problem("delivery_not_offered", store_id=part.store_id))
+    if quote.priced.total % pricing.step_of(quote.config.currency):
+        found.append(_problem("total_not_payable"))
     return found
 
 

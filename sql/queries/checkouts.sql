@@ -55,6 +55,7 @@ CROSS JOIN LATERAL (
 -- name: find
 -- A checkout with its orders, each with its store and its first line: a row an order.
 SELECT
+    c.buyer_id,
     /* include: columns */,
     /* include: order_columns */
 FROM checkouts AS c

@@ -155,7 +155,7 @@ WHERE p.id = %(product_id)s
 -- index, so that a page costs the same however much has moved.
 SELECT
     m.id, m.created_at, m.variant_id, m.kind, m.change, m.change_reserved, m.order_id,
-    m.user_id,
+    o.number AS order_number, m.user_id,
     CASE
         WHEN m.order_id IS NOT NULL THEN 'order'
         WHEN m.user_id IS NULL THEN 'system'
@@ -185,6 +185,7 @@ CROSS JOIN LATERAL (
     LIMIT %(limit)s
 ) AS m
 JOIN stores AS s ON s.id = m.store_id
+LEFT JOIN orders AS o ON o.id = m.order_id
 WHERE %(variant_id)s::bigint IS NULL OR kind_of.variant_id = %(variant_id)s
 ORDER BY m.created_at DESC, m.id DESC
 LIMIT %(limit)s;

@@ -532,3 +532,26 @@ def test_the_store_of_a_product_says_its_city_and_holiday_live(api: Api, seller:
             assert answer.json["store"]["closed_until"] == said
             listed = api.get("/api/products", params={"ids": str(product["id"])}).json
             assert listed["products"][0]["store"] == answer.json["store"]
+
+
+def test_a_guest_and_a_buyer_see_the_same_of_a_product_byte_for_byte(api: Api, seller: User):
+    """Each by a statement of its own."""
+    buyer, second = api.buyer(), api.seller("Toko Kedua")
+    simple, empty = api.product(seller, stock=3), api.product(seller, name="Habis", stock=0)
+    shirt, none_left = made(api, seller), made(api, second)
+    for variant in none_left["variants"]:
+        path = f"/api/products/{none_left['id']}/variants/{variant['id']}"
+        assert api.patch(path, second, json={"stock": 0}).status_code == 200
+    red = f"/api/products/{shirt['id']}/variants/{shirt['variants'][0]['id']}"
+    assert api.patch(red, seller, json={"hidden": True}).status_code == 200
+    paths = [f"/api/products/{each['id']}" for each in (simple, empty, shirt, none_left)]
+    for change in ("SELECT", "UPDATE stores SET closed_until = now() + interval '1 day'"):
+        with api.as_owner(api.db.conn) as conn:
+            conn.execute(change)
+        for path in paths:
+            guest, other = api.get(path), api.get(path, buyer)
+            assert guest.content == other.content
+            assert guest.headers["ETag"] == other.headers["ETag"]
+            known = {"If-None-Match": f'"x", {other.headers["ETag"]}'}
+            assert api.get(path, headers=known).status_code == 304
+        assert len({api.get(path).headers["ETag"] for path in paths}) == len(paths)

@@ -84,6 +84,10 @@ def test_buying_one_thing_takes_five_calls(shop: Api):
     assert first["thumb_url"] == order["lines"][0]["thumb_url"]
     assert shop.get("/api/cart", buys).json["count"] == 0
     assert pieces(shop, product) == (10, 2)
+    moved = shop.get(f"/api/products/{product}/stock-movements", sells).json["movements"][0]
+    of_order = placed["orders"][0]
+    assert (moved["kind"], moved["order_id"]) == ("hold", of_order["id"])
+    assert moved["order_number"] == of_order["number"]
     assert invariants(shop) == []
 
 
@@ -441,6 +445,8 @@ def test_another_way_to_pay_is_asked_with_a_key(shop: Api):
 def test_a_total_with_a_part_of_a_coin_cannot_be_paid(shop: Api):
     buys = buyer(shop)
     put(shop, buys, (shop.product(seller(shop), price="100.50")["id"], 1))
+    quoted = shop.post("/api/checkout/quote", buys, json={}).json["problems"]
+    assert [each["code"] for each in quoted] == ["total_not_payable"]
     problem(try_to_place(shop, buys), 422, "total_not_payable")
 
 

@@ -62,6 +62,7 @@ def test_a_transfer_is_shown_and_confirmed(shop: Shop):
     assert (shown.status_code, shown.json["state"]) == (200, "checking")
     unpaid = api.get(f"/api/checkouts/{placed['id']}", buys).json
     assert unpaid["can"] == ["pay"]
+    assert api.get(f"/api/checkouts/{placed['id']}", admin).json["can"] == ["cancel"]
     problem(
         api.post(f"/api/checkouts/{placed['id']}/cancel", buys, json={}), 409, "payment_checking"
     )

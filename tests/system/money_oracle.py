@@ -171,13 +171,8 @@ class Order:
 
     def worth_of_what_is_gone(self) -> Decimal:
         """What is not to be paid at the door."""
-        return sum(
-            (
-                rounded(x.worth * (x.cancelled + x.undelivered) / x.quantity)
-                for x in self.lines.values()
-            ),
-            NOTHING,
-        )
+        parts = (x.worth * (x.cancelled + x.undelivered) / x.quantity for x in self.lines.values())
+        return sum(map(rounded, parts), NOTHING)
 
     def lose(self, parcel: int, *, lost: bool, sellable: bool) -> None:
         """A parcel that did not arrive: paid back, but for what was settled as missing before."""

@@ -42,7 +42,7 @@ def main() -> int:
         created(server, "marketplace_order_lives") as url,
     ):
         migrations.migrate(url, lambda line: None)
-        config = make_config(url, Path(folder))
+        config = make_config(url, Path(folder), access_token_seconds=86_400)
         db = RollbackDatabase(config)
         started = time.monotonic()
         machine = lives(People(Api(config, db, url)))

@@ -1,6 +1,7 @@
 """Money that comes at the same instant as its checkout ends: each pair has one of the named outcomes."""
 
 import argparse
+import math
 import random
 import time
 from collections import Counter
@@ -14,8 +15,8 @@ from marketplace.postgres.database import Database
 from marketplace.workflows import checkouts
 from system.checkout.paying import Paying
 
-#: Seconds between the two, at most, and until all that came is applied.
-APART, PATIENCE = 0.04, 120
+#: Seconds between the two, at least and at most: many more are small; and until all that came is applied.
+APART, PATIENCE = (0.005, 1.5), 120
 #: Checkout; state and problem of each payment; reason of its refund -> whether the money came.
 PAID = ("settled", "paid", None)
 LATE = ("cancelled", "paid late", "late_payment")
@@ -52,7 +53,9 @@ def races(market: Paying, args: argparse.Namespace) -> list[str]:
                 )
             )
         market.opened(placed, 120)
-        offsets = [dice.uniform(-APART, APART) for _ in placed]
+        offsets = [
+            dice.choice((-1, 1, 1)) * math.exp(dice.uniform(*map(math.log, APART))) for _ in placed
+        ]
         with ThreadPoolExecutor(4) as pool:
             paid = list(
                 pool.map(

@@ -1,4 +1,6 @@
-"""The cost that a product's document adds to creating the product, in one process, side by side."""
+"""The cost that what reads need of a product (document, category rows, words) adds to creating it,
+in one process, side by side.
+"""
 
 import statistics
 import time
@@ -19,8 +21,8 @@ TIMES = 300
 
 
 class Cost(NamedTuple):
-    """Microseconds of CPU, of this process and PostgreSQL together, with the document and
-    without.
+    """Microseconds of CPU, of this process and PostgreSQL together, with what reads need
+    of it and without.
     """
 
     with_document: float

@@ -185,6 +185,6 @@ def ratios(results: Results, cost: Cost, say: Callable[[str], None]) -> None:
             deep, first = results.median(server, DEEP_NAME), results.median(server, FIRST)
             say(f"  page 10,000 by page 1, PostgreSQL: {deep.database / first.database:.2f}, "
                 f"both: {(deep.app + deep.database) / (first.app + first.database):.2f}")  # fmt: skip
-    say("\ncreating a product with its document by without, both: "
+    say("\ncreating a product with what reads need of it by without, both: "
         f"{cost.with_document / cost.without:.2f} "
         f"({cost.with_document:.0f} us, {cost.without:.0f} us)")  # fmt: skip
