@@ -155,11 +155,17 @@ def _some(words: Sequence[Row], filters: Sequence[Row], limits: Sequence[str]) -
     rare = _rare(words)
     ways = [[word] for word in rare]
     if len(rare) == 1 and len(words) >= MANY:
-        if _finds(rare[0], *KINDS) <= ANY_WORD:
-            ways += [[word for word in words if word is not rare[0]]]
+        if _finds(rare[0], *KINDS) > ANY_WORD and len(words) <= FEW_WORDS:
+            ways = _all_but_one(words)
         else:
-            ways = [*(ways if len(words) > FEW_WORDS else []), *_all_but_one(words)]
-    return " | ".join(f"({_all(way, filters, limits, *KINDS)})" for way in ways)
+            ways.append([word for word in words if word is not rare[0]])
+    each = (
+        " & ".join(
+            [*(f"({_forms(word, *KINDS)})" for word in way), *_newest([*way, *filters], *KINDS)]
+        )
+        for way in ways
+    )
+    return " & ".join(["(" + " | ".join(f"({way})" for way in each) + ")", *limits])
 
 
 def _all_but_one(words: Sequence[Row]) -> list[list[Row]]:

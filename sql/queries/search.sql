@@ -158,7 +158,8 @@ anywhere AS MATERIALIZED (
 so_far AS MATERIALIZED (
     SELECT
         n.found,
-        CASE WHEN n.found < a.little THEN a.corrected ELSE a.related END AS words
+        -- Without those that were looked at before.
+        tsquery_and(CASE WHEN n.found < a.little THEN a.corrected ELSE a.related END, tsquery_not(a.all_words)) AS words
     FROM (SELECT (SELECT count(*) FROM title) + (SELECT count(*) FROM anywhere) AS found) AS n
     CROSS JOIN asked AS a
 ),
