@@ -1,12 +1,13 @@
 """commission: shows and sets what the platform takes of what is placed from now on."""
 
 import argparse
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import psycopg
 from psycopg.rows import dict_row
 
 from marketplace.config import settings
+from marketplace.ops.arguments import percent
 from marketplace.queries import commission
 
 
@@ -14,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Without a verb the rule in force is shown."""
     verbs = parser.add_subparsers(dest="verb")
     change = verbs.add_parser("set", help="begin another rule; orders keep the one they had")
-    change.add_argument("rate", type=_rate, help="per cent of the price without discounts: 5")
-    change.add_argument("--tax", type=_rate, default=Decimal(0), help="per cent of tax on that")
+    change.add_argument("rate", type=percent, help="per cent of the price without discounts: 5")
+    change.add_argument("--tax", type=percent, default=Decimal(0), help="per cent of tax on that")
     change.add_argument("--note", help="why")
 
 
@@ -29,13 +30,3 @@ def run(args: argparse.Namespace) -> int:
     rate, tax = (f"{rule[name].normalize():f}" for name in ("rate", "tax_rate"))
     print(f"Rule {rule['id']}: {rate} %, and {tax} % tax on it.")
     return 0
-
-
-def _rate(text: str) -> Decimal:
-    try:
-        rate = Decimal(text)
-    except InvalidOperation:
-        rate = Decimal("NaN")
-    if not rate.is_finite() or not 0 <= rate <= 100 or round(rate, 4) != rate:
-        raise argparse.ArgumentTypeError("per cent from 0 to 100, with at most four decimals")
-    return rate

@@ -2,22 +2,20 @@
 
 import argparse
 from datetime import date, datetime, timezone
-from decimal import Decimal, InvalidOperation
 
 from marketplace.config import settings
 from marketplace.config.env import ConfigError
 from marketplace.integrations.payments import midtrans, pretend
+from marketplace.ops.arguments import money
 from marketplace.postgres.database import Database
 from marketplace.queries import reconciliations
-
-MOST = Decimal("9999999999999.99")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sum is that of the bank's statement."""
     parser.add_argument("provider", choices=(midtrans.NAME, pretend.NAME), help="who has paid")
     parser.add_argument("day", type=_day, help="the day of the provider's statement: 2026-11-30")
-    parser.add_argument("amount", type=_amount, help="what has arrived: 1191600.00")
+    parser.add_argument("amount", type=money, help="what has arrived: 1191600.00")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,13 +45,3 @@ def _day(text: str) -> date:
     if day > datetime.now(timezone.utc).date():
         raise argparse.ArgumentTypeError("a day that has come")
     return day
-
-
-def _amount(text: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or not 0 < amount <= MOST or round(amount, 2) != amount:
-        raise argparse.ArgumentTypeError("a sum above 0, with at most two decimals")
-    return amount

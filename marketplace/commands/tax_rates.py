@@ -3,12 +3,12 @@
 import argparse
 import re
 import sys
-from decimal import Decimal, InvalidOperation
 
 import psycopg
 from psycopg.rows import dict_row
 
 from marketplace.config import settings
+from marketplace.ops.arguments import percent
 from marketplace.postgres.pool import Conn
 from marketplace.queries import tax_rates
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = verbs.add_parser("add", help="add a rate, in force at once")
     add.add_argument("country", type=_country, help="where parcels go to: ID")
     add.add_argument("name", help="what it is called: PPN")
-    add.add_argument("rate", type=_rate, help="per cent of the whole price: 11")
+    add.add_argument("rate", type=percent, help="per cent of the whole price: 11")
     add.add_argument("--category", type=int, help="for one category and those below it")
     add.add_argument("--on-top", action="store_true", help="it is not in the prices")
     close = verbs.add_parser("close", help="end a rate now")
@@ -77,16 +77,6 @@ def _country(text: str) -> str:
     if not re.fullmatch("[A-Z]{2}", text):
         raise argparse.ArgumentTypeError("two capitals, such as ID")
     return text
-
-
-def _rate(text: str) -> Decimal:
-    try:
-        rate = Decimal(text)
-    except InvalidOperation:
-        rate = Decimal("NaN")
-    if not rate.is_finite() or not 0 <= rate <= 100 or round(rate, 4) != rate:
-        raise argparse.ArgumentTypeError("per cent from 0 to 100, with at most four decimals")
-    return rate
 
 
 def _refuse(reason: str) -> int:

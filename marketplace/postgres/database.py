@@ -164,23 +164,16 @@ class Database:
 
         Raises psycopg.errors.InvalidAuthorizationSpecification when the session is not alive.
         """
-        self._let_go()
-        attempt = 1
-        while True:
-            with self._connection() as conn:
-                try:
-                    with conn.pipeline():
-                        self._begin(conn)
-                        who = self._act_as(conn, caller, durable=False)
-                        sent = send(conn)
-                        self._commit(conn)
-                    return who.fetchone() or {}, sent
-                except BaseException as error:
-                    dead = _is_dead(conn, error)
-                    self._rollback(conn)
-                    if attempt == 2 or not dead:
-                        raise
-            attempt += 1
+        found: list[tuple[psycopg.Cursor[Row], Sent]] = []
+
+        def whole(conn: Conn) -> None:
+            found.append((self._act_as(conn, caller, durable=False), send(conn)))
+            self._commit(conn)
+
+        with ExitStack() as held:
+            self._begun(held, whole)
+        who, sent = found[-1]
+        return who.fetchone() or {}, sent
 
     @contextmanager
     def transaction(self, caller: Caller, *, durable: bool = True) -> Iterator[Conn]:
@@ -242,12 +235,14 @@ class Database:
         for attempt in (1, 2):
             conn = held.enter_context(self._connection())
             try:
-                with conn.pipeline():  # BEGIN and identity in one round trip
+                with conn.pipeline():  # BEGIN and what starts it in one round trip
                     self._begin(conn)
                     start(conn)
                 break
-            except psycopg.Error as error:
-                dead = _is_dead(conn, error)
+            except BaseException as error:
+                # A server that is silent once is not tried again.
+                dead = conn.broken and isinstance(error, psycopg.Error)
+                dead = dead and not isinstance(error, SilentError)
                 self._rollback(conn)
                 if attempt == 2 or not dead:
                     raise
@@ -347,10 +342,3 @@ class Database:
             )
             conn.close()  # the pool leaves that to the garbage collector
             raise psycopg.OperationalError("the login is not set up for a pooler")
-
-
-def _is_dead(conn: Conn, error: BaseException) -> bool:
-    """Return whether a statement can be sent once more, on another connection: a server that is
-    silent once is not tried again.
-    """
-    return conn.broken and isinstance(error, psycopg.Error) and not isinstance(error, SilentError)

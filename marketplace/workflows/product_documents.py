@@ -38,7 +38,7 @@ def refresh(conn: Conn, product_ids: Sequence[int], currency: str) -> Untrue:
     """Write documents, category rows and search words of these products, in the transaction that
     changed them; return what was wrong.
     """
-    written = send(conn, product_ids, currency).fetchone() or {}
+    (written,) = send(conn, product_ids, currency)
     return Untrue(written["documents"], written["categories"], written["search"])
 
 
