@@ -55,9 +55,13 @@ def small() -> bytes:
 
 @cache
 def slow() -> bytes:
-    """A JPEG of seconds: it is painted again and again, as often as is allowed."""
-    data = saved(Image.new("RGB", (5000, 5000), "red"), "JPEG", progressive=True)
-    scan = data[data.rfind(b"\xff\xda") : -2]
+    """A JPEG of seconds, on a fast machine too: the largest that is allowed, and the scan that costs
+    the most, of all components of all blocks, again and again, as often as is allowed.
+    """
+    image = Image.new("RGB", (7000, 7000), "red")
+    data = saved(image, "JPEG", progressive=True, subsampling=0)
+    first = data.find(b"\xff\xda")
+    scan = data[first : data.find(b"\xff\xda", first + 2)]
     return data[:-2] + scan * 50 + data[-2:]
 
 
