@@ -58,7 +58,7 @@ class Products:
         with self.db.read(req.context.read_after) as conn:
             wanted = req.context.query.get("facets")
             page = listings.page(conn, listing, window.exact_to, with_ids=bool(wanted))
-            more = {"facets": facets.count(conn, listing, wanted, page.found)} if wanted else None
+            more = {"facets": facets.count(conn, listing, wanted, page)} if wanted else None
         _answer(req, resp, page, window, more)
 
     @operation(
