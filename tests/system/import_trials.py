@@ -96,7 +96,7 @@ def place() -> Iterator[Place]:
         finally:
             server.process.terminate()
             server.process.wait(30)
-            embedded_server.start(Path(name) / "pg")  # to be stopped, if it was killed last
+            embedded_server.start(Path(name) / "pg").stop()  # if it was killed last
 
 
 def send(at: Place, token: str, text: bytes, query: str = "") -> int:

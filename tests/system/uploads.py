@@ -60,7 +60,7 @@ def main() -> int:
         finally:
             server.process.terminate()
             server.process.wait(30)
-            embedded_server.start(folder / "pg")  # to be stopped, if it was killed last
+            embedded_server.start(folder / "pg").stop()  # if it was killed last
 
 
 def crash(args: argparse.Namespace, server: Server, url: str, folder: Path) -> int:
