@@ -83,6 +83,8 @@ def test_a_transfer_is_shown_and_confirmed(shop: Shop):
         api.post(f"{path}/confirm", api.seller(), json=confirm, headers=key()), 404, "not_found"
     )
     problem(api.post(f"{path}/confirm", admin, json=short, headers=key()), 409, "amount_too_small")
+    part = api.post(f"{path}/confirm", admin, json={"received": "94000.50"}, headers=key())
+    assert problem(part, 422, "amount_invalid")["errors"][0]["pointer"] == "/received"
     paid = api.post(f"{path}/confirm", admin, json=confirm, headers=key())
     assert (paid.status_code, paid.json["state"]) == (200, "paid")
     settled = api.get(f"/api/checkouts/{placed['id']}", buys).json
