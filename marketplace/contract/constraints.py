@@ -128,6 +128,7 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "orders_cod_parcel": ("cod_one_parcel", "/lines", "cash on delivery leaves in one parcel"),
     "payments_received_enough": ("amount_too_small", "/received", "it is less than was to be paid"),
     "payments_proof_upload": ("validation_failed", "/upload", "there is no such upload of yours"),
+    "payments_proof_used": ("upload_used", "/upload", "the image was sent before; send another"),
     "payments_settle": ("validation_failed", "/how", "a problem is closed by send_back or noted"),
     "addresses_indonesia_check": (
         "address_incomplete",

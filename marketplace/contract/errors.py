@@ -52,6 +52,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "payment_checking": (409, "A transfer is being checked"),
     "checkout_paid": (409, "It is paid already"),
     "not_payable": (409, "It cannot be paid so"),
+    "upload_used": (409, "The image was used"),
     "self_purchase": (409, "It is your own"),
     "store_closed": (409, "The store is closed"),
     "cod_one_parcel": (409, "Cash on delivery leaves in one parcel"),

@@ -95,7 +95,7 @@ class Proof:
         "Show that a transfer was made",
         body=schemas.PROOF,
         responses={200: schemas.PAYMENT},
-        problems=("not_found", "not_payable", "payment_open"),
+        problems=("not_found", "not_payable", "payment_open", "upload_used"),
         idempotent=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, payment_id: int) -> None:

@@ -1,6 +1,7 @@
 """Transfers: proof, confirmation and refusal; private images; and what is unpaid goes by itself."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psycopg
@@ -141,6 +142,32 @@ def test_a_proof_names_an_image_of_the_buyers_own(shop: Shop):
     assert late.json["state"] == "checking"  # money may have left by then
     _, paid, _ = bought(shop, "cod")
     assert paid["payments"] == []
+
+
+def test_an_image_is_the_proof_of_one_payment(shop: Shop):
+    api, sells, buys = shop.api, seller(shop.api), buyer(shop.api)
+    product = api.product(sells, stock=4)["id"]
+    paths = []
+    for _ in range(4):
+        put(api, buys, (product, 1))
+        paths.append(f"/api/payments/{place(api, buys)['payments'][0]['id']}")
+    first, second, third, fourth = paths
+    image = {"upload": upload(api, buys)}
+
+    def sent(path: str, proof: dict) -> int:
+        return api.post(f"{path}/proof", buys, json=proof).status_code
+
+    assert sent(first, image) == sent(first, image) == 200  # the response was lost
+    refused = api.post(f"{second}/proof", buys, json=image)
+    assert problem(refused, 409, "upload_used")["errors"][0]["pointer"] == "/upload"
+    assert api.get(second, buys).json["state"] == "open"
+    assert api.post(f"{first}/refuse", api.admin(), json={"reason": "other"}).status_code == 200
+    assert (sent(second, image), sent(first, image)) == (409, 200)
+    assert sent(second, {"upload": upload(api, buys)}) == 200
+    another = {"upload": upload(api, buys)}
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(lambda path: sent(path, another), (third, fourth))) == [200, 409]
+    check(shop, product, 0, 4)
 
 
 def test_a_proof_keeps_its_pieces_once_and_one_payment_of_a_checkout_is_looked_at(shop: Shop):
