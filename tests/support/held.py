@@ -117,4 +117,6 @@ class Client:
 
     def closed(self) -> bool:
         """Whether the server closes the connection, without another word."""
-        return self.sock.recv(1) == b""
+        with contextlib.suppress(ConnectionResetError):
+            return self.sock.recv(1) == b""
+        return True
