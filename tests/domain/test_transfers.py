@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from support.import_shop import Shop
 from support.responses import problem
 from support.stock import broken, stock
 
+from marketplace.files import images
 from marketplace.files.stores import of_private
 from marketplace.postgres.database import Database
 from marketplace.web import signed_files
@@ -258,10 +260,31 @@ def test_an_upload_is_an_image_with_a_purpose(shop: Shop, monkeypatch: pytest.Mo
     problem(api.upload("/api/uploads", user, [], {"purpose": "proof"}), 422, "validation_failed")
     text = ("file", "a", b"hello")
     problem(api.upload("/api/uploads", user, [text], {"purpose": "proof"}), 422, "picture_refused")
-    monkeypatch.setattr(uploads, "MOST", 1)
-    upload(api, user)
-    many = api.upload("/api/uploads", user, [image], {"purpose": "proof"})
+
+
+def test_who_has_many_unnamed_images_is_told_when_one_of_them_goes(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    api, user, image = shop.api, shop.api.buyer(), ("file", "a", picture())
+    monkeypatch.setattr(uploads, "MOST", 2)
+    first, _ = upload(api, user), upload(api, user)
+
+    def again(hours: int) -> Any:
+        with psycopg.connect(api.owner_url) as conn:
+            conn.execute(
+                "UPDATE uploads SET created_at = now() - make_interval(hours => %s) WHERE id = %s",
+                [hours, first],
+            )
+        return api.upload("/api/uploads", user, [image], {"purpose": "proof"})
+
+    many = again(hours=23)
     problem(many, 429, "too_many_requests")
+    assert 3000 < int(many.headers["Retry-After"]) <= 3600
+    assert again(hours=25).status_code == 201
+    monkeypatch.setattr(images, "_queue", set(range(99)))
+    busy = again(hours=25)
+    problem(busy, 429, "too_many_requests")
+    assert busy.headers["Retry-After"] == str(images.ImagesBusy.retry_after)
 
 
 def test_images_that_nobody_names_go_after_a_day(shop: Shop):
