@@ -59,7 +59,8 @@ pool = max(int(os.environ.get("POOL_SIZE") or 4), 1)  # the application refuses 
 # then; beside them those that wait for a password to be hashed.
 threads = pool + 2 + places.PASSWORDS
 workers = server_workers.workers(pool)
-worker_class = "marketplace.server.patient.PatientWorker"
+# Where there is no epoll, as on macOS, slow clients hold threads.
+worker_class = "marketplace.server.patient.PatientWorker" if hasattr(select, "epoll") else "gthread"
 host = (os.environ.get("BIND") or "127.0.0.1").strip("[]")
 bind = os.environ.get("GUNICORN_BIND") or (
     f"{f'[{host}]' if ':' in host else host}:{os.environ.get('PORT') or 8000}"

@@ -114,6 +114,11 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "orders_request_open": ("request_open", "", "something is asked about the order"),
     "refunds_step": ("refund_state", "", "the refund cannot go there from where it is"),
     "refunds_bank_check": ("refund_state", "", "the refund waits for an account"),
+    "ledger_entries_coin": (
+        "amount_invalid",
+        "/amount",
+        "the amount is above 0, in the currency's coins",
+    ),
     "ledger_entries_by_hand": (
         "validation_failed",
         "",
@@ -128,6 +133,7 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "orders_cod_parcel": ("cod_one_parcel", "/lines", "cash on delivery leaves in one parcel"),
     "payments_received_enough": ("amount_too_small", "/received", "it is less than was to be paid"),
     "payments_proof_upload": ("validation_failed", "/upload", "there is no such upload of yours"),
+    "payments_proof_used": ("upload_used", "/upload", "the image was sent before; send another"),
     "payments_settle": ("validation_failed", "/how", "a problem is closed by send_back or noted"),
     "addresses_indonesia_check": (
         "address_incomplete",

@@ -8,6 +8,8 @@ refuses has its words in constraints.py.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from marketplace.text.messages import say
+
 PROBLEMS: dict[str, tuple[int, str]] = {
     "bad_request": (400, "The request cannot be read"),
     "invalid_json": (400, "The body is not JSON"),
@@ -52,6 +54,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "payment_checking": (409, "A transfer is being checked"),
     "checkout_paid": (409, "It is paid already"),
     "not_payable": (409, "It cannot be paid so"),
+    "upload_used": (409, "The image was used"),
     "self_purchase": (409, "It is your own"),
     "store_closed": (409, "The store is closed"),
     "cod_one_parcel": (409, "Cash on delivery leaves in one parcel"),
@@ -170,10 +173,7 @@ def unauthorized(code: str, detail: str) -> Problem:
     return Problem(code, detail, headers={"WWW-Authenticate": challenge})
 
 
-def too_many_requests(seconds: int) -> Problem:
+def too_many_requests(seconds: int, detail: str | None = None) -> Problem:
     """Return a 429 that says when to try again."""
-    return Problem(
-        "too_many_requests",
-        "Too many requests. Wait a moment.",
-        headers={"Retry-After": str(seconds)},
-    )
+    words = say("Too many requests. Wait a moment.") if detail is None else detail
+    return Problem("too_many_requests", words, headers={"Retry-After": str(seconds)})

@@ -255,9 +255,11 @@ class Validator(cerberus.Validator):  # type: ignore[misc]
         try:
             exact = _DECIMALS.sub(lambda found: f"{found[0]:0<7}", value.replace("Z", "+00:00"))
             moment = datetime.fromisoformat(_ZONE.sub(":", exact))
-        except ValueError:
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+            moment.astimezone(timezone.utc)  # PostgreSQL has years that Python cannot read back
+        except (ValueError, OverflowError):
             raise Wrong("bad_format", "is not a time that exists") from None
-        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return moment
 
     def _normalize_coerce_time_end(self, value: Any) -> datetime:
         """The end of an inclusive range: the last instant of the named day or second."""

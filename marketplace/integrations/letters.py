@@ -4,7 +4,7 @@ What a seller has typed (names of products and of the store) is one short line e
 address, a phone number or a buyer's name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -73,11 +73,11 @@ def short(words: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
-def returned(order: Facts) -> list[str]:
-    """Return the lines of what the newest return of this order is about."""
+def pieces(order: Facts, lines: Iterable[Facts] | None) -> list[str]:
+    """Return the lines of some pieces of this order: of a parcel, of a return."""
     store = next(each["store"] for each in order["orders"] if each["id"] == order["id"])
     head = f"{short(store)} · {order['number']}"
-    return ["", head, *map(_pieces, order["return_lines"] or ())]
+    return ["", head, *map(_pieces, lines or ())]
 
 
 def goods(order: Facts, place: Place, *, whole: bool) -> list[str]:

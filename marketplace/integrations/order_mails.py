@@ -15,7 +15,7 @@ from marketplace.integrations.letters import (
     goods,
     moment,
     money,
-    returned,
+    pieces,
     short,
 )
 from marketplace.text.messages import say
@@ -156,17 +156,17 @@ def _cancelled_seller(order: Facts, thing: Facts, data: Facts, place: Place) -> 
     )
 
 
-def _shipped(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter:
-    parcels = [
-        " · ".join(short(each[name]) for name in PARCEL if each[name]) for each in order["parcels"]
-    ]
-    lines: list[str] = [say("The store has sent your order.")]
-    if any(parcels):
-        lines += ["", *(f"    {each}" for each in parcels if each)]
-    return Letter(
-        say("Order {number} is on its way", number=order["number"]),
-        [*lines, *goods(order, place, whole=False)],
-    )
+def _shipped(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
+    parcel = order["parcel"]
+    if parcel is None:
+        return None
+    sent = say("The store has sent your order.")
+    part = say("The store has sent a part of your order.")
+    lines: list[str] = [sent if parcel["whole"] else part]
+    if found_by := " · ".join(short(parcel[name]) for name in PARCEL if parcel[name]):
+        lines += ["", f"    {found_by}"]
+    subject = say("Order {number} is on its way", number=order["number"])
+    return Letter(subject, [*lines, *pieces(order, parcel["lines"])])
 
 
 def _delivered(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
@@ -227,7 +227,7 @@ def _asked(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | No
             say("A return of order {number}", number=order["number"]),
             [
                 say("The buyer asks to return something. Please reply in the app."),
-                *returned(order),
+                *pieces(order, order["return_lines"]),
             ],
         )
     lines: list[str] = [say("The buyer asks you to cancel this order.")]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from marketplace.integrations.letters import Facts, Letter, Place, moment, money, returned
+from marketplace.integrations.letters import Facts, Letter, Place, moment, money, pieces
 from marketplace.text.messages import say
 
 
@@ -27,7 +27,7 @@ def _on_its_way_back(order: Facts, thing: Facts, data: Facts, place: Place) -> L
         until = moment(order["return_by"], place)
         lines.append(say("After {until} the money goes back by itself.", until=until))
     subject = say("Goods of order {number} come back", number=order["number"])
-    return Letter(subject, [*lines, *returned(order)])
+    return Letter(subject, [*lines, *pieces(order, order["return_lines"])])
 
 
 def _disputed(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:

@@ -7,10 +7,12 @@ from typing import Any
 import orjson
 import psycopg
 
+from marketplace.contract.pages import Part
 from marketplace.postgres.pool import Conn, Row
 from marketplace.postgres.statements import named_sql, one
 
 SQL = named_sql("checkouts")
+STATES = ("unpaid", "settled", "cancelled")
 #: What a row of a checkout and its orders says of the checkout.
 COLUMNS = (
     *("id", "number", "state", "method", "channel", "currency", "total", "units"),
@@ -64,20 +66,35 @@ def find(conn: Conn, checkout_id: int, *, user_id: int, everything: bool) -> lis
     return conn.execute(SQL["find"], values).fetchall()
 
 
-def search(
-    conn: Conn, user_id: int, *, state: str | None, before: Sequence[Any] | None, limit: int
-) -> list[Row]:
-    """Return checkouts of a buyer, the newest first; `before` are placed_at and id of the last."""
-    before_at, before_id = before or ("infinity", 0)
-    values = {"user_id": user_id, "state": state, "limit": limit}
-    return conn.execute(
-        SQL["list"], {**values, "before_at": before_at, "before_id": before_id}, prepare=False
-    ).fetchall()
+def search(conn: Conn, user_id: int, state: str | None, part: Part) -> list[Row]:
+    """Return checkouts of a buyer, the newest first; of a state, or all."""
+    values = {"user_id": user_id, "state": state, **part.newer()}
+    return conn.execute(SQL["list"], values, prepare=False).fetchall()
+
+
+def of_everybody(conn: Conn, state: str | None, part: Part) -> list[Row]:
+    """Return everybody's checkouts, the newest first; of a state, or all. For admins."""
+    values = {"states": list(STATES) if state is None else [state], **part.newer()}
+    return conn.execute(SQL["of_everybody"], values).fetchall()
+
+
+def by_number(conn: Conn, number: str, *, user_id: int, everything: bool) -> list[Row]:
+    """Return the checkout of this number, if it is this buyer's; with `everything`, anybody's."""
+    values = {"number": number, "user_id": user_id, "everything": everything}
+    return conn.execute(SQL["by_number"], values).fetchall()
 
 
 def orders(conn: Conn, checkout_ids: Sequence[int]) -> list[Row]:
     """Return the orders of checkouts, each with its store and first line."""
     return conn.execute(SQL["orders"], {"checkout_ids": list(checkout_ids)}).fetchall()
+
+
+def lock(conn: Conn, checkout_id: int) -> int | None:
+    """Return the version of a checkout, which nobody else changes until this transaction ends; None
+    if it is not the caller's.
+    """
+    version: int | None = one(conn, SQL["lock"], {"checkout_id": checkout_id})["version"]
+    return version
 
 
 def cancel(conn: Conn, checkout_id: int, reason: str | None) -> str | None:

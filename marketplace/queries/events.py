@@ -13,9 +13,12 @@ def next(conn: Conn, reader: str, most: int) -> list[Row]:
     return conn.execute(SQL["next"], {"reader": reader, "most": most}).fetchall()
 
 
-def order_facts(conn: Conn, order_id: int, party: str) -> Row | None:
-    """Return what a mail about an order says; `email` is None where there is nobody to write to."""
-    return conn.execute(SQL["order_facts"], {"order_id": order_id, "party": party}).fetchone()
+def order_facts(conn: Conn, order_id: int, party: str, event_id: int) -> Row | None:
+    """Return what a mail about an order says; `email` is None where there is nobody to write to,
+    `parcel` what was sent by the time of this event.
+    """
+    values = {"order_id": order_id, "party": party, "event_id": event_id}
+    return conn.execute(SQL["order_facts"], values).fetchone()
 
 
 def refund_facts(conn: Conn, refund_id: int) -> Row | None:

@@ -42,7 +42,8 @@ def search(conn: Conn, queue: str, store_id: int | None, part: Part) -> list[Row
 def send_proof(conn: Conn, payment_id: int, document: dict[str, Any]) -> str | None:
     """Show that the caller has transferred: checking or paid; None if it is not theirs.
 
-    Raises CheckViolation (checkouts_not_payable) and ForeignKeyViolation (payments_proof_upload).
+    Raises CheckViolation (checkouts_not_payable, payments_proof_used) and ForeignKeyViolation
+    (payments_proof_upload).
     """
     text = orjson.dumps(document, default=str).decode()
     values = {"payment_id": payment_id, "document": text}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from marketplace.postgres.pool import Conn
-from marketplace.postgres.statements import named_sql, one
+from marketplace.postgres.statements import named_sql
 
 SQL = named_sql("uploads")
 
@@ -21,9 +21,12 @@ def add(conn: Conn, upload_id: UUID, *, user_id: int, purpose: str, key: str, si
     conn.execute(SQL["add"], values)
 
 
-def count(conn: Conn, user_id: int) -> int:
-    """Return how many images of a user nothing names yet."""
-    return int(one(conn, SQL["count"], {"user_id": user_id})["uploads"])
+def wait(conn: Conn, user_id: int, *, most: int) -> int | None:
+    """Return the seconds until a user has fewer than so many images that nothing names, a day old
+    at most; None: there are fewer.
+    """
+    row = conn.execute(SQL["wait"], {"user_id": user_id, "most": most}).fetchone()
+    return None if row is None else int(row["seconds"])
 
 
 def sweep(conn: Conn, *, most: int) -> list[str]:

@@ -5,13 +5,13 @@ from psycopg import errors as pg
 
 from marketplace.contract import pages
 from marketplace.contract.operations import Budget, operation
+from marketplace.contract.pages import Part
 from marketplace.postgres.database import Database
-from marketplace.queries import checkouts
 from marketplace.schemas import checkouts as schemas
 from marketplace.schemas import payments as payment_schemas
-from marketplace.web import client, idempotency, paging
+from marketplace.web import client, etags, idempotency, paging
+from marketplace.workflows import checkout_lists, events, quote_screens, quotes
 from marketplace.workflows import checkouts as workflow
-from marketplace.workflows import events, quote_screens, quotes
 
 QUOTE_PROBLEMS = ("address_required", "voucher_invalid", "amount_too_large")
 
@@ -54,23 +54,19 @@ class Checkouts:
         "What the caller has placed",
         query={**schemas.FILTERS, **pages.BY_CURSOR},
         responses={200: pages.listed_by_cursor("checkouts", schemas.CHECKOUT)},
-        problems=("invalid_cursor",),
+        problems=("invalid_cursor", "filter_not_offered"),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return the caller's checkouts, the newest first: what is unpaid is paid and cancelled
-        here, as one.
+        """Return the caller's checkouts, to an admin everybody's, the newest first: what is unpaid
+        is paid and cancelled here, as one.
         """
         query, caller = req.context.query, req.context.caller
         window = paging.window_by_cursor(req, query)
+        part = Part(window.limit, window.after)
         with self.db.transaction(caller) as conn:
-            rows = checkouts.search(
-                conn,
-                caller.user_id,
-                state=query.get("state"),
-                before=window.after,
-                limit=window.limit,
-            )
-            shown = workflow.show(conn, req.context.config, rows, client.language(req))
+            rows = checkout_lists.of_caller(conn, caller, query, part)
+            language = client.language(req)
+            shown = workflow.show(conn, req.context.config, rows, caller, language)
         paging.respond_rows(req, resp, "checkouts", shown, window, None, keys=("placed_at", "id"))
 
     @operation(
@@ -157,6 +153,7 @@ class Cancellation:
         responses={200: schemas.CHECKOUT},
         problems=("not_found", "checkout_paid", "payment_checking"),
         idempotent=True,
+        conditional=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, checkout_id: int) -> None:
         """Cancel all that is unpaid of a checkout: stock and vouchers go back. Sent again it
@@ -164,6 +161,8 @@ class Cancellation:
         """
         config = req.context.config
         with idempotency.transaction(self.db, req, resp) as conn:
+            if req.get_header("If-Match") is not None:
+                etags.require(req, workflow.lock(conn, checkout_id))
             workflow.cancel(conn, checkout_id, req.context.body.get("reason"))
             events.wake(conn)
             language = client.language(req)

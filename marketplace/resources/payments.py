@@ -95,7 +95,7 @@ class Proof:
         "Show that a transfer was made",
         body=schemas.PROOF,
         responses={200: schemas.PAYMENT},
-        problems=("not_found", "not_payable", "payment_open"),
+        problems=("not_found", "not_payable", "payment_open", "upload_used"),
         idempotent=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, payment_id: int) -> None:
@@ -120,7 +120,7 @@ class Confirmation:
         roles=SELLERS,
         body=schemas.CONFIRMATION,
         responses={200: schemas.PAYMENT},
-        problems=("not_found", "amount_too_small", "idempotency_key_required"),
+        problems=("not_found", "amount_too_small", "amount_invalid", "idempotency_key_required"),
         idempotent=True,
         key_required=True,
     )

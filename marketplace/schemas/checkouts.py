@@ -230,6 +230,15 @@ CHECKOUT = Named(
 )
 FILTERS: dict[str, Any] = {
     "state": {"coerce": "line", "allowed": ["unpaid", "settled", "cancelled"]},
+    "number": {
+        "coerce": "line",
+        "maxlength": 50,
+        "meta": {
+            "description": "Of it or of one of its orders, with or without hyphens. Alone.",
+            "example": "K8F3-2M94",
+        },
+    },
+    "buyer_id": described(ID, "For admins: whose."),
 }
 CANCELLATION = Named(
     "Cancellation",

@@ -6,7 +6,7 @@ import falcon
 
 from marketplace.config.settings import Config
 from marketplace.contract import validation
-from marketplace.contract.errors import FieldError, Problem
+from marketplace.contract.errors import FieldError, Problem, too_many_requests
 from marketplace.contract.operations import Parts
 from marketplace.files import images
 from marketplace.files.images import Upload
@@ -73,7 +73,6 @@ def _make(part: multipart.FilePart, config: Config) -> images.SizedImage:
             within=images.limits(config),
             places=max(1, config.pool_size - 1),  # one thread is always left for listings
         )
-    except images.ImagesBusy:
-        raise Problem(
-            "too_many_requests", "Many images are being uploaded. Try again in a moment."
-        ) from None
+    except images.ImagesBusy as busy:
+        words = say("Many images are being uploaded. Try again in a moment.")
+        raise too_many_requests(busy.retry_after, words) from None

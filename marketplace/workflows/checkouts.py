@@ -188,21 +188,24 @@ def find(
     )
     if not rows:
         raise not_found()
-    checkout = {name: rows[0][name] for name in checkouts.COLUMNS}
-    shown = _shown(conn, config, [checkout], rows, language)[0]
-    if rows[0]["buyer_id"] != caller.user_id:  # an admin cancels, also while a proof is checked
-        shown["can"] = ["cancel"] if checkout["state"] == "unpaid" else []
-    return shown
+    return _shown(conn, config, rows[:1], rows, caller, language)[0]
 
 
-def show(conn: Conn, config: Config, rows: Sequence[Row], language: str) -> list[dict[str, Any]]:
+def show(
+    conn: Conn, config: Config, rows: Sequence[Row], caller: Caller, language: str
+) -> list[dict[str, Any]]:
     """Return checkouts as apps meet them, with their orders and what is to be paid."""
     ids = [row["id"] for row in rows]
-    return _shown(conn, config, rows, checkouts.orders(conn, ids), language) if ids else []
+    return _shown(conn, config, rows, checkouts.orders(conn, ids), caller, language) if ids else []
 
 
 def _shown(
-    conn: Conn, config: Config, rows: Sequence[Row], orders_of: Sequence[Row], language: str
+    conn: Conn,
+    config: Config,
+    rows: Sequence[Row],
+    orders_of: Sequence[Row],
+    caller: Caller,
+    language: str,
 ) -> list[dict[str, Any]]:
     ids = [row["id"] for row in rows]
     orders: dict[int, list[dict[str, Any]]] = {each: [] for each in ids}
@@ -213,10 +216,10 @@ def _shown(
         paying[payment["checkout_id"]].append(payment_methods.shown(config, payment, language))
     return [
         {
-            **row,
+            **{name: row[name] for name in checkouts.COLUMNS},
             "orders": orders[row["id"]],
             "payments": paying[row["id"]],
-            "can": _can(row, paying[row["id"]]),
+            "can": _can(row, paying[row["id"]], caller),
         }
         for row in rows
     ]
@@ -238,16 +241,28 @@ def _shown_order(order: Row) -> dict[str, Any]:
     }
 
 
-def _can(row: Row, paying: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return what its buyer can do: buttons of an app."""
+def _can(row: Row, paying: Sequence[Mapping[str, Any]], caller: Caller) -> list[str]:
+    """Return what the caller can do: buttons of an app."""
     if row["state"] != "unpaid":
         return []
+    if row["buyer_id"] != caller.user_id:  # an admin cancels, also while a proof is checked
+        return ["cancel"]
     checking = any(payment["state"] == "checking" for payment in paying)
     can = ["pay"] if any(payment["state"] in payment_methods.OPEN for payment in paying) else []
     if not checking:
         can += ["change_method"] if row["method"] != "store_transfer" else []
         can.append("cancel")
     return can
+
+
+def lock(conn: Conn, checkout_id: int) -> int:
+    """Return the version of a checkout, which nobody else changes until this transaction ends.
+    Raises 404 if it is not the caller's.
+    """
+    version = checkouts.lock(conn, checkout_id)
+    if version is None:
+        raise not_found()
+    return version
 
 
 def cancel(conn: Conn, checkout_id: int, reason: str | None) -> None:

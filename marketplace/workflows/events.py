@@ -133,7 +133,7 @@ def send(
     have overtaken it. No transaction is open while it is sent.
     """
     with db.working() as conn:
-        order = events.order_facts(conn, order_id, party)
+        order = events.order_facts(conn, order_id, party, event_id)
         thing = _thing(conn, data)
     to = config.operator_email if party == "operator" else (order or {}).get("email")
     if order is None or not to:

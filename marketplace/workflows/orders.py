@@ -12,16 +12,18 @@ from marketplace.workflows import order_rules, order_texts, refunds, returns
 from marketplace.workflows.addresses import one_line
 from marketplace.workflows.carts import options_of, store_of
 
-_SYMBOLS = re.compile(r"[0-9A-Z]{8}[0-9]{1,4}\Z")
+_SYMBOLS = re.compile(r"[0-9A-Z]{8}[0-9]{0,4}\Z")
 _SAID = str.maketrans("OIL", "011")
 
 
 def tidy(number: str) -> str:
-    """Return the number of an order as it is written, from what somebody typed or heard."""
+    """Return the number of an order or a checkout as it is written, from what somebody typed or
+    heard.
+    """
     bare = "".join(sign for sign in number.upper() if sign not in "-– .").translate(_SAID)
     if not _SYMBOLS.match(bare):
         return number
-    return f"{bare[:4]}-{bare[4:8]}-{bare[8:]}"
+    return "-".join(filter(None, (bare[:4], bare[4:8], bare[8:])))
 
 
 def missing() -> Problem:

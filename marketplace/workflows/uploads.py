@@ -5,12 +5,13 @@ from collections.abc import Callable
 from functools import partial
 from uuid import UUID, uuid4
 
-from marketplace.contract.errors import Problem
+from marketplace.contract.errors import too_many_requests
 from marketplace.files.images import SizedImage
 from marketplace.files.storage import Storage
 from marketplace.postgres.database import Database
 from marketplace.postgres.pool import Conn
 from marketplace.queries import uploads
+from marketplace.text.messages import say
 
 FOLDER = "uploads/"
 SIZES = ("thumb", "large")
@@ -38,9 +39,12 @@ def save(storage: Storage, image: SizedImage) -> tuple[UUID, int]:
 
 
 def add(conn: Conn, user_id: int, upload_id: UUID, size: int, purpose: str) -> None:
-    """Note a stored image. Raises 429 for who has many that nothing names."""
-    if uploads.count(conn, user_id) >= MOST:
-        raise Problem("too_many_requests", "Name the images that you have sent before.")
+    """Note a stored image. Raises 429 for who has many that nothing names: one of them is forgotten
+    after a day, at the latest.
+    """
+    wait = uploads.wait(conn, user_id, most=MOST)
+    if wait is not None:
+        raise too_many_requests(wait, say("Name the images that you have sent before."))
     key = key_of(upload_id, "large")
     uploads.add(conn, upload_id, user_id=user_id, purpose=purpose, key=key, size=size)
 

@@ -68,6 +68,7 @@ ORDER BY o.id;
 -- name: list
 -- A buyer's, the newest first; all, or those of a state.
 SELECT
+    c.buyer_id,
     /* include: columns */
 FROM checkouts AS c
 WHERE (%(state)s::text IS NULL OR c.state = %(state)s)
@@ -75,6 +76,34 @@ WHERE (%(state)s::text IS NULL OR c.state = %(state)s)
     AND /* own */ c.buyer_id = %(user_id)s
 ORDER BY c.placed_at DESC, c.id DESC
 LIMIT %(limit)s;
+
+-- name: of_everybody
+-- For admins: one state, or all: one scan each, merged, newest first. ORDER BY names every column of the index; the
+-- other columns are read for a page alone.
+SELECT
+    c.buyer_id,
+    /* include: columns */
+FROM unnest(%(states)s::text[]) AS s (state)
+CROSS JOIN LATERAL (
+    SELECT
+        c.buyer_id,
+        /* include: columns */
+    FROM checkouts AS c
+    WHERE c.state = s.state
+        AND (c.placed_at, c.id) < (%(before_at)s::timestamptz, %(before_id)s::bigint)
+    ORDER BY c.state DESC, c.placed_at DESC, c.id DESC
+    LIMIT %(limit)s
+) AS c
+ORDER BY c.placed_at DESC, c.id DESC
+LIMIT %(limit)s;
+
+-- name: by_number
+SELECT
+    c.buyer_id,
+    /* include: columns */
+FROM checkouts AS c
+WHERE c.number = %(number)s
+    AND /* own */ (%(everything)s::boolean OR c.buyer_id = %(user_id)s);
 
 -- name: orders
 -- The orders of some checkouts, each with its store and its first line.
@@ -84,6 +113,10 @@ FROM orders AS o
 /* include: order_tables */
 WHERE o.checkout_id = ANY(%(checkout_ids)s)
 ORDER BY o.checkout_id, o.id;
+
+-- name: lock
+-- Its version, until the end of the transaction.
+SELECT lock_checkout(%(checkout_id)s) AS version;
 
 -- name: cancel
 SELECT cancel_checkout(%(checkout_id)s, %(reason)s) AS outcome;

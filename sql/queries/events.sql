@@ -21,14 +21,14 @@ LEFT JOIN orders AS o
 ORDER BY e.ordinality;
 
 -- name: order_facts
--- What a mail about an order says, as it is now: to whom, the order, its checkout with all orders, how to pay,
--- parcels. Pieces that were cancelled of an order that goes on are not in its lines; what a return is about has
--- its own.
+-- What a mail about an order says, as it is now: to whom, the order, its checkout with all orders, how to pay.
+-- Pieces that were cancelled of an order that goes on are not in its lines; what a return is about has its own, and so
+-- has the parcel of an event: one is sent with each, so that the third event is about the third parcel.
 SELECT
     m.email, o.id, o.number, o.state, o.stage, o.cod, o.currency, o.total, o.paid, o.cancel_reason, o.open_request,
     o.cancel_by, o.ship_by, o.complete_at, asked.state AS return_state, asked.keep_goods, asked.deadline_at AS return_by, asked.lines AS return_lines,
     s.name AS store, c.number AS checkout_number, c.total AS checkout_total, c.method,
-    c.state AS checkout_state, c.pay_by, every.orders, pay.payments, sent.parcels
+    c.state AS checkout_state, c.pay_by, every.orders, pay.payments, sent.parcel
 FROM orders AS o
 JOIN checkouts AS c ON c.id = o.checkout_id
 JOIN stores AS s ON s.id = o.store_id
@@ -74,13 +74,33 @@ CROSS JOIN LATERAL (
     LEFT JOIN stores AS t ON t.id = y.store_id
     WHERE y.checkout_id = o.checkout_id AND y.state IN ('opening', 'open')
 ) AS pay
-CROSS JOIN LATERAL (
-    SELECT coalesce(json_agg(json_build_object(
-        'courier', h.courier, 'service', h.service, 'tracking_number', h.tracking_number
-    ) ORDER BY h.id), '[]') AS parcels
-    FROM shipments AS h
-    WHERE h.order_id = o.id AND h.state = 'shipped'
-) AS sent
+LEFT JOIN LATERAL (
+    SELECT json_build_object(
+        'courier', h.courier, 'service', h.service, 'tracking_number', h.tracking_number, 'lines', l.lines,
+        'whole', l.pieces = o.units - o.units_cancelled
+    ) AS parcel
+    FROM (
+        SELECT x.id, x.order_id, x.courier, x.service, x.tracking_number, row_number() OVER (ORDER BY x.id) AS place
+        FROM shipments AS x
+        WHERE x.order_id = o.id
+    ) AS h
+    CROSS JOIN LATERAL (
+        SELECT sum(y.quantity) AS pieces, json_agg(json_build_object(
+            'name', n.name, 'options', n.options, 'quantity', y.quantity
+        ) ORDER BY n.id) AS lines
+        FROM shipment_lines AS y
+        JOIN order_lines AS n ON n.order_id = y.order_id AND n.id = y.line_id
+        WHERE y.order_id = h.order_id AND y.shipment_id = h.id
+    ) AS l
+    WHERE h.place = (
+        SELECT count(*)
+        FROM events AS e
+        WHERE e.order_id = o.id
+            AND e.created_at >= o.placed_at
+            AND e.type = 'order.shipped'
+            AND e.id <= %(event_id)s::bigint
+    )
+) AS sent ON true
 WHERE o.id = %(order_id)s::bigint;
 
 -- name: refund_facts

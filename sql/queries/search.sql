@@ -13,14 +13,14 @@
 WITH typed AS MATERIALIZED (
     SELECT t.word, t.place::integer AS place, 'typed' AS role
     FROM (SELECT %(typed)s::text AS words) AS a
-    CROSS JOIN LATERAL regexp_split_to_table(search_spaced(search_fold(a.words)), ' ')
+    CROSS JOIN LATERAL regexp_split_to_table(search_spaced(search_fold(a.words)), ' +')
         WITH ORDINALITY AS t (word, place)
     WHERE t.word <> '' AND t.place <= 12
     UNION ALL
     SELECT t.word, 100 + t.place::integer, 'left out'
     FROM (SELECT %(left_out)s::text AS words) AS a
     CROSS JOIN LATERAL regexp_split_to_table(
-        CASE WHEN a.words <> '' THEN search_spaced(search_fold(a.words)) END, ' '
+        CASE WHEN a.words <> '' THEN search_spaced(search_fold(a.words)) END, ' +'
     )
         WITH ORDINALITY AS t (word, place)
     WHERE t.word <> '' AND t.place <= 12
@@ -351,10 +351,11 @@ ORDER BY page.place;
 -- name: suggest
 -- budget: 3000 buffers
 -- Completions of the typed text, five of each kind: products that match as typed, and if these are fewer than five,
--- those that match in a `wider` sense. Of both, names that begin as typed come first, then short ones.
+-- those that match in a `wider` sense. Of both, names that begin as typed come first, then short ones. Points leave a
+-- blank each (search_spaced): only spaced twice, each of search_begun's twelve words is one.
 WITH asked AS MATERIALIZED (
     SELECT b.begins, b.as_typed, b.wider, b.names
-    FROM search_begun((SELECT %(typed)s::text)) AS b
+    FROM search_begun(search_spaced(search_fold((SELECT %(typed)s::text)))) AS b
 ),
 
 as_typed AS MATERIALIZED (

@@ -4,12 +4,15 @@
 INSERT INTO uploads (user_id, id, purpose, key, bytes)
 VALUES (%(user_id)s, %(upload_id)s, %(purpose)s, %(key)s, %(bytes)s);
 
--- name: count
--- Those of a user that nothing names yet.
-SELECT count(*) AS uploads
+-- name: wait
+-- Seconds until a user has fewer than so many that nothing names yet; no row: there are fewer.
+SELECT greatest(ceil(extract(EPOCH FROM u.created_at + interval '1 day' - now())), 1)::integer AS seconds
 FROM uploads AS u
 WHERE NOT u.used
-    AND /* own */ u.user_id = %(user_id)s;
+    AND u.created_at > now() - interval '1 day'
+    AND /* own */ u.user_id = %(user_id)s
+ORDER BY u.created_at DESC
+LIMIT 1 OFFSET %(most)s::bigint - 1;
 
 -- name: sweep
 -- For the worker: what nobody has named for a day. A call that names one meanwhile waits, and finds none.

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
+import gunicorn.config
 import psycopg
 import pytest
 from conftest import Api, RollbackDatabase, created
@@ -21,7 +22,7 @@ from support.server import Server
 
 from marketplace.config.settings import Config
 from marketplace.contract.errors import Problem
-from marketplace.server import patient
+from marketplace.server import connections
 from marketplace.web.places import Places
 
 PASSWORD = "kopi-susu-tanpa-gula-7"
@@ -143,36 +144,41 @@ def test_a_request_that_never_ends_is_given_up():
     """By the limit itself, without waiting for it."""
     server, client = socket.socketpair()
     with server, client:
-        patient.limit(server)
+        connections.limit(server)
         limit = server.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16)
-        assert struct.unpack("ll", limit) == (patient.STEP, 0)
+        assert struct.unpack("ll", limit) == (connections.STEP, 0)
 
 
 @pytest.mark.parametrize(
     ("sent", "missing"),
     [
         (b"", 1),
-        (b"GET / HTTP/1.1\r\n", 17),
+        (b"GET / HTTP/1.1\r\n", 1),
         (b"GET / HTTP/1.1\r\n\r\n", 0),
+        (b"GET / HTTP/1.1\r\n\r\nGET / HT", 0),
         (b"GET / HTTP/1.1\n\n", 0),
-        (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabc", 43),
+        (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabc", 2),
         (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabcde", 0),
+        (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabcdefg", 0),
         (b"POST / HTTP/1.1\r\nContent-Length: 500000\r\n\r\nabc", 0),
         (b"POST / HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", 0),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 0),
-        (b"x" * patient.HEAD, 0),
+        (b"x" * connections.HEAD, 0),
     ],
 )
 def test_how_much_of_a_request_is_missing(sent: bytes, missing: int):
-    server, client = socket.socketpair()
-    with server, client:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * patient.HEAD)
-        server.setblocking(False)
-        client.sendall(sent)
-        assert patient.more(server) == missing
-        client.close()
-        if not sent:
-            assert patient.more(server) is None
+    for step in (4096, 700, 1)[: 2 if len(sent) > 5000 else 3]:
+        server, client = socket.socketpair()
+        with server, client:
+            conn = connections.Connection(gunicorn.config.Config(), server, "", "")
+            assert conn.complete() is False
+            for start in range(0, len(sent), step):
+                client.sendall(sent[start : start + step])
+                assert conn.complete() is (not conn.missing)
+            assert conn.missing == missing
+            client.close()
+            if missing:
+                assert conn.complete() is None
 
 
 def test_slow_readers_of_an_export_hold_nobody_up(committed: Api, server: Server):

@@ -5,22 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from conftest import PASSWORD, Api, User
+from support.buying import HOME
 from support.responses import problem
 
 from marketplace.queries import areas
 from marketplace.workflows import addresses as workflow
 
 PATH = "/api/users/addresses"
-HOME = {
-    "label": "Rumah",
-    "recipient": "Siti",
-    "phone": "+6281200",
-    "province": "Banten",
-    "city": "Serang",
-    "district": "Cipocok Jaya",
-    "postcode": "42121",
-    "line1": "Jl. Veteran 5",
-}
 ABROAD = {"recipient": "Ann", "phone": "1", "country": "NL", "line1": "Dam 1"}
 AREAS = {
     "36": ("Banten", ""),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from conftest import Api
+from conftest import Api, User
 from support.buying import (
     ACCOUNT,
     HOME,
@@ -422,6 +422,47 @@ def test_checkouts_are_listed_and_cancelled_as_one(shop: Api):
     assert shop.post(f"/api/checkouts/{placed[2]}/cancel", admin, json={}).status_code == 200
     assert pieces(shop, product) == (9, 1)
     assert invariants(shop) == []
+
+
+def test_an_admin_lists_everybodys_checkouts(shop: Api):
+    sells, admin = seller(shop), shop.admin()
+    product = shop.product(sells, stock=10)["id"]
+    placed, people = [], [buyer(shop), buyer(shop), admin]
+    shop.post("/api/users/addresses", admin, json=HOME)
+    for user, method in zip(people, ("transfer", "cod", "transfer"), strict=True):
+        put(shop, user, (product, 1))
+        placed.append(place(shop, user, method))
+
+    def listed(user: User = admin, **query) -> list[dict]:
+        answer = shop.get("/api/checkouts", user, params=query)
+        assert answer.status_code == 200, answer.text
+        return [each for each in answer.json["checkouts"] if each["id"] >= placed[0]["id"]]
+
+    def ids(user: User = admin, **query) -> list[int]:
+        return [each["id"] for each in listed(user, **query)]
+
+    first, second, own = (each["id"] for each in placed)
+    assert ids() == [own, second, first]
+    assert (ids(state="unpaid"), ids(state="settled")) == ([own, first], [second])
+    assert [each["can"] for each in listed(state="unpaid")] == [
+        ["pay", "change_method", "cancel"],
+        ["cancel"],  # somebody else's
+    ]
+    page = shop.get("/api/checkouts", admin, params={"per_page": 2}).json
+    assert [each["id"] for each in page["checkouts"]] == [own, second]
+    rest = shop.get(
+        "/api/checkouts", admin, params={"per_page": 2, "cursor": page["next_cursor"]}
+    ).json
+    assert rest["checkouts"][0]["id"] == first
+    one = {"buyer_id": people[0].id}
+    assert (ids(**one), ids(**one, state="settled")) == ([first], [])
+    order = placed[1]["orders"][0]["number"].lower().replace("-", " ")
+    for number in (placed[1]["number"], order):
+        assert (ids(number=number), ids(people[1], number=number)) == ([second], [second])
+        assert ids(people[0], number=number) == []
+    for user, query in ((people[0], one), (admin, {"number": order, "state": "settled"})):
+        answer = shop.get("/api/checkouts", user, params=query)
+        problem(answer, 400, "filter_not_offered")
 
 
 def test_another_way_to_pay_is_asked_with_a_key(shop: Api):

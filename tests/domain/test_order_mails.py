@@ -360,6 +360,33 @@ def test_a_parcel_is_named_by_its_number(desk: Desk):
     assert f"    jne · {tracking}\n" in message.get_content().replace("\r", "")
 
 
+def test_the_mail_of_a_parcel_has_its_pieces(desk: Desk):
+    sale = desk.trade.place(pieces=3)
+    desk.trade.pay(sale)
+    desk.forget()
+    for sent in (1, 2):
+        desk.trade.ship(sale, sent)
+    first, second = (message.get_content().replace("\r", "") for message in desk.letters())
+    assert "a part of your order" in first
+    assert "  1 × Kopi Gayo\n" in first
+    assert "  2 × Kopi Gayo\n" in second
+    assert "3 ×" not in first + second
+    numbers = desk.rows(
+        "SELECT tracking_number AS it FROM shipments WHERE order_id = %s ORDER BY id", sale.order
+    )
+    assert [row["it"] in text for row in numbers for text in (first, second)] == [
+        *(True, False),
+        *(False, True),
+    ]
+    whole = desk.trade.place(pieces=3)
+    desk.trade.pay(whole)
+    desk.trade.refund_one(whole)
+    desk.forget()
+    desk.trade.ship(whole, 2)  # all that stayed
+    (message,) = desk.letters()
+    assert "has sent your order." in message.get_content()
+
+
 def test_no_mail_has_an_address_a_phone_or_the_name_of_a_buyer(desk: Desk):
     sale = desk.trade.place()
     for step in (desk.trade.pay, desk.trade.ship, desk.trade.deliver, desk.trade.open_return):

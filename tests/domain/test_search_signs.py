@@ -167,3 +167,16 @@ def test_an_admin_sees_what_a_store_has_hidden(api: Api, seller: User):
     assert api.get("/api/stores/mine/products", admin).status_code == 409
     other = api.get("/api/stores/mine/products", api.seller(), params={"store_id": seller.store_id})
     assert other.status_code == 404
+
+
+def test_points_between_words_are_no_words(api: Api, seller: User):
+    gayo = api.product(seller, name="Teh 2 Gayo")["name"]
+    api.product(seller, name="Teh 2 Melati")
+    typed = "teh 2" + 12 * "." + "gayo"
+    assert found(api, seller, typed)[0] == gayo
+    assert found(api, seller, f"teh -2{12 * '.'}gayo") == []
+    assert found(api, seller, f"teh -1{12 * '.'}melati") == [gayo]
+    for points in (10, 11, 12):  # what comes then is the twelfth word, or an empty one
+        answer = api.get("/api/products/suggest", params={"q": f"teh 2{points * '.'}gayo"})
+        assert answer.status_code == 200, answer.text
+        assert [product["name"] for product in answer.json["products"]] == [gayo]

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from conftest import Api, User
+from support.buying import HOME
 from support.images import picture
 from support.import_shop import Shop
 from support.responses import problem
@@ -12,15 +13,7 @@ from marketplace.files.stores import of_uploads
 from marketplace.workflows import images
 
 SETTINGS = "/api/stores/mine/settings"
-ORIGIN = {
-    "recipient": "Gudang Sari",
-    "phone": "+6281200",
-    "province": "Banten",
-    "city": "Serang",
-    "district": "Cipocok Jaya",
-    "postcode": "42121",
-    "line1": "Jl. Veteran 5",
-}
+ORIGIN = {name: HOME[name] for name in HOME if name != "label"} | {"recipient": "Gudang Sari"}
 
 
 def in_a_day() -> str:

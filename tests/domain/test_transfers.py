@@ -1,7 +1,9 @@
 """Transfers: proof, confirmation and refusal; private images; and what is unpaid goes by itself."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,6 +15,7 @@ from support.import_shop import Shop
 from support.responses import problem
 from support.stock import broken, stock
 
+from marketplace.files import images
 from marketplace.files.stores import of_private
 from marketplace.postgres.database import Database
 from marketplace.web import signed_files
@@ -80,6 +83,8 @@ def test_a_transfer_is_shown_and_confirmed(shop: Shop):
         api.post(f"{path}/confirm", api.seller(), json=confirm, headers=key()), 404, "not_found"
     )
     problem(api.post(f"{path}/confirm", admin, json=short, headers=key()), 409, "amount_too_small")
+    part = api.post(f"{path}/confirm", admin, json={"received": "94000.50"}, headers=key())
+    assert problem(part, 422, "amount_invalid")["errors"][0]["pointer"] == "/received"
     paid = api.post(f"{path}/confirm", admin, json=confirm, headers=key())
     assert (paid.status_code, paid.json["state"]) == (200, "paid")
     settled = api.get(f"/api/checkouts/{placed['id']}", buys).json
@@ -141,6 +146,55 @@ def test_a_proof_names_an_image_of_the_buyers_own(shop: Shop):
     assert late.json["state"] == "checking"  # money may have left by then
     _, paid, _ = bought(shop, "cod")
     assert paid["payments"] == []
+
+
+def test_a_checkout_is_cancelled_in_the_version_that_was_read(shop: Shop):
+    api = shop.api
+    buys, placed, product = bought(shop)
+    path = f"/api/checkouts/{placed['id']}"
+    read = api.get(path, buys).headers["etag"]
+
+    def cancel(tag: str, user: User = buys) -> int:
+        return api.post(f"{path}/cancel", user, json={}, headers={"If-Match": tag}).status_code
+
+    other_way = api.post(f"{path}/payments", buys, json={"method": "transfer"}, headers=key())
+    assert other_way.status_code == 201
+    refused = api.post(f"{path}/cancel", buys, json={}, headers={"If-Match": read})
+    problem(refused, 412, "precondition_failed")
+    problem(
+        api.post(f"{path}/cancel", buys, json={}, headers={"If-Match": "7"}), 400, "bad_request"
+    )
+    fresh = api.get(path, buys).headers["etag"]
+    assert cancel(fresh, api.buyer()) == 404
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(cancel, (fresh, fresh))) == [200, 412]
+    check(shop, product, 2, 0)
+
+
+def test_an_image_is_the_proof_of_one_payment(shop: Shop):
+    api, sells, buys = shop.api, seller(shop.api), buyer(shop.api)
+    product = api.product(sells, stock=4)["id"]
+    paths = []
+    for _ in range(4):
+        put(api, buys, (product, 1))
+        paths.append(f"/api/payments/{place(api, buys)['payments'][0]['id']}")
+    first, second, third, fourth = paths
+    image = {"upload": upload(api, buys)}
+
+    def sent(path: str, proof: dict) -> int:
+        return api.post(f"{path}/proof", buys, json=proof).status_code
+
+    assert sent(first, image) == sent(first, image) == 200  # the response was lost
+    refused = api.post(f"{second}/proof", buys, json=image)
+    assert problem(refused, 409, "upload_used")["errors"][0]["pointer"] == "/upload"
+    assert api.get(second, buys).json["state"] == "open"
+    assert api.post(f"{first}/refuse", api.admin(), json={"reason": "other"}).status_code == 200
+    assert (sent(second, image), sent(first, image)) == (409, 200)
+    assert sent(second, {"upload": upload(api, buys)}) == 200
+    another = {"upload": upload(api, buys)}
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(lambda path: sent(path, another), (third, fourth))) == [200, 409]
+    check(shop, product, 0, 4)
 
 
 def test_a_proof_keeps_its_pieces_once_and_one_payment_of_a_checkout_is_looked_at(shop: Shop):
@@ -231,10 +285,31 @@ def test_an_upload_is_an_image_with_a_purpose(shop: Shop, monkeypatch: pytest.Mo
     problem(api.upload("/api/uploads", user, [], {"purpose": "proof"}), 422, "validation_failed")
     text = ("file", "a", b"hello")
     problem(api.upload("/api/uploads", user, [text], {"purpose": "proof"}), 422, "picture_refused")
-    monkeypatch.setattr(uploads, "MOST", 1)
-    upload(api, user)
-    many = api.upload("/api/uploads", user, [image], {"purpose": "proof"})
+
+
+def test_who_has_many_unnamed_images_is_told_when_one_of_them_goes(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    api, user, image = shop.api, shop.api.buyer(), ("file", "a", picture())
+    monkeypatch.setattr(uploads, "MOST", 2)
+    first, _ = upload(api, user), upload(api, user)
+
+    def again(hours: int) -> Any:
+        with psycopg.connect(api.owner_url) as conn:
+            conn.execute(
+                "UPDATE uploads SET created_at = now() - make_interval(hours => %s) WHERE id = %s",
+                [hours, first],
+            )
+        return api.upload("/api/uploads", user, [image], {"purpose": "proof"})
+
+    many = again(hours=23)
     problem(many, 429, "too_many_requests")
+    assert 3000 < int(many.headers["Retry-After"]) <= 3600
+    assert again(hours=25).status_code == 201
+    monkeypatch.setattr(images, "_queue", set(range(99)))
+    busy = again(hours=25)
+    problem(busy, 429, "too_many_requests")
+    assert busy.headers["Retry-After"] == str(images.ImagesBusy.retry_after)
 
 
 def test_images_that_nobody_names_go_after_a_day(shop: Shop):

@@ -186,6 +186,7 @@ def test_the_yardstick_sends_what_the_application_sends(filled: str, config: Con
     heard = yardstick.overhear(
         config, ["/api/products?category_id=1&page=2", "/api/brands?search=a%25b"]
     )
+    (product,) = yardstick.overhear(config, ["/api/products/1"])
     assert heard[0][0].text.endswith("-- products.list_category_newest")
     assert "brands." in heard[1][0].text
     with connected(filled) as conn, yardstick.scripts(conn, heard) as files:
@@ -193,6 +194,13 @@ def test_the_yardstick_sends_what_the_application_sends(filled: str, config: Con
     assert not any("%(" in text for text in texts)
     assert re.search(r"^\\set category_id_0 1$", texts[0], re.MULTILINE)
     assert ":category_id_0" in texts[0]
+    with connected(filled) as conn:
+        (found,) = product
+        told = yardstick.script(conn, product).partition("\n")[2]
+        # pgbench takes a name behind a colon for a variable, inside of texts too.
+        assert set(re.findall(r"(?<!:):(\w+)", told)) == {"product_id_0"}
+        sent = conn.execute(told.replace(":product_id_0", "1")).fetchone()
+        assert sent == conn.execute(found.text, found.values).fetchone()
 
 
 def test_a_drive_counts_requests_refusals_and_times():

@@ -219,6 +219,7 @@ def reads(at: Scene) -> Iterator[tuple[str, str]]:
             "/api/users/addresses",
             "/api/cart",
             "/api/checkouts",
+            f"/api/checkouts?number={at.orders.number}",
             "/api/payments",
             "/api/payments?state=open",
             "/api/payments?problem=true",

@@ -194,8 +194,9 @@ class Trade:
         )
         return payment
 
-    def ship(self, sale: Sale) -> int:
-        """Send all of it; the parcel."""
+    def ship(self, sale: Sale, pieces: int | None = None) -> int:
+        """Send all of it, or some pieces; the parcel."""
+        pieces = pieces or sale.pieces
         self.do("UPDATE orders SET state = 'accepted' WHERE id = %s", sale.order)
         parcel = self.one(
             "INSERT INTO shipments (store_id, buyer_id, order_id, courier, tracking_number)"
@@ -207,15 +208,16 @@ class Trade:
             sale.order,
             parcel,
             sale.line,
-            sale.pieces,
+            pieces,
         )
-        self.do("UPDATE order_lines SET shipped = quantity WHERE id = %s", sale.line)
+        self.do("UPDATE order_lines SET shipped = shipped + %s WHERE id = %s", pieces, sale.line)
         self.do(
-            "UPDATE orders SET units_shipped = units, deliver_by = %s WHERE id = %s",
+            "UPDATE orders SET units_shipped = units_shipped + %s, deliver_by = %s WHERE id = %s",
+            pieces,
             soon(15),
             sale.order,
         )
-        take(self.conn, "ship_stock", sale.order, [(sale.product, 0, sale.pieces)])
+        take(self.conn, "ship_stock", sale.order, [(sale.product, 0, pieces)])
         return int(parcel)
 
     def deliver(self, sale: Sale) -> None:

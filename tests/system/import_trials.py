@@ -29,10 +29,10 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import dict_row
+from support.behind_nginx import database
 from support.server import Server
 
 from marketplace.config.settings import ROOT
-from marketplace.postgres import migrations
 from marketplace.postgres.embedded import server as embedded_server
 from system.uploads import shop
 
@@ -89,23 +89,14 @@ def main() -> int:
 
 @contextmanager
 def place() -> Iterator[Place]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        database = embedded_server.start(folder / "pg")
-        with psycopg.connect(database.dsn("postgres", "postgres"), autocommit=True) as conn:
-            conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
-            conn.execute("CREATE DATABASE shop OWNER marketplace")
-        url = database.dsn("shop", "marketplace")
-        migrations.migrate(url, lambda line: None)
-        server = Server(url, folder)
+    with tempfile.TemporaryDirectory() as name, database(Path(name)) as url:
+        server = Server(url, Path(name))
         try:
-            yield Place(folder, url, server)
+            yield Place(Path(name), url, server)
         finally:
             server.process.terminate()
             server.process.wait(30)
-            embedded_server.start(folder / "pg").stop()
-            database.stop()
+            embedded_server.start(Path(name) / "pg").stop()  # if it was killed last
 
 
 def send(at: Place, token: str, text: bytes, query: str = "") -> int:

@@ -1,4 +1,4 @@
-"""Lists of a million orders, half of them one store's: what each costs the database.
+"""Lists of a million orders and checkouts, half of them one store's: what each costs the database.
 
     PYTHONPATH=.:tests .venv/bin/python tests/system/order_list_trials.py --orders 1000000
 
@@ -11,14 +11,14 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from psycopg import sql
 from support.stock import act_as
 
 from marketplace.postgres import migrations
-from marketplace.queries import orders
+from marketplace.queries import checkouts, orders
 from tools.bench import fill
 
 RUNS = 7
@@ -34,7 +34,8 @@ ROWS = (
     "INSERT INTO stores (owner_id, name) SELECT n + 1, 'Toko ' || n FROM generate_series(1, {stores}) AS n",
     """
     INSERT INTO checkouts (buyer_id, number, currency, total, method, state, units, pay_by, address, placed_at)
-    SELECT {stores} + 2 + n % ({buyers} - {stores} - 1), 'C' || n, 'IDR', 100000, 'transfer', 'settled', 2, now(), '{{}}',
+    SELECT {stores} + 2 + n % ({buyers} - {stores} - 1), 'C' || n, 'IDR', 100000, 'transfer',
+        CASE WHEN n % 1000 = 0 THEN 'unpaid' WHEN n % 10 = 1 THEN 'cancelled' ELSE 'settled' END, 2, now(), '{{}}',
         now() - make_interval(secs => ({orders} - n) * 30)
     FROM generate_series(1, {orders}) AS n
     """,
@@ -82,6 +83,7 @@ class Asked(NamedTuple):
     name: str
     values: dict[str, Any]
     most: float = 1.0
+    statements: Mapping[str, Any] = orders.SQL
 
 
 class Cost(NamedTuple):
@@ -120,6 +122,14 @@ def asked(conn: Any) -> Iterator[Asked]:
         yield Asked(f"store, all, {place}", seller, "of_store", {"store_id": 1, **part})
         yield Asked(f"buyer, all, {place}", buyer, "of_buyer", {"user_id": buyer, **part})
         yield Asked(f"admin, all, {place}", admin, "newest", part)
+        for states in (list(checkouts.STATES), *([state] for state in checkouts.STATES)):
+            yield Asked(
+                f"admin, checkouts {','.join(states)}, {place}",
+                admin,
+                "of_everybody",
+                {"states": states, **part},
+                statements=checkouts.SQL,
+            )
         for stages in (
             *([stage] for stage in orders.STAGES),
             ["new", "to_ship"],
@@ -198,7 +208,7 @@ def cost(conn: Any, each: Asked) -> Cost:
             names.append(match[1])
         return f"${names.index(match[1]) + 1}"
 
-    text = re.sub(r"%\((\w+)\)s", numbered, orders.SQL[each.name]).replace("%%", "%")
+    text = re.sub(r"%\((\w+)\)s", numbered, each.statements[each.name]).replace("%%", "%")
     values = sql.SQL(", ").join(sql.Literal(each.values[name]) for name in names)
     best = None
     with conn.transaction(force_rollback=True):

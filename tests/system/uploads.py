@@ -28,11 +28,11 @@ import orjson
 import psycopg
 from conftest import PASSWORD, multipart
 from PIL import Image
+from support.behind_nginx import database
 from support.images import photo
 from support.server import Server
 
 from marketplace.config.settings import ROOT
-from marketplace.postgres import migrations
 from marketplace.postgres.embedded import server as embedded_server
 
 PRODUCTS = 40
@@ -52,23 +52,15 @@ def main() -> int:
     )
     args = options.parse_args()
     os.environ["IMAGES_PER_PRODUCT"] = "100"
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, database(Path(name)) as url:
         folder = Path(name)
-        folder.chmod(0o755)
-        database = embedded_server.start(folder / "pg")
-        with psycopg.connect(database.dsn("postgres", "postgres"), autocommit=True) as conn:
-            conn.execute("CREATE ROLE marketplace LOGIN CREATEROLE CREATEDB")
-            conn.execute("CREATE DATABASE shop OWNER marketplace")
-        url = database.dsn("shop", "marketplace")
-        migrations.migrate(url, lambda line: None)
         server = Server(url, folder)
         try:
             return crash(args, server, url, folder)
         finally:
             server.process.terminate()
             server.process.wait(30)
-            embedded_server.start(folder / "pg").stop()
-            database.stop()
+            embedded_server.start(folder / "pg").stop()  # if it was killed last
 
 
 def crash(args: argparse.Namespace, server: Server, url: str, folder: Path) -> int:

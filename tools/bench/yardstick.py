@@ -28,6 +28,7 @@ from tools.bench.load import CLIENTS
 SCRIPTS = 100  # pgbench takes 128
 OPTIONS = "-c role=marketplace_app -c jit=off -c max_parallel_workers_per_gather=0 -c TimeZone=UTC"
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
+_COMMENT_OR_TEXT = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 
 
 class Sent(NamedTuple):
@@ -94,8 +95,19 @@ def script(conn: Conn, statements: Sequence[Sent]) -> str:
                 else sql.Literal(sent.values[name]).as_string(conn)
             )
 
-        lines.append(f"{_PLACEHOLDER.sub(written, sent.text)}\n;")
+        lines.append(f"{_without_names(_PLACEHOLDER.sub(written, sent.text))}\n;")
     return "\n".join(lines) + "\n"
+
+
+def _without_names(text: str) -> str:
+    """Return a statement without comments, and with texts in pieces where pgbench would find the
+    name of a variable in them ('HH24:MI'): it looks into texts too.
+    """
+
+    def apart(match: "re.Match[str]") -> str:
+        return "" if match[0].startswith("--") else re.sub(r":(?=\w)", ":'\n'", match[0])
+
+    return _COMMENT_OR_TEXT.sub(apart, text)
 
 
 def pgbench() -> str | None:
