@@ -16,10 +16,10 @@ AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
 -- name: count
 -- budget: 6000 buffers
 -- Counts the products that the filters leave, or those `found` by words: at most `most`, the newest if there is
--- an order. `known` is as in products.list_narrow. Returns a row for each choice: facet (category, brand,
--- price, in_stock), id and name, or from and below (price: 1, 2, 5, 10, 20...), and count. One row `all` has
--- the count of all, and whether that is `complete`. Categories are the children of `category_id`, or the top
--- ones, each with all below it.
+-- an order. `known` is as in products.list_narrow. What a page has read already comes as four arrays (`of_categories`
+-- and so on). Returns a row for each choice: facet (category, brand, price, in_stock), id and name, or from and below
+-- (price: 1, 2, 5, 10, 20...), and count. One row `all` has the count of all, and whether that is `complete`.
+-- Categories are the children of `category_id`, or the top ones, each with all below it.
 WITH asked AS MATERIALIZED (
     SELECT concat_ws(
         ' & ',

@@ -275,8 +275,8 @@ shown AS (
 -- reading along an order finds nothing for long. The index of product_search knows two or more of category,
 -- brand and store (`crossing`) together; else an index of the one and the price knows them. `complete`: these
 -- are all, not just `most`. `matches` and `complete` are in every row; a page behind the end is one row without a
--- product. The first row has `facts`, if they are wanted: arrays as texts, for facets, of what `crossing` filters leave
--- at any stock, and if they are `of_all_prices` at any price.
+-- product. The first row has `facts`, if they are wanted: arrays as texts, for facets, of what `crossing`
+-- filters leave at any stock, and if they are `of_all_prices` at any price.
 WITH asked AS MATERIALIZED (
     SELECT
         concat_ws(
@@ -306,8 +306,8 @@ known AS MATERIALIZED (
     LIMIT %(most)s
 ),
 
--- Where one index finds them, rows are read there: not once for the id, and again for the rest. The order is that of the
--- index.
+-- Where one index finds them, rows are read there: not once for the id, and again for the rest. The order is
+-- that of the index.
 read_at_once AS MATERIALIZED (
     (
         SELECT p.id, p.created_at, p.price, p.name_key, p.in_stock

@@ -93,9 +93,9 @@ coalesce((
 -- Zaragoza, The Probabilistic Relevance Framework, 2009): a word counts more the rarer it is (`rarity`),
 -- saturating, and less the longer the name is; neighbours that are neighbours in the name count more. Conditions
 -- that are no words (the exact price, stock, ids) are checked in 2,000 products that match. All values come
--- through `asked`, so the plan is the same for all of them, and is made once for a connection. If a word or filter that
--- all steps need leaves few products, the index is searched for it alone (`driver`), and the rest is checked in the rows:
--- to find out in the index which of these have the common words, too, takes it longer than reading them.
+-- through `asked`, so the plan is the same for all of them, and is made once for a connection. If a word or
+-- filter that all steps need leaves few products, the index is searched for it alone (`driver`), and the rest is
+-- checked in the rows: to find out in the index which of these have the common words, too, takes longer.
 WITH asked AS MATERIALIZED (
     SELECT
         %(all_words)s::tsquery AS all_words,
