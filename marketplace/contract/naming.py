@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from marketplace.contract.bounds import printable
 from marketplace.contract.errors import FieldError
 
 #: What a row of a list is named by.
@@ -28,5 +29,5 @@ def named(error: FieldError, document: Any) -> FieldError:
 def _is_name(name: str, value: Any) -> bool:
     """Return whether it is a name that a response may repeat: an id, for a SKU a short text."""
     if name == "sku":
-        return isinstance(value, str) and len(value) <= 100
+        return isinstance(value, str) and len(value) <= 100 and printable(value) == value
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _INT64_MAX

@@ -78,6 +78,14 @@ def test_control_characters_are_refused(api: Api, text: str):
     assert problem(answer, 422, "validation_failed")["errors"][0]["pointer"] == "/name"
 
 
+def test_an_error_in_a_row_does_not_repeat_what_cannot_be_written(api: Api):
+    body = json.dumps({"rows": [{"sku": "\ud800", "change": -1}]})
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+    answer = api.post("/api/stores/mine/stock", api.seller(), body=body, headers=headers)
+    errors = problem(answer, 422, "validation_failed")["errors"]
+    assert [(error["pointer"], error.get("sku")) for error in errors] == [("/rows/0/sku", None)]
+
+
 def test_text_is_stored_in_nfc(api: Api):
     user = api.buyer()
 

@@ -130,6 +130,8 @@ def test_what_is_not_signed_or_no_callback_leaves_nothing(shop: PaidShop):
         json.dumps({**good, "gross_amount": "1.00"}).encode(),
         json.dumps({**good, "status_code": 200}).encode(),
         json.dumps({**good, "signature_key": None}).encode(),
+        json.dumps({**good, "signature_key": "\ud800"}).encode(),
+        json.dumps({**good, "order_id": "\udfff"}).encode(),
         json.dumps([good]).encode(),
         b"",
         b"{",

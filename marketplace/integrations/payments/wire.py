@@ -66,11 +66,16 @@ def read(body: bytes) -> dict[str, Any]:
 
 
 def texts(document: Mapping[str, Any], *names: str) -> list[str]:
-    """Return members of a callback that must be texts, of a sane length. Raises Forged."""
+    """Return members of a callback that must be texts, of a sane length, and UTF-8 once they are
+    written: JSON can name half a sign. Raises Forged.
+    """
     found = [document.get(name) for name in names]
     if not all(isinstance(text, str) and 0 < len(text) <= 200 for text in found):
         raise Forged("a member is missing, or no text")
-    return [str(text) for text in found]
+    try:
+        return [str(text).encode().decode() for text in found]
+    except UnicodeEncodeError:
+        raise Forged("a member is no UTF-8") from None
 
 
 def amount(value: Any) -> Decimal:
