@@ -9,6 +9,7 @@ from marketplace.integrations.payments import midtrans, pretend
 from marketplace.ops.arguments import money
 from marketplace.postgres.database import Database
 from marketplace.queries import reconciliations
+from marketplace.workflows import pricing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Book it, and print what the books still have with the provider; again is the same entry."""
     config = settings.load()
+    if args.amount % pricing.step_of(config.currency):
+        raise ConfigError(f"Nobody pays out a part of a coin of {config.currency}: {args.amount}.")
     db = Database.of_worker(config)
     try:
         with db.working() as conn:

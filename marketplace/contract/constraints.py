@@ -114,6 +114,11 @@ CONSTRAINTS: dict[str, tuple[str, str, str]] = {
     "orders_request_open": ("request_open", "", "something is asked about the order"),
     "refunds_step": ("refund_state", "", "the refund cannot go there from where it is"),
     "refunds_bank_check": ("refund_state", "", "the refund waits for an account"),
+    "ledger_entries_coin": (
+        "amount_invalid",
+        "/amount",
+        "the amount is above 0, in the currency's coins",
+    ),
     "ledger_entries_by_hand": (
         "validation_failed",
         "",

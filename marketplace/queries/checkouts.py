@@ -89,6 +89,14 @@ def orders(conn: Conn, checkout_ids: Sequence[int]) -> list[Row]:
     return conn.execute(SQL["orders"], {"checkout_ids": list(checkout_ids)}).fetchall()
 
 
+def lock(conn: Conn, checkout_id: int) -> int | None:
+    """Return the version of a checkout, which nobody else changes until this transaction ends; None
+    if it is not the caller's.
+    """
+    version: int | None = one(conn, SQL["lock"], {"checkout_id": checkout_id})["version"]
+    return version
+
+
 def cancel(conn: Conn, checkout_id: int, reason: str | None) -> str | None:
     """Cancel what is unpaid of a checkout: cancelled, already, settled, checking, not_due; None if
     it is not the caller's.

@@ -56,7 +56,7 @@ class TopUps:
         roles=ADMINS,
         body=schemas.TOP_UP,
         responses={201: schemas.BALANCE},
-        problems=("not_found", "idempotency_key_required"),
+        problems=("not_found", "amount_invalid", "idempotency_key_required"),
         idempotent=True,
         key_required=True,
     )
@@ -76,7 +76,7 @@ class TopUps:
                 debit="bank",
                 credit="payable",
                 store_id=store_id,
-                amount=_amount(body),
+                amount=_amount(req),
                 note=note,
             )
             resp.media = _balance(req, conn, store_id)
@@ -95,7 +95,7 @@ class Entries:
         roles=ADMINS,
         body=schemas.ENTRY,
         responses={201: schemas.POSTED},
-        problems=("idempotency_key_required",),
+        problems=("amount_invalid", "idempotency_key_required"),
         idempotent=True,
         key_required=True,
     )
@@ -116,7 +116,7 @@ class Entries:
                 debit=body.get("debit") or sides["debit"],
                 credit=body.get("credit") or sides["credit"],
                 store_id=body.get("store_id"),
-                amount=_amount(body),
+                amount=_amount(req),
                 note=body.get("note"),
             )
             resp.media = {"id": posted}
@@ -159,8 +159,9 @@ def _balance(req: falcon.Request, conn: Conn, store_id: int) -> dict[str, Any]:
     }
 
 
-def _amount(body: dict[str, Any]) -> Decimal:
-    amount: Decimal = body["amount"]
+def _amount(req: falcon.Request) -> Decimal:
+    amount: Decimal = req.context.body["amount"]
     if amount <= 0:
         raise invalid("/amount", "too_small", "must be more than 0")
+    workflow.require_coins(amount, req.context.config.currency)
     return amount

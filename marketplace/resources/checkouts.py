@@ -9,7 +9,7 @@ from marketplace.contract.pages import Part
 from marketplace.postgres.database import Database
 from marketplace.schemas import checkouts as schemas
 from marketplace.schemas import payments as payment_schemas
-from marketplace.web import client, idempotency, paging
+from marketplace.web import client, etags, idempotency, paging
 from marketplace.workflows import checkout_lists, events, quote_screens, quotes
 from marketplace.workflows import checkouts as workflow
 
@@ -153,6 +153,7 @@ class Cancellation:
         responses={200: schemas.CHECKOUT},
         problems=("not_found", "checkout_paid", "payment_checking"),
         idempotent=True,
+        conditional=True,
     )
     def on_post(self, req: falcon.Request, resp: falcon.Response, checkout_id: int) -> None:
         """Cancel all that is unpaid of a checkout: stock and vouchers go back. Sent again it
@@ -160,6 +161,8 @@ class Cancellation:
         """
         config = req.context.config
         with idempotency.transaction(self.db, req, resp) as conn:
+            if req.get_header("If-Match") is not None:
+                etags.require(req, workflow.lock(conn, checkout_id))
             workflow.cancel(conn, checkout_id, req.context.body.get("reason"))
             events.wake(conn)
             language = client.language(req)

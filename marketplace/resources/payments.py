@@ -120,7 +120,7 @@ class Confirmation:
         roles=SELLERS,
         body=schemas.CONFIRMATION,
         responses={200: schemas.PAYMENT},
-        problems=("not_found", "amount_too_small", "idempotency_key_required"),
+        problems=("not_found", "amount_too_small", "amount_invalid", "idempotency_key_required"),
         idempotent=True,
         key_required=True,
     )

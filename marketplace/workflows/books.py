@@ -3,12 +3,23 @@
 import hashlib
 from decimal import Decimal
 
-from marketplace.contract.errors import Problem
+from marketplace.contract.errors import FieldError, Problem
 from marketplace.postgres.pool import Conn
 from marketplace.queries import books
+from marketplace.text.messages import say
+from marketplace.workflows import pricing
 
 #: A source of an entry has room for so much of a key.
 LONGEST = 100
+
+
+def require_coins(amount: Decimal, currency: str) -> None:
+    """Raise 422 for an amount with a part of the smallest coin. The database refuses it as well,
+    once there are checkouts: it knows the currency by them.
+    """
+    if amount % pricing.step_of(currency):
+        words = say("the amount is above 0, in the currency's coins")
+        raise Problem("amount_invalid", errors=[FieldError("/amount", "invalid", words)])
 
 
 def post(

@@ -255,6 +255,16 @@ def _can(row: Row, paying: Sequence[Mapping[str, Any]], caller: Caller) -> list[
     return can
 
 
+def lock(conn: Conn, checkout_id: int) -> int:
+    """Return the version of a checkout, which nobody else changes until this transaction ends.
+    Raises 404 if it is not the caller's.
+    """
+    version = checkouts.lock(conn, checkout_id)
+    if version is None:
+        raise not_found()
+    return version
+
+
 def cancel(conn: Conn, checkout_id: int, reason: str | None) -> None:
     """Cancel what is unpaid of a checkout; one that is cancelled already is no error."""
     outcome = checkouts.cancel(conn, checkout_id, reason)

@@ -38,7 +38,7 @@ def possible(order: Mapping[str, Any], acts: str) -> list[str]:
         "refuse_cancel": acts != BUYER and order["open_request"] == "cancel",
         "delivered": acts != BUYER and on_the_way(order) > 0 and _knows_of_cash(order, acts),
         "returned": acts != BUYER and on_the_way(order) > 0,
-        "refund": acts != BUYER and order["units_shipped"] > 0 and _has_money(order),
+        "refund": acts != BUYER and _has_money(order),
     }
     return [action for action, is_able in able.items() if is_able]
 

@@ -114,6 +114,10 @@ FROM orders AS o
 WHERE o.checkout_id = ANY(%(checkout_ids)s)
 ORDER BY o.checkout_id, o.id;
 
+-- name: lock
+-- Its version, until the end of the transaction.
+SELECT lock_checkout(%(checkout_id)s) AS version;
+
 -- name: cancel
 SELECT cancel_checkout(%(checkout_id)s, %(reason)s) AS outcome;
 

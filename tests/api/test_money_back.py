@@ -55,6 +55,24 @@ def test_a_store_gives_back_pieces_and_sums_until_nothing_is_left(api: Api, desk
     assert sum(map(float, amounts)) == 264000
 
 
+def test_a_sum_can_be_given_back_from_the_payment_on_and_the_page_says_so(api: Api, desk: Desk):
+    def can(order: int, user: User) -> bool:
+        return "refund" in api.get(f"/api/orders/{order}", user).json["can"]
+
+    for method in ("unpaid", "cod"):
+        order = desk.order(method=method)
+        problem(give(api, desk.seller, order, amount="500"), 409, "refund_too_large")
+        assert not can(order, desk.seller)
+    order = desk.order()
+    assert (can(order, desk.seller), can(order, desk.admin), can(order, desk.buyer)) == (
+        *(True, True),
+        False,
+    )
+    assert given(api, desk.seller, order, amount="500")["amount"] == "500.00"
+    desk.cancel(order, desk.seller)
+    assert not can(order, desk.seller)
+
+
 def test_the_platform_gives_a_sum_and_the_store_keeps_its_money(api: Api, desk: Desk):
     order, line = sent(desk)
     lines = [{"line_id": line, "quantity": 1}]

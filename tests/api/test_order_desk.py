@@ -34,7 +34,7 @@ def test_an_order_goes_from_the_store_to_its_buyer(api: Api, desk: Desk):
     product = desk.product(5)
     order = desk.order((product, 2))
     page = moved(send(api, desk.seller, order, "accept"), "to_ship")
-    assert page["can"] == ["cancel", "ship", "cancel_lines"]
+    assert page["can"] == ["cancel", "ship", "cancel_lines", "refund"]
     page = moved(
         ship(api, desk, order, courier="jne", service="REG", tracking_number=" jx 34 56 "),
         "shipping",

@@ -4,6 +4,7 @@ import pytest
 from conftest import Api, User
 from support.orders import Desk
 from support.responses import problem
+from support.stock import act_as, refused
 
 REFUNDS = "/api/refunds"
 BANK = {"bank": "BCA", "number": "1234567890", "holder": "Siti"}
@@ -137,6 +138,25 @@ def test_a_store_pays_what_it_owes(api: Api, desk: Desk):
         "validation_failed",
     )
     assert told["errors"][0]["pointer"] == "/amount"
+
+
+def test_no_entry_has_a_part_of_a_coin(api: Api, desk: Desk):
+    store, part = desk.seller.store_id, {"amount": "500.50"}
+    entry = {"debit": "bank", "credit": "payable", "store_id": store, "note": "sen"}
+    for path, body in (
+        (f"/api/stores/{store}/top-ups", {"reference": "BCA 30/11"}),
+        ("/api/ledger/entries", {"kind": "cod_handed_in"}),
+        ("/api/ledger/entries", {"kind": "adjustment", **entry}),
+    ):
+        answer = api.post(path, desk.admin, json={**body, **part}, headers={"Idempotency-Key": "k"})
+        assert problem(answer, 422, "amount_invalid")["errors"][0]["pointer"] == "/amount"
+    desk.order()  # the database knows by it what a coin is
+    by_hand = "SELECT post_by_hand('top_up', 'k', 'bank', 'payable', %s, 500.50, 'x')"
+    settled = "SELECT post_settlement('midtrans', current_date, 500.50)"
+    for verb, values in ((by_hand, [store]), (settled, [])):
+        with desk.owner() as conn, refused(conn, "23514", "ledger_entries_coin"):
+            act_as(conn, desk.admin.id)
+            conn.execute(verb, values)
 
 
 def test_cash_and_adjustments_are_entered_by_hand(api: Api, desk: Desk):

@@ -83,6 +83,8 @@ def test_a_transfer_is_shown_and_confirmed(shop: Shop):
         api.post(f"{path}/confirm", api.seller(), json=confirm, headers=key()), 404, "not_found"
     )
     problem(api.post(f"{path}/confirm", admin, json=short, headers=key()), 409, "amount_too_small")
+    part = api.post(f"{path}/confirm", admin, json={"received": "94000.50"}, headers=key())
+    assert problem(part, 422, "amount_invalid")["errors"][0]["pointer"] == "/received"
     paid = api.post(f"{path}/confirm", admin, json=confirm, headers=key())
     assert (paid.status_code, paid.json["state"]) == (200, "paid")
     settled = api.get(f"/api/checkouts/{placed['id']}", buys).json
@@ -144,6 +146,29 @@ def test_a_proof_names_an_image_of_the_buyers_own(shop: Shop):
     assert late.json["state"] == "checking"  # money may have left by then
     _, paid, _ = bought(shop, "cod")
     assert paid["payments"] == []
+
+
+def test_a_checkout_is_cancelled_in_the_version_that_was_read(shop: Shop):
+    api = shop.api
+    buys, placed, product = bought(shop)
+    path = f"/api/checkouts/{placed['id']}"
+    read = api.get(path, buys).headers["etag"]
+
+    def cancel(tag: str, user: User = buys) -> int:
+        return api.post(f"{path}/cancel", user, json={}, headers={"If-Match": tag}).status_code
+
+    other_way = api.post(f"{path}/payments", buys, json={"method": "transfer"}, headers=key())
+    assert other_way.status_code == 201
+    refused = api.post(f"{path}/cancel", buys, json={}, headers={"If-Match": read})
+    problem(refused, 412, "precondition_failed")
+    problem(
+        api.post(f"{path}/cancel", buys, json={}, headers={"If-Match": "7"}), 400, "bad_request"
+    )
+    fresh = api.get(path, buys).headers["etag"]
+    assert cancel(fresh, api.buyer()) == 404
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(cancel, (fresh, fresh))) == [200, 412]
+    check(shop, product, 2, 0)
 
 
 def test_an_image_is_the_proof_of_one_payment(shop: Shop):

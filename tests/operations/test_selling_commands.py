@@ -95,12 +95,14 @@ def test_what_a_provider_pays_out_is_booked_once_a_day(committed: Api, tmp_path:
     def run(*arguments: str):
         return command(committed.owner_url, tmp_path, "paid-out", "midtrans", *arguments)
 
-    done = run("2026-11-20", "1191600.50")
+    part = run("2026-11-20", "1191600.50")
+    assert (part.returncode, "a part of a coin of IDR: 1191600.50" in part.stderr) == (1, True)
+    done = run("2026-11-20", "1191600")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(
-        ": 1191600.50 of midtrans for 2026-11-20; -1191600.50 are left there.\n"
+        ": 1191600.00 of midtrans for 2026-11-20; -1191600.00 are left there.\n"
     )
-    assert run("2026-11-20", "1191600.50").stdout == done.stdout
+    assert run("2026-11-20", "1191600.00").stdout == done.stdout
     other = run("2026-11-20", "5000")
     assert (other.returncode, "booked already" in other.stderr) == (1, True)
     for wrong in (("2999-01-01", "1"), ("20.11.2026", "1"), ("2026-11-20", "0"), ("2026-11-20", "NaN"),
@@ -111,4 +113,4 @@ def test_what_a_provider_pays_out_is_booked_once_a_day(committed: Api, tmp_path:
             "SELECT a.kind, p.amount::text FROM ledger_postings AS p JOIN ledger_accounts AS a ON a.id = p.account_id"
             " JOIN ledger_entries AS e ON e.id = p.entry_id WHERE e.kind = 'settlement' ORDER BY p.line"
         ).fetchall()
-    assert booked == [("bank", "1191600.50"), ("provider", "-1191600.50")]
+    assert booked == [("bank", "1191600.00"), ("provider", "-1191600.00")]
