@@ -8,20 +8,15 @@ import falcon
 from marketplace.contract import pages
 from marketplace.contract.errors import Problem
 from marketplace.contract.operations import ANYONE, PUBLIC, Budget, Parts, operation
-from marketplace.contract.pages import Window
 from marketplace.files import storage
 from marketplace.files.images import Upload
 from marketplace.postgres.database import UNWRITABLE, Database
 from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import activities, products, sessions
-from marketplace.queries.products import Listing
-from marketplace.schemas import bulk_products as bulk_schemas
 from marketplace.schemas import facets as facet_schemas
 from marketplace.schemas import products as schemas
-from marketplace.schemas.common import of, optional
-from marketplace.schemas.stock import STORE_QUERY
 from marketplace.web import bodies, client, etags, idempotency, paging, rendering, uploads
-from marketplace.workflows import bulk_products, facets, images, listings
+from marketplace.workflows import facets, images, listings
 from marketplace.workflows import products as workflow
 from marketplace.workflows.product_keys import keys_told
 
@@ -30,8 +25,6 @@ SELLERS = ("seller", "admin")
 OF_VARIANTS = ("duplicate_options", "has_variants", "price_before_too_low", "too_many_variants")
 KEYS = ("not_found", "sku_taken", "source_url_taken")
 CHANGING = (*KEYS, "has_open_orders", "product_blocked", *OF_VARIANTS)
-LISTING = ("invalid_cursor", "page_too_deep", "sort_not_offered")
-PAGE = pages.listed("products", schemas.LISTED, facets=optional(of(facet_schemas.FACETS)))
 PARTS = Parts(schemas.NEW, ("main_image",), required=False)
 
 
@@ -47,19 +40,31 @@ class Products:
         "Browse and search products",
         roles=PUBLIC,
         query={**schemas.FILTERS, **pages.QUERY, **pages.COUNT, **facet_schemas.QUERY},
-        responses={200: PAGE},
-        problems=LISTING,
+        responses={200: facet_schemas.PAGE},
+        problems=listings.PROBLEMS,
         catalogue=True,
         budget=Budget(1, 1),
     )
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Return what is on sale, from product documents and live stock."""
-        listing, window = _listing(req)
+        query = req.context.query
+        listing = listings.asked(query)
+        window = paging.window(req, query, depth=listings.depth(listing))
+        listing = listings.within(listing, window)
         with self.db.read(req.context.read_after) as conn:
-            wanted = req.context.query.get("facets")
+            wanted = query.get("facets")
             page = listings.page(conn, listing, window.exact_to, with_ids=bool(wanted))
             more = {"facets": facets.count(conn, listing, wanted, page)} if wanted else None
-        _answer(req, resp, page, window, more)
+        paging.respond(
+            req,
+            resp,
+            noun="products",
+            items=page.items.encode(),
+            window=window,
+            last=page.last,
+            total=page.total,
+            more=more,
+        )
 
     @operation(
         "createProduct",
@@ -255,114 +260,6 @@ def _blocked(req: falcon.Request, conn: Conn, before: Row) -> Row:
     if req.context.caller.role != "admin":
         raise Problem("forbidden", "Only an admin blocks a product, or lets it go.")
     return workflow.block(conn, before, body["blocked"], req.context.config.currency)
-
-
-class Mine:
-    """/api/stores/mine/products"""
-
-    def __init__(self, db: Database) -> None:
-        self.db = db
-
-    @operation(
-        "listMyProducts",
-        "The caller's own products",
-        roles=SELLERS,
-        query={**schemas.OWN_FILTERS, **pages.QUERY, **pages.COUNT},
-        responses={200: PAGE},
-        problems=(*LISTING, "store_required", "not_found"),
-        budget=Budget(4, 3),
-    )
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Return the products of a store, hidden and sold out too; a SKU in `search` finds its
-        product.
-        """
-        caller, query = req.context.caller, req.context.query
-        store_id = workflow.store_of(caller, query.get("store_id"))
-        listing, window = _listing(req, store_id=store_id)
-        with self.db.transaction(caller) as conn:
-            found = (
-                products.find_sku(conn, store_id, query["search"]) if "search" in query else None
-            )
-            if found is not None:
-                sort = "newest" if listing.sort == "relevance" else listing.sort
-                listing = listing._replace(filters={"ids": [found]}, sort=sort)
-            page = listings.page(conn, listing, window.exact_to)
-        _answer(req, resp, page, window)
-
-    @operation(
-        "updateMyProducts",
-        "Change many products at once",
-        roles=SELLERS,
-        query=STORE_QUERY,
-        body=bulk_schemas.BATCH,
-        responses={200: bulk_schemas.DONE},
-        problems=("batch_refused", "store_required", "not_found"),
-        idempotent=True,
-    )
-    def on_patch(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Change price, stock, category and the like of up to 1,000 products or variants, each row
-        by itself or all together; a dry run answers what would change.
-        """
-        caller, body = req.context.caller, req.context.body
-        bulk_products.require_well_formed(body)
-        store_id = workflow.store_of(caller, req.context.query.get("store_id"))
-        with idempotency.transaction(self.db, req, resp) as conn:
-            resp.media = bulk_products.change(
-                conn,
-                client.client(req),
-                store_id,
-                body,
-                currency=req.context.config.currency,
-                language=client.language(req),
-            )
-
-
-def _listing(req: falcon.Request, *, store_id: int | None = None) -> tuple[Listing, Window]:
-    """Return the parameters of a list; refuse an order that no index gives."""
-    query = req.context.query
-    filters = {name: query[name] for name in products.FILTERS if name in query}
-    if store_id is not None:
-        filters["store_id"] = store_id
-    words = "search" in filters
-    sort = query.get("sort_by") or ("relevance" if words else "newest")
-    sort = "newest" if sort == "created_at" else sort
-    descending = query.get("sort_order", "asc" if sort in ("price", "name") else "desc") == "desc"
-    if sort == "relevance" and not words:
-        raise Problem("sort_not_offered", "relevance is the order of a search; add `search`.")
-    if sort == "stock":
-        raise Problem("sort_not_offered", "Each sale changes the stock; no list is ordered by it.")
-    listing = Listing(filters, sort, descending, None, 0, 0, show_hidden=store_id is not None)
-    if listings.unindexed(listing):
-        raise Problem(
-            "sort_not_offered",
-            "in_stock=false goes with one of category_id, brand_id, store_id; with prices in the "
-            "order of price.",
-        )
-    window = paging.window(
-        req, query, depth=pages.SHALLOW_DEPTH if listings.shallow(listing) else pages.DEPTH
-    )
-    after = (window.after[0], window.after[1]) if window.after else None
-    return listing._replace(after=after, limit=window.limit, offset=window.offset), window
-
-
-def _answer(
-    req: falcon.Request,
-    resp: falcon.Response,
-    page: listings.Page,
-    window: Window,
-    more: dict[str, Any] | None = None,
-) -> None:
-    items = page.items.encode()
-    paging.respond(
-        req,
-        resp,
-        noun="products",
-        items=items,
-        window=window,
-        last=page.last,
-        total=page.total,
-        more=more,
-    )
 
 
 def _hidden(

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from marketplace.contract import pages
 from marketplace.contract.validation import Named
+from marketplace.schemas import products
 from marketplace.schemas.common import COUNT, FLAG, ID, TEXT, described, list_of, of, optional
 
 NAMES = ("category", "brand", "price", "in_stock")
@@ -48,3 +50,5 @@ FACETS = Named(
         "in_stock": optional(of(_STOCK)),
     },
 )
+#: A page of products, with them where they are asked for.
+PAGE = pages.listed("products", products.LISTED, facets=optional(of(FACETS)))

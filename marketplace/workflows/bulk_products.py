@@ -1,12 +1,12 @@
 """Many products of a store changed at once, with their documents and the entry in the log."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marketplace.contract.errors import FieldError
 from marketplace.postgres.callers import Client
 from marketplace.postgres.pool import Conn, Row
-from marketplace.queries import activities, bulk_products, documents
+from marketplace.queries import activities, bulk_products
 from marketplace.text.messages import say
 from marketplace.workflows import batches, product_documents
 from marketplace.workflows.products import settle_brands
@@ -54,7 +54,7 @@ def change(
     answer = batches.answered(shown, all_or_none=all_or_none, dry_run=dry_run)
     if answer["done"] and not dry_run:
         done = [row for row in found if row["outcome"] == "done"]
-        _refresh(conn, done, currency)
+        product_documents.send_changed(conn, _changed(done), currency)
         changed = [row for row in done if row["after"].keys() & {"hidden", "brand_id"}]
         were, are = changed, [row["after"] for row in changed]
         settle_brands(conn, *(each.get("brand_id") for each in (*were, *are)))
@@ -68,30 +68,19 @@ def change(
     return answer
 
 
-def _refresh(conn: Conn, done: Sequence[Row], currency: str) -> None:
-    """Write documents, category rows and search words, each where something of it has changed."""
-    options = [row for row in done if row["variant_id"] is not None and "hidden" in row["after"]]
-    found_by = {*_having(done, product_documents.FOUND_BY), *(row["product_id"] for row in options)}
-    listed = _having(done, product_documents.LISTED)
-    documents.write(
-        conn,
-        currency,
-        documents=_having(done, None),
-        categories=listed,
-        words=sorted(found_by),
-        prices=listed,
-    )
-
-
-def _having(done: Sequence[Row], fields: Set[str] | None) -> list[int]:
-    """Return the products of which one of these fields changed; None: anything but the stock."""
-    return sorted(
-        {
-            row["product_id"]
-            for row in done
-            if (row["after"].keys() - _LIVE if fields is None else row["after"].keys() & fields)
-        }
-    )
+def _changed(done: Sequence[Row]) -> dict[int, set[str]]:
+    """Return which fields of which products have changed; what does not stand in their documents is
+    left out.
+    """
+    changed: dict[int, set[str]] = {}
+    for row in done:
+        fields = row["after"].keys() - _LIVE
+        if fields:
+            comes_or_goes = row["variant_id"] is not None and "hidden" in fields
+            changed.setdefault(row["product_id"], set()).update(
+                fields, {"options"} if comes_or_goes else ()
+            )
+    return changed
 
 
 def _shown(row: Row, language: str) -> dict[str, Any]:

@@ -4,10 +4,12 @@ Every way gives the same rows in the same order, and no way reads more than some
 the choice is a matter of cost alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from marketplace.contract.pages import Total
+from marketplace.contract import pages
+from marketplace.contract.errors import Problem
+from marketplace.contract.pages import Total, Window
 from marketplace.postgres.pool import Conn
 from marketplace.queries import products
 from marketplace.queries.facets import Facts
@@ -35,6 +37,10 @@ class Known(NamedTuple):
     of_all_prices: bool
 
 
+#: What a list of products is refused for.
+PROBLEMS = ("invalid_cursor", "page_too_deep", "sort_not_offered")
+
+
 class Page(NamedTuple):
     """The JSON of the products with commas between, the place (key, id) of the last if others
     follow, a total if wanted; if facets are wanted, the ids of all matches of a search, or what is
@@ -46,6 +52,42 @@ class Page(NamedTuple):
     total: Total | None
     found: list[int] | None = None
     known: Known | None = None
+
+
+def asked(query: Mapping[str, Any], *, store_id: int | None = None) -> Listing:
+    """Return the list that a checked query asks for: of what is on sale, or of a store with what is
+    hidden. Raises 400 for an order that no index gives.
+    """
+    filters = {name: query[name] for name in products.FILTERS if name in query}
+    if store_id is not None:
+        filters["store_id"] = store_id
+    words = "search" in filters
+    sort = query.get("sort_by") or ("relevance" if words else "newest")
+    sort = "newest" if sort == "created_at" else sort
+    descending = query.get("sort_order", "asc" if sort in ("price", "name") else "desc") == "desc"
+    if sort == "relevance" and not words:
+        raise Problem("sort_not_offered", "relevance is the order of a search; add `search`.")
+    if sort == "stock":
+        raise Problem("sort_not_offered", "Each sale changes the stock; no list is ordered by it.")
+    listing = Listing(filters, sort, descending, None, 0, 0, show_hidden=store_id is not None)
+    if unindexed(listing):
+        raise Problem(
+            "sort_not_offered",
+            "in_stock=false goes with one of category_id, brand_id, store_id; with prices in the "
+            "order of price.",
+        )
+    return listing
+
+
+def depth(listing: Listing) -> int:
+    """Return down to which product its pages go; the cursor goes on."""
+    return pages.SHALLOW_DEPTH if shallow(listing) else pages.DEPTH
+
+
+def within(listing: Listing, window: Window) -> Listing:
+    """Return the list with the part of it that is requested."""
+    after = (window.after[0], window.after[1]) if window.after else None
+    return listing._replace(after=after, limit=window.limit, offset=window.offset)
 
 
 def page(conn: Conn, listing: Listing, exact_to: int | None, *, with_ids: bool = False) -> Page:

@@ -1,6 +1,6 @@
 """Product documents: the prepared data for reading, brought up to date with the tables."""
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from marketplace.postgres.database import Database
@@ -10,8 +10,9 @@ from marketplace.queries import documents
 BATCH = 1000
 #: Fields of a product that its rows of categories repeat.
 LISTED = frozenset({"name", "price", "hidden", "category_id"})
-#: Fields that it is found by. The price is one word among many, which is exchanged by itself.
-FOUND_BY = frozenset({"name", "description", "category_id", "brand_id"})
+#: Fields that it is found by; options: a variant has come or gone. The price is one word among
+#: many, which is exchanged by itself.
+FOUND_BY = frozenset({"name", "description", "category_id", "brand_id", "options"})
 
 
 class Interrupted(Exception):
@@ -49,18 +50,22 @@ def send(conn: Conn, product_ids: Sequence[int], currency: str) -> documents.Cur
     )
 
 
-def send_changed(conn: Conn, product_id: int, fields: Set[str], currency: str) -> None:
-    """The same for a product of which these fields alone have changed, its images or none of
-    them: only what repeats them is written.
+def send_changed(conn: Conn, changed: Mapping[int, Set[str]], currency: str) -> None:
+    """The same for products, by id, of which these fields alone have changed, their images or none
+    of them: only what repeats them is written.
     """
-    found_by = bool(fields & FOUND_BY)
+
+    def having(some: Set[str]) -> list[int]:
+        return sorted(product_id for product_id, fields in changed.items() if fields & some)
+
+    words = having(FOUND_BY)
     documents.write(
         conn,
         currency,
-        documents=[product_id],
-        categories=[product_id] if fields & LISTED else (),
-        words=[product_id] if found_by else (),
-        prices=[product_id] if "price" in fields and not found_by else (),
+        documents=sorted(changed),
+        categories=having(LISTED),
+        words=words,
+        prices=[product_id for product_id in having({"price"}) if product_id not in {*words}],
     )
 
 

@@ -132,7 +132,7 @@ def _refresh(conn: Conn, product_id: int, fields: Set[str] | None, currency: str
     if fields is None:
         product_documents.send(conn, [product_id], currency)
     elif fields:
-        product_documents.send_changed(conn, product_id, fields, currency)
+        product_documents.send_changed(conn, {product_id: fields}, currency)
 
 
 def block(conn: Conn, before: Row, blocked: str | None, currency: str) -> Row:
@@ -145,7 +145,7 @@ def block(conn: Conn, before: Row, blocked: str | None, currency: str) -> Row:
         words = say("{word} is the word for a store that is stopped", word=STOPPED)
         raise Problem("validation_failed", errors=[FieldError("/blocked", "not_allowed", words)])
     after = {**before, **products.block(conn, before["id"], blocked)}
-    product_documents.send_changed(conn, before["id"], {"hidden"}, currency)
+    product_documents.send_changed(conn, {before["id"]: {"hidden"}}, currency)
     if after["hidden"] != before["hidden"]:
         settle_brands(conn, before["brand_id"])
     return after

@@ -93,8 +93,9 @@ def make(
     country = address["country"] if address else config.country
     rows = carts.priced(conn, wanted, country) if wanted else []
     _require_known(rows, body)
-    parts, found, bought = _more(conn, rows, body, user_id, address, paid_by)
-    vouchers, codes = _vouchers(found, body, [part.store_id for part in parts])
+    typed = [code.upper() for code in body["vouchers"]]
+    parts, found, bought = _more(conn, rows, body, typed, user_id, address, paid_by)
+    vouchers, codes = _vouchers(found, typed, [part.store_id for part in parts])
     priced, unfit = _priced(config, rows, parts, vouchers, codes)
     return Quote(
         config=config,
@@ -147,6 +148,7 @@ def _more(
     conn: Conn,
     rows: Sequence[Row],
     body: Mapping[str, Any],
+    codes: Sequence[str],
     user_id: int,
     address: Row | None,
     paid_by: str | None,
@@ -156,7 +158,6 @@ def _more(
     """
     parts = _parts(rows)
     limited = [row["product_id"] for row in rows if row["max_per_buyer"] is not None]
-    codes = [code.upper() for code in body["vouchers"]]
     with conn.pipeline():
         ways = None
         if address and parts:
@@ -272,10 +273,9 @@ def _items(rows: Iterable[Row]) -> Decimal:
 
 
 def _vouchers(
-    rows: Sequence[Row], body: Mapping[str, Any], store_ids: Sequence[int]
+    rows: Sequence[Row], typed: Sequence[str], store_ids: Sequence[int]
 ) -> tuple[dict[int, Row], list[str]]:
     """Return vouchers by id, and the codes that were sent, each once."""
-    typed = [code.upper() for code in body["vouchers"]]
     codes = list(dict.fromkeys(typed))
     good = {
         row["id"]: row for row in rows if row["store_id"] is None or row["store_id"] in store_ids
