@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.errors import ReadOnlySqlTransaction, _WaitTimeout
+from psycopg.errors import FeatureNotSupported, ReadOnlySqlTransaction, _WaitTimeout
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
@@ -192,14 +192,17 @@ class Pool:
         """Take a connection back; a transaction that was left open is rolled back."""
         self._lent.discard(conn)
         be_patient(conn, self.patience)
+        outdated = is_outdated(error)
+        if outdated:
+            conn.close()  # its prepared statements would fail for as long as it lives
         self._pool.putconn(conn)
         if (
-            isinstance(error, (SilentError, ReadOnlySqlTransaction))
+            (outdated or isinstance(error, (SilentError, ReadOnlySqlTransaction)))
             and not isinstance(error, HastyError)
             and time.monotonic() - self._drained_at > DRAIN
         ):
-            # The idle ones are connected to the same server: one that is frozen, or no longer the
-            # primary.
+            # The idle ones are connected to the same server: one that is frozen, no longer the
+            # primary, or has other tables now.
             self.drain()
 
     def _open(self) -> None:
@@ -268,6 +271,16 @@ class Lease:
         trace: TracebackType | None,
     ) -> None:
         self._pool.give_back(self._conn, error)
+
+
+def is_outdated(error: BaseException | None) -> bool:
+    """Return whether a statement was prepared before a column that it returns has changed its type:
+    a migration has come meanwhile. It fails on this connection, and works on a new one.
+    """
+    return (
+        isinstance(error, FeatureNotSupported)
+        and error.diag.source_function == "RevalidateCachedQuery"
+    )
 
 
 def be_patient(conn: Conn, seconds: float) -> None:

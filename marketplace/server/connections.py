@@ -10,8 +10,10 @@ import select
 import socket
 import struct
 import time
+from functools import lru_cache
 from typing import Any
 
+from gunicorn.http import message
 from gunicorn.workers.gthread import TConn
 
 #: Seconds for a request to arrive, from the opening of its connection or from its first bytes.
@@ -31,6 +33,21 @@ _LENGTH = re.compile(rb"\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*\r?\n", re.IGNO
 _CONTINUE = re.compile(rb"\nexpect:", re.IGNORECASE)
 
 
+class Request(message.Request):  # type: ignore[misc]
+    """A request, as gunicorn reads it."""
+
+    def _peer_is_trusted_proxy(self) -> bool:
+        """Look up an address among the trusted networks once, not for each of its requests."""
+        return not isinstance(self.peer_addr, tuple) or _trusted(self.cfg, self.peer_addr[0])
+
+
+@lru_cache(1024)
+def _trusted(cfg: Any, address: str) -> bool:
+    asked = message.HeaderPolicy()
+    asked.cfg, asked.peer_addr = cfg, (address, 0)
+    return bool(asked._peer_is_trusted_proxy())
+
+
 class Connection(TConn):  # type: ignore[misc]
     """A client's connection. One thread at a time has it, or the worker waits for its client."""
 
@@ -39,10 +56,12 @@ class Connection(TConn):  # type: ignore[misc]
         limit(sock)
         sock.setblocking(True)  # for good: a look at what has come says so for itself
         self.fd = sock.fileno()
-        #: Whether requests are gathered here: inside TLS, and of HTTP/2, gunicorn reads them.
-        self.gathers = not cfg.is_ssl and "h2" not in cfg.http_protocols
+        #: Whether requests are gathered here: inside TLS, and of other protocols, gunicorn reads.
+        http = cfg.protocol == "http" and "h2" not in cfg.http_protocols
+        self.gathers = http and not cfg.is_ssl
         if self.gathers:
             self.init()
+            self.parser.mesg_class = Request
         self.timeout: float = time.monotonic() + ARRIVAL
         self.data_ready = True  # a thread gets it only then
         self.missing = 1
@@ -136,11 +155,13 @@ def size(data: bytes, start: int = 0) -> int | None:
     0 if there are too many already; None while the head is incomplete. It does not end in what is
     before `start`.
     """
-    end = _END.search(data, start)
-    if end is None:
-        return None if len(data) < HEAD else 0
-    head = data[: end.end()]
-    length = _LENGTH.search(head)
-    if length is None or _CONTINUE.search(head) or int(length[1]) > BODY:
-        return end.end()
-    return end.end() + int(length[1])
+    end = data.find(b"\r\n\r\n", start) + 4
+    if end < 4:
+        broken = _END.search(data, start)  # gunicorn refuses a head of such lines
+        if broken is None:
+            return None if len(data) < HEAD else 0
+        end = broken.end()
+    length = _LENGTH.search(data, 0, end)
+    if length is None or _CONTINUE.search(data, 0, end) or int(length[1]) > BODY:
+        return end
+    return end + int(length[1])

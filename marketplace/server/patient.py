@@ -43,6 +43,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]
         if not self.log.access_log.isEnabledFor(20):
             self.log.access = _nothing
         wsgi.Response = Response
+        common = wsgi.base_environ(self.cfg)
+        wsgi.base_environ = lambda _cfg: common.copy()
         self.lock = threading.Lock()
         self.arrivals = select.epoll()
         # By descriptor. Whoever takes a connection out has it.

@@ -15,6 +15,7 @@ from psycopg import errors as pg
 from marketplace.contract.constraints import CONSTRAINTS
 from marketplace.contract.errors import PROBLEMS, FieldError, Problem, unauthorized
 from marketplace.files.storage import URL_MARKER, StorageUnavailableError
+from marketplace.postgres.pool import is_outdated
 from marketplace.text.messages import ENGLISH, negotiate, say, sentence, spoken
 
 MEDIA_TYPE = "application/problem+json"
@@ -188,6 +189,8 @@ def _from_database(error: Exception) -> Problem | None:
             return Problem("validation_failed", "The words to search for cannot be read.")
         case psycopg.DataError():
             return Problem("validation_failed", "A value cannot be stored.")
+        case _ if is_outdated(error):
+            return Problem("unavailable", "The database has changed. Try again in a moment.")
         case (
             psycopg.OperationalError()  # a pool without a free connection is one, too
             | psycopg.InterfaceError()

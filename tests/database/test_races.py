@@ -4,9 +4,12 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import psycopg
 from conftest import PASSWORD, Api
+
+from marketplace.postgres.database import Database
 
 
 def at_once(number: int, call) -> list:
@@ -101,6 +104,22 @@ def test_connections_that_the_server_ended_are_replaced_without_an_error(committ
             time.sleep(0.01)
 
     assert at_once(8, lambda n: committed.get("/api/stores/mine", seller).status_code) == [200] * 8
+
+
+def test_a_connection_whose_statements_a_migration_has_outdated_is_replaced(committed: Api):
+    seller = committed.seller()
+    one = replace(committed.config, pool_size=1)
+    api = Api(one, Database(one), committed.owner_url)
+    paths = ("/api/cart", "/api/stores/mine", f"/api/stores/{seller.store_id}")
+    with psycopg.connect(committed.owner_url, autocommit=True) as conn:
+        for length, path in enumerate(paths, 100):
+            assert api.get(path, seller).status_code == 200
+            conn.execute(f"ALTER TABLE stores ALTER COLUMN city TYPE varchar({length})")
+            answer = api.get(path, seller)
+            assert (answer.status_code, answer.json.get("code")) == (503, "unavailable")
+            assert int(answer.headers["retry-after"]) >= 1
+            assert api.get(path, seller).status_code == 200
+    api.db.close()
 
 
 def test_a_database_that_is_away_is_a_503_and_its_return_is_noticed(committed: Api):
