@@ -42,6 +42,20 @@ def signature(order_id: str, status_code: str, gross_amount: str, key: str) -> s
     return hashlib.sha512(f"{order_id}{status_code}{gross_amount}{key}".encode()).hexdigest()
 
 
+def snap_at(url: str) -> str:
+    """Where sessions of its page are made."""
+    return f"{url}/snap/v1/transactions"
+
+
+def settings_of(url: str, key: str) -> dict[str, str]:
+    """What the environment of an installation says that is paid there."""
+    return {
+        "MIDTRANS_SERVER_KEY": key,
+        "MIDTRANS_URL": url,
+        "MIDTRANS_SNAP_URL": snap_at(url),
+    }
+
+
 class Midtrans:
     """The provider: what it knows, what it is told to break, what it was asked."""
 
@@ -58,7 +72,7 @@ class Midtrans:
         handler = type("MidtransHandler", (_Handler,), {"bank": self})
         self._server = _Server(("127.0.0.1", port), handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self.snap_url = f"{self.url}/snap/v1/transactions"
+        self.snap_url = snap_at(self.url)
         threading.Thread(target=self._server.serve_forever, name="midtrans", daemon=True).start()
 
     def close(self) -> None:

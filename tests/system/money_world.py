@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import psycopg
 from conftest import make_config
 from psycopg.rows import dict_row
+from servers.midtrans import settings_of
 from servers.midtrans_process import AtMidtrans
 from support import trial_system
 from support.server import Server
@@ -305,10 +306,7 @@ def started(seed: int, *, provider: bool = False, **settings: str) -> Iterator[W
     (port,) = ports(1)
     url = f"http://127.0.0.1:{port}"
     if provider:
-        settings |= {
-            "PAYMENT_METHODS": f"{methods}, midtrans", "MIDTRANS_SERVER_KEY": KEY, "MIDTRANS_URL": url,
-            "MIDTRANS_SNAP_URL": f"{url}/snap/v1/transactions",
-        }  # fmt: skip
+        settings |= {"PAYMENT_METHODS": f"{methods}, midtrans", **settings_of(url, KEY)}
     with trial_system.started(**settings) as it:
         world = World(it.url, it.server, it.folder, seed)
         try:

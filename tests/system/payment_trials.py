@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from servers.midtrans import running
+from servers.midtrans import running, settings_of
 from support import trial_system
 
 from marketplace.config.settings import ROOT
@@ -186,11 +186,7 @@ TRIALS: dict[str, Callable[[Paying, argparse.Namespace], list[str]]] = {
 def started(args: argparse.Namespace) -> Iterator[Paying]:
     """A system with a worker and a provider; what the worker's log has of errors is printed at the end."""
     with running() as bank:
-        settings = {
-            "MIDTRANS_SERVER_KEY": bank.key,
-            "MIDTRANS_URL": bank.url,
-            "MIDTRANS_SNAP_URL": bank.snap_url,
-        }
+        settings = settings_of(bank.url, bank.key)
         with trial_system.started(**settings) as it:
             args.folder = str(it.folder)
             args.env = trial_system.environment(it, **settings)

@@ -27,15 +27,10 @@ class Paying(Market):
 
     def buy(self, token: str, product: int, channel: str = "bca_va") -> dict[str, Any]:
         """Place one piece; the checkout. Who is told that the provider is silent comes again a little later."""
-        document = {
-            "lines": [{"product_id": product, "quantity": 1}],
-            "buy_now": True,
-            "expected_total": str(TOTAL),
-            "payment": {"method": "midtrans", "channel": channel},
-        }
+        payment = {"method": "midtrans", "channel": channel}
         end = time.monotonic() + 900
         while time.monotonic() < end:
-            made = self.post(token, "/api/checkouts", document, self.key())
+            made = self.place(token, {product: 1}, 1, payment=payment)
             if made.status == 201:
                 return made.document
             assert made.code in ("payment_not_offered", "broke off") or made.status == 503, made

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from servers.midtrans import Midtrans
+from servers.midtrans import Midtrans, settings_of
 from support.placing import ADDRESS, OPTION
 
 from system.ha.hosts import DATABASE, Host
@@ -33,9 +33,7 @@ def settings(bank: Midtrans) -> dict[str, str]:
     return {
         "PAYMENT_METHODS": "transfer, midtrans",
         "TRANSFER_ACCOUNTS": '[{"bank": "BCA", "number": "123", "holder": "PT Toko"}]',
-        "MIDTRANS_SERVER_KEY": bank.key,
-        "MIDTRANS_URL": bank.url,
-        "MIDTRANS_SNAP_URL": bank.snap_url,
+        **settings_of(bank.url, bank.key),
     }
 
 
