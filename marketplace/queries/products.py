@@ -147,12 +147,14 @@ def crossing(listing: Listing) -> bool:
     return sum(name in listing.filters for name in ("category_id", "brand_id", "store_id")) > 1
 
 
-def narrow(conn: Conn, listing: Listing, most: int) -> list[Any]:
-    """Return what the filters leave of the catalogue: rows as `search`, with matches, complete.
+def narrow(conn: Conn, listing: Listing, most: int, *, with_facts: bool = False) -> list[Any]:
+    """Return what the filters leave of the catalogue: rows as `search`, with matches, complete,
+    of_all_prices and, if wanted, facts in the first row.
 
     One at least: if the page is empty its item is None. Not complete: that is more than `most`.
     """
-    values = {**listing.values(), "most": most, "crossing": crossing(listing)}
+    more = {"most": most, "crossing": crossing(listing), "with_facts": with_facts}
+    values = {**listing.values(), **more}
     with conn.cursor(row_factory=namedtuple_row) as cursor:
         return cursor.execute(SQL["list_narrow"], values, prepare=False).fetchall()
 

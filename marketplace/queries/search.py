@@ -17,14 +17,16 @@ class Question(NamedTuple):
     and each by itself with its weight.
 
     `little`: with fewer products found as typed, corrected words are looked for. `few`: with fewer
-    whole matches, products with some of the words are returned too. `neighbours`: pairs of typed
-    words as phrases, with their bonuses.
+    whole matches, products with some of the words are returned too. `driver`: what all that these
+    queries find has, if it finds few products. `neighbours`: pairs of typed words as phrases, with
+    their bonuses.
     """
 
     all_words: str
     related: str | None
     corrected: str | None
     any_word: str
+    driver: str | None
     forms: Sequence[str]
     rarities: Sequence[float]
     neighbours: Sequence[str]
@@ -63,7 +65,7 @@ def find(
     """Return rows (item, id, key, matches) in the requested order; items are JSON.
 
     `matches` (at most 1,000) is the same in every row; if the page is empty, it is in one row whose
-    item is None. `with_ids`: also `ids`, of all matches.
+    item is None. `with_ids`: also `ids`, of all matches, in the first row.
     """
     values = {**listing, **question._asdict(), "with_ids": with_ids}
     with conn.cursor(row_factory=namedtuple_row) as cursor:

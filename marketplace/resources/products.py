@@ -54,7 +54,7 @@ class Products:
         with self.db.read(req.context.read_after) as conn:
             wanted = query.get("facets")
             page = listings.page(conn, listing, window.exact_to, with_ids=bool(wanted))
-            more = {"facets": facets.count(conn, listing, wanted, page.found)} if wanted else None
+            more = {"facets": facets.count(conn, listing, wanted, page)} if wanted else None
         paging.respond(
             req,
             resp,

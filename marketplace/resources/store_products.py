@@ -5,7 +5,9 @@ import falcon
 from marketplace.contract import pages
 from marketplace.contract.operations import Budget, operation
 from marketplace.postgres.database import Database
+from marketplace.postgres.pool import Conn
 from marketplace.queries import products
+from marketplace.queries.products import Listing
 from marketplace.schemas import bulk_products as bulk_schemas
 from marketplace.schemas import facets as facet_schemas
 from marketplace.schemas import products as schemas
@@ -42,12 +44,8 @@ class Mine:
         window = paging.window(req, query, depth=listings.depth(listing))
         listing = listings.within(listing, window)
         with self.db.transaction(caller) as conn:
-            found = (
-                products.find_sku(conn, store_id, query["search"]) if "search" in query else None
-            )
-            if found is not None:
-                sort = "newest" if listing.sort == "relevance" else listing.sort
-                listing = listing._replace(filters={"ids": [found]}, sort=sort)
+            if "search" in query and window.after is None:  # a cursor goes on in its own list
+                listing = _of_sku(conn, listing, store_id)
             page = listings.page(conn, listing, window.exact_to)
         paging.respond(
             req,
@@ -85,3 +83,15 @@ class Mine:
                 currency=req.context.config.currency,
                 language=client.language(req),
             )
+
+
+def _of_sku(conn: Conn, listing: Listing, store_id: int) -> Listing:
+    """Return the list of the one product whose SKU was searched, if there is one."""
+    filters = {**listing.filters}
+    found = products.find_sku(conn, store_id, filters.pop("search"))
+    if found is None:
+        return listing
+    filters["ids"] = [each for each in filters.get("ids", [found]) if each == found]
+    return listing._replace(
+        filters=filters, sort="newest" if listing.sort == "relevance" else listing.sort
+    )

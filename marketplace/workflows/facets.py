@@ -11,19 +11,20 @@ from marketplace.postgres.pool import Conn, Row
 from marketplace.queries import facets
 from marketplace.queries.products import Listing, crossing
 from marketplace.workflows import search
+from marketplace.workflows.listings import Known, Page
 
 #: Products that are counted for one response; each costs the database some four microseconds.
 MOST = 4_000
 _OWN = {"brand": ("brand_id",), "price": ("min_price", "max_price"), "in_stock": ("in_stock",)}
 
 
-def count(
-    conn: Conn, listing: Listing, wanted: Sequence[str], found: Sequence[int] | None
-) -> dict[str, Any]:
-    """Return the facets of a list by name, and whether all of them are `exact`; `found` are the
-    products its words find.
+def count(conn: Conn, listing: Listing, wanted: Sequence[str], page: Page) -> dict[str, Any]:
+    """Return the facets of a list by name, and whether all of them are `exact`; its `page` may know
+    the products that words find, or facts of those that filters leave.
     """
     groups = _groups(listing, wanted)
+    most = MOST // len(groups)
+    searched = "search" in listing.filters
     wider: Sequence[int] | None = (
         None  # what the words find without any filter that a facet ignores
     )
@@ -35,9 +36,10 @@ def count(
             )
             continue
         part = listing._replace(filters=filters, after=None)
-        known = found
-        if found is not None and filters != dict(listing.filters):
-            if wider is None:
+        read = _read(page, listing, filters)
+        known: Sequence[int] | None = page.found
+        if filters != dict(listing.filters):
+            if searched and wider is None:
                 wider = search.candidates(
                     conn, listing._replace(filters=_common(groups), after=None)
                 )
@@ -48,9 +50,11 @@ def count(
             facets=names,
             crossing=crossing(part),
             found=known,
-            most=MOST // len(groups),
+            facts=read.facts if read else None,
+            most=most,
         )
-        answer["exact"] &= rows[0]["complete"] and (known is None or len(known) < search.CANDIDATES)
+        enough = read.complete if read else len(known or ()) < search.CANDIDATES
+        answer["exact"] &= rows[0]["complete"] and enough
         answer.update({name: _facet(name, rows) for name in names})
     return answer
 
@@ -58,6 +62,15 @@ def count(
 def _kept(name: str, filters: Mapping[str, Any]) -> bool:
     """Return whether the worker maintains these numbers: those of whole categories."""
     return name == "category" and set(filters) <= {"category_id"}
+
+
+def _read(page: Page, listing: Listing, filters: Mapping[str, Any]) -> Known | None:
+    """Return what has been read for the page, if it has all that these filters leave."""
+    left_out = set(listing.filters) - set(filters)
+    if page.known is None:
+        return None
+    any_of = {"in_stock", *(_OWN["price"] if page.known.of_all_prices else ())}
+    return page.known if left_out <= any_of else None
 
 
 def _groups(listing: Listing, wanted: Sequence[str]) -> dict[tuple[str, ...], dict[str, Any]]:

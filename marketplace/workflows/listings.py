@@ -12,6 +12,7 @@ from marketplace.contract.errors import Problem
 from marketplace.contract.pages import Total, Window
 from marketplace.postgres.pool import Conn
 from marketplace.queries import products
+from marketplace.queries.facets import Facts
 from marketplace.queries.products import BETWEEN, HotPage, Listing
 from marketplace.workflows import search
 
@@ -22,6 +23,18 @@ WALK = 3000
 DENSE = 25
 #: Up to this many products that the filters leave are sorted.
 NARROW = 6000
+#: As many at least for facets, which are counted of the same rows.
+FACTS = 4000
+
+
+class Known(NamedTuple):
+    """Facts of the products that filters of several tables leave, at any stock: whether of all, and
+    at any price.
+    """
+
+    facts: Facts
+    complete: bool
+    of_all_prices: bool
 
 
 #: What a list of products is refused for.
@@ -30,13 +43,15 @@ PROBLEMS = ("invalid_cursor", "page_too_deep", "sort_not_offered")
 
 class Page(NamedTuple):
     """The JSON of the products with commas between, the place (key, id) of the last if others
-    follow, a total if wanted; in a search, if wanted, the ids of all matches.
+    follow, a total if wanted; if facets are wanted, the ids of all matches of a search, or what is
+    known of products.
     """
 
     items: str
     last: tuple[str, int] | None
     total: Total | None
     found: list[int] | None = None
+    known: Known | None = None
 
 
 def asked(query: Mapping[str, Any], *, store_id: int | None = None) -> Listing:
@@ -84,7 +99,7 @@ def page(conn: Conn, listing: Listing, exact_to: int | None, *, with_ids: bool =
         total = None if exact_to is None else Total(found.matches, found.exact)
         return _page(listing, found.rows, total)._replace(found=found.ids)
     if mixed(listing):
-        return _mixed(conn, listing, exact_to)
+        return _mixed(conn, listing, exact_to, with_ids)
     hot = products.hot(conn, listing, 0 if exact_to is None else exact_to + 1)
     if hot is not None:
         return _hot(conn, listing, hot, exact_to)
@@ -126,34 +141,60 @@ def _priced(listing: Listing) -> bool:
     return "min_price" in listing.filters or "max_price" in listing.filters
 
 
-def _mixed(conn: Conn, listing: Listing, exact_to: int | None) -> Page:
-    rows = products.search(conn, listing, max(WALK, DENSE * (listing.offset + listing.limit)))
-    narrow: list[Any] = []
+def _mixed(conn: Conn, listing: Listing, exact_to: int | None, with_facts: bool) -> Page:
+    """Return a page that is read along the order, or out of what the filters leave."""
+    walk = max(WALK, DENSE * (listing.offset + listing.limit))
+    crossing = products.crossing(listing)
+    # Of two owners together the planner knows nothing.
+    about = None if crossing else products.estimate(conn, listing)
+    rows: list[Any] = []
+    if about is None or about > min(walk // 2, 2 * NARROW // 3):
+        rows = products.search(conn, listing, walk)
+    counted: Any = None
     if len(rows) < listing.limit:
-        narrow = products.narrow(conn, listing, NARROW + 1)
-        if narrow[0].complete:
-            total = None if exact_to is None else Total(narrow[0].matches, True)
-            return _page(listing, [row for row in narrow if row.item is not None], total)
-        rows = products.search(conn, listing)
+        narrow = products.narrow(conn, listing, NARROW + 1, with_facts=with_facts)
+        counted = narrow[0]
+        rows = [row for row in narrow if row.item is not None]
+        if not counted.complete:
+            rows = products.search(conn, listing)
+    elif crossing and exact_to is not None:
+        counted = _collected(conn, listing, exact_to, with_facts)
+    total: Total | None = None
     if exact_to is None:
-        return _page(listing, rows, None)
-    counted = narrow[0] if narrow else _collected(conn, listing, exact_to)
-    if counted.complete:
-        return _page(listing, rows, Total(counted.matches, True))
-    return _page(
-        listing, rows, Total(max(products.estimate(conn, listing), counted.matches), False)
-    )
+        pass
+    elif counted is None:
+        total = _counted_along(conn, listing, about or 0, exact_to)
+    elif counted.complete:
+        total = Total(counted.matches, True)
+    else:
+        total = Total(max(about or products.estimate(conn, listing), counted.matches), False)
+    page = _page(listing, rows, total)
+    if counted is None or counted.facts is None:
+        return page
+    read = Known(Facts(*counted.facts), counted.complete, counted.of_all_prices)
+    return page._replace(known=read)
 
 
-def _collected(conn: Conn, listing: Listing, exact_to: int) -> Any:
-    """Return what the filters leave, counted until it is known to be more than `exact_to`."""
+def _counted_along(conn: Conn, listing: Listing, about: int, exact_to: int) -> Total:
+    """Return how many the filters leave, which an index knows together: exact up to twice
+    `exact_to`.
+    """
+    most = min(2 * exact_to, NARROW)
+    matches = products.count(conn, listing, most + 1)
+    return Total(matches, True) if matches <= most else Total(max(about, matches), False)
+
+
+def _collected(conn: Conn, listing: Listing, exact_to: int, with_facts: bool) -> Any:
+    """Return what filters of several tables leave, counted until it is known to be more than
+    `exact_to`.
+    """
     # Of two owners with a price, most will not match: a first step would be in vain.
-    sparse = products.crossing(listing) and (
-        _priced(listing) or listing.filters.get("in_stock") is False
-    )
-    steps = [NARROW] if sparse or 2 * exact_to >= NARROW else [2 * exact_to, NARROW]
+    sparse = _priced(listing) or listing.filters.get("in_stock") is False
+    first = max(2 * exact_to, FACTS if with_facts else 0)
+    steps = [NARROW] if sparse or first >= NARROW else [first, NARROW]
+    whole = listing._replace(limit=0, offset=0)
     for most in steps:
-        counted = products.narrow(conn, listing._replace(limit=0, offset=0), most + 1)[0]
+        counted = products.narrow(conn, whole, most + 1, with_facts=with_facts)[0]
         if counted.complete or counted.matches > exact_to:
             break
     return counted

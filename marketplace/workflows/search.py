@@ -32,6 +32,12 @@ ANY_WORD = 100
 ENOUGH = 1000
 #: A word that more products have is searched in the newest ones only.
 COMMON = 25_000
+#: With fewer products that have a word or filter, these are read, and the others checked in them.
+DRIVEN = 1000
+#: How many products of a common word a page of the index has, and how many products can be read in
+#: the time of a page.
+PRODUCTS_A_PAGE = 5000
+READ = 4
 #: Products to a place of the catalogue (#n), as in search_filters.
 PLACE = 8192
 KINDS = ("related", "corrected")
@@ -116,11 +122,13 @@ def _question(words: Sequence[Row], sort: str) -> Question:
     limits = [f"({word['forms']})" for word in filters]
     limits += [f"!({word['forms']})" for word in words if word["role"] == "left out"]
     by_relevance = sort == "relevance"
+    ways = _ways(required)
     return Question(
         all_words=_all(required, filters, limits),
         related=_wider(required, filters, limits, "related"),
         corrected=_wider(required, filters, limits, *KINDS),
-        any_word=_some(required, filters, limits),
+        any_word=_some(ways, filters, limits),
+        driver=_driver(required, ways, filters),
         forms=[_forms(word, "related", "corrected") for word in required],
         rarities=[word["rarity"] for word in required],
         neighbours=[f"{_literal(one)} <-> {_literal(next_)}" for one, next_ in pairwise(typed)],
@@ -145,27 +153,69 @@ def _wider(
     words: Sequence[Row], filters: Sequence[Row], limits: Sequence[str], *kinds: str
 ) -> str | None:
     """Return the query for all words with what they may stand for; None if that is no more."""
-    if not any(word[kind] for word in words for kind in kinds):
+    others = [word[kind] for word in words for kind in kinds if word[kind]]
+    if not others:
         return None
-    return _all(words, filters, limits, *kinds)
+    # One of the others is there, or all are as typed, which was looked for before: the index finds
+    # it sooner by what is rare.
+    return _all(words, filters, [f"({' | '.join(others)})", *limits], *kinds)
 
 
-def _some(words: Sequence[Row], filters: Sequence[Row], limits: Sequence[str]) -> str:
-    """Return the query for the rarest words, or for all of some words but one."""
+def _ways(words: Sequence[Row]) -> list[list[Row]]:
+    """Return what partial matches have: the rarest words, or all of some words but one."""
     rare = _rare(words)
     ways = [[word] for word in rare]
     if len(rare) == 1 and len(words) >= MANY:
         if _finds(rare[0], *KINDS) > ANY_WORD and len(words) <= FEW_WORDS:
-            ways = _all_but_one(words)
-        else:
-            ways.append([word for word in words if word is not rare[0]])
-    each = (
-        " & ".join(
-            [*(f"({_forms(word, *KINDS)})" for word in way), *_newest([*way, *filters], *KINDS)]
-        )
-        for way in ways
-    )
+            return _all_but_one(words)
+        ways.append([word for word in words if word is not rare[0]])
+    return ways
+
+
+def _some(ways: Sequence[Sequence[Row]], filters: Sequence[Row], limits: Sequence[str]) -> str:
+    """Return the query for all words of one of the ways."""
+    each = [" & ".join(f"({_forms(word, *KINDS)})" for word in way) for way in ways]
+    newest = [_newest([*way, *filters], *KINDS) for way in ways]
+    if all(newest):
+        limits = [*limits, *newest[0]]
+    else:
+        each = [" & ".join([way, *places]) for way, places in zip(each, newest, strict=True)]
     return " & ".join(["(" + " | ".join(f"({way})" for way in each) + ")", *limits])
+
+
+def _driver(
+    words: Sequence[Row], ways: Sequence[Sequence[Row]], filters: Sequence[Row]
+) -> str | None:
+    """Return the query for the filter that fewest products match, or for the rarest words of all
+    ways; None if these are many, or if the index finds sooner which of them have the others.
+    """
+    rarest = {
+        (word["word"], word["forms"]): word
+        for word in (min(way, key=_found_in_any_sense) for way in (words, *ways))
+    }.values()
+    reads = sum(map(_found_in_any_sense, rarest))
+    query = " | ".join(_forms(word, *KINDS) for word in rarest)
+    narrow = min(filters, key=_finds, default=None)
+    if narrow is not None and _finds(narrow) < reads:
+        reads, query = _finds(narrow), narrow["forms"]
+    if reads >= DRIVEN or READ * (1 + len(ways)) * _pages(words, reads) < reads:
+        return None
+    return f"({query})"
+
+
+def _pages(words: Sequence[Row], most: int) -> int:
+    """Return about how many pages of the index it reads to find which of `most` products have these
+    words.
+    """
+    return sum(
+        (1 + _forms(word, *KINDS).count("|"))
+        * min(most, 1 + _found_in_any_sense(word) // PRODUCTS_A_PAGE)
+        for word in words
+    )
+
+
+def _found_in_any_sense(word: Row) -> int:
+    return _finds(word, *KINDS)
 
 
 def _all_but_one(words: Sequence[Row]) -> list[list[Row]]:

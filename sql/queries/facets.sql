@@ -1,12 +1,25 @@
 -- Facets: the number of products for each choice that a buyer could make next.
 
+-- fragment: left
+-- What the filters leave.
+AND NOT p.hidden
+AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
+AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
+AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
+/* include: fitting */
+
+-- fragment: fitting
+AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
+AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
+AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+
 -- name: count
--- budget: 21000 buffers
+-- budget: 6000 buffers
 -- Counts the products that the filters leave, or those `found` by words: at most `most`, the newest if there is
--- an order. `known` is as in products.list_narrow. Returns a row for each choice: facet (category, brand,
--- price, in_stock), id and name, or from and below (price: 1, 2, 5, 10, 20...), and count. One row `all` has
--- the count of all, and whether that is `complete`. Categories are the children of `category_id`, or the top
--- ones, each with all below it.
+-- an order. `known` is as in products.list_narrow. What a page has read already comes as four arrays (`of_categories`
+-- and so on). Returns a row for each choice: facet (category, brand, price, in_stock), id and name, or from and below
+-- (price: 1, 2, 5, 10, 20...), and count. One row `all` has the count of all, and whether that is `complete`.
+-- Categories are the children of `category_id`, or the top ones, each with all below it.
 WITH asked AS MATERIALIZED (
     SELECT concat_ws(
         ' & ',
@@ -35,6 +48,7 @@ known AS MATERIALIZED (
         FROM product_search AS s
         WHERE %(found)s::bigint[] IS NULL
             AND %(crossing)s::boolean
+            AND %(of_prices)s::numeric[] IS NULL
             AND s.words @@ (SELECT a.filters FROM asked AS a)
         LIMIT %(most)s
     )
@@ -56,40 +70,49 @@ known AS MATERIALIZED (
             END DESC
         LIMIT %(most)s
     )
-    UNION ALL
-    (
-        SELECT p.id
-        FROM products AS p
-        WHERE %(found)s::bigint[] IS NULL
-            AND NOT %(crossing)s::boolean
-            AND %(category_id)s::bigint IS NULL
-            AND NOT p.hidden
-            AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
-            AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-            AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-            AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-            AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-            AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
-        ORDER BY
-            CASE
-                WHEN %(min_price)s::numeric IS NULL AND %(max_price)s::numeric IS NULL AND %(in_stock)s::boolean IS NOT FALSE
-                    THEN p.created_at
-            END DESC
-        LIMIT %(most)s
-    )
+),
+
+-- Rows of products, read where an index finds them: not once for the id, and again for the rest.
+read_at_once AS MATERIALIZED (
+    SELECT p.category_id, p.brand_id, p.price, p.in_stock
+    FROM products AS p
+    WHERE %(found)s::bigint[] IS NULL
+        AND NOT %(crossing)s::boolean
+        AND %(category_id)s::bigint IS NULL
+        /* include: left */
+    ORDER BY
+        CASE
+            WHEN %(min_price)s::numeric IS NULL AND %(max_price)s::numeric IS NULL AND %(in_stock)s::boolean IS NOT FALSE
+                THEN p.created_at
+        END DESC,
+        CASE
+            WHEN %(min_price)s::numeric IS NOT NULL OR %(max_price)s::numeric IS NOT NULL OR %(in_stock)s::boolean IS FALSE
+                THEN p.price
+        END,
+        CASE
+            WHEN %(min_price)s::numeric IS NOT NULL OR %(max_price)s::numeric IS NOT NULL OR %(in_stock)s::boolean IS FALSE
+                THEN p.id
+        END
+    LIMIT %(most)s
 ),
 
 counted AS MATERIALIZED (
+    SELECT r.category_id, r.brand_id, r.price, r.in_stock
+    FROM read_at_once AS r
+    UNION ALL
+    SELECT p.category_id, p.brand_id, p.price, p.in_stock
+    FROM unnest(
+        %(of_categories)s::bigint[], %(of_brands)s::bigint[], %(of_prices)s::numeric[], %(of_stock)s::boolean[]
+    ) AS p (category_id, brand_id, price, in_stock)
+    WHERE true
+        /* include: fitting */
+    UNION ALL
     SELECT p.category_id, p.brand_id, p.price, p.in_stock
     FROM products AS p
-    WHERE p.id = ANY(ARRAY(SELECT k.id FROM known AS k)) -- sorted first: neighbours share a page
-        AND NOT p.hidden
-        AND (%(ids)s::bigint[] IS NULL OR p.id = ANY(%(ids)s))
-        AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
-        AND (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
-        AND (%(min_price)s::numeric IS NULL OR p.price >= %(min_price)s)
-        AND (%(max_price)s::numeric IS NULL OR p.price <= %(max_price)s)
-        AND (%(in_stock)s::boolean IS NULL OR p.in_stock = %(in_stock)s)
+    WHERE (%(found)s::bigint[] IS NOT NULL OR %(crossing)s::boolean OR %(category_id)s::bigint IS NOT NULL)
+        AND %(of_prices)s::numeric[] IS NULL
+        AND p.id = ANY(ARRAY(SELECT k.id FROM known AS k)) -- sorted first: neighbours share a page
+        /* include: left */
 ),
 
 steps AS MATERIALIZED (
@@ -102,7 +125,7 @@ SELECT
     'all' AS facet, NULL::bigint AS id, NULL AS name, (SELECT count(*) FROM counted AS c) AS count,
     (SELECT min(c.price) FROM counted AS c) AS low, (SELECT max(c.price) FROM counted AS c) AS high,
     NULL::boolean AS in_stock,
-    (SELECT count(*) FROM known AS k) < %(most)s AS complete
+    (SELECT count(*) FROM known AS k) + (SELECT count(*) FROM read_at_once AS r) < %(most)s AS complete
 UNION ALL
 (
     SELECT 'category', below.id, below.name, sum(c.count)::bigint, NULL, NULL, NULL, NULL

@@ -129,7 +129,7 @@ base AS NOT MATERIALIZED (
 /* include: newest */;
 
 -- name: list_store_newest
--- budget: 1500 buffers
+-- budget: 260 buffers
 /* include: not_kept */
 
 base AS NOT MATERIALIZED (
@@ -212,7 +212,7 @@ JOIN product_cards AS card ON card.product_id = page.id
 ORDER BY page.place
 
 -- name: list
--- budget: 4300 buffers
+-- budget: 900 buffers
 -- Everything on sale, or one store's own with `show_hidden`; no category (list_category), no words
 -- (search.find). `walked` reads along the index that has the order, at most `walk`
 -- rows of it. Conditions that the index does not know are checked afterwards.
@@ -270,49 +270,56 @@ shown AS (
 /* include: listed */;
 
 -- name: list_narrow
--- budget: 10500 buffers
+-- budget: 6000 buffers
 -- Products that several filters leave of the catalogue, sorted here: for filters that leave so little that
 -- reading along an order finds nothing for long. The index of product_search knows two or more of category,
 -- brand and store (`crossing`) together; else an index of the one and the price knows them. `complete`: these
--- are all, not just `most`. `matches` and `complete` are in every row; a page behind the end is one row without
--- a product.
+-- are all, not just `most`. `matches` and `complete` are in every row; a page behind the end is one row without a
+-- product. The first row has `facts`, if they are wanted: arrays as texts, for facets, of what `crossing`
+-- filters leave at any stock, and if they are `of_all_prices` at any price.
 WITH asked AS MATERIALIZED (
-    SELECT concat_ws(
-        ' & ',
-        '#c' || %(category_id)s::bigint,
-        '#b' || %(brand_id)s::bigint,
-        '#s' || %(store_id)s::bigint,
-        (
-            SELECT '(' || string_agg('#p' || n.price, ' | ') || ')'
-            FROM (
-                SELECT
-                    search_price(coalesce(%(min_price)s::numeric, 0)) AS low,
-                    search_price(coalesce(%(max_price)s::numeric, 1e12)) AS high
-            ) AS range
-            CROSS JOIN LATERAL generate_series(range.low, range.high) AS n (price)
-            WHERE range.high - range.low < 20
-        )
-    )::tsquery AS filters
+    SELECT
+        concat_ws(
+            ' & ',
+            '#c' || %(category_id)s::bigint,
+            '#b' || %(brand_id)s::bigint,
+            '#s' || %(store_id)s::bigint,
+            near.prices
+        )::tsquery AS filters,
+        near.prices
+    FROM (
+        SELECT '(' || string_agg('#p' || n.price, ' | ') || ')' AS prices
+        FROM (
+            SELECT
+                search_price(coalesce(%(min_price)s::numeric, 0)) AS low,
+                search_price(coalesce(%(max_price)s::numeric, 1e12)) AS high
+        ) AS range
+        CROSS JOIN LATERAL generate_series(range.low, range.high) AS n (price)
+        WHERE range.high - range.low < 20
+    ) AS near
 ),
 
 known AS MATERIALIZED (
+    SELECT s.product_id AS id
+    FROM product_search AS s
+    WHERE %(crossing)s::boolean AND s.words @@ (SELECT a.filters FROM asked AS a)
+    LIMIT %(most)s
+),
+
+-- Where one index finds them, rows are read there: not once for the id, and again for the rest. The order is
+-- that of the index.
+read_at_once AS MATERIALIZED (
     (
-        SELECT s.product_id AS id
-        FROM product_search AS s
-        WHERE %(crossing)s::boolean AND s.words @@ (SELECT a.filters FROM asked AS a)
-        LIMIT %(most)s
-    )
-    UNION ALL
-    (
-        SELECT p.id
+        SELECT p.id, p.created_at, p.price, p.name_key, p.in_stock
         FROM /* include: in_category */
         WHERE NOT %(crossing)s::boolean
             /* include: fitting */
+        ORDER BY p.price, p.id
         LIMIT %(most)s
     )
     UNION ALL
     (
-        SELECT p.id
+        SELECT p.id, p.created_at, p.price, p.name_key, p.in_stock
         FROM products AS p
         WHERE NOT %(crossing)s::boolean
             AND %(category_id)s::bigint IS NULL
@@ -320,15 +327,26 @@ known AS MATERIALIZED (
             AND /* own */ (%(store_id)s::bigint IS NULL OR p.store_id = %(store_id)s)
             AND (%(brand_id)s::bigint IS NULL OR p.brand_id = %(brand_id)s)
             /* include: fitting */
+        ORDER BY p.price, p.id
         LIMIT %(most)s
     )
 ),
 
-narrow AS MATERIALIZED (
-    SELECT p.id, p.created_at, p.price, p.name_key, p.in_stock
+crossed AS MATERIALIZED (
+    SELECT p.id, p.created_at, p.price, p.name_key, p.in_stock, p.category_id, p.brand_id
     FROM products AS p
-    WHERE p.id = ANY(ARRAY(SELECT k.id FROM known AS k)) -- sorted first: neighbours share a page
+    WHERE %(crossing)s::boolean
+        AND p.id = ANY(ARRAY(SELECT k.id FROM known AS k)) -- sorted first: neighbours share a page
         /* include: visible */
+),
+
+narrow AS MATERIALIZED (
+    SELECT r.id, r.created_at, r.price, r.name_key, r.in_stock
+    FROM read_at_once AS r
+    UNION ALL
+    SELECT p.id, p.created_at, p.price, p.name_key, p.in_stock
+    FROM crossed AS p
+    WHERE true
         /* include: fitting */
 )
 
@@ -336,11 +354,23 @@ SELECT
     card.document AS item, p.id,
     /* include: key */,
     n.matches,
-    n.complete
+    n.complete,
+    n.of_all_prices,
+    CASE WHEN coalesce(p.place, 1) = 1 THEN n.facts END AS facts
 FROM (
     SELECT
         (SELECT count(*) FROM narrow AS m) AS matches,
-        (SELECT count(*) FROM known AS k) < %(most)s AS complete
+        (SELECT count(*) FROM known AS k) + (SELECT count(*) FROM read_at_once AS r) < %(most)s AS complete,
+        (SELECT a.prices IS NULL FROM asked AS a) AS of_all_prices,
+        CASE
+            WHEN %(crossing)s::boolean AND %(with_facts)s::boolean
+                THEN ARRAY[
+                    ARRAY(SELECT c.category_id FROM crossed AS c)::text,
+                    ARRAY(SELECT c.brand_id FROM crossed AS c)::text,
+                    ARRAY(SELECT c.price FROM crossed AS c)::text,
+                    ARRAY(SELECT c.in_stock FROM crossed AS c)::text
+                ]
+        END AS facts
 ) AS n
 LEFT JOIN (
     SELECT sorted.*, row_number() OVER () AS place
@@ -381,7 +411,7 @@ FROM (
 ) AS counted
 
 -- name: count
--- budget: 1400 buffers
+-- budget: 2600 buffers
 -- Counts the rows of a list with one filter, up to `most`.
 /* include: counting */;
 

@@ -64,11 +64,17 @@ CASE WHEN a.show_hidden THEN (a.reached OR p.store_id = (SELECT my_store_id())) 
     AND (a.in_stock IS NULL OR p.in_stock = a.in_stock)
     AND (a.ids IS NULL OR p.id = ANY(a.ids))
 
+-- fragment: looked_at
+-- Of those that do not fit it is remembered that they were looked at: no later step reads them again.
+p.id, p.created_at, p.price, p.name_key,
+    (/* include: shown */) AS fits,
+    CASE WHEN a.sort = 'relevance' AND (/* include: shown */) THEN /* include: score */ END AS score
+
 -- fragment: candidate
--- The saturation x / (x + 0.3) is written so that ts_rank is called once.
-p.id, p.created_at, p.price, p.name_key, CASE WHEN a.sort = 'relevance' THEN /* include: score */ END AS score
+c.id, c.created_at, c.price, c.name_key, c.score
 
 -- fragment: score
+-- The saturation x / (x + 0.3) is written so that ts_rank is called once.
 coalesce((
     SELECT sum(w.rarity * (1 - 0.3 / (0.3 + (
         ts_rank('{0.2,0.4,0.4,1}', s.words, w.forms)::float8 / (0.9 + 0.1 * s.name_words / 12)
@@ -78,7 +84,7 @@ coalesce((
 + CASE WHEN a.with_neighbours THEN coalesce((SELECT sum(n.bonus) FROM asked_neighbours AS n WHERE s.words @@ n.words), 0) ELSE 0 END
 
 -- name: find
--- budget: 5000 buffers
+-- budget: 3500 buffers
 -- Finds products in steps: at most 1,000 with all words as typed in name, brand or category; if these are fewer
 -- than 300, as many as are missing with the words anywhere, then with `related` words, or if there are fewer than
 -- `little`, with `corrected` ones; and if there are fewer than `few`, with some of the words. Each step stands behind
@@ -87,13 +93,17 @@ coalesce((
 -- Zaragoza, The Probabilistic Relevance Framework, 2009): a word counts more the rarer it is (`rarity`),
 -- saturating, and less the longer the name is; neighbours that are neighbours in the name count more. Conditions
 -- that are no words (the exact price, stock, ids) are checked in 2,000 products that match. All values come
--- through `asked`, so the plan is the same for all of them, and is made once for a connection.
+-- through `asked`, so the plan is the same for all of them, and is made once for a connection. If a word or
+-- filter that all steps need leaves few products, the index is searched for it alone (`driver`), and the rest is
+-- checked in the rows: to find out in the index which of these have the common words, too, takes longer.
 WITH asked AS MATERIALIZED (
     SELECT
         %(all_words)s::tsquery AS all_words,
         %(related)s::tsquery AS related,
         %(corrected)s::tsquery AS corrected,
         %(any_word)s::tsquery AS any_word,
+        %(driver)s::tsquery AS driver,
+        %(driver)s::tsquery IS NOT NULL AS driven,
         %(little)s::integer AS little,
         %(few)s::integer AS few,
         %(with_ids)s::boolean AS with_ids,
@@ -126,76 +136,119 @@ asked_neighbours AS MATERIALIZED (
     FROM unnest((SELECT %(neighbours)s::tsquery[]), (SELECT %(bonuses)s::float8[])) AS n (words, bonus)
 ),
 
-title AS MATERIALIZED (
-    SELECT /* include: candidate */
+title_read AS MATERIALIZED (
+    SELECT /* include: looked_at */
     FROM (
         SELECT s.product_id, s.words, s.name_words
         FROM product_search AS s
-        WHERE search_title(s.words) @@ (SELECT a.all_words FROM asked AS a)
+        WHERE search_title(s.words) @@ (SELECT coalesce(a.driver, a.all_words) FROM asked AS a)
+            AND CASE
+                WHEN (SELECT a.driven FROM asked AS a) THEN ts_match_vq(search_title(s.words), (SELECT a.all_words FROM asked AS a))
+                ELSE true
+            END
         LIMIT 2000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
-    WHERE /* include: shown */
+),
+
+title AS MATERIALIZED (
+    SELECT /* include: candidate */
+    FROM title_read AS c
+    WHERE c.fits
     LIMIT 1000
+),
+
+anywhere_read AS MATERIALIZED (
+    SELECT /* include: looked_at */
+    FROM (
+        SELECT s.product_id, s.words, s.name_words
+        FROM product_search AS s
+        WHERE s.words @@ (SELECT coalesce(a.driver, a.all_words) FROM asked AS a)
+            AND CASE
+                WHEN (SELECT a.driven FROM asked AS a) THEN ts_match_vq(s.words, (SELECT a.all_words FROM asked AS a))
+                ELSE true
+            END
+            AND (SELECT count(*) FROM title) < 300
+        LIMIT 2000
+    ) AS s
+    JOIN products AS p ON p.id = s.product_id
+    CROSS JOIN asked AS a
+    WHERE s.product_id NOT IN (SELECT t.id FROM title_read AS t)
 ),
 
 anywhere AS MATERIALIZED (
     SELECT /* include: candidate */
-    FROM (
-        SELECT s.product_id, s.words, s.name_words
-        FROM product_search AS s
-        WHERE s.words @@ (SELECT a.all_words FROM asked AS a) AND (SELECT count(*) FROM title) < 300
-        LIMIT 2000
-    ) AS s
-    JOIN products AS p ON p.id = s.product_id
-    CROSS JOIN asked AS a
-    WHERE s.product_id NOT IN (SELECT t.id FROM title AS t)
-        AND /* include: shown */
+    FROM anywhere_read AS c
+    WHERE c.fits
     LIMIT (SELECT greatest(300 - count(*), 0) FROM title AS t)
 ),
 
 so_far AS MATERIALIZED (
-    SELECT
-        n.found,
-        -- Without those that were looked at before.
-        tsquery_and(CASE WHEN n.found < a.little THEN a.corrected ELSE a.related END, tsquery_not(a.all_words)) AS words
+    SELECT n.found, w.words, CASE WHEN w.words IS NOT NULL THEN coalesce(a.driver, w.words) END AS driver
     FROM (SELECT (SELECT count(*) FROM title) + (SELECT count(*) FROM anywhere) AS found) AS n
     CROSS JOIN asked AS a
+    CROSS JOIN LATERAL (
+        -- Without those that were looked at before.
+        SELECT tsquery_and(
+            CASE WHEN n.found < a.little THEN a.corrected ELSE a.related END, tsquery_not(a.all_words)
+        ) AS words
+    ) AS w
 ),
 
-wide_title AS MATERIALIZED (
-    SELECT /* include: candidate */
+wide_title_read AS MATERIALIZED (
+    SELECT /* include: looked_at */
     FROM (
         SELECT s.product_id, s.words, s.name_words
         FROM product_search AS s
-        WHERE search_title(s.words) @@ (SELECT f.words FROM so_far AS f WHERE f.found < 300)
+        WHERE search_title(s.words) @@ (SELECT f.driver FROM so_far AS f WHERE f.found < 300)
+            AND CASE
+                WHEN (SELECT a.driven FROM asked AS a) THEN ts_match_vq(search_title(s.words), (SELECT f.words FROM so_far AS f))
+                ELSE true
+            END
         LIMIT 2000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
-    WHERE s.product_id NOT IN (SELECT t.id FROM title AS t UNION ALL SELECT y.id FROM anywhere AS y)
-        AND /* include: shown */
+    WHERE s.product_id NOT IN (
+            SELECT t.id FROM title_read AS t
+            UNION ALL SELECT y.id FROM anywhere_read AS y
+        )
+),
+
+wide_title AS MATERIALIZED (
+    SELECT /* include: candidate */
+    FROM wide_title_read AS c
+    WHERE c.fits
     LIMIT (SELECT greatest(300 - f.found, 0) FROM so_far AS f)
 ),
 
-wide_anywhere AS MATERIALIZED (
-    SELECT /* include: candidate */
+wide_anywhere_read AS MATERIALIZED (
+    SELECT /* include: looked_at */
     FROM (
         SELECT s.product_id, s.words, s.name_words
         FROM product_search AS s
-        WHERE s.words @@ (SELECT f.words FROM so_far AS f)
+        WHERE s.words @@ (SELECT f.driver FROM so_far AS f)
+            AND CASE
+                WHEN (SELECT a.driven FROM asked AS a) THEN ts_match_vq(s.words, (SELECT f.words FROM so_far AS f))
+                ELSE true
+            END
             AND (SELECT f.found FROM so_far AS f) + (SELECT count(*) FROM wide_title) < (SELECT a.few FROM asked AS a)
         LIMIT 2000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
     WHERE s.product_id NOT IN (
-            SELECT t.id FROM title AS t
-            UNION ALL SELECT y.id FROM anywhere AS y
-            UNION ALL SELECT w.id FROM wide_title AS w
+            SELECT t.id FROM title_read AS t
+            UNION ALL SELECT y.id FROM anywhere_read AS y
+            UNION ALL SELECT w.id FROM wide_title_read AS w
         )
-        AND /* include: shown */
+),
+
+wide_anywhere AS MATERIALIZED (
+    SELECT /* include: candidate */
+    FROM wide_anywhere_read AS c
+    WHERE c.fits
     LIMIT 300
 ),
 
@@ -204,24 +257,33 @@ whole AS MATERIALIZED (
     FROM so_far AS f
 ),
 
-partial AS MATERIALIZED (
-    SELECT /* include: candidate */
+partial_read AS MATERIALIZED (
+    SELECT /* include: looked_at */
     FROM (
         SELECT s.product_id, s.words, s.name_words
         FROM product_search AS s
-        WHERE s.words @@ (SELECT a.any_word FROM asked AS a)
+        WHERE s.words @@ (SELECT coalesce(a.driver, a.any_word) FROM asked AS a)
+            AND CASE
+                WHEN (SELECT a.driven FROM asked AS a) THEN ts_match_vq(s.words, (SELECT a.any_word FROM asked AS a))
+                ELSE true
+            END
             AND (SELECT w.found FROM whole AS w) < (SELECT a.few FROM asked AS a)
         LIMIT 2000
     ) AS s
     JOIN products AS p ON p.id = s.product_id
     CROSS JOIN asked AS a
     WHERE s.product_id NOT IN (
-            SELECT t.id FROM title AS t
-            UNION ALL SELECT y.id FROM anywhere AS y
-            UNION ALL SELECT w.id FROM wide_title AS w
-            UNION ALL SELECT v.id FROM wide_anywhere AS v
+            SELECT t.id FROM title_read AS t
+            UNION ALL SELECT y.id FROM anywhere_read AS y
+            UNION ALL SELECT w.id FROM wide_title_read AS w
+            UNION ALL SELECT v.id FROM wide_anywhere_read AS v
         )
-        AND /* include: shown */
+),
+
+partial AS MATERIALIZED (
+    SELECT /* include: candidate */
+    FROM partial_read AS c
+    WHERE c.fits
     LIMIT 300
 ),
 
@@ -246,7 +308,7 @@ SELECT
         ELSE page.rank::text
     END AS key,
     n.matches,
-    n.ids
+    CASE WHEN coalesce(page.place, 1) = 1 THEN n.ids END AS ids
 FROM (
     SELECT
         (SELECT w.found FROM whole AS w) + (SELECT count(*) FROM partial AS s) AS matches,

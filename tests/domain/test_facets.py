@@ -5,6 +5,7 @@ from conftest import Api, User
 from support.responses import problem
 
 from marketplace.workflows import facets as workflow
+from marketplace.workflows import listings
 
 
 @pytest.fixture
@@ -145,6 +146,23 @@ def test_past_a_cap_counts_are_lower_bounds_and_say_so(api: Api, shop: User, mon
 
     assert found["exact"] is False
     assert sum(choice["count"] for choice in found["brand"]) == 5
+
+
+@pytest.mark.parametrize(("most", "exact"), [(6000, True), (3, False)])
+def test_facets_of_crossing_filters_are_counted_of_what_the_page_has_read(
+    api: Api, shop: User, monkeypatch, most: int, exact: bool
+):
+    monkeypatch.setattr(listings, "NARROW", most)
+    params = {"store_id": shop.store_id, "category_id": shop.coffee, "max_price": "40000"}
+    found = counted(api, "price,in_stock,brand", **params)
+
+    assert found["exact"] is exact
+    stock, steps = found["in_stock"], found["price"]["ranges"]
+    if exact:
+        assert stock == {"available": 3, "sold_out": 3}
+        assert sum(step["count"] for step in steps) == 8
+    else:
+        assert sum(step["count"] for step in steps) == most + 1
 
 
 def test_twenty_choices_at_most(api: Api, shop: User):

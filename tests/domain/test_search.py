@@ -7,6 +7,8 @@ import pytest
 from conftest import Api, User
 from support.responses import problem
 
+from marketplace.workflows import search as workflow
+
 
 @pytest.fixture
 def seller(api: Api) -> User:
@@ -224,6 +226,46 @@ def test_names_can_be_counted_by_the_worker_without_a_change_of_what_is_found(co
     assert rows["panas"] == [0, 5]
     assert rows[f"#s{seller.store_id}"] == [0, 5]
     assert names(committed, "gelas panas") == before
+
+
+def test_it_makes_no_difference_what_the_index_is_searched_for_first(
+    api: Api, seller: User, monkeypatch
+):
+    other = api.seller()
+    for number in range(12):
+        api.product(
+            (seller, other)[number % 2],
+            name=("Panci besar", "Wajan anti lengket", "Panci anti gores", "Gelas besar")[
+                number % 4
+            ],
+            description=("tahan panas", "untuk dapur besar", "")[number % 3],
+            brand=("Sutomo", "Wirana")[number % 2],
+            price=1000 * (number + 1),
+            stock=number % 3,
+        )
+    asked: list[tuple[str, dict]] = [
+        (words, filters)
+        for words in (
+            "panci besar",
+            "panic besr",
+            "wajan lengket dapur panas",
+            "sutomo gores",
+            "besar",
+        )
+        for filters in (
+            {"store_id": seller.store_id},
+            {"store_id": seller.store_id, "in_stock": "false", "sort_by": "price"},
+            {"min_price": 4000, "max_price": 9000, "per_page": 1},
+            {},
+        )
+    ]
+    found = {}
+    for most in (0, 1000):
+        monkeypatch.setattr(workflow, "DRIVEN", most)
+        monkeypatch.setattr(workflow, "READ", 1000)
+        found[most] = [names(api, words, **filters) for words, filters in asked]
+    assert found[0] == found[1000]
+    assert sum(map(bool, found[0])) > len(asked) // 2
 
 
 def test_a_very_common_word_is_looked_for_in_the_newest_products(api: Api, seller: User):

@@ -169,6 +169,21 @@ def test_an_admin_sees_what_a_store_has_hidden(api: Api, seller: User):
     assert other.status_code == 404
 
 
+def test_a_cursor_goes_on_where_a_sku_has_come_to_be_what_is_searched(api: Api, seller: User):
+    names = {api.product(seller, name=f"Zonk {number}")["name"] for number in "ab"}
+    asked = {"search": "zonk", "per_page": 1}
+    first = api.get("/api/stores/mine/products", seller, params=asked).json
+    api.product(seller, name="Lain", sku="zonk", hidden=True)
+    more = {**asked, "cursor": first["next_cursor"]}
+    answer = api.get("/api/stores/mine/products", seller, params=more)
+    assert answer.status_code == 200, answer.text
+    assert {page["products"][0]["name"] for page in (first, answer.json)} == names
+    for hidden, count in (("true", 1), ("false", 0)):
+        asked = {"search": "zonk", "hidden": hidden}
+        answer = api.get("/api/stores/mine/products", seller, params=asked)
+        assert len(answer.json["products"]) == count
+
+
 def test_points_between_words_are_no_words(api: Api, seller: User):
     gayo = api.product(seller, name="Teh 2 Gayo")["name"]
     api.product(seller, name="Teh 2 Melati")
