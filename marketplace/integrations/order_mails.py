@@ -172,15 +172,18 @@ def _shipped(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | 
 def _delivered(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:
     if order["state"] == "completed":
         return None  # the buyer has said so
-    lines: list[str] = [say("Your order has arrived. Please confirm it in the app.")]
+    parcel = order["parcel"]
+    if parcel is None:
+        return None
+    whole = say("Your order has arrived. Please confirm it in the app.")
+    part = say("A part of your order has arrived. Please confirm it in the app.")
+    lines: list[str] = [whole if parcel["whole"] else part]
     if order["stage"] == "delivered" and order["complete_at"] is not None:
         until = moment(order["complete_at"], place)
         words = say("If something is wrong, tell it there by {until}.", until=until)
         lines.append(words)
-    return Letter(
-        say("Order {number} has arrived", number=order["number"]),
-        [*lines, *goods(order, place, whole=False)],
-    )
+    subject = say("Order {number} has arrived", number=order["number"])
+    return Letter(subject, [*lines, *pieces(order, parcel["lines"])])
 
 
 def _refused(order: Facts, thing: Facts, data: Facts, place: Place) -> Letter | None:

@@ -22,8 +22,8 @@ ORDER BY e.ordinality;
 
 -- name: order_facts
 -- What a mail about an order says, as it is now: to whom, the order, its checkout with all orders, how to pay.
--- Pieces that were cancelled of an order that goes on are not in its lines; what a return is about has its own, and so
--- has the parcel of an event: one is sent with each, so that the third event is about the third parcel.
+-- Pieces that were cancelled of an order that goes on are not in its lines. What a return is about has its own, and so
+-- has the parcel of an event: one is sent, or arrives, with each, so the third such event is about the third parcel.
 SELECT
     m.email, o.id, o.number, o.state, o.stage, o.cod, o.currency, o.total, o.paid, o.cancel_reason, o.open_request,
     o.cancel_by, o.ship_by, o.complete_at, asked.state AS return_state, asked.keep_goods, asked.deadline_at AS return_by, asked.lines AS return_lines,
@@ -75,12 +75,21 @@ CROSS JOIN LATERAL (
     WHERE y.checkout_id = o.checkout_id AND y.state IN ('opening', 'open')
 ) AS pay
 LEFT JOIN LATERAL (
+    SELECT e.type
+    FROM events AS e
+    WHERE e.order_id = o.id AND e.created_at >= o.placed_at AND e.id = %(event_id)s::bigint
+) AS event ON true
+LEFT JOIN LATERAL (
     SELECT json_build_object(
         'courier', h.courier, 'service', h.service, 'tracking_number', h.tracking_number, 'lines', l.lines,
         'whole', l.pieces = o.units - o.units_cancelled
     ) AS parcel
     FROM (
-        SELECT x.id, x.order_id, x.courier, x.service, x.tracking_number, row_number() OVER (ORDER BY x.id) AS place
+        SELECT
+            x.id, x.order_id, x.courier, x.service, x.tracking_number,
+            row_number() OVER (
+                ORDER BY CASE WHEN event.type = 'order.delivered' THEN x.delivered_at END, x.id
+            ) AS place
         FROM shipments AS x
         WHERE x.order_id = o.id
     ) AS h
@@ -97,7 +106,7 @@ LEFT JOIN LATERAL (
         FROM events AS e
         WHERE e.order_id = o.id
             AND e.created_at >= o.placed_at
-            AND e.type = 'order.shipped'
+            AND e.type = event.type
             AND e.id <= %(event_id)s::bigint
     )
 ) AS sent ON true

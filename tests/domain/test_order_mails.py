@@ -364,8 +364,7 @@ def test_the_mail_of_a_parcel_has_its_pieces(desk: Desk):
     sale = desk.trade.place(pieces=3)
     desk.trade.pay(sale)
     desk.forget()
-    for sent in (1, 2):
-        desk.trade.ship(sale, sent)
+    parcels = [desk.trade.ship(sale, sent) for sent in (1, 2)]
     first, second = (message.get_content().replace("\r", "") for message in desk.letters())
     assert "a part of your order" in first
     assert "  1 × Kopi Gayo\n" in first
@@ -378,6 +377,18 @@ def test_the_mail_of_a_parcel_has_its_pieces(desk: Desk):
         *(True, False),
         *(False, True),
     ]
+    for parcel, arrived in ((parcels[1], 2), (parcels[0], 1)):  # the second is the first to arrive
+        desk.trade.do(
+            "UPDATE shipments SET state = 'delivered', delivered_at = now() WHERE id = %s", parcel
+        )
+        for change in (
+            "UPDATE order_lines SET delivered = delivered + %s WHERE order_id = %s",
+            "UPDATE orders SET units_delivered = units_delivered + %s WHERE id = %s",
+        ):
+            desk.trade.do(change, arrived, sale.order)
+    arrivals = [message.get_content().replace("\r", "") for message in desk.letters()]
+    assert ["2 × Kopi Gayo\n" in text for text in arrivals] == [True, False]
+    assert all("A part of your order has arrived" in text for text in arrivals)
     whole = desk.trade.place(pieces=3)
     desk.trade.pay(whole)
     desk.trade.refund_one(whole)
