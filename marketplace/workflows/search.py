@@ -221,9 +221,11 @@ def _partial_driver(
     limits: Sequence[str],
 ) -> str | None:
     """Return the query for three of the four rarest words, which all have that have all words but
-    one; None if that may be many.
+    one; None if that may be many, or if the newest places of the catalogue are searched alone.
     """
-    if len(words) <= MANY + 1 or any(len(way) != len(words) - 1 for way in ways):
+    if len(words) <= MANY + 1 or len(ways) == 1:
+        return None
+    if any(len(way) != len(words) - 1 or _newest([*way, *filters], *KINDS) for way in ways):
         return None
     rarest = sorted(words, key=_found_in_any_sense)[: MANY + 1]
     threes = [[word for word in rarest if word is not left_out] for left_out in rarest]
