@@ -56,7 +56,7 @@ class TopUps:
         roles=ADMINS,
         body=schemas.TOP_UP,
         responses={201: schemas.BALANCE},
-        problems=("not_found", "amount_invalid", "idempotency_key_required"),
+        problems=("not_found", "amount_invalid", "amount_too_large", "idempotency_key_required"),
         idempotent=True,
         key_required=True,
     )
@@ -95,7 +95,7 @@ class Entries:
         roles=ADMINS,
         body=schemas.ENTRY,
         responses={201: schemas.POSTED},
-        problems=("amount_invalid", "idempotency_key_required"),
+        problems=("amount_invalid", "amount_too_large", "idempotency_key_required"),
         idempotent=True,
         key_required=True,
     )

@@ -3,6 +3,8 @@
 import hashlib
 from decimal import Decimal
 
+from psycopg.errors import NumericValueOutOfRange
+
 from marketplace.contract.errors import FieldError, Problem
 from marketplace.postgres.pool import Conn
 from marketplace.queries import books
@@ -34,13 +36,17 @@ def post(
     note: str | None,
 ) -> int:
     """Make an entry once a key, for ever; return its id. Raises 422 for a key that another entry
-    was made by: responses are kept for a day, the books for good.
+    was made by: responses are kept for a day, the books for good; and for a balance that is above
+    the type.
     """
     source = key if len(key) <= LONGEST else hashlib.sha256(key.encode()).hexdigest()
-    posted = books.post(
-        conn, kind, source,
-        debit=debit, credit=credit, store_id=store_id, amount=amount, note=note,
-    )  # fmt: skip
+    try:
+        posted = books.post(
+            conn, kind, source,
+            debit=debit, credit=credit, store_id=store_id, amount=amount, note=note,
+        )  # fmt: skip
+    except NumericValueOutOfRange:
+        raise pricing.too_large() from None
     entry = None if posted is None else books.find(conn, posted)
     if posted is None or entry is None:
         raise Problem("forbidden")

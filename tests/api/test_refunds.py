@@ -140,6 +140,22 @@ def test_a_store_pays_what_it_owes(api: Api, desk: Desk):
     assert told["errors"][0]["pointer"] == "/amount"
 
 
+def test_no_balance_is_above_what_an_amount_can_be(api: Api, desk: Desk):
+    store, most = desk.seller.store_id, {"amount": "9999999999999.00"}
+    entry = {"debit": "bank", "credit": "payable", "store_id": store, "note": "salah ketik"}
+    for path, body, status in (
+        (f"/api/stores/{store}/top-ups", {"reference": "BCA 30/11"}, 201),
+        (f"/api/stores/{store}/top-ups", {"reference": "BCA 30/11"}, 422),
+        ("/api/ledger/entries", {"kind": "adjustment", **entry}, 422),
+    ):
+        headers = {"Idempotency-Key": f"{path}{status}".replace("/", "-")}
+        answer = api.post(path, desk.admin, json={**body, **most}, headers=headers)
+        assert (answer.status_code, answer.json.get("code")) == (
+            status,
+            "amount_too_large" if status == 422 else None,
+        )
+
+
 def test_no_entry_has_a_part_of_a_coin(api: Api, desk: Desk):
     store, part = desk.seller.store_id, {"amount": "500.50"}
     entry = {"debit": "bank", "credit": "payable", "store_id": store, "note": "sen"}
