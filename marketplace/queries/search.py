@@ -18,8 +18,8 @@ class Question(NamedTuple):
 
     `little`: with fewer products found as typed, corrected words are looked for. `few`: with fewer
     whole matches, products with some of the words are returned too. `driver`: what all that these
-    queries find has, if it finds few products. `neighbours`: pairs of typed words as phrases, with
-    their bonuses.
+    queries find has, if it finds few products; `partial_driver`: the same for `any_word` alone.
+    `neighbours`: pairs of typed words as phrases, with their bonuses.
     """
 
     all_words: str
@@ -27,6 +27,7 @@ class Question(NamedTuple):
     corrected: str | None
     any_word: str
     driver: str | None
+    partial_driver: str | None
     forms: Sequence[str]
     rarities: Sequence[float]
     neighbours: Sequence[str]

@@ -78,7 +78,10 @@ def _search(conn: Conn, listing: Listing, *, with_ids: bool = False) -> tuple[li
     if not any(word["found"] or word["related"] or word["corrected"] for word in typed):
         return [], words
     question = _question(words, listing.sort)
-    return search.find(conn, listing.values(), question, with_ids=with_ids), words
+    values = listing.values()
+    if listing.limit == 0:
+        values["sort"] = "newest"  # no page: nothing has to be ranked
+    return search.find(conn, values, question, with_ids=with_ids), words
 
 
 def _asked(listing: Listing) -> dict[str, Any]:
@@ -129,6 +132,7 @@ def _question(words: Sequence[Row], sort: str) -> Question:
         corrected=_wider(required, filters, limits, *KINDS),
         any_word=_some(ways, filters, limits),
         driver=_driver(required, ways, filters),
+        partial_driver=_partial_driver(required, ways, filters, limits),
         forms=[_forms(word, "related", "corrected") for word in required],
         rarities=[word["rarity"] for word in required],
         neighbours=[f"{_literal(one)} <-> {_literal(next_)}" for one, next_ in pairwise(typed)],
@@ -173,14 +177,21 @@ def _ways(words: Sequence[Row]) -> list[list[Row]]:
 
 
 def _some(ways: Sequence[Sequence[Row]], filters: Sequence[Row], limits: Sequence[str]) -> str:
-    """Return the query for all words of one of the ways."""
-    each = [" & ".join(f"({_forms(word, *KINDS)})" for word in way) for way in ways]
+    """Return the query for all words of one of the ways; what all ways have stands in front."""
+    shared = [word for word in ways[0] if all(word in way for way in ways)] if len(ways) > 1 else []
+    if any(len(way) == len(shared) for way in ways):
+        shared = []
+    front = [f"({_forms(word, *KINDS)})" for word in shared]
+    each = [
+        " & ".join(f"({_forms(word, *KINDS)})" for word in way if word not in shared)
+        for way in ways
+    ]
     newest = [_newest([*way, *filters], *KINDS) for way in ways]
     if all(newest):
-        limits = [*limits, *newest[0]]
+        front += newest[0]
     else:
         each = [" & ".join([way, *places]) for way, places in zip(each, newest, strict=True)]
-    return " & ".join(["(" + " | ".join(f"({way})" for way in each) + ")", *limits])
+    return " & ".join([*front, "(" + " | ".join(f"({way})" for way in each) + ")", *limits])
 
 
 def _driver(
@@ -201,6 +212,25 @@ def _driver(
     if reads >= DRIVEN or READ * (1 + len(ways)) * _pages(words, reads) < reads:
         return None
     return f"({query})"
+
+
+def _partial_driver(
+    words: Sequence[Row],
+    ways: Sequence[Sequence[Row]],
+    filters: Sequence[Row],
+    limits: Sequence[str],
+) -> str | None:
+    """Return the query for three of the four rarest words, which all have that have all words but
+    one; None if that may be many.
+    """
+    if len(words) <= MANY + 1 or any(len(way) != len(words) - 1 for way in ways):
+        return None
+    rarest = sorted(words, key=_found_in_any_sense)[: MANY + 1]
+    threes = [[word for word in rarest if word is not left_out] for left_out in rarest]
+    if sum(_expected([*three, *filters]) for three in threes) >= DRIVEN:
+        return None
+    each = (" & ".join(f"({_forms(word, *KINDS)})" for word in three) for three in threes)
+    return " & ".join(["(" + " | ".join(f"({three})" for three in each) + ")", *limits])
 
 
 def _pages(words: Sequence[Row], most: int) -> int:

@@ -95,7 +95,8 @@ coalesce((
 -- that are no words (the exact price, stock, ids) are checked in 2,000 products that match. All values come
 -- through `asked`, so the plan is the same for all of them, and is made once for a connection. If a word or
 -- filter that all steps need leaves few products, the index is searched for it alone (`driver`), and the rest is
--- checked in the rows: to find out in the index which of these have the common words, too, takes longer.
+-- checked in the rows: to find out in the index which of these have the common words, too, takes longer. So it is
+-- with partial matches (`partial_driver`).
 WITH asked AS MATERIALIZED (
     SELECT
         %(all_words)s::tsquery AS all_words,
@@ -104,6 +105,7 @@ WITH asked AS MATERIALIZED (
         %(any_word)s::tsquery AS any_word,
         %(driver)s::tsquery AS driver,
         %(driver)s::tsquery IS NOT NULL AS driven,
+        coalesce(%(driver)s::tsquery, %(partial_driver)s::tsquery) AS partial_driver,
         %(little)s::integer AS little,
         %(few)s::integer AS few,
         %(with_ids)s::boolean AS with_ids,
@@ -262,9 +264,10 @@ partial_read AS MATERIALIZED (
     FROM (
         SELECT s.product_id, s.words, s.name_words
         FROM product_search AS s
-        WHERE s.words @@ (SELECT coalesce(a.driver, a.any_word) FROM asked AS a)
+        WHERE s.words @@ (SELECT coalesce(a.partial_driver, a.any_word) FROM asked AS a)
             AND CASE
-                WHEN (SELECT a.driven FROM asked AS a) THEN ts_match_vq(s.words, (SELECT a.any_word FROM asked AS a))
+                WHEN (SELECT a.partial_driver IS NOT NULL FROM asked AS a)
+                    THEN ts_match_vq(s.words, (SELECT a.any_word FROM asked AS a))
                 ELSE true
             END
             AND (SELECT w.found FROM whole AS w) < (SELECT a.few FROM asked AS a)
