@@ -568,7 +568,7 @@ USERS = {
 }
 #: These only listen, or speak to processes of this machine.
 LISTENING = {
-    "server/bad_requests.py", "server/patient.py", "files/decoder_pool.py", "files/decoder_process.py",
+    "server/bad_requests.py", "server/connections.py", "server/patient.py", "files/decoder_pool.py", "files/decoder_process.py",
     "commands/run.py",
 }  # fmt: skip
 
