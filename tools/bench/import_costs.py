@@ -138,7 +138,8 @@ def _environment(url: str, folder: Path) -> dict[str, str]:
     env = {**os.environ, **dict.fromkeys(LOGINS, url)}
     for name in LOGINS:
         env.pop(f"{name}_FILE", None)
-    return {**env, "DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "uploads")}
+    folders = {"DATA_DIR": str(folder / "data"), "UPLOADS_DIR": str(folder / "uploads")}
+    return {**env, **folders, "IMPORT_NEW_CATEGORIES": "9999"}  # the file has more than a store may
 
 
 class Watch:
