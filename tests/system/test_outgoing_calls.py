@@ -568,8 +568,8 @@ USERS = {
 }
 #: These only listen, or speak to processes of this machine.
 LISTENING = {
-    "server/bad_requests.py", "server/connections.py", "server/patient.py", "files/decoder_pool.py", "files/decoder_process.py",
-    "commands/run.py",
+    "server/bad_requests.py", "server/connections.py", "server/patient.py",
+    "files/decoder_pool.py", "files/decoder_process.py", "commands/run.py",
 }  # fmt: skip
 
 
