@@ -25,6 +25,8 @@ DENSE = 25
 NARROW = 6000
 #: As many at least for facets, which are counted of the same rows.
 FACTS = 4000
+#: What a list of products is refused for.
+PROBLEMS = ("invalid_cursor", "page_too_deep", "sort_not_offered")
 
 
 class Known(NamedTuple):
@@ -35,10 +37,6 @@ class Known(NamedTuple):
     facts: Facts
     complete: bool
     of_all_prices: bool
-
-
-#: What a list of products is refused for.
-PROBLEMS = ("invalid_cursor", "page_too_deep", "sort_not_offered")
 
 
 class Page(NamedTuple):
@@ -160,13 +158,11 @@ def _mixed(conn: Conn, listing: Listing, exact_to: int | None, with_facts: bool)
     elif crossing and exact_to is not None:
         counted = _collected(conn, listing, exact_to, with_facts)
     total: Total | None = None
-    if exact_to is None:
-        pass
-    elif counted is None:
+    if exact_to is not None and counted is None:
         total = _counted_along(conn, listing, about or 0, exact_to)
-    elif counted.complete:
+    elif exact_to is not None and counted.complete:
         total = Total(counted.matches, True)
-    else:
+    elif exact_to is not None:
         total = Total(max(about or products.estimate(conn, listing), counted.matches), False)
     page = _page(listing, rows, total)
     if counted is None or counted.facts is None:
