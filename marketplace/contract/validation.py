@@ -395,7 +395,5 @@ def _words(error: Any) -> tuple[str, str]:
         return "blank", str(error.info[0])
     limit = error.constraint
     if code == "not_allowed":
-        return code, say(
-            "must be one of {allowed}", allowed=", ".join(str(value) for value in limit)
-        )
+        return code, say("must be one of {allowed}", allowed=", ".join(map(str, limit)))
     return code, say(_MESSAGES.get(code, _MESSAGES["invalid"]), limit=limit)

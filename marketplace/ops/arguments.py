@@ -23,7 +23,7 @@ def money(text: str) -> Decimal:
 
 
 def _decimal(text: str) -> Decimal:
-    """Return a number; -1, which none of them takes, for what is none."""
+    """Return the number, or -1, which its callers refuse, if the text is not one."""
     try:
         number = Decimal(text)
     except InvalidOperation:

@@ -6,7 +6,7 @@ words are folded, stemmed, corrected and ranked.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -170,7 +170,7 @@ def _ways(words: Sequence[Row]) -> list[list[Row]]:
     rare = _rare(words)
     ways = [[word] for word in rare]
     if len(rare) == 1 and len(words) >= MANY:
-        if _finds(rare[0], *KINDS) > ANY_WORD and len(words) <= FEW_WORDS:
+        if _found_in_any_sense(rare[0]) > ANY_WORD and len(words) <= FEW_WORDS:
             return _all_but_one(words)
         ways.append([word for word in words if word is not rare[0]])
     return ways
@@ -191,7 +191,7 @@ def _some(ways: Sequence[Sequence[Row]], filters: Sequence[Row], limits: Sequenc
         front += newest[0]
     else:
         each = [" & ".join([way, *places]) for way, places in zip(each, newest, strict=True)]
-    return " & ".join([*front, "(" + " | ".join(f"({way})" for way in each) + ")", *limits])
+    return " & ".join([*front, _any_of(each), *limits])
 
 
 def _driver(
@@ -232,7 +232,12 @@ def _partial_driver(
     if sum(_expected([*three, *filters]) for three in threes) >= DRIVEN:
         return None
     each = (" & ".join(f"({_forms(word, *KINDS)})" for word in three) for three in threes)
-    return " & ".join(["(" + " | ".join(f"({three})" for three in each) + ")", *limits])
+    return " & ".join([_any_of(each), *limits])
+
+
+def _any_of(queries: Iterable[str]) -> str:
+    """Return the query for what one of these finds."""
+    return "(" + " | ".join(f"({query})" for query in queries) + ")"
 
 
 def _pages(words: Sequence[Row], most: int) -> int:
@@ -256,7 +261,7 @@ def _all_but_one(words: Sequence[Row]) -> list[list[Row]]:
     """
     ways: list[list[Row]] = []
     enough = 0.0
-    for left_out in sorted(words, key=lambda word: _finds(word, *KINDS), reverse=True):
+    for left_out in sorted(words, key=_found_in_any_sense, reverse=True):
         way = [word for word in words if word is not left_out]
         ways.append(way)
         enough += _expected(way)
@@ -268,7 +273,7 @@ def _all_but_one(words: Sequence[Row]) -> list[list[Row]]:
 def _expected(words: Sequence[Row]) -> float:
     """Return about how many products have all words, if they do not go together."""
     there = max(int(words[0]["newest_id"] or 0), 1)
-    return there * math.prod(min(_finds(word, *KINDS) / there, 1) for word in words)
+    return there * math.prod(min(_found_in_any_sense(word) / there, 1) for word in words)
 
 
 def _newest(words: Sequence[Row], *kinds: str) -> list[str]:
@@ -285,9 +290,9 @@ def _rare(words: Sequence[Row]) -> list[Row]:
     """
     chosen: list[Row] = []
     found = 0
-    for word in sorted(words, key=lambda word: _finds(word, *KINDS)):
-        if found and found + _finds(word, *KINDS) > ANY_WORD:
+    for word in sorted(words, key=_found_in_any_sense):
+        if found and found + _found_in_any_sense(word) > ANY_WORD:
             break
         chosen.append(word)
-        found += _finds(word, *KINDS)
+        found += _found_in_any_sense(word)
     return chosen
